@@ -1,0 +1,1 @@
+"""An emulator of the slice of Azure Resource Manager that deploys virtual machine scale sets."""
