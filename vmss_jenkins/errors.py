@@ -1,0 +1,100 @@
+"""Every error that the package raises on purpose, and the exit code that each one ends a command with.
+
+Errors are for people: each says what failed, the value found, the value wanted and the next step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class VmssJenkinsError(Exception):
+    """The root of the tree: a failure that is understood."""
+
+    exit_code = 1
+
+
+class ConfigError(VmssJenkinsError):
+    """What the user gave cannot be used; nothing was changed.
+
+    Args:
+        source: where the faults are: an option, an argument or a file.
+        reasons: every fault found, each with the value found and the value wanted.
+    """
+
+    exit_code = 2
+
+    def __init__(self, source: str, reasons: Iterable[str]) -> None:
+        self.source = source
+        self.reasons = tuple(reasons)
+        super().__init__(source, self.reasons)
+
+    def __str__(self) -> str:
+        if len(self.reasons) == 1:
+            return f"{self.source}: {self.reasons[0]}"
+        return "\n".join([f"{self.source}:", *(f"  - {reason}" for reason in self.reasons)])
+
+
+class UnsafeRollout(VmssJenkinsError):  # noqa: N818 - the design's name: it reads as what was about to happen
+    """The request would do more than it says; nothing was changed.
+
+    Args:
+        consequence: what would happen.
+        flag: the option that allows it.
+    """
+
+    def __init__(self, consequence: str, flag: str) -> None:
+        self.consequence = consequence
+        self.flag = flag
+        super().__init__(consequence, flag)
+
+    def __str__(self) -> str:
+        return f"{self.consequence} Nothing was changed. If that is wanted, say so with {self.flag}."
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a call to Azure failed, as a value that decisions are made on."""
+
+    code: str
+    """Azure's error code (`ResourceNotFound`), or ours in the same spelling where no answer came."""
+    message: str
+    """Azure's message, or what was found instead of an answer."""
+    status: int | None = None
+    """The HTTP status; None where no answer came."""
+    request_id: str | None = None
+    """`x-ms-request-id`, which Azure support asks for."""
+    retry_after: float | None = None
+    """Seconds that the server asked to wait."""
+    sent: bool = True
+    """False where the request certainly never reached Azure, so that repeating it is safe."""
+
+
+class AzureError(VmssJenkinsError):
+    """Azure refused or failed, or could not be reached.
+
+    Args:
+        action: what was being done, as a phrase: "read scale set canary-rg/web".
+        failure: why it failed.
+        next_step: what to do about it; a default is chosen by the error code.
+    """
+
+    def __init__(self, action: str, failure: Failure, next_step: str | None = None) -> None:
+        self.action = action
+        self.failure = failure
+        self.next_step = next_step
+        super().__init__(action, failure, next_step)
+
+    @property
+    def code(self) -> str:
+        """Azure's error code."""
+        return self.failure.code
+
+    def __str__(self) -> str:
+        lines = [f"could not {self.action}: {self.failure.code}: {self.failure.message}"]
+        if self.failure.request_id:
+            lines.append(f"  request id: {self.failure.request_id}")
+        if self.next_step:
+            lines.append(f"  next step: {self.next_step}")
+        return "\n".join(lines)

@@ -1,0 +1,204 @@
+"""A scale set and its instances as Azure shows them, and which instances a caller chose."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.images import ImageReference
+
+
+class OrchestrationMode(Enum):
+    """How a set keeps its instances; in FLEXIBLE an instance id is a VM name."""
+
+    UNIFORM = "Uniform"
+    FLEXIBLE = "Flexible"
+
+
+class UpgradeMode(Enum):
+    """What Azure does by itself after the model changed; only MANUAL leaves the instances alone."""
+
+    MANUAL = "Manual"
+    AUTOMATIC = "Automatic"
+    ROLLING = "Rolling"
+
+
+class Health(Enum):
+    """The application health of an instance, as `vmHealth.status.code` has it."""
+
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    INITIALIZING = "initializing"
+    UNKNOWN = "unknown"
+    NOT_REPORTED = "not reported"
+    """The set has neither a health extension nor a health probe."""
+
+
+@dataclass(frozen=True)
+class ScaleSetName:
+    """Which scale set: the plugin's `resourceGroup` and `name`.
+
+    Raises:
+        ConfigError: where one of them is empty.
+    """
+
+    resource_group: str
+    name: str
+
+    def __post_init__(self) -> None:
+        given = {"resource group": self.resource_group, "scale set name": self.name}
+        if empty := [f"the {what} is empty" for what, value in given.items() if not value.strip()]:
+            raise ConfigError("scale set", empty)
+
+    def __str__(self) -> str:
+        return f"{self.resource_group}/{self.name}"
+
+
+@dataclass(frozen=True)
+class ScaleSet:
+    """The model of a scale set, as far as a rollout needs it."""
+
+    name: ScaleSetName
+    image: ImageReference | None
+    """The image of the model; None where the set was made without one that we know."""
+    capacity: int = 0
+    """The wanted number of instances."""
+    orchestration_mode: OrchestrationMode = OrchestrationMode.UNIFORM
+    upgrade_mode: UpgradeMode = UpgradeMode.MANUAL
+    automatic_os_upgrade: bool = False
+    """Azure installs new OS images by itself, whatever the upgrade mode."""
+    provisioning_state: str = "Succeeded"
+    etag: str | None = None
+    """The model's version, where the server gives one."""
+    id: str = ""
+    """The ARM resource id."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One instance of a scale set."""
+
+    id: str
+    """The instance id of a uniform set, or the VM's name in a flexible one."""
+    name: str = ""
+    zone: str | None = None
+    image: ImageReference | None = None
+    """The image that the instance runs."""
+    exact_version: str | None = None
+    """The marketplace version that `latest` stood for when the instance was made."""
+    latest_model_applied: bool | None = None
+    """None where Azure does not tell (flexible sets)."""
+    provisioning_state: str = "Succeeded"
+    power: str | None = None
+    """`running`, `stopped`, `deallocated`, ...; None where no instance view was read."""
+    health: Health = Health.NOT_REPORTED
+    protected_from_scale_in: bool = False
+    protected_from_scale_set_actions: bool = False
+    """Azure keeps such an instance out of every update."""
+    model_definition_applied: str = "VirtualMachineScaleSet"
+    """`VirtualMachine` where the instance was changed on its own."""
+    error: str | None = None
+    """Azure's message on the last operation that failed on it."""
+
+    @property
+    def is_updating(self) -> bool:
+        """Whether an operation runs on it at this moment."""
+        return self.provisioning_state in {"Updating", "Creating", "Deleting", "Migrating"}
+
+    @property
+    def is_healthy(self) -> bool:
+        """Runs, provisioned without failure, and healthy by what the set has to tell it."""
+        return (
+            self.provisioning_state == "Succeeded"
+            and self.power in {None, "running"}
+            and self.health in {Health.HEALTHY, Health.NOT_REPORTED}
+        )
+
+
+def has_latest_model(instance: Instance, scale_set: ScaleSet) -> bool | None:
+    """Whether an instance needs no update: by its flag or, in flexible sets, by its image; None where neither tells."""
+    if instance.latest_model_applied is not None:
+        return instance.latest_model_applied
+    if instance.image is None or scale_set.image is None:
+        return None
+    return instance.image.same_as(scale_set.image)
+
+
+ALL = "*"
+
+
+@dataclass(frozen=True)
+class InstanceIds:
+    """The instances that a caller chose: some ids in their order, or all of them (`*`)."""
+
+    ids: tuple[str, ...]
+    """Empty for all."""
+
+    @property
+    def is_all(self) -> bool:
+        """Whether `*` was given."""
+        return not self.ids
+
+    @classmethod
+    def parse(cls, given: str | Iterable[str]) -> InstanceIds:
+        """Read the step's `instanceIds`: a comma-separated text, or several texts; `*` for all.
+
+        Blanks around ids are dropped, doubles too; the order stays.
+
+        Raises:
+            ConfigError: where nothing is left, or `*` stands beside ids.
+        """
+        texts = [given] if isinstance(given, str) else list(given)
+        found = list(dict.fromkeys(part.strip() for text in texts for part in text.split(",") if part.strip()))
+        if not found:
+            shown = given if isinstance(given, str) else ", ".join(texts)
+            raise ConfigError("instance ids", [f"found none in {shown!r}; give ids such as '0,1', or '*' for all"])
+        if ALL in found and len(found) > 1:
+            others = ", ".join(value for value in found if value != ALL)
+            raise ConfigError("instance ids", [f"found '*' beside {others}; give either ids or '*'"])
+        return cls(() if found == [ALL] else tuple(found))
+
+    def choose(self, instances: Iterable[Instance]) -> tuple[Instance, ...]:
+        """The chosen ones of the instances that exist, in the order given.
+
+        Raises:
+            ConfigError: for ids that no instance has, naming the ids that there are.
+        """
+        present = {instance.id.lower(): instance for instance in instances}
+        if self.is_all:
+            return tuple(present.values())
+        if unknown := [value for value in self.ids if value.lower() not in present]:
+            there = ", ".join(instance.id for instance in present.values()) or "none"
+            raise ConfigError(
+                "instance ids", [f"no instance has the id {value!r}; instances there are: {there}" for value in unknown]
+            )
+        return tuple(present[value.lower()] for value in self.ids)
+
+    def __str__(self) -> str:
+        return ", ".join(self.ids) or ALL
+
+
+def running_images(instances: Iterable[Instance]) -> Counter[str]:
+    """How many instances run which image, most used first in `most_common()`."""
+    return Counter(str(instance.image) for instance in instances if instance.image)
+
+
+def disagreement(instance: Instance, model: ImageReference | None) -> str | None:
+    """Why an instance's image and its latest-model flag do not tell the same; None where they do.
+
+    The flag turns false for other reasons than the image, and is missing in flexible sets: the
+    truth about an instance is its image, the flag and its health together.
+    """
+    if instance.latest_model_applied is None or instance.image is None or model is None:
+        return None
+    same = instance.image.same_as(model)
+    if same and not instance.latest_model_applied:
+        return "runs the model's image, but something else of the model changed since"
+    if not same and instance.latest_model_applied:
+        if instance.model_definition_applied == "VirtualMachine":
+            return "was changed on its own: its model is not the set's"
+        return "counts as up to date, but runs another image than the model's"
+    return None
