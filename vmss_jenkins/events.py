@@ -1,0 +1,138 @@
+"""What happened, in order: one stream of typed events, which every log, progress display and report renders.
+
+An event carries facts, never sentences; `report.text` makes the sentences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from vmss_jenkins.images import ImageReference
+from vmss_jenkins.instances import ScaleSetName
+from vmss_jenkins.preflight import Finding
+
+
+@dataclass(frozen=True)
+class UpdateStarted:
+    """`update` looks at the model of a set."""
+
+    scale_set: ScaleSetName
+    image_before: ImageReference | None
+    image_after: ImageReference
+
+
+@dataclass(frozen=True)
+class UpdateInstancesStarted:
+    """`update_instances` knows what it will do."""
+
+    scale_set: ScaleSetName
+    chosen: str
+    """The ids as the caller gave them, or `*`."""
+    update: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class InstanceSkipped:
+    """A chosen instance is left alone."""
+
+    instance_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class PreflightFound:
+    """The plan has something to be known."""
+
+    finding: Finding
+
+
+@dataclass(frozen=True)
+class OperationAccepted:
+    """Azure took a long-running operation; it goes on even if this program ends."""
+
+    action: str
+    request_id: str | None
+
+
+@dataclass(frozen=True)
+class OperationProgress:
+    """The operation is still running."""
+
+    action: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class OperationSucceeded:
+    """The operation ended well."""
+
+    action: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class WaitingForInstances:
+    """Instances are awaited: another operation runs on them, or they are not healthy yet."""
+
+    instance_ids: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class CallRetried:
+    """A call failed in a way that passes; it is made again after a wait."""
+
+    reason: str
+    attempt: int
+    """The attempt that failed, from 1."""
+    wait: float
+    """Seconds until the next one."""
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """Somebody stopped this program while Azure worked for it."""
+
+    action: str
+    request_id: str | None
+
+
+@dataclass(frozen=True)
+class UpdateFinished:
+    """`update` is done."""
+
+    scale_set: ScaleSetName
+    image: ImageReference
+    changed: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class UpdateInstancesFinished:
+    """`update_instances` is done."""
+
+    scale_set: ScaleSetName
+    updated: tuple[str, ...]
+    seconds: float
+
+
+Event: TypeAlias = (
+    UpdateStarted
+    | UpdateInstancesStarted
+    | InstanceSkipped
+    | PreflightFound
+    | OperationAccepted
+    | OperationProgress
+    | OperationSucceeded
+    | WaitingForInstances
+    | CallRetried
+    | Interrupted
+    | UpdateFinished
+    | UpdateInstancesFinished
+)
+"""Any event."""
+
+OnEvent = Callable[[Event], None]
+"""Who is told."""

@@ -1,0 +1,90 @@
+"""One log line an event, for consoles without a terminal and for logging."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+from vmss_jenkins import events
+from vmss_jenkins.preflight import Severity
+
+
+@singledispatch
+def line(event: events.Event) -> str:
+    """Say an event in one line.
+
+    Raises:
+        TypeError: for a value that is no event.
+    """
+    raise TypeError(f"no event: {event!r}")
+
+
+@line.register
+def _(event: events.UpdateStarted) -> str:
+    return f"update {event.scale_set}: image {event.image_before or 'unknown'} -> {event.image_after}"
+
+
+@line.register
+def _(event: events.UpdateInstancesStarted) -> str:
+    what = f"updating {', '.join(event.update)}" if event.update else "nothing to update"
+    return f"update instances {event.chosen} of {event.scale_set}: {what}"
+
+
+@line.register
+def _(event: events.InstanceSkipped) -> str:
+    return f"instance {event.instance_id} skipped: {event.reason}"
+
+
+@line.register
+def _(event: events.PreflightFound) -> str:
+    prefix = "" if event.finding.severity is Severity.NOTE else f"{event.finding.severity.value}: "
+    allowed = f" Allowed by {event.finding.flag}." if event.finding.flag else ""
+    return f"{prefix}{event.finding.text}{allowed}"
+
+
+@line.register
+def _(event: events.OperationAccepted) -> str:
+    return f"{event.action}: accepted by Azure (request id {event.request_id or 'not given'})"
+
+
+@line.register
+def _(event: events.OperationProgress) -> str:
+    return f"{event.action}: in progress for {event.seconds:.0f} s"
+
+
+@line.register
+def _(event: events.OperationSucceeded) -> str:
+    return f"{event.action}: succeeded after {event.seconds:.1f} s"
+
+
+@line.register
+def _(event: events.WaitingForInstances) -> str:
+    return f"waiting for {', '.join(event.instance_ids)}: {event.reason}"
+
+
+@line.register
+def _(event: events.CallRetried) -> str:
+    return f"attempt {event.attempt} failed, next in {event.wait:.1f} s: {event.reason}"
+
+
+@line.register
+def _(event: events.Interrupted) -> str:
+    return (
+        f"interrupted: Azure goes on by itself with: {event.action} (request id {event.request_id or 'not given'}); "
+        "run the same command again to wait for it, or `vmss-jenkins status` to look"
+    )
+
+
+@line.register
+def _(event: events.UpdateFinished) -> str:
+    if not event.changed:
+        return f"{event.scale_set} has the image {event.image} already: nothing changed"
+    return (
+        f"{event.scale_set} now has the image {event.image} in its model ({event.seconds:.1f} s); no instance changed"
+    )
+
+
+@line.register
+def _(event: events.UpdateInstancesFinished) -> str:
+    if not event.updated:
+        return f"{event.scale_set}: every chosen instance is as it should be: nothing changed"
+    return f"{event.scale_set}: updated {', '.join(event.updated)} ({event.seconds:.1f} s)"
