@@ -1,0 +1,115 @@
+"""The bodies of Azure Resource Manager, read into values and written from them.
+
+Shapes: the compute API's `VirtualMachineScaleSet`, `VirtualMachineScaleSetVM` and `VirtualMachine`
+(https://learn.microsoft.com/rest/api/compute). What a body lacks is left at its default, since the
+answers differ by api-version and by orchestration mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.images import ImageKind, ImageReference
+from vmss_jenkins.instances import Health, Instance, OrchestrationMode, ScaleSet, ScaleSetName, UpgradeMode
+
+Body = Mapping[str, Any]
+
+
+def scale_set_from(body: Body, name: ScaleSetName) -> ScaleSet:
+    """Read a scale set."""
+    properties = _at(body, "properties")
+    policy = _at(properties, "upgradePolicy")
+    return ScaleSet(
+        name=name,
+        image=_image_of(_at(properties, "virtualMachineProfile", "storageProfile")),
+        capacity=_at(body, "sku").get("capacity") or 0,
+        orchestration_mode=OrchestrationMode(properties.get("orchestrationMode") or "Uniform"),
+        upgrade_mode=UpgradeMode(policy.get("mode") or "Manual"),
+        automatic_os_upgrade=bool(_at(policy, "automaticOSUpgradePolicy").get("enableAutomaticOSUpgrade")),
+        provisioning_state=properties.get("provisioningState") or "Succeeded",
+        etag=body.get("etag"),
+        id=body.get("id") or "",
+    )
+
+
+def instance_from(body: Body) -> Instance:
+    """Read an instance of a uniform set, or a virtual machine of a flexible one."""
+    properties = _at(body, "properties")
+    protection = _at(properties, "protectionPolicy")
+    storage = _at(properties, "storageProfile")
+    view = _at(properties, "instanceView")
+    return Instance(
+        id=str(body.get("instanceId") or body.get("name")),
+        name=body.get("name") or "",
+        zone=next(iter(body.get("zones") or ()), None),
+        image=_image_of(storage),
+        exact_version=_at(storage, "imageReference").get("exactVersion"),
+        latest_model_applied=properties.get("latestModelApplied"),
+        provisioning_state=properties.get("provisioningState") or "Succeeded",
+        power=_status(view, "PowerState"),
+        health=_health(view),
+        protected_from_scale_in=bool(protection.get("protectFromScaleIn")),
+        protected_from_scale_set_actions=bool(protection.get("protectFromScaleSetActions")),
+        model_definition_applied=properties.get("modelDefinitionApplied") or "VirtualMachineScaleSet",
+        error=_error(view),
+    )
+
+
+def image_patch(image: ImageReference) -> dict[str, Any]:
+    """The body that changes the image of a set's model, and nothing else of it.
+
+    A VHD is no image reference: it is the image of the OS disk in a set with unmanaged disks.
+    """
+    storage: dict[str, Any] = {}
+    if image.kind is ImageKind.VHD:
+        storage["osDisk"] = {"image": {"uri": image.id}}
+    elif image.kind is ImageKind.SHARED_GALLERY:
+        storage["imageReference"] = {"sharedGalleryImageId": image.id}
+    elif image.kind is ImageKind.COMMUNITY_GALLERY:
+        storage["imageReference"] = {"communityGalleryImageId": image.id}
+    elif image.id:
+        storage["imageReference"] = {"id": image.id}
+    else:
+        keys = ("publisher", "offer", "sku", "version")
+        storage["imageReference"] = {key: getattr(image, key) for key in keys}
+    return {"properties": {"virtualMachineProfile": {"storageProfile": storage}}}
+
+
+def _image_of(storage: Body) -> ImageReference | None:
+    reference = _at(storage, "imageReference")
+    vhd = _at(storage, "osDisk", "image").get("uri")
+    image_id = reference.get("id") or reference.get("sharedGalleryImageId") or reference.get("communityGalleryImageId")
+    keys = ("publisher", "offer", "sku", "version")
+    try:
+        if image_id or vhd:
+            return ImageReference(id=image_id or vhd)
+        return ImageReference(**{key: reference[key] for key in keys}) if reference else None
+    except (ConfigError, KeyError):
+        return None  # an image of a kind that came after us: what we cannot name we do not judge
+
+
+def _health(view: Body) -> Health:
+    code = _at(view, "vmHealth", "status").get("code") or ""
+    try:
+        return Health(code.partition("/")[2].lower()) if code else Health.NOT_REPORTED
+    except ValueError:
+        return Health.UNKNOWN
+
+
+def _status(view: Body, family: str) -> str | None:
+    codes = (str(status.get("code") or "") for status in view.get("statuses") or ())
+    return next((code.partition("/")[2] for code in codes if code.startswith(f"{family}/")), None)
+
+
+def _error(view: Body) -> str | None:
+    failed = (status for status in view.get("statuses") or () if "/failed" in str(status.get("code")).lower())
+    return next((status.get("message") or status.get("displayStatus") for status in failed), None)
+
+
+def _at(body: Body, *path: str) -> Body:
+    """The object at a path; empty where a step of it is missing or null."""
+    for key in path:
+        body = body.get(key) or {}
+    return body

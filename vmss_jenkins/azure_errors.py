@@ -1,0 +1,115 @@
+"""What the Azure SDK raises, turned into `AzureError` with a reason and a next step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from azure.core.exceptions import (
+    AzureError as SdkError,
+)
+from azure.core.exceptions import (
+    ClientAuthenticationError,
+    DecodeError,
+    HttpResponseError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+from azure.core.polling.base_polling import BadResponse, BadStatus, OperationFailed
+
+from vmss_jenkins.errors import AzureError, Failure
+
+NEXT_STEPS: Mapping[str, str] = {
+    "AuthenticationFailed": (
+        "set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (in Jenkins: "
+        "withCredentials([azureServicePrincipal('ID')])), or run where a managed or workload identity is"
+    ),
+    "AuthorizationFailed": (
+        "give the identity a role with the action named above on the resource group; see `Azure role` in the README"
+    ),
+    "ImageNotFound": "check the image id; `az image list --output table` names the managed images",
+    "InvalidAnswer": (
+        "something between here and Azure answered: check the proxy (HTTPS_PROXY, NO_PROXY) and the endpoint "
+        "(--endpoint, VMSS_JENKINS_ENDPOINT)"
+    ),
+    "NoAnswer": "check the network, the proxy (HTTPS_PROXY) and the endpoint (--endpoint, VMSS_JENKINS_ENDPOINT)",
+    "PreconditionFailed": (
+        "somebody changed the scale set since it was read; nothing was overwritten: look at it and run again"
+    ),
+    "ResourceGroupNotFound": "check --resource-group and the subscription",
+    "ResourceNotFound": "check --resource-group, --name and the subscription",
+    "SubscriptionNotFound": "check --subscription or AZURE_SUBSCRIPTION_ID, and that the identity may see it",
+}
+"""What to do next, by error code."""
+
+
+@contextmanager
+def translated(action: str) -> Iterator[None]:
+    """Turn whatever the SDK raises inside into an `AzureError` of this action."""
+    try:
+        yield
+    except (SdkError, BadStatus, BadResponse, OperationFailed) as error:
+        raise azure_error(action, failure_of(error)) from error
+
+
+def azure_error(action: str, failure: Failure) -> AzureError:
+    """Make the error of a failure, with the next step for its code."""
+    return AzureError(action, failure, NEXT_STEPS.get(failure.code))
+
+
+def failure_of(error: Exception) -> Failure:
+    """Read the reason out of an SDK exception."""
+    if isinstance(error, ClientAuthenticationError) and error.response is None:
+        return Failure("AuthenticationFailed", _first_line(error), sent=False)
+    if isinstance(error, DecodeError):
+        return Failure("InvalidAnswer", _html(error), _status(error))
+    if isinstance(error, HttpResponseError) and error.response is not None:
+        return _answered(error)
+    if isinstance(error, ServiceRequestError):
+        return Failure("NoAnswer", _first_line(error), sent=False)
+    if isinstance(error, ServiceResponseError):
+        return Failure("NoAnswer", _first_line(error))
+    return Failure("InvalidAnswer", _first_line(error))
+
+
+def body_failure(body: object, request_id: str | None = None, status: int | None = None) -> Failure:
+    """Read ARM's error object: `{"error": {"code", "message", "details"}}`."""
+    error = body.get("error") if isinstance(body, Mapping) else None
+    if not isinstance(error, Mapping):
+        return Failure("UnknownError", f"found no error object in the answer: {body!r:.200}", status, request_id)
+    details = [detail for detail in error.get("details") or () if isinstance(detail, Mapping)]
+    messages = [str(item.get("message") or "").strip() for item in (error, *details)]
+    return Failure(str(error.get("code") or "UnknownError"), " ".join(filter(None, messages)), status, request_id)
+
+
+def retry_after_of(headers: Mapping[str, str]) -> float | None:
+    """Seconds of a `Retry-After` header; None where there is none or it is a date, which ARM does not send."""
+    value = headers.get("Retry-After") or ""
+    return float(value) if value.replace(".", "", 1).isdigit() else None
+
+
+def _answered(error: HttpResponseError) -> Failure:
+    response: Any = error.response
+    request_id = response.headers.get("x-ms-request-id")
+    try:
+        body = response.json()
+    except ValueError:
+        return Failure("InvalidAnswer", _html(error), response.status_code, request_id)
+    failure = body_failure(body, request_id, response.status_code)
+    return Failure(failure.code, failure.message, failure.status, failure.request_id, retry_after_of(response.headers))
+
+
+def _status(error: HttpResponseError) -> int | None:
+    return error.response.status_code if error.response is not None else None
+
+
+def _html(error: HttpResponseError) -> str:
+    response: Any = error.response
+    text = " ".join((response.text() if response is not None else str(error)).split())
+    status = f"HTTP {response.status_code}" if response is not None else "an answer"
+    return f"{status} with no JSON, but {text[:120]!r}"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

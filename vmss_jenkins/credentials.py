@@ -1,0 +1,123 @@
+"""Where Azure is and with which credential it is spoken to.
+
+The credential is azure-identity's `DefaultAzureCredential`: the environment that Jenkins'
+`azureServicePrincipal` binding sets, a workload identity and a managed identity all work with no
+option of ours.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from vmss_jenkins.errors import AzureError, ConfigError, Failure
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+PUBLIC_CLOUD = "https://management.azure.com"
+SCOPES = {
+    PUBLIC_CLOUD: "https://management.azure.com/.default",
+    "https://management.chinacloudapi.cn": "https://management.chinacloudapi.cn/.default",
+    "https://management.usgovcloudapi.net": "https://management.core.usgovcloudapi.net/.default",
+}
+AUTHORITIES = {
+    "https://management.chinacloudapi.cn": "https://login.chinacloudapi.cn",
+    "https://management.usgovcloudapi.net": "https://login.microsoftonline.us",
+}
+"""Where Entra is for a known cloud other than the public one (azure-identity's `AzureAuthorityHosts`)."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Which subscription, at which endpoint, and whether tokens are sent there."""
+
+    subscription: str
+    endpoint: str = PUBLIC_CLOUD
+    """The URL of Azure Resource Manager, without a slash at its end."""
+
+    @property
+    def sends_token(self) -> bool:
+        """False for a plain http endpoint: a token never leaves unencrypted."""
+        return self.endpoint.startswith("https://")
+
+    @property
+    def scope(self) -> str:
+        """The OAuth scope of the endpoint."""
+        return SCOPES.get(self.endpoint, f"{self.endpoint}/.default")
+
+
+def connection(
+    environment: Mapping[str, str], subscription: str | None = None, endpoint: str | None = None
+) -> Connection:
+    """Settle the subscription and the endpoint from arguments and environment.
+
+    Args:
+        environment: read for `AZURE_SUBSCRIPTION_ID` and `VMSS_JENKINS_ENDPOINT` where no argument is given.
+        subscription: the subscription's GUID.
+        endpoint: the URL of Azure Resource Manager: a sovereign cloud's, or the emulator's.
+
+    Raises:
+        ConfigError: where there is no subscription, or the endpoint is no URL that may be used.
+    """
+    subscription = (subscription or environment.get("AZURE_SUBSCRIPTION_ID") or "").strip()
+    url = (endpoint or environment.get("VMSS_JENKINS_ENDPOINT") or PUBLIC_CLOUD).strip().rstrip("/")
+    reasons = []
+    if not subscription:
+        reasons.append("no subscription: give --subscription, or set AZURE_SUBSCRIPTION_ID")
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        reasons.append(f"endpoint {url!r} is no URL; wanted one such as {PUBLIC_CLOUD}")
+    elif parts.scheme == "http" and not _is_loopback(parts.hostname):
+        reasons.append(f"endpoint {url!r} is not encrypted; http is for the emulator on 127.0.0.1 only: use https")
+    if reasons:
+        raise ConfigError("connection to Azure", reasons)
+    return Connection(subscription, url)
+
+
+def default_credential(where: Connection, environment: Mapping[str, str]) -> TokenCredential:
+    """Make the `DefaultAzureCredential` for an endpoint.
+
+    An endpoint that is no known cloud (Azure Stack, the emulator) is asked for its authority,
+    as `az cloud register` does, unless `AZURE_AUTHORITY_HOST` names it.
+
+    Raises:
+        AzureError: where the endpoint does not tell its authority.
+    """
+    from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - 0.3 s, needed with a token only
+
+    if environment.get("AZURE_AUTHORITY_HOST") or where.endpoint == PUBLIC_CLOUD:
+        authority = environment.get("AZURE_AUTHORITY_HOST")
+    else:
+        authority = AUTHORITIES.get(where.endpoint) or _authority_of(where.endpoint)
+    if authority is None:
+        return DefaultAzureCredential(process_timeout=10)
+    # An authority that Microsoft does not list cannot be discovered at Microsoft's, and need not be.
+    private = where.endpoint not in SCOPES
+    return DefaultAzureCredential(authority=authority, disable_instance_discovery=private, process_timeout=10)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _authority_of(endpoint: str) -> str:
+    import requests  # noqa: PLC0415 - needed for a private cloud only
+
+    action = f"ask {endpoint} for its login endpoint"
+    try:
+        answer = requests.get(f"{endpoint}/metadata/endpoints", params={"api-version": "2022-09-01"}, timeout=30)
+        answer.raise_for_status()
+        return str(answer.json()["authentication"]["loginEndpoint"]).rstrip("/")
+    except (requests.RequestException, KeyError, TypeError, ValueError) as error:
+        hint = (
+            "check the URL (--endpoint, VMSS_JENKINS_ENDPOINT) and the network; trust a private certificate authority "
+            "by REQUESTS_CA_BUNDLE=FILE; or name the authority in AZURE_AUTHORITY_HOST"
+        )
+        raise AzureError(action, Failure("EndpointUnreachable", str(error)), hint) from error

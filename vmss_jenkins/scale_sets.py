@@ -1,0 +1,218 @@
+"""Scale sets through azure-mgmt-compute: the adapter that satisfies `engine.ScaleSets`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from azure.core import MatchConditions
+from azure.core.exceptions import AzureError as SdkError
+from azure.core.pipeline.policies import RetryPolicy, SansIOHTTPPolicy
+from azure.core.rest import HttpRequest
+from azure.mgmt.compute import ComputeManagementClient
+from azure.mgmt.core.polling.arm_polling import ARMPolling
+
+from vmss_jenkins import arm
+from vmss_jenkins._version import VERSION
+from vmss_jenkins.azure_errors import azure_error, body_failure, retry_after_of, translated
+from vmss_jenkins.credentials import Connection
+from vmss_jenkins.images import ImageReference
+from vmss_jenkins.instances import Instance, OrchestrationMode, ScaleSet, ScaleSetName
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+CONNECT_SECONDS = 10
+READ_SECONDS = 60
+
+
+class _RateLimits(SansIOHTTPPolicy[Any, Any]):
+    """Keeps what the last answers told of throttling."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.remaining: dict[str, int] = {}
+        """Requests left by token bucket (`Microsoft.Compute/` dropped)."""
+
+    def on_response(self, request: Any, response: Any) -> None:  # noqa: ANN401, ARG002 - azure-core's signature
+        """Note one answer."""
+        for entry in response.http_response.headers.get("x-ms-ratelimit-remaining-resource", "").split(","):
+            bucket, _, count = entry.strip().partition(";")
+            if count.isdigit():
+                self.remaining[bucket.removeprefix("Microsoft.Compute/")] = int(count)
+
+
+class _SteppedPolling(ARMPolling):
+    """The SDK's reading of long-running operations, with the loop left to the engine and its clock."""
+
+    def run(self) -> None:
+        """Leave the polling to `AzureScaleSets.poll`."""
+
+    @property
+    def response(self) -> Any:  # noqa: ANN401 - azure-core types its response by transport
+        """The last answer."""
+        return self._pipeline_response.http_response
+
+
+@dataclass
+class AzureOperation:
+    """A long-running operation under way; satisfies `engine.Operation`."""
+
+    action: str
+    request_id: str | None
+    polling: _SteppedPolling = field(repr=False)
+
+    @property
+    def done(self) -> bool:
+        """Whether it ended."""
+        return bool(self.polling.finished())
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that the last answer asked to wait; None where it did not."""
+        return retry_after_of(self.polling.response.headers)
+
+
+class AzureScaleSets:
+    """Reads and changes scale sets of one subscription.
+
+    Every call is made once: repeating is the engine's decision, since it knows which repetition is safe.
+
+    Args:
+        where: subscription and endpoint.
+        credential: None for an endpoint that takes no token.
+    """
+
+    def __init__(self, where: Connection, credential: TokenCredential | None) -> None:
+        self._rate_limits = _RateLimits()
+        options: dict[str, Any] = {} if credential else {"authentication_policy": SansIOHTTPPolicy()}
+        self._endpoint = where.endpoint
+        self._client = ComputeManagementClient(
+            cast("TokenCredential", credential),
+            where.subscription,
+            where.endpoint,
+            credential_scopes=[where.scope],
+            retry_policy=RetryPolicy.no_retries(),
+            per_retry_policies=[self._rate_limits],
+            connection_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+            user_agent=f"vmss-jenkins/{VERSION}",
+            **options,
+        )
+
+    @property
+    def remaining(self) -> Mapping[str, int]:
+        """Requests left by token bucket, as the last answers told."""
+        return self._rate_limits.remaining
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def get(self, name: ScaleSetName) -> ScaleSet:
+        """Read a set's model (one call).
+
+        Raises:
+            AzureError: where it cannot be read.
+        """
+        with translated(f"read scale set {name}"):
+            body = self._client.virtual_machine_scale_sets.get(name.resource_group, name.name)
+            return arm.scale_set_from(body, name)
+
+    def instances(self, scale_set: ScaleSet) -> tuple[Instance, ...]:
+        """Read all instances with their views, in Azure's order (one call a page).
+
+        A flexible set's instances are virtual machines, listed by the set that they belong to.
+
+        Raises:
+            AzureError: where they cannot be read.
+        """
+        name = scale_set.name
+        with translated(f"list the instances of {name}"):
+            if scale_set.orchestration_mode is OrchestrationMode.FLEXIBLE:
+                listed: Any = self._client.virtual_machines.list(
+                    name.resource_group,
+                    filter=f"'virtualMachineScaleSet/id' eq '{scale_set.id}'",
+                    expand="instanceView",
+                )
+            else:
+                listed = self._client.virtual_machine_scale_set_vms.list(
+                    name.resource_group, name.name, expand="instanceView"
+                )
+            return tuple(arm.instance_from(body) for body in listed)
+
+    def begin_set_image(self, scale_set: ScaleSet, image: ImageReference) -> AzureOperation:
+        """Set the image of the model: a PATCH of it alone, conditional on the etag where there is one.
+
+        Raises:
+            AzureError: where Azure refuses, with `PreconditionFailed` where the set changed since it was read.
+        """
+        name = scale_set.name
+        unchanged: dict[str, Any] = (
+            {"etag": scale_set.etag, "match_condition": MatchConditions.IfNotModified} if scale_set.etag else {}
+        )
+        return self._begin(
+            f"set the image of {name}",
+            lambda polling: self._client.virtual_machine_scale_sets.begin_update(
+                name.resource_group, name.name, cast("Any", arm.image_patch(image)), polling=polling, **unchanged
+            ),
+        )
+
+    def begin_update_instances(self, scale_set: ScaleSet, ids: Sequence[str]) -> AzureOperation:
+        """Bring instances to the latest model (`manualupgrade`); `["*"]` for all.
+
+        Raises:
+            AzureError: where Azure refuses.
+        """
+        name = scale_set.name
+        return self._begin(
+            f"update instances {', '.join(ids)} of {name}",
+            lambda polling: self._client.virtual_machine_scale_sets.begin_update_instances(
+                name.resource_group, name.name, cast("Any", {"instanceIds": list(ids)}), polling=polling
+            ),
+        )
+
+    def _begin(self, action: str, begin: Callable[[_SteppedPolling], object]) -> AzureOperation:
+        polling = _SteppedPolling(0, path_format_arguments={"endpoint": self._endpoint})
+        with translated(action):
+            begin(polling)
+        operation = AzureOperation(action, polling.response.headers.get("x-ms-request-id"), polling)
+        self._raise_if_failed(operation)
+        return operation
+
+    def poll(self, operation: AzureOperation) -> None:
+        """Ask once how an operation stands.
+
+        Raises:
+            AzureError: where it ended badly, or cannot be asked.
+        """
+        with translated(f"ask how it stands to {operation.action}"):
+            operation.polling.update_status()
+        self._raise_if_failed(operation)
+
+    def _raise_if_failed(self, operation: AzureOperation) -> None:
+        if operation.done and operation.polling.status().lower() in {"failed", "canceled"}:
+            failure = body_failure(operation.polling.response.json(), operation.request_id)
+            raise azure_error(operation.action, failure)
+
+    def autoscale_settings(self, scale_set: ScaleSet) -> tuple[str, ...] | None:
+        """Name the enabled autoscale settings that target a set; None where they cannot be read.
+
+        Read without the monitor SDK, which one request does not justify
+        (https://learn.microsoft.com/rest/api/monitor/autoscale-settings/list-by-resource-group).
+        """
+        group = scale_set.id.rpartition("/providers/Microsoft.Compute/")[0]
+        url = f"{self._endpoint}{group}/providers/Microsoft.Insights/autoscalesettings?api-version=2022-10-01"
+        try:
+            answer = self._client.send_request(HttpRequest("GET", url))
+            answer.raise_for_status()
+            values = answer.json()["value"]
+        except (SdkError, ValueError, KeyError):
+            return None
+        wanted = scale_set.id.lower()
+        return tuple(
+            value["name"]
+            for value in values
+            if value["properties"].get("enabled") and value["properties"].get("targetResourceUri", "").lower() == wanted
+        )
