@@ -1,5 +1,59 @@
-"""Canary deployments of Azure virtual machine scale sets (VMSS) from Jenkins."""
+"""Canary deployments of Azure virtual machine scale sets (VMSS) from Jenkins.
 
-from vmss_jenkins._version import VERSION as __version__
+The names below are imported when they are first used: importing the package imports no SDK.
+"""
 
-__all__ = ["__version__"]
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmss_jenkins._version import VERSION
+
+if TYPE_CHECKING:
+    from vmss_jenkins.api import observe, update, update_instances
+    from vmss_jenkins.errors import AzureError, ConfigError, UnsafeRollout, VmssJenkinsError
+    from vmss_jenkins.images import ImageReference
+    from vmss_jenkins.steps import UpdateInstancesResult, UpdateResult
+
+__version__ = VERSION
+
+__all__ = [
+    "AzureError",
+    "ConfigError",
+    "ImageReference",
+    "UnsafeRollout",
+    "UpdateInstancesResult",
+    "UpdateResult",
+    "VmssJenkinsError",
+    "__version__",
+    "observe",
+    "update",
+    "update_instances",
+]
+
+_HOMES = {
+    "AzureError": "errors",
+    "ConfigError": "errors",
+    "ImageReference": "images",
+    "UnsafeRollout": "errors",
+    "UpdateInstancesResult": "steps",
+    "UpdateResult": "steps",
+    "VmssJenkinsError": "errors",
+    "observe": "api",
+    "update": "api",
+    "update_instances": "api",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used (PEP 562)."""
+    from importlib import import_module  # noqa: PLC0415 - not needed to import the package
+
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """Name the public API."""
+    return __all__

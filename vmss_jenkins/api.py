@@ -1,0 +1,155 @@
+"""The two steps as a library: `vmss_jenkins.update` and `vmss_jenkins.update_instances`.
+
+They take the parameters of the retired plugin's `azureVMSSUpdate` and `azureVMSSUpdateInstances` in
+Python's spelling, and connect the engine to Azure.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from vmss_jenkins import events, steps
+from vmss_jenkins.clock import SystemClock
+from vmss_jenkins.credentials import connection, default_credential
+from vmss_jenkins.images import ImageReference
+from vmss_jenkins.instances import Instance, InstanceIds, ScaleSet, ScaleSetName
+from vmss_jenkins.report import text
+from vmss_jenkins.waiting import Patience
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+    from vmss_jenkins.scale_sets import AzureScaleSets
+
+TIMEOUT = 3600.0
+"""Seconds that a step may take, unless told otherwise."""
+
+
+def log(event: events.Event) -> None:
+    """Write an event to the logger `vmss_jenkins`: what the library does where no listener is given."""
+    logging.getLogger("vmss_jenkins").info("%s", text.line(event))
+
+
+def update(  # noqa: PLR0913 - the plugin's parameters and how to reach Azure, each by its name
+    resource_group: str,
+    name: str,
+    image_reference: ImageReference | Mapping[str, str],
+    *,
+    subscription: str | None = None,
+    credential: TokenCredential | None = None,
+    endpoint: str | None = None,
+    allow_automatic_rollout: bool = False,
+    dry_run: bool = False,
+    timeout: float = TIMEOUT,
+    on_event: events.OnEvent = log,
+) -> steps.UpdateResult:
+    """Set the image of a scale set's model: the plugin's `azureVMSSUpdate`.
+
+    In the upgrade mode Manual no instance changes; `update_instances` brings them along.
+
+    Args:
+        resource_group: the set's resource group.
+        name: the set's name.
+        image_reference: `{"id": ...}`, `{"publisher", "offer", "sku", "version"}`, or an `ImageReference`.
+        subscription: the subscription's GUID; `AZURE_SUBSCRIPTION_ID` by default.
+        credential: azure-identity's `DefaultAzureCredential` by default.
+        endpoint: Azure Resource Manager's URL; `VMSS_JENKINS_ENDPOINT` or the public cloud by default.
+        allow_automatic_rollout: go on although Azure takes the image to every instance by itself.
+        dry_run: tell what would happen and what stands in the way; change nothing.
+        timeout: seconds to wait for Azure.
+        on_event: told each thing that happens; by default it is logged.
+
+    Raises:
+        ConfigError: for parameters that cannot be used; nothing was changed.
+        UnsafeRollout: for a set whose upgrade policy leaves no canary; nothing was changed.
+        AzureError: where Azure refuses, or cannot be reached.
+    """
+    target = ScaleSetName(resource_group, name)
+    image = (
+        image_reference if isinstance(image_reference, ImageReference) else ImageReference.from_mapping(image_reference)
+    )
+    options = steps.Options(dry_run=dry_run, allow_automatic_rollout=allow_automatic_rollout)
+    patience = Patience.starting(SystemClock(), timeout, on_event)
+    with _scale_sets(subscription, credential, endpoint) as sets:
+        return steps.update(sets, target, image, options, patience)
+
+
+def update_instances(  # noqa: PLR0913 - the plugin's parameters and how to reach Azure, each by its name
+    resource_group: str,
+    name: str,
+    instance_ids: str | Iterable[str],
+    *,
+    subscription: str | None = None,
+    credential: TokenCredential | None = None,
+    endpoint: str | None = None,
+    await_healthy: bool = False,
+    dry_run: bool = False,
+    timeout: float = TIMEOUT,
+    on_event: events.OnEvent = log,
+) -> steps.UpdateInstancesResult:
+    """Bring chosen instances to the latest model: the plugin's `azureVMSSUpdateInstances`.
+
+    All of them go down at once.
+
+    Args:
+        resource_group: the set's resource group.
+        name: the set's name.
+        instance_ids: comma-separated ids, several texts, or `*` for all.
+        subscription: the subscription's GUID; `AZURE_SUBSCRIPTION_ID` by default.
+        credential: azure-identity's `DefaultAzureCredential` by default.
+        endpoint: Azure Resource Manager's URL; `VMSS_JENKINS_ENDPOINT` or the public cloud by default.
+        await_healthy: wait also until each is healthy by what the set has to tell it.
+        dry_run: tell what would happen and what stands in the way; change nothing.
+        timeout: seconds to wait for Azure.
+        on_event: told each thing that happens; by default it is logged.
+
+    Raises:
+        ConfigError: for ids that no instance has, and other parameters that cannot be used.
+        AzureError: where Azure refuses, cannot be reached, or an instance did not get the model.
+    """
+    target = ScaleSetName(resource_group, name)
+    chosen = InstanceIds.parse(instance_ids)
+    options = steps.Options(dry_run=dry_run, await_healthy=await_healthy)
+    patience = Patience.starting(SystemClock(), timeout, on_event)
+    with _scale_sets(subscription, credential, endpoint) as sets:
+        return steps.update_instances(sets, target, chosen, options, patience)
+
+
+def observe(
+    resource_group: str,
+    name: str,
+    *,
+    subscription: str | None = None,
+    credential: TokenCredential | None = None,
+    endpoint: str | None = None,
+    on_event: events.OnEvent = log,
+) -> tuple[ScaleSet, tuple[Instance, ...]]:
+    """Read a scale set and its instances, with their health and power.
+
+    Raises:
+        ConfigError: for parameters that cannot be used.
+        AzureError: where Azure refuses, or cannot be reached.
+    """
+    patience = Patience.starting(SystemClock(), TIMEOUT, on_event)
+    with _scale_sets(subscription, credential, endpoint) as sets:
+        scale_set = patience.retry(lambda: sets.get(ScaleSetName(resource_group, name)))
+        return scale_set, patience.retry(lambda: sets.instances(scale_set))
+
+
+@contextmanager
+def _scale_sets(
+    subscription: str | None, credential: TokenCredential | None, endpoint: str | None
+) -> Iterator[AzureScaleSets]:
+    where = connection(os.environ, subscription, endpoint)
+    from vmss_jenkins.scale_sets import AzureScaleSets  # noqa: PLC0415 - the SDK takes 0.3 s, bad input is told before
+
+    chosen = (credential or default_credential(where, os.environ)) if where.sends_token else None
+    sets = AzureScaleSets(where, chosen)
+    try:
+        yield sets
+    finally:
+        sets.close()

@@ -1,0 +1,238 @@
+"""The two mirrored steps: set a scale set's image, and bring chosen instances to the latest model.
+
+Each is one attempt of observe, plan, act, made again as a whole when a call fails in a way that
+passes. So nothing is repeated blindly: an answer that was lost is found out by looking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from vmss_jenkins import events
+from vmss_jenkins.errors import AzureError, ConfigError, Failure, UnsafeRollout
+from vmss_jenkins.images import ImageReference
+from vmss_jenkins.instances import ALL, Instance, InstanceIds, ScaleSet, ScaleSetName, has_latest_model
+from vmss_jenkins.preflight import (
+    Finding,
+    InstancesPlan,
+    Severity,
+    Surroundings,
+    UpdatePlan,
+    plan_update,
+    plan_update_instances,
+)
+from vmss_jenkins.protocols import OperationT, ScaleSets
+from vmss_jenkins.waiting import Patience, complete
+
+
+@dataclass(frozen=True)
+class UpdateResult:
+    """What `update` did."""
+
+    image_before: ImageReference | None
+    image_after: ImageReference
+    changed: bool
+    """False where the model had the image already, and after a dry run."""
+    seconds: float
+    request_ids: tuple[str, ...]
+    """Azure's ids of the changes asked for; support asks for them."""
+    findings: tuple[Finding, ...] = ()
+    """What the plan found, the whole preflight in a dry run."""
+
+
+@dataclass(frozen=True)
+class UpdateInstancesResult:
+    """What `update_instances` did."""
+
+    instance_ids: tuple[str, ...]
+    """The instances that were brought to the latest model; in a dry run, those that would be."""
+    up_to_date: tuple[str, ...]
+    """Chosen instances that had it before."""
+    skipped: Mapping[str, str]
+    """Chosen instances that Azure leaves alone, with the reason."""
+    seconds: float
+    request_ids: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a step runs."""
+
+    dry_run: bool = False
+    """Plan, tell, and change nothing."""
+    allow_automatic_rollout: bool = False
+    """Update the model although Azure takes it to every instance by itself."""
+    await_healthy: bool = False
+    """Wait until the updated instances are healthy by what the set has to tell it."""
+
+
+@dataclass
+class _Requests:
+    """The request ids of the operations begun, over all attempts."""
+
+    ids: list[str] = field(default_factory=list)
+
+    def complete(self, sets: ScaleSets[OperationT], operation: OperationT, patience: Patience) -> None:
+        self.ids.extend(filter(None, [operation.request_id]))
+        complete(sets, operation, patience)
+
+
+def update(
+    sets: ScaleSets[OperationT], name: ScaleSetName, image: ImageReference, options: Options, patience: Patience
+) -> UpdateResult:
+    """Set the image of a scale set's model; no instance changes in the mode Manual.
+
+    Raises:
+        UnsafeRollout: where Azure would take the image to every instance by itself.
+        ConfigError: where Azure would refuse the image.
+        AzureError: where Azure refuses, or cannot be reached.
+    """
+    began = patience.clock.now()
+    requests = _Requests()
+    first: list[ImageReference | None] = []
+
+    def attempt() -> UpdatePlan:
+        scale_set = sets.get(name)
+        if not first:
+            first.append(scale_set.image)
+            patience.on_event(events.UpdateStarted(name, scale_set.image, image))
+        changes = not image.same_as(scale_set.image)
+        instances = sets.instances(scale_set) if changes or options.dry_run else ()
+        plan = plan_update(scale_set, image, instances, _surroundings(sets, scale_set, options))
+        _judge(name, plan.findings, options, patience)
+        if plan.changes and not options.dry_run:
+            requests.complete(sets, sets.begin_set_image(scale_set, image), patience)
+        elif scale_set.provisioning_state == "Updating" and not options.dry_run:
+            _await_model(sets, name, patience)
+        return plan
+
+    plan = patience.retry(attempt)
+    changed = not options.dry_run and not image.same_as(first[0])
+    seconds = patience.clock.now() - began
+    if not options.dry_run:
+        patience.on_event(events.UpdateFinished(name, image, changed, seconds))
+    return UpdateResult(first[0], image, changed, seconds, tuple(requests.ids), plan.findings)
+
+
+def update_instances(
+    sets: ScaleSets[OperationT], name: ScaleSetName, chosen: InstanceIds, options: Options, patience: Patience
+) -> UpdateInstancesResult:
+    """Bring the chosen instances to the latest model, at once and in parallel, and wait.
+
+    Instances that have it and instances protected from scale set actions are left alone, as Azure
+    does, and named. Those on which an operation runs are awaited first.
+
+    Raises:
+        ConfigError: for ids that no instance has; nothing was changed.
+        AzureError: where Azure refuses, cannot be reached, or an instance did not get the model.
+    """
+    began = patience.clock.now()
+    requests = _Requests()
+    first: list[InstancesPlan] = []
+
+    def attempt() -> None:
+        scale_set = sets.get(name)
+        plan = plan_update_instances(
+            scale_set, sets.instances(scale_set), chosen, _surroundings(sets, scale_set, options)
+        )
+        if not first:
+            first.append(plan)
+            _tell(name, chosen, plan, patience)
+        _judge(name, plan.findings, options, patience)
+        if options.dry_run:
+            return
+        if plan.busy:
+            plan = _await_idle(sets, scale_set, chosen, plan, patience)
+        if plan.update:
+            ids = [ALL] if chosen.is_all else list(plan.update)
+            requests.complete(sets, sets.begin_update_instances(scale_set, ids), patience)
+
+    patience.retry(attempt)
+    plan = first[0]
+    if plan.update and not options.dry_run:
+        _confirm(sets, name, plan.update, options, patience)
+    elif options.await_healthy and not options.dry_run:
+        _confirm(sets, name, plan.up_to_date, options, patience)
+    seconds = patience.clock.now() - began
+    if not options.dry_run:
+        patience.on_event(events.UpdateInstancesFinished(name, plan.update, seconds))
+    return UpdateInstancesResult(
+        plan.update, plan.up_to_date, plan.skipped, seconds, tuple(requests.ids), plan.findings
+    )
+
+
+def _tell(name: ScaleSetName, chosen: InstanceIds, plan: InstancesPlan, patience: Patience) -> None:
+    patience.on_event(events.UpdateInstancesStarted(name, str(chosen), plan.update))
+    for instance_id in plan.up_to_date:
+        patience.on_event(events.InstanceSkipped(instance_id, "has the latest model already"))
+    for instance_id, reason in plan.skipped.items():
+        patience.on_event(events.InstanceSkipped(instance_id, reason))
+
+
+def _surroundings(sets: ScaleSets[OperationT], scale_set: ScaleSet, options: Options) -> Surroundings | None:
+    """Look up what only a dry run tells; a real run spends no calls on it."""
+    return Surroundings(sets.autoscale_settings(scale_set), dict(sets.remaining)) if options.dry_run else None
+
+
+def _judge(name: ScaleSetName, findings: tuple[Finding, ...], options: Options, patience: Patience) -> None:
+    """Tell the findings, and refuse what must not go on; a dry run only tells."""
+    impossible = [finding.text for finding in findings if finding.severity is Severity.IMPOSSIBLE]
+    unsafe = [finding for finding in findings if finding.severity is Severity.UNSAFE]
+    for finding in findings:
+        if options.dry_run or finding.severity in {Severity.WARNING, Severity.NOTE}:
+            patience.on_event(events.PreflightFound(finding))
+    if options.dry_run:
+        return
+    if impossible:
+        raise ConfigError(f"scale set {name}", impossible)
+    if unsafe and not options.allow_automatic_rollout:
+        raise UnsafeRollout(unsafe[0].text, unsafe[0].flag or "")
+
+
+def _await_model(sets: ScaleSets[OperationT], name: ScaleSetName, patience: Patience) -> None:
+    """Wait until a change of the model that is under way came to its end."""
+    patience.until(
+        f"wait for the model of {name}",
+        lambda: patience.retry(lambda: sets.get(name)).provisioning_state != "Updating",
+    )
+
+
+def _await_idle(
+    sets: ScaleSets[OperationT], scale_set: ScaleSet, chosen: InstanceIds, plan: InstancesPlan, patience: Patience
+) -> InstancesPlan:
+    """Wait until nothing runs on the chosen instances, then plan again with what they have become."""
+    patience.on_event(events.WaitingForInstances(plan.busy, "an operation runs on them"))
+    plans = [plan]
+
+    def idle() -> bool:
+        instances = patience.retry(lambda: sets.instances(scale_set))
+        plans.append(plan_update_instances(scale_set, instances, chosen))
+        return not plans[-1].busy
+
+    patience.until(f"wait for instances {', '.join(plan.busy)} of {scale_set.name}", idle)
+    return plans[-1]
+
+
+def _confirm(
+    sets: ScaleSets[OperationT], name: ScaleSetName, ids: tuple[str, ...], options: Options, patience: Patience
+) -> None:
+    """Look at the instances after the operation: success means every chosen one, never "at least one"."""
+    scale_set = patience.retry(lambda: sets.get(name))
+
+    def unready() -> list[Instance]:
+        there = [instance for instance in patience.retry(lambda: sets.instances(scale_set)) if instance.id in ids]
+        outdated = [instance for instance in there if has_latest_model(instance, scale_set) is False]
+        if outdated:
+            states = "; ".join(f"{i.id}: {i.provisioning_state}{f', {i.error}' if i.error else ''}" for i in outdated)
+            failure = Failure(
+                "NotUpdated", f"Azure ended the operation, but these do not have the latest model: {states}"
+            )
+            raise AzureError(f"update instances of {name}", failure, "see `vmss-jenkins status`, then run it again")
+        return [instance for instance in there if not instance.is_healthy]
+
+    waiting = unready()
+    if options.await_healthy and waiting:
+        patience.on_event(events.WaitingForInstances(tuple(i.id for i in waiting), "not healthy yet"))
+        patience.until(f"wait for health of {', '.join(ids)}", lambda: not unready())
