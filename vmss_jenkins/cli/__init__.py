@@ -1,1 +1,45 @@
-"""The command line, one module a command."""
+"""The command line, one module a command, each imported when it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from vmss_jenkins._version import VERSION
+
+COMMANDS = {
+    "update": "Set the image of a scale set's model (the plugin's azureVMSSUpdate).",
+    "update-instances": "Bring chosen instances to the latest model (azureVMSSUpdateInstances).",
+    "status": "Show a scale set and its instances.",
+    "emulator": "Serve an emulator of Azure scale sets on this machine.",
+}
+"""What `--help` says of each command; here, so that it imports none of them."""
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"vmss_jenkins.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(VERSION, prog_name="vmss-jenkins")
+def cli() -> None:
+    """Canary deployments of Azure virtual machine scale sets.
+
+    The credential is found as azure-identity's DefaultAzureCredential does: AZURE_TENANT_ID,
+    AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, a workload identity, a managed identity.
+    """
