@@ -176,12 +176,14 @@ def _explain(image_id: str) -> str:
         examples = "\n      ".join(example for _, _, example in _SHAPES)
         return f"{image_id!r} is no image id; wanted one of\n      {examples}"
     example = likely[0][1]
+    if "://" in image_id:
+        return f"{image_id!r} is no VHD URI; wanted {example}"
     found, wanted = image_id.split("/"), example.split("/")
     for position, part in enumerate(wanted):
         value = found[position] if position < len(found) else None
-        if value is None or not value.strip():
+        if value is None or (part and not value.strip()):
             return f"{image_id!r} ends before {part!r}; wanted {example}"
-        if not part.isupper() and part[0].isalpha() and value.lower() != part.lower():
+        if part[:1].isalpha() and not part.isupper() and value.lower() != part.lower():
             return f"{image_id!r} has {value!r} where {part!r} is wanted: {example}"
         if part == "SUBSCRIPTION" and not re.fullmatch(_GUID, value, re.IGNORECASE):
             return f"{image_id!r} names the subscription {value!r}, which is no GUID"

@@ -95,13 +95,14 @@ def update(
 
     def attempt() -> UpdatePlan:
         scale_set = sets.get(name)
-        if not first:
-            first.append(scale_set.image)
-            patience.on_event(events.UpdateStarted(name, scale_set.image, image))
         changes = not image.same_as(scale_set.image)
         instances = sets.instances(scale_set) if changes or options.dry_run else ()
         plan = plan_update(scale_set, image, instances, _surroundings(sets, scale_set, options))
-        _judge(name, plan.findings, options, patience)
+        if not first:
+            first.append(scale_set.image)
+            patience.on_event(events.UpdateStarted(name, scale_set.image, image))
+            _tell_findings(plan.findings, options, patience)
+        _refuse(name, plan.findings, options)
         if plan.changes and not options.dry_run:
             requests.complete(sets, sets.begin_set_image(scale_set, image), patience)
         elif scale_set.provisioning_state == "Updating" and not options.dry_run:
@@ -139,8 +140,9 @@ def update_instances(
         )
         if not first:
             first.append(plan)
-            _tell(name, chosen, plan, patience)
-        _judge(name, plan.findings, options, patience)
+            _tell_instances(name, chosen, plan, patience)
+            _tell_findings(plan.findings, options, patience)
+        _refuse(name, plan.findings, options)
         if options.dry_run:
             return
         if plan.busy:
@@ -163,7 +165,7 @@ def update_instances(
     )
 
 
-def _tell(name: ScaleSetName, chosen: InstanceIds, plan: InstancesPlan, patience: Patience) -> None:
+def _tell_instances(name: ScaleSetName, chosen: InstanceIds, plan: InstancesPlan, patience: Patience) -> None:
     patience.on_event(events.UpdateInstancesStarted(name, str(chosen), plan.update))
     for instance_id in plan.up_to_date:
         patience.on_event(events.InstanceSkipped(instance_id, "has the latest model already"))
@@ -176,13 +178,17 @@ def _surroundings(sets: ScaleSets[OperationT], scale_set: ScaleSet, options: Opt
     return Surroundings(sets.autoscale_settings(scale_set), dict(sets.remaining)) if options.dry_run else None
 
 
-def _judge(name: ScaleSetName, findings: tuple[Finding, ...], options: Options, patience: Patience) -> None:
-    """Tell the findings, and refuse what must not go on; a dry run only tells."""
-    impossible = [finding.text for finding in findings if finding.severity is Severity.IMPOSSIBLE]
-    unsafe = [finding for finding in findings if finding.severity is Severity.UNSAFE]
+def _tell_findings(findings: tuple[Finding, ...], options: Options, patience: Patience) -> None:
+    """Tell what the plan found; what is refused is told by the error, but in a dry run."""
     for finding in findings:
         if options.dry_run or finding.severity in {Severity.WARNING, Severity.NOTE}:
             patience.on_event(events.PreflightFound(finding))
+
+
+def _refuse(name: ScaleSetName, findings: tuple[Finding, ...], options: Options) -> None:
+    """Refuse what must not go on; a dry run changes nothing anyway."""
+    impossible = [finding.text for finding in findings if finding.severity is Severity.IMPOSSIBLE]
+    unsafe = [finding for finding in findings if finding.severity is Severity.UNSAFE]
     if options.dry_run:
         return
     if impossible:
