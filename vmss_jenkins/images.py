@@ -175,7 +175,10 @@ def _explain(image_id: str) -> str:
     if not likely:
         examples = "\n      ".join(example for _, _, example in _SHAPES)
         return f"{image_id!r} is no image id; wanted one of\n      {examples}"
-    example = likely[0][1]
+    return _first_wrong_part(image_id, likely[0][1])
+
+
+def _first_wrong_part(image_id: str, example: str) -> str:
     if "://" in image_id:
         return f"{image_id!r} is no VHD URI; wanted {example}"
     found, wanted = image_id.split("/"), example.split("/")
