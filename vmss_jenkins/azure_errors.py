@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from json import JSONDecodeError
 from typing import Any
 
 from azure.core.exceptions import (
@@ -13,6 +14,7 @@ from azure.core.exceptions import (
     ClientAuthenticationError,
     DecodeError,
     HttpResponseError,
+    IncompleteReadError,
     ServiceRequestError,
     ServiceResponseError,
 )
@@ -49,7 +51,7 @@ def translated(action: str) -> Iterator[None]:
     """Turn whatever the SDK raises inside into an `AzureError` of this action."""
     try:
         yield
-    except (SdkError, BadStatus, BadResponse, OperationFailed) as error:
+    except (SdkError, BadStatus, BadResponse, OperationFailed, JSONDecodeError) as error:
         raise azure_error(action, failure_of(error)) from error
 
 
@@ -62,14 +64,12 @@ def failure_of(error: Exception) -> Failure:
     """Read the reason out of an SDK exception."""
     if isinstance(error, ClientAuthenticationError) and error.response is None:
         return Failure("AuthenticationFailed", _first_line(error), sent=False)
+    if isinstance(error, ServiceRequestError | ServiceResponseError | IncompleteReadError):
+        return Failure("NoAnswer", _first_line(error), sent=not isinstance(error, ServiceRequestError))
     if isinstance(error, DecodeError):
         return Failure("InvalidAnswer", _html(error), _status(error))
-    if isinstance(error, HttpResponseError) and error.response is not None:
-        return _answered(error)
-    if isinstance(error, ServiceRequestError):
-        return Failure("NoAnswer", _first_line(error), sent=False)
-    if isinstance(error, ServiceResponseError):
-        return Failure("NoAnswer", _first_line(error))
+    if isinstance(error, HttpResponseError):
+        return _answered(error) if error.response is not None else Failure("NoAnswer", _first_line(error))
     return Failure("InvalidAnswer", _first_line(error))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from azure.core import MatchConditions
 from azure.core.exceptions import AzureError as SdkError
+from azure.core.exceptions import DecodeError
 from azure.core.pipeline.policies import RetryPolicy, SansIOHTTPPolicy
 from azure.core.rest import HttpRequest
 from azure.mgmt.compute import ComputeManagementClient
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
+_NEVER_ASKED = object()
+"""Stands where the SDK insists on a credential; the policy that would ask it is replaced."""
 
 
-class _RateLimits(SansIOHTTPPolicy[Any, Any]):
-    """Keeps what the last answers told of throttling."""
+class _Answers(SansIOHTTPPolicy[Any, Any]):
+    """Keeps what the last answers told of throttling, and lets none pass that Azure did not write."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,7 +39,14 @@ class _RateLimits(SansIOHTTPPolicy[Any, Any]):
         """Requests left by token bucket (`Microsoft.Compute/` dropped)."""
 
     def on_response(self, request: Any, response: Any) -> None:  # noqa: ANN401, ARG002 - azure-core's signature
-        """Note one answer."""
+        """Note one answer.
+
+        Raises:
+            DecodeError: for a page that something between here and Azure put in its place.
+        """
+        if "html" in response.http_response.headers.get("Content-Type", "").lower():
+            response.http_response.read()
+            raise DecodeError(response=response.http_response)
         for entry in response.http_response.headers.get("x-ms-ratelimit-remaining-resource", "").split(","):
             bucket, _, count = entry.strip().partition(";")
             if count.isdigit():
@@ -85,16 +95,16 @@ class AzureScaleSets:
     """
 
     def __init__(self, where: Connection, credential: TokenCredential | None) -> None:
-        self._rate_limits = _RateLimits()
+        self._answers = _Answers()
         options: dict[str, Any] = {} if credential else {"authentication_policy": SansIOHTTPPolicy()}
         self._endpoint = where.endpoint
         self._client = ComputeManagementClient(
-            cast("TokenCredential", credential),
+            cast("TokenCredential", credential or _NEVER_ASKED),
             where.subscription,
             where.endpoint,
             credential_scopes=[where.scope],
             retry_policy=RetryPolicy.no_retries(),
-            per_retry_policies=[self._rate_limits],
+            per_retry_policies=[self._answers],
             connection_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
             user_agent=f"vmss-jenkins/{VERSION}",
@@ -104,7 +114,7 @@ class AzureScaleSets:
     @property
     def remaining(self) -> Mapping[str, int]:
         """Requests left by token bucket, as the last answers told."""
-        return self._rate_limits.remaining
+        return self._answers.remaining
 
     def close(self) -> None:
         """Close the connections."""

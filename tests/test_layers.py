@@ -1,0 +1,90 @@
+"""The way data flows, kept by the syntax tree: imports go downward only, and the core touches no world."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent / "vmss_jenkins"
+LAYERS = (
+    ("_version", "errors"),
+    ("images", "instances", "preflight", "events", "arm", "report"),
+    ("protocols",),
+    ("clock", "credentials", "azure_errors", "scale_sets"),
+    ("waiting", "steps"),
+    ("api",),
+    ("__init__", "cli", "demo"),
+    ("__main__",),
+)
+"""From the ground up; a module imports its own layer and those below it."""
+PURE = frozenset({*LAYERS[0], *LAYERS[1]})
+WORLD = frozenset(
+    {"aiohttp", "azure", "click", "flask", "http", "jenkins", "logging", "os", "random", "requests", "rich"}
+    | {"socket", "ssl", "subprocess", "tempfile", "tenacity", "threading", "time", "urllib3"}
+)
+"""What a pure module must not import: the clock, the network, the process and whatever reaches them."""
+HEAVY = frozenset(["aiohttp", "azure", "flask", "jenkins", "requests", "rich", "trustme"])
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for path in sorted(ROOT.rglob("*.py")):
+        yield path.relative_to(ROOT).parts[0].removesuffix(".py"), path
+
+
+def imports(path: Path, *, top_level: bool = False) -> set[str]:
+    """The dotted names that a file imports, those under TYPE_CHECKING left out."""
+    tree = ast.parse(path.read_text())
+    found: set[str] = set()
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            continue
+        if top_level and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+        waiting.extend(ast.iter_child_nodes(node))
+    return found
+
+
+def ours(names: set[str]) -> set[str]:
+    return {name.split(".")[1] for name in names if name.startswith("vmss_jenkins.")}
+
+
+def test_every_module_has_its_layer() -> None:
+    placed = {name for layer in LAYERS for name in layer} | {"emulator"}
+    assert {name for name, _ in modules()} == placed
+
+
+@pytest.mark.parametrize(
+    ("name", "path"), [(n, p) for n, p in modules() if n != "emulator"], ids=lambda v: str(v)[-40:]
+)
+def test_imports_go_downward_only(name: str, path: Path) -> None:
+    height = next(level for level, layer in enumerate(LAYERS) if name in layer)
+    below = {module for layer in LAYERS[: height + 1] for module in layer}
+    allowed = below | ({"emulator"} if path == ROOT / "cli" / "emulator.py" else set())
+    assert ours(imports(path)) <= allowed
+
+
+@pytest.mark.parametrize("path", [p for n, p in modules() if n in PURE], ids=lambda p: p.name)
+def test_the_pure_core_touches_no_world(path: Path) -> None:
+    assert not {name.split(".")[0] for name in imports(path)} & WORLD
+
+
+@pytest.mark.parametrize("path", [p for n, p in modules() if n == "emulator"], ids=lambda p: p.name)
+def test_the_emulator_imports_nothing_of_the_package_so_that_it_cannot_share_its_mistakes(path: Path) -> None:
+    names = imports(path)
+    assert all(name.startswith("vmss_jenkins.emulator") for name in names if name.startswith("vmss_jenkins"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for n, p in modules() if n in {"__init__", "__main__", "api", "cli", "steps", "waiting", "credentials"}],
+    ids=lambda p: str(p)[-30:],
+)
+def test_nothing_heavy_is_imported_before_it_is_needed(path: Path) -> None:
+    assert not {name.split(".")[0] for name in imports(path, top_level=True)} & HEAVY
