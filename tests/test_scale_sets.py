@@ -210,6 +210,15 @@ def test_no_answer_says_whether_the_request_may_have_arrived(
     assert len(azure.calls) == 1
 
 
+def test_a_certificate_that_nobody_trusts_is_told_at_once_with_how_to_trust_it(
+    azure: responses.RequestsMock, sets: AzureScaleSets
+) -> None:
+    azure.get(SET, body=requests.exceptions.SSLError("self-signed certificate"))
+    with pytest.raises(AzureError, match="REQUESTS_CA_BUNDLE=FILE") as failed:
+        sets.get(WEB)
+    assert failed.value.code == "CertificateNotTrusted"
+
+
 def test_an_error_without_arms_error_object_is_shown_as_it_is(
     azure: responses.RequestsMock, sets: AzureScaleSets
 ) -> None:
