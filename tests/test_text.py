@@ -37,11 +37,11 @@ EXAMPLES: list[tuple[events.Event, str]] = [
     ),
     (
         events.UpdateFinished(WEB, NEW, changed=True, seconds=4.21),
-        f"canary-rg/web now has the image {NEW} in its model (4.2 s); no instance changed",
+        "canary-rg/web now has the image nginx-updated-image in its model (4.2 s); no instance changed",
     ),
     (
         events.UpdateFinished(WEB, NEW, changed=False, seconds=0),
-        f"canary-rg/web has the image {NEW} already: nothing changed",
+        "canary-rg/web has the image nginx-updated-image already: nothing changed",
     ),
     (events.UpdateInstancesFinished(WEB, ("0",), 20.8), "canary-rg/web: updated 0 (20.8 s)"),
     (

@@ -77,9 +77,9 @@ def _(event: events.Interrupted) -> str:
 @line.register
 def _(event: events.UpdateFinished) -> str:
     if not event.changed:
-        return f"{event.scale_set} has the image {event.image} already: nothing changed"
+        return f"{event.scale_set} has the image {event.image.short_name} already: nothing changed"
     return (
-        f"{event.scale_set} now has the image {event.image} in its model ({event.seconds:.1f} s); no instance changed"
+        f"{event.scale_set} now has the image {event.image.short_name} in its model ({event.seconds:.1f} s); no instance changed"
     )
 
 
