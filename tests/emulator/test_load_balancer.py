@@ -33,9 +33,13 @@ def in_a_loop(test: Callable[[], Coroutine[None, None, None]]) -> Callable[[], N
 
 
 class Backend:
-    """A listener that is healthy for the probe and hands every other connection to the test."""
+    """A listener that answers the probe and hands every other connection to the test."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer: bytes = HEALTHY) -> None:
+        self.answer = answer
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.probed = asyncio.Event()
         self.connections: asyncio.Queue[End] = asyncio.Queue()
 
     async def open(self) -> int:
@@ -48,26 +52,31 @@ class Backend:
             greeting = await reader.readline()
         except ConnectionResetError:
             return
-        if greeting.startswith(b"GET /probe"):
-            writer.write(HEALTHY)
+        if greeting.startswith(b"GET /"):
+            self.probed.set()
+            await self.may_answer.wait()
+            writer.write(self.answer if greeting.startswith(b"GET /probe ") else HEALTHY)
             writer.close()
         else:
             self.connections.put_nowait((reader, writer))
 
 
+def before(ports: dict[str, int], path: str = "/probe") -> Frontend:
+    return Frontend(lambda: list(ports), Probe(interval=3600.0, path=path), port_of=ports.get)
+
+
 @asynccontextmanager
-async def proxied() -> AsyncIterator[tuple[End, End]]:
+async def proxied() -> AsyncIterator[tuple[End, End, Frontend]]:
     """A connection through a frontend, as seen by the client and by the backend."""
     backend = Backend()
-    backend_port = await backend.open()
-    frontend = Frontend(lambda: ["one"], Probe(interval=3600.0, path="/probe"), port_of=lambda _: backend_port)
+    frontend = before({"one": await backend.open()})
     port = await frontend.open()
     await frontend.probe_round(["one"])
     client = await asyncio.open_connection(HOST, port)
     client[1].write(b"hello\n")
     far_end = await backend.connections.get()
     try:
-        yield client, far_end
+        yield client, far_end, frontend
     finally:
         for _, writer in (client, far_end):
             writer.close()
@@ -83,7 +92,7 @@ def reset(writer: asyncio.StreamWriter) -> None:
 
 @in_a_loop
 async def test_bytes_pass_both_ways_unchanged() -> None:
-    async with proxied() as (client, backend):
+    async with proxied() as (client, backend, _):
         client[1].write(b"\x00question\n")
         assert await backend[0].readline() == b"\x00question\n"
         backend[1].write(b"\xffanswer\n")
@@ -92,7 +101,7 @@ async def test_bytes_pass_both_ways_unchanged() -> None:
 
 @in_a_loop
 async def test_a_client_that_has_said_all_still_gets_its_answer() -> None:
-    async with proxied() as (client, backend):
+    async with proxied() as (client, backend, _):
         client[1].write(b"question")
         client[1].write_eof()
         assert await backend[0].read() == b"question"
@@ -103,7 +112,7 @@ async def test_a_client_that_has_said_all_still_gets_its_answer() -> None:
 
 @in_a_loop
 async def test_a_backend_that_has_said_all_still_hears_its_client() -> None:
-    async with proxied() as (client, backend):
+    async with proxied() as (client, backend, _):
         backend[1].write(b"answer")
         backend[1].write_eof()
         assert await client[0].read() == b"answer"
@@ -114,7 +123,7 @@ async def test_a_backend_that_has_said_all_still_hears_its_client() -> None:
 
 @in_a_loop
 async def test_a_clients_reset_resets_the_backend() -> None:
-    async with proxied() as (client, backend):
+    async with proxied() as (client, backend, _):
         reset(client[1])
         with pytest.raises(ConnectionResetError):
             await backend[0].read()
@@ -122,7 +131,7 @@ async def test_a_clients_reset_resets_the_backend() -> None:
 
 @in_a_loop
 async def test_a_backends_reset_resets_the_client() -> None:
-    async with proxied() as (client, backend):
+    async with proxied() as (client, backend, _):
         reset(backend[1])
         with pytest.raises(ConnectionResetError):
             await client[0].read()
@@ -130,7 +139,7 @@ async def test_a_backends_reset_resets_the_client() -> None:
 
 @in_a_loop
 async def test_a_backend_that_dies_while_its_client_sends_much_resets_the_client() -> None:
-    async with proxied() as (client, backend):
+    async with proxied() as (client, backend, _):
         client[1].write(b"x" * 10_000_000)
         await backend[0].readexactly(100_000)
         reset(backend[1])
@@ -140,7 +149,7 @@ async def test_a_backend_that_dies_while_its_client_sends_much_resets_the_client
 
 @in_a_loop
 async def test_a_client_waits_for_a_backend_that_does_not_read() -> None:
-    async with proxied() as (client, backend):
+    async with proxied() as (client, backend, _):
         sent = b"x" * 50_000_000
         client[1].write(sent)
         with pytest.raises(asyncio.TimeoutError):
@@ -149,13 +158,22 @@ async def test_a_client_waits_for_a_backend_that_does_not_read() -> None:
 
 
 @in_a_loop
+async def test_a_connection_that_both_ends_have_ended_is_forgotten() -> None:
+    async with proxied() as (client, backend, frontend):
+        client[1].write_eof()
+        await backend[0].read()
+        backend[1].write_eof()
+        await client[0].read()
+        assert frontend._sides == set()
+
+
+@in_a_loop
 async def test_a_client_that_resets_before_it_has_a_backend_leaves_nothing_behind() -> None:
+    tasks = asyncio.all_tasks()
     backend = Backend()
-    backend_port = await backend.open()
-    frontend = Frontend(lambda: ["one"], Probe(interval=3600.0, path="/probe"), port_of=lambda _: backend_port)
+    frontend = before({"one": await backend.open()})
     port = await frontend.open()
     await frontend.probe_round(["one"])
-    tasks = asyncio.all_tasks()
     for _ in range(20):
         hasty = socket.create_connection((HOST, port))
         hasty.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -166,5 +184,57 @@ async def test_a_client_that_resets_before_it_has_a_backend_leaves_nothing_behin
     writer.close()
     far_end.close()
     await frontend.close()
-    assert asyncio.all_tasks() <= tasks
     backend.listener.close()
+    assert asyncio.all_tasks() <= tasks
+
+
+@in_a_loop
+async def test_a_frontend_can_be_closed_while_it_waits_for_a_backend_to_accept() -> None:
+    tasks = asyncio.all_tasks()
+    backend = Backend()
+    ports = {"one": await backend.open()}
+    frontend = before(ports)
+    port = await frontend.open()
+    await frontend.probe_round(["one"])
+    with socket.socket() as deaf, socket.socket() as first:
+        deaf.bind((HOST, 0))
+        deaf.listen(0)
+        first.connect(deaf.getsockname())
+        ports["one"] = deaf.getsockname()[1]
+        reader, writer = await asyncio.open_connection(HOST, port)
+        await frontend.close()
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+        writer.close()
+    backend.listener.close()
+    assert asyncio.all_tasks() <= tasks
+
+
+@in_a_loop
+async def test_the_probe_does_not_follow_a_redirection() -> None:
+    backend = Backend(b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n")
+    frontend = before({"one": await backend.open()})
+    await frontend.open()
+    await frontend.probe_round(["one"])
+    assert frontend.up == {"one": False}
+    await frontend.close()
+    backend.listener.close()
+
+
+@in_a_loop
+async def test_a_round_of_probes_waits_for_the_one_under_way() -> None:
+    slow, quick = Backend(), Backend()
+    slow.may_answer.clear()
+    frontend = before({"slow": await slow.open(), "quick": await quick.open()})
+    await frontend.open()
+    under_way = asyncio.create_task(frontend.probe_round(["slow"]))
+    await slow.probed.wait()
+    later = asyncio.create_task(frontend.probe_round(["quick"]))
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(quick.probed.wait(), timeout=0.1)
+    slow.may_answer.set()
+    await asyncio.gather(under_way, later)
+    assert frontend.up == {"quick": True}
+    await frontend.close()
+    slow.listener.close()
+    quick.listener.close()

@@ -124,16 +124,15 @@ class Frontend:
     async def probe_round(self, members: Sequence[str]) -> None:
         """Probe these backends once each, and make them the pool; a round under way is let finish first."""
         async with self._one_round:
-            names = list(dict.fromkeys(members))
-            waiting = iter(names)
+            waiting = iter(members)
             answers: dict[str, bool] = {}
 
             async def work() -> None:
                 for name in waiting:
                     answers[name] = await self._is_answered(name)
 
-            await asyncio.gather(*(work() for _ in range(min(len(names), PROBES_AT_ONCE))))
-            self._conclude({name: answers[name] for name in names})
+            await asyncio.gather(*(work() for _ in range(min(len(members), PROBES_AT_ONCE))))
+            self._conclude({name: answers[name] for name in members})
 
     def _conclude(self, answers: Mapping[str, bool]) -> None:
         self._failures = {name: 0 if ok else self._failures.get(name, 0) + 1 for name, ok in answers.items()}
