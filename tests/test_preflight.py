@@ -124,6 +124,11 @@ def test_an_instance_that_an_operation_runs_on_is_busy() -> None:
     assert plan_update_instances(SET, there, InstanceIds.parse("*")).busy == ("1",)
 
 
+def test_an_instance_that_is_down_for_its_update_is_not_called_stopped() -> None:
+    there = tuple(replace(i, power="stopped", provisioning_state="Updating") for i in outdated("1"))
+    assert plan_update_instances(SET, there, InstanceIds.parse("1")).findings == ()
+
+
 def test_a_deallocated_instance_is_named() -> None:
     there = tuple(replace(i, power="deallocated") for i in outdated("1"))
     (note,) = plan_update_instances(SET, there, InstanceIds.parse("1")).findings

@@ -34,12 +34,12 @@ NEXT_STEPS: Mapping[str, str] = {
     "CertificateNotTrusted": (
         "trust the certificate authority of the endpoint or of the proxy: REQUESTS_CA_BUNDLE=FILE; never switch it off"
     ),
-    "ImageNotFound": "check the image id; `az image list --output table` names the managed images",
     "InvalidAnswer": (
         "something between here and Azure answered: check the proxy (HTTPS_PROXY, NO_PROXY) and the endpoint "
         "(--endpoint, VMSS_JENKINS_ENDPOINT)"
     ),
     "NoAnswer": "check the network, the proxy (HTTPS_PROXY) and the endpoint (--endpoint, VMSS_JENKINS_ENDPOINT)",
+    "NotFound": "check the id that the message names; `az image list --output table` names the managed images",
     "PreconditionFailed": (
         "somebody changed the scale set since it was read; nothing was overwritten: look at it and run again"
     ),

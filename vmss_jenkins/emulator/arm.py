@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vmss_jenkins.emulator.urls import Route
 
 _API_VERSION = re.compile(r"20\d\d-[01]\d-[0-3]\d(-\w+)?", re.ASCII)
+_LISTS_OF_RESOURCES = ("list sets", "list images")
 
 
 class Arm:
@@ -57,8 +58,13 @@ class Arm:
         if route.action.lower() in (action.lower() for action in self._backend.scenario.denied_actions):
             scope = call.path.rpartition("/")[0] if route.method == "POST" else call.path
             raise authorization_failed(CLIENT_ID, route.action, scope)
-        if "group" in call.params and route.limits != "none":
-            self._backend.group(call.params["group"])
+        self._check_exists(route, call)
+        if route.limits in _LISTS_OF_RESOURCES:
+            # ARM knows where there is nothing to list, and then it asks no provider.
+            reply = route.handler(call)
+            if reply.body["value"]:
+                call.take_tokens()
+            return reply
         call.take_tokens()
         return route.handler(call)
 
@@ -67,6 +73,13 @@ class Arm:
         if wanted is not None and wanted.lower() != self._backend.scenario.subscription_id.lower():
             text = f"The subscription '{wanted}' could not be found."
             raise gateway(404, "SubscriptionNotFound", text)
+
+    def _check_exists(self, route: Route, call: Call) -> None:
+        """ARM itself knows which groups and sets exist; a 404 of its own costs no token of compute's."""
+        if "group" in call.params and route.limits != "none":
+            self._backend.group(call.params["group"])
+        if "set" in call.params and (route.method, route.limits) not in (("PUT", "put set"), ("DELETE", "delete set")):
+            self._backend.scale_set(call.params["group"], call.params["set"])
 
     @staticmethod
     def _api_version(query: Mapping[str, str]) -> str:

@@ -78,9 +78,8 @@ def _(event: events.Interrupted) -> str:
 def _(event: events.UpdateFinished) -> str:
     if not event.changed:
         return f"{event.scale_set} has the image {event.image.short_name} already: nothing changed"
-    return (
-        f"{event.scale_set} now has the image {event.image.short_name} in its model ({event.seconds:.1f} s); no instance changed"
-    )
+    model = f"{event.scale_set} now has the image {event.image.short_name} in its model"
+    return f"{model} ({event.seconds:.1f} s); no instance changed"
 
 
 @line.register
