@@ -42,6 +42,7 @@ class TestUpdate:
         assert not result.changed
         assert begun(world) == []
         assert world.told[-1] == events.UpdateFinished(WEB, NEW, changed=False, seconds=0)
+        assert world.azure.calls == ["get"]
 
     def test_is_refused_where_every_instance_would_follow_unless_that_is_wanted(self) -> None:
         world = World()
@@ -221,6 +222,12 @@ class TestUpdateInstances:
         world.clock.on_sleep = comes_up
         update_instances(world, "0", await_healthy=True)
         assert world.clock.now() > 30
+
+    def test_health_is_not_awaited_where_nobody_asked(self) -> None:
+        world = updated_model()
+        world.azure.change({"0"}, health=Health.UNHEALTHY)
+        update_instances(world, "0")
+        assert world.heard(events.WaitingForInstances) == []
 
     def test_an_instance_that_never_gets_healthy_ends_at_the_deadline(self) -> None:
         world = updated_model()
