@@ -109,9 +109,7 @@ class Backend:
 
     # Long-running operations
 
-    def begin(
-        self, location: str, seconds: float, on_end: Callable[[Operation], None] = lambda _: None
-    ) -> Operation:
+    def begin(self, location: str, seconds: float, on_end: Callable[[Operation], None] = lambda _: None) -> Operation:
         """Start an operation that takes at least ``seconds``; parts added to it make it longer."""
         operation = Operation(self.guid(), location, self.now, on_end)
         self.operations[operation.id] = operation

@@ -78,9 +78,7 @@ def put_instance(call: Call) -> Reply:
     """Change an instance's protection, the one thing of it that the emulator lets clients write."""
     body, scale_set, instance = call.body(INSTANCE_SHAPE), call.scale_set, call.instance
     policy = body.get("properties", {}).get("protectionPolicy", {})
-    scale_in, actions = (
-        policy.get(key, False) for key in ("protectFromScaleIn", "protectFromScaleSetActions")
-    )
+    scale_in, actions = (policy.get(key, False) for key in ("protectFromScaleIn", "protectFromScaleSetActions"))
     if actions and not scale_in:
         message = "protectFromScaleSetActions cannot be true while protectFromScaleIn is not."
         raise invalid_parameter(message, "protectionPolicy")

@@ -52,9 +52,7 @@ def reimage(backend: Backend, operation: Operation, scale_set: ScaleSet, instanc
     image = scale_set.model.image
     _go_down(backend, scale_set, instance)
     seconds = backend.draw(backend.timings.reimage)
-    _work(
-        backend, operation, instance, seconds, "Updating", lambda: _come_up(backend, scale_set, instance, image)
-    )
+    _work(backend, operation, instance, seconds, "Updating", lambda: _come_up(backend, scale_set, instance, image))
 
 
 def stop(backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance, power: str) -> None:

@@ -118,9 +118,7 @@ def nginx_releases() -> dict[str, Release]:
     return {
         "nginx-base-image": Release(_NGINX.format(title="Welcome to nginx!")),
         "nginx-updated-image": Release(updated),
-        "nginx-broken-image": Release(
-            _NGINX.format(title="500 Internal Server Error"), status=500, health="unhealthy"
-        ),
+        "nginx-broken-image": Release(_NGINX.format(title="500 Internal Server Error"), status=500, health="unhealthy"),
         "nginx-failing-image": Release(updated, provisioning_error="OSProvisioningTimedOut"),
     }
 

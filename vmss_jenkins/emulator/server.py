@@ -44,9 +44,7 @@ class _Pages:
 
     def serve(self, name: str, release: Release) -> None:
         """The instance is up and serves the release."""
-        page = Page(
-            release.page, release.status, release.latency, release.error_rate, _HEALTH_STATUS[release.health]
-        )
+        page = Page(release.page, release.status, release.latency, release.error_rate, _HEALTH_STATUS[release.health])
         self._data_plane.serve(name, page)
 
 
