@@ -154,6 +154,18 @@ class TestUpdateInstances:
         assert begun(world) == []
         assert "go down at once" in result.findings[0].text
 
+    def test_a_dry_run_waits_for_nobodys_health(self) -> None:
+        world = World()
+        world.azure.change({"0"}, health=Health.UNHEALTHY)
+        update_instances(world, "0", dry_run=True, await_healthy=True)
+        assert world.clock.slept == []
+
+    def test_taking_down_all_that_serve_is_warned_of_as_it_happens(self) -> None:
+        world = updated_model()
+        update_instances(world, "*")
+        (told,) = world.heard(events.PreflightFound)
+        assert "all 3 instances that serve go down at once" in str(told)
+
     def test_an_operation_that_already_runs_on_a_chosen_instance_is_awaited_not_doubled(self) -> None:
         world = updated_model()
         world.azure.change({"0"}, provisioning_state="Updating")
