@@ -1,6 +1,7 @@
 """The commands as a person meets them, with the library beneath them replaced or the bad input told before it."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -190,6 +191,12 @@ def test_an_understood_failure_exits_1_with_its_words_and_no_traceback(library: 
 
 def test_ctrl_c_exits_130(library: Replace, capsys: Output) -> None:
     library("observe", KeyboardInterrupt())
+    assert main(["status", *SET]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_an_aborted_build_ends_it_as_ctrl_c_does(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    monkeypatch.setattr(api, "observe", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
     assert main(["status", *SET]) == 130
     assert "interrupted" in capsys.readouterr().err
 

@@ -95,6 +95,7 @@ def test_a_set_is_made_and_deleted(azure: Azure) -> None:
 def test_a_set_that_is_being_deleted_takes_no_other_order(azure: Azure) -> None:
     azure.ask("PATCH", body={"tags": {"a": "b"}})
     azure.ask("DELETE")
+    azure.settle(10)
     assert azure.ask("GET").json()["properties"]["provisioningState"] == "Deleting"
     for method, path, body in (
         ("PATCH", "", azure.image(UPDATED)),

@@ -40,7 +40,6 @@ class _Handler(WSGIRequestHandler):
             self.send_header(key, value)
         self.end_headers()
         self.wfile.write(b"".join(body))
-        self.wfile.flush()
 
 
 class HttpServer(ThreadedWSGIServer):
