@@ -45,7 +45,7 @@ RESTORE_ATTEMPTS = 3
 """Tries to put instances back where somebody else changes the load balancer at the same time."""
 
 
-class _ChangedMeanwhile(AzureError):
+class _RaceError(AzureError):
     """Somebody else changed the load balancer between our read and our write."""
 
 
@@ -91,7 +91,7 @@ class AzureDrainer:
         """
         wanted = tuple(ids)
         for _ in range(RESTORE_ATTEMPTS - 1):
-            with suppress(_ChangedMeanwhile):
+            with suppress(_RaceError):
                 self._set(scale_set, wanted, "None")
                 return
         self._set(scale_set, wanted, "None")
@@ -160,7 +160,7 @@ def _told_apart() -> Iterator[None]:
         yield
     except AzureError as error:
         if error.failure.status == HTTPStatus.PRECONDITION_FAILED:
-            raise _ChangedMeanwhile(error.action, error.failure, error.next_step) from error
+            raise _RaceError(error.action, error.failure, error.next_step) from error
         raise
 
 

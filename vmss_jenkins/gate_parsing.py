@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -16,6 +16,24 @@ KIND = "gate"
 """The key that names the kind."""
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def gates_from(given: Iterable[str | Mapping[str, object]]) -> tuple[AnyGate, ...]:
+    """Read gates, each from a line or a mapping.
+
+    Raises:
+        ConfigError: with the faults of all of them, and where there is none.
+    """
+    gates: list[AnyGate] = []
+    reasons: list[str] = []
+    for one in given:
+        try:
+            gates.append(gate_from_line(one) if isinstance(one, str) else gate_from_mapping(one))
+        except ConfigError as error:  # noqa: PERF203 - each gate has its own faults
+            reasons += [f"{error.source}: {reason}" for reason in error.reasons]
+    if reasons or not gates:
+        raise ConfigError("gates", reasons or ["found none; give one such as 'http path=/health'"])
+    return tuple(gates)
 
 
 def gate_from_line(line: str) -> AnyGate:

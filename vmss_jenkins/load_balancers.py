@@ -98,9 +98,9 @@ class AzureLoadBalancers:
             Via.PUBLIC: [self._public],
             Via.NAT: [self._nat],
             Via.SSH: [self._nat, self._public, self._private],
-        }[via]
+        }
         found: _Found = {}
-        for way in ways:
+        for way in ways[via]:
             left = {id_: one for id_, one in interfaces.items() if not isinstance(found.get(id_), Address)}
             found |= way(scale_set, left, port) if left else {}
         return {id_: found.get(id_, Unreachable("Azure lists no network interface of it")) for id_ in ids}
