@@ -7,7 +7,7 @@ import responses
 
 from tests.fakes import SUBSCRIPTION, FakeClock
 from tests.test_load_balancers import ENDPOINT, MODEL, has_load_balancer, lists_interfaces
-from tests.test_network import LB, POOL, entry, load_balancer
+from tests.test_network import POOL, entry, load_balancer
 from vmss_jenkins.credentials import Connection
 from vmss_jenkins.draining import AzureDrainer
 from vmss_jenkins.errors import AzureError
@@ -146,4 +146,3 @@ def test_an_address_that_fell_out_of_the_pool_is_told(azure: responses.RequestsM
     azure.get(URL, json=pool(entry("0"), entry("3")))
     azure.put(URL, json=pool(entry("3")))
     assert drainer.drain(MODEL, ["3"]) == {"3": "AddressesLost: these are no longer in the pool: web_0"}
-    assert LB in URL

@@ -7,7 +7,7 @@ import pytest
 import responses
 
 from tests.fakes import OLD, SUBSCRIPTION, WEB
-from tests.test_network import LB, NIC, PUBLIC_IP, entry, interface_body, load_balancer, pool_rule
+from tests.test_network import LB, NIC, PUBLIC_IP, interface_body, load_balancer, pool_rule
 from vmss_jenkins.credentials import Connection
 from vmss_jenkins.errors import AzureError
 from vmss_jenkins.gate_specs import Via
@@ -17,7 +17,7 @@ from vmss_jenkins.network import Address, Unreachable
 
 ENDPOINT = "http://127.0.0.1:1"
 GROUP = f"{ENDPOINT}/subscriptions/{SUBSCRIPTION}/resourceGroups/canary-rg/providers"
-SET = f"{GROUP}/microsoft.Compute/virtualMachineScaleSets/web"
+SET = f"{GROUP}/Microsoft.Compute/virtualMachineScaleSets/web"
 MODEL = ScaleSet(WEB, OLD)
 FLEXIBLE = ScaleSet(WEB, OLD, orchestration_mode=OrchestrationMode.FLEXIBLE)
 
@@ -134,7 +134,3 @@ def test_a_refusal_is_an_azure_error(azure: responses.RequestsMock, balancers: A
     azure.get(f"{SET}/networkInterfaces", status=403, json=error)
     with pytest.raises(AzureError, match="could not list the network interfaces of canary-rg/web: AuthorizationFailed"):
         balancers.addresses(MODEL, ["0"], Via.PRIVATE, 80)
-
-
-def test_entries_by_address_are_matched_too() -> None:
-    assert entry("0")["name"] == "web_0"

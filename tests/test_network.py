@@ -120,14 +120,10 @@ def test_a_nat_pools_rule_leads_to_its_instance() -> None:
 
 def test_a_mapped_port_leads_to_its_instance() -> None:
     mapping = [{"inboundNatRuleName": "ssh", "frontendPort": 50010, "backendPort": 22}]
+    listed = [entry("3", inboundNatRulesPortMapping=mapping)]
     body = load_balancer(
         inboundNatRules=[{"name": "ssh", "properties": {"frontendIPConfiguration": {"id": FRONT}, "backendPort": 22}}],
-        backendAddressPools=[
-            {
-                "id": POOL,
-                "properties": {"loadBalancerBackendAddresses": [entry("3", inboundNatRulesPortMapping=mapping)]},
-            }
-        ],
+        backendAddressPools=[{"id": POOL, "properties": {"loadBalancerBackendAddresses": listed}}],
     )
     assert network.nat_rules(body, interface("3")) == (Rule("ssh", FRONT, 50010, 22, probed=False),)
     assert network.nat_rules(body, interface("0")) == ()
