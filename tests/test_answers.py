@@ -37,6 +37,7 @@ def lost(count: int, instance: str | None = None) -> list[Sample]:
         (good(98) + bad(1), I, "99 samples, wanted 100"),
         (good(99), P, "99 of 99 answers are good"),
         (good(95) + lost(5), I, "95 samples, wanted 100"),
+        (good(90) + lost(10), I, "90 samples, wanted 100"),
         (lost(100), E, "could not measure: name not found (100)"),
         (good(80) + lost(20), E, "could not measure: name not found (20)"),
         ([], E, "no request was sent"),
@@ -50,6 +51,10 @@ def lost(count: int, instance: str | None = None) -> list[Sample]:
 def test_a_share_of_the_answers_must_be_good(samples: list[Sample], outcome: Outcome, reason: str) -> None:
     verdict = assess_http(GATE, samples)
     assert (verdict.outcome, verdict.reason) == (outcome, reason)
+
+
+def test_a_share_between_two_answers_wants_the_greater_number() -> None:
+    assert assess_http(HttpGate(samples=100, share=0.985), good(98) + bad(2)).outcome is F
 
 
 @pytest.mark.parametrize(

@@ -273,6 +273,17 @@ def test_uncertain_says_how_many_more_samples_would_settle_it(bad: int) -> None:
     assert found.more_samples < 2000
 
 
+def test_uncertain_latencies_say_how_many_more_samples_would_settle_it() -> None:
+    stable = tuple(0.1 + k / 1000 for k in range(40))
+    canary = tuple(1.3 * latency for latency in stable)
+    found = compare(Group(canary), Group(stable), Margins(), 0.001).latency
+    assert found.finding is Finding.UNCERTAIN
+    times = math.ceil((40 + found.more_samples) / 40)
+    slowed = [Margins().slowed(latency) for latency in stable]
+    assert mann_whitney_greater(canary * times, slowed * times)[1] <= 0.001
+    assert mann_whitney_greater(canary * (times // 3), slowed * (times // 3))[1] > 0.001
+
+
 def test_few_latencies_leave_it_open() -> None:
     found: Comparison = compare(Group((0.1,) * 30), Group((0.1,) * 12), Margins(), 0.01)
     assert found.finding is Finding.TOO_FEW

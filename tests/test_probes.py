@@ -27,7 +27,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.seen.append((self.client_address[1], dict(self.headers)))
-        answer = {"/": self.page, "/moved": self.moved, "/huge": self.huge, "/cut": self.cut}
+        answer = {"/": self.page, "/moved": self.moved, "/huge": self.huge, "/cut": self.cut, "/endless": self.endless}
         answer.get(self.path, self.broken)()
 
     def page(self) -> None:
@@ -41,6 +41,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def huge(self) -> None:
         self.reply(200, b"x" * (4 * MOST_BYTES))
+
+    def endless(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        with suppress(OSError):
+            while True:
+                self.wfile.write(b"Welcome" * 1000)
 
     def cut(self) -> None:
         self.send_response(200)
@@ -144,6 +151,12 @@ def test_a_body_that_is_cut_off_is_a_fault(serve: Serve) -> None:
     assert sample.fault is not None
     assert "IncompleteRead" in sample.fault
     assert sample.unmeasured is None
+
+
+def test_of_an_endless_body_enough_is_read(serve: Serve) -> None:
+    url, _ = serve()
+    (sample,) = probe(request(f"{url}/endless"))
+    assert (sample.status, sample.fault) == (200, None)
 
 
 def test_a_refused_connection_is_a_fault() -> None:
