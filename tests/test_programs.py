@@ -1,5 +1,6 @@
-import os
+import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,28 +50,37 @@ def test_a_program_that_is_not_there_is_a_problem() -> None:
     assert (result.exit_code, result.problem) == (None, "/nowhere/check cannot be started: No such file or directory")
 
 
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z" if Path("/proc/self/stat").exists() else True
+@pytest.fixture
+def witness() -> Iterator[socket.socket]:
+    """A server to which a process holds a connection for as long as it lives."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(10)
+        yield server
 
 
-CHILD = "import subprocess, sys; c = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)"
+def starts_a_sleeper(witness: socket.socket) -> str:
+    """Code that starts a process, which connects to the witness and then sleeps."""
+    inner = f"import socket, time; c = socket.create_connection({witness.getsockname()!r}); print('up', flush=True)"
+    outer = "import subprocess, sys; c = subprocess.Popen([sys.executable, '-c', "
+    return f"{outer}{inner + '; time.sleep(60)'!r}], stdout=subprocess.PIPE); c.stdout.readline()"
 
 
-def test_a_timeout_kills_the_program_and_all_that_it_started() -> None:
-    result = run(f"{CHILD}; print(c.pid, flush=True); c.wait()", timeout=1)
-    assert (result.exit_code, result.problem) == (None, "not done after 1 s: killed")
-    assert not alive(int(result.output))
+def died(witness: socket.socket) -> bool:
+    connection, _ = witness.accept()
+    with connection:
+        connection.settimeout(10)
+        return connection.recv(1) == b""
 
 
-def test_what_a_program_leaves_behind_is_ended_too() -> None:
-    sleeper = "[sys.executable, '-c', 'import time; time.sleep(60)']"
-    result = run(f"import subprocess, sys; print(subprocess.Popen({sleeper}).pid)")
-    assert result.exit_code == 0
-    assert not alive(int(result.output))
+def test_a_timeout_kills_the_program_and_all_that_it_started(witness: socket.socket) -> None:
+    result = run(f"{starts_a_sleeper(witness)}; c.wait()", timeout=2)
+    assert (result.exit_code, result.problem) == (None, "not done after 2 s: killed")
+    assert died(witness)
+
+
+def test_what_a_program_leaves_behind_is_ended_too(witness: socket.socket) -> None:
+    assert run(starts_a_sleeper(witness)).exit_code == 0
+    assert died(witness)
 
 
 def test_secrets_are_held_back_under_whatever_name() -> None:
