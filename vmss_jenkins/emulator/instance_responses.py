@@ -78,14 +78,13 @@ def put_instance(call: Call) -> Reply:
     """Change an instance's protection, the one thing of it that the emulator lets clients write."""
     body, scale_set, instance = call.body(INSTANCE_SHAPE), call.scale_set, call.instance
     policy = body.get("properties", {}).get("protectionPolicy", {})
-    scale_in, actions = (
-        policy.get(key, False) for key in ("protectFromScaleIn", "protectFromScaleSetActions")
-    )
+    scale_in, actions = (policy.get(key, False) for key in ("protectFromScaleIn", "protectFromScaleSetActions"))
     if actions and not scale_in:
         message = "protectFromScaleSetActions cannot be true while protectFromScaleIn is not."
         raise invalid_parameter(message, "protectionPolicy")
     instances.claim(call.backend, scale_set, "write", [instance])
     instance.protected_from_scale_in, instance.protected_from_actions = scale_in, actions
+    instances.record(call.backend, scale_set, instance, "protect", "end")
     operation = call.backend.begin(scale_set.location, call.backend.timings.accept)
     return call.written(operation, call.views.instance(scale_set, instance, view=False), created=False)
 

@@ -80,9 +80,7 @@ def delete(backend: Backend, scale_set: ScaleSet, charge: Callable[[int], None])
     return operation
 
 
-def delete_instances(
-    backend: Backend, operation: Operation, scale_set: ScaleSet, chosen: list[Instance]
-) -> None:
+def delete_instances(backend: Backend, operation: Operation, scale_set: ScaleSet, chosen: list[Instance]) -> None:
     """Delete the chosen instances; the capacity goes down with them at once."""
     body = copy.deepcopy(scale_set.body)
     body["sku"]["capacity"] = max(0, scale_set.capacity - len(chosen))
