@@ -114,6 +114,12 @@ def test_taking_down_all_that_serve_is_warned_of() -> None:
     assert "all 3 instances that serve go down at once" in plan.findings[0].text
 
 
+def test_the_smallest_set_that_can_be_halved_is_warned_too() -> None:
+    two = outdated("0", "1")[:2]
+    assert severities(plan_update_instances(SET, two, InstanceIds.parse("*")).findings) == [Severity.WARNING]
+    assert severities(plan_update_instances(SET, two[:1], InstanceIds.parse("*")).findings) == [Severity.NOTE]
+
+
 def test_those_that_do_not_serve_anyway_do_not_count_as_going_down() -> None:
     there = tuple(replace(i, health=Health.UNHEALTHY) for i in outdated("0", "1"))
     assert plan_update_instances(SET, there, InstanceIds.parse("0,1")).findings == ()

@@ -47,7 +47,9 @@ def test_no_token_bucket_of_azure_is_ever_emptied(seconds: float) -> None:
     [
         (outage(429, "OperationNotAllowed"), True),
         (outage(409, "Conflict"), True),
+        (outage(408), True),
         (outage(500), True),
+        (outage(502), True),
         (outage(503), True),
         (outage(504, "GatewayTimeout"), True),
         (outage(None, "NoAnswer"), True),

@@ -32,7 +32,8 @@ class Azure:
     def __init__(self, emulator: Emulator, clock: ManualClock) -> None:
         self.emulator, self.backend, self.clock = emulator, emulator.backend, clock
         self.session = requests.Session()
-        self.compute = ComputeManagementClient(
+        # Any: the SDK types every attribute as optional.
+        self.compute: Any = ComputeManagementClient(
             NoCredential(),
             emulator.subscription_id,
             base_url=emulator.endpoint,

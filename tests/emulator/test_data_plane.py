@@ -311,10 +311,10 @@ def test_a_client_is_reset_before_it_has_said_anything(plane: DataPlane, fronten
     for name in NAMES:
         plane.take_down(name)
     for _ in range(2):
-        with connect(frontend) as to_a_dead_backend, pytest.raises(ConnectionResetError):
+        with pytest.raises(ConnectionResetError), connect(frontend) as to_a_dead_backend:
             to_a_dead_backend.recv(1)
         plane.probe_now()
-    with connect(frontend) as to_none, pytest.raises(ConnectionResetError):
+    with pytest.raises(ConnectionResetError), connect(frontend) as to_none:
         to_none.recv(1)
 
 
@@ -597,11 +597,18 @@ def test_a_stopped_data_plane_starts_again_empty() -> None:
     plane = DataPlane()
     for _ in range(2):
         with plane:
-            plane.start()
             with pytest.raises(LookupError):
                 plane.port("web_0")
             plane.serve("web_0", Page("page"))
             assert get(plane.port("web_0"))[1] == "page"
+
+
+def test_starting_twice_is_starting_once(plane: DataPlane) -> None:
+    plane.serve("web_0", Page("page"))
+    threads = threading.active_count()
+    plane.start()
+    assert threading.active_count() == threads
+    assert get(plane.port("web_0"))[1] == "page"
 
 
 def test_a_data_plane_that_does_not_run_says_so() -> None:

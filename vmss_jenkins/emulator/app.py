@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _LARGEST_BODY = 4 * 1024 * 1024
+_UNREAD = (400, 413)
 
 
 def create_app(
@@ -130,5 +131,6 @@ def _response(reply: Reply) -> flask.Response:
 def _http_error(error: HTTPException) -> flask.Response:
     """Every error has ARM's body: a wrong method, a body too large, and a fault of the emulator itself."""
     code = (error.name or "InternalServerError").replace(" ", "")
-    body = ArmError(500, code, error.description or code).body
-    return _response(Reply(error.code or 500, body, {"Connection": "close"}))
+    # These two may leave a part of the body unread, where the next request would be looked for.
+    headers = {"Connection": "close"} if error.code in _UNREAD else {}
+    return _response(Reply(error.code or 500, ArmError(500, code, error.description or code).body, headers))

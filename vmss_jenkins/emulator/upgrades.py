@@ -97,7 +97,7 @@ def _judge(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade) -> No
     rolling.batch = []
     share = len(rolling.failed) * 100 / max(1, len(rolling.failed) + len(rolling.upgraded))
     limit = _percent(rolling, "maxUnhealthyUpgradedInstancePercent")
-    if share > limit:
+    if share > limit and rolling.code == "RollingForward":
         rolling.error = {
             "code": "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade",
             "message": f"Rolling Upgrade failed after exceeding the MaxUnhealthyUpgradedInstancePercent value of "

@@ -167,7 +167,7 @@ class Views:
             "networkProfileConfiguration": {"networkInterfaceConfigurations": nics},
             **self._machine(scale_set, instance),
             "networkProfile": {
-                "networkInterfaces": [{"id": f"{item['id']}/networkInterfaces/{nic['name']}"} for nic in nics]
+                "networkInterfaces": [{"id": f"{item['id']}/networkInterfaces/{nic.get('name', '')}"} for nic in nics]
             },
             "protectionPolicy": {
                 "protectFromScaleIn": instance.protected_from_scale_in,
