@@ -24,14 +24,31 @@ if TYPE_CHECKING:
     show_default=True,
     help="How much faster than real time Azure works.",
 )
+@click.option("--instances", type=click.IntRange(0, 1000), help="How many the first scale set has at the start.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="FAULT",
+    help="What goes wrong, such as '503 GET */virtualMachines count=3'; may be given again. See the README.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the drawn durations and ids.")
-def command(port: int, tls: bool, scenario: str, time_scale: float, seed: int) -> None:
+def command(
+    port: int,
+    tls: bool,
+    scenario: str,
+    time_scale: float,
+    instances: int | None,
+    faults: tuple[str, ...],
+    seed: int,
+) -> None:
     """Serve an emulator of Azure scale sets on 127.0.0.1.
 
     It prints `export` lines to paste into the shell that is to use it, and runs until Ctrl-C or SIGTERM.
     """
     try:
         from vmss_jenkins.emulator import Emulator  # noqa: PLC0415 - not loaded for --help
+        from vmss_jenkins.emulator.scenario import named  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
         message = f"the emulator needs {error.name}, which is not installed: pip install 'vmss-jenkins[demo]'"
         raise click.ClickException(message) from error
@@ -39,7 +56,8 @@ def command(port: int, tls: bool, scenario: str, time_scale: float, seed: int) -
     stopped = threading.Event()
     _stop_on_signals(stopped)
     try:
-        with Emulator(scenario, port=port, tls=tls, time_scale=time_scale, seed=seed) as emulator:
+        start = named(scenario, instances)
+        with Emulator(start, port=port, tls=tls, time_scale=time_scale, seed=seed, faults=faults) as emulator:
             for name, value in emulator.environment.items():
                 click.echo(f"export {name}={shlex.quote(value)}")
             click.echo(f"Emulating Azure ({scenario}) at {emulator.endpoint}; Ctrl-C stops it.", err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from vmss_jenkins.emulator.availability import Cause
 from vmss_jenkins.emulator.calls import Call, Reply
 from vmss_jenkins.emulator.errors import ArmError, authorization_failed, gateway
 from vmss_jenkins.emulator.scenario import CLIENT_ID
@@ -48,7 +49,8 @@ class Arm:
                 call = Call(
                     self._backend, self._throttle, base_url, path, query, headers, content, params, LIMITS[route.limits]
                 )
-                reply = self._handle(route, call)
+                with self._backend.caused(Cause("client", method, path)):
+                    reply = self._handle(route, call)
             except ArmError as error:
                 reply = Reply(error.status, error.body, error.headers)
             return Reply(reply.status, reply.body, {**reply.headers, **self._common(call, headers)})

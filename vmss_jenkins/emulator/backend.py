@@ -7,8 +7,11 @@ import random
 import threading
 import uuid
 from collections import deque
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from vmss_jenkins.emulator import faults
+from vmss_jenkins.emulator.availability import Availability, Cause
 from vmss_jenkins.emulator.errors import (
     ArmError,
     gateway,
@@ -30,9 +33,10 @@ from vmss_jenkins.emulator.state import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from vmss_jenkins.emulator.clock import Clock
+    from vmss_jenkins.emulator.faults import Armed, Fault, Moment
     from vmss_jenkins.emulator.scenario import Scenario
 
 PLATFORM_KEYS = ("publisher", "offer", "sku", "version")
@@ -69,6 +73,9 @@ class Backend:
         self.operations: dict[str, Operation] = {}
         self._releases = {image_key(scenario.reference(key)): value for key, value in scenario.releases.items()}
         self.calls: deque[Json] = deque(maxlen=_KEPT_CALLS)
+        self.availability = Availability()
+        self.armed: list[Armed] = []
+        self.cause = Cause()
         self.on_scheduled: Callable[[], None] = lambda: None
         self._clock = clock
         self._schedule = Schedule()
@@ -91,9 +98,10 @@ class Backend:
             self.now = max(self.now, target)
 
     def after(self, seconds: float, transition: Callable[[], None]) -> None:
-        """Call ``transition`` in ``seconds`` of emulated time."""
-        self._schedule.add(self.now + seconds, transition)
-        self.on_scheduled()
+        """Call ``transition`` in ``seconds`` of emulated time; never where they are infinite."""
+        if seconds < math.inf:
+            self._schedule.add(self.now + seconds, transition)
+            self.on_scheduled()
 
     def retry_after(self, seconds: float) -> str:
         """Return a ``Retry-After`` of emulated seconds in the real ones that a client waits: whole, at least 1."""
@@ -111,9 +119,11 @@ class Backend:
 
     def begin(self, location: str, seconds: float, on_end: Callable[[Operation], None] = lambda _: None) -> Operation:
         """Start an operation that takes at least ``seconds``; parts added to it make it longer."""
-        operation = Operation(self.guid(), location, self.now, on_end)
+        operation = Operation(self.guid(), location, self.now, on_end, self.cause)
         self.operations[operation.id] = operation
         self.add_part(operation, seconds, lambda: None)
+        for fault in self.strike("operation"):
+            self.add_part(operation, fault.lasts, lambda: None)
         return operation
 
     def add_part(self, operation: Operation, seconds: float, finish: Callable[[], Json | None]) -> None:
@@ -128,6 +138,23 @@ class Backend:
                 operation.on_end(operation)
 
         self.after(seconds, end)
+
+    # Faults
+
+    @contextmanager
+    def caused(self, cause: Cause) -> Iterator[None]:
+        """Put what begins meanwhile down to ``cause``."""
+        before, self.cause = self.cause, cause
+        try:
+            yield
+        finally:
+            self.cause = before
+
+    def strike(self, moment: Moment, cause: Cause | None = None, instance: str = "") -> list[Fault]:
+        """Return the faults that strike on this occasion; what began it is the current cause by default."""
+        cause = cause or self.cause
+        self.armed, struck = faults.strike(self.armed, moment, cause.method, cause.path, instance)
+        return struck
 
     # Look-ups: Azure compares names without regard to case
 

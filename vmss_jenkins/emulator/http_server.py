@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
 import threading
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.test import run_wsgi_app
@@ -15,6 +17,18 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 HOST = "127.0.0.1"
+ENDING = "vmss_jenkins.ending"
+"""Where the application finds its ``Ending`` in the WSGI environment."""
+
+How = Literal["sent", "cut", "reset"]
+_NO_LINGER = struct.pack("ii", 1, 0)
+
+
+@dataclass
+class Ending:
+    """What becomes of an answer, for the application to say: sent, cut in the middle, or lost by a reset."""
+
+    how: How = "sent"
 
 
 class _Handler(WSGIRequestHandler):
@@ -33,13 +47,22 @@ class _Handler(WSGIRequestHandler):
 
         The application reads every body; where it cannot, it asks for the end of the connection by a header.
         """
-        body, status, headers = run_wsgi_app(self.server.app, self.make_environ(), buffered=True)
+        ending = Ending()
+        environ = self.make_environ() | {ENDING: ending}
+        body, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
+        if ending.how == "reset":
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+            self.close_connection = True
+            return
         code, _, reason = status.partition(" ")
         self.send_response(int(code), reason)
         for key, value in headers.items():
             self.send_header(key, value)
         self.end_headers()
-        self.wfile.write(b"".join(body))
+        content = b"".join(body)
+        if ending.how == "cut":
+            content, self.close_connection = content[: len(content) // 2], True
+        self.wfile.write(content)
 
 
 class HttpServer(ThreadedWSGIServer):
@@ -51,19 +74,37 @@ class HttpServer(ThreadedWSGIServer):
             super().__init__(HOST, listener.getsockname()[1], app, handler=_Handler, fd=listener.fileno())
         self.ssl_context = tls
         self._connections: set[socket.socket] = set()
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True, name="emulator")
+        self._lifecycle = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._stopped = False
 
     def start(self) -> None:
         """Serve in a thread of its own."""
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True, name="emulator")
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop accepting, and end connections that clients keep open: their threads would go on answering."""
-        self.shutdown()
-        self._thread.join()
+        """Stop accepting for good, and end connections that clients keep open."""
+        self._stopped = True
+        self.refuse()
+
+    def refuse(self) -> None:
+        """Refuse new connections, and end those there are: their threads would go on answering."""
+        with self._lifecycle:
+            thread, self._thread = self._thread, None
+            if thread is not None:
+                self.shutdown()
+                thread.join()
         for connection in tuple(self._connections):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+
+    def accept(self) -> None:
+        """Accept connections again, on the same port; do nothing where it does or is stopped."""
+        with self._lifecycle:
+            if self._thread is None and not self._stopped:
+                self.socket = socket.create_server((HOST, self.port))
+                self.start()
 
     def finish_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  (the base class's types)
         """Serve one connection; its TLS handshake is done here, where it holds up no other client."""

@@ -95,8 +95,12 @@ class Identity:
         if expires is None:
             raise _unauthenticated("InvalidAuthenticationToken", "The access token is invalid.")
         if now >= expires:
-            text = f"The access token expiry UTC time '{timestamp(expires)}' is earlier than current UTC time."
-            raise _unauthenticated("ExpiredAuthenticationToken", text)
+            raise _expired(expires)
+
+    def expire(self, now: float) -> ArmError:
+        """Let every token given out expire; return the answer to a request that comes with one of them."""
+        self._issued = {token: min(expires, now) for token, expires in self._issued.items()}
+        return _expired(now)
 
     def _issue(self, base_url: str, now: float) -> str:
         claims = {
@@ -135,6 +139,11 @@ def _refused(status: int, error: str, number: int, text: str, now: float) -> Rep
         "timestamp": timestamp(now),
     }
     return Reply(status, body)
+
+
+def _expired(when: float) -> ArmError:
+    text = f"The access token expiry UTC time '{timestamp(when)}' is earlier than current UTC time."
+    return _unauthenticated("ExpiredAuthenticationToken", text)
 
 
 def _unauthenticated(code: str, text: str) -> ArmError:

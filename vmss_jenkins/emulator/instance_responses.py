@@ -84,6 +84,7 @@ def put_instance(call: Call) -> Reply:
         raise invalid_parameter(message, "protectionPolicy")
     instances.claim(call.backend, scale_set, "write", [instance])
     instance.protected_from_scale_in, instance.protected_from_actions = scale_in, actions
+    instances.record(call.backend, scale_set, instance, "protect", "end")
     operation = call.backend.begin(scale_set.location, call.backend.timings.accept)
     return call.written(operation, call.views.instance(scale_set, instance, view=False), created=False)
 

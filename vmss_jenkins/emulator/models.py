@@ -218,3 +218,12 @@ def _check_image(backend: Backend, reference: Json, location: str) -> None:
         "to this region, or change your requested region."
     )
     raise ArmError(404, "GalleryImageNotFound", text, target="imageReference")
+
+
+def health_source(scale_set: ScaleSet) -> str | None:
+    """Return what reports the instances' health, ``extension`` or ``probe``, or None."""
+    profile: Json = scale_set.model.profile
+    extensions = profile.get("extensionProfile", {}).get("extensions", [])
+    if any(e.get("properties", {}).get("type", "").startswith("ApplicationHealth") for e in extensions):
+        return "extension"
+    return "probe" if profile.get("networkProfile", {}).get("healthProbe") else None

@@ -83,6 +83,16 @@ def delete_image(call: Call) -> Reply:
     return call.accepted(scale_sets.delete_image(call.backend, image))
 
 
+def list_autoscale(call: Call) -> Reply:
+    """The autoscale settings of a resource group, or of the subscription: those of the scenario's sets."""
+    scenario = call.backend.scenario
+    if "group" in call.params and call.backend.group(call.params["group"]).name != scenario.resource_group:
+        return Reply(200, {"value": []})
+    return Reply(
+        200, {"value": [call.views.autoscale(name, spec) for spec in scenario.sets for name in spec.autoscale]}
+    )
+
+
 def get_operation(call: Call) -> Reply:
     """A long-running operation: its status, or with ``monitor=true`` the answer that it ends with."""
     operation = call.backend.operations.get(call.params["operation"].lower())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 COMPUTE = "Microsoft.Compute"
+INSIGHTS = "Microsoft.Insights"
 SUBSCRIPTION_ID = "5ca1e5e7-0000-4000-8000-000000000001"
 TENANT_ID = "5ca1e5e7-0000-4000-8000-000000000002"
 CLIENT_ID = "5ca1e5e7-0000-4000-8000-000000000003"
@@ -108,6 +109,8 @@ class SetSpec:
     """Seconds between two probes of the load balancer."""
     probe_threshold: int = 2
     """Probes in a row that change the load balancer's mind."""
+    autoscale: tuple[str, ...] = ()
+    """The names of enabled autoscale settings that target it."""
     probe_path: str = "/"
     """What the load balancer's probe asks an instance for."""
 
@@ -171,9 +174,14 @@ class Scenario(SetSpec):
 SCENARIOS: Mapping[str, Scenario] = {"nginx-canary": Scenario()}
 
 
-def named(name: str) -> Scenario:
-    """Return the scenario called ``name``; raises ``ValueError`` that lists the names there are."""
+def named(name: str, instances: int | None = None) -> Scenario:
+    """Return the scenario called ``name``, its first set of as many instances where a number is given.
+
+    Raises:
+        ValueError: There is none of that name; the message lists those there are.
+    """
     try:
-        return SCENARIOS[name]
+        scenario = SCENARIOS[name]
     except KeyError:
         raise ValueError(f"no scenario {name!r}; there are: {', '.join(sorted(SCENARIOS))}") from None
+    return scenario if instances is None else replace(scenario, instances=instances)

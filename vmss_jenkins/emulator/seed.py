@@ -39,7 +39,9 @@ def _add_set(backend: Backend, spec: SetSpec) -> None:
         instance = instances.new_instance(backend, scale_set)
         instance.created = instance.changed = instance.healthy_at = backend.now - _DAY
         instance.provisioning, instance.power = "Succeeded", "running"
+        instance.up, instance.up_since = True, instance.created
         backend.servers.serve(scale_set.server(instance), instance.release)
+        instances.record(backend, scale_set, instance, "present", "end")
 
 
 def set_body(scenario: Scenario, spec: SetSpec) -> Json:

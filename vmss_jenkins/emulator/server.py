@@ -14,20 +14,24 @@ from vmss_jenkins.emulator.app import create_app
 from vmss_jenkins.emulator.backend import Backend
 from vmss_jenkins.emulator.clock import ScaledClock
 from vmss_jenkins.emulator.data_plane import DataPlane, Page, Probe
+from vmss_jenkins.emulator.faults import Fault
 from vmss_jenkins.emulator.http_server import HOST, HttpServer
 from vmss_jenkins.emulator.identity import Identity
+from vmss_jenkins.emulator.injection import Injector
 from vmss_jenkins.emulator.scenario import Scenario, SetSpec, Timings, named
 from vmss_jenkins.emulator.seed import populate
 from vmss_jenkins.emulator.state import NoServers, Servers
 from vmss_jenkins.emulator.throttling import Throttle
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
 
+    from vmss_jenkins.emulator.availability import Availability
     from vmss_jenkins.emulator.clock import Clock
+    from vmss_jenkins.emulator.faults import Armed
     from vmss_jenkins.emulator.scenario import Release
     from vmss_jenkins.emulator.state import Json
 
@@ -63,9 +67,10 @@ class Emulator:
         data_plane: Whether instances and load balancers serve HTTP.
         page_size: How many instances a page of a list has.
         seed: Of the drawn times and ids.
+        faults: What goes wrong from the start on, as ``inject`` takes it.
 
     Raises:
-        ValueError: An unknown scenario, or a time scale of 0 or below.
+        ValueError: An unknown scenario, a time scale of 0 or below, or no fault.
         OSError: ``start``: the port is taken.
     """
 
@@ -82,6 +87,7 @@ class Emulator:
         data_plane: bool = True,
         page_size: int = 100,
         seed: int = 0,
+        faults: Iterable[Fault | str] = (),
     ) -> None:
         self.scenario = named(scenario) if isinstance(scenario, str) else scenario
         self._clock = clock or ScaledClock(time_scale)
@@ -99,7 +105,10 @@ class Emulator:
             time_scale=time_scale,
         )
         self.identity = Identity(self.scenario.tenant_id)
-        self._app = create_app(self.backend, Throttle(throttling, time_scale), self.identity, tokens=tls)
+        self._injector = Injector(self.backend, self.identity, self._refuse)
+        self._faults = [_fault(fault) for fault in faults]
+        throttle = Throttle(throttling, time_scale)
+        self._app = create_app(self.backend, throttle, self.identity, self._injector, tokens=tls)
         self._port, self._tls = port, tls
         self._server: HttpServer | None = None
         self._authority: tempfile.TemporaryDirectory[str] | None = None
@@ -123,6 +132,8 @@ class Emulator:
             self._data_plane.start()
         with self.backend.lock:
             populate(self.backend)
+        for fault in self._faults:
+            self.inject(fault)
         for spec in self.scenario.sets if self._data_plane else ():
             self._open_frontend(spec)
         if isinstance(self._clock, ScaledClock):
@@ -196,6 +207,30 @@ class Emulator:
         return list(self.backend.calls)
 
     @property
+    def availability(self) -> Availability:
+        """The record of every instance's going down and coming up."""
+        return self.backend.availability
+
+    def inject(self, fault: Fault | str) -> int:
+        """Let something go wrong: a ``Fault``, or its text; return its number for ``withdraw``.
+
+        Raises:
+            ValueError: It is no fault, or its image does not exist.
+        """
+        with self.backend.lock:
+            return self._injector.arm(_fault(fault)).number
+
+    def withdraw(self, number: int | None = None) -> None:
+        """Forget the fault of this number, or every one; what has struck stays as it is."""
+        with self.backend.lock:
+            self._injector.disarm(number)
+
+    @property
+    def faults(self) -> list[Armed]:
+        """The faults that were injected and not withdrawn, with how often they struck."""
+        return list(self.backend.armed)
+
+    @property
     def environment(self) -> dict[str, str]:
         """The variables by which the package, the Azure SDK and requests find the emulator."""
         variables = {"VMSS_JENKINS_ENDPOINT": self.endpoint, "AZURE_SUBSCRIPTION_ID": self.subscription_id}
@@ -210,6 +245,11 @@ class Emulator:
                 "REQUESTS_CA_BUNDLE": str(Path(self._authority.name) / "ca.pem"),
             }
         return variables
+
+    def _refuse(self, seconds: float) -> None:
+        if self._server is not None:
+            self._server.refuse()
+            self.backend.after(seconds, self._server.accept)
 
     def _certificate(self) -> ssl.SSLContext:
         authority = trustme.CA()
@@ -238,3 +278,7 @@ class Emulator:
             due = self.backend.next_due
             self._wake.wait(None if due is None else clock.real_seconds_until(due))
             self._wake.clear()
+
+
+def _fault(fault: Fault | str) -> Fault:
+    return Fault.parse(fault) if isinstance(fault, str) else fault

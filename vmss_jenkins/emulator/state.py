@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Protocol
 
+from vmss_jenkins.emulator.availability import Cause
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -96,6 +98,7 @@ class Operation:
     location: str
     started: float
     on_end: Callable[[Operation], None]
+    cause: Cause = field(default_factory=Cause)
     ended: float | None = None
     pending: int = 0
     error: Json | None = None
@@ -150,6 +153,11 @@ class Instance:
     protected_from_actions: bool = False
     operation: Operation | None = None
     """What works on it now."""
+    failing: bool = False
+    """Whether that is going to fail, by a fault."""
+    up: bool = False
+    """Whether it serves."""
+    up_since: float = 0.0
 
 
 @dataclass

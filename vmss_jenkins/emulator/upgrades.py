@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator import instances
 from vmss_jenkins.emulator.errors import not_allowed
-from vmss_jenkins.emulator.models import ROLLING_POLICY
-from vmss_jenkins.emulator.state import Instance, Json, Operation, RollingUpgrade, ScaleSet, timestamp
+from vmss_jenkins.emulator.models import ROLLING_POLICY, health_source
+from vmss_jenkins.emulator.state import Instance, Operation, RollingUpgrade, ScaleSet, timestamp
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.backend import Backend
@@ -30,13 +30,13 @@ def resize(backend: Backend, operation: Operation, scale_set: ScaleSet) -> None:
     """Create or delete instances until there are as many as the set's capacity."""
     staying = [i for i in scale_set.instances.values() if i.provisioning != "Deleting"]
     for _ in range(scale_set.capacity - len(staying)):
-        instances.create(backend, operation, scale_set)
+        instances.create(backend, operation, scale_set, "scale-out")
     for _ in range(len(staying) - scale_set.capacity):
         victim = _next_to_go(staying)
         if victim is None:
             return
         staying.remove(victim)
-        instances.delete(backend, operation, scale_set, victim)
+        instances.delete(backend, operation, scale_set, victim, "scale-in")
 
 
 def _next_to_go(staying: list[Instance]) -> Instance | None:
@@ -124,12 +124,3 @@ def _seconds(duration: str) -> float:
     found = _DURATION.fullmatch(duration)
     hours, minutes, seconds = found.groups() if found else (None, None, None)
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds or 0)
-
-
-def health_source(scale_set: ScaleSet) -> str | None:
-    """Return what reports the instances' health, ``extension`` or ``probe``, or None."""
-    profile: Json = scale_set.model.profile
-    extensions = profile.get("extensionProfile", {}).get("extensions", [])
-    if any(e.get("properties", {}).get("type", "").startswith("ApplicationHealth") for e in extensions):
-        return "extension"
-    return "probe" if profile.get("networkProfile", {}).get("healthProbe") else None

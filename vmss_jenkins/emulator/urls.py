@@ -11,7 +11,7 @@ from vmss_jenkins.emulator import resource_responses as resources
 from vmss_jenkins.emulator import set_responses as sets
 from vmss_jenkins.emulator.calls import Call, Reply
 from vmss_jenkins.emulator.errors import ArmError, gateway
-from vmss_jenkins.emulator.scenario import COMPUTE
+from vmss_jenkins.emulator.scenario import COMPUTE, INSIGHTS
 
 Handler = Callable[[Call], Reply]
 
@@ -72,6 +72,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_IN_GROUP}/images/{{image}}", resources.get_image, "get image"),
     Route("PUT", f"{_IN_GROUP}/images/{{image}}", resources.put_image, "put image"),
     Route("DELETE", f"{_IN_GROUP}/images/{{image}}", resources.delete_image, "delete image"),
+    Route("GET", f"{_SUBSCRIPTION}/providers/{INSIGHTS}/autoscalesettings", resources.list_autoscale),
+    Route("GET", f"{_GROUP}/providers/{INSIGHTS}/autoscalesettings", resources.list_autoscale),
     Route("GET", f"{_ALL}/virtualMachineScaleSets", sets.list_sets, "list sets"),
     Route("GET", f"{_IN_GROUP}/virtualMachineScaleSets", sets.list_sets, "list sets"),
     Route("GET", _SET, sets.get_set, "get set"),
@@ -131,11 +133,12 @@ def _unknown(segments: list[str], api_version: str) -> ArmError:
             "The request did not have a subscription or a valid tenant level resource provider.",
         )
     namespace, *rest = segments[lowered.index("providers") + 1 :]
-    if namespace.lower() != COMPUTE.lower():
+    served = {name.lower(): name for name in (COMPUTE, INSIGHTS)}
+    if namespace.lower() not in served:
         return gateway(404, "InvalidResourceNamespace", f"The resource namespace '{namespace}' is invalid.")
     kind = "/".join(rest[::2])
     text = (
-        f"The resource type '{kind}' could not be found in the namespace '{COMPUTE}' for api version '{api_version}'. "
-        "The emulator serves scale sets, their instances, images and operations."
+        f"The resource type '{kind}' could not be found in the namespace '{served[namespace.lower()]}' for api version "
+        f"'{api_version}'. The emulator serves scale sets, their instances, images and operations."
     )
     return gateway(404, "InvalidResourceType", text)

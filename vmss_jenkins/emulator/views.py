@@ -6,12 +6,13 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from vmss_jenkins.emulator.backend import PLATFORM_KEYS
-from vmss_jenkins.emulator.scenario import COMPUTE
+from vmss_jenkins.emulator.models import health_source
+from vmss_jenkins.emulator.scenario import COMPUTE, INSIGHTS
 from vmss_jenkins.emulator.state import Image, Instance, Json, Operation, ResourceGroup, ScaleSet, timestamp
-from vmss_jenkins.emulator.upgrades import health_source
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.backend import Backend
+    from vmss_jenkins.emulator.scenario import SetSpec
 
 _SECRETS = frozenset({"protectedSettings", "adminPassword", "customData"})
 _POWER = {
@@ -71,6 +72,26 @@ class Views:
             "tags": {},
             **image.body,
             "properties": {**properties, "provisioningState": image.provisioning},
+        }
+
+    def autoscale(self, name: str, spec: SetSpec) -> Json:
+        """Return an autoscale setting of one of the scenario's sets."""
+        scenario = self._backend.scenario
+        target = self.resource_id(scenario.resource_group, f"virtualMachineScaleSets/{spec.scale_set}")
+        group = f"{self._subscription}/resourceGroups/{scenario.resource_group}"
+        return {
+            "id": f"{group}/providers/{INSIGHTS}/autoscalesettings/{name}",
+            "name": name,
+            "type": f"{INSIGHTS}/autoscaleSettings",
+            "location": scenario.location,
+            "tags": {},
+            "properties": {
+                "name": name,
+                "enabled": True,
+                "targetResourceUri": target,
+                "profiles": [],
+                "notifications": [],
+            },
         }
 
     def operation(self, operation: Operation) -> Json:
