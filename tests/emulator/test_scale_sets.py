@@ -138,6 +138,12 @@ def test_capacity_up_adds_instances_of_the_latest_model_with_new_ids(azure: Azur
     assert [found[key]["zones"] for key in ("3", "4")] == [["1"], ["2"]]
 
 
+def test_a_set_whose_image_is_gone_gets_no_new_instances(azure: Azure) -> None:
+    del azure.backend.images["canary-rg", "nginx-base-image"]
+    assert error_of(azure.ask("PATCH", body={"sku": {"capacity": 4}})) == (404, "NotFound")
+    assert azure.ask("PATCH", body={"sku": {"capacity": 2}}).status_code == 200
+
+
 def test_capacity_down_takes_the_newest_of_the_fullest_zone_and_ids_never_come_back(azure: Azure) -> None:
     azure.ask("PATCH", body={"sku": {"capacity": 4}})
     azure.settle()
