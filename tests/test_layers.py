@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "vmss_jenkins"
 LAYERS = (
     ("_version", "errors"),
-    ("images", "instances", "preflight", "events", "arm", "report"),
+    ("images", "instances", "selection", "preflight", "events", "arm", "report"),
     ("protocols",),
     ("clock", "credentials", "azure_errors", "scale_sets"),
     ("waiting", "steps"),

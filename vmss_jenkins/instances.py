@@ -85,6 +85,8 @@ class Instance:
     """The instance id of a uniform set, or the VM's name in a flexible one."""
     name: str = ""
     zone: str | None = None
+    fault_domain: int | None = None
+    """The rack that it stands in, `platformFaultDomain`; None where no instance view was read."""
     image: ImageReference | None = None
     """The image that the instance runs."""
     exact_version: str | None = None
