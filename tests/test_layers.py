@@ -9,7 +9,21 @@ import pytest
 ROOT = Path(__file__).parent.parent / "vmss_jenkins"
 LAYERS = (
     ("_version", "errors"),
-    ("images", "instances", "selection", "preflight", "events", "arm", "report"),
+    (
+        "images",
+        "instances",
+        "selection",
+        "history",
+        "capacity",
+        "actions",
+        "situation",
+        "rollback",
+        "rollout",
+        "preflight",
+        "events",
+        "arm",
+        "report",
+    ),
     ("protocols",),
     ("clock", "credentials", "azure_errors", "scale_sets"),
     ("waiting", "steps"),

@@ -24,6 +24,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.images import ImageReference
@@ -211,6 +212,7 @@ def _domain(instance: Instance) -> tuple[str, int]:
     return (instance.zone or "", -1 if instance.fault_domain is None else instance.fault_domain)
 
 
+@cache
 def natural(text: str) -> tuple[tuple[int, int, str], ...]:
     """A sort key by which instance 10 comes after 9, and `web_10` after `web_9`."""
     parts = re.findall(r"[0-9]+|[^0-9]+", text, re.ASCII)
