@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
+from vmss_jenkins.claims import Claim
+from vmss_jenkins.history import Stage
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Instance, ScaleSet, ScaleSetName
 
@@ -64,6 +66,10 @@ class ScaleSets(Protocol[OperationT]):
         """Read all its instances."""
         ...
 
+    def instance(self, scale_set: ScaleSet, instance_id: str) -> Instance:
+        """Read one of its instances."""
+        ...
+
     def autoscale_settings(self, scale_set: ScaleSet) -> tuple[str, ...] | None:
         """Name the enabled autoscale settings that target it; None where they cannot be read."""
         ...
@@ -78,4 +84,58 @@ class ScaleSets(Protocol[OperationT]):
 
     def poll(self, operation: OperationT) -> None:
         """Ask once how an operation stands."""
+        ...
+
+
+class Judgement(Protocol):
+    """What a gate came to."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the rollout goes on."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """What was measured, for people."""
+        ...
+
+
+class Gates(Protocol):
+    """Judges a release."""
+
+    def assess(self, stage: Stage, instance_ids: Sequence[str]) -> Judgement:
+        """Measure the new release on these instances; takes as long as it takes."""
+        ...
+
+
+class Drainer(Protocol):
+    """Takes instances out of the load balancer and puts them back; each call may be repeated."""
+
+    def drained(self) -> Iterable[str]:
+        """The ids of the instances that are out of it by us, also by an earlier run that was killed."""
+        ...
+
+    def drain(self, instance_ids: Sequence[str]) -> None:
+        """Let no new connection reach them; those that are open get the time until the update."""
+        ...
+
+    def restore(self, instance_ids: Sequence[str]) -> None:
+        """Let connections reach them again."""
+        ...
+
+
+class Claims(Protocol):
+    """The marks in Azure by which rollouts of one scale set see each other."""
+
+    def read(self) -> tuple[float, tuple[Claim, ...]]:
+        """The server's time (seconds, UTC) and the claims there are, lapsed ones too."""
+        ...
+
+    def write(self, claim: Claim) -> None:
+        """Add a claim, or replace the one of the same run; the others stay."""
+        ...
+
+    def remove(self, runs: Sequence[str]) -> None:
+        """Take away the claims of these runs."""
         ...

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from vmss_jenkins.actions import RolloutSpec
+from vmss_jenkins.claims import fingerprint
 from vmss_jenkins.history import History, Observed
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Instance, ScaleSet, has_latest_model
+from vmss_jenkins.selection import Target
+
+ASKED_FOR = "asked for"
+RESUMED = "an earlier run that was stopped was going back"
 
 
 def way_back(spec: RolloutSpec, observed: Observed, history: History) -> tuple[ImageReference | None, str]:
@@ -30,6 +35,44 @@ def other_images(instances: Iterable[Instance], image: ImageReference | None) ->
         if instance.image and not (image and image.same_as(instance.image)):
             found.setdefault(str(instance.image).lower(), instance.image)
     return tuple(found[key] for key in sorted(found))
+
+
+def start(
+    observed: Observed, image: ImageReference | None, to: ImageReference | None, now: float, *, going_back: bool
+) -> History:
+    """The history of a run that did nothing yet.
+
+    Args:
+        observed: the set.
+        image: the release; None for what the model has.
+        to: the image to go back to, where it is known.
+        now: the time.
+        going_back: whether it is to go back from what the model has.
+    """
+    model = observed.scale_set.image
+    if going_back and to and to.same_as(model):
+        return History(now, Target(None)).turned_back(to, ASKED_FOR, now)
+    target = Target(image or model)
+    previous = other_images(observed.instances, target.image)
+    return History(now, target, previous=previous, cause=ASKED_FOR if going_back else None)
+
+
+def resumed_back(observed: Observed, was_going_back: str, image: ImageReference | None, now: float) -> History | None:
+    """The history of a run that goes on going back where a killed one left off; None where none was going back.
+
+    Args:
+        observed: the set.
+        was_going_back: the fingerprints that the killed run's claim tells.
+        image: the release that is to be rolled out now; None for what the model has.
+        now: the time.
+    """
+    model = observed.scale_set.image
+    there = [*other_images(observed.instances, None), *([model] if model else []), *([image] if image else [])]
+    for left in (image,) if image else there:
+        for target in there:
+            if was_going_back == fingerprint(left, target):
+                return History(now, Target(left)).turned_back(target, RESUMED, now)
+    return None
 
 
 def state_of(instance: Instance, scale_set: ScaleSet) -> str:

@@ -152,6 +152,24 @@ class AzureScaleSets:
                 )
             return tuple(arm.instance_from(body) for body in listed)
 
+    def instance(self, scale_set: ScaleSet, instance_id: str) -> Instance:
+        """Read one instance with its view (one call, of a bucket that each instance has its own of).
+
+        Raises:
+            AzureError: where it cannot be read, with the status 404 where it is no more.
+        """
+        name = scale_set.name
+        with translated(f"read instance {instance_id} of {name}"):
+            if scale_set.orchestration_mode is OrchestrationMode.FLEXIBLE:
+                machine: Any = self._client.virtual_machines.get(
+                    name.resource_group, instance_id, expand="instanceView"
+                )
+            else:
+                machine = self._client.virtual_machine_scale_set_vms.get(
+                    name.resource_group, name.name, instance_id, expand="instanceView"
+                )
+            return arm.instance_from(machine)
+
     def begin_set_image(self, scale_set: ScaleSet, image: ImageReference) -> AzureOperation:
         """Set the image of the model: a PATCH of it alone, conditional on the etag where there is one.
 

@@ -54,7 +54,7 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
     touched = history.forward.keys() & instances.keys() if history.going_back else reached
     pending = tuple(instance for instance in selection.pending if instance.id not in taken)
     required = (taken | touched) - {instance.id for instance in pending}
-    well = frozenset(key for key in required - unsettled if _well_for(history, key, now) >= spec.min_healthy_time)
+    well = frozenset(key for key in required - unsettled if _well_for(observed, history, key) >= spec.min_healthy_time)
     done = well - history.drained
     failed = _failures(spec, observed, history, required - well - unsettled)
     in_canary = _in_canary(spec, history, selection)
@@ -106,10 +106,10 @@ def _in_canary(spec: RolloutSpec, history: History, selection: Selection) -> boo
     return bool(spec.canary and there and not judged and not history.going_back)
 
 
-def _well_for(history: History, instance_id: str, now: float) -> float:
-    """Seconds since which an instance is well; less than 0 where it is not."""
+def _well_for(observed: Observed, history: History, instance_id: str) -> float:
+    """Seconds for which an instance was seen well; less than 0 where it is not."""
     since = history.well_since.get(instance_id)
-    return -1.0 if since is None else now - since
+    return -1.0 if since is None else observed.read.get(instance_id, since) - since
 
 
 def _unsettled(spec: RolloutSpec, observed: Observed, history: History, now: float) -> frozenset[str]:

@@ -1,0 +1,105 @@
+"""How often Azure may be asked, from its own limits, so that it never has to say 429.
+
+Azure throttles by token buckets that are refilled every minute
+(https://learn.microsoft.com/azure/virtual-machines/compute-throttling-limits). A rollout keeps to a tenth
+of each bucket that the subscription shares, so that ten can run side by side, and to each resource's own.
+
+| requests | bucket of the subscription | a tenth a minute | bucket of the resource |
+|---|---|---|---|
+| manualupgrade | 1,500 | 150 | none |
+| GET of an operation | 15,000 | 1,500 | 45, and 15 a minute |
+| GET of an instance | 6,000 | 600 | 36, and 12 a minute |
+| list of instances, a page | 1,080 | 108 | 30, and 10 a minute |
+| GET of the set | 2,400 | 240 | 36, and 12 a minute |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import floor
+
+MINUTE = 60.0
+BURST = 0.4
+"""The part of a minute's requests that may be made at once; the rest comes evenly."""
+
+UPDATES = 150
+OPERATIONS = 1500
+INSTANCES = 600
+
+PAGE = 100
+"""Instances a page of the list is taken to hold; larger pages only leave more room."""
+LIST_EVERY = 10.0
+"""Seconds between two lists of a small set."""
+PAGE_EVERY = 7.5
+"""Seconds for each page: 8 a minute of the 10 that the set's bucket is refilled with."""
+SET_EVERY = 6.0
+"""Seconds between two reads of the set."""
+
+
+@dataclass
+class Pace:
+    """Requests of one kind: so many in any minute, part of them at once."""
+
+    per_minute: int
+    saved: float = field(init=False)
+    at: float | None = None
+
+    def __post_init__(self) -> None:
+        self.saved = self.per_minute * BURST
+
+    def available(self, now: float) -> int:
+        """How many may be made now."""
+        gone = now - self.at if self.at is not None else 0.0
+        self.at = now
+        self.saved = min(self.per_minute * BURST, self.saved + gone * self.per_minute * (1 - BURST) / MINUTE)
+        return floor(self.saved)
+
+    def take(self, count: int = 1) -> None:
+        """Count requests that are made."""
+        self.saved -= count
+
+
+@dataclass
+class Tokens:
+    """The bucket of one resource, counted as Azure does: full at the first request, refilled every minute."""
+
+    size: int
+    refill: int
+    tokens: int = field(init=False)
+    filled: float | None = None
+
+    def __post_init__(self) -> None:
+        self.tokens = self.size
+
+    def take(self, now: float, spare: int = 2) -> bool:
+        """Take one, unless that would leave fewer than `spare`."""
+        self.filled = now if self.filled is None else self.filled
+        minutes = floor((now - self.filled) / MINUTE)
+        self.tokens = min(self.size, self.tokens + minutes * self.refill)
+        self.filled += minutes * MINUTE
+        if self.tokens <= spare:
+            return False
+        self.tokens -= 1
+        return True
+
+
+def operation_tokens() -> Tokens:
+    """The bucket that each operation has."""
+    return Tokens(45, 15)
+
+
+def instance_tokens() -> Tokens:
+    """The bucket that each instance has."""
+    return Tokens(36, 12)
+
+
+def list_interval(instances: int) -> float:
+    """Seconds between two lists of all instances."""
+    return max(LIST_EVERY, PAGE_EVERY * -(-instances // PAGE))
+
+
+def calls(ids: Sequence[str], count: int, longest: int) -> tuple[tuple[str, ...], ...]:
+    """Share ids out evenly over `count` calls, or more where one would have more than `longest`."""
+    count = min(len(ids), max(count, -(-len(ids) // longest)))
+    return tuple(tuple(ids[start::count]) for start in range(count))
