@@ -117,7 +117,7 @@ class Actor(Generic[OperationT]):
 
     def _ask(self, ids: tuple[str, ...], history: History) -> History:
         """Make one call. An answer that was lost is never asked for again unseen: the instances tell."""
-        self.pace.take()
+        self.pace.take(self.now)
         try:
             operation = self.sets.begin_update_instances(self.watch.observed.scale_set, ids)
         except AzureError as error:

@@ -32,7 +32,8 @@ from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import ScaleSetName
 from vmss_jenkins.protocols import Claims, Drainer, Gates, OperationT, ScaleSets
 from vmss_jenkins.rollback import resumed_back, start
-from vmss_jenkins.rollout import decide
+from vmss_jenkins.rollout import choose
+from vmss_jenkins.situation import survey
 from vmss_jenkins.telling import Teller
 from vmss_jenkins.waiting import Patience
 from vmss_jenkins.watching import TICK, Watch
@@ -156,8 +157,9 @@ def _loop(actor: Actor[OperationT], history: History) -> RolloutResult:
     while True:
         observed = actor.watch.observed
         history = history.noted(observed, actor.now)
-        action = decide(actor.spec, observed, history, actor.now)
-        teller.tell(actor.spec, observed, history, action, actor.now)
+        situation = survey(actor.spec, observed, history, actor.now)
+        action = choose(actor.spec, observed, history, situation, actor.now)
+        teller.tell(observed, history, situation, action)
         if isinstance(action, Done | Halt):
             return _finish(actor, history, action, actor.now - began)
         if isinstance(action, Wait):

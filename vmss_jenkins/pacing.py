@@ -15,6 +15,7 @@ of each bucket that the subscription shares, so that ten can run side by side, a
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import floor
@@ -22,6 +23,9 @@ from math import floor
 MINUTE = 60.0
 BURST = 0.4
 """The part of a minute's requests that may be made at once; the rest comes evenly."""
+
+SPARE = 2
+"""Requests that are left to others in the bucket of a resource."""
 
 UPDATES = 150
 OPERATIONS = 1500
@@ -39,9 +43,10 @@ SET_EVERY = 6.0
 
 @dataclass
 class Pace:
-    """Requests of one kind: so many in any minute, part of them at once."""
+    """Requests of one kind: so many in any minute, and no more than a part of them at once."""
 
     per_minute: int
+    made: deque[float] = field(default_factory=deque)
     saved: float = field(init=False)
     at: float | None = None
 
@@ -50,14 +55,17 @@ class Pace:
 
     def available(self, now: float) -> int:
         """How many may be made now."""
+        while self.made and self.made[0] <= now - MINUTE:
+            self.made.popleft()
         gone = now - self.at if self.at is not None else 0.0
         self.at = now
-        self.saved = min(self.per_minute * BURST, self.saved + gone * self.per_minute * (1 - BURST) / MINUTE)
-        return floor(self.saved)
+        self.saved = min(self.per_minute * BURST, self.saved + gone * self.per_minute / MINUTE)
+        return max(0, min(floor(self.saved), self.per_minute - len(self.made)))
 
-    def take(self, count: int = 1) -> None:
-        """Count requests that are made."""
-        self.saved -= count
+    def take(self, now: float) -> None:
+        """Count a request that is made."""
+        self.saved -= 1
+        self.made.append(now)
 
 
 @dataclass
@@ -72,16 +80,25 @@ class Tokens:
     def __post_init__(self) -> None:
         self.tokens = self.size
 
-    def take(self, now: float, spare: int = 2) -> bool:
-        """Take one, unless that would leave fewer than `spare`."""
+    def spacing(self, now: float) -> float:
+        """Seconds between two requests by which what is left lasts until it is refilled."""
+        left = self._left(now)
+        refilled = (self.filled if self.filled is not None else now) + MINUTE
+        return (refilled - now) / max(left, 0.5)
+
+    def take(self, now: float) -> bool:
+        """Take one, where one is left."""
+        if self._left(now) < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+    def _left(self, now: float) -> int:
         self.filled = now if self.filled is None else self.filled
         minutes = floor((now - self.filled) / MINUTE)
         self.tokens = min(self.size, self.tokens + minutes * self.refill)
         self.filled += minutes * MINUTE
-        if self.tokens <= spare:
-            return False
-        self.tokens -= 1
-        return True
+        return self.tokens - SPARE
 
 
 def operation_tokens() -> Tokens:

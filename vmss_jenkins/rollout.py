@@ -36,7 +36,11 @@ def decide(spec: RolloutSpec, observed: Observed, history: History, now: float) 
         history: what this run did, with `observed` noted in it.
         now: the time, by the clock of `history`.
     """
-    situation = survey(spec, observed, history, now)
+    return choose(spec, observed, history, survey(spec, observed, history, now), now)
+
+
+def choose(spec: RolloutSpec, observed: Observed, history: History, situation: Situation, now: float) -> Action:
+    """Choose the next action, the instances sorted already."""
     return (
         _model(spec, observed, history, situation)
         or _failure(spec, observed, history, situation, now)

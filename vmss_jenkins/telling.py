@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from vmss_jenkins import events
-from vmss_jenkins.actions import Action, Halt, RolloutSpec, Wait
+from vmss_jenkins.actions import Action, Halt, Wait
 from vmss_jenkins.history import History, Observed
 from vmss_jenkins.instances import ScaleSetName
-from vmss_jenkins.situation import Situation, survey
+from vmss_jenkins.situation import Situation
 
 
 class Teller:
@@ -24,9 +24,8 @@ class Teller:
         self._told: set[tuple[str, str]] = set()
         self._waiting = ""
 
-    def tell(self, spec: RolloutSpec, observed: Observed, history: History, action: Action, now: float) -> None:
+    def tell(self, observed: Observed, history: History, situation: Situation, action: Action) -> None:
         """Tell what is new."""
-        situation = survey(spec, observed, history, now)
         if history.model_set and self._direction is not history.going_back:
             self._begin(history, situation)
         self._capacity(observed)

@@ -18,9 +18,11 @@ from vmss_jenkins.instances import Instance, ScaleSet, ScaleSetName
 from vmss_jenkins.protocols import OperationT, ScaleSets
 from vmss_jenkins.waiting import ATTEMPTS, LONGEST_WAIT, Patience, passes
 
-TICK = 0.5
+TICK = 0.25
 """Seconds between two looks at what is due."""
-LATE = 0.025
+BLIND_EVERY = 2.0
+"""Seconds between two questions to one operation as long as nothing is known of how long updates take here."""
+LATE = 0.02
 """An operation is asked again after this share of its age, so that its end is seen 1% late on average."""
 HEALTH_EVERY = 1.0
 """Seconds between two reads of an instance that is updated and not healthy yet; longer as it takes longer."""
@@ -29,8 +31,8 @@ SINGLE_EVERY = 2.0
 """Seconds between two reads of an instance whose operation has others that run still."""
 PROOF_EVERY = 5.0
 """Seconds between two reads of an instance that is healthy, and not yet for long enough."""
-PLAUSIBLE = 0.8
-"""Nothing is asked before this share of the shortest time that was seen in this run."""
+PLAUSIBLE = ((20, 0.8), (1, 0.4))
+"""Nothing is asked before this share of the shortest time that was seen in this run: less, the fewer were seen."""
 NOT_FOUND = 404
 
 
@@ -81,7 +83,8 @@ class Watch(Generic[OperationT]):
         self._flights: list[Flight[OperationT]] = []
         self._paces = {"poll": pacing.Pace(pacing.OPERATIONS), "read": pacing.Pace(pacing.INSTANCES)}
         self._troubles: dict[str, _Trouble] = {}
-        self._shortest: float | None = None
+        self._took: list[float] = []
+        self._looks = 0
         self.refresh()
 
     @property
@@ -115,7 +118,7 @@ class Watch(Generic[OperationT]):
 
     def look(self, history: History) -> bool:
         """Make the calls that are due, and tell whether any was made."""
-        before = sum(pace.saved for pace in self._paces.values()), self._set_read, self._list_read
+        before = self._looks
         for flight in self._due_flights():
             self._attempt("poll", lambda flight=flight: self._poll(flight))  # type: ignore[misc]
         for instance_id in self._due_instances(history):
@@ -125,20 +128,28 @@ class Watch(Generic[OperationT]):
             self._attempt("get", self._get)
         if now - self._list_read >= pacing.list_interval(len(self._instances)):
             self._attempt("list", self._list)
-        return before != (sum(pace.saved for pace in self._paces.values()), self._set_read, self._list_read)
+        return before != self._looks
 
     def _due_flights(self) -> Iterator[Flight[OperationT]]:
         now, pace = self._now(), self._paces["poll"]
         running = [flight for flight in self.flights if self._plausible(flight, now)]
         for flight in sorted(running, key=lambda each: each.polled):
             retry_after = flight.operation.retry_after
-            interval = retry_after if retry_after is not None else max(TICK, LATE * (now - flight.began))
+            least = 0.0 if self._took else BLIND_EVERY
+            spacing = max(least, LATE * (now - flight.began), flight.tokens.spacing(now))
+            interval = retry_after if retry_after is not None else spacing
             if now - flight.polled >= interval and pace.available(now) and flight.tokens.take(now):
-                pace.take()
+                pace.take(now)
                 yield flight
 
     def _plausible(self, flight: Flight[OperationT], now: float) -> bool:
-        return self._shortest is None or now - flight.began >= PLAUSIBLE * self._shortest
+        return now - flight.began >= self._shortest
+
+    @property
+    def _shortest(self) -> float:
+        """Seconds before which no update is likely to end; 0 where nothing is known."""
+        share = next((share for count, share in PLAUSIBLE if len(self._took) >= count), 0.0)
+        return share * min(self._took, default=0.0)
 
     def _due_instances(self, history: History) -> Iterator[str]:
         now, pace = self._now(), self._paces["read"]
@@ -148,7 +159,7 @@ class Watch(Generic[OperationT]):
         for urgency, key in sorted((urgency, key) for urgency, key in due if urgency is not None):
             del urgency
             if pace.available(now) and self._tokens.setdefault(key, pacing.instance_tokens()).take(now):
-                pace.take()
+                pace.take(now)
                 yield key
 
     def _urgency(
@@ -175,6 +186,7 @@ class Watch(Generic[OperationT]):
         if self._now() < trouble.until:
             return
         try:
+            self._looks += 1
             call()
             trouble.attempts = 0
         except AzureError as error:
@@ -201,10 +213,7 @@ class Watch(Generic[OperationT]):
     def _end(self, flight: Flight[OperationT]) -> None:
         flight.ended = self._now()
         if flight.error is None:
-            self._took(flight.ended - flight.began)
-
-    def _took(self, seconds: float) -> None:
-        self._shortest = seconds if self._shortest is None else min(self._shortest, seconds)
+            self._took.append(flight.ended - flight.began)
 
     def _read_one(self, instance_id: str) -> None:
         began = self._now()
