@@ -26,7 +26,7 @@ LAYERS = (
     ),
     ("protocols",),
     ("clock", "credentials", "azure_errors", "scale_sets"),
-    ("pacing", "waiting", "steps", "watching", "holding", "acting", "telling", "engine"),
+    ("expecting", "pacing", "waiting", "steps", "watching", "holding", "acting", "telling", "engine"),
     ("api",),
     ("__init__", "cli", "demo"),
     ("__main__",),

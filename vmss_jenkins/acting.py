@@ -41,7 +41,7 @@ class Actor(Generic[OperationT]):
     watch: Watch[OperationT]
     hold: Hold
     patience: Patience
-    pace: pacing.Pace = field(default_factory=lambda: pacing.Pace(pacing.UPDATES))
+    pace: pacing.Pace = field(default_factory=pacing.updates)
     request_ids: list[str] = field(default_factory=list)
 
     def set_model(self, action: SetModel, history: History) -> History:
@@ -107,7 +107,7 @@ class Actor(Generic[OperationT]):
         if strategy_of(self.spec, history) is Strategy.WINDOW:
             count = self.pace.available(self.now)
             if count == 0:
-                return replace(history, held_until=self.now + 60.0 / self.pace.per_minute)
+                return replace(history, held_until=self.now + pacing.MINUTE / self.pace.per_minute)
         for ids in pacing.calls(action.instance_ids, count, self.spec.ids_per_call):
             held = history.held_until
             history = self._ask(ids, history)
@@ -117,7 +117,7 @@ class Actor(Generic[OperationT]):
 
     def _ask(self, ids: tuple[str, ...], history: History) -> History:
         """Make one call. An answer that was lost is never asked for again unseen: the instances tell."""
-        self.pace.take(self.now)
+        self.pace.take()
         try:
             operation = self.sets.begin_update_instances(self.watch.observed.scale_set, ids)
         except AzureError as error:

@@ -15,21 +15,30 @@ of each bucket that the subscription shares, so that ten can run side by side, a
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import floor
 
 MINUTE = 60.0
-BURST = 0.4
-"""The part of a minute's requests that may be made at once; the rest comes evenly."""
 
 SPARE = 2
 """Requests that are left to others in the bucket of a resource."""
 
-UPDATES = 150
-OPERATIONS = 1500
-INSTANCES = 600
+
+def updates() -> Pace:
+    """Of manualupgrade."""
+    return Pace(150, 30)
+
+
+def operations() -> Pace:
+    """Of questions to operations."""
+    return Pace(1500, 60)
+
+
+def instances() -> Pace:
+    """Of reads of single instances; a batch that ended is read at once."""
+    return Pace(600, 100)
+
 
 PAGE = 100
 """Instances a page of the list is taken to hold; larger pages only leave more room."""
@@ -43,29 +52,26 @@ SET_EVERY = 6.0
 
 @dataclass
 class Pace:
-    """Requests of one kind: so many in any minute, and no more than a part of them at once."""
+    """Requests of one kind: no more than so many in any minute, some of them at once, the others evenly."""
 
     per_minute: int
-    made: deque[float] = field(default_factory=deque)
+    at_once: int
     saved: float = field(init=False)
     at: float | None = None
 
     def __post_init__(self) -> None:
-        self.saved = self.per_minute * BURST
+        self.saved = self.at_once
 
     def available(self, now: float) -> int:
         """How many may be made now."""
-        while self.made and self.made[0] <= now - MINUTE:
-            self.made.popleft()
         gone = now - self.at if self.at is not None else 0.0
         self.at = now
-        self.saved = min(self.per_minute * BURST, self.saved + gone * self.per_minute / MINUTE)
-        return max(0, min(floor(self.saved), self.per_minute - len(self.made)))
+        self.saved = min(self.at_once, self.saved + gone * (self.per_minute - self.at_once) / MINUTE)
+        return floor(self.saved)
 
-    def take(self, now: float) -> None:
+    def take(self) -> None:
         """Count a request that is made."""
         self.saved -= 1
-        self.made.append(now)
 
 
 @dataclass

@@ -13,6 +13,7 @@ from typing import Generic
 
 from vmss_jenkins import events, pacing
 from vmss_jenkins.errors import AzureError
+from vmss_jenkins.expecting import Times
 from vmss_jenkins.history import History, Observed, OperationState
 from vmss_jenkins.instances import Instance, ScaleSet, ScaleSetName
 from vmss_jenkins.protocols import OperationT, ScaleSets
@@ -31,8 +32,8 @@ SINGLE_EVERY = 2.0
 """Seconds between two reads of an instance whose operation has others that run still."""
 PROOF_EVERY = 5.0
 """Seconds between two reads of an instance that is healthy, and not yet for long enough."""
-PLAUSIBLE = ((20, 0.8), (1, 0.4))
-"""Nothing is asked before this share of the shortest time that was seen in this run: less, the fewer were seen."""
+WORTH = 0.03
+"""Seconds of expected lateness from which a look is worth its call."""
 NOT_FOUND = 404
 
 
@@ -81,9 +82,10 @@ class Watch(Generic[OperationT]):
         self._read: dict[str, float] = {}
         self._tokens: dict[str, pacing.Tokens] = {}
         self._flights: list[Flight[OperationT]] = []
-        self._paces = {"poll": pacing.Pace(pacing.OPERATIONS), "read": pacing.Pace(pacing.INSTANCES)}
+        self._paces = {"poll": pacing.operations(), "read": pacing.instances()}
         self._troubles: dict[str, _Trouble] = {}
-        self._took: list[float] = []
+        self._times = Times()
+        self._timed: set[str] = set()
         self._looks = 0
         self.refresh()
 
@@ -119,6 +121,7 @@ class Watch(Generic[OperationT]):
     def look(self, history: History) -> bool:
         """Make the calls that are due, and tell whether any was made."""
         before = self._looks
+        self._learn(history)
         for flight in self._due_flights():
             self._attempt("poll", lambda flight=flight: self._poll(flight))  # type: ignore[misc]
         for instance_id in self._due_instances(history):
@@ -130,26 +133,32 @@ class Watch(Generic[OperationT]):
             self._attempt("list", self._list)
         return before != self._looks
 
+    def _learn(self, history: History) -> None:
+        for key in history.well_since.keys() & history.taken.keys() - self._timed:
+            self._timed.add(key)
+            self._times.add(history.well_since[key] - (history.taken[key].asked or history.taken[key].at))
+
     def _due_flights(self) -> Iterator[Flight[OperationT]]:
         now, pace = self._now(), self._paces["poll"]
-        running = [flight for flight in self.flights if self._plausible(flight, now)]
-        for flight in sorted(running, key=lambda each: each.polled):
-            retry_after = flight.operation.retry_after
-            least = 0.0 if self._took else BLIND_EVERY
-            spacing = max(least, LATE * (now - flight.began), flight.tokens.spacing(now))
-            interval = retry_after if retry_after is not None else spacing
-            if now - flight.polled >= interval and pace.available(now) and flight.tokens.take(now):
-                pace.take(now)
+        worth = [(self._worth(flight, now), number) for number, flight in enumerate(self._flights)]
+        for _, number in sorted(((worth, number) for worth, number in worth if worth), reverse=True):
+            flight = self._flights[number]
+            if pace.available(now) and flight.tokens.take(now):
+                pace.take()
                 yield flight
 
-    def _plausible(self, flight: Flight[OperationT], now: float) -> bool:
-        return now - flight.began >= self._shortest
-
-    @property
-    def _shortest(self) -> float:
-        """Seconds before which no update is likely to end; 0 where nothing is known."""
-        share = next((share for count, share in PLAUSIBLE if len(self._took) >= count), 0.0)
-        return share * min(self._took, default=0.0)
+    def _worth(self, flight: Flight[OperationT], now: float) -> float:
+        """How late the end of an operation would be seen, by expectation; 0 where it is not to be asked yet."""
+        age, since = now - flight.began, now - flight.polled
+        if flight.ended is not None:
+            return 0.0
+        if flight.operation.retry_after is not None:
+            return since if since >= flight.operation.retry_after else 0.0
+        spacing = flight.tokens.spacing(now) if len(flight.instance_ids) > 1 else 0.0
+        if since < max(LATE * age, spacing, 0.0 if self._times.known else BLIND_EVERY):
+            return 0.0
+        lateness = self._times.lateness(flight.polled - flight.began, age, len(flight.instance_ids))
+        return lateness if lateness >= WORTH else 0.0
 
     def _due_instances(self, history: History) -> Iterator[str]:
         now, pace = self._now(), self._paces["read"]
@@ -159,7 +168,7 @@ class Watch(Generic[OperationT]):
         for urgency, key in sorted((urgency, key) for urgency, key in due if urgency is not None):
             del urgency
             if pace.available(now) and self._tokens.setdefault(key, pacing.instance_tokens()).take(now):
-                pace.take(now)
+                pace.take()
                 yield key
 
     def _urgency(
@@ -177,8 +186,8 @@ class Watch(Generic[OperationT]):
             late = age >= max(HEALTH_EVERY, HEALTH_LATE * (now - flight.ended))
             return (0, read) if read < flight.ended else (1, read) if late else None
         alone = sum(other not in history.well_since for other in flight.instance_ids) == 1
-        early = alone or age < SINGLE_EVERY or not self._plausible(flight, now)
-        return None if early else (2, read)
+        worth = self._times.lateness(max(0.0, read - flight.began), now - flight.began)
+        return None if alone or age < SINGLE_EVERY or worth < WORTH else (2, -worth)
 
     def _attempt(self, kind: str, call: Callable[[], None]) -> None:
         """Make a call; where it fails in a way that passes, make none of its kind for a while."""
@@ -212,8 +221,6 @@ class Watch(Generic[OperationT]):
 
     def _end(self, flight: Flight[OperationT]) -> None:
         flight.ended = self._now()
-        if flight.error is None:
-            self._took.append(flight.ended - flight.began)
 
     def _read_one(self, instance_id: str) -> None:
         began = self._now()
