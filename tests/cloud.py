@@ -186,7 +186,9 @@ class Cloud:
         operation = CloudOperation(f"update instances {', '.join(ids)}", f"r{key}", key)
         longest = 0.0
         for each in ids:
-            if not self.there[each].protected_from_scale_set_actions and not self.there[each].latest_model_applied:
+            found = self.there[each]
+            outdated = not found.latest_model_applied or found.provisioning_state == "Failed"
+            if outdated and not found.protected_from_scale_set_actions:
                 longest = max(longest, self._begin_update(each, operation))
         self.clock.after(longest, lambda: setattr(operation, "ended", True))
         self._fault("begin_update_instances answer")
@@ -301,9 +303,7 @@ class Cloud:
 
     def drained_share(self) -> dict[str, float]:
         """The largest part of each of the subscription's buckets that was ever gone."""
-        return {
-            kind: 1 - bucket.lowest / bucket.size for (kind, place), bucket in self.buckets.items() if not place
-        }
+        return {kind: 1 - bucket.lowest / bucket.size for (kind, place), bucket in self.buckets.items() if not place}
 
 
 def refusal(status: int, code: str, message: str, retry_after: float | None = None) -> AzureError:

@@ -17,6 +17,7 @@ LAYERS = (
         "capacity",
         "actions",
         "situation",
+        "claims",
         "rollback",
         "rollout",
         "preflight",

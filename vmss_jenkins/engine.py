@@ -26,6 +26,7 @@ from vmss_jenkins.actions import (
     Update,
     Wait,
 )
+from vmss_jenkins.claims import Claim
 from vmss_jenkins.history import GateResult, History, Observed
 from vmss_jenkins.holding import Hold
 from vmss_jenkins.images import ImageReference
@@ -33,6 +34,7 @@ from vmss_jenkins.instances import ScaleSetName
 from vmss_jenkins.protocols import Claims, Drainer, Gates, OperationT, ScaleSets
 from vmss_jenkins.rollback import resumed_back, start
 from vmss_jenkins.rollout import choose
+from vmss_jenkins.selection import Include
 from vmss_jenkins.situation import survey
 from vmss_jenkins.telling import Teller
 from vmss_jenkins.waiting import Patience
@@ -114,14 +116,13 @@ def run_rollout(
         AzureError: where Azure refuses, or cannot be reached.
     """
     hold = Hold(hooks.claims, hooks.run, hooks.owner, patience)
-    was_going_back = hold.take()
+    killed = hold.take()
     watch = None
     try:
         watch = Watch(sets, name, spec.min_healthy_time, patience)
         _refuse_unknown_ids(spec, watch.observed)
-        history = _begin(watch.observed, order, spec, was_going_back, patience.clock.now())
-        if order.going_back:
-            spec = replace(spec, on_failure=OnFailure.ROLLBACK)
+        spec = _continued(spec, order, killed, hooks.owner)
+        history = _begin(watch.observed, order, spec, killed, patience.clock.now())
         options = steps.Options(allow_automatic_rollout=hooks.allow_automatic_rollout)
         actor = Actor(sets, name, spec, hooks.gates, hooks.drainer, options, watch, hold, patience)
         return _loop(actor, _drained(hooks.drainer, history, patience))
@@ -132,12 +133,19 @@ def run_rollout(
         hold.release()
 
 
-def _begin(observed: Observed, order: Order, spec: RolloutSpec, was_going_back: str, now: float) -> History:
+def _continued(spec: RolloutSpec, order: Order, killed: Claim | None, owner: str) -> RolloutSpec:
+    """Take along what an earlier run of the same command broke, and never stop where going back is the order."""
+    scope = spec.scope
+    if killed and killed.owner == owner:
+        scope = replace(scope, include=scope.include | {Include.FAILED})
+    return replace(spec, scope=scope, on_failure=OnFailure.ROLLBACK if order.going_back else spec.on_failure)
+
+
+def _begin(observed: Observed, order: Order, spec: RolloutSpec, killed: Claim | None, now: float) -> History:
     """The history of a run that did nothing yet."""
-    resumed = resumed_back(observed, was_going_back, order.image, now)
-    return resumed or start(
-        observed, order.image, spec.rollback_to if order.going_back else None, now, going_back=order.going_back
-    )
+    resumed = resumed_back(observed, killed.going_back if killed else "", order.image, now)
+    to = spec.rollback_to if order.going_back else None
+    return resumed or start(observed, order.image, to, now, going_back=order.going_back)
 
 
 def _refuse_unknown_ids(spec: RolloutSpec, observed: Observed) -> None:

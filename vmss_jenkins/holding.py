@@ -13,7 +13,7 @@ LOOK_EVERY = 10.0
 AGAIN = 5.0
 """Seconds until a renewal that failed is tried again."""
 REMEMBERED = 3600.0
-"""Seconds after its lapse for which a claim tells the next run that it was going back."""
+"""Seconds after its lapse for which a claim tells the next run how it was stopped."""
 
 
 class Hold:
@@ -32,14 +32,14 @@ class Hold:
         self._offset = 0.0
         self._renewed = 0.0
 
-    def take(self) -> str:
-        """Claim the scale set, and return how far a run that was killed was going back; empty for not at all.
+    def take(self) -> Claim | None:
+        """Claim the scale set, and return the claim of the run that was killed at it before; None for none.
 
         Raises:
             AnotherRollout: where somebody else has it; it was left to them.
         """
         if self._claims is None:
-            return ""
+            return None
         before = self._await_turn(self._claims)
         self.renew()
         if rivals := others(self._read(self._claims), self._claim.run, self._server_now):
@@ -48,8 +48,8 @@ class Hold:
         dead = lapsed(before, self._server_now)
         if dead:
             self._patience.retry(lambda: self._remove([claim.run for claim in dead]))
-        recent = [claim for claim in dead if self._server_now - claim.until < REMEMBERED and claim.going_back]
-        return max(recent, key=lambda claim: claim.until).going_back if recent else ""
+        recent = [claim for claim in dead if self._server_now - claim.until < REMEMBERED]
+        return max(recent, key=lambda claim: claim.until, default=None)
 
     def _await_turn(self, claims: Claims) -> tuple[Claim, ...]:
         """Wait while an earlier run of the same command has the claim and does not renew it."""

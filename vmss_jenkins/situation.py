@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from vmss_jenkins.actions import RolloutSpec
 from vmss_jenkins.capacity import Capacity, counts, unhealthy
@@ -53,7 +53,7 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
     reached = frozenset(instance.id for instance in selection.reached)
     touched = history.forward.keys() & instances.keys() if history.going_back else reached
     pending = tuple(instance for instance in selection.pending if instance.id not in taken)
-    required = (taken | touched) - {instance.id for instance in pending}
+    required = (taken | touched | (history.drained & reached)) - {instance.id for instance in pending}
     well = frozenset(key for key in required - unsettled if _well_for(observed, history, key) >= spec.min_healthy_time)
     done = well - history.drained
     failed = _failures(spec, observed, history, required - well - unsettled)
@@ -88,9 +88,18 @@ def _selection(spec: RolloutSpec, observed: Observed, history: History) -> Selec
         for instance in observed.instances
         if instance.id in history.forward or history.left is None or history.left.same_as(instance.image)
     }
-    pending = tuple(instance for instance in selection.pending if instance.id in concerned)
+    broken = tuple(instance for instance in selection.reached if _broken_by_us(instance, history))
+    reached = tuple(instance for instance in selection.reached if instance not in broken)
+    pending = (*broken, *(instance for instance in selection.pending if instance.id in concerned))
     skipped = {key: reason for key, reason in selection.skipped.items() if key in concerned}
-    return replace(selection, pending=pending, skipped=skipped)
+    return Selection(reached, pending, skipped)
+
+
+def _broken_by_us(instance: Instance, history: History) -> bool:
+    """Whether an update forward failed and left the old image: it needs the old model all the same."""
+    taken = history.forward.get(instance.id)
+    asked = taken is not None and taken.asked is not None and instance.id not in history.taken
+    return asked and instance.provisioning_state == "Failed"
 
 
 def _taking(selection: Selection, taken: Collection[str]) -> Selection:

@@ -102,12 +102,8 @@ class Watch(Generic[OperationT]):
 
     def refresh(self) -> None:
         """Read all anew, however long it takes Azure to answer."""
-        self._get()
-        self._patience.retry(self._list)
-
-    def reread(self) -> None:
-        """Read the set's model anew."""
         self._patience.retry(self._get)
+        self._patience.retry(self._list)
 
     def follow(self, operation: OperationT, instance_ids: tuple[str, ...]) -> None:
         """Watch an operation of this run."""
