@@ -88,18 +88,18 @@ def _selection(spec: RolloutSpec, observed: Observed, history: History) -> Selec
         for instance in observed.instances
         if instance.id in history.forward or history.left is None or history.left.same_as(instance.image)
     }
-    broken = tuple(instance for instance in selection.reached if _broken_by_us(instance, history))
+    broken = tuple(instance for instance in selection.reached if _broken(spec, history, instance))
     reached = tuple(instance for instance in selection.reached if instance not in broken)
     pending = (*broken, *(instance for instance in selection.pending if instance.id in concerned))
     skipped = {key: reason for key, reason in selection.skipped.items() if key in concerned}
     return Selection(reached, pending, skipped)
 
 
-def _broken_by_us(instance: Instance, history: History) -> bool:
-    """Whether an update forward failed and left the old image: it needs the old model all the same."""
+def _broken(spec: RolloutSpec, history: History, instance: Instance) -> bool:
+    """Whether an update forward failed and left the old image: the instance needs the old model all the same."""
     taken = history.forward.get(instance.id)
-    asked = taken is not None and taken.asked is not None and instance.id not in history.taken
-    return asked and instance.provisioning_state == "Failed"
+    ours = Include.FAILED in spec.scope.include or (taken is not None and taken.asked is not None)
+    return ours and instance.provisioning_state == "Failed" and instance.id not in history.taken
 
 
 def _taking(selection: Selection, taken: Collection[str]) -> Selection:
