@@ -60,7 +60,8 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
     in_canary = _in_canary(spec, history, selection)
     canary = choose_canary(spec.canary, _taking(selection, taken)) if in_canary and spec.canary else ()
     idle = [i for i in (canary if in_canary else pending) if not i.is_updating and i.id not in unsettled]
-    gated = {key for gate in history.gates if gate.verdict is Verdict.PASSED for key in gate.instance_ids}
+    judged = {key for gate in history.gates if gate.verdict is Verdict.PASSED for key in gate.instance_ids}
+    unjudged = done - judged
     return Situation(
         reached=reached,
         well=well,
@@ -71,7 +72,7 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
         in_canary=in_canary,
         canary=canary,
         awaited=frozenset(_awaited(spec, observed, history, pending, now)),
-        ungated=tuple(i.id for i in observed.instances if i.id in done - gated),
+        ungated=tuple(i.id for i in observed.instances if i.id in unjudged),
         skipped=selection.skipped,
         capacity=_capacity(spec, observed, history, (taken - done) | unsettled),
     )

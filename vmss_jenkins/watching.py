@@ -86,7 +86,7 @@ class Watch(Generic[OperationT]):
         self._troubles: dict[str, _Trouble] = {}
         self._times = Times()
         self._timed: set[str] = set()
-        self._looks = 0
+        self._news = 0
         self.refresh()
 
     @property
@@ -115,8 +115,8 @@ class Watch(Generic[OperationT]):
             self._end(flight)
 
     def look(self, history: History) -> bool:
-        """Make the calls that are due, and tell whether any was made."""
-        before = self._looks
+        """Make the calls that are due, and tell whether they showed anything new."""
+        before = self._news
         self._learn(history)
         for flight in self._due_flights():
             self._attempt("poll", lambda flight=flight: self._poll(flight))  # type: ignore[misc]
@@ -127,7 +127,7 @@ class Watch(Generic[OperationT]):
             self._attempt("get", self._get)
         if now - self._list_read >= pacing.list_interval(len(self._instances)):
             self._attempt("list", self._list)
-        return before != self._looks
+        return before != self._news
 
     def _learn(self, history: History) -> None:
         for key in history.well_since.keys() & history.taken.keys() - self._timed:
@@ -191,7 +191,6 @@ class Watch(Generic[OperationT]):
         if self._now() < trouble.until:
             return
         try:
-            self._looks += 1
             call()
             trouble.attempts = 0
         except AzureError as error:
@@ -216,28 +215,33 @@ class Watch(Generic[OperationT]):
             self._end(flight)
 
     def _end(self, flight: Flight[OperationT]) -> None:
+        self._news += 1
         flight.ended = self._now()
 
     def _read_one(self, instance_id: str) -> None:
         began = self._now()
         try:
-            self._instances[instance_id] = self._sets.instance(self._scale_set, instance_id)
-            self._read[instance_id] = began
+            found = self._sets.instance(self._scale_set, instance_id)
+            self._news += found != self._instances[instance_id] or self._healthy_time > 0
+            self._instances[instance_id], self._read[instance_id] = found, began
         except AzureError as error:
             if error.failure.status != NOT_FOUND:
                 raise
             self._forget([instance_id])
 
     def _forget(self, instance_ids: Iterable[str]) -> None:
+        self._news += 1
         for instance_id in instance_ids:
             del self._instances[instance_id], self._read[instance_id]
 
     def _get(self) -> None:
         self._scale_set: ScaleSet = self._sets.get(self._name)
         self._set_read = self._now()
+        self._news += 1
 
     def _list(self) -> None:
         self._list_read = began = self._now()
+        self._news += 1
         self._instances = {instance.id: instance for instance in self._sets.instances(self._scale_set)}
         self._read = dict.fromkeys(self._instances, began)
 
