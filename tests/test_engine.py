@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,14 +10,15 @@ import pytest
 
 from tests.cloud import Behaviour, Cloud, Killed, by_ids, lognormal, refusal
 from tests.fakes import NEW, OLD, WEB
-from vmss_jenkins import events
+from vmss_jenkins import events, rollout_events
 from vmss_jenkins.actions import OnFailure, RolloutSpec, Strategy
 from vmss_jenkins.claims import LEASE, AnotherRollout, Claim
 from vmss_jenkins.engine import Hooks, Order, Outcome, RolloutResult, run_rollout
 from vmss_jenkins.errors import AzureError, ConfigError, Failure
-from vmss_jenkins.history import Stage
+from vmss_jenkins.gates import Consequence, Verdict
+from vmss_jenkins.gates import Outcome as GateOutcome
 from vmss_jenkins.images import ImageReference
-from vmss_jenkins.instances import Health, InstanceIds
+from vmss_jenkins.instances import Health, InstanceIds, ScaleSet
 from vmss_jenkins.selection import Amount, Scope
 from vmss_jenkins.waiting import Patience
 
@@ -25,18 +26,25 @@ OTHER = ImageReference(id=str(OLD.id).replace("base", "other"))
 EACH_STRATEGY = pytest.mark.parametrize("strategy", list(Strategy))
 
 
+@dataclass(frozen=True)
+class Said:
+    """What gates came to."""
+
+    consequence: Consequence
+    verdicts: Sequence[Verdict]
+
+
 @dataclass
 class Judge:
-    """A gate that fails when it is told to."""
+    """Gates that say what they are told to."""
 
-    passes: Callable[[Stage, Sequence[str]], bool] = lambda _stage, _ids: True
-    asked: list[tuple[Stage, tuple[str, ...]]] = field(default_factory=list)
-    passed: bool = True
-    reason: str = "measured"
+    says: Consequence = Consequence.GO_ON
+    asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 
-    def assess(self, stage: Stage, instance_ids: Sequence[str]) -> Judge:
+    def assess(self, stage: str, instance_ids: Sequence[str]) -> Said:
         self.asked.append((stage, tuple(instance_ids)))
-        return Judge(passed=self.passes(stage, instance_ids), reason="5 of 20 failed")
+        outcome = GateOutcome.PASSED if self.says is Consequence.GO_ON else GateOutcome.FAILED
+        return Said(self.says, [Verdict("http", outcome, "5 of 20 failed")])
 
 
 @dataclass
@@ -45,17 +53,16 @@ class Pool:
 
     cloud: Cloud
     out: set[str] = field(default_factory=set)
+    refuses: frozenset[str] = frozenset()
 
-    def drained(self) -> set[str]:
-        return set(self.out)
-
-    def drain(self, instance_ids: Sequence[str]) -> None:
+    def drain(self, scale_set: ScaleSet, ids: Sequence[str]) -> Mapping[str, str]:
         self.cloud._call("drain")
-        self.out.update(instance_ids)
+        self.out.update(set(ids) - self.refuses)
+        return {key: "it is in no backend pool" for key in ids if key in self.refuses}
 
-    def restore(self, instance_ids: Sequence[str]) -> None:
+    def restore(self, scale_set: ScaleSet, ids: Sequence[str]) -> None:
         self.cloud._call("restore")
-        self.out.difference_update(instance_ids)
+        self.out.difference_update(ids)
 
 
 def roll(
@@ -112,7 +119,7 @@ def test_waves_need_one_call_a_batch_and_no_more_instances_than_a_call_may_have(
 def test_the_canary_is_judged_before_the_others_and_each_batch_after_it() -> None:
     cloud, judge = Cloud.of(5), Judge()
     roll(cloud, gates=judge, canary=Amount(1))
-    assert [stage for stage, _ in judge.asked] == [Stage.CANARY, Stage.BATCH, Stage.BATCH]
+    assert [stage for stage, _ in judge.asked] == ["canary", "batch", "batch"]
     assert sorted(key for _, ids in judge.asked for key in ids) == sorted(cloud.there)
 
 
@@ -129,10 +136,10 @@ def test_the_canary_alone_is_a_rollout_too_and_the_next_command_takes_the_others
 
 @EACH_STRATEGY
 def test_a_bad_canary_is_taken_back_and_no_other_instance_ever_touched(strategy: Strategy) -> None:
-    cloud, judge = Cloud.of(6), Judge(passes=lambda _stage, _ids: False)
+    cloud, judge = Cloud.of(6), Judge(Consequence.FAIL)
     result = roll(cloud, gates=judge, canary=Amount(1), strategy=strategy)
     assert (result.outcome, result.image) == (Outcome.ROLLED_BACK, OLD)
-    assert result.reason == "the gate after the canary failed: 5 of 20 failed"
+    assert result.reason == "the gates after the canary failed: http: 5 of 20 failed"
     assert result.updated == result.brought_back == ("0",)
     assert cloud.all_well(OLD)
     safe(cloud)
@@ -207,7 +214,7 @@ def test_autoscale_may_add_and_remove_instances_in_the_middle(strategy: Strategy
     assert result.outcome is Outcome.ROLLED_OUT
     assert cloud.all_well(NEW)
     assert "20" not in result.updated
-    changes = [event for event in told if isinstance(event, events.CapacityChanged)]
+    changes = [event for event in told if isinstance(event, rollout_events.CapacityChanged)]
     assert {key for event in changes for key in event.joined} == {"20"}
     safe(cloud)
 
@@ -252,7 +259,7 @@ def test_a_window_that_azure_refuses_falls_back_to_waves_and_says_so() -> None:
     cloud.behaviour = Behaviour(seconds=lognormal(3), overlaps=False)
     told: list[events.Event] = []
     assert roll(cloud, told, strategy=Strategy.WINDOW).outcome is Outcome.ROLLED_OUT
-    assert sum(isinstance(event, events.FellBackToWaves) for event in told) == 1
+    assert sum(isinstance(event, rollout_events.FellBackToWaves) for event in told) == 1
     safe(cloud)
 
 
@@ -316,7 +323,7 @@ def test_ctrl_c_tells_what_azure_goes_on_doing() -> None:
     told: list[events.Event] = []
     with pytest.raises(KeyboardInterrupt):
         roll(cloud, told)
-    interrupted = [event for event in told if isinstance(event, events.RolloutInterrupted)]
+    interrupted = [event for event in told if isinstance(event, rollout_events.RolloutInterrupted)]
     assert [set(event.instance_ids) for event in interrupted] == [{"0", "1"}]
     assert interrupted[0].request_ids
 
@@ -330,6 +337,23 @@ def test_an_instance_is_drained_before_and_put_back_after_its_update() -> None:
     kinds = [type(event).__name__ for event in told if "Instances" in type(event).__name__]
     assert kinds == ["InstancesDraining", "InstancesUpdating", "InstancesRestored"] * 2
     safe(cloud)
+
+
+def test_an_instance_that_cannot_be_drained_is_updated_all_the_same_and_at_once() -> None:
+    cloud = Cloud.of(2)
+    told: list[events.Event] = []
+    roll(cloud, told, drainer=Pool(cloud, refuses=frozenset("01")), drain=500.0)
+    assert cloud.all_well(NEW)
+    assert cloud.clock.now() < 100
+    draining = [event for event in told if isinstance(event, rollout_events.InstancesDraining)]
+    assert draining[0].not_drained.keys() == {"0", "1"}
+
+
+def test_gates_that_cannot_tell_halt_it() -> None:
+    cloud = Cloud.of(4)
+    result = roll(cloud, gates=Judge(Consequence.HALT), canary=Amount(1))
+    assert (result.outcome, len(cloud.updates)) == (Outcome.HALTED, 1)
+    assert "cannot tell" in result.reason
 
 
 def killed_at(step: int) -> Callable[[str], BaseException | None]:

@@ -61,6 +61,10 @@ def test_a_star_chooses_all_and_ids_choose_in_their_order() -> None:
     assert InstanceIds.parse("*").choose(()) == ()
 
 
+def test_chosen_ids_are_shown_as_they_were_given() -> None:
+    assert [str(InstanceIds.parse(given_)) for given_ in ("0,1", "*")] == ["0, 1", "*"]
+
+
 def test_a_flexible_id_is_found_whatever_its_case() -> None:
     assert [i.id for i in InstanceIds.parse("WEB_1A").choose([Instance("web_1a")])] == ["web_1a"]
 
@@ -122,6 +126,7 @@ def test_the_flag_decides_and_where_it_is_missing_the_image_does(
         ({"latest_model_applied": True, "image": NEW}, None),
         ({"latest_model_applied": False, "image": OLD}, None),
         ({"latest_model_applied": None, "image": OLD}, None),
+        ({"latest_model_applied": True, "image": None}, None),
         ({"latest_model_applied": False, "image": NEW}, "something else of the model changed since"),
         ({"latest_model_applied": True, "image": OLD}, "counts as up to date, but runs another image"),
         (
@@ -133,6 +138,10 @@ def test_the_flag_decides_and_where_it_is_missing_the_image_does(
 def test_where_image_and_flag_disagree_the_reason_is_told(changes: dict[str, object], reason: str | None) -> None:
     found = disagreement(replace(HEALTHY, **changes), NEW)  # type: ignore[arg-type]
     assert reason in found if reason and found else found is reason
+
+
+def test_without_a_model_there_is_nothing_to_disagree_with() -> None:
+    assert disagreement(HEALTHY, None) is None
 
 
 def test_images_are_counted_over_the_instances() -> None:

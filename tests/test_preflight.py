@@ -114,6 +114,12 @@ def test_taking_down_all_that_serve_is_warned_of() -> None:
     assert "all 3 instances that serve go down at once" in plan.findings[0].text
 
 
+def test_the_smallest_set_that_can_be_halved_is_warned_too() -> None:
+    two = outdated("0", "1")[:2]
+    assert severities(plan_update_instances(SET, two, InstanceIds.parse("*")).findings) == [Severity.WARNING]
+    assert severities(plan_update_instances(SET, two[:1], InstanceIds.parse("*")).findings) == [Severity.NOTE]
+
+
 def test_those_that_do_not_serve_anyway_do_not_count_as_going_down() -> None:
     there = tuple(replace(i, health=Health.UNHEALTHY) for i in outdated("0", "1"))
     assert plan_update_instances(SET, there, InstanceIds.parse("0,1")).findings == ()
@@ -122,6 +128,11 @@ def test_those_that_do_not_serve_anyway_do_not_count_as_going_down() -> None:
 def test_an_instance_that_an_operation_runs_on_is_busy() -> None:
     there = tuple(replace(i, provisioning_state="Updating" if i.id == "1" else "Succeeded") for i in outdated("1", "2"))
     assert plan_update_instances(SET, there, InstanceIds.parse("*")).busy == ("1",)
+
+
+def test_an_instance_that_is_down_for_its_update_is_not_called_stopped() -> None:
+    there = tuple(replace(i, power="stopped", provisioning_state="Updating") for i in outdated("1"))
+    assert plan_update_instances(SET, there, InstanceIds.parse("1")).findings == ()
 
 
 def test_a_deallocated_instance_is_named() -> None:

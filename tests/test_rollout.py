@@ -22,7 +22,8 @@ from vmss_jenkins.actions import (
     Update,
     Wait,
 )
-from vmss_jenkins.history import GateResult, History, Observed, OperationState, Stage, Verdict
+from vmss_jenkins.gates import Consequence
+from vmss_jenkins.history import GateResult, History, Observed, OperationState, Stage
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Health, Instance, InstanceIds, ScaleSet
 from vmss_jenkins.rollout import decide
@@ -73,8 +74,8 @@ class Run:
         self.history = self.history.noted(self.observed, self.now)
         return self
 
-    def judged(self, *ids: str, stage: Stage = Stage.BATCH, verdict: Verdict = Verdict.PASSED) -> Run:
-        self.history = self.history.gated(GateResult(stage, ids, verdict, self.now, "5 of 20 failed"))
+    def judged(self, *ids: str, stage: Stage = Stage.BATCH, follows: Consequence = Consequence.GO_ON) -> Run:
+        self.history = self.history.gated(GateResult(stage, ids, follows, self.now, "5 of 20 failed"))
         return self
 
     @property
@@ -274,8 +275,14 @@ def test_failed_instances_are_told_in_the_end_though_they_were_allowed_for() -> 
 
 
 def test_a_failed_gate_restores_the_model_before_any_instance() -> None:
-    run = Run(*four(new=1)).judged("0", verdict=Verdict.FAILED)
-    assert run.next() == RestoreModel(OLD, "the gate after the batch failed: 5 of 20 failed")
+    run = Run(*four(new=1)).judged("0", follows=Consequence.FAIL)
+    assert run.next() == RestoreModel(OLD, "the gates after the batch failed: 5 of 20 failed")
+
+
+def test_gates_that_cannot_tell_halt_it_and_nothing_goes_back() -> None:
+    action = Run(*four(new=1)).judged("0", follows=Consequence.HALT).next()
+    assert isinstance(action, Halt)
+    assert action.reason == "the gates after the batch cannot tell: 5 of 20 failed"
 
 
 def back(run: Run, image: ImageReference = OLD) -> Run:
@@ -341,7 +348,7 @@ def test_where_the_way_back_leads(
     to: ImageReference | None,
     found: ImageReference | str,
 ) -> None:
-    run = Run(*instances, rollback_to=to).judged("0", verdict=Verdict.FAILED)
+    run = Run(*instances, rollback_to=to).judged("0", follows=Consequence.FAIL)
     run.history = replace(run.history, previous=previous)
     action = run.next()
     if isinstance(found, ImageReference):

@@ -210,12 +210,29 @@ def test_no_answer_says_whether_the_request_may_have_arrived(
     assert len(azure.calls) == 1
 
 
+def test_a_certificate_that_nobody_trusts_is_told_at_once_with_how_to_trust_it(
+    azure: responses.RequestsMock, sets: AzureScaleSets
+) -> None:
+    azure.get(SET, body=requests.exceptions.SSLError("self-signed certificate"))
+    with pytest.raises(AzureError, match="REQUESTS_CA_BUNDLE=FILE") as failed:
+        sets.get(WEB)
+    assert failed.value.code == "CertificateNotTrusted"
+
+
 def test_an_error_without_arms_error_object_is_shown_as_it_is(
     azure: responses.RequestsMock, sets: AzureScaleSets
 ) -> None:
     azure.get(SET, status=500, json={"oops": 1})
     with pytest.raises(AzureError, match=r"UnknownError: found no error object in the answer: \{'oops': 1\}"):
         sets.get(WEB)
+
+
+def test_a_poll_that_finds_no_such_operation_is_an_error(azure: responses.RequestsMock, sets: AzureScaleSets) -> None:
+    azure.post(f"{SET}/manualupgrade", status=202, headers={"Azure-AsyncOperation": OPERATION})
+    azure.get(OPERATION, json={"error": {}}, status=200)
+    operation = sets.begin_update_instances(MODEL, ["0"])
+    with pytest.raises(AzureError, match="could not ask how it stands to update instances 0"):
+        sets.poll(operation)
 
 
 def test_instances_are_listed_with_their_views_page_by_page(

@@ -42,6 +42,7 @@ class TestUpdate:
         assert not result.changed
         assert begun(world) == []
         assert world.told[-1] == events.UpdateFinished(WEB, NEW, changed=False, seconds=0)
+        assert world.azure.calls == ["get"]
 
     def test_is_refused_where_every_instance_would_follow_unless_that_is_wanted(self) -> None:
         world = World()
@@ -153,6 +154,18 @@ class TestUpdateInstances:
         assert begun(world) == []
         assert "go down at once" in result.findings[0].text
 
+    def test_a_dry_run_waits_for_nobodys_health(self) -> None:
+        world = World()
+        world.azure.change({"0"}, health=Health.UNHEALTHY)
+        update_instances(world, "0", dry_run=True, await_healthy=True)
+        assert world.clock.slept == []
+
+    def test_taking_down_all_that_serve_is_warned_of_as_it_happens(self) -> None:
+        world = updated_model()
+        update_instances(world, "*")
+        (told,) = world.heard(events.PreflightFound)
+        assert "all 3 instances that serve go down at once" in str(told)
+
     def test_an_operation_that_already_runs_on_a_chosen_instance_is_awaited_not_doubled(self) -> None:
         world = updated_model()
         world.azure.change({"0"}, provisioning_state="Updating")
@@ -221,6 +234,12 @@ class TestUpdateInstances:
         world.clock.on_sleep = comes_up
         update_instances(world, "0", await_healthy=True)
         assert world.clock.now() > 30
+
+    def test_health_is_not_awaited_where_nobody_asked(self) -> None:
+        world = updated_model()
+        world.azure.change({"0"}, health=Health.UNHEALTHY)
+        update_instances(world, "0")
+        assert world.heard(events.WaitingForInstances) == []
 
     def test_an_instance_that_never_gets_healthy_ends_at_the_deadline(self) -> None:
         world = updated_model()

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after the program's name; those of the process by default.
     """
     signal.signal(signal.SIGTERM, _interrupt)
+    # The SDK's warnings would stand beside the error that this command ends with and say the same.
+    logging.getLogger("azure").addHandler(logging.NullHandler())
     try:
         outcome = cli.main(list(argv) if argv is not None else None, prog_name="vmss-jenkins", standalone_mode=False)
     except click.exceptions.Abort:

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic
 
-from vmss_jenkins import events, pacing, steps
+from vmss_jenkins import events, pacing, rollout_events, steps
 from vmss_jenkins.actions import Drain, Restore, RestoreModel, RolloutSpec, RunGate, SetModel, Strategy, Update
 from vmss_jenkins.claims import LEASE, fingerprint
 from vmss_jenkins.errors import AzureError, Failure
-from vmss_jenkins.history import GateResult, History, Verdict
+from vmss_jenkins.gates import Consequence
+from vmss_jenkins.gates import Outcome as GateOutcome
+from vmss_jenkins.history import GateResult, History
 from vmss_jenkins.holding import Hold
 from vmss_jenkins.images import ImageReference
-from vmss_jenkins.instances import Instance, ScaleSetName
+from vmss_jenkins.instances import Instance, ScaleSet, ScaleSetName
 from vmss_jenkins.protocols import Drainer, Gates, OperationT, ScaleSets
 from vmss_jenkins.rollout import strategy_of
 from vmss_jenkins.waiting import ATTEMPTS, LONGEST_WAIT, Patience
@@ -53,7 +55,7 @@ class Actor(Generic[OperationT]):
         """Turn back, and restore the model's image; the claim tells of it first, should this run be killed."""
         left = history.left if history.going_back else history.target.image
         if not history.going_back:
-            self.patience.on_event(events.RollbackStarted(left, action.image, action.cause))
+            self.patience.on_event(rollout_events.RollbackStarted(left, action.image, action.cause))
         self.hold.renew(fingerprint(left, action.image))
         self._set_image(action.image)
         return history.turned_back(action.image, action.cause, self.now)
@@ -70,33 +72,32 @@ class Actor(Generic[OperationT]):
 
     def drain(self, action: Drain, history: History) -> History:
         """Take instances out of the load balancer."""
-        drainer = self.drainer
-        if drainer:
-            self.patience.retry(lambda: drainer.drain(action.instance_ids))
-        self.patience.on_event(events.InstancesDraining(action.instance_ids, self.spec.drain or 0.0))
-        return history.draining(self._known(action.instance_ids), self.now)
+        drainer, known = self.drainer, self._known(action.instance_ids)
+        reasons = self.patience.retry(lambda: drainer.drain(self._set, action.instance_ids)) if drainer else {}
+        seconds = self.spec.drain or 0.0
+        self.patience.on_event(rollout_events.InstancesDraining(action.instance_ids, seconds, reasons))
+        left_in = [instance for instance in known if instance.id in reasons]
+        history = history.draining([instance for instance in known if instance not in left_in], self.now)
+        return history.not_drained(left_in, self.now - seconds)
 
     def restore(self, action: Restore, history: History) -> History:
         """Put instances back into the load balancer."""
         drainer = self.drainer
         if drainer:
-            self.patience.retry(lambda: drainer.restore(action.instance_ids))
-        self.patience.on_event(events.InstancesRestored(action.instance_ids))
+            self.patience.retry(lambda: drainer.restore(self._set, action.instance_ids))
+        self.patience.on_event(rollout_events.InstancesRestored(action.instance_ids))
         return history.restored(action.instance_ids)
 
     def run_gate(self, action: RunGate, history: History) -> History:
         """Judge the release; without gates it passes."""
         if self.gates is None:
-            return history.gated(GateResult(action.stage, action.instance_ids, Verdict.PASSED, self.now))
-        began = self.now
+            return history.gated(GateResult(action.stage, action.instance_ids, Consequence.GO_ON, self.now))
         self.hold.renew(lease=GATE_LEASE)
-        self.patience.on_event(events.GateStarted(action.stage.value, action.instance_ids))
-        judgement = self.gates.assess(action.stage, action.instance_ids)
-        passed, reason, took = judgement.passed, judgement.reason, self.now - began
-        self.patience.on_event(events.GateEnded(action.stage.value, action.instance_ids, passed, reason, took))
+        judgement = self.gates.assess(action.stage.value, action.instance_ids)
         self.hold.renew(lease=LEASE)
-        verdict = Verdict.PASSED if passed else Verdict.FAILED
-        return history.gated(GateResult(action.stage, action.instance_ids, verdict, self.now, reason))
+        bad = [verdict for verdict in judgement.verdicts if verdict.outcome is not GateOutcome.PASSED]
+        reason = "; ".join(f"{verdict.gate}: {verdict.reason}" for verdict in bad or judgement.verdicts)
+        return history.gated(GateResult(action.stage, action.instance_ids, judgement.consequence, self.now, reason))
 
     def update(self, action: Update, history: History) -> History:
         """Ask Azure to update instances: in one call where it goes in waves, else in as many as its limits allow.
@@ -119,15 +120,15 @@ class Actor(Generic[OperationT]):
         """Make one call. An answer that was lost is never asked for again unseen: the instances tell."""
         self.pace.take()
         try:
-            operation = self.sets.begin_update_instances(self.watch.observed.scale_set, ids)
+            operation = self.sets.begin_update_instances(self._set, ids)
         except AzureError as error:
             if begun_perhaps(error.failure):
-                self.patience.on_event(events.InstancesUpdating(ids, error.failure.request_id, answered=False))
+                self.patience.on_event(rollout_events.InstancesUpdating(ids, error.failure.request_id, answered=False))
                 return history.asked(self._known(ids), self.now, answered=False)
             return self._refused(error, history)
         self.watch.follow(operation, ids)
         self.request_ids.extend(filter(None, [operation.request_id]))
-        self.patience.on_event(events.InstancesUpdating(ids, operation.request_id))
+        self.patience.on_event(rollout_events.InstancesUpdating(ids, operation.request_id))
         return history.asked(self._known(ids), self.now)
 
     def _refused(self, error: AzureError, history: History) -> History:
@@ -141,7 +142,7 @@ class Actor(Generic[OperationT]):
             self.watch.refresh()
         overlapping = failure.status == CONFLICT and bool(self.watch.flights)
         if overlapping and strategy_of(self.spec, history) is Strategy.WINDOW:
-            self.patience.on_event(events.FellBackToWaves(f"{failure.code}: {failure.message}"))
+            self.patience.on_event(rollout_events.FellBackToWaves(f"{failure.code}: {failure.message}"))
         backoff = min(LONGEST_WAIT, REFUSED_WAIT * 2.0**history.refusals)
         wait = failure.retry_after if failure.retry_after is not None else backoff
         self.patience.on_event(events.CallRetried(str(error).splitlines()[0], history.refusals + 1, wait))
@@ -150,6 +151,10 @@ class Actor(Generic[OperationT]):
     def _known(self, ids: Sequence[str]) -> list[Instance]:
         instances = self.watch.observed.by_id()
         return [instances[key] for key in ids if key in instances]
+
+    @property
+    def _set(self) -> ScaleSet:
+        return self.watch.observed.scale_set
 
     @property
     def now(self) -> float:

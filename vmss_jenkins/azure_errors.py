@@ -19,6 +19,7 @@ from azure.core.exceptions import (
     ServiceResponseError,
 )
 from azure.core.polling.base_polling import BadResponse, BadStatus, OperationFailed
+from requests.exceptions import SSLError
 
 from vmss_jenkins.errors import AzureError, Failure
 
@@ -30,12 +31,15 @@ NEXT_STEPS: Mapping[str, str] = {
     "AuthorizationFailed": (
         "give the identity a role with the action named above on the resource group; see `Azure role` in the README"
     ),
-    "ImageNotFound": "check the image id; `az image list --output table` names the managed images",
+    "CertificateNotTrusted": (
+        "trust the certificate authority of the endpoint or of the proxy: REQUESTS_CA_BUNDLE=FILE; never switch it off"
+    ),
     "InvalidAnswer": (
         "something between here and Azure answered: check the proxy (HTTPS_PROXY, NO_PROXY) and the endpoint "
         "(--endpoint, VMSS_JENKINS_ENDPOINT)"
     ),
     "NoAnswer": "check the network, the proxy (HTTPS_PROXY) and the endpoint (--endpoint, VMSS_JENKINS_ENDPOINT)",
+    "NotFound": "check the id that the message names; `az image list --output table` names the managed images",
     "PreconditionFailed": (
         "somebody changed the scale set since it was read; nothing was overwritten: look at it and run again"
     ),
@@ -44,6 +48,9 @@ NEXT_STEPS: Mapping[str, str] = {
     "SubscriptionNotFound": "check --subscription or AZURE_SUBSCRIPTION_ID, and that the identity may see it",
 }
 """What to do next, by error code."""
+
+LONGEST_MESSAGE = 800
+"""Characters of what azure-identity says of all that it tried."""
 
 
 @contextmanager
@@ -63,7 +70,9 @@ def azure_error(action: str, failure: Failure) -> AzureError:
 def failure_of(error: Exception) -> Failure:
     """Read the reason out of an SDK exception."""
     if isinstance(error, ClientAuthenticationError) and error.response is None:
-        return Failure("AuthenticationFailed", _first_line(error), sent=False)
+        return Failure("AuthenticationFailed", _attempts(error), sent=False)
+    if isinstance(getattr(error, "inner_exception", None), SSLError):
+        return Failure("CertificateNotTrusted", _first_line(error), sent=False)
     if isinstance(error, ServiceRequestError | ServiceResponseError | IncompleteReadError):
         return Failure("NoAnswer", _first_line(error), sent=not isinstance(error, ServiceRequestError))
     if isinstance(error, DecodeError):
@@ -109,6 +118,13 @@ def _html(error: HttpResponseError) -> str:
     text = " ".join((response.text() if response is not None else str(error)).split())
     status = f"HTTP {response.status_code}" if response is not None else "an answer"
     return f"{status} with no JSON, but {text[:120]!r}"
+
+
+def _attempts(error: Exception) -> str:
+    """What azure-identity tried, without the lines around it that say only that it failed and where to read."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    tried = [line for line in lines if ": " in line and "https://aka.ms/" not in line]
+    return " ".join(tried)[:LONGEST_MESSAGE] or _first_line(error)
 
 
 def _first_line(error: Exception) -> str:

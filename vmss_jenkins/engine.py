@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from vmss_jenkins import events, steps
+from vmss_jenkins import rollout_events, steps
 from vmss_jenkins.acting import Actor
 from vmss_jenkins.actions import (
     Action,
@@ -125,7 +125,9 @@ def run_rollout(
         history = _begin(watch.observed, order, spec, killed, patience.clock.now())
         options = steps.Options(allow_automatic_rollout=hooks.allow_automatic_rollout)
         actor = Actor(sets, name, spec, hooks.gates, hooks.drainer, options, watch, hold, patience)
-        return _loop(actor, _drained(hooks.drainer, history, patience))
+        if killed:
+            _put_back(hooks.drainer, watch.observed, patience)
+        return _loop(actor, history)
     except KeyboardInterrupt:
         _tell_what_goes_on(watch, name, patience)
         raise
@@ -154,9 +156,11 @@ def _refuse_unknown_ids(spec: RolloutSpec, observed: Observed) -> None:
         spec.scope.ids.choose(observed.instances)
 
 
-def _drained(drainer: Drainer | None, history: History, patience: Patience) -> History:
-    """Take over what an earlier run left out of the load balancer."""
-    return replace(history, drained=frozenset(patience.retry(drainer.drained))) if drainer else history
+def _put_back(drainer: Drainer | None, observed: Observed, patience: Patience) -> None:
+    """Put back what a killed run may have left out of the load balancer; what is to go out again will."""
+    if drainer:
+        ids = tuple(instance.id for instance in observed.instances)
+        patience.retry(lambda: drainer.restore(observed.scale_set, ids))
 
 
 def _loop(actor: Actor[OperationT], history: History) -> RolloutResult:
@@ -228,7 +232,7 @@ def _finish(actor: Actor[OperationT], history: History, action: Done | Halt, sec
         request_ids=tuple(actor.request_ids),
     )
     if not halted:
-        told = events.RolloutFinished(actor.name, outcome.value, result.image, back or updated, seconds)
+        told = rollout_events.RolloutFinished(actor.name, outcome.value, result.image, back or updated, seconds)
         actor.patience.on_event(told)
     return result
 
@@ -237,4 +241,4 @@ def _tell_what_goes_on(watch: Watch[OperationT] | None, name: ScaleSetName, pati
     flights = watch.flights if watch else ()
     ids = tuple(key for flight in flights for key in flight.instance_ids)
     request_ids = tuple(filter(None, (flight.operation.request_id for flight in flights)))
-    patience.on_event(events.RolloutInterrupted(name, ids, request_ids))
+    patience.on_event(rollout_events.RolloutInterrupted(name, ids, request_ids))

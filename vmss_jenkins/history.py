@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from vmss_jenkins.gates import Consequence
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Instance, ScaleSet
 from vmss_jenkins.selection import Target
@@ -24,20 +25,13 @@ class Stage(Enum):
     BATCH = "batch"
 
 
-class Verdict(Enum):
-    """What a gate comes to."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-
-
 @dataclass(frozen=True)
 class GateResult:
     """One gate that was run."""
 
     stage: Stage
     instance_ids: tuple[str, ...]
-    verdict: Verdict
+    consequence: Consequence
     at: float
     """When it ended."""
     reason: str = ""
@@ -161,6 +155,10 @@ class History:
         """Take instances out of the load balancer."""
         new = {instance.id: _taken(instance, now) for instance in instances}
         return replace(self._touched(new, now), drained=self.drained | new.keys())
+
+    def not_drained(self, instances: Iterable[Instance], at: float) -> History:
+        """Take instances that could not be taken out of the load balancer: their update waits for nothing."""
+        return self._touched({instance.id: _taken(instance, at) for instance in instances}, at)
 
     def asked(self, instances: Iterable[Instance], now: float, *, answered: bool = True) -> History:
         """Ask Azure to update instances."""

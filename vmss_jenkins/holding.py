@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vmss_jenkins import events
+from vmss_jenkins import events, rollout_events
 from vmss_jenkins.claims import LEASE, RENEWAL, AnotherRollout, Claim, lapsed, others
 from vmss_jenkins.errors import AzureError
 from vmss_jenkins.protocols import Claims
@@ -64,7 +64,7 @@ class Hold:
                     raise self._refusal(rival)
             if not seen:
                 left = max(rival.until for rival in rivals) - self._server_now
-                self._patience.on_event(events.ClaimAwaited(self._claim.owner, left))
+                self._patience.on_event(rollout_events.ClaimAwaited(self._claim.owner, left))
             seen.update({rival.run: rival.until for rival in rivals})
             self._patience.clock.sleep(min(LOOK_EVERY, max(rival.until for rival in rivals) - self._server_now + 1))
 

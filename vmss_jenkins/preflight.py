@@ -223,5 +223,5 @@ def _down_at_once(update: Sequence[Instance], instances: Sequence[Instance]) -> 
 
 def _not_running(update: Sequence[Instance]) -> Iterable[Finding]:
     for instance in update:
-        if instance.power not in {None, "running"}:
+        if instance.power not in {None, "running"} and not instance.is_updating:
             yield Finding(Severity.NOTE, f"instance {instance.id} is {instance.power}: it gets the model all the same")

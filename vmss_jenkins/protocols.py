@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from vmss_jenkins.claims import Claim
-from vmss_jenkins.history import Stage
+from vmss_jenkins.gate_specs import CommandGate, Expectation, ProbingGate, Via
+from vmss_jenkins.gates import CommandResult, Consequence, Sample, Verdict
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Instance, ScaleSet, ScaleSetName
+from vmss_jenkins.network import Address, Unreachable
 
 
 class Clock(Protocol):
@@ -87,46 +91,98 @@ class ScaleSets(Protocol[OperationT]):
         ...
 
 
+@dataclass(frozen=True)
+class ProbeRequest:
+    """One HTTP request to send, and what a good answer is."""
+
+    url: str
+    expect: Expectation
+    timeout: float
+    """Seconds for the whole answer."""
+    instance_id: str | None = None
+    """The instance that it reaches; None through a load balancer."""
+    host: str | None = None
+    """The name to ask for, where it is not the URL's."""
+
+
+class Prober(Protocol):
+    """Sends HTTP requests."""
+
+    def probe(self, asked: Sequence[ProbeRequest], interval: float) -> tuple[Sample, ...]:
+        """Send requests in their order, the starts `interval` seconds apart; what fails is a value."""
+        ...
+
+
+class LoadBalancers(Protocol):
+    """Finds addresses; each call is made once and raises `AzureError`."""
+
+    def addresses(
+        self, scale_set: ScaleSet, ids: Sequence[str], via: Via, port: int
+    ) -> Mapping[str, Address | Unreachable]:
+        """Find where a port of each instance is reached."""
+        ...
+
+    def frontends(self, scale_set: ScaleSet, ids: Sequence[str]) -> tuple[Address, ...]:
+        """Find the load-balanced addresses before instances."""
+        ...
+
+
+class TunnelError(Exception):
+    """A tunnel that could not be opened: the check could not measure."""
+
+
+class Drainer(Protocol):
+    """Takes instances out of their load balancers."""
+
+    def drain(self, scale_set: ScaleSet, ids: Sequence[str]) -> Mapping[str, str]:
+        """Let no new connection reach instances; give the reason for each that still gets them."""
+        ...
+
+    def restore(self, scale_set: ScaleSet, ids: Sequence[str]) -> None:
+        """Leave instances to the health probes again; raises `AzureError`."""
+        ...
+
+
+class Tunnels(Protocol):
+    """Opens SSH tunnels."""
+
+    def open(self, gate: ProbingGate, server: Address) -> AbstractContextManager[Address]:
+        """Forward a local port to the gate's port on an instance; raises `TunnelError`."""
+        ...
+
+
+class CommandRunner(Protocol):
+    """Runs programs of the user."""
+
+    def run(self, gate: CommandGate, facts: Mapping[str, str]) -> CommandResult:
+        """Run a gate's program to its end; how it ended is a value."""
+        ...
+
+
 class Judgement(Protocol):
-    """What a gate came to."""
+    """What the gates came to."""
 
     @property
-    def passed(self) -> bool:
-        """Whether the rollout goes on."""
+    def consequence(self) -> Consequence:
+        """Whether the rollout goes on, has failed, or halts."""
         ...
 
     @property
-    def reason(self) -> str:
-        """What was measured, for people."""
+    def verdicts(self) -> Sequence[Verdict]:
+        """What each gate said."""
         ...
 
 
 class Gates(Protocol):
     """Judges a release."""
 
-    def assess(self, stage: Stage, instance_ids: Sequence[str]) -> Judgement:
+    def assess(self, stage: str, instance_ids: Sequence[str]) -> Judgement:
         """Measure the new release on these instances; takes as long as it takes."""
         ...
 
 
-class Drainer(Protocol):
-    """Takes instances out of the load balancer and puts them back; each call may be repeated."""
-
-    def drained(self) -> Iterable[str]:
-        """The ids of the instances that are out of it by us, also by an earlier run that was killed."""
-        ...
-
-    def drain(self, instance_ids: Sequence[str]) -> None:
-        """Let no new connection reach them; those that are open get the time until the update."""
-        ...
-
-    def restore(self, instance_ids: Sequence[str]) -> None:
-        """Let connections reach them again."""
-        ...
-
-
 class Claims(Protocol):
-    """The marks in Azure by which rollouts of one scale set see each other."""
+    """The marks in Azure by which rollouts of one scale set see each other; each call raises `AzureError`."""
 
     def read(self) -> tuple[float, tuple[Claim, ...]]:
         """The server's time (seconds, UTC) and the claims there are, lapsed ones too."""

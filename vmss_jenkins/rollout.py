@@ -22,7 +22,8 @@ from vmss_jenkins.actions import (
     Update,
     Wait,
 )
-from vmss_jenkins.history import History, Observed, Stage, Verdict
+from vmss_jenkins.gates import Consequence
+from vmss_jenkins.history import History, Observed, Stage
 from vmss_jenkins.rollback import state_of, way_back
 from vmss_jenkins.situation import Situation, survey
 
@@ -43,6 +44,7 @@ def choose(spec: RolloutSpec, observed: Observed, history: History, situation: S
     """Choose the next action, the instances sorted already."""
     return (
         _model(spec, observed, history, situation)
+        or _undecided(observed, history, situation, spec)
         or _failure(spec, observed, history, situation, now)
         or _restore(observed, history, situation)
         or _judge(spec, history, situation)
@@ -61,6 +63,16 @@ def _model(spec: RolloutSpec, observed: Observed, history: History, situation: S
         return RestoreModel(wanted, history.cause or "") if history.going_back else SetModel(wanted)
     reason = f"somebody changed the model's image to {found or 'an unknown one'} while {wanted} was rolled out"
     return _halt(reason, spec, observed, history, situation)
+
+
+def _undecided(observed: Observed, history: History, situation: Situation, spec: RolloutSpec) -> Action | None:
+    """Halt where the gates can tell neither that the release is good nor that it is bad: a person must look."""
+    if history.going_back or not history.gates or history.gates[-1].consequence is not Consequence.HALT:
+        return None
+    last = history.gates[-1]
+    return _halt(
+        f"the gates after the {last.stage.value} cannot tell: {last.reason}", spec, observed, history, situation
+    )
 
 
 def _failure(
@@ -86,8 +98,8 @@ def failure(spec: RolloutSpec, history: History, situation: Situation, now: floa
     if history.cause and not history.going_back:
         return history.cause
     last = history.gates[-1] if history.gates and not history.going_back else None
-    if last and last.verdict is not Verdict.PASSED:
-        return f"the gate after the {last.stage.value} failed: {last.reason}"
+    if last and last.consequence is Consequence.FAIL:
+        return f"the gates after the {last.stage.value} failed: {last.reason}"
     allowed = 0 if history.going_back or situation.in_canary else spec.max_failed
     if len(situation.failed) > allowed:
         told = "; ".join(f"{instance_id}: {reason}" for instance_id, reason in situation.failed.items())

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from vmss_jenkins.actions import RolloutSpec
 from vmss_jenkins.capacity import Capacity, counts, unhealthy
-from vmss_jenkins.history import SETTLED, History, Observed, OperationState, Stage, Taken, Verdict
+from vmss_jenkins.gates import Consequence
+from vmss_jenkins.history import SETTLED, History, Observed, OperationState, Stage, Taken
 from vmss_jenkins.instances import Instance
 from vmss_jenkins.selection import Include, Scope, Selection, choose_canary, select
 
@@ -60,7 +61,7 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
     in_canary = _in_canary(spec, history, selection)
     canary = choose_canary(spec.canary, _taking(selection, taken)) if in_canary and spec.canary else ()
     idle = [i for i in (canary if in_canary else pending) if not i.is_updating and i.id not in unsettled]
-    judged = {key for gate in history.gates if gate.verdict is Verdict.PASSED for key in gate.instance_ids}
+    judged = {key for gate in history.gates if gate.consequence is Consequence.GO_ON for key in gate.instance_ids}
     unjudged = done - judged
     return Situation(
         reached=reached,
@@ -111,7 +112,7 @@ def _taking(selection: Selection, taken: Collection[str]) -> Selection:
 
 
 def _in_canary(spec: RolloutSpec, history: History, selection: Selection) -> bool:
-    judged = any(gate.stage is Stage.CANARY and gate.verdict is Verdict.PASSED for gate in history.gates)
+    judged = any(gate.stage is Stage.CANARY and gate.consequence is Consequence.GO_ON for gate in history.gates)
     there = selection.reached or selection.pending
     return bool(spec.canary and there and not judged and not history.going_back)
 

@@ -96,7 +96,7 @@ def update(
     def attempt() -> UpdatePlan:
         scale_set = sets.get(name)
         changes = not image.same_as(scale_set.image)
-        instances = sets.instances(scale_set) if changes or options.dry_run else ()
+        instances = sets.instances(scale_set) if changes else ()
         plan = plan_update(scale_set, image, instances, _surroundings(sets, scale_set, options))
         if not first:
             first.append(scale_set.image)

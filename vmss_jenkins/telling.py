@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vmss_jenkins import events
+from vmss_jenkins import events, rollout_events
 from vmss_jenkins.actions import Action, Halt, Wait
 from vmss_jenkins.history import History, Observed
 from vmss_jenkins.instances import ScaleSetName
@@ -30,22 +30,25 @@ class Teller:
             self._begin(history, situation)
         self._capacity(observed)
         for key in sorted(situation.well & history.taken.keys()):
-            seconds = history.well_since[key] - history.taken[key].at
-            self._once("done", key, events.InstanceDone(key, seconds))
+            taken = history.taken[key]
+            seconds = history.well_since[key] - (taken.asked or taken.at)
+            self._once("done", key, rollout_events.InstanceDone(key, seconds))
         for key, reason in situation.failed.items():
-            self._once("failed", key, events.InstanceFailed(key, reason))
+            self._once("failed", key, rollout_events.InstanceFailed(key, reason))
         if isinstance(action, Halt):
-            self._on_event(events.RolloutHalted(self._name, action.reason, action.states))
+            self._on_event(rollout_events.RolloutHalted(self._name, action.reason, action.states))
         reason = action.reason if isinstance(action, Wait) else self._waiting
         if reason != self._waiting:
-            self._on_event(events.RolloutWaiting(reason, action.instance_ids if isinstance(action, Wait) else ()))
+            self._on_event(
+                rollout_events.RolloutWaiting(reason, action.instance_ids if isinstance(action, Wait) else ())
+            )
         self._waiting = reason
 
     def _begin(self, history: History, situation: Situation) -> None:
         self._direction = history.going_back
         self._told.clear()
         self._on_event(
-            events.RolloutStarted(
+            rollout_events.RolloutStarted(
                 self._name,
                 history.target.image,
                 history.going_back,
@@ -62,7 +65,7 @@ class Teller:
         known = present if self._known is None else self._known
         if present != known:
             joined, gone = tuple(sorted(present - known)), tuple(sorted(known - present))
-            self._on_event(events.CapacityChanged(joined, gone))
+            self._on_event(rollout_events.CapacityChanged(joined, gone))
         self._known = present
 
     def _once(self, what: str, key: str, event: events.Event) -> None:

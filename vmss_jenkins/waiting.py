@@ -12,12 +12,12 @@ from vmss_jenkins import events
 from vmss_jenkins.errors import AzureError, Failure
 from vmss_jenkins.protocols import Clock, OperationT, ScaleSets
 
-FIRST_POLL = 0.3
+FIRST_POLL = 0.25
 """Seconds until an operation is asked for the first time."""
 FIRST_LOOK = 2.0
 """Seconds until instances or a model are looked at again; such a call costs more than asking an operation."""
-POLL_SHARE = 0.15
-"""The interval grows to this share of the time gone, so that an operation's end is seen at most 15% late."""
+POLL_SHARE = 0.1
+"""The interval grows to this share of the time gone, so that an operation's end is seen at most 10% late."""
 LONGEST_POLL = 10.0
 """Seconds; at this interval no token bucket of Azure ever drains."""
 PROGRESS_EVERY = 30.0

@@ -51,13 +51,14 @@ def command(
         timeout=timeout,
         on_event=tell,
     )
+    stops = {Severity.IMPOSSIBLE} if allow_automatic_rollout else {Severity.IMPOSSIBLE, Severity.UNSAFE}
+    refused = dry_run and any(finding.severity in stops for finding in result.findings)
     if output == "json":
         print_json(result)
     elif dry_run:
-        change = "would change the model's image" if not wanted.same_as(result.image_before) else "would change nothing"
-        click.echo(f"dry run: {change}", err=True)
-    stops = {Severity.IMPOSSIBLE} if allow_automatic_rollout else {Severity.IMPOSSIBLE, Severity.UNSAFE}
-    return int(dry_run and any(finding.severity in stops for finding in result.findings))
+        change = "change nothing" if wanted.same_as(result.image_before) else "change the model's image"
+        click.echo(f"dry run: would {'be refused' if refused else change}", err=True)
+    return int(refused)
 
 
 def _image(image_id: str | None, image: str | None) -> ImageReference:

@@ -175,7 +175,6 @@ class DataPlane:
             await self._remove(name)
         for serving in self._draining.values():
             serving.cut_off()
-        await asyncio.gather(*self._draining)
 
     async def _serve(self, name: str, page: Page) -> None:
         async with self._changing:
@@ -185,13 +184,13 @@ class DataPlane:
 
     async def _take_down(self, name: str) -> None:
         async with self._changing:
-            self._drain(_known(self._instances, "instance", name).take_down())
+            self._drain(await _known(self._instances, "instance", name).take_down())
 
     async def _remove(self, name: str) -> None:
         async with self._changing:
             instance = self._instances.pop(name, None)
             if instance is not None:
-                self._drain(instance.take_down())
+                self._drain(await instance.take_down())
                 instance.give_up_port()
 
     def _drain(self, serving: Serving | None) -> None:

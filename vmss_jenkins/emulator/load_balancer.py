@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Final, cast
 
 import aiohttp
 
+from vmss_jenkins.emulator.loopback import BACKLOG, HOST, stop_accepting
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-HOST: Final = "127.0.0.1"
-BACKLOG: Final = 1024
 PROBE_TIMEOUT: Final = 30.0
 """Seconds of the emulated clock; Azure's own limit, where the interval is not shorter."""
 PROBES_AT_ONCE: Final = 64
-PROBES_PER_SECOND: Final = 400
+PROBES_PER_SECOND: Final = 250
 """The most in a real second, as one costs about 1 ms of CPU: rounds over many backends come slower."""
 
 LEAST_TIMEOUT: Final = 1.0
@@ -114,7 +114,7 @@ class Frontend:
 
     async def close(self) -> None:
         """Stop listening and probing, and reset every connection."""
-        self._listener.close()
+        await stop_accepting(self._listener)
         self._probing.cancel()
         await asyncio.gather(self._probing, return_exceptions=True)
         for side in list(self._sides):
@@ -124,16 +124,15 @@ class Frontend:
     async def probe_round(self, members: Sequence[str]) -> None:
         """Probe these backends once each, and make them the pool; a round under way is let finish first."""
         async with self._one_round:
-            names = list(dict.fromkeys(members))
-            waiting = iter(names)
+            waiting = iter(members)
             answers: dict[str, bool] = {}
 
             async def work() -> None:
                 for name in waiting:
                     answers[name] = await self._is_answered(name)
 
-            await asyncio.gather(*(work() for _ in range(min(len(names), PROBES_AT_ONCE))))
-            self._conclude({name: answers[name] for name in names})
+            await asyncio.gather(*(work() for _ in range(min(len(members), PROBES_AT_ONCE))))
+            self._conclude({name: answers[name] for name in members})
 
     def _conclude(self, answers: Mapping[str, bool]) -> None:
         self._failures = {name: 0 if ok else self._failures.get(name, 0) + 1 for name, ok in answers.items()}

@@ -12,14 +12,14 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from vmss_jenkins.emulator.load_balancer import BACKLOG, HOST
+from vmss_jenkins.emulator.loopback import BACKLOG, HOST, stop_accepting
 
 GRACE: Final = 5.0
 """Real seconds that requests in flight get when their instance goes down."""
 
 Answer = Callable[[web.BaseRequest], Awaitable[web.Response]]
 
-_LINGERING: Final = 1.0
+_KEEP_ALIVE: Final = 75.0  # as nginx does, unless told otherwise
 _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())  # a client's malformed request is no news for the emulator's user
 
@@ -75,11 +75,11 @@ class WebInstance:
             self._serving = Serving(self._answer)
             await self._serving.open(reserved or _bound(self.port))
 
-    def take_down(self) -> Serving | None:
+    async def take_down(self) -> Serving | None:
         """Stop accepting; return what is to be drained, None where it was down already."""
         serving, self._serving = self._serving, None
         if serving is not None:
-            serving.stop_accepting()
+            await serving.stop_accepting()
             self._reserved = _bound(self.port)  # bound but not listening: it refuses, and stays ours
         return serving
 
@@ -104,35 +104,43 @@ class Serving:
     def __init__(self, answer: Answer) -> None:
         """Make a server that answers by `answer` and does not listen yet."""
         self._answer = answer
-        self._requests: set[asyncio.Task[Any]] = set()
-        self._server = web.Server(self._handle, access_log=None, logger=_log, lingering_time=_LINGERING)
+        self._requests: dict[asyncio.Task[Any], web.BaseRequest] = {}
+        self._server = web.Server(self._handle, access_log=None, logger=_log, keepalive_timeout=_KEEP_ALIVE)
 
     async def open(self, listener: socket.socket) -> None:
         """Accept connections on a bound socket."""
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(self._server, sock=listener, backlog=BACKLOG)
 
-    def stop_accepting(self) -> None:
+    async def stop_accepting(self) -> None:
         """Close the listener; its port is free when this returns."""
-        self._listener.close()
+        await stop_accepting(self._listener)
 
     async def drain(self) -> None:
         """Close idle connections now, the others when they are answered, or cut them off after `GRACE`."""
-        cutting = asyncio.get_running_loop().call_later(GRACE, self.cut_off)
-        self._server.pre_shutdown()
-        await self._server.shutdown(GRACE + _LINGERING)
-        cutting.cancel()
+        busy = {request.protocol for request in self._requests.values()}
+        for connection in self._server.connections:
+            if connection in busy:
+                connection.close()
+            else:
+                connection.force_close()
+        if busy:
+            await asyncio.wait(list(self._requests), timeout=GRACE)
+        self.cut_off()
 
     def cut_off(self) -> None:
-        """Break off the requests in flight."""
-        for request in self._requests:
+        """Break off the requests in flight and their connections."""
+        for request in list(self._requests):
             request.cancel()
+        for connection in self._server.connections:
+            if connection.transport is not None:
+                connection.transport.abort()
 
     async def _handle(self, request: web.BaseRequest) -> web.Response:
         task = asyncio.current_task()
         if task is not None:
-            self._requests.add(task)
-            task.add_done_callback(self._requests.discard)
+            self._requests[task] = request
+            task.add_done_callback(self._requests.pop)
         return await self._answer(request)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import singledispatch
 
 from vmss_jenkins import events
+from vmss_jenkins.gates import Consequence
 from vmss_jenkins.preflight import Severity
+from vmss_jenkins.report import rollout_text
 
 
 @singledispatch
@@ -15,7 +17,7 @@ def line(event: events.Event) -> str:
     Raises:
         TypeError: for a value that is no event.
     """
-    raise TypeError(f"no event: {event!r}")
+    return rollout_text.line(event)
 
 
 @line.register
@@ -77,10 +79,9 @@ def _(event: events.Interrupted) -> str:
 @line.register
 def _(event: events.UpdateFinished) -> str:
     if not event.changed:
-        return f"{event.scale_set} has the image {event.image} already: nothing changed"
-    return (
-        f"{event.scale_set} now has the image {event.image} in its model ({event.seconds:.1f} s); no instance changed"
-    )
+        return f"{event.scale_set} has the image {event.image.short_name} already: nothing changed"
+    model = f"{event.scale_set} now has the image {event.image.short_name} in its model"
+    return f"{model} ({event.seconds:.1f} s); no instance changed"
 
 
 @line.register
@@ -91,114 +92,21 @@ def _(event: events.UpdateInstancesFinished) -> str:
 
 
 @line.register
-def _(event: events.RolloutStarted) -> str:
-    what = "roll back" if event.going_back else "roll out"
-    image = event.image or "the model"
-    if not event.pending:
-        return f"{what} {image} on {event.scale_set}: all {event.reached} instances have it"
-    return (
-        f"{what} {image} on {event.scale_set}: {_count(len(event.pending))} to update, {event.reached} have it, "
-        f"at most {event.max_unavailable} down at a time"
-    )
-
-
-@line.register
-def _(event: events.InstancesDraining) -> str:
-    return f"draining {_names(event.instance_ids)}: their open connections get {event.seconds:.0f} s"
-
-
-@line.register
-def _(event: events.InstancesUpdating) -> str:
-    if not event.answered:
-        return f"updating {_names(event.instance_ids)}: the answer was lost; looking whether Azure began"
-    return f"updating {_names(event.instance_ids)} (request id {event.request_id or 'not given'})"
-
-
-@line.register
-def _(event: events.InstanceDone) -> str:
-    return f"instance {event.instance_id} is done after {event.seconds:.1f} s"
-
-
-@line.register
-def _(event: events.InstanceFailed) -> str:
-    return f"instance {event.instance_id} failed: {event.reason}"
-
-
-@line.register
-def _(event: events.InstancesRestored) -> str:
-    return f"back in the load balancer: {_names(event.instance_ids)}"
-
-
-@line.register
-def _(event: events.CapacityChanged) -> str:
-    parts = [f"{_names(event.joined)} joined"] if event.joined else []
-    return "instances changed: " + ", ".join([*parts, *([f"{_names(event.gone)} went"] if event.gone else [])])
-
-
-@line.register
 def _(event: events.GateStarted) -> str:
-    return f"checking after the {event.stage}: {_names(event.instance_ids)}"
+    return f"gate {event.gate} ({event.stage}): measuring {', '.join(event.instance_ids)}"
 
 
 @line.register
-def _(event: events.GateEnded) -> str:
-    verdict = "passed" if event.passed else "failed"
-    return f"the check after the {event.stage} {verdict} ({event.seconds:.1f} s): {event.reason}"
+def _(event: events.GateMeasured) -> str:
+    return f"gate {event.gate}: {event.samples} of up to {event.planned} samples, not decided yet"
 
 
 @line.register
-def _(event: events.FellBackToWaves) -> str:
-    return f"Azure refused overlapping operations, so it goes on in waves: {event.reason}"
-
-
-@line.register
-def _(event: events.RolloutWaiting) -> str:
-    return f"waiting: {event.reason}{f': {_names(event.instance_ids)}' if event.instance_ids else ''}"
-
-
-@line.register
-def _(event: events.ClaimAwaited) -> str:
-    return f"an earlier run of {event.owner} ended without a word: waiting {event.seconds:.0f} s for its claim to lapse"
-
-
-@line.register
-def _(event: events.RollbackStarted) -> str:
-    return f"rolling back from {event.image_from or 'unknown'} to {event.image_to}: {event.cause}"
-
-
-@line.register
-def _(event: events.RolloutInterrupted) -> str:
-    going_on = (
-        f"Azure goes on by itself with the update of {_names(event.instance_ids)} "
-        f"(request ids {', '.join(event.request_ids) or 'not given'})"
-        if event.instance_ids
-        else "Azure is at work on nothing of it"
-    )
-    return f"interrupted: {going_on}; run the same command again to go on with {event.scale_set}"
-
-
-@line.register
-def _(event: events.RolloutHalted) -> str:
-    states = "\n".join(f"  {instance_id}: {state}" for instance_id, state in event.states.items())
-    return f"halted, nothing more is touched on {event.scale_set}: {event.reason}\n{states}"
-
-
-@line.register
-def _(event: events.RolloutFinished) -> str:
-    return (
-        f"{event.scale_set}: {event.outcome} {event.image or ''} ({_count(len(event.updated))} updated, "
-        f"{event.seconds:.1f} s)"
-    )
-
-
-MANY = 12
-"""Instances that a line names; more are counted."""
-
-
-def _names(instance_ids: tuple[str, ...]) -> str:
-    shown = ", ".join(instance_ids[:MANY])
-    return shown if len(instance_ids) <= MANY else f"{shown} and {len(instance_ids) - MANY} more"
-
-
-def _count(number: int) -> str:
-    return "1 instance" if number == 1 else f"{number} instances"
+def _(event: events.GateJudged) -> str:
+    verdict = event.verdict
+    said = verdict.output.strip().splitlines()[-1:]
+    output = f"; it said: {said[0].strip()[:200]}" if said else ""
+    more = f"; about {verdict.more_samples} more samples would tell" if verdict.more_samples else ""
+    follows = "" if event.consequence is Consequence.GO_ON else f" -> {event.consequence.value}"
+    reason = " ".join(verdict.reason.split())
+    return f"gate {verdict.gate} {verdict.outcome.value}: {reason}{more}{output}{follows}"

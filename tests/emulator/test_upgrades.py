@@ -1,0 +1,254 @@
+import pytest
+
+from tests.emulator.conftest import EXACT, Azure, Emulate, error_of, profile
+from vmss_jenkins.emulator import Timings
+
+UPDATED = "nginx-updated-image"
+
+
+def latest(azure: Azure) -> list[str]:
+    return [key for key, item in azure.instances().items() if item["properties"]["latestModelApplied"]]
+
+
+def upgrade(azure: Azure, *ids: str) -> str:
+    """Begin a manualupgrade; returns the URL of its operation."""
+    answer = azure.ask("POST", "manualupgrade", {"instanceIds": list(ids)})
+    assert answer.status_code == 202, answer.text
+    return answer.headers["Azure-AsyncOperation"]
+
+
+def state(azure: Azure, instance_id: str) -> tuple[str, str, str]:
+    """Provisioning state, power state and health of an instance."""
+    properties = azure.instances()[instance_id]["properties"]
+    view = properties["instanceView"]
+    power, health = view["statuses"][1]["code"], view["vmHealth"]["status"]["code"]
+    return properties["provisioningState"], power.partition("/")[2], health.partition("/")[2]
+
+
+def test_an_instance_goes_down_comes_up_with_the_new_image_and_gets_healthy(azure: Azure) -> None:
+    azure.set_image()
+    upgrade(azure, "0")
+    assert state(azure, "0") == ("Updating", "stopped", "unknown")
+    assert state(azure, "1") == ("Succeeded", "running", "healthy")
+    azure.settle(EXACT.update - 1)
+    assert state(azure, "0")[0] == "Updating"
+    azure.settle(1)
+    assert state(azure, "0") == ("Succeeded", "running", "initializing")
+    azure.settle(EXACT.health)
+    assert state(azure, "0") == ("Succeeded", "running", "healthy")
+    reference = azure.instances()["0"]["properties"]["storageProfile"]["imageReference"]
+    assert reference == {"id": azure.emulator.scenario.image_id(UPDATED)}
+    assert latest(azure) == ["0"]
+
+
+def test_many_instances_are_updated_at_once_and_the_operation_ends_with_the_last(emulate: Emulate) -> None:
+    azure = emulate(instances=20, timings=Timings(spread=0.5))
+    azure.set_image()
+    operation = upgrade(azure, "*")
+    done = []
+    while azure.ask("GET", operation).json()["status"] == "InProgress":
+        done.append(len(latest(azure)))
+        azure.settle(8)
+    assert done[0] == 0
+    assert len(set(done)) > 3
+    assert len(latest(azure)) == 20
+
+
+def test_an_upgrade_of_instances_that_have_the_latest_model_does_nothing_quickly(azure: Azure) -> None:
+    answer = azure.ask("POST", "manualupgrade", {"instanceIds": ["0", "1"]})
+    assert answer.headers["x-ms-request-charge"] == "0"
+    assert "Batched" not in answer.headers["x-ms-ratelimit-remaining-resource"]
+    azure.settle(1)
+    assert azure.status(answer) == "Succeeded"
+    assert state(azure, "0") == ("Succeeded", "running", "healthy")
+
+
+def test_the_charge_is_the_number_of_instances(azure: Azure) -> None:
+    azure.set_image()
+    answer = azure.ask("POST", "manualupgrade", {"instanceIds": ["0", "2", "2"]})
+    assert answer.headers["x-ms-request-charge"] == "2"
+    assert "VMScaleSetBatchedVMRequestsSubscriptionMaximum;5998" in answer.headers["x-ms-ratelimit-remaining-resource"]
+
+
+def test_a_model_with_the_same_image_is_applied_without_taking_the_instance_down(azure: Azure) -> None:
+    azure.ask("PATCH", body=profile({"extensionProfile": {"extensions": []}}))
+    azure.settle()
+    upgrade(azure, "0")
+    answer = azure.ask("GET", "virtualMachines/0/instanceView").json()
+    assert answer["statuses"][1]["code"] == "PowerState/running"
+    azure.settle(EXACT.settle)
+    assert latest(azure) == ["0"]
+
+
+def test_a_deallocated_instance_gets_the_model_and_stays_deallocated(azure: Azure) -> None:
+    azure.set_image()
+    azure.ask("POST", "deallocate", {"instanceIds": ["0"]})
+    azure.settle()
+    upgrade(azure, "0")
+    azure.settle()
+    assert latest(azure) == ["0"]
+    assert state(azure, "0") == ("Succeeded", "deallocated", "unknown")
+
+
+def test_protected_instances_are_left_out_of_upgrades(azure: Azure) -> None:
+    policy = {"protectFromScaleIn": True, "protectFromScaleSetActions": True}
+    answer = azure.ask("PUT", "virtualMachines/1", {"properties": {"protectionPolicy": policy}})
+    assert answer.json()["properties"]["protectionPolicy"] == policy
+    azure.settle()
+    azure.set_image()
+    upgrade(azure, "*")
+    azure.settle()
+    upgrade(azure, "1")
+    azure.settle()
+    assert latest(azure) == ["0", "2"]
+
+
+@pytest.mark.parametrize("ids", [[], ["*", "0"], None])
+def test_a_list_of_ids_names_something(azure: Azure, ids: list[str] | None) -> None:
+    answer = azure.ask("POST", "manualupgrade", {"instanceIds": ids})
+    assert error_of(answer) == (400, "InvalidParameter")
+    assert answer.json()["error"]["target"] == "instanceIds"
+
+
+def test_an_id_that_is_not_there_fails_the_whole_call(azure: Azure) -> None:
+    azure.set_image()
+    answer = azure.ask("POST", "manualupgrade", {"instanceIds": ["0", "1181"]})
+    assert answer.json()["error"] == {
+        "code": "InvalidParameter",
+        "message": "The provided instanceId 1181 is not an active Virtual Machine Scale Set VM instanceId.",
+        "target": "instanceIds",
+    }
+    assert state(azure, "0")[0] == "Succeeded"
+
+
+def test_an_instance_that_is_being_updated_takes_no_second_order(azure: Azure) -> None:
+    azure.set_image()
+    upgrade(azure, "0")
+    assert error_of(azure.ask("POST", "manualupgrade", {"instanceIds": ["0"]})) == (409, "Conflict")
+    assert error_of(azure.ask("POST", "virtualMachines/0/restart")) == (409, "Conflict")
+    upgrade(azure, "1")
+
+
+def test_a_set_may_take_one_operation_on_instances_at_a_time(emulate: Emulate) -> None:
+    azure = emulate(parallel_operations=False)
+    azure.set_image()
+    upgrade(azure, "0")
+    assert error_of(azure.ask("POST", "manualupgrade", {"instanceIds": ["1"]})) == (409, "Conflict")
+
+
+def test_a_release_that_fails_to_provision_fails_the_operation_with_status_200(azure: Azure) -> None:
+    azure.set_image("nginx-failing-image")
+    operation = upgrade(azure, "0", "1")
+    azure.settle()
+    answer = azure.ask("GET", operation)
+    assert (answer.status_code, answer.json()["status"]) == (200, "Failed")
+    assert answer.json()["error"]["code"] == "OSProvisioningTimedOut"
+    assert list(answer.json()) == ["startTime", "endTime", "status", "error", "name"]
+    assert state(azure, "0") == ("Failed", "running", "unknown")
+    monitor = operation.replace("&api-version", "&monitor=true&api-version")
+    assert error_of(azure.ask("GET", monitor)) == (409, "OSProvisioningTimedOut")
+
+
+def test_an_image_that_is_deleted_meanwhile_fails_the_instance(azure: Azure) -> None:
+    azure.set_image()
+    operation = upgrade(azure, "0")
+    del azure.backend.images["canary-rg", UPDATED]
+    azure.settle()
+    assert azure.ask("GET", operation).json()["error"]["code"] == "NotFound"
+
+
+def test_a_bad_release_comes_up_unhealthy(azure: Azure) -> None:
+    azure.set_image("nginx-broken-image")
+    upgrade(azure, "0")
+    azure.settle()
+    assert state(azure, "0") == ("Succeeded", "running", "unhealthy")
+
+
+@pytest.mark.parametrize(("source", "shown"), [("probe", True), ("extension", True), ("none", False)])
+def test_health_is_shown_where_something_reports_it(emulate: Emulate, source: str, shown: bool) -> None:
+    azure = emulate(health_source=source)
+    assert ("vmHealth" in azure.instances()["0"]["properties"]["instanceView"]) == shown
+
+
+def test_in_automatic_mode_all_instances_follow_at_once(emulate: Emulate) -> None:
+    azure = emulate(mode="Automatic")
+    azure.ask("POST", "restart", {"instanceIds": ["2"]})
+    answer = azure.ask("PATCH", body=azure.image(UPDATED))
+    assert answer.headers["x-ms-request-charge"] == "3"
+    assert [state(azure, key)[1] for key in "012"] == ["stopped", "stopped", "starting"]
+    azure.settle(EXACT.update)
+    assert azure.status(answer) == "Succeeded"
+    assert latest(azure) == ["0", "1"]
+
+
+def rolling(azure: Azure) -> tuple[str, list[int]]:
+    """The code of the latest rolling upgrade, and its counts: successful, failed, in progress, pending."""
+    found = azure.ask("GET", "rollingUpgrades/latest").json()["properties"]
+    counts = ("successful", "failed", "inProgress", "pending")
+    return found["runningStatus"]["code"], [found["progress"][f"{name}InstanceCount"] for name in counts]
+
+
+def test_in_rolling_mode_instances_follow_in_batches_with_pauses(emulate: Emulate) -> None:
+    policy = {"maxBatchInstancePercent": 40, "pauseTimeBetweenBatches": "PT1M30S"}
+    azure = emulate(mode="Rolling", instances=5, rolling_policy=policy)
+    assert error_of(azure.ask("GET", "rollingUpgrades/latest")) == (404, "NotFound")
+    answer = azure.ask("PATCH", body=azure.image(UPDATED))
+    azure.settle(5)
+    assert azure.status(answer) == "Succeeded"
+    assert rolling(azure) == ("RollingForward", [0, 0, 2, 3])
+    azure.settle(EXACT.update + EXACT.health - 5)
+    assert rolling(azure) == ("RollingForward", [2, 0, 0, 3])
+    azure.settle(89)
+    assert rolling(azure)[1] == [2, 0, 0, 3]
+    azure.settle(1)
+    assert rolling(azure)[1] == [2, 0, 2, 1]
+    azure.settle()
+    assert rolling(azure) == ("Completed", [5, 0, 0, 0])
+    assert latest(azure) == list("01234")
+
+
+def test_a_rolling_upgrade_to_a_bad_release_stops_and_says_why(emulate: Emulate) -> None:
+    azure = emulate(mode="Rolling", instances=5)
+    azure.ask("PATCH", body=azure.image("nginx-broken-image"))
+    azure.settle()
+    assert rolling(azure) == ("Faulted", [0, 1, 0, 4])
+    error = azure.ask("GET", "rollingUpgrades/latest").json()["properties"]["error"]
+    assert error["code"] == "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade"
+
+
+def test_a_rolling_upgrade_can_be_cancelled_after_its_batch(emulate: Emulate) -> None:
+    azure = emulate(mode="Rolling", instances=5)
+    assert error_of(azure.ask("POST", "rollingUpgrades/cancel")) == (409, "OperationNotAllowed")
+    azure.ask("PATCH", body=azure.image(UPDATED))
+    azure.settle(5)
+    assert azure.ask("POST", "rollingUpgrades/cancel").status_code == 202
+    azure.settle()
+    assert rolling(azure) == ("Cancelled", [1, 0, 0, 4])
+
+
+def test_a_cancelled_rolling_upgrade_stays_cancelled_when_its_batch_turns_out_bad(emulate: Emulate) -> None:
+    azure = emulate(mode="Rolling", instances=5)
+    azure.ask("PATCH", body=azure.image("nginx-broken-image"))
+    azure.settle(5)
+    azure.ask("POST", "rollingUpgrades/cancel")
+    azure.settle()
+    assert rolling(azure) == ("Cancelled", [0, 1, 0, 4])
+
+
+def test_a_new_model_in_the_middle_starts_a_rolling_upgrade_anew(emulate: Emulate) -> None:
+    azure = emulate(mode="Rolling", instances=5)
+    azure.ask("PATCH", body=azure.image("nginx-broken-image"))
+    azure.settle(5)
+    azure.ask("PATCH", body=azure.image(UPDATED))
+    azure.settle()
+    assert rolling(azure)[0] == "Completed"
+    assert len(latest(azure)) >= 4
+
+
+def test_a_set_deleted_in_the_middle_ends_its_rolling_upgrade(emulate: Emulate) -> None:
+    azure = emulate(mode="Rolling", instances=5)
+    azure.ask("PATCH", body=azure.image(UPDATED))
+    azure.settle(10)
+    assert azure.ask("DELETE").status_code == 202
+    azure.settle()
+    assert error_of(azure.ask("GET")) == (404, "ResourceNotFound")

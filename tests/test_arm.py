@@ -1,0 +1,92 @@
+from typing import Any
+
+import pytest
+
+from tests.fakes import NEW, OLD, WEB
+from vmss_jenkins import arm
+from vmss_jenkins.images import ImageKind
+from vmss_jenkins.instances import Health, OrchestrationMode, UpgradeMode
+
+
+def test_a_body_with_nothing_in_it_is_a_set_we_know_nothing_of() -> None:
+    found = arm.scale_set_from({}, WEB)
+    assert found.image is None
+    assert (found.capacity, found.etag) == (0, None)
+    assert found.orchestration_mode is OrchestrationMode.UNIFORM
+    assert found.upgrade_mode is UpgradeMode.MANUAL
+
+
+def test_a_set_is_read_with_its_policy() -> None:
+    policy = {"mode": "Rolling", "automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True}}
+    found = arm.scale_set_from({"sku": None, "properties": {"upgradePolicy": policy}}, WEB)
+    assert found.upgrade_mode is UpgradeMode.ROLLING
+    assert found.automatic_os_upgrade
+
+
+@pytest.mark.parametrize(
+    ("storage", "shown"),
+    [
+        ({"imageReference": {"id": OLD.id}}, str(OLD)),
+        ({"imageReference": {"sharedGalleryImageId": "/SharedGalleries/a/Images/b"}}, "/SharedGalleries/a/Images/b"),
+        (
+            {"imageReference": {"communityGalleryImageId": "/CommunityGalleries/a/Images/b"}},
+            "/CommunityGalleries/a/Images/b",
+        ),
+        ({"osDisk": {"image": {"uri": "https://a.blob.core/x.vhd"}}}, "https://a.blob.core/x.vhd"),
+        ({"imageReference": {"publisher": "P", "offer": "O", "sku": "S", "version": "1"}}, "P:O:S:1"),
+        ({"imageReference": {"publisher": "P"}}, "None"),
+        ({"imageReference": {"id": "/something/new"}}, "None"),
+        ({}, "None"),
+    ],
+)
+def test_every_form_of_image_is_read_and_what_cannot_be_named_is_not_guessed(
+    storage: dict[str, Any], shown: str
+) -> None:
+    body = {"properties": {"virtualMachineProfile": {"storageProfile": storage}}}
+    assert str(arm.scale_set_from(body, WEB).image) == shown
+
+
+def test_an_instance_is_read_with_its_view() -> None:
+    body = {
+        "instanceId": "3",
+        "name": "web_3",
+        "zones": ["2"],
+        "properties": {
+            "latestModelApplied": False,
+            "provisioningState": "Failed",
+            "protectionPolicy": {"protectFromScaleIn": True, "protectFromScaleSetActions": True},
+            "storageProfile": {"imageReference": {"id": NEW.id, "exactVersion": "1.0.0"}},
+            "instanceView": {
+                "vmHealth": {"status": {"code": "HealthState/unhealthy"}},
+                "statuses": [
+                    {"code": "ProvisioningState/failed/OSProvisioningTimedOut", "message": "did not finish in time"},
+                    {"code": "PowerState/running"},
+                ],
+            },
+        },
+    }
+    found = arm.instance_from(body)
+    assert (found.id, found.zone, found.power, found.health) == ("3", "2", "running", Health.UNHEALTHY)
+    assert (found.image, found.exact_version, found.latest_model_applied) == (NEW, "1.0.0", False)
+    assert found.protected_from_scale_in
+    assert found.protected_from_scale_set_actions
+    assert found.error == "did not finish in time"
+
+
+@pytest.mark.parametrize(
+    ("view", "health"),
+    [
+        (None, Health.NOT_REPORTED),
+        ({"vmHealth": {"status": {"code": "HealthState/healthy"}}}, Health.HEALTHY),
+        ({"vmHealth": {"status": {"code": "HealthState/Initializing"}}}, Health.INITIALIZING),
+        ({"vmHealth": {"status": {"code": "HealthState/of-a-new-kind"}}}, Health.UNKNOWN),
+    ],
+)
+def test_health_is_what_the_view_says(view: dict[str, Any] | None, health: Health) -> None:
+    assert arm.instance_from({"instanceId": "0", "properties": {"instanceView": view}}).health is health
+
+
+def test_what_is_written_is_read_back() -> None:
+    patch = arm.image_patch(NEW)
+    assert arm.scale_set_from(patch, WEB).image == NEW
+    assert NEW.kind is ImageKind.MANAGED

@@ -1,0 +1,108 @@
+"""Azure Resource Manager's front door: api-version, subscription, roles, throttling, then the route's handler."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from vmss_jenkins.emulator.availability import Cause
+from vmss_jenkins.emulator.calls import Call, Reply
+from vmss_jenkins.emulator.errors import ArmError, authorization_failed, gateway
+from vmss_jenkins.emulator.scenario import CLIENT_ID
+from vmss_jenkins.emulator.throttling import LIMITS
+from vmss_jenkins.emulator.urls import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vmss_jenkins.emulator.backend import Backend
+    from vmss_jenkins.emulator.throttling import Throttle
+    from vmss_jenkins.emulator.urls import Route
+
+_API_VERSION = re.compile(r"20\d\d-[01]\d-[0-3]\d(-\w+)?", re.ASCII)
+_LISTS_OF_RESOURCES = ("list sets", "list images")
+
+
+class Arm:
+    """Answers requests on the state of one backend."""
+
+    def __init__(self, backend: Backend, throttle: Throttle) -> None:
+        self._backend = backend
+        self._throttle = throttle
+
+    def answer(
+        self,
+        method: str,
+        base_url: str,
+        path: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        content: bytes,
+    ) -> Reply:
+        """Return the answer to a request, an ARM error body where it fails, with the headers of every answer."""
+        with self._backend.lock:
+            self._backend.advance()
+            call: Call | None = None
+            try:
+                version = self._api_version(query)
+                route, params = resolve(method, path, version)
+                call = Call(
+                    self._backend, self._throttle, base_url, path, query, headers, content, params, LIMITS[route.limits]
+                )
+                with self._backend.caused(Cause("client", method, path)):
+                    reply = self._handle(route, call)
+            except ArmError as error:
+                reply = Reply(error.status, error.body, error.headers)
+            return Reply(reply.status, reply.body, {**reply.headers, **self._common(call, headers)})
+
+    def _handle(self, route: Route, call: Call) -> Reply:
+        self._check_subscription(call)
+        if route.action.lower() in (action.lower() for action in self._backend.scenario.denied_actions):
+            scope = call.path.rpartition("/")[0] if route.method == "POST" else call.path
+            raise authorization_failed(CLIENT_ID, route.action, scope)
+        self._check_exists(route, call)
+        if route.limits in _LISTS_OF_RESOURCES:
+            # ARM knows where there is nothing to list, and then it asks no provider.
+            reply = route.handler(call)
+            if reply.body["value"]:
+                call.take_tokens()
+            return reply
+        call.take_tokens()
+        return route.handler(call)
+
+    def _check_subscription(self, call: Call) -> None:
+        wanted = call.params.get("subscription")
+        if wanted is not None and wanted.lower() != self._backend.scenario.subscription_id.lower():
+            text = f"The subscription '{wanted}' could not be found."
+            raise gateway(404, "SubscriptionNotFound", text)
+
+    def _check_exists(self, route: Route, call: Call) -> None:
+        """ARM itself knows which groups and sets exist; a 404 of its own costs no token of compute's."""
+        if "group" in call.params and route.limits != "none":
+            self._backend.group(call.params["group"])
+        if "set" in call.params and (route.method, route.limits) not in (("PUT", "put set"), ("DELETE", "delete set")):
+            self._backend.scale_set(call.params["group"], call.params["set"])
+
+    @staticmethod
+    def _api_version(query: Mapping[str, str]) -> str:
+        version = query.get("api-version", "")
+        if not version:
+            text = "The api-version query parameter (?api-version=) is required for all requests."
+            raise gateway(400, "MissingApiVersionParameter", text)
+        if not _API_VERSION.fullmatch(version):
+            text = f"The api-version '{version}' is invalid. It is a date such as 2024-07-01."
+            raise gateway(400, "InvalidApiVersionParameter", text)
+        return version
+
+    def _common(self, call: Call | None, headers: Mapping[str, str]) -> dict[str, str]:
+        request_id = self._backend.guid()
+        common = {
+            "Cache-Control": "no-cache",
+            "x-ms-request-id": request_id,
+            "x-ms-correlation-request-id": headers.get("x-ms-correlation-request-id", request_id),
+        }
+        if call and call.remaining:
+            common["x-ms-ratelimit-remaining-resource"] = ",".join(call.remaining)
+        if call and call.charged is not None:
+            common["x-ms-request-charge"] = str(call.charged)
+        return common

@@ -1,0 +1,50 @@
+"""The emulator's time: seconds since the epoch, real, scaled, or moved by hand in tests."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Where the emulator reads the time."""
+
+    def now(self) -> float:
+        """Return the emulated time in seconds since the epoch."""
+        ...
+
+
+class ScaledClock:
+    """Starts at the real time, then runs ``scale`` times as fast."""
+
+    def __init__(self, scale: float = 1.0) -> None:
+        if scale <= 0:
+            raise ValueError(f"a clock's scale must be above 0, not {scale}")
+        self.scale = scale
+        self._epoch = time.time()
+        self._started = time.monotonic()
+
+    def now(self) -> float:
+        """Return the emulated time in seconds since the epoch."""
+        return self._epoch + (time.monotonic() - self._started) * self.scale
+
+    def real_seconds_until(self, when: float) -> float:
+        """Return how many real seconds pass until the emulated time ``when``, never below 0."""
+        return max(0.0, (when - self.now()) / self.scale)
+
+
+class ManualClock:
+    """Stands still until a test moves it."""
+
+    def __init__(self, start: float = 1_700_000_000.0) -> None:
+        self._now = start
+
+    def now(self) -> float:
+        """Return the emulated time in seconds since the epoch."""
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Move the time on by ``seconds``."""
+        if seconds < 0:
+            raise ValueError(f"time does not run backwards: {seconds}")
+        self._now += seconds

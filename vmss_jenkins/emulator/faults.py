@@ -1,0 +1,216 @@
+"""Faults that the emulator can be told to have: what they are, how they are written, when they strike. Pure."""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+import re
+import shlex
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Moment = Literal["request", "operation", "work", "start"]
+"""When faults may strike: before a request is carried out, when it begins a long-running operation, when work
+on one instance begins, and when an instance comes up."""
+
+KINDS: Mapping[str, str] = {
+    "error": "the request is not carried out and answers `status`",
+    "expired-token": "the request answers 401 ExpiredAuthenticationToken, and every token given out has expired",
+    "reset": "the connection is reset before the request is carried out",
+    "lost-answer": "the request is carried out, then its connection is reset, or `status` is answered where given",
+    "cut": "the answer ends in the middle of its body",
+    "refuse": "the connection is reset, and for `seconds` every new one is refused",
+    "stuck": "the operation does not end for `seconds`, for ever without; with `instance`: work on that one does not",
+    "fail": "work on `instance`, on any one without, fails",
+    "never-healthy": "`instance`, any one without, comes up and answers 503, until it is brought up again",
+    "delete": "somebody else deletes `instance`",
+    "scale": "somebody else changes the capacity `by` instances",
+    "set-image": "somebody else gives the model `image`",
+}
+"""Every kind, and what happens. The last three happen beside the request, which goes on."""
+
+_EVENTS = ("delete", "scale", "set-image")
+_NEEDED = {"error": "status", "delete": "instance", "scale": "by", "set-image": "image"}
+_STATUSES = range(400, 600)
+_ALWAYS = "always"
+_SHOWN = ("skip", "count", "status", "retry-after", "instance", "seconds", "by", "image")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that goes wrong on some of the occasions that match it.
+
+    As text, for `--fault`: `KIND [METHOD] [PATH] [NAME=VALUE ...]`, a status standing for the kind `error`:
+
+        429 POST */manualupgrade count=2 retry-after=5
+        lost-answer POST */manualupgrade
+        fail instance=3
+        scale GET */virtualMachines skip=2 by=-1
+
+    Raises:
+        ValueError: An unknown kind, a field that the kind needs and misses, or a value out of its range.
+    """
+
+    kind: str
+    """One of `KINDS`."""
+    method: str = "*"
+    """The HTTP method; of operations and instances: of the request that began them."""
+    path: str = "*"
+    """A shell pattern for the whole path of that request, in any case of letters."""
+    skip: int = 0
+    """How many occasions that match go well first."""
+    count: int | None = 1
+    """On how many it then strikes; None (as text `always`) for every one."""
+    status: int = 0
+    """What is answered, 400 to 599."""
+    retry_after: float | None = None
+    """Emulated seconds for the header `Retry-After`; no header where None."""
+    instance: str = ""
+    """The id of an instance."""
+    seconds: float | None = None
+    """How long it lasts, in emulated time."""
+    by: int = 0
+    """Instances to add, or to take away where negative."""
+    image: str = ""
+    """The name of a managed image of the group, or another key of the scenario's releases."""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"no kind of fault {self.kind!r}; there are: {', '.join(KINDS)}, and any status")
+        needed = _NEEDED.get(self.kind)
+        if needed and not getattr(self, needed):
+            raise ValueError(f"the fault {self.kind} needs {needed}=...")
+        if self.status and self.status not in _STATUSES:
+            raise ValueError(f"a fault's status is {self.status}; it must be from 400 to 599")
+        if self.skip < 0 or (self.count is not None and self.count < 1):
+            raise ValueError("a fault skips 0 or more occasions and strikes on 1 or more")
+        if min(self.seconds or 0, self.retry_after or 0) < 0:
+            raise ValueError("a fault's seconds and retry-after must not be negative")
+
+    @classmethod
+    def parse(cls, text: str) -> Fault:
+        """Read a fault from text; raises ``ValueError`` that says what is wrong in it."""
+        kind, *words = shlex.split(text) or [""]
+        values: dict[str, Any] = {"kind": kind}
+        if kind.isascii() and kind.isdecimal():
+            values = {"kind": "error", "status": kind}
+        for word in words:
+            name, equals, value = word.partition("=")
+            if equals and re.fullmatch("[a-z-]+", name):
+                values[name] = value
+            elif word.isupper() and word.isalpha():
+                values["method"] = word
+            elif word.startswith(("/", "*")):
+                values["path"] = word
+            else:
+                raise ValueError(f"{word!r} in the fault {text!r} is no METHOD, no /path or */path, and no name=value")
+        return cls.from_mapping(values)
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Fault:
+        """Make a fault of its fields by name, as text or as what they are; raises ``ValueError``."""
+        read = {}
+        for name, value in values.items():
+            field = name.replace("-", "_")
+            if field not in _READERS:
+                raise ValueError(f"a fault has no {name!r}; it has: {', '.join(_READERS)}")
+            try:
+                read[field] = _READERS[field](value)
+            except (TypeError, ValueError):
+                raise ValueError(f"{value!r} is no value for a fault's {name}") from None
+        return cls(**read)
+
+    def __str__(self) -> str:
+        named = self.kind == "error"
+        words = [str(self.status) if named else self.kind, self.method, self.path]
+        values = ((name, getattr(self, name.replace("-", "_"))) for name in _SHOWN if not (named and name == "status"))
+        defaults = {field.name: field.default for field in fields(self)}
+        words += [
+            f"{name}={_ALWAYS if value is None else value}"
+            for name, value in values
+            if value != defaults[name.replace("-", "_")]
+        ]
+        return shlex.join(word for word in words if word != "*")
+
+    @property
+    def moment(self) -> Moment:
+        """When it strikes."""
+        if self.kind == "stuck":
+            return "work" if self.instance else "operation"
+        moments: Mapping[str, Moment] = {"fail": "work", "never-healthy": "start"}
+        return moments.get(self.kind, "request")
+
+    @property
+    def lasts(self) -> float:
+        """For how many emulated seconds, where it lasts at all."""
+        return math.inf if self.seconds is None else self.seconds
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether what it strikes goes on, and meets further faults."""
+        return self.kind in _EVENTS
+
+    def matches(self, moment: Moment, method: str, path: str, instance: str = "") -> bool:
+        """Return whether an occasion is one of those that it counts."""
+        return (
+            moment == self.moment
+            and self.method.upper() in ("*", method.upper())
+            and fnmatch.fnmatchcase(path.lower(), self.path.lower())
+            and (moment == "request" or self.instance.lower() in ("", instance.lower()))
+        )
+
+
+def _count(value: Any) -> int | None:  # noqa: ANN401  (any JSON, or text)
+    return None if value in (None, _ALWAYS) else int(value)
+
+
+def _seconds(value: Any) -> float | None:  # noqa: ANN401  (any JSON, or text)
+    return None if value is None else float(value)
+
+
+_READERS: Mapping[str, Any] = {
+    **dict.fromkeys(("kind", "method", "path", "instance", "image"), str),
+    **dict.fromkeys(("skip", "status", "by"), int),
+    **dict.fromkeys(("seconds", "retry_after"), _seconds),
+    "count": _count,
+}
+
+
+@dataclass(frozen=True)
+class Armed:
+    """A fault that waits for its occasions."""
+
+    number: int
+    fault: Fault
+    seen: int = 0
+    """How many occasions matched."""
+
+    @property
+    def struck(self) -> int:
+        """On how many of them it struck."""
+        past = max(0, self.seen - self.fault.skip)
+        return past if self.fault.count is None else min(past, self.fault.count)
+
+
+def strike(
+    armed: Sequence[Armed], moment: Moment, method: str, path: str, instance: str = ""
+) -> tuple[list[Armed], list[Fault]]:
+    """Return the faults as they are after an occasion, and those that strike on it, in their order.
+
+    A fault that ends what it strikes is the last one to strike; those after it do not see the occasion.
+    """
+    after: list[Armed] = []
+    struck: list[Fault] = []
+    for one in armed:
+        over = bool(struck) and not struck[-1].goes_on
+        if over or not one.fault.matches(moment, method, path, instance):
+            after.append(one)
+            continue
+        seen = replace(one, seen=one.seen + 1)
+        if seen.struck > one.struck:
+            struck.append(one.fault)
+        after.append(seen)
+    return after, struck

@@ -1,0 +1,237 @@
+"""What happens to single instances: each act takes its time as a part of a long-running operation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from vmss_jenkins.emulator.availability import Change
+from vmss_jenkins.emulator.backend import image_key
+from vmss_jenkins.emulator.errors import concurrent_request, marked_for_deletion
+from vmss_jenkins.emulator.models import health_source
+from vmss_jenkins.emulator.state import Instance, Json, Operation, ScaleSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from vmss_jenkins.emulator.backend import Backend
+
+FAULT_DOMAINS = 5
+
+
+def claim(backend: Backend, scale_set: ScaleSet, action: str, instances: Iterable[Instance]) -> None:
+    """Refuse to work on instances that something else works on; raises ``ArmError`` 409."""
+    if scale_set.provisioning == "Deleting":
+        raise marked_for_deletion(action, scale_set.name)
+    others = instances if backend.scenario.parallel_operations else scale_set.instances.values()
+    if scale_set.operation or any(instance.operation for instance in others):
+        raise concurrent_request()
+
+
+def outdated(scale_set: ScaleSet) -> list[Instance]:
+    """Return the instances that an upgrade would touch: not at the latest model, not protected, not leaving."""
+    behind = (i for i in scale_set.instances.values() if i.model is not scale_set.model)
+    return [i for i in behind if not i.protected_from_actions and i.provisioning != "Deleting"]
+
+
+def update(backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance) -> None:
+    """Bring an instance to the latest model; it is down meanwhile where its image changes."""
+    model = scale_set.model
+    same_image = image_key(model.image) == image_key(instance.image)
+
+    def finish() -> Json | None:
+        instance.model = model
+        return None if same_image else _come_up(backend, scale_set, instance, model.image)
+
+    if not same_image:
+        _go_down(backend, scale_set, instance)
+    timings = backend.timings
+    seconds = backend.draw(timings.settle if same_image else timings.update)
+    _work(backend, operation, scale_set, instance, _Act("update", seconds, finish))
+
+
+def reimage(backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance) -> None:
+    """Make an instance's disk anew from the set's image; its model stays, as Azure is seen to leave it."""
+    image = scale_set.model.image
+    _go_down(backend, scale_set, instance)
+    seconds = backend.draw(backend.timings.reimage)
+    act = _Act("reimage", seconds, lambda: _come_up(backend, scale_set, instance, image))
+    _work(backend, operation, scale_set, instance, act)
+
+
+def stop(backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance, power: str) -> None:
+    """Stop an instance; ``power`` is what it comes to: stopped or deallocated."""
+    _go_down(backend, scale_set, instance, "deallocating" if power == "deallocated" else "stopping")
+
+    def finish() -> None:
+        instance.power = power
+
+    _work(backend, operation, scale_set, instance, _Act("stop", backend.draw(backend.timings.stop), finish))
+
+
+def start(backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance, why: str = "start") -> None:
+    """Start an instance; one that runs goes on."""
+    if instance.power != "running":
+        instance.power = "starting"
+    seconds = backend.draw(backend.timings.start)
+
+    def finish() -> Json | None:
+        return None if instance.power == "running" else _boot(backend, scale_set, instance)
+
+    _work(backend, operation, scale_set, instance, _Act(why, seconds, finish))
+
+
+def restart(backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance) -> None:
+    """Take an instance down and bring it up again."""
+    _go_down(backend, scale_set, instance, "starting")
+    start(backend, operation, scale_set, instance, "restart")
+
+
+def create(backend: Backend, operation: Operation, scale_set: ScaleSet, why: str = "create") -> None:
+    """Add an instance of the latest model to a set."""
+    instance = new_instance(backend, scale_set)
+    seconds = backend.draw(backend.timings.create)
+    act = _Act(why, seconds, lambda: _boot(backend, scale_set, instance), "Creating")
+    _work(backend, operation, scale_set, instance, act)
+
+
+def delete(
+    backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance, why: str = "delete"
+) -> None:
+    """Take an instance down and out of its set, whatever else works on it."""
+    _go_down(backend, scale_set, instance)
+
+    def finish() -> None:
+        scale_set.instances.pop(instance.id, None)
+        backend.servers.remove(scale_set.server(instance))
+
+    act = _Act(why, backend.draw(backend.timings.delete), finish, "Deleting")
+    _work(backend, operation, scale_set, instance, act)
+
+
+def new_instance(backend: Backend, scale_set: ScaleSet) -> Instance:
+    """Add a record for an instance of the latest model; ids of a run are never used again."""
+    number, scale_set.next_id = scale_set.next_id, scale_set.next_id + 1
+    name = f"{scale_set.name}_{number if scale_set.uniform else f'{backend.chance.getrandbits(32):08x}'}"
+    release = backend.release(scale_set.model.image)
+    if release is None:
+        raise LookupError(f"scale set {scale_set.name} has a model whose image is gone: {scale_set.model.image}")
+    instance = Instance(
+        id=str(number) if scale_set.uniform else name,
+        name=name,
+        zone=_emptiest_zone(scale_set),
+        fault_domain=number % FAULT_DOMAINS,
+        vm_id=backend.guid(),
+        created=backend.now,
+        model=scale_set.model,
+        image=scale_set.model.image,
+        release=release,
+        changed=backend.now,
+    )
+    scale_set.instances[instance.id] = instance
+    return instance
+
+
+def _emptiest_zone(scale_set: ScaleSet) -> str | None:
+    zones = [instance.zone for instance in scale_set.instances.values()]
+    return min(scale_set.body.get("zones", []), key=zones.count, default=None)
+
+
+@dataclass(frozen=True)
+class _Act:
+    """What is done to an instance."""
+
+    name: str
+    seconds: float
+    finish: Callable[[], Json | None]
+    """What it ends with; it returns an error where it fails."""
+    state: str = "Updating"
+    """The instance's provisioning state meanwhile."""
+
+
+def _work(backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance, act: _Act) -> None:
+    instance.operation, instance.provisioning, instance.changed = operation, act.state, backend.now
+    fault = next(iter(backend.strike("work", operation.cause, instance.id)), None)
+    instance.failing = fault is not None and fault.kind == "fail"
+    record(backend, scale_set, instance, act.name, "begin")
+
+    def end() -> Json | None:
+        if instance.operation is not operation:
+            # A deletion took the instance over; what it was doing has no outcome.
+            return None
+        error = None if instance.failing and act.state == "Deleting" else act.finish()
+        if instance.failing:
+            error, instance.failing = _failure(instance), False
+        instance.provisioning, instance.changed = "Failed" if error else "Succeeded", backend.now
+        record(backend, scale_set, instance, act.name, "failed" if error else "end")
+        instance.operation = None
+        return error
+
+    backend.add_part(operation, fault.lasts if fault and fault.kind == "stuck" else act.seconds, end)
+
+
+def _failure(instance: Instance) -> Json:
+    message = f"VM '{instance.name}' has reported a failure when processing extension 'healthExtension'."
+    return {"code": "VMExtensionProvisioningError", "message": message}
+
+
+def record(
+    backend: Backend, scale_set: ScaleSet, instance: Instance, act: str, phase: Literal["begin", "end", "failed"]
+) -> None:
+    """Put into the availability record what now begins with an instance, or has ended."""
+    operation = instance.operation
+    cause = operation.cause if operation else backend.cause
+    image = str(instance.image.get("id") or ":".join(map(str, instance.image.values())))
+    change = Change(
+        time=backend.now,
+        scale_set=scale_set.name,
+        instance=instance.id,
+        zone=instance.zone or "",
+        act=act,
+        phase=phase,
+        up=instance.up,
+        healthy_at=_healthy_at(scale_set, instance) if instance.up else None,
+        image=image.rpartition("/")[2],
+        protected=instance.protected_from_actions,
+        by=cause.by,
+        operation=operation.id if operation else "",
+        request=f"{cause.method} {cause.path}".strip(),
+    )
+    backend.availability.add(change)
+
+
+def _healthy_at(scale_set: ScaleSet, instance: Instance) -> float | None:
+    if health_source(scale_set) is None:
+        return instance.up_since
+    return instance.healthy_at if instance.release.health == "healthy" else None
+
+
+def _go_down(backend: Backend, scale_set: ScaleSet, instance: Instance, power: str = "stopped") -> None:
+    backend.servers.take_down(scale_set.server(instance))
+    instance.up = False
+    if instance.power != "deallocated":
+        instance.power = power
+
+
+def _come_up(backend: Backend, scale_set: ScaleSet, instance: Instance, image: Json) -> Json | None:
+    release = backend.release(image)
+    if release is None:
+        return {"code": "NotFound", "message": f"The image of VM '{instance.name}' cannot be found any more."}
+    instance.image, instance.release = image, release
+    return None if instance.power == "deallocated" else _boot(backend, scale_set, instance)
+
+
+def _boot(backend: Backend, scale_set: ScaleSet, instance: Instance) -> Json | None:
+    instance.power = "running"
+    if instance.failing:
+        return _failure(instance)
+    instance.release = backend.release(instance.image) or instance.release
+    if instance.operation and backend.strike("start", instance.operation.cause, instance.id):
+        instance.release = replace(instance.release, status=503, health="unhealthy")
+    if code := instance.release.provisioning_error:
+        message = f"OS Provisioning for VM '{instance.name}' did not finish in the allotted time."
+        return {"code": code, "message": message}
+    instance.up, instance.up_since = True, backend.now
+    instance.healthy_at = backend.now + backend.draw(backend.timings.health)
+    backend.servers.serve(scale_set.server(instance), instance.release)
+    return None

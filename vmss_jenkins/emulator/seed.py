@@ -1,0 +1,105 @@
+"""Fills a backend with its scenario, as if everything had been running for a day."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmss_jenkins.emulator import instances, scale_sets
+from vmss_jenkins.emulator.models import ROLLING_POLICY
+from vmss_jenkins.emulator.state import Image, Json, ResourceGroup
+
+if TYPE_CHECKING:
+    from vmss_jenkins.emulator.backend import Backend
+    from vmss_jenkins.emulator.scenario import Scenario, SetSpec
+
+_DAY = 86_400.0
+
+
+def populate(backend: Backend) -> None:
+    """Create the scenario's group, images and sets, and bring their instances up."""
+    scenario = backend.scenario
+    group = scenario.resource_group.lower()
+    backend.groups[group] = ResourceGroup(scenario.resource_group, scenario.location)
+    for key in scenario.releases:
+        if scenario.reference(key).get("id") == scenario.image_id(key):
+            body: Json = {"location": scenario.location, "tags": {}, "properties": {}}
+            backend.images[group, key.lower()] = Image(key, scenario.resource_group, body)
+    for spec in scenario.sets:
+        _add_set(backend, spec)
+
+
+def _add_set(backend: Backend, spec: SetSpec) -> None:
+    scenario = backend.scenario
+    body = set_body(scenario, spec)
+    scale_set = scale_sets.new_set(backend, scenario.resource_group, spec.scale_set, body)
+    scale_set.created = scale_set.changed = backend.now - _DAY
+    scale_set.provisioning = "Succeeded"
+    backend.scale_sets[scenario.resource_group.lower(), spec.scale_set.lower()] = scale_set
+    for _ in range(spec.instances):
+        instance = instances.new_instance(backend, scale_set)
+        instance.created = instance.changed = instance.healthy_at = backend.now - _DAY
+        instance.provisioning, instance.power = "Succeeded", "running"
+        instance.up, instance.up_since = True, instance.created
+        backend.servers.serve(scale_set.server(instance), instance.release)
+        instances.record(backend, scale_set, instance, "present", "end")
+
+
+def set_body(scenario: Scenario, spec: SetSpec) -> Json:
+    """Return the body that a client would PUT to make the set."""
+    mode: Json = {"mode": spec.mode, "rollingUpgradePolicy": {**ROLLING_POLICY, **spec.rolling_policy}}
+    if spec.automatic_os_upgrade:
+        mode["automaticOSUpgradePolicy"] = {"enableAutomaticOSUpgrade": True, "disableAutomaticRollback": False}
+    body: Json = {
+        "location": scenario.location,
+        "tags": {},
+        "sku": {"name": "Standard_B1s", "tier": "Standard", "capacity": spec.instances},
+        "properties": {
+            "orchestrationMode": spec.orchestration,
+            "upgradePolicy": mode,
+            "virtualMachineProfile": _profile(scenario, spec),
+            "overprovision": False,
+        },
+    }
+    return body | ({"zones": list(spec.zones)} if spec.zones else {})
+
+
+def _profile(scenario: Scenario, spec: SetSpec) -> Json:
+    name = spec.scale_set
+    network = f"{scenario.image_id('').partition('/providers/')[0]}/providers/Microsoft.Network"
+    reference = scenario.reference(spec.image)
+    disk: Json = {"osType": "Linux", "createOption": "FromImage", "caching": "ReadWrite", "diskSizeGB": 30}
+    storage = {"imageReference": reference, "osDisk": disk}
+    if "uri" in reference:
+        storage = {"osDisk": disk | {"image": reference}}
+    ip_configuration = {
+        "subnet": {"id": f"{network}/virtualNetworks/{name}VNET/subnets/{name}Subnet"},
+        "loadBalancerBackendAddressPools": [{"id": f"{network}/loadBalancers/{name}LB/backendAddressPools/{name}Pool"}],
+    }
+    nic = {"primary": True, "ipConfigurations": [{"name": f"{name}IPConfig", "properties": ip_configuration}]}
+    profile: Json = {
+        "osProfile": {
+            "computerNamePrefix": name,
+            "adminUsername": "azureuser",
+            "linuxConfiguration": {"disablePasswordAuthentication": True, "provisionVMAgent": True},
+            "secrets": [],
+            "allowExtensionOperations": True,
+        },
+        "storageProfile": storage,
+        "networkProfile": {"networkInterfaceConfigurations": [{"name": f"{name}Nic", "properties": nic}]},
+    }
+    if spec.health_source == "probe":
+        profile["networkProfile"]["healthProbe"] = {"id": f"{network}/loadBalancers/{name}LB/probes/{name}Probe"}
+    if spec.health_source == "extension":
+        profile["extensionProfile"] = {"extensions": [_health_extension(spec)]}
+    return profile
+
+
+def _health_extension(spec: SetSpec) -> Json:
+    properties = {
+        "publisher": "Microsoft.ManagedServices",
+        "type": "ApplicationHealthLinux",
+        "typeHandlerVersion": "1.0",
+        "autoUpgradeMinorVersion": True,
+        "settings": {"protocol": "http", "port": 80, "requestPath": spec.probe_path},
+    }
+    return {"name": "healthExtension", "properties": properties}

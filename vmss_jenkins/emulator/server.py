@@ -1,0 +1,284 @@
+"""The emulator as one thing to start and stop: control plane, data plane, clock and server."""
+
+from __future__ import annotations
+
+import ssl
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import trustme
+
+from vmss_jenkins.emulator.app import create_app
+from vmss_jenkins.emulator.backend import Backend
+from vmss_jenkins.emulator.clock import ScaledClock
+from vmss_jenkins.emulator.data_plane import DataPlane, Page, Probe
+from vmss_jenkins.emulator.faults import Fault
+from vmss_jenkins.emulator.http_server import HOST, HttpServer
+from vmss_jenkins.emulator.identity import Identity
+from vmss_jenkins.emulator.injection import Injector
+from vmss_jenkins.emulator.scenario import Scenario, SetSpec, Timings, named
+from vmss_jenkins.emulator.seed import populate
+from vmss_jenkins.emulator.state import NoServers, Servers
+from vmss_jenkins.emulator.throttling import Throttle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from vmss_jenkins.emulator.availability import Availability
+    from vmss_jenkins.emulator.clock import Clock
+    from vmss_jenkins.emulator.faults import Armed
+    from vmss_jenkins.emulator.scenario import Release
+    from vmss_jenkins.emulator.state import Json
+
+_HEALTH_STATUS = {"healthy": 200, "unhealthy": 503, "unknown": 404}
+
+
+class _Pages:
+    """Turns the releases of the control plane into pages of the data plane."""
+
+    def __init__(self, data_plane: DataPlane) -> None:
+        self._data_plane = data_plane
+        self.take_down = data_plane.take_down
+        self.remove = data_plane.remove
+
+    def serve(self, name: str, release: Release) -> None:
+        """The instance is up and serves the release."""
+        page = Page(release.page, release.status, release.latency, release.error_rate, _HEALTH_STATUS[release.health])
+        self._data_plane.serve(name, page)
+
+
+class Emulator:
+    """A slice of Azure on 127.0.0.1: ARM, and instances that serve pages behind load balancers.
+
+    Args:
+        scenario: What it starts with: a ``Scenario``, or the name of one.
+        clock: The emulated time; by default real time, ``time_scale`` times as fast. With another clock
+            than ``ScaledClock`` the state follows the time at each request and at ``backend.advance()``.
+        port: The TCP port of ARM, 0 for a free one.
+        tls: Serve https with a certificate authority made for this run, and ask for tokens.
+        time_scale: How much faster than real time the emulated time runs.
+        timings: How long things take, in emulated seconds.
+        throttling: Whether empty token buckets answer 429.
+        data_plane: Whether instances and load balancers serve HTTP.
+        page_size: How many instances a page of a list has.
+        seed: Of the drawn times and ids.
+        faults: What goes wrong from the start on, as ``inject`` takes it.
+
+    Raises:
+        ValueError: An unknown scenario, a time scale of 0 or below, or no fault.
+        OSError: ``start``: the port is taken.
+    """
+
+    def __init__(  # noqa: PLR0913  (each has its default, and a caller names the few it wants)
+        self,
+        scenario: Scenario | str = "nginx-canary",
+        *,
+        clock: Clock | None = None,
+        port: int = 0,
+        tls: bool = False,
+        time_scale: float = 1.0,
+        timings: Timings | None = None,
+        throttling: bool = True,
+        data_plane: bool = True,
+        page_size: int = 100,
+        seed: int = 0,
+        faults: Iterable[Fault | str] = (),
+    ) -> None:
+        self.scenario = named(scenario) if isinstance(scenario, str) else scenario
+        self._clock = clock or ScaledClock(time_scale)
+        if isinstance(self._clock, ScaledClock):
+            time_scale = self._clock.scale
+        self._data_plane = DataPlane(time_scale=time_scale, seed=seed) if data_plane else None
+        servers: Servers = _Pages(self._data_plane) if self._data_plane else NoServers()
+        self.backend = Backend(
+            self.scenario,
+            self._clock,
+            timings=timings,
+            servers=servers,
+            seed=seed,
+            page_size=page_size,
+            time_scale=time_scale,
+        )
+        self.identity = Identity(self.scenario.tenant_id)
+        self._injector = Injector(self.backend, self.identity, self._refuse)
+        self._faults = [_fault(fault) for fault in faults]
+        throttle = Throttle(throttling, time_scale)
+        self._app = create_app(self.backend, throttle, self.identity, self._injector, tokens=tls)
+        self._port, self._tls = port, tls
+        self._server: HttpServer | None = None
+        self._authority: tempfile.TemporaryDirectory[str] | None = None
+        self._ticker: threading.Thread | None = None
+        self._wake, self._stopping = threading.Event(), threading.Event()
+        self._frontends: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Fill the scenario, open the load balancers, serve."""
+        self._server = HttpServer(self._app, self._port, self._certificate() if self._tls else None)
+        if self._data_plane:
+            self._data_plane.start()
+        with self.backend.lock:
+            populate(self.backend)
+        for fault in self._faults:
+            self.inject(fault)
+        for spec in self.scenario.sets if self._data_plane else ():
+            self._open_frontend(spec)
+        if isinstance(self._clock, ScaledClock):
+            self.backend.on_scheduled = self._wake.set
+            self._ticker = threading.Thread(target=self._tick, args=(self._clock,), daemon=True, name="ticker")
+            self._ticker.start()
+        self._server.start()
+
+    def stop(self) -> None:
+        """Close every port and thread; do nothing where it does not run."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        server.stop()
+        self._stopping.set()
+        self._wake.set()
+        if self._ticker:
+            self._ticker.join()
+        if self._data_plane:
+            self._data_plane.stop()
+        if self._authority:
+            self._authority.cleanup()
+
+    @property
+    def endpoint(self) -> str:
+        """The URL of ARM, without a slash at the end; raises ``RuntimeError`` before the start."""
+        if self._server is None:
+            raise RuntimeError("the emulator does not run")
+        return f"{'https' if self._tls else 'http'}://{HOST}:{self._server.port}"
+
+    @property
+    def frontend_url(self) -> str:
+        """The URL of the first set's load balancer; raises ``KeyError`` without a data plane."""
+        return self._frontends[self.scenario.scale_set]
+
+    @property
+    def frontend_urls(self) -> dict[str, str]:
+        """The URL of each set's load balancer, by the set's name."""
+        return dict(self._frontends)
+
+    @property
+    def data_plane(self) -> DataPlane:
+        """The instances' servers; raises ``RuntimeError`` where there are none."""
+        if self._data_plane is None:
+            raise RuntimeError("the emulator was made without a data plane")
+        return self._data_plane
+
+    @property
+    def subscription_id(self) -> str:
+        """The one subscription."""
+        return self.scenario.subscription_id
+
+    @property
+    def tenant_id(self) -> str:
+        """The one tenant."""
+        return self.identity.tenant_id
+
+    @property
+    def client_id(self) -> str:
+        """The service principal that gets tokens."""
+        return self.identity.client_id
+
+    @property
+    def client_secret(self) -> str:
+        """Its secret."""
+        return self.identity.client_secret
+
+    @property
+    def calls(self) -> Sequence[Json]:
+        """Every request since the start: ``method``, ``path`` and ``status``."""
+        return list(self.backend.calls)
+
+    @property
+    def availability(self) -> Availability:
+        """The record of every instance's going down and coming up."""
+        return self.backend.availability
+
+    def inject(self, fault: Fault | str) -> int:
+        """Let something go wrong: a ``Fault``, or its text; return its number for ``withdraw``.
+
+        Raises:
+            ValueError: It is no fault, or its image does not exist.
+        """
+        with self.backend.lock:
+            return self._injector.arm(_fault(fault)).number
+
+    def withdraw(self, number: int | None = None) -> None:
+        """Forget the fault of this number, or every one; what has struck stays as it is."""
+        with self.backend.lock:
+            self._injector.disarm(number)
+
+    @property
+    def faults(self) -> list[Armed]:
+        """The faults that were injected and not withdrawn, with how often they struck."""
+        return list(self.backend.armed)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which the package, the Azure SDK and requests find the emulator."""
+        variables = {"VMSS_JENKINS_ENDPOINT": self.endpoint, "AZURE_SUBSCRIPTION_ID": self.subscription_id}
+        if self._frontends:
+            variables["VMSS_JENKINS_EMULATOR_FRONTEND"] = self.frontend_url
+        if self._authority:
+            variables |= {
+                "AZURE_TENANT_ID": self.tenant_id,
+                "AZURE_CLIENT_ID": self.client_id,
+                "AZURE_CLIENT_SECRET": self.client_secret,
+                "AZURE_AUTHORITY_HOST": self.endpoint,
+                "REQUESTS_CA_BUNDLE": str(Path(self._authority.name) / "ca.pem"),
+            }
+        return variables
+
+    def _refuse(self, seconds: float) -> None:
+        if self._server is not None:
+            self._server.refuse()
+            self.backend.after(seconds, self._server.accept)
+
+    def _certificate(self) -> ssl.SSLContext:
+        authority = trustme.CA()
+        self._authority = tempfile.TemporaryDirectory(prefix="vmss-jenkins-emulator-")
+        authority.cert_pem.write_to_path(str(Path(self._authority.name) / "ca.pem"))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(HOST, "localhost").configure_cert(context)
+        return context
+
+    def _open_frontend(self, spec: SetSpec) -> None:
+        key = (self.scenario.resource_group.lower(), spec.scale_set.lower())
+
+        def backends() -> list[str]:
+            # Without the backend's lock: the data plane asks while the control plane may wait for it.
+            scale_set = self.backend.scale_sets.get(key)
+            return [scale_set.server(i) for i in list(scale_set.instances.values())] if scale_set else []
+
+        probe = Probe(interval=spec.probe_interval, threshold=spec.probe_threshold, path=spec.probe_path)
+        port = self.data_plane.open_frontend(spec.scale_set, backends, probe)
+        self._frontends[spec.scale_set] = f"http://{HOST}:{port}"
+
+    def _tick(self, clock: ScaledClock) -> None:
+        """Let what is due happen although no request comes: the data plane shows it."""
+        while not self._stopping.is_set():
+            self.backend.advance()
+            due = self.backend.next_due
+            self._wake.wait(None if due is None else clock.real_seconds_until(due))
+            self._wake.clear()
+
+
+def _fault(fault: Fault | str) -> Fault:
+    return Fault.parse(fault) if isinstance(fault, str) else fault
