@@ -63,7 +63,8 @@ class Actor(Generic[OperationT]):
     def _set_image(self, image: ImageReference) -> None:
         """Set the image as the step does; where the set changed since it was read, the next turn looks again."""
         try:
-            result = steps.update(self.sets, self.name, image, self.options, self.patience)
+            known = self.watch.observed.instances
+            result = steps.update(self.sets, self.name, image, self.options, self.patience, known)
             self.request_ids.extend(result.request_ids)
         except AzureError as error:
             if error.failure.status != CHANGED_MEANWHILE:

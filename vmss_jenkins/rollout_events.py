@@ -122,12 +122,18 @@ class RolloutInterrupted:
 
 @dataclass(frozen=True)
 class RolloutHalted:
-    """It touches nothing more."""
+    """It touches nothing more; the state of every instance follows."""
 
     scale_set: ScaleSetName
     reason: str
-    states: Mapping[str, str]
-    """Every instance and how it is."""
+
+
+@dataclass(frozen=True)
+class InstanceLeft:
+    """How an instance is where a rollout halted."""
+
+    instance_id: str
+    state: str
 
 
 @dataclass(frozen=True)
@@ -155,6 +161,7 @@ RolloutEvent: TypeAlias = (
     | RollbackStarted
     | RolloutInterrupted
     | RolloutHalted
+    | InstanceLeft
     | RolloutFinished
 )
 """Any event of a rollout."""

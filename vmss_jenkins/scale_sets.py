@@ -20,6 +20,7 @@ from vmss_jenkins.azure_errors import azure_error, body_failure, retry_after_of,
 from vmss_jenkins.credentials import Connection
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Instance, OrchestrationMode, ScaleSet, ScaleSetName
+from vmss_jenkins.tag_claims import TagClaims
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -97,7 +98,7 @@ class AzureScaleSets:
     def __init__(self, where: Connection, credential: TokenCredential | None) -> None:
         self._answers = _Answers()
         options: dict[str, Any] = {} if credential else {"authentication_policy": SansIOHTTPPolicy()}
-        self._endpoint = where.endpoint
+        self._endpoint, self._subscription = where.endpoint, where.subscription
         self._client = ComputeManagementClient(
             cast("TokenCredential", credential or _NEVER_ASKED),
             where.subscription,
@@ -115,6 +116,10 @@ class AzureScaleSets:
     def remaining(self) -> Mapping[str, int]:
         """Requests left by token bucket, as the last answers told."""
         return self._answers.remaining
+
+    def claims(self, name: ScaleSetName) -> TagClaims:
+        """The claims of rollouts of a set."""
+        return TagClaims(self._client.send_request, f"{self._endpoint}/subscriptions/{self._subscription}", name)
 
     def close(self) -> None:
         """Close the connections."""

@@ -36,7 +36,9 @@ class Teller:
         for key, reason in situation.failed.items():
             self._once("failed", key, rollout_events.InstanceFailed(key, reason))
         if isinstance(action, Halt):
-            self._on_event(rollout_events.RolloutHalted(self._name, action.reason, action.states))
+            self._on_event(rollout_events.RolloutHalted(self._name, action.reason))
+            for key, state in action.states.items():
+                self._on_event(rollout_events.InstanceLeft(key, state))
         reason = action.reason if isinstance(action, Wait) else self._waiting
         if reason != self._waiting:
             self._on_event(

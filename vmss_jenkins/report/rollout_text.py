@@ -20,7 +20,7 @@ def line(event: object) -> str:
 @line.register
 def _(event: events.RolloutStarted) -> str:
     what = "roll back" if event.going_back else "roll out"
-    image = event.image or "the model"
+    image = event.image.short_name if event.image else "the model"
     if not event.pending:
         return f"{what} {image} on {event.scale_set}: all {event.reached} instances have it"
     return (
@@ -81,7 +81,8 @@ def _(event: events.ClaimAwaited) -> str:
 
 @line.register
 def _(event: events.RollbackStarted) -> str:
-    return f"rolling back from {event.image_from or 'unknown'} to {event.image_to}: {event.cause}"
+    left = event.image_from.short_name if event.image_from else "unknown"
+    return f"rolling back from {left} to {event.image_to.short_name}: {event.cause}"
 
 
 @line.register
@@ -97,16 +98,19 @@ def _(event: events.RolloutInterrupted) -> str:
 
 @line.register
 def _(event: events.RolloutHalted) -> str:
-    states = "\n".join(f"  {instance_id}: {state}" for instance_id, state in event.states.items())
-    return f"halted, nothing more is touched on {event.scale_set}: {event.reason}\n{states}"
+    return f"halted, nothing more is touched on {event.scale_set}: {event.reason}"
+
+
+@line.register
+def _(event: events.InstanceLeft) -> str:
+    return f"instance {event.instance_id} {event.state}"
 
 
 @line.register
 def _(event: events.RolloutFinished) -> str:
-    return (
-        f"{event.scale_set}: {event.outcome} {event.image or ''} ({_count(len(event.updated))} updated, "
-        f"{event.seconds:.1f} s)"
-    )
+    image = event.image.short_name if event.image else "the model"
+    updated = _count(len(event.updated))
+    return f"{event.scale_set}: {event.outcome}: {image}, {updated} updated ({event.seconds:.1f} s)"
 
 
 MANY = 12
