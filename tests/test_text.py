@@ -112,8 +112,10 @@ EXAMPLES: list[tuple[events.Event, str]] = [
     ),
     (
         rollout_events.RolloutInterrupted(WEB, ("0",), ("request-1",)),
-        "interrupted: Azure goes on by itself with the update of 0 (request ids request-1); "
-        "run the same command again to go on with canary-rg/web",
+        (
+            "interrupted: Azure goes on by itself with the update of 0 (request ids request-1); "
+            "run the same command again to go on with canary-rg/web"
+        ),
     ),
     (
         rollout_events.RolloutInterrupted(WEB, (), ()),

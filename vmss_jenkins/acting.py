@@ -97,7 +97,8 @@ class Actor(Generic[OperationT]):
         judgement = self.gates.assess(action.stage.value, action.instance_ids)
         self.hold.renew(lease=LEASE)
         bad = [verdict for verdict in judgement.verdicts if verdict.outcome is not GateOutcome.PASSED]
-        reason = "; ".join(f"{verdict.gate}: {verdict.reason}" for verdict in bad or judgement.verdicts)
+        said = "; ".join(f"{verdict.gate}: {verdict.reason}" for verdict in bad or judgement.verdicts)
+        reason = " ".join(said.split())
         return history.gated(GateResult(action.stage, action.instance_ids, judgement.consequence, self.now, reason))
 
     def update(self, action: Update, history: History) -> History:

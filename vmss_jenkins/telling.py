@@ -26,7 +26,8 @@ class Teller:
 
     def tell(self, observed: Observed, history: History, situation: Situation, action: Action) -> None:
         """Tell what is new."""
-        if history.model_set and self._direction is not history.going_back:
+        turning = history.cause is not None and not history.going_back
+        if history.model_set and not turning and self._direction is not history.going_back:
             self._begin(history, situation)
         self._capacity(observed)
         for key in sorted(situation.well & history.taken.keys()):
