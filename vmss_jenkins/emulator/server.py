@@ -127,6 +127,13 @@ class Emulator:
 
     def start(self) -> None:
         """Fill the scenario, open the load balancers, serve."""
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
         self._server = HttpServer(self._app, self._port, self._certificate() if self._tls else None)
         if self._data_plane:
             self._data_plane.start()
