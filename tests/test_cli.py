@@ -1,6 +1,7 @@
 """The commands as a person meets them, with the library beneath them replaced or the bad input told before it."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,9 +16,11 @@ from vmss_jenkins import api
 from vmss_jenkins.__main__ import main
 from vmss_jenkins.cli import COMMANDS
 from vmss_jenkins.errors import AzureError, Failure
+from vmss_jenkins.gates import Consequence, Outcome, Verdict
 from vmss_jenkins.instances import Health, ScaleSet
 from vmss_jenkins.preflight import Finding, Severity
 from vmss_jenkins.steps import UpdateInstancesResult, UpdateResult
+from vmss_jenkins.verification import Assessment
 
 SET = ("-g", "canary-rg", "-n", "web")
 Output = pytest.CaptureFixture[str]
@@ -194,6 +197,12 @@ def test_ctrl_c_exits_130(library: Replace, capsys: Output) -> None:
     assert "interrupted" in capsys.readouterr().err
 
 
+def test_an_aborted_build_ends_it_as_ctrl_c_does(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    monkeypatch.setattr(api, "observe", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
+    assert main(["status", *SET]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
 def test_what_nobody_expected_exits_3_with_all_that_a_report_needs(library: Replace, capsys: Output) -> None:
     library("observe", ZeroDivisionError("division by zero"))
     assert main(["status", *SET]) == 3
@@ -216,3 +225,36 @@ def test_every_public_name_is_there_and_no_other() -> None:
     assert all(getattr(vmss_jenkins, name) for name in dir(vmss_jenkins))
     with pytest.raises(AttributeError, match="has no attribute 'upgrade'"):
         vmss_jenkins.upgrade  # noqa: B018 - reading it is the test
+
+
+PASSED = Assessment("verify", ("0",), (Verdict("http", Outcome.PASSED, "fine"),), Consequence.GO_ON)
+FAILED = Assessment("verify", ("0",), (Verdict("http", Outcome.FAILED, "bad"),), Consequence.FAIL)
+HALTED = Assessment("verify", ("0",), (Verdict("http", Outcome.INCONCLUSIVE, "open"),), Consequence.HALT)
+
+
+@pytest.mark.parametrize(("outcome", "code"), [(PASSED, 0), (FAILED, 1), (HALTED, 1)])
+def test_verify_exits_by_what_follows(library: Replace, outcome: Assessment, code: int) -> None:
+    called = library("verify", outcome)
+    words = ["verify", *SET, "--gate", "http path=/health", "--gate", "compare", "--instance-ids", "0,2"]
+    assert main(words) == code
+    assert called["arguments"] == ("canary-rg", "web", ("http path=/health", "compare"))
+    assert called["instance_ids"] == "0,2"
+
+
+def test_verify_writes_its_verdicts_as_json(library: Replace, capsys: Output) -> None:
+    library("verify", FAILED)
+    assert main(["verify", *SET, "--gate", "http", "--output", "json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert (found["consequence"], found["verdicts"][0]["outcome"]) == ("fail", "failed")
+
+
+def test_verify_tells_the_faults_of_all_gates_before_anything_is_loaded(capsys: Output) -> None:
+    assert main(["verify", *SET, "--gate", "http samples=x", "--gate", "htttp"]) == 2
+    said = capsys.readouterr().err
+    assert "gate http: samples: found 'x'; wanted a whole number" in said
+    assert "gate 'htttp': no such gate" in said
+
+
+def test_verify_needs_a_gate(capsys: Output) -> None:
+    assert main(["verify", *SET]) == 2
+    assert "Missing option '--gate'" in capsys.readouterr().err

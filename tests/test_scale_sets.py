@@ -227,6 +227,14 @@ def test_an_error_without_arms_error_object_is_shown_as_it_is(
         sets.get(WEB)
 
 
+def test_a_poll_that_finds_no_such_operation_is_an_error(azure: responses.RequestsMock, sets: AzureScaleSets) -> None:
+    azure.post(f"{SET}/manualupgrade", status=202, headers={"Azure-AsyncOperation": OPERATION})
+    azure.get(OPERATION, json={"error": {}}, status=200)
+    operation = sets.begin_update_instances(MODEL, ["0"])
+    with pytest.raises(AzureError, match="could not ask how it stands to update instances 0"):
+        sets.poll(operation)
+
+
 def test_instances_are_listed_with_their_views_page_by_page(
     azure: responses.RequestsMock, sets: AzureScaleSets
 ) -> None:

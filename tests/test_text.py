@@ -5,6 +5,7 @@ import pytest
 
 from tests.fakes import NEW, OLD, WEB
 from vmss_jenkins import events
+from vmss_jenkins.gates import Consequence, Outcome, Verdict
 from vmss_jenkins.preflight import Finding, Severity
 from vmss_jenkins.report.text import line
 
@@ -47,6 +48,22 @@ EXAMPLES: list[tuple[events.Event, str]] = [
     (
         events.UpdateInstancesFinished(WEB, (), 0.5),
         "canary-rg/web: every chosen instance is as it should be: nothing changed",
+    ),
+    (events.GateStarted("http", "canary", ("0", "2")), "gate http (canary): measuring 0, 2"),
+    (events.GateMeasured("compare", 75, 600), "gate compare: 75 of up to 600 samples, not decided yet"),
+    (
+        events.GateJudged(Verdict("http", Outcome.PASSED, "100 of 100 answers are good"), Consequence.GO_ON),
+        "gate http passed: 100 of 100 answers are good",
+    ),
+    (
+        events.GateJudged(Verdict("compare", Outcome.INCONCLUSIVE, "may be\nchance", (), 120), Consequence.HALT),
+        "gate compare inconclusive: may be chance; about 120 more samples would tell -> halt",
+    ),
+    (
+        events.GateJudged(
+            Verdict("check", Outcome.FAILED, "exit code 1", output="one\nno such page \n"), Consequence.FAIL
+        ),
+        "gate check failed: exit code 1; it said: no such page -> fail",
     ),
 ]
 

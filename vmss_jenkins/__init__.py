@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 from vmss_jenkins._version import VERSION
 
 if TYPE_CHECKING:
-    from vmss_jenkins.api import observe, update, update_instances
+    from vmss_jenkins.api import observe, update, update_instances, verify
     from vmss_jenkins.errors import AzureError, ConfigError, UnsafeRollout, VmssJenkinsError
     from vmss_jenkins.images import ImageReference
     from vmss_jenkins.steps import UpdateInstancesResult, UpdateResult
+    from vmss_jenkins.verification import Assessment
 
 __version__ = VERSION
 
 __all__ = [
+    "Assessment",
     "AzureError",
     "ConfigError",
     "ImageReference",
@@ -29,9 +31,11 @@ __all__ = [
     "observe",
     "update",
     "update_instances",
+    "verify",
 ]
 
 _HOMES = {
+    "Assessment": "verification",
     "AzureError": "errors",
     "ConfigError": "errors",
     "ImageReference": "images",
@@ -42,6 +46,7 @@ _HOMES = {
     "observe": "api",
     "update": "api",
     "update_instances": "api",
+    "verify": "api",
 }
 
 

@@ -1,6 +1,6 @@
-"""The two steps as a library: `vmss_jenkins.update` and `vmss_jenkins.update_instances`.
+"""The library: the two steps `vmss_jenkins.update` and `vmss_jenkins.update_instances`, `observe` and `verify`.
 
-They take the parameters of the retired plugin's `azureVMSSUpdate` and `azureVMSSUpdateInstances` in
+The steps take the parameters of the retired plugin's `azureVMSSUpdate` and `azureVMSSUpdateInstances` in
 Python's spelling, and connect the engine to Azure.
 """
 
@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING
 
 from vmss_jenkins import events, steps
 from vmss_jenkins.clock import SystemClock
-from vmss_jenkins.credentials import connection, default_credential
+from vmss_jenkins.credentials import Connection, connection, default_credential
+from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.gate_parsing import gates_from
 from vmss_jenkins.images import ImageReference
-from vmss_jenkins.instances import Instance, InstanceIds, ScaleSet, ScaleSetName
+from vmss_jenkins.instances import Instance, InstanceIds, ScaleSet, ScaleSetName, has_latest_model
+from vmss_jenkins.measuring import connected_means
 from vmss_jenkins.report import text
+from vmss_jenkins.verification import Assessment, Verification
 from vmss_jenkins.waiting import Patience
 
 if TYPE_CHECKING:
@@ -140,6 +144,52 @@ def observe(
         return scale_set, patience.retry(lambda: sets.instances(scale_set))
 
 
+def verify(  # noqa: PLR0913 - the gates and how to reach Azure, each by its name
+    resource_group: str,
+    name: str,
+    gates: Iterable[str | Mapping[str, object]],
+    *,
+    instance_ids: str | Iterable[str] | None = None,
+    subscription: str | None = None,
+    credential: TokenCredential | None = None,
+    endpoint: str | None = None,
+    timeout: float = TIMEOUT,
+    on_event: events.OnEvent = log,
+) -> Assessment:
+    """Ask gates whether the instances with the new release are good.
+
+    Args:
+        resource_group: the set's resource group.
+        name: the set's name.
+        gates: each one line such as `http path=/health`, or a mapping such as `{"gate": "http", "path": "/health"}`.
+        instance_ids: the instances to look at; those with the latest model by default.
+        subscription: the subscription's GUID; `AZURE_SUBSCRIPTION_ID` by default.
+        credential: azure-identity's `DefaultAzureCredential` by default.
+        endpoint: Azure Resource Manager's URL; `VMSS_JENKINS_ENDPOINT` or the public cloud by default.
+        timeout: seconds after which nothing is measured again.
+        on_event: told each thing that happens; by default it is logged.
+
+    Raises:
+        ConfigError: for gates and ids that cannot be used, and where no instance has the latest model.
+        AzureError: where the set cannot be read; that a gate cannot measure is a verdict.
+    """
+    target = ScaleSetName(resource_group, name)
+    specs = gates_from(gates)
+    chosen = InstanceIds.parse(instance_ids) if instance_ids is not None else None
+    clock = SystemClock()
+    patience = Patience.starting(clock, timeout, on_event)
+    where = connection(os.environ, subscription, endpoint)
+    chosen_credential = _credential(credential, where)
+    with (
+        _scale_sets(subscription, chosen_credential, endpoint) as sets,
+        connected_means(sets, where, chosen_credential, clock) as means,
+    ):
+        scale_set = patience.retry(lambda: sets.get(target))
+        instances = patience.retry(lambda: sets.instances(scale_set))
+        ids = [one.id for one in (chosen.choose(instances) if chosen else _updated(scale_set, instances))]
+        return Verification(target, specs, means, patience).assess("verify", ids)
+
+
 @contextmanager
 def _scale_sets(
     subscription: str | None, credential: TokenCredential | None, endpoint: str | None
@@ -147,9 +197,21 @@ def _scale_sets(
     where = connection(os.environ, subscription, endpoint)
     from vmss_jenkins.scale_sets import AzureScaleSets  # noqa: PLC0415 - the SDK takes 0.3 s, bad input is told before
 
-    chosen = (credential or default_credential(where, os.environ)) if where.sends_token else None
-    sets = AzureScaleSets(where, chosen)
+    sets = AzureScaleSets(where, _credential(credential, where))
     try:
         yield sets
     finally:
         sets.close()
+
+
+def _credential(given: TokenCredential | None, where: Connection) -> TokenCredential | None:
+    return (given or default_credential(where, os.environ)) if where.sends_token else None
+
+
+def _updated(scale_set: ScaleSet, instances: Iterable[Instance]) -> list[Instance]:
+    """The instances with the latest model: those that a gate is asked about by default."""
+    found = [instance for instance in instances if has_latest_model(instance, scale_set)]
+    if not found:
+        reason = "no instance has the latest model; update one, or name the instances to look at"
+        raise ConfigError("instance ids", [reason])
+    return found

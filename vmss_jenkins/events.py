@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from vmss_jenkins.gates import Consequence, Verdict
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import ScaleSetName
 from vmss_jenkins.preflight import Finding
@@ -118,6 +119,32 @@ class UpdateInstancesFinished:
     seconds: float
 
 
+@dataclass(frozen=True)
+class GateStarted:
+    """A gate begins to measure."""
+
+    gate: str
+    stage: str
+    instance_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class GateMeasured:
+    """A gate has some of its samples, and goes on."""
+
+    gate: str
+    samples: int
+    planned: int
+
+
+@dataclass(frozen=True)
+class GateJudged:
+    """A gate has its verdict."""
+
+    verdict: Verdict
+    consequence: Consequence
+
+
 Event: TypeAlias = (
     UpdateStarted
     | UpdateInstancesStarted
@@ -131,6 +158,9 @@ Event: TypeAlias = (
     | Interrupted
     | UpdateFinished
     | UpdateInstancesFinished
+    | GateStarted
+    | GateMeasured
+    | GateJudged
 )
 """Any event."""
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from azure.core.exceptions import HttpResponseError
 
@@ -27,6 +29,10 @@ def test_instances_come_in_pages_and_every_page_costs_its_views(emulate: Emulate
     assert ([item["instanceId"] for item in last["value"]], "nextLink" in last) == (["6"], False)
     found = azure.compute.virtual_machine_scale_set_vms.list("canary-rg", "web", expand="instanceView")
     assert [vm.instance_id for vm in found] == list("0123456")
+
+
+def test_a_full_page_is_the_last_where_nothing_follows(emulate: Emulate) -> None:
+    assert "nextLink" not in emulate(instances=3, page_size=3).ask("GET", "virtualMachines").json()
 
 
 def test_a_page_that_was_never_given_out_is_refused(azure: Azure) -> None:
@@ -133,11 +139,14 @@ def test_deleted_instances_leave_and_the_capacity_goes_with_them(azure: Azure) -
     assert error_of(azure.ask("POST", "delete")) == (400, "InvalidParameter")
 
 
-def test_an_instance_deleted_in_the_middle_of_its_update_is_gone_without_a_failure(azure: Azure) -> None:
+def test_an_instance_deleted_in_the_middle_of_its_update_is_gone_without_a_failure(emulate: Emulate) -> None:
+    azure = emulate(timings=replace(EXACT, delete=100.0))
     azure.set_image()
     answer = azure.ask("POST", "manualupgrade", {"instanceIds": ["2"]})
     azure.settle(1)
     assert azure.ask("PATCH", body={"sku": {"capacity": 2}}).status_code == 200
+    azure.settle(EXACT.update)
+    assert azure.instances()["2"]["properties"]["provisioningState"] == "Deleting"
     azure.settle()
     assert azure.status(answer) == "Succeeded"
     assert list(azure.instances()) == ["0", "1"]

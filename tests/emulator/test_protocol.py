@@ -137,6 +137,7 @@ def test_a_body_that_is_not_what_it_should_be_is_refused(azure: Azure, content: 
 def test_a_body_that_is_too_large_ends_the_connection_with_an_error(azure: Azure) -> None:
     answer = azure.session.patch(azure.emulator.endpoint + azure.set, data=b" " * 5_000_000, timeout=10)
     assert error_of(answer) == (413, "RequestEntityTooLarge")
+    assert answer.headers["Connection"] == "close"
 
 
 def test_nulls_are_as_good_as_nothing(azure: Azure) -> None:

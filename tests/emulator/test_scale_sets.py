@@ -95,6 +95,7 @@ def test_a_set_is_made_and_deleted(azure: Azure) -> None:
 def test_a_set_that_is_being_deleted_takes_no_other_order(azure: Azure) -> None:
     azure.ask("PATCH", body={"tags": {"a": "b"}})
     azure.ask("DELETE")
+    azure.settle(10)
     assert azure.ask("GET").json()["properties"]["provisioningState"] == "Deleting"
     for method, path, body in (
         ("PATCH", "", azure.image(UPDATED)),
@@ -135,6 +136,12 @@ def test_capacity_up_adds_instances_of_the_latest_model_with_new_ids(azure: Azur
         "4": True,
     }
     assert [found[key]["zones"] for key in ("3", "4")] == [["1"], ["2"]]
+
+
+def test_a_set_whose_image_is_gone_gets_no_new_instances(azure: Azure) -> None:
+    del azure.backend.images["canary-rg", "nginx-base-image"]
+    assert error_of(azure.ask("PATCH", body={"sku": {"capacity": 4}})) == (404, "NotFound")
+    assert azure.ask("PATCH", body={"sku": {"capacity": 2}}).status_code == 200
 
 
 def test_capacity_down_takes_the_newest_of_the_fullest_zone_and_ids_never_come_back(azure: Azure) -> None:

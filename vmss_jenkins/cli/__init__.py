@@ -12,6 +12,7 @@ COMMANDS = {
     "update": "Set the image of a scale set's model (the plugin's azureVMSSUpdate).",
     "update-instances": "Bring chosen instances to the latest model (azureVMSSUpdateInstances).",
     "status": "Show a scale set and its instances.",
+    "verify": "Ask gates whether the instances with the new release are good.",
     "emulator": "Serve an emulator of Azure scale sets on this machine.",
 }
 """What `--help` says of each command; here, so that it imports none of them."""

@@ -63,7 +63,6 @@ class _Handler(WSGIRequestHandler):
         if ending.how == "cut":
             content, self.close_connection = content[: len(content) // 2], True
         self.wfile.write(content)
-        self.wfile.flush()
 
 
 class HttpServer(ThreadedWSGIServer):

@@ -181,7 +181,8 @@ def _change_refused(path: str) -> ArmError:
 def model_of(backend: Backend, name: str, body: Json, scale_set: ScaleSet | None = None) -> Model:
     """Return the model that the body describes; raises ``ArmError`` for a bad image or an eleventh model."""
     model = Model(copy.deepcopy(body["properties"]["virtualMachineProfile"]), body["sku"]["name"])
-    if scale_set is None or model.image != scale_set.model.image:
+    grows = scale_set is not None and body["sku"]["capacity"] > scale_set.capacity
+    if grows or scale_set is None or model.image != scale_set.model.image:
         _check_image(backend, model.image, body["location"])
     if scale_set is None:
         return model

@@ -9,14 +9,17 @@ from functools import cached_property
 from vmss_jenkins.emulator import instance_responses as one
 from vmss_jenkins.emulator import resource_responses as resources
 from vmss_jenkins.emulator import set_responses as sets
+from vmss_jenkins.emulator import tag_responses as tags
 from vmss_jenkins.emulator.calls import Call, Reply
 from vmss_jenkins.emulator.errors import ArmError, gateway
 from vmss_jenkins.emulator.scenario import COMPUTE, INSIGHTS
 
+RESOURCES = "Microsoft.Resources"
 Handler = Callable[[Call], Reply]
 
 _SUBSCRIPTION = "/subscriptions/{subscription}"
 _GROUP = f"{_SUBSCRIPTION}/resourceGroups/{{group}}"
+_TAGS = f"{_GROUP}/providers/{RESOURCES}/tags/{{tags}}"
 _ALL = f"{_SUBSCRIPTION}/providers/{COMPUTE}"
 _IN_GROUP = f"{_GROUP}/providers/{COMPUTE}"
 _SET = f"{_IN_GROUP}/virtualMachineScaleSets/{{set}}"
@@ -66,6 +69,10 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", _GROUP, resources.get_group),
     Route("HEAD", _GROUP, resources.head_group),
     Route("PUT", _GROUP, resources.put_group),
+    Route("GET", _TAGS, tags.get_tags),
+    Route("PUT", _TAGS, tags.put_tags),
+    Route("PATCH", _TAGS, tags.patch_tags),
+    Route("DELETE", _TAGS, tags.delete_tags),
     Route("GET", f"{_ALL}/locations/{{location}}/operations/{{operation}}", resources.get_operation, "get operation"),
     Route("GET", f"{_ALL}/images", resources.list_images, "list images"),
     Route("GET", f"{_IN_GROUP}/images", resources.list_images, "list images"),
@@ -133,7 +140,7 @@ def _unknown(segments: list[str], api_version: str) -> ArmError:
             "The request did not have a subscription or a valid tenant level resource provider.",
         )
     namespace, *rest = segments[lowered.index("providers") + 1 :]
-    served = {name.lower(): name for name in (COMPUTE, INSIGHTS)}
+    served = {name.lower(): name for name in (COMPUTE, INSIGHTS, RESOURCES)}
     if namespace.lower() not in served:
         return gateway(404, "InvalidResourceNamespace", f"The resource namespace '{namespace}' is invalid.")
     kind = "/".join(rest[::2])

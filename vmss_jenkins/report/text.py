@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import singledispatch
 
 from vmss_jenkins import events
+from vmss_jenkins.gates import Consequence
 from vmss_jenkins.preflight import Severity
 
 
@@ -87,3 +88,24 @@ def _(event: events.UpdateInstancesFinished) -> str:
     if not event.updated:
         return f"{event.scale_set}: every chosen instance is as it should be: nothing changed"
     return f"{event.scale_set}: updated {', '.join(event.updated)} ({event.seconds:.1f} s)"
+
+
+@line.register
+def _(event: events.GateStarted) -> str:
+    return f"gate {event.gate} ({event.stage}): measuring {', '.join(event.instance_ids)}"
+
+
+@line.register
+def _(event: events.GateMeasured) -> str:
+    return f"gate {event.gate}: {event.samples} of up to {event.planned} samples, not decided yet"
+
+
+@line.register
+def _(event: events.GateJudged) -> str:
+    verdict = event.verdict
+    said = verdict.output.strip().splitlines()[-1:]
+    output = f"; it said: {said[0].strip()[:200]}" if said else ""
+    more = f"; about {verdict.more_samples} more samples would tell" if verdict.more_samples else ""
+    follows = "" if event.consequence is Consequence.GO_ON else f" -> {event.consequence.value}"
+    reason = " ".join(verdict.reason.split())
+    return f"gate {verdict.gate} {verdict.outcome.value}: {reason}{more}{output}{follows}"
