@@ -1,53 +1,63 @@
-import os
-import shlex
-import signal
+"""The command `vmss-jenkins emulator` with faults and a size."""
+
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import requests
-from click.testing import CliRunner
 
-from tests.emulator.conftest import VERSION, Azure
-from vmss_jenkins.cli.emulator import command
+README = (Path(__file__).parent.parent.parent / "README.md").read_text()
+COMMAND = [sys.executable, "-m", "vmss_jenkins", "emulator"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_prints_what_to_paste_and_ends_cleanly_on_a_signal(number: signal.Signals) -> None:
-    program = [sys.executable, "-c", "from vmss_jenkins.cli.emulator import command; command()", "--time-scale", "50"]
-    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+@contextmanager
+def running(*options: str) -> Iterator[str]:
+    """The endpoint of an emulator in a process of its own."""
+    with subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        assert process.stderr
-        exports = {}
-        for _ in range(3):
-            word, assignment = shlex.split(process.stdout.readline())
-            assert word == "export"
-            name, _, exports[name] = assignment.partition("=")
-        told = process.stderr.readline()
-        endpoint = exports["VMSS_JENKINS_ENDPOINT"]
-        assert requests.get(f"{endpoint}/subscriptions?api-version={VERSION}", timeout=10).status_code == 200
-        assert requests.get(exports["VMSS_JENKINS_EMULATOR_FRONTEND"], timeout=10).status_code == 200
-        os.kill(process.pid, number)
-        assert process.wait(timeout=10) == 0
-        assert told == f"Emulating Azure (nginx-canary) at {endpoint}; Ctrl-C stops it.\n"
-        assert process.stderr.read() == ""
+        try:
+            yield process.stdout.readline().strip().removeprefix("export VMSS_JENKINS_ENDPOINT=")
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)
 
 
-def test_an_unknown_scenario_is_a_clear_error() -> None:
-    result = CliRunner().invoke(command, ["--scenario", "none"])
-    assert (result.exit_code, "there are: nginx-canary" in result.output) == (1, True)
+def test_faults_and_the_size_are_given_at_the_start() -> None:
+    with running("--instances", "7", "--fault", "503 GET */x", "--fault", "fail instance=3") as endpoint:
+        armed = requests.get(f"{endpoint}/_emulator/faults", timeout=10).json()
+        changes = requests.get(f"{endpoint}/_emulator/availability", timeout=10).json()["changes"]
+        struck = requests.get(f"{endpoint}/x", timeout=10)
+    assert [fault["text"] for fault in armed] == ["503 GET '*/x'", "fail instance=3"]
+    assert len(changes) == 7
+    assert struck.status_code == 503
 
 
-def test_a_port_that_is_taken_is_a_clear_error(azure: Azure) -> None:
-    result = CliRunner().invoke(command, ["--port", azure.emulator.endpoint.rpartition(":")[2]])
-    assert result.exit_code == 1
-    assert "the emulator did not start: " in result.output
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--fault", "explode"], "no kind of fault 'explode'"),
+        (["--fault", "set-image image=nothing"], "there is no image 'nothing'"),
+        (["--scenario", "other"], "no scenario 'other'; there are: nginx-canary"),
+    ],
+)
+def test_what_cannot_be_started_says_why(options: list[str], reason: str) -> None:
+    done = subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert f"the emulator did not start: {reason}" in done.stderr
+    assert done.stdout == ""
 
 
-def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("vmss_jenkins.emulator")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "flask", None)
-    result = CliRunner().invoke(command, [])
-    assert result.exit_code == 1
-    assert "the emulator needs flask, which is not installed: pip install 'vmss-jenkins[demo]'" in result.output
+def test_every_fault_that_the_readme_shows_is_one() -> None:
+    from vmss_jenkins.emulator.faults import KINDS, Fault  # noqa: PLC0415 - beside its one use
+
+    for text in re.findall(r"--fault '([^']+)'|inject\(\"([^\"]+)\"\)", README):
+        assert Fault.parse("".join(text))
+    table = README.partition("| kind | what happens |")[2].partition("\n\n")[0]
+    shown = {
+        kind for row in table.splitlines() for kind in re.findall("`([a-z-]+)`", row.partition("|")[2].split("|")[0])
+    }
+    assert shown | {"error"} == set(KINDS)

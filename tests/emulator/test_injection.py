@@ -1,5 +1,6 @@
 """Faults as clients of the emulator meet them: over HTTP, with the real SDK, and in its state."""
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -347,3 +348,12 @@ def test_faults_can_be_given_at_the_start_and_withdrawn() -> None:
         assert [armed.number for armed in emulator.faults] == [2]
         emulator.withdraw()
         assert emulator.faults == []
+
+
+def test_an_emulator_that_cannot_start_leaves_nothing_open() -> None:
+    emulator = Emulator(faults=["set-image image=nothing"])
+    with pytest.raises(ValueError, match="no image"):
+        emulator.start()
+    with pytest.raises(RuntimeError, match="does not run"):
+        _ = emulator.endpoint
+    assert [t.name for t in threading.enumerate() if t.name in ("emulator", "data-plane", "ticker")] == []

@@ -99,7 +99,9 @@ def test_each_set_has_its_load_balancer() -> None:
     with Emulator(scenario, clock=ManualClock()) as emulator:
         assert page(emulator.frontend_urls["second"]) == "Welcome to nginx on Azure VMSS!"
         assert emulator.frontend_urls["web"] == emulator.frontend_url
-        assert set(emulator.data_plane.backend_up("second")) == {f"canary-rg/second_{n}" for n in range(3)}
+        assert set(emulator.data_plane.backend_up("canary-rg/secondLB/secondRule")) == {
+            f"canary-rg/second_{n}" for n in range(3)
+        }
 
 
 def test_the_environment_says_where_everything_is(emulate: Emulate) -> None:

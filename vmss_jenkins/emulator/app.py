@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from vmss_jenkins.emulator.arm import Arm
 from vmss_jenkins.emulator.calls import Reply
-from vmss_jenkins.emulator.control import PREFIX, Control
+from vmss_jenkins.emulator.control import PREFIX
 from vmss_jenkins.emulator.errors import ArmError
 from vmss_jenkins.emulator.http_server import ENDING, Ending
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vmss_jenkins.emulator.backend import Backend
+    from vmss_jenkins.emulator.control import Control
     from vmss_jenkins.emulator.identity import Identity
     from vmss_jenkins.emulator.injection import Injector
     from vmss_jenkins.emulator.throttling import Throttle
@@ -28,7 +29,7 @@ _UNREAD = (400, 413)
 
 
 def create_app(
-    backend: Backend, throttle: Throttle, identity: Identity, injector: Injector, *, tokens: bool
+    backend: Backend, throttle: Throttle, identity: Identity, injector: Injector, control: Control, *, tokens: bool
 ) -> flask.Flask:
     """Return the application; with ``tokens`` requests to ARM need a bearer token from ``identity``."""
     app = flask.Flask("vmss_jenkins.emulator", static_folder=None)
@@ -37,7 +38,7 @@ def create_app(
     app.before_request(_read_body)
     _add_faults(app, backend, injector)
     _add_identity(app, backend, identity)
-    for method, path, handler in Control(backend, injector).routes:
+    for method, path, handler in control.routes:
         app.add_url_rule(path, f"{method} {path}", _answering(handler), methods=[method])
     arm = Arm(backend, throttle)
 

@@ -19,13 +19,15 @@ from vmss_jenkins.emulator.errors import (
     instance_not_found,
     resource_not_found,
 )
-from vmss_jenkins.emulator.scenario import COMPUTE, Release, Timings
+from vmss_jenkins.emulator.scenario import COMPUTE, NETWORK, Release, Timings
 from vmss_jenkins.emulator.state import (
     Image,
     Instance,
     Json,
+    LoadBalancer,
     NoServers,
     Operation,
+    PublicIp,
     ResourceGroup,
     ScaleSet,
     Schedule,
@@ -70,6 +72,8 @@ class Backend:
         self.groups: dict[str, ResourceGroup] = {}
         self.images: dict[tuple[str, str], Image] = {}
         self.scale_sets: dict[tuple[str, str], ScaleSet] = {}
+        self.load_balancers: dict[tuple[str, str], LoadBalancer] = {}
+        self.public_ips: dict[tuple[str, str], PublicIp] = {}
         self.operations: dict[str, Operation] = {}
         self._releases = {image_key(scenario.reference(key)): value for key, value in scenario.releases.items()}
         self.calls: deque[Json] = deque(maxlen=_KEPT_CALLS)
@@ -77,6 +81,7 @@ class Backend:
         self.armed: list[Armed] = []
         self.cause = Cause()
         self.on_scheduled: Callable[[], None] = lambda: None
+        self.on_balanced: Callable[[LoadBalancer], None] = lambda _: None
         self._clock = clock
         self._schedule = Schedule()
 
@@ -180,6 +185,22 @@ class Backend:
             return self.images[group.lower(), name.lower()]
         except KeyError:
             raise resource_not_found(f"{COMPUTE}/images", name, group) from None
+
+    def load_balancer(self, group: str, name: str) -> LoadBalancer:
+        """Return the load balancer; raises ``ArmError`` 404."""
+        self.group(group)
+        try:
+            return self.load_balancers[group.lower(), name.lower()]
+        except KeyError:
+            raise resource_not_found(f"{NETWORK}/loadBalancers", name, group) from None
+
+    def public_ip(self, group: str, name: str) -> PublicIp:
+        """Return the public IP address; raises ``ArmError`` 404."""
+        self.group(group)
+        try:
+            return self.public_ips[group.lower(), name.lower()]
+        except KeyError:
+            raise resource_not_found(f"{NETWORK}/publicIPAddresses", name, group) from None
 
     def instance(self, scale_set: ScaleSet, instance_id: str) -> Instance:
         """Return the instance that a path names; raises ``ArmError`` 404."""

@@ -24,8 +24,8 @@ PREFIX = "/_emulator/"
 class Control:
     """Answers about one backend and its faults."""
 
-    def __init__(self, backend: Backend, injector: Injector) -> None:
-        self._backend, self._injector = backend, injector
+    def __init__(self, backend: Backend, injector: Injector, endpoints: Callable[[], list[dict[str, Any]]]) -> None:
+        self._backend, self._injector, self._endpoints = backend, injector, endpoints
 
     @property
     def routes(self) -> list[tuple[str, str, Callable[..., Reply]]]:
@@ -33,6 +33,7 @@ class Control:
         return [
             ("GET", f"{PREFIX}calls", self.calls),
             ("GET", f"{PREFIX}availability", self.availability),
+            ("GET", f"{PREFIX}endpoints", self.endpoints),
             ("GET", f"{PREFIX}faults", self.faults),
             ("POST", f"{PREFIX}faults", self.add_fault),
             ("DELETE", f"{PREFIX}faults", self.remove_faults),
@@ -49,6 +50,12 @@ class Control:
         with backend.lock:
             backend.advance()
             return Reply(200, backend.availability.as_json(backend.now, flask.request.args.get("set")))
+
+    def endpoints(self) -> Reply:
+        """Every public address and port of ARM that leads somewhere, with the URL where it really does."""
+        with self._backend.lock:
+            self._backend.advance()
+            return Reply(200, self._endpoints())
 
     def faults(self) -> Reply:
         """The faults that are armed, those that have struck as often as they were to among them."""

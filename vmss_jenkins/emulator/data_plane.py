@@ -115,7 +115,12 @@ class DataPlane:
         """Return the instance's own loopback port, which stays the same over going down and coming up."""
         return _known(self._instances, "instance", name).port
 
-    def open_frontend(self, name: str, backends: Callable[[], Sequence[str]], probe: Probe) -> int:
+    def reserve(self, name: str) -> int:
+        """Return the instance's own port, made for it where there is none: it refuses until `serve`."""
+        instance = self._instances.get(name)
+        return instance.port if instance is not None else self._call(self._reserve(name))
+
+    def open_frontend(self, name: str, backends: Callable[[], Sequence[str]], probe: Probe, port: int = 0) -> int:
         """Open a load balancer on a loopback port, probe its backends once, and return the port.
 
         A connection goes to the next backend (round robin) of those that the probe finds up. It is reset when
@@ -127,16 +132,25 @@ class DataPlane:
                 round of probes, in a thread of its own (here and in `probe_now`: in the caller's), so that it
                 may take locks; a change of the pool takes effect with the next round.
             probe: Which backends are up.
+            port: The port to listen on, 0 for a free one.
 
         Raises:
             ValueError: A load balancer of this name is open.
+            OSError: The port is taken, or too low for this user.
         """
         frontend = Frontend(backends, probe, port_of=self._port_or_none, time_scale=self._time_scale)
-        return self._call(self._open_frontend(name, frontend, list(backends())))
+        return self._call(self._open_frontend(name, frontend, list(backends()), port))
 
     def close_frontend(self, name: str) -> None:
         """Close the load balancer's port and reset its connections; do nothing where there is none."""
         self._call(self._close_frontend(name))
+
+    def administer(self, frontend: str, forced: Mapping[str, bool]) -> None:
+        """Let these backends get new connections, or none, whatever the probe finds; the others as it finds them.
+
+        Connections that there are go on. It takes the place of what was said of this load balancer before.
+        """
+        self._call(self._administer(frontend, forced))
 
     def backend_up(self, frontend: str) -> Mapping[str, bool]:
         """Return what the last round of probes concluded of each backend, in the pool's order."""
@@ -178,9 +192,19 @@ class DataPlane:
 
     async def _serve(self, name: str, page: Page) -> None:
         async with self._changing:
-            if name not in self._instances:
-                self._instances[name] = WebInstance(f"{self._seed} {name}")
-            await self._instances[name].serve(page)
+            await self._made(name).serve(page)
+
+    async def _reserve(self, name: str) -> int:
+        async with self._changing:
+            return self._made(name).port
+
+    def _made(self, name: str) -> WebInstance:
+        if name not in self._instances:
+            self._instances[name] = WebInstance(f"{self._seed} {name}")
+        return self._instances[name]
+
+    async def _administer(self, frontend: str, forced: Mapping[str, bool]) -> None:
+        _known(self._frontends, "load balancer", frontend).administer(forced)
 
     async def _take_down(self, name: str) -> None:
         async with self._changing:
@@ -199,14 +223,14 @@ class DataPlane:
             self._draining[task] = serving
             task.add_done_callback(self._draining.pop)
 
-    async def _open_frontend(self, name: str, frontend: Frontend, members: Sequence[str]) -> int:
+    async def _open_frontend(self, name: str, frontend: Frontend, members: Sequence[str], port: int) -> int:
         async with self._changing:
             if name in self._frontends:
                 raise ValueError(f"the load balancer {name!r} is open already; close it first")
-            port = await frontend.open()
+            opened = await frontend.open(port)
             self._frontends[name] = frontend
         await frontend.probe_round(members)
-        return port
+        return opened
 
     async def _close_frontend(self, name: str) -> None:
         async with self._changing:

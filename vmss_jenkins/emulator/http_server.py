@@ -87,6 +87,7 @@ class HttpServer(ThreadedWSGIServer):
         """Stop accepting for good, and end connections that clients keep open."""
         self._stopped = True
         self.refuse()
+        self.server_close()
 
     def refuse(self) -> None:
         """Refuse new connections, and end those there are: their threads would go on answering."""

@@ -119,6 +119,7 @@ def new_instance(backend: Backend, scale_set: ScaleSet) -> Instance:
     instance = Instance(
         id=str(number) if scale_set.uniform else name,
         name=name,
+        number=number,
         zone=_emptiest_zone(scale_set),
         fault_domain=number % FAULT_DOMAINS,
         vm_id=backend.guid(),

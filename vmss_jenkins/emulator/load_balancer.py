@@ -14,7 +14,7 @@ import socket
 import struct
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 import aiohttp
 
@@ -52,6 +52,8 @@ class Probe:
     """Failures in a row until a backend is out: another status than 200, no connection, no answer in time."""
     path: str = "/"
     """What is asked for, by GET. The answer must be 200; a redirection is not followed."""
+    kind: Literal["http", "tcp", "none"] = "http"
+    """`tcp` asks for nothing but a connection, `none` takes every backend for up."""
 
     def __post_init__(self) -> None:
         if self.interval <= 0:
@@ -87,6 +89,7 @@ class Frontend:
         self.backends = backends
         self.up: Mapping[str, bool] = {}
         self._probe = probe
+        self._forced: Mapping[str, bool] = {}
         self._port_of = port_of
         self._interval = probe.interval / time_scale
         self._timeout = max(min(probe.interval, PROBE_TIMEOUT) / time_scale, LEAST_TIMEOUT)
@@ -96,21 +99,21 @@ class Frontend:
         self._one_round = asyncio.Lock()
         self._sides: set[_Side] = set()
 
-    async def open(self) -> int:
-        """Listen, and probe from the first interval's end on; return the port."""
+    async def open(self, port: int = 0) -> int:
+        """Listen on this port, 0 for a free one, and probe from the first interval's end on; return the port."""
         loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(
+            lambda: _ClientSide(self._sides, self._pick), HOST, port, backlog=BACKLOG
+        )
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, force_close=True),  # Azure probes by new connections
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": "Load Balancer Agent"},
             timeout=aiohttp.ClientTimeout(total=self._timeout),
         )
-        self._listener = await loop.create_server(
-            lambda: _ClientSide(self._sides, self._pick), HOST, 0, backlog=BACKLOG
-        )
         self._probing = loop.create_task(self._keep_probing())
-        port: int = self._listener.sockets[0].getsockname()[1]
-        return port
+        opened: int = self._listener.sockets[0].getsockname()[1]
+        return opened
 
     async def close(self) -> None:
         """Stop listening and probing, and reset every connection."""
@@ -120,6 +123,14 @@ class Frontend:
         for side in list(self._sides):
             side.reset()
         await self._session.close()
+
+    def administer(self, forced: Mapping[str, bool]) -> None:
+        """Let these backends, and no others, be in or out of the pool whatever the probe finds.
+
+        It decides on new connections; those there are go on.
+        """
+        self._forced = dict(forced)
+        self._choose()
 
     async def probe_round(self, members: Sequence[str]) -> None:
         """Probe these backends once each, and make them the pool; a round under way is let finish first."""
@@ -140,12 +151,17 @@ class Frontend:
             name: ok or (self.up.get(name, False) and self._failures[name] < self._probe.threshold)
             for name, ok in answers.items()
         }
-        self._in = tuple(name for name, up in self.up.items() if up)
+        self._choose()
+
+    def _choose(self) -> None:
+        self._in = tuple(name for name, up in self.up.items() if self._forced.get(name, up))
 
     async def _is_answered(self, name: str) -> bool:
         port = self._port_of(name)
         if port is None or self._session.closed:
             return False
+        if self._probe.kind != "http":
+            return self._probe.kind == "none" or await self._is_connected(port)
         url = f"http://{HOST}:{port}{self._probe.path}"
         try:
             async with self._session.get(url, allow_redirects=False) as response:
@@ -153,6 +169,14 @@ class Frontend:
                 return response.status == 200  # noqa: PLR2004 - Azure's rule: 200 and no other
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError):
             return False
+
+    async def _is_connected(self, port: int) -> bool:
+        try:
+            _, writer = await asyncio.wait_for(asyncio.open_connection(HOST, port), self._timeout)
+        except (OSError, asyncio.TimeoutError):
+            return False
+        writer.close()
+        return True
 
     async def _keep_probing(self) -> None:
         loop = asyncio.get_running_loop()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 COMPUTE = "Microsoft.Compute"
 INSIGHTS = "Microsoft.Insights"
+NETWORK = "Microsoft.Network"
 SUBSCRIPTION_ID = "5ca1e5e7-0000-4000-8000-000000000001"
 TENANT_ID = "5ca1e5e7-0000-4000-8000-000000000002"
 CLIENT_ID = "5ca1e5e7-0000-4000-8000-000000000003"
@@ -73,6 +74,8 @@ class Timings:
     """One new instance."""
     delete: float = 20.0
     """One instance, an image, a whole set."""
+    network: float = 0.0
+    """PUT of a load balancer or of a part of it: done at once, as public recordings show it."""
     health: float = 10.0
     """From an instance that serves to one whose health is known; it is ``initializing`` meanwhile."""
     spread: float = 0.25
@@ -113,6 +116,9 @@ class SetSpec:
     """The names of enabled autoscale settings that target it."""
     probe_path: str = "/"
     """What the load balancer's probe asks an instance for."""
+    nat: Literal["pool", "rule", "none"] = "pool"
+    """How the load balancer gives each instance a port of its own: by an inbound NAT pool, which makes a rule for
+    each instance, or by one NAT rule with a range of ports, the only way of Flexible sets. Both lead to port 80."""
 
 
 def nginx_releases() -> dict[str, Release]:
@@ -142,6 +148,8 @@ class Scenario(SetSpec):
     parallel_operations: bool = True
     """False: a set refuses a second operation on its instances (409) even when it names other instances, as
     users report of upgrades started side by side."""
+    admin_state: bool = True
+    """False: the administrative state of backends that are network interfaces cannot be set (400)."""
     subscription_id: str = SUBSCRIPTION_ID
     tenant_id: str = TENANT_ID
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator import instances, scale_sets
 from vmss_jenkins.emulator.models import ROLLING_POLICY
+from vmss_jenkins.emulator.seed_network import add_load_balancer, ip_configuration, probe_id
 from vmss_jenkins.emulator.state import Image, Json, ResourceGroup
 
 if TYPE_CHECKING:
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
 _DAY = 86_400.0
 
 
-def populate(backend: Backend) -> None:
-    """Create the scenario's group, images and sets, and bring their instances up."""
+def populate(backend: Backend, *, listens: bool = False) -> None:
+    """Create the scenario's group, images and sets, bring their instances up, and put load balancers before them.
+
+    Load balancers that ``listens`` take free ports of this machine for their frontends.
+    """
     scenario = backend.scenario
     group = scenario.resource_group.lower()
     backend.groups[group] = ResourceGroup(scenario.resource_group, scenario.location)
@@ -26,6 +30,7 @@ def populate(backend: Backend) -> None:
             backend.images[group, key.lower()] = Image(key, scenario.resource_group, body)
     for spec in scenario.sets:
         _add_set(backend, spec)
+        add_load_balancer(backend, spec, listens=listens)
 
 
 def _add_set(backend: Backend, spec: SetSpec) -> None:
@@ -65,17 +70,12 @@ def set_body(scenario: Scenario, spec: SetSpec) -> Json:
 
 def _profile(scenario: Scenario, spec: SetSpec) -> Json:
     name = spec.scale_set
-    network = f"{scenario.image_id('').partition('/providers/')[0]}/providers/Microsoft.Network"
     reference = scenario.reference(spec.image)
     disk: Json = {"osType": "Linux", "createOption": "FromImage", "caching": "ReadWrite", "diskSizeGB": 30}
     storage = {"imageReference": reference, "osDisk": disk}
     if "uri" in reference:
         storage = {"osDisk": disk | {"image": reference}}
-    ip_configuration = {
-        "subnet": {"id": f"{network}/virtualNetworks/{name}VNET/subnets/{name}Subnet"},
-        "loadBalancerBackendAddressPools": [{"id": f"{network}/loadBalancers/{name}LB/backendAddressPools/{name}Pool"}],
-    }
-    nic = {"primary": True, "ipConfigurations": [{"name": f"{name}IPConfig", "properties": ip_configuration}]}
+    nic = {"primary": True, "ipConfigurations": [ip_configuration(scenario, spec)]}
     profile: Json = {
         "osProfile": {
             "computerNamePrefix": name,
@@ -88,7 +88,7 @@ def _profile(scenario: Scenario, spec: SetSpec) -> Json:
         "networkProfile": {"networkInterfaceConfigurations": [{"name": f"{name}Nic", "properties": nic}]},
     }
     if spec.health_source == "probe":
-        profile["networkProfile"]["healthProbe"] = {"id": f"{network}/loadBalancers/{name}LB/probes/{name}Probe"}
+        profile["networkProfile"]["healthProbe"] = {"id": probe_id(scenario, spec)}
     if spec.health_source == "extension":
         profile["extensionProfile"] = {"extensions": [_health_extension(spec)]}
     return profile

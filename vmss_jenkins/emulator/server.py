@@ -13,15 +13,17 @@ import trustme
 from vmss_jenkins.emulator.app import create_app
 from vmss_jenkins.emulator.backend import Backend
 from vmss_jenkins.emulator.clock import ScaledClock
-from vmss_jenkins.emulator.data_plane import DataPlane, Page, Probe
+from vmss_jenkins.emulator.control import Control
+from vmss_jenkins.emulator.data_plane import DataPlane
 from vmss_jenkins.emulator.faults import Fault
 from vmss_jenkins.emulator.http_server import HOST, HttpServer
 from vmss_jenkins.emulator.identity import Identity
 from vmss_jenkins.emulator.injection import Injector
-from vmss_jenkins.emulator.scenario import Scenario, SetSpec, Timings, named
+from vmss_jenkins.emulator.scenario import Scenario, Timings, named
 from vmss_jenkins.emulator.seed import populate
 from vmss_jenkins.emulator.state import NoServers, Servers
 from vmss_jenkins.emulator.throttling import Throttle
+from vmss_jenkins.emulator.wiring import Pages, Wiring
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,24 +34,7 @@ if TYPE_CHECKING:
     from vmss_jenkins.emulator.availability import Availability
     from vmss_jenkins.emulator.clock import Clock
     from vmss_jenkins.emulator.faults import Armed
-    from vmss_jenkins.emulator.scenario import Release
     from vmss_jenkins.emulator.state import Json
-
-_HEALTH_STATUS = {"healthy": 200, "unhealthy": 503, "unknown": 404}
-
-
-class _Pages:
-    """Turns the releases of the control plane into pages of the data plane."""
-
-    def __init__(self, data_plane: DataPlane) -> None:
-        self._data_plane = data_plane
-        self.take_down = data_plane.take_down
-        self.remove = data_plane.remove
-
-    def serve(self, name: str, release: Release) -> None:
-        """The instance is up and serves the release."""
-        page = Page(release.page, release.status, release.latency, release.error_rate, _HEALTH_STATUS[release.health])
-        self._data_plane.serve(name, page)
 
 
 class Emulator:
@@ -94,7 +79,7 @@ class Emulator:
         if isinstance(self._clock, ScaledClock):
             time_scale = self._clock.scale
         self._data_plane = DataPlane(time_scale=time_scale, seed=seed) if data_plane else None
-        servers: Servers = _Pages(self._data_plane) if self._data_plane else NoServers()
+        servers: Servers = Pages(self._data_plane) if self._data_plane else NoServers()
         self.backend = Backend(
             self.scenario,
             self._clock,
@@ -105,16 +90,19 @@ class Emulator:
             time_scale=time_scale,
         )
         self.identity = Identity(self.scenario.tenant_id)
+        self._wiring = Wiring(self.backend, self._data_plane) if self._data_plane else None
+        if self._wiring:
+            self.backend.on_balanced = self._wiring.follow
         self._injector = Injector(self.backend, self.identity, self._refuse)
         self._faults = [_fault(fault) for fault in faults]
         throttle = Throttle(throttling, time_scale)
-        self._app = create_app(self.backend, throttle, self.identity, self._injector, tokens=tls)
+        control = Control(self.backend, self._injector, lambda: self.endpoints)
+        self._app = create_app(self.backend, throttle, self.identity, self._injector, control, tokens=tls)
         self._port, self._tls = port, tls
         self._server: HttpServer | None = None
         self._authority: tempfile.TemporaryDirectory[str] | None = None
         self._ticker: threading.Thread | None = None
         self._wake, self._stopping = threading.Event(), threading.Event()
-        self._frontends: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         self.start()
@@ -127,15 +115,20 @@ class Emulator:
 
     def start(self) -> None:
         """Fill the scenario, open the load balancers, serve."""
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
         self._server = HttpServer(self._app, self._port, self._certificate() if self._tls else None)
         if self._data_plane:
             self._data_plane.start()
         with self.backend.lock:
-            populate(self.backend)
+            populate(self.backend, listens=self._wiring is not None)
         for fault in self._faults:
             self.inject(fault)
-        for spec in self.scenario.sets if self._data_plane else ():
-            self._open_frontend(spec)
         if isinstance(self._clock, ScaledClock):
             self.backend.on_scheduled = self._wake.set
             self._ticker = threading.Thread(target=self._tick, args=(self._clock,), daemon=True, name="ticker")
@@ -167,12 +160,23 @@ class Emulator:
     @property
     def frontend_url(self) -> str:
         """The URL of the first set's load balancer; raises ``KeyError`` without a data plane."""
-        return self._frontends[self.scenario.scale_set]
+        return self.frontend_urls[self.scenario.scale_set]
 
     @property
     def frontend_urls(self) -> dict[str, str]:
         """The URL of each set's load balancer, by the set's name."""
-        return dict(self._frontends)
+        if self._wiring is None or self._server is None:
+            return {}
+        find, names = self.backend.load_balancer, [spec.scale_set for spec in self.scenario.sets]
+        with self.backend.lock:
+            group = self.scenario.resource_group
+            return {name: self._wiring.url(find(group, f"{name}LB"), f"{name}Rule") for name in names}
+
+    @property
+    def endpoints(self) -> list[Json]:
+        """Every public address and port that leads somewhere, with the URL where it does."""
+        with self.backend.lock:
+            return self._wiring.endpoints if self._wiring else []
 
     @property
     def data_plane(self) -> DataPlane:
@@ -234,7 +238,7 @@ class Emulator:
     def environment(self) -> dict[str, str]:
         """The variables by which the package, the Azure SDK and requests find the emulator."""
         variables = {"VMSS_JENKINS_ENDPOINT": self.endpoint, "AZURE_SUBSCRIPTION_ID": self.subscription_id}
-        if self._frontends:
+        if self._wiring:
             variables["VMSS_JENKINS_EMULATOR_FRONTEND"] = self.frontend_url
         if self._authority:
             variables |= {
@@ -258,18 +262,6 @@ class Emulator:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert(HOST, "localhost").configure_cert(context)
         return context
-
-    def _open_frontend(self, spec: SetSpec) -> None:
-        key = (self.scenario.resource_group.lower(), spec.scale_set.lower())
-
-        def backends() -> list[str]:
-            # Without the backend's lock: the data plane asks while the control plane may wait for it.
-            scale_set = self.backend.scale_sets.get(key)
-            return [scale_set.server(i) for i in list(scale_set.instances.values())] if scale_set else []
-
-        probe = Probe(interval=spec.probe_interval, threshold=spec.probe_threshold, path=spec.probe_path)
-        port = self.data_plane.open_frontend(spec.scale_set, backends, probe)
-        self._frontends[spec.scale_set] = f"http://{HOST}:{port}"
 
     def _tick(self, clock: ScaledClock) -> None:
         """Let what is due happen although no request comes: the data plane shows it."""

@@ -35,6 +35,10 @@ class Servers(Protocol):
     def remove(self, name: str) -> None:
         """The instance is gone."""
 
+    def port(self, name: str) -> int | None:
+        """Return the loopback port that is the instance's own, None where there is none."""
+        ...
+
 
 class NoServers:
     """No data plane."""
@@ -47,6 +51,9 @@ class NoServers:
 
     def remove(self, name: str) -> None:
         """Do nothing."""
+
+    def port(self, name: str) -> int | None:
+        """Return None."""
 
 
 class Schedule:
@@ -134,6 +141,8 @@ class Instance:
 
     id: str
     name: str
+    number: int
+    """Counts the instances of its set, those that are gone too."""
     zone: str | None
     fault_domain: int
     vm_id: str
@@ -226,3 +235,47 @@ class ScaleSet:
     def server(self, instance: Instance) -> str:
         """Return the name of the instance in the data plane."""
         return f"{self.group}/{instance.name}"
+
+
+@dataclass
+class PublicIp:
+    """A public IP address: here always an address of this machine."""
+
+    name: str
+    group: str
+    location: str
+    address: str
+    guid: str
+
+
+@dataclass
+class LoadBalancer:
+    """A load balancer: ``body`` is the resource as clients write it, what Azure adds is made from the state."""
+
+    name: str
+    group: str
+    body: Json
+    guid: str
+    version: int = 1
+    """Counts the changes of the body; the etag shows it."""
+    ready_at: float = 0.0
+    """When the last change of it is done."""
+    forced: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Administrative states, Up or Down, by the name of a pool and the id of a backend, both in lower case."""
+    ports: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Frontend ports, by the name of a NAT pool or rule and the id of a backend, both in lower case."""
+
+    @property
+    def location(self) -> str:
+        """The Azure region."""
+        return str(self.body["location"])
+
+    @property
+    def standard(self) -> bool:
+        """Whether it is of the sku Standard, not Basic."""
+        return str(self.body.get("sku", {}).get("name", "Standard")).lower() != "basic"
+
+    def children(self, kind: str) -> list[Json]:
+        """Return its parts of one kind, such as ``probes``."""
+        found: list[Json] = self.body["properties"].get(kind, [])
+        return found

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from vmss_jenkins.emulator import instance_responses as one
+from vmss_jenkins.emulator import network_responses as network
 from vmss_jenkins.emulator import resource_responses as resources
 from vmss_jenkins.emulator import set_responses as sets
 from vmss_jenkins.emulator import tag_responses as tags
+from vmss_jenkins.emulator.balancers import KINDS as PARTS
 from vmss_jenkins.emulator.calls import Call, Reply
 from vmss_jenkins.emulator.errors import ArmError, gateway
-from vmss_jenkins.emulator.scenario import COMPUTE, INSIGHTS
+from vmss_jenkins.emulator.scenario import COMPUTE, INSIGHTS, NETWORK
 
 RESOURCES = "Microsoft.Resources"
 Handler = Callable[[Call], Reply]
@@ -23,6 +25,9 @@ _TAGS = f"{_GROUP}/providers/{RESOURCES}/tags/{{tags}}"
 _ALL = f"{_SUBSCRIPTION}/providers/{COMPUTE}"
 _IN_GROUP = f"{_GROUP}/providers/{COMPUTE}"
 _SET = f"{_IN_GROUP}/virtualMachineScaleSets/{{set}}"
+_NETWORKS = f"{_SUBSCRIPTION}/providers/{NETWORK}"
+_NETWORK = f"{_GROUP}/providers/{NETWORK}"
+_BALANCER = f"{_NETWORK}/loadBalancers/{{balancer}}"
 _INSTANCE = f"{_SET}/virtualMachines/{{instance}}"
 
 
@@ -108,9 +113,33 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{_INSTANCE}/reimage", one.reimage, "act on instance"),
     Route("POST", f"{_INSTANCE}/poweroff", one.power_off, "act on instance"),
     Route("POST", f"{_INSTANCE}/deallocate", one.deallocate, "act on instance"),
+    Route("GET", f"{_SET}/networkInterfaces", network.list_set_interfaces),
+    Route("GET", f"{_SET}/publicipaddresses", network.list_set_public_ips),
+    Route("GET", f"{_INSTANCE}/networkInterfaces", network.list_instance_interfaces),
+    Route("GET", f"{_INSTANCE}/networkInterfaces/{{interface}}", network.get_instance_interface),
     Route("GET", f"{_IN_GROUP}/virtualMachines", one.list_machines, "get vm"),
     Route("GET", f"{_IN_GROUP}/virtualMachines/{{machine}}", one.get_machine, "get vm"),
     Route("GET", f"{_IN_GROUP}/virtualMachines/{{machine}}/instanceView", one.view_machine, "get vm"),
+    Route("GET", f"{_NETWORKS}/locations/{{location}}/operations/{{operation}}", network.get_operation),
+    Route("GET", f"{_NETWORKS}/loadBalancers", network.list_load_balancers),
+    Route("GET", f"{_NETWORK}/loadBalancers", network.list_load_balancers),
+    Route("GET", _BALANCER, network.get_load_balancer),
+    Route("PUT", _BALANCER, network.put_load_balancer),
+    Route("PATCH", _BALANCER, network.patch_load_balancer),
+    *(Route("GET", f"{_BALANCER}/{kind}", partial(network.list_parts, kind)) for kind in PARTS),
+    *(Route("GET", f"{_BALANCER}/{kind}/{{part}}", partial(network.get_part, kind)) for kind in PARTS),
+    Route("PUT", f"{_BALANCER}/backendAddressPools/{{part}}", network.put_pool),
+    Route(
+        "POST",
+        f"{_BALANCER}/backendAddressPools/{{part}}/queryInboundNatRulePortMapping",
+        network.query_port_mapping,
+    ),
+    Route("GET", f"{_NETWORKS}/publicIPAddresses", network.list_public_ips),
+    Route("GET", f"{_NETWORK}/publicIPAddresses", network.list_public_ips),
+    Route("GET", f"{_NETWORK}/publicIPAddresses/{{address}}", network.get_public_ip),
+    Route("GET", f"{_NETWORKS}/networkInterfaces", network.list_interfaces),
+    Route("GET", f"{_NETWORK}/networkInterfaces", network.list_interfaces),
+    Route("GET", f"{_NETWORK}/networkInterfaces/{{interface}}", network.get_interface),
 )
 
 
@@ -140,12 +169,12 @@ def _unknown(segments: list[str], api_version: str) -> ArmError:
             "The request did not have a subscription or a valid tenant level resource provider.",
         )
     namespace, *rest = segments[lowered.index("providers") + 1 :]
-    served = {name.lower(): name for name in (COMPUTE, INSIGHTS, RESOURCES)}
+    served = {name.lower(): name for name in (COMPUTE, INSIGHTS, NETWORK, RESOURCES)}
     if namespace.lower() not in served:
         return gateway(404, "InvalidResourceNamespace", f"The resource namespace '{namespace}' is invalid.")
     kind = "/".join(rest[::2])
     text = (
         f"The resource type '{kind}' could not be found in the namespace '{served[namespace.lower()]}' for api version "
-        f"'{api_version}'. The emulator serves scale sets, their instances, images and operations."
+        f"'{api_version}'. The emulator serves scale sets, their instances, images, operations and load balancers."
     )
     return gateway(404, "InvalidResourceType", text)

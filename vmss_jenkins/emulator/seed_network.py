@@ -1,0 +1,88 @@
+"""The network that a scenario starts with: before each set a load balancer with a public IP address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmss_jenkins.emulator import balancing
+from vmss_jenkins.emulator.balancers import FRONTENDS, NAT_POOLS, NAT_RULES, POOLS, PROBES, RULES
+from vmss_jenkins.emulator.loopback import HOST
+from vmss_jenkins.emulator.scenario import NETWORK
+from vmss_jenkins.emulator.state import Json, PublicIp
+
+if TYPE_CHECKING:
+    from vmss_jenkins.emulator.backend import Backend
+    from vmss_jenkins.emulator.scenario import Scenario, SetSpec
+
+PORT = 80
+"""Where instances serve, as ARM tells it."""
+FIRST_PORT, LAST_PORT = 1024, 65534
+"""The range of NAT ports: whatever port of this machine is an instance's own lies in it."""
+
+
+def add_load_balancer(backend: Backend, spec: SetSpec, *, listens: bool) -> None:
+    """Create the load balancer of a set; one that ``listens`` takes a free port of this machine for its frontend."""
+    scenario, name = backend.scenario, spec.scale_set
+    group = scenario.resource_group
+    address = PublicIp(f"{name}LBPublicIP", group, scenario.location, HOST, backend.guid())
+    backend.public_ips[group.lower(), address.name.lower()] = address
+    body = _body(scenario, spec, 0 if listens else PORT)
+    balancing.written(backend, None, group, f"{name}LB", body)
+
+
+def ip_configuration(scenario: Scenario, spec: SetSpec) -> Json:
+    """Return the IP configuration of the set's model."""
+    name, balancer = spec.scale_set, _load_balancer(scenario, spec)
+    properties: Json = {
+        "subnet": {"id": f"{_network(scenario)}/virtualNetworks/{name}VNET/subnets/{name}Subnet"},
+        "loadBalancerBackendAddressPools": [{"id": f"{balancer}/{POOLS}/{name}Pool"}],
+    }
+    if _nat(spec) == "pool":
+        properties["loadBalancerInboundNatPools"] = [{"id": f"{balancer}/{NAT_POOLS}/{name}NatPool"}]
+    return {"name": f"{name}IPConfig", "properties": properties}
+
+
+def probe_id(scenario: Scenario, spec: SetSpec) -> str:
+    """Return the ARM id of the load balancer's probe."""
+    return f"{_load_balancer(scenario, spec)}/{PROBES}/{spec.scale_set}Probe"
+
+
+def _body(scenario: Scenario, spec: SetSpec, port: int) -> Json:
+    name, balancer = spec.scale_set, _load_balancer(scenario, spec)
+    public_ip = {"publicIPAddress": {"id": f"{_network(scenario)}/publicIPAddresses/{name}LBPublicIP"}}
+    frontend: Json = {"frontendIPConfiguration": {"id": f"{balancer}/{FRONTENDS}/loadBalancerFrontEnd"}}
+    pool: Json = {"backendAddressPool": {"id": f"{balancer}/{POOLS}/{name}Pool"}}
+    nat = frontend | {"frontendPortRangeStart": FIRST_PORT, "frontendPortRangeEnd": LAST_PORT, "backendPort": PORT}
+    probe = {
+        "protocol": "Http",
+        "port": PORT,
+        "requestPath": spec.probe_path,
+        "intervalInSeconds": spec.probe_interval,
+        "numberOfProbes": spec.probe_threshold,
+    }
+    rule = frontend | pool | {"probe": {"id": probe_id(scenario, spec)}, "frontendPort": port, "backendPort": PORT}
+    kind = _nat(spec)
+    return {
+        "location": scenario.location,
+        "sku": {"name": "Standard"},
+        "properties": {
+            FRONTENDS: [{"name": "loadBalancerFrontEnd", "properties": public_ip}],
+            POOLS: [{"name": f"{name}Pool"}],
+            RULES: [{"name": f"{name}Rule", "properties": rule}],
+            PROBES: [{"name": f"{name}Probe", "properties": probe}],
+            NAT_RULES: [{"name": f"{name}NatRule", "properties": nat | pool}] if kind == "rule" else [],
+            NAT_POOLS: [{"name": f"{name}NatPool", "properties": nat}] if kind == "pool" else [],
+        },
+    }
+
+
+def _nat(spec: SetSpec) -> str:
+    return "rule" if spec.nat == "pool" and spec.orchestration == "Flexible" else spec.nat
+
+
+def _network(scenario: Scenario) -> str:
+    return f"{scenario.image_id('').partition('/providers/')[0]}/providers/{NETWORK}"
+
+
+def _load_balancer(scenario: Scenario, spec: SetSpec) -> str:
+    return f"{_network(scenario)}/loadBalancers/{spec.scale_set}LB"
