@@ -227,6 +227,18 @@ def test_an_error_without_arms_error_object_is_shown_as_it_is(
         sets.get(WEB)
 
 
+def test_a_server_in_trouble_while_polling_is_told_by_its_status_so_that_it_is_asked_again(
+    azure: responses.RequestsMock, sets: AzureScaleSets
+) -> None:
+    azure.post(f"{SET}/manualupgrade", status=202, headers={"Azure-AsyncOperation": OPERATION})
+    body = {"error": {"code": "ServerBusy", "message": "Later."}}
+    azure.get(OPERATION, json=body, status=503, headers={"Retry-After": "3"})
+    operation = sets.begin_update_instances(MODEL, ["0"])
+    with pytest.raises(AzureError, match="ServerBusy: Later") as failed:
+        sets.poll(operation)
+    assert (failed.value.failure.status, failed.value.failure.retry_after) == (503, 3)
+
+
 def test_a_poll_that_finds_no_such_operation_is_an_error(azure: responses.RequestsMock, sets: AzureScaleSets) -> None:
     azure.post(f"{SET}/manualupgrade", status=202, headers={"Azure-AsyncOperation": OPERATION})
     azure.get(OPERATION, json={"error": {}}, status=200)

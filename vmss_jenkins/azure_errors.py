@@ -76,9 +76,11 @@ def failure_of(error: Exception) -> Failure:
     if isinstance(error, ServiceRequestError | ServiceResponseError | IncompleteReadError):
         return Failure("NoAnswer", _first_line(error), sent=not isinstance(error, ServiceRequestError))
     if isinstance(error, DecodeError):
-        return Failure("InvalidAnswer", _html(error), _status(error))
+        return Failure("InvalidAnswer", _html(error.response), error.status_code)
     if isinstance(error, HttpResponseError):
-        return _answered(error) if error.response is not None else Failure("NoAnswer", _first_line(error))
+        return (
+            response_failure(error.response) if error.response is not None else Failure("NoAnswer", _first_line(error))
+        )
     return Failure("InvalidAnswer", _first_line(error))
 
 
@@ -98,26 +100,20 @@ def retry_after_of(headers: Mapping[str, str]) -> float | None:
     return float(value) if value.replace(".", "", 1).isdigit() else None
 
 
-def _answered(error: HttpResponseError) -> Failure:
-    response: Any = error.response
+def response_failure(response: Any) -> Failure:  # noqa: ANN401 - azure-core types its responses by transport
+    """Read the reason out of an answer that is no success."""
     request_id = response.headers.get("x-ms-request-id")
     try:
         body = response.json()
     except ValueError:
-        return Failure("InvalidAnswer", _html(error), response.status_code, request_id)
+        return Failure("InvalidAnswer", _html(response), response.status_code, request_id)
     failure = body_failure(body, request_id, response.status_code)
     return Failure(failure.code, failure.message, failure.status, failure.request_id, retry_after_of(response.headers))
 
 
-def _status(error: HttpResponseError) -> int | None:
-    return error.response.status_code if error.response is not None else None
-
-
-def _html(error: HttpResponseError) -> str:
-    response: Any = error.response
-    text = " ".join((response.text() if response is not None else str(error)).split())
-    status = f"HTTP {response.status_code}" if response is not None else "an answer"
-    return f"{status} with no JSON, but {text[:120]!r}"
+def _html(response: Any) -> str:  # noqa: ANN401 - as above
+    text = " ".join(response.text().split())
+    return f"HTTP {response.status_code} with no JSON, but {text[:120]!r}"
 
 
 def _attempts(error: Exception) -> str:

@@ -81,8 +81,13 @@ class _Tally:
 
 
 def counts(instance: Instance) -> bool:
-    """Whether an instance is capacity: there to serve, neither stopped nor coming nor going."""
-    return runs(instance) and instance.provisioning_state not in {"Creating", "Deleting"}
+    """Whether an instance is capacity: there to serve, neither stopped nor coming nor going.
+
+    One that is down for an update shows as stopped; it is capacity all the same.
+    """
+    if instance.provisioning_state in {"Creating", "Deleting"}:
+        return False
+    return runs(instance) or instance.is_updating
 
 
 def unhealthy(instances: Iterable[Instance]) -> frozenset[str]:

@@ -10,13 +10,14 @@ from azure.core import MatchConditions
 from azure.core.exceptions import AzureError as SdkError
 from azure.core.exceptions import DecodeError
 from azure.core.pipeline.policies import RetryPolicy, SansIOHTTPPolicy
+from azure.core.polling.base_polling import BadStatus
 from azure.core.rest import HttpRequest
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.core.polling.arm_polling import ARMPolling
 
 from vmss_jenkins import arm
 from vmss_jenkins._version import VERSION
-from vmss_jenkins.azure_errors import azure_error, body_failure, retry_after_of, translated
+from vmss_jenkins.azure_errors import azure_error, body_failure, response_failure, retry_after_of, translated
 from vmss_jenkins.credentials import Connection
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Instance, OrchestrationMode, ScaleSet, ScaleSetName
@@ -220,8 +221,12 @@ class AzureScaleSets:
         Raises:
             AzureError: where it ended badly, or cannot be asked.
         """
-        with translated(f"ask how it stands to {operation.action}"):
-            operation.polling.update_status()
+        action = f"ask how it stands to {operation.action}"
+        with translated(action):
+            try:
+                operation.polling.update_status()
+            except BadStatus as error:
+                raise azure_error(action, response_failure(operation.polling.response)) from error
         self._raise_if_failed(operation)
 
     def _raise_if_failed(self, operation: AzureOperation) -> None:

@@ -189,7 +189,9 @@ def _awaited(
 
 
 def _capacity(spec: RolloutSpec, observed: Observed, history: History, under_way: Collection[str]) -> Capacity:
-    counted = tuple(instance for instance in observed.instances if counts(instance))
+    # An instance that is down for its update shows as stopped; it is capacity all the same.
+    ran = {key for key, taken in {**history.forward, **history.taken}.items() if taken.ran} & set(under_way)
+    counted = tuple(instance for instance in observed.instances if counts(instance) or instance.id in ran)
     ids = {instance.id for instance in counted}
     down = unhealthy(counted) | (ids & set(under_way))
     ours = frozenset(under_way) | (down & history.forward.keys())
