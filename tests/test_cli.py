@@ -163,10 +163,21 @@ def test_status_is_a_table_that_no_console_cuts(library: Replace, capsys: Output
     assert main(["status", *SET]) == 0
     first, headings, *rows = capsys.readouterr().out.splitlines()
     assert first == "canary-rg/web: image nginx-updated-image, upgrade mode Manual, Uniform, capacity 3, Succeeded"
-    assert headings.split() == ["instance", "zone", "image", "latest", "model", "power", "health", "protection", "note"]
-    assert rows[0].split() == ["0", "1", "nginx-updated-image", "yes", "running", "initializing", "scale", "in"]
-    assert rows[1].split() == ["1", "2", "nginx-base-image", "no", "running", "healthy", "-", "disk", "full"]
-    assert rows[2].split() == ["2", "-", "nginx-base-image", "no", "unknown", "healthy", "-", "Updating"]
+    assert headings.split() == ["instance", "zone", "image", "latest", "model", "power", "health", "note"]
+    assert rows[0].split() == [
+        "0",
+        "1",
+        "nginx-updated-image",
+        "yes",
+        "running",
+        "initializing",
+        "protected",
+        "from",
+        "scale",
+        "in",
+    ]
+    assert rows[1].split() == ["1", "2", "nginx-base-image", "no", "running", "healthy", "disk", "full"]
+    assert rows[2].split() == ["2", "-", "nginx-base-image", "no", "unknown", "healthy", "Updating"]
 
 
 def test_status_gives_the_outdated_ids_as_update_instances_takes_them(library: Replace, capsys: Output) -> None:
@@ -182,7 +193,7 @@ def test_status_as_json_tells_the_instances_and_where_image_and_flag_disagree(li
     found = json.loads(capsys.readouterr().out)
     assert found["scale_set"]["upgrade_mode"] == "Manual"
     assert [instance["id"] for instance in found["instances"]] == ["0", "1", "2"]
-    assert found["notes"]["0"] == "runs the model's image, but something else of the model changed since"
+    assert found["notes"]["0"].endswith("; runs the model's image, but something else of the model changed since")
 
 
 def test_an_understood_failure_exits_1_with_its_words_and_no_traceback(library: Replace, capsys: Output) -> None:

@@ -59,8 +59,8 @@ def _table(scale_set: ScaleSet, instances: tuple[Instance, ...]) -> None:
     )
     console.print(Text(facts), soft_wrap=True)
     table = Table(box=None, pad_edge=False)
-    for heading in ("instance", "zone", "image", "latest model", "power", "health", "protection", "note"):
-        table.add_column(heading)
+    for heading in ("instance", "zone", "image", "latest model", "power", "health", "note"):
+        table.add_column(heading, overflow="fold")
     for instance in instances:
         table.add_row(*(Text(cell) for cell in _row(instance, scale_set)))
     console.print(table)
@@ -68,10 +68,6 @@ def _table(scale_set: ScaleSet, instances: tuple[Instance, ...]) -> None:
 
 def _row(instance: Instance, scale_set: ScaleSet) -> tuple[str, ...]:
     latest = {True: "yes", False: "no", None: "unknown"}[has_latest_model(instance, scale_set)]
-    protections = {
-        "scale in": instance.protected_from_scale_in,
-        "scale set actions": instance.protected_from_scale_set_actions,
-    }
     return (
         instance.id,
         instance.zone or "-",
@@ -79,14 +75,17 @@ def _row(instance: Instance, scale_set: ScaleSet) -> tuple[str, ...]:
         latest,
         instance.power or "unknown",
         instance.health.value,
-        ", ".join(what for what, on in protections.items() if on) or "-",
-        _note(instance, scale_set) or "",
+        _note(instance, scale_set),
     )
 
 
-def _note(instance: Instance, scale_set: ScaleSet) -> str | None:
-    if instance.error:
-        return instance.error
-    if instance.provisioning_state != "Succeeded":
-        return instance.provisioning_state
-    return disagreement(instance, scale_set.image)
+def _note(instance: Instance, scale_set: ScaleSet) -> str:
+    """What else is to be known of an instance; empty for most."""
+    notes = (
+        instance.provisioning_state if instance.provisioning_state != "Succeeded" else None,
+        instance.error,
+        "protected from scale set actions" if instance.protected_from_scale_set_actions else None,
+        "protected from scale in" if instance.protected_from_scale_in else None,
+        disagreement(instance, scale_set.image),
+    )
+    return "; ".join(filter(None, notes))
