@@ -103,6 +103,12 @@ def test_an_instances_interface_can_be_read_alone(network: NetworkManagementClie
         operations.get_virtual_machine_scale_set_network_interface(GROUP, "web", "1", "other")
 
 
+def test_the_interface_of_a_uniform_instance_is_no_resource_of_the_group(network: NetworkManagementClient) -> None:
+    assert list(network.network_interfaces.list(GROUP)) == []
+    with pytest.raises(ResourceNotFoundError):
+        network.network_interfaces.get(GROUP, "webNic")
+
+
 def test_a_flexible_instance_has_an_ordinary_interface(emulate: Emulate) -> None:
     azure = emulate(orchestration="Flexible", instances=2)
     with closing(client(azure)) as network:
@@ -115,6 +121,8 @@ def test_a_flexible_instance_has_an_ordinary_interface(emulate: Emulate) -> None
     machine = azure.compute.virtual_machines.get(GROUP, interfaces[0].virtual_machine.id.rpartition("/")[2])
     assert machine.network_profile.network_interfaces[0].id == one.id
     assert len(pool.load_balancer_backend_addresses) == len(interfaces) == 2
+    assert read(azure)["properties"]["inboundNatPools"] == []
+    assert addresses(read(azure, POOL))[0]["properties"]["inboundNatRulesPortMapping"]
 
 
 def test_instances_have_no_public_addresses_of_their_own(network: NetworkManagementClient) -> None:
@@ -153,6 +161,9 @@ def test_a_nat_rule_with_a_range_maps_a_port_to_each_backend(emulate: Emulate) -
     query = f"{path(azure)}/backendAddressPools/webPool/queryInboundNatRulePortMapping"
     answer = azure.ask("POST", query, {"ipAddress": "10.0.0.5"}).json()
     assert answer["inboundNatRulePortMappings"] == [{"protocol": "Tcp", **mappings[1][0]}]
+    configuration = addresses(pool)[2]["properties"]["networkInterfaceIPConfiguration"]
+    answer = azure.ask("POST", query, {"ipConfiguration": configuration}).json()
+    assert answer["inboundNatRulePortMappings"] == [{"protocol": "Tcp", **mappings[2][0]}]
     assert azure.ask("POST", query, {"ipAddress": "10.9.9.9"}).status_code == 400
 
 
@@ -314,6 +325,12 @@ def test_the_administrative_state_of_a_backend_is_kept_until_it_is_changed_again
     azure.settle()
     assert write(azure, read(azure)).status_code == 200
     assert addresses(read(azure, POOL)) == addresses(read(azure)["properties"]["backendAddressPools"][0])
+    assert addresses(read(azure, POOL))[1]["properties"]["adminState"] == "Down"
+    write(azure, {}, POOL)
+    body = read(azure)
+    body["properties"]["backendAddressPools"] = [{"name": "webPool"}, {"name": "other"}]
+    write(azure, body)
+    write(azure, {}, POOL.replace("webPool", "other"))
     assert addresses(read(azure, POOL))[1]["properties"]["adminState"] == "Down"
     addresses(pool)[1]["properties"]["adminState"] = "None"
     write(azure, pool, POOL)

@@ -160,6 +160,17 @@ def test_a_rule_without_a_probe_takes_every_instance_for_up_and_no_notice_of_sta
     write(azure, body)
     administer(azure, i0="Down")
     assert [page(frontend(azure)) for _ in range(6)].count("bad page") == 2
+    azure.ask("POST", "virtualMachines/1/deallocate")
+    azure.emulator.data_plane.probe_now()
+    assert set(azure.emulator.data_plane.backend_up("canary-rg/webLB/webRule").values()) == {True}
+
+
+def test_a_probes_path_may_lack_its_slash(live: Callable[..., Azure]) -> None:
+    azure = live()
+    body = read(azure)
+    body["properties"]["probes"][0]["properties"]["requestPath"] = "health"
+    write(azure, body)
+    assert page(frontend(azure)) == "old page"
 
 
 def test_a_tcp_probe_asks_for_a_connection_alone(live: Callable[..., Azure]) -> None:

@@ -73,7 +73,6 @@ class Balancer:
     def etag(self) -> str:
         """The entity tag, of every part as well; a new one with every change, of its backends too."""
         keys = [address.key for addresses in self.pools.values() for address in addresses]
-        keys += [member.id.lower() for members in self.nat_members.values() for member in members]
         seen = f"{self.resource.guid} {self.resource.version} {' '.join(keys)}"
         return f'W/"{uuid.uuid5(uuid.NAMESPACE_URL, seen)}"'
 
