@@ -86,6 +86,10 @@ class FakeAzure:
         self._call("instances")
         return self.listed
 
+    def instance(self, scale_set: ScaleSet, instance_id: str) -> Instance:
+        self._call(f"instance {instance_id}")
+        return next(instance for instance in self.listed if instance.id == instance_id)
+
     def autoscale_settings(self, scale_set: ScaleSet) -> tuple[str, ...] | None:
         self._call("autoscale_settings")
         return self.autoscale

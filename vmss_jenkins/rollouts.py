@@ -78,7 +78,7 @@ def roll_out(  # noqa: PLR0913 - what, where, how, and who is told, each by its 
     given = image_reference
     image = ImageReference.from_mapping(given) if isinstance(given, Mapping) else given
     hooks = Hooks(allow_automatic_rollout=allow_automatic_rollout)
-    run = _Connected(ScaleSetName(resource_group, name), spec or RolloutSpec(), gates_from(gates), claim, reach)
+    run = _Connected(ScaleSetName(resource_group, name), spec or RolloutSpec(), _some(gates), claim, reach)
     return run(Order(image), hooks, on_event)
 
 
@@ -114,6 +114,12 @@ def roll_back(
     hooks = Hooks(allow_automatic_rollout=allow_automatic_rollout)
     run = _Connected(ScaleSetName(resource_group, name), spec or RolloutSpec(), (), claim, reach)
     return run(Order(going_back=True), hooks, on_event)
+
+
+def _some(gates: Iterable[str | Mapping[str, object]]) -> tuple[AnyGate, ...]:
+    """Read the gates, where there are any: a rollout may have none."""
+    given = tuple(gates)
+    return gates_from(given) if given else ()
 
 
 @dataclass
