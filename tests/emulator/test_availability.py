@@ -78,9 +78,10 @@ def test_the_fewest_instances_up_are_counted_by_zone() -> None:
     assert summarise(record, 100).least_up == {"1": 1, "2": 0}
 
 
-def test_updates_are_counted_by_instance_and_retouching_a_protected_one_is_told() -> None:
+def test_updates_are_counted_by_instance_and_touching_a_protected_one_is_told() -> None:
     record = [
-        *present("0", "1"),
+        *present("0", "1", "2"),
+        change(4, "2", act="protect", protected=True),
         change(5, "1", act="protect", protected=True),
         *(down(10), change(20), down(30), change(40)),
         down(50, "1", protected=True),

@@ -138,6 +138,7 @@ def test_a_stuck_operation_stays_in_progress_though_its_instances_are_done(azure
     stuck = azure.ask("POST", "manualupgrade", UPGRADE)
     azure.settle()
     assert azure.status(stuck) == "InProgress"
+    assert azure.backend.next_due is None
     assert states(azure, "latestModelApplied") == {"0": True, "1": True, "2": False}
     ends = azure.ask("POST", "manualupgrade", {"instanceIds": ["2"]})
     azure.settle()
@@ -214,6 +215,14 @@ def test_somebody_else_deletes_an_instance_in_the_middle(azure: Azure) -> None:
     assert states(azure)["1"] == "Deleting"
     azure.settle()
     assert set(azure.instances()) == {"0", "2"}
+    assert azure.ask("GET").json()["sku"]["capacity"] == 2
+
+
+def test_an_instance_that_is_being_deleted_is_not_deleted_again(azure: Azure) -> None:
+    azure.emulator.inject("delete count=2 instance=1")
+    azure.instances()
+    azure.instances()
+    azure.settle()
     assert azure.ask("GET").json()["sku"]["capacity"] == 2
 
 

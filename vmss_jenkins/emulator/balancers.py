@@ -73,7 +73,6 @@ class Balancer:
     def etag(self) -> str:
         """The entity tag, of every part as well; a new one with every change, of its backends too."""
         keys = [address.key for addresses in self.pools.values() for address in addresses]
-        keys += [member.id.lower() for members in self.nat_members.values() for member in members]
         seen = f"{self.resource.guid} {self.resource.version} {' '.join(keys)}"
         return f'W/"{uuid.uuid5(uuid.NAMESPACE_URL, seen)}"'
 
@@ -113,19 +112,27 @@ class Balancer:
         for pool, addresses in self.pools.items():
             for rule in self.ranged_rules(pool):
                 wanted |= {(rule["name"].lower(), a.key): (rule, a.member) for a in addresses}
-        for key in ports.keys() - wanted.keys():
-            del ports[key]
+        for key, port in list(ports.items()):
+            if key not in wanted or not _first(wanted[key][0]) <= port <= _last(wanted[key][0]):
+                del ports[key]
         taken = set(ports.values())
         for key, (nat, member) in wanted.items():
             if key not in ports:
-                ports[key] = self._free_port(nat["properties"], member, taken)
+                ports[key] = self._free_port(nat, member, taken)
                 taken.add(ports[key])
 
     def _free_port(self, nat: Json, member: Member | None, taken: set[int]) -> int:
         """Return a port of the range, 0 where all are taken."""
-        first: int = nat.get("frontendPortRangeStart", 0)
-        last: int = nat.get("frontendPortRangeEnd", 0)
+        first, last = _first(nat), _last(nat)
         own = self.backend.servers.port(member.server) if member else None
         wished = [own or first, first + member.instance.number if member else first]
         free = (port for port in itertools.chain(wished, range(first, last + 1)) if port not in taken)
         return next((port for port in free if first <= port <= last), 0)
+
+
+def _first(nat: Json) -> int:
+    return int(nat["properties"].get("frontendPortRangeStart", 0))
+
+
+def _last(nat: Json) -> int:
+    return int(nat["properties"].get("frontendPortRangeEnd", 0))

@@ -45,7 +45,7 @@ _TRANSPORT: Json = {
 _DEFAULTS: dict[str, Json] = {
     FRONTENDS: {"privateIPAllocationMethod": "Dynamic"},
     RULES: {**_TRANSPORT, "loadDistribution": "Default"},
-    PROBES: {"intervalInSeconds": 15, "numberOfProbes": 2},
+    PROBES: {"intervalInSeconds": 15, "numberOfProbes": 2, "probeThreshold": 1},
     NAT_RULES: {**_TRANSPORT, "frontendPort": 0},
     NAT_POOLS: _TRANSPORT,
 }
@@ -63,7 +63,7 @@ _LAST_PORT = 65535
 
 PART_SHAPE: Json = {
     "name": str,
-    "properties": {**dict.fromkeys(_PORTS, int), **dict.fromkeys(_REFERENCES, {"id": str})},
+    "properties": {**dict.fromkeys(_PORTS, int), **{key: {"id": str} for key in _REFERENCES}},
 }
 POOL_SHAPE: Json = {
     "name": str,
@@ -211,7 +211,9 @@ def _force(balancer: Balancer, pool: str, body: Json) -> None:
         refused = address.member is not None and not balancer.backend.scenario.admin_state
         if state != address.state and (refused or not balancer.resource.standard):
             raise _unchangeable(balancer, pool)
-        balancer.resource.forced[pool.lower(), address.key] = state
+        forced = balancer.resource.forced
+        forced.pop((pool.lower(), address.key), None)
+        forced |= {(pool.lower(), address.key): state} if state != "None" else {}
 
 
 def _unchangeable(balancer: Balancer, pool: str) -> ArmError:

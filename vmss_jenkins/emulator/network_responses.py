@@ -50,7 +50,7 @@ def put_load_balancer(call: Call) -> Reply:
         raise ArmError(400, "LocationRequired", "The location property is required for this definition.")
     _check(call, known)
     made = balancing.written(backend, known, group, name, body)
-    return _written(call, made, _view(call, made).whole, created=known is None)
+    return _written(call, made, lambda: _view(call, made).whole(), created=known is None)
 
 
 def patch_load_balancer(call: Call) -> Reply:

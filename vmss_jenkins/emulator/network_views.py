@@ -68,6 +68,7 @@ class BalancerView:
     def _part(self, kind: str, part: Json) -> Json:
         properties = {"provisioningState": self._state, **part["properties"]}
         if kind == POOLS:
+            properties.pop(ADDRESSES, None)
             properties |= self._backends(part["name"])
         if kind in _REFERRED:
             properties |= self._referrers(kind, part["name"])

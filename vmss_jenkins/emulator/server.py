@@ -76,8 +76,7 @@ class Emulator:
     ) -> None:
         self.scenario = named(scenario) if isinstance(scenario, str) else scenario
         self._clock = clock or ScaledClock(time_scale)
-        if isinstance(self._clock, ScaledClock):
-            time_scale = self._clock.scale
+        time_scale = self._clock.scale if isinstance(self._clock, ScaledClock) else time_scale
         self._data_plane = DataPlane(time_scale=time_scale, seed=seed) if data_plane else None
         servers: Servers = Pages(self._data_plane) if self._data_plane else NoServers()
         self.backend = Backend(
@@ -91,13 +90,9 @@ class Emulator:
         )
         self.identity = Identity(self.scenario.tenant_id)
         self._wiring = Wiring(self.backend, self._data_plane) if self._data_plane else None
-        if self._wiring:
-            self.backend.on_balanced = self._wiring.follow
         self._injector = Injector(self.backend, self.identity, self._refuse)
         self._faults = [_fault(fault) for fault in faults]
-        throttle = Throttle(throttling, time_scale)
-        control = Control(self.backend, self._injector, lambda: self.endpoints)
-        self._app = create_app(self.backend, throttle, self.identity, self._injector, control, tokens=tls)
+        self._throttle = Throttle(throttling, time_scale)
         self._port, self._tls = port, tls
         self._server: HttpServer | None = None
         self._authority: tempfile.TemporaryDirectory[str] | None = None
@@ -122,9 +117,12 @@ class Emulator:
             raise
 
     def _start(self) -> None:
-        self._server = HttpServer(self._app, self._port, self._certificate() if self._tls else None)
-        if self._data_plane:
+        control = Control(self.backend, self._injector, lambda: self.endpoints)
+        app = create_app(self.backend, self._throttle, self.identity, self._injector, control, tokens=self._tls)
+        self._server = HttpServer(app, self._port, self._certificate() if self._tls else None)
+        if self._data_plane and self._wiring:
             self._data_plane.start()
+            self.backend.on_balanced = self._wiring.follow
         with self.backend.lock:
             populate(self.backend, listens=self._wiring is not None)
         for fault in self._faults:

@@ -165,7 +165,7 @@ def _probe(properties: Json | None) -> Probe:
     path = str(properties.get("requestPath") or "/")
     return Probe(
         interval=float(properties["intervalInSeconds"]),
-        threshold=int(properties["numberOfProbes"]),
+        threshold=max(1, int(properties["numberOfProbes"])),
         path=path if path.startswith("/") else f"/{path}",
         kind=kind,
     )
