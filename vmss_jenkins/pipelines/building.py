@@ -100,7 +100,7 @@ class _Builder:
         if self._set.promotion == "manual":
             return None
         ask = f"The canary of {self._set.name} is good. Update the rest?" if self._set.promotion == "approval" else ""
-        names = ("RESOURCE_GROUP", "VMSS_NAME")
+        names: tuple[str, ...] = ("RESOURCE_GROUP", "VMSS_NAME")
         if not self._plugin:
             names += ("IMAGE_ID", "IMAGE_URN", "MAX_UNAVAILABLE", "ON_FAILURE")
         return HandOver(self._absolute(Kind.FULL), ask, names, record=not self._plugin)

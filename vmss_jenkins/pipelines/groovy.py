@@ -1,7 +1,7 @@
 """Text as Groovy: what a user typed becomes a literal, and never code.
 
-Single-quoted strings of Groovy interpolate nothing. A backslash, a quote and whatever is not printable ASCII are escaped
-all the same, the `$` too, so that a literal stays one wherever a template's author puts it.
+Single-quoted strings of Groovy interpolate nothing. A backslash, a quote and whatever is not printable ASCII are
+escaped all the same, the `$` too, so that a literal stays one wherever a template's author puts it.
 """
 
 from __future__ import annotations
