@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-LONGEST = 10_000
+LONGEST = 20_000
 """Characters of a text; Java takes no literal over 65,535 bytes."""
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _UNSAFE_IN_JOB_NAMES = '?*/\\%!@#$^&|<>[]:;"'
