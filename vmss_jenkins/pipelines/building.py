@@ -51,7 +51,7 @@ class _Builder:
     def _rollback(self) -> Pipeline:
         previous = Parameter("IMAGE_ID", "", "Image to go back to; empty for the other one that instances run.")
         parameters = (*self._target(), previous, self._max_unavailable())
-        stages = (self._set_up(), Stage("Roll back", self._commands.roll_back()))
+        stages = (self._set_up(), Stage("Roll Back", self._commands.roll_back()))
         what = "Takes the scale set back to its previous image: the model first, then the instances."
         return self._pipeline(Kind.ROLLBACK, what, parameters, stages)
 
