@@ -8,11 +8,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmss_jenkins.config import Config, gate_line, json_schema, one_set, parse
+from vmss_jenkins.config import Config, json_schema, one_set, parse
+from vmss_jenkins.config_values import gate_line
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.gate_parsing import gate_from_line, gate_from_mapping
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "vmss.yaml"
+GUID = "00000000-0000-0000-0000-000000000001"
 LEAST = "sets: [{name: web, resource_group: rg}]"
 
 
@@ -133,8 +135,7 @@ sets:
             "needs the tenant, which such credentials do not hold",
         ),
         (
-            f"{LEAST}\njenkins: {{credentials: {{kind: username-password, id: x, "
-            "tenant: 00000000-0000-0000-0000-000000000001}}",
+            f"{LEAST}\njenkins: {{credentials: {{kind: username-password, id: x, tenant: {GUID}}}}}",
             "need a subscription at each set",
         ),
         ("sets: [{name: w, resource_group: rg, flavour: plugin}]", "flavour plugin needs instance_ids such as '0,1'"),

@@ -5,84 +5,20 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from vmss_jenkins import config_faults, config_values, located_yaml
 from vmss_jenkins.config_values import as_tuple
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.gate_parsing import gates_from
-from vmss_jenkins.images import ImageReference
-from vmss_jenkins.instances import InstanceIds
 
 
 class _Value(BaseModel):
     """What every part of the file is: frozen, with no other keys than its own, nothing converted silently."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-def _gate(value: object) -> str:
-    """Read a gate from a line or a mapping; keep it as the line that `--gate` takes."""
-    if not isinstance(value, str | Mapping):
-        raise ValueError(f"found {value!r}; wanted a gate such as 'http path=/health'")  # noqa: TRY004 - pydantic's way
-    try:
-        gates_from([value])
-    except ConfigError as error:
-        raise ValueError("; ".join(error.reasons)) from None
-    line = value if isinstance(value, str) else gate_line(value)
-    if reason := config_values.text_fault(line, lines=True):
-        raise ValueError(reason)
-    return line
-
-
-def gate_line(gate: Mapping[str, object]) -> str:
-    """Write a gate's mapping as the line that `--gate` takes."""
-    given = {str(key).strip().replace("-", "_"): value for key, value in gate.items()}
-    words = [f"{key}={_word(key, value)}" for key, value in given.items() if key != "gate"]
-    return shlex.join([str(given["gate"]), *words])
-
-
-def _word(key: str, value: object) -> str:
-    if isinstance(value, list | tuple):
-        return shlex.join(map(str, value)) if key == "run" else ",".join(map(str, value))
-    return str(value)
-
-
-def _image(value: object) -> str:
-    try:
-        given = str(value)
-        image = ImageReference.parse_urn(given) if ":" in given and "/" not in given else ImageReference(id=given)
-    except ConfigError as error:
-        raise ValueError("; ".join(error.reasons)) from None
-    if reason := config_values.text_fault(given):
-        raise ValueError(reason)
-    return str(image)
-
-
-def _ids(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"found {value!r}; wanted ids in one text such as '0,1'")  # noqa: TRY004 - pydantic's way
-    try:
-        ids = ",".join(part.strip() for part in str(InstanceIds.parse(value)).split(","))
-    except ConfigError as error:
-        raise ValueError("; ".join(error.reasons)) from None
-    if reason := config_values.text_fault(ids):
-        raise ValueError(reason)
-    return ids
-
-
-_TEXT_SCHEMA = WithJsonSchema({"type": "string"})
-Gate = Annotated[
-    str,
-    BeforeValidator(_gate),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object", "required": ["gate"]}]}),
-]
-Image = Annotated[str, BeforeValidator(_image), _TEXT_SCHEMA]
-Ids = Annotated[str, BeforeValidator(_ids), _TEXT_SCHEMA]
 
 
 class Credentials(_Value):
@@ -171,14 +107,14 @@ class Settings(_Value):
     subscription: config_values.Guid | None = None
     """The one of the credentials by default."""
     description: config_values.Prose = ""
-    image: Image | None = None
+    image: config_values.Image | None = None
     """What the image parameter is filled in with: an id, or publisher:offer:sku:version."""
     canary: config_values.Amount = "1"
     """How many instances get the release first."""
-    instance_ids: Ids | None = None
+    instance_ids: config_values.Ids | None = None
     """The instances that get it first, by their ids: for the flavour `plugin`, which cannot choose."""
     rollout: Rollout = Rollout()
-    gates: Annotated[tuple[Gate, ...], BeforeValidator(as_tuple)] = ("instance-health",)
+    gates: Annotated[tuple[config_values.Gate, ...], BeforeValidator(as_tuple)] = ("instance-health",)
     promotion: Literal["manual", "approval", "automatic"] = "manual"
     on_failure: Literal["rollback", "stop"] = "rollback"
     timeouts: Timeouts = Timeouts()

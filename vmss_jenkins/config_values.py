@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, WithJsonSchema
+
+from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.gate_parsing import gates_from
+from vmss_jenkins.images import ImageReference
+from vmss_jenkins.instances import InstanceIds
 
 LONGEST = 20_000
 """Characters of a text; Java takes no literal over 65,535 bytes."""
@@ -141,3 +147,63 @@ Amount: TypeAlias = Annotated[
 def as_tuple(value: Any) -> Any:  # noqa: ANN401 - before validation it may be anything
     """Take a YAML list for a tuple."""
     return tuple(value) if isinstance(value, list) else value
+
+
+def _gate(value: object) -> str:
+    """Read a gate from a line or a mapping; keep it as the line that `--gate` takes."""
+    if not isinstance(value, str | Mapping):
+        raise ValueError(f"found {value!r}; wanted a gate such as 'http path=/health'")  # noqa: TRY004 - pydantic's way
+    try:
+        gates_from([value])
+    except ConfigError as error:
+        raise ValueError("; ".join(error.reasons)) from None
+    line = value if isinstance(value, str) else gate_line(value)
+    if reason := text_fault(line, lines=True):
+        raise ValueError(reason)
+    return line
+
+
+def gate_line(gate: Mapping[str, object]) -> str:
+    """Write a gate's mapping as the line that `--gate` takes."""
+    given = {str(key).strip().replace("-", "_"): value for key, value in gate.items()}
+    words = [f"{key}={_word(key, value)}" for key, value in given.items() if key != "gate"]
+    return shlex.join([str(given["gate"]), *words])
+
+
+def _word(key: str, value: object) -> str:
+    if isinstance(value, list | tuple):
+        return shlex.join(map(str, value)) if key == "run" else ",".join(map(str, value))
+    return str(value)
+
+
+def _image(value: object) -> str:
+    try:
+        given = str(value)
+        image = ImageReference.parse_urn(given) if ":" in given and "/" not in given else ImageReference(id=given)
+    except ConfigError as error:
+        raise ValueError("; ".join(error.reasons)) from None
+    if reason := text_fault(given):
+        raise ValueError(reason)
+    return str(image)
+
+
+def _ids(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"found {value!r}; wanted ids in one text such as '0,1'")  # noqa: TRY004 - pydantic's way
+    try:
+        ids = ",".join(part.strip() for part in str(InstanceIds.parse(value)).split(","))
+    except ConfigError as error:
+        raise ValueError("; ".join(error.reasons)) from None
+    if reason := text_fault(ids):
+        raise ValueError(reason)
+    return ids
+
+
+_TEXT_SCHEMA = WithJsonSchema({"type": "string"})
+Gate: TypeAlias = Annotated[
+    str,
+    BeforeValidator(_gate),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object", "required": ["gate"]}]}),
+]
+Image: TypeAlias = Annotated[str, BeforeValidator(_image), _TEXT_SCHEMA]
+Ids: TypeAlias = Annotated[str, BeforeValidator(_ids), _TEXT_SCHEMA]

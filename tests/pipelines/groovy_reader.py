@@ -1,7 +1,7 @@
 """A strict reader of the Groovy that is generated: what is code, and what the literals in it are.
 
-It knows less than Groovy, and refuses what it does not know: a double-quoted string with other things in it than the one
-interpolation of the templates, an escape that is not one of ours, a unicode escape outside of a literal.
+It knows less than Groovy, and refuses what it does not know: a double-quoted string with other things in it than the
+one interpolation of the templates, an escape that is not one of ours, a unicode escape outside of a literal.
 """
 
 from __future__ import annotations

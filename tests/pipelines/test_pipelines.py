@@ -159,7 +159,7 @@ def test_config_xml_has_the_parameters_of_the_jenkinsfile(one: dict[str, Any], j
 
 def test_a_job_says_where_it_came_from() -> None:
     root = ElementTree.fromstring(jobs({"description": "Web <servers>"})["canary"].config_xml)
-    first, what, where = root.findtext("description").split("\n\n")
+    first, what, where = root.findtext("description", "").split("\n\n")
     assert first == "Web <servers>"
     assert what.startswith("Updates the image")
     assert where == "Seeded by vmss-jenkins from vmss.yaml: change it there, not here."
