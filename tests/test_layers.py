@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent / "vmss_jenkins"
 LAYERS = (
     ("_version", "errors"),
     ("comparison", "gate_specs", "gate_parsing", "gates", "answers", "network"),
-    ("images", "instances", "preflight", "events", "arm", "report", "handoff"),
+    ("images", "instances", "preflight", "events", "arm", "handoff", "report"),
     ("located_yaml", "config_values", "config_faults", "config", "jobs"),
     ("pipelines",),
     ("protocols",),

@@ -7,8 +7,9 @@ autoscale does not make a release bad.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.images import ImageReference
@@ -17,6 +18,8 @@ from vmss_jenkins.instances import Instance, ScaleSet, ScaleSetName, has_latest_
 FORMAT = 1
 """Of the record; raised where an older reader would misunderstand it."""
 SOURCE = "hand-off record"
+LONGEST_DETAIL = 500
+"""Characters of what a gate said: the record is a build parameter, and so an environment variable."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,20 @@ def _canary_faults(record: Handoff, present: dict[str, Instance]) -> Iterator[st
         elif not one.is_healthy:
             state = f"{one.provisioning_state}, {one.power or 'power unknown'}, health {one.health.value}"
             yield f"canary instance {one.id} is not well: {state}"
+
+
+def evidence_in(result: Any) -> tuple[GateEvidence, ...]:  # noqa: ANN401 - any JSON
+    """What the gates said, out of the JSON of a rollout's result or of an assessment: each object that names both."""
+    if isinstance(result, dict):
+        own = (_said(result),) if {"gate", "outcome"} <= set(result) else ()
+        return own + tuple(found for inner in result.values() for found in evidence_in(inner))
+    return tuple(found for inner in result for found in evidence_in(inner)) if isinstance(result, list) else ()
+
+
+def _said(verdict: Mapping[str, Any]) -> GateEvidence:
+    return GateEvidence(
+        str(verdict["gate"]), str(verdict["outcome"]), str(verdict.get("reason") or "")[:LONGEST_DETAIL]
+    )
 
 
 def _texts(values: dict[str, object]) -> dict[str, str]:

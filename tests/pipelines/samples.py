@@ -39,7 +39,7 @@ SET: dict[str, Any] = {"name": "web", "resource_group": "canary-rg"}
 
 def config_of(one: dict[str, Any] | None = None, jenkins: dict[str, Any] | None = None) -> Config:
     """One set, through YAML as a user writes it."""
-    text = yaml.safe_dump({"jenkins": jenkins or {}, "sets": [{**SET, **(one or {})}]}, allow_unicode=True)
+    text = yaml.safe_dump({"jenkins": jenkins or {}, "sets": [{**SET, **(one or {})}]})
     return parse(text, "vmss.yaml")
 
 

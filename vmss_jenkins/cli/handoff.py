@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlencode
 
 import click
@@ -114,28 +113,15 @@ def _read(file: Path) -> str:
         raise ConfigError(str(file), [f"cannot be read: {error}"]) from error
 
 
-def _evidence(file: Path | None) -> list[handoff.GateEvidence]:
+def _evidence(file: Path | None) -> tuple[handoff.GateEvidence, ...]:
     """What the gates said, as far as a rollout's result tells it."""
     if file is None:
-        return []
+        return ()
     try:
         result = json.loads(_read(file))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(str(file), [f"is not JSON: {error}"]) from error
-    return [_said(one) for one in _verdicts(result)]
-
-
-def _verdicts(value: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - any JSON
-    """Every object in a result that names a gate and an outcome."""
-    if isinstance(value, dict):
-        own = [value] if {"gate", "outcome"} <= set(value) else []
-        return own + [found for inner in value.values() for found in _verdicts(inner)]
-    return [found for inner in value for found in _verdicts(inner)] if isinstance(value, list) else []
-
-
-def _said(verdict: dict[str, Any]) -> handoff.GateEvidence:
-    detail = str(verdict.get("reason") or verdict.get("detail") or "")
-    return handoff.GateEvidence(str(verdict["gate"]), str(verdict["outcome"]), detail[:200])
+    return handoff.evidence_in(result)
 
 
 def _next(record: handoff.Handoff, full_job: str | None) -> str:

@@ -59,7 +59,7 @@ class Commands:
     def judge_canary(self) -> str:
         """Ask the gates about the canary: the same rollout again, which updates nothing and goes back if they fail."""
         words = [IMAGE, *self._how(), *self._failing(), *self._gates(), *_files("verify"), '"$@"']
-        return "\n".join([_CHOSEN, self._call("rollout", *words)])
+        return "\n".join([_CHOSEN, *self._judged(self._call("rollout", *words))])
 
     def record(self, full_job: str) -> str:
         """Leave the hand-off record, and where to go next."""
@@ -80,12 +80,13 @@ class Commands:
 
     def verify_all(self) -> str:
         """Ask the gates once more, when none is left to compare with."""
-        return f"{self._call('verify', *self._gates(compare=False), '--output=json')} > {RESULTS}/verify.json"
+        words = [*self._gates(compare=False), f"--output=json > {RESULTS}/verify.json"]
+        return "\n".join(self._judged(self._call("verify", *words)))
 
     def verify_updated(self) -> str:
         """Ask the gates about those that the plugin's step updated."""
-        ids = '--instance-ids="$INSTANCE_IDS"'
-        return f"{self._call('verify', *self._gates(), ids, '--output=json')} > {RESULTS}/verify.json"
+        words = [*self._gates(), '--instance-ids="$INSTANCE_IDS"', f"--output=json > {RESULTS}/verify.json"]
+        return "\n".join(self._judged(self._call("verify", *words)))
 
     def roll_back(self) -> str:
         """Go back to the previous image."""
@@ -96,6 +97,15 @@ class Commands:
         if self._set.subscription:
             target.append(f"--subscription={shlex.quote(self._set.subscription)}")
         return " \\\n    ".join([f"{self._command} {command}", " ".join(target), *filter(None, words)])
+
+    def _judged(self, call: str) -> Iterable[str]:
+        """A call that leaves what gates said, which becomes test results however it ends."""
+        yield "code=0"
+        yield f"{call} || code=$?"
+        result, out = f"{RESULTS}/verify.json", f"{RESULTS}/gates.xml"
+        suite = f"--suite={shlex.quote(self._set.base_name)}"
+        yield f"if [ -s {result} ]; then {self._command} junit {result} --out={out} {suite}; fi"
+        yield "exit $code"
 
     def _how(self) -> Iterable[str]:
         rollout = self._set.rollout
