@@ -76,7 +76,7 @@ class Commands:
     def rest(self) -> str:
         """Update all that do not have the release."""
         words = [IMAGE, *self._how(), *self._pace(), *self._failing(), *self._gates(), *_files("rollout"), '"$@"']
-        return "\n".join(["set --", _DRY_RUN, self._call("rollout", *words)])
+        return "\n".join(["set --", _DRY_RUN, *self._judged(self._call("rollout", *words), "rollout")])
 
     def verify_all(self) -> str:
         """Ask the gates once more, when none is left to compare with."""
@@ -98,14 +98,13 @@ class Commands:
             target.append(f"--subscription={shlex.quote(self._set.subscription)}")
         return " \\\n    ".join([f"{self._command} {command}", " ".join(target), *filter(None, words)])
 
-    def _judged(self, call: str) -> Iterable[str]:
+    def _judged(self, call: str, result: str = "verify") -> Iterable[str]:
         """A call that leaves what gates said, which becomes test results however it ends."""
-        yield "code=0"
-        yield f"{call} || code=$?"
-        result, out = f"{RESULTS}/verify.json", f"{RESULTS}/gates.xml"
-        suite = f"--suite={shlex.quote(self._set.base_name)}"
-        yield f"if [ -s {result} ]; then {self._command} junit {result} --out={out} {suite}; fi"
-        yield "exit $code"
+        yield f"code=0\n{call} || code=$?"
+        file, suite = f"{RESULTS}/{result}.json", shlex.quote(self._set.base_name)
+        yield f"if [ -s {file} ]; then"
+        yield f"    {self._command} junit {file} --out={RESULTS}/{result}.xml --suite={suite}"
+        yield "fi\nexit $code"
 
     def _how(self) -> Iterable[str]:
         rollout = self._set.rollout
