@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hypothesis import given
@@ -224,7 +225,9 @@ def test_the_next_step_is_a_link_with_its_parameters_filled_in(
     said = line.read_text()
     assert said.startswith("Canary of nginx-updated-image on 0 is good. The rest: ")
     assert "https://ci.example.com/job/deploy/job/web%20full/parambuild/?RESOURCE_GROUP=canary-rg&VMSS_NAME=web" in said
-    assert said.endswith("&CANARY_BUILD=7\n")
+    parameters = parse_qs(urlsplit(said.split()[-1]).query)
+    assert parameters["CANARY_BUILD"] == ["7"]
+    assert from_json(parameters["HANDOFF"][0]) == from_json(file.read_text())
     assert main(words) == 0
     assert line.read_text() == "Canary of nginx-updated-image on 0 is good.\n"
 

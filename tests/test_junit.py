@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vmss_jenkins.__main__ import main
-from vmss_jenkins.handoff import GateEvidence
+from vmss_jenkins.handoff import GateEvidence, evidence_in
 from vmss_jenkins.report import junit
 
 Output = pytest.CaptureFixture[str]
@@ -42,6 +42,14 @@ def test_the_result_of_a_rollout_becomes_test_results(tmp_path: Path) -> None:
     out = tmp_path / "gates.xml"
     assert main(["junit", str(tmp_path / "verify.json"), "--out", str(out), "--suite", "web"]) == 0
     assert out.read_text() == junit.document("web", GATES)
+
+
+def test_a_rollout_s_result_tells_by_stage() -> None:
+    result = {"gates": [{"stage": "canary", "consequence": "go on"}, {"stage": "batch", "consequence": "halt"}]}
+    assert [(one.gate, one.verdict) for one in evidence_in(result)] == [
+        ("gates after the canary", "passed"),
+        ("gates after the batch", "inconclusive"),
+    ]
 
 
 def test_what_is_no_result_is_told(tmp_path: Path, capsys: Output) -> None:

@@ -20,6 +20,8 @@ FORMAT = 1
 SOURCE = "hand-off record"
 LONGEST_DETAIL = 500
 """Characters of what a gate said: the record is a build parameter, and so an environment variable."""
+_CONSEQUENCES = {"go on": "passed", "fail": "failed", "halt": "inconclusive"}
+"""What a rollout did after its gates -> what they said together."""
 
 
 @dataclass(frozen=True)
@@ -129,17 +131,20 @@ def _canary_faults(record: Handoff, present: dict[str, Instance]) -> Iterator[st
 
 
 def evidence_in(result: Any) -> tuple[GateEvidence, ...]:  # noqa: ANN401 - any JSON
-    """What the gates said, out of the JSON of a rollout's result or of an assessment: each object that names both."""
+    """What the gates said, out of the JSON of an assessment (each gate) or of a rollout's result (each stage)."""
     if isinstance(result, dict):
-        own = (_said(result),) if {"gate", "outcome"} <= set(result) else ()
-        return own + tuple(found for inner in result.values() for found in evidence_in(inner))
+        keys = set(result)
+        if {"gate", "outcome"} <= keys:
+            return (_said(result["gate"], result["outcome"], result.get("reason")),)
+        if {"stage", "consequence"} <= keys and "verdicts" not in keys:
+            verdict = _CONSEQUENCES.get(str(result["consequence"]), "error")
+            return (_said(f"gates after the {result['stage']}", verdict, result.get("reason")),)
+        return tuple(found for inner in result.values() for found in evidence_in(inner))
     return tuple(found for inner in result for found in evidence_in(inner)) if isinstance(result, list) else ()
 
 
-def _said(verdict: Mapping[str, Any]) -> GateEvidence:
-    return GateEvidence(
-        str(verdict["gate"]), str(verdict["outcome"]), str(verdict.get("reason") or "")[:LONGEST_DETAIL]
-    )
+def _said(gate: object, verdict: object, detail: object) -> GateEvidence:
+    return GateEvidence(str(gate), str(verdict), str(detail or "")[:LONGEST_DETAIL])
 
 
 def _texts(values: dict[str, object]) -> dict[str, str]:

@@ -15,6 +15,8 @@ from vmss_jenkins.errors import ConfigError, UnsafeRollout
 from vmss_jenkins.images import ImageReference
 
 ALLOW = "--allow-changed"
+LONGEST_IN_LINK = 3000
+"""Characters of a record; servers take links of 8 kB, and quoting makes it longer."""
 
 
 @click.group("handoff")
@@ -133,5 +135,7 @@ def _next(record: handoff.Handoff, full_job: str | None) -> str:
     parameters = {"RESOURCE_GROUP": record.scale_set.resource_group, "VMSS_NAME": record.scale_set.name}
     parameters |= {"IMAGE_ID": record.image.id} if record.image.id else {"IMAGE_URN": str(record.image)}
     parameters |= {"CANARY_BUILD": os.environ.get("BUILD_NUMBER", "")}
+    if len(written := handoff.to_json(record)) <= LONGEST_IN_LINK:
+        parameters |= {"HANDOFF": written}
     where = f"{parent}/job/{quote(full_job)}/parambuild/?{urlencode(parameters)}" if parent else full_job
     return f"{line} The rest: {where}"
