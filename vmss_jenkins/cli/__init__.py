@@ -15,6 +15,10 @@ COMMANDS = {
     "rollout": "Roll a release out: the canary first, then in small steps, and back if it is bad.",
     "rollback": "Take a scale set back to the previous release.",
     "verify": "Ask gates whether the instances with the new release are good.",
+    "render": "Write the Jenkins jobs of scale sets into files.",
+    "schema": "Print the JSON Schema of vmss.yaml.",
+    "handoff": "Hand a canary over from one job to the next.",
+    "junit": "Write what gates said as JUnit XML.",
     "emulator": "Serve an emulator of Azure scale sets on this machine.",
 }
 """What `--help` says of each command; here, so that it imports none of them."""

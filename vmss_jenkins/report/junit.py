@@ -1,0 +1,38 @@
+"""What gates said, as JUnit XML for Jenkins' test results: a gate is a test case."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from xml.sax.saxutils import quoteattr
+
+from vmss_jenkins.handoff import GateEvidence
+
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def document(suite: str, gates: Sequence[GateEvidence]) -> str:
+    """Write the verdicts of gates: failed is a failure, inconclusive and error are errors.
+
+    Args:
+        suite: what was judged.
+        gates: what each gate said; the characters that XML cannot hold are shown as `?`.
+    """
+    cases = [_case(suite, gate) for gate in gates]
+    failures = sum(gate.verdict == "failed" for gate in gates)
+    errors = sum(gate.verdict not in {"passed", "failed"} for gate in gates)
+    head = f'<testsuite name={_attribute(suite)} tests="{len(cases)}" failures="{failures}" errors="{errors}">'
+    return "\n".join(["<?xml version='1.0' encoding='UTF-8'?>", head, *cases, "</testsuite>", ""])
+
+
+def _case(suite: str, gate: GateEvidence) -> str:
+    opening = f"  <testcase classname={_attribute(suite)} name={_attribute(gate.gate)}"
+    if gate.verdict == "passed":
+        return f"{opening}/>"
+    tag = "failure" if gate.verdict == "failed" else "error"
+    message = _attribute(f"{gate.verdict}: {gate.detail}")
+    return f"{opening}><{tag} message={message}/></testcase>"
+
+
+def _attribute(value: str) -> str:
+    return quoteattr(_NOT_XML.sub("?", value))
