@@ -79,10 +79,11 @@ class Build {
 
     /** Run a part of a Jenkinsfile where its names mean steps, not what surrounds it. */
     def body(Closure part) {
-        if (!(part.thisObject instanceof PipelineScript)) {
+        def own = part.thisObject
+        if (!(own instanceof PipelineScript)) {
             return part.call()
         }
-        Closure bound = part.rehydrate(script, script, script)
+        Closure bound = part.rehydrate(own, own, own)
         bound.resolveStrategy = Closure.OWNER_FIRST
         return bound.call()
     }

@@ -6,11 +6,11 @@ def call(Map args = [:]) {
     def image = imageOf(step, args.imageReference)
     def values = vmssJenkins.target(step, args)
     if (image.id) {
-        values << "VMSS_IMAGE_ID=${image.id}".toString()
-        vmssJenkins.perform(args.azureCredentialsId, values, 'update', '--image-id="$VMSS_IMAGE_ID"')
+        values << "VMSS_JENKINS_STEP_IMAGE_ID=${image.id}".toString()
+        vmssJenkins.perform(args.azureCredentialsId, values, 'update', '--image-id="$VMSS_JENKINS_STEP_IMAGE_ID"')
     } else {
-        values << "VMSS_IMAGE=${image.publisher}:${image.offer}:${image.sku}:${image.version}".toString()
-        vmssJenkins.perform(args.azureCredentialsId, values, 'update', '--image="$VMSS_IMAGE"')
+        values << "VMSS_JENKINS_STEP_IMAGE=${image.publisher}:${image.offer}:${image.sku}:${image.version}".toString()
+        vmssJenkins.perform(args.azureCredentialsId, values, 'update', '--image="$VMSS_JENKINS_STEP_IMAGE"')
     }
 }
 

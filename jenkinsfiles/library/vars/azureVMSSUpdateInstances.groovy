@@ -8,6 +8,6 @@ def call(Map args = [:]) {
         error("${step}: instanceIds is empty; give ids such as 0,1 or * for all instances. Is the environment variable set that it is taken from?")
     }
     def values = vmssJenkins.target(step, args)
-    values << "VMSS_INSTANCE_IDS=${ids}".toString()
-    vmssJenkins.perform(args.azureCredentialsId, values, 'update-instances', '--instance-ids="$VMSS_INSTANCE_IDS"')
+    values << "VMSS_JENKINS_STEP_INSTANCE_IDS=${ids}".toString()
+    vmssJenkins.perform(args.azureCredentialsId, values, 'update-instances', '--instance-ids="$VMSS_JENKINS_STEP_INSTANCE_IDS"')
 }

@@ -17,10 +17,12 @@ void checkKeys(where, Map args, List known) {
     }
 }
 
+// The names are unlike any that a job has: Jenkins' variables ignore case, and where a job has vmss_name, a VMSS_NAME
+// that is set beside it reaches the shell as vmss_name.
 List target(String step, Map args) {
     return [
-        "VMSS_RESOURCE_GROUP=${args.resourceGroup}".toString(),
-        "VMSS_NAME=${args.name}".toString(),
+        "VMSS_JENKINS_STEP_RESOURCE_GROUP=${args.resourceGroup}".toString(),
+        "VMSS_JENKINS_STEP_NAME=${args.name}".toString(),
     ]
 }
 
@@ -40,7 +42,7 @@ command -v -- "$command" > /dev/null || {
     echo "$command is not on this agent: pip install vmss-jenkins there, or set VMSS_JENKINS_COMMAND to its path" >&2
     exit 127
 }
-exec "$command" ''' + command + ' --resource-group="$VMSS_RESOURCE_GROUP" --name="$VMSS_NAME" ' + option + '\n'
+exec "$command" ''' + command + ' --resource-group="$VMSS_JENKINS_STEP_RESOURCE_GROUP" --name="$VMSS_JENKINS_STEP_NAME" ' + option + '\n'
 }
 
 // As the plugin did: $NAME and ${NAME} are taken from the build's environment, $$ is a dollar sign, an unknown name
