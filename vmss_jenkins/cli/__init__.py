@@ -13,6 +13,9 @@ COMMANDS = {
     "update-instances": "Bring chosen instances to the latest model (azureVMSSUpdateInstances).",
     "status": "Show a scale set and its instances.",
     "verify": "Ask gates whether the instances with the new release are good.",
+    "render": "Write the Jenkins jobs of scale sets into files.",
+    "schema": "Print the JSON Schema of vmss.yaml.",
+    "handoff": "Hand a canary over from one job to the next.",
     "emulator": "Serve an emulator of Azure scale sets on this machine.",
 }
 """What `--help` says of each command; here, so that it imports none of them."""

@@ -1,0 +1,192 @@
+"""From the configuration of a scale set to its pipelines."""
+
+from __future__ import annotations
+
+from vmss_jenkins.config import Config, Jenkins, ScaleSetConfig
+from vmss_jenkins.jobs import mark
+from vmss_jenkins.pipelines.commands import Commands, gates_without_comparison
+from vmss_jenkins.pipelines.model import Agent, Field, HandOver, Kind, Parameter, Pipeline, Stage
+
+
+def pipelines_of(config: Config, source: str) -> tuple[Pipeline, ...]:
+    """All pipelines of a file, in its order.
+
+    Args:
+        config: what is wanted.
+        source: the file's name, which the jobs carry.
+    """
+    return tuple(pipeline for one in config.sets for pipeline in _Builder(config.jenkins, one, source).all())
+
+
+class _Builder:
+    """Builds the pipelines of one set."""
+
+    def __init__(self, jenkins: Jenkins, scale_set: ScaleSetConfig, source: str) -> None:
+        self._jenkins = jenkins
+        self._set = scale_set
+        self._source = source
+        self._commands = Commands(scale_set, jenkins.install)
+        self._plugin = scale_set.flavour == "plugin"
+        self._installs = not self._plugin or bool(scale_set.gates)
+
+    def all(self) -> tuple[Pipeline, ...]:
+        both = (self._canary(), self._full())
+        return (*both, self._rollback()) if self._set.rollback_job else both
+
+    def _canary(self) -> Pipeline:
+        chooses = (self._instance_ids(),) if self._plugin else (self._canary_size(), self._instance_ids())
+        parameters = (*self._target(), *self._image(), *chooses, *self._rollout_parameters(), *self._dry_run())
+        stages = self._canary_by_plugin() if self._plugin else self._canary_by_command()
+        what = "Updates the image of the scale set and a part of its instances, and verifies them."
+        return self._pipeline(Kind.CANARY, what, parameters, stages, hand_over=self._hand_over())
+
+    def _full(self) -> Pipeline:
+        optional = () if self._plugin else (*self._handoff_parameters(), *self._rollout_parameters())
+        image = () if self._plugin else self._image(filled=False)
+        parameters = (*self._target(), *image, *optional, *self._dry_run())
+        stages = self._full_by_plugin() if self._plugin else self._full_by_command()
+        what = f"Updates the instances that {self._name(Kind.CANARY)} left, and verifies them."
+        return self._pipeline(Kind.FULL, what, parameters, stages)
+
+    def _rollback(self) -> Pipeline:
+        previous = Parameter("IMAGE_ID", "", "Image to go back to; empty for the other one that instances run.")
+        parameters = (*self._target(), previous, self._max_unavailable())
+        stages = (self._set_up(), Stage("Roll back", self._commands.roll_back()))
+        what = "Takes the scale set back to its previous image: the model first, then the instances."
+        return self._pipeline(Kind.ROLLBACK, what, parameters, stages)
+
+    def _canary_by_command(self) -> tuple[Stage, ...]:
+        commands = self._commands
+        verify = (Stage("Verify", commands.judge_canary(), in_dry_run=False),) if self._set.gates else ()
+        return (
+            self._set_up(),
+            Stage("Update Image Configuration", commands.update()),
+            Stage("Update A Subset of Instances", commands.canary()),
+            *verify,
+            Stage("Report", commands.record(self._name(Kind.FULL)), in_dry_run=False, records=True),
+        )
+
+    def _canary_by_plugin(self) -> tuple[Stage, ...]:
+        steps = (
+            Stage("Update Image Configuration", image_step=True),
+            Stage("Update A Subset of Instances", instances_step=True),
+        )
+        verify = (Stage("Verify", self._commands.verify_updated()),) if self._set.gates else ()
+        return (*self._set_up_if_needed(), *steps, *verify)
+
+    def _full_by_command(self) -> tuple[Stage, ...]:
+        return (
+            self._set_up(),
+            Stage("Check The Canary", self._commands.check(), fetches=True),
+            Stage("Update The Rest", self._commands.rest()),
+            *self._verify_all(),
+        )
+
+    def _full_by_plugin(self) -> tuple[Stage, ...]:
+        return (*self._set_up_if_needed(), Stage("Update All Instances", instances_step=True), *self._verify_all())
+
+    def _verify_all(self) -> tuple[Stage, ...]:
+        if not gates_without_comparison(self._set):
+            return ()
+        return (Stage("Verify", self._commands.verify_all(), in_dry_run=self._plugin),)
+
+    def _set_up(self) -> Stage:
+        return Stage("Set Up", self._commands.set_up(), signed_in=False)
+
+    def _set_up_if_needed(self) -> tuple[Stage, ...]:
+        return (self._set_up(),) if self._installs else ()
+
+    def _hand_over(self) -> HandOver | None:
+        if self._set.promotion == "manual":
+            return None
+        ask = f"The canary of {self._set.name} is good. Update the rest?" if self._set.promotion == "approval" else ""
+        names = ("RESOURCE_GROUP", "VMSS_NAME")
+        if not self._plugin:
+            names += ("IMAGE_ID", "IMAGE_URN", "MAX_UNAVAILABLE", "ON_FAILURE")
+        return HandOver(self._absolute(Kind.FULL), ask, names, record=not self._plugin)
+
+    def _target(self) -> tuple[Parameter, ...]:
+        return (
+            Parameter("RESOURCE_GROUP", self._set.resource_group or "", "Resource group of the scale set."),
+            Parameter("VMSS_NAME", self._set.name, "Name of the scale set."),
+        )
+
+    def _image(self, *, filled: bool = True) -> tuple[Parameter, ...]:
+        image = (self._set.image or "") if filled else ""
+        is_id = "/" in image
+        otherwise = "Empty: what IMAGE_URN says." if filled else "Empty: what the scale set's model has."
+        by_id = Parameter("IMAGE_ID", image if is_id else "", f"Id of the new image. {otherwise}")
+        if self._plugin:
+            return (Parameter("IMAGE_ID", image, "Id of the new image."),)
+        urn = "The same for a marketplace image, as publisher:offer:sku:version."
+        return (by_id, Parameter("IMAGE_URN", "" if is_id else image, urn))
+
+    def _canary_size(self) -> Parameter:
+        return Parameter("CANARY", self._set.canary, "How many instances go first: a count, or a percentage.")
+
+    def _instance_ids(self) -> Parameter:
+        what = "Comma-separated ids of the instances that go first."
+        also = "" if self._plugin else " Empty: chosen by CANARY."
+        return Parameter("INSTANCE_IDS", self._set.instance_ids or "", what + also)
+
+    def _max_unavailable(self) -> Parameter:
+        what = "How many instances may be down at a time: a count, or a percentage."
+        return Parameter("MAX_UNAVAILABLE", self._set.rollout.max_unavailable, what)
+
+    def _rollout_parameters(self) -> tuple[Parameter, ...]:
+        if self._plugin:
+            return ()
+        first = self._set.on_failure
+        choices = (first, "stop" if first == "rollback" else "rollback")
+        what = "What happens where instances or gates fail."
+        return (self._max_unavailable(), Parameter("ON_FAILURE", first, what, Field.CHOICE, choices))
+
+    def _handoff_parameters(self) -> tuple[Parameter, ...]:
+        canary = self._name(Kind.CANARY)
+        record = Parameter("HANDOFF", "", f"The hand-off record that {canary} archived as handoff.json.", Field.TEXT)
+        build = Parameter("CANARY_BUILD", "", f"Build of {canary} whose record is taken. Empty: the last good one.")
+        allow = Parameter(
+            "ALLOW_CHANGED", default=False, field=Field.BOOLEAN,
+            description="Go on though no canary went before, or the scale set changed since.",
+        )  # fmt: skip
+        return (record, build, allow) if self._jenkins.copy_artifacts else (record, allow)
+
+    def _dry_run(self) -> tuple[Parameter, ...]:
+        if self._plugin:
+            return ()
+        what = "Tell what would happen; change nothing."
+        return (Parameter("DRY_RUN", default=False, field=Field.BOOLEAN, description=what),)
+
+    def _name(self, kind: Kind) -> str:
+        return f"{self._set.base_name}-{kind.value}"
+
+    def _absolute(self, kind: Kind) -> str:
+        return "/".join(["", *filter(None, [self._jenkins.folder, self._name(kind)])])
+
+    def _pipeline(
+        self,
+        kind: Kind,
+        what: str,
+        parameters: tuple[Parameter, ...],
+        stages: tuple[Stage, ...],
+        hand_over: HandOver | None = None,
+    ) -> Pipeline:
+        jenkins, own = self._jenkins, self._set
+        copies = jenkins.copy_artifacts and any(stage.fetches for stage in stages)
+        return Pipeline(
+            kind=kind,
+            name=self._name(kind),
+            folder=jenkins.folder,
+            description="\n\n".join(filter(None, [own.description.strip(), what, mark(self._source)])),
+            source=self._source,
+            parameters=parameters,
+            stages=stages,
+            agent=Agent(jenkins.agent, (jenkins.install.image or "") if jenkins.install.how == "container" else ""),
+            credentials=jenkins.credentials,
+            timeouts=own.timeouts,
+            keep_builds=jenkins.keep_builds,
+            hand_over=hand_over,
+            schedule=(own.schedule or "") if kind is Kind.CANARY else "",
+            lock=jenkins.lock,
+            copies_from=self._absolute(Kind.CANARY) if copies else "",
+        )

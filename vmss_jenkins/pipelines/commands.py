@@ -1,0 +1,125 @@
+"""The shell scripts of the stages.
+
+Build parameters come as environment variables, always in double quotes. What vmss.yaml says is written into the script,
+quoted for the shell by `shlex`; the Groovy around it is the renderer's business.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+from vmss_jenkins.config import Install, ScaleSetConfig
+
+RESULTS = "vmss-jenkins-results"
+VENV = ".vmss-jenkins"
+RECORD = f"{RESULTS}/handoff.json"
+NEXT = f"{RESULTS}/next.txt"
+IMAGE = '${IMAGE_ID:+--image-id="$IMAGE_ID"} ${IMAGE_URN:+--image="$IMAGE_URN"}'
+_DRY_RUN = 'if [ "$DRY_RUN" = true ]; then set -- "$@" --dry-run; fi'
+_CHOSEN = (
+    'if [ -n "$INSTANCE_IDS" ]; then set -- --instance-ids="$INSTANCE_IDS"; '
+    'else set -- --canary="$CANARY" --canary-only; fi'
+)
+
+
+class Commands:
+    """Writes the scripts of one set's jobs.
+
+    Args:
+        scale_set: its settings.
+        install: how the command gets onto the agent.
+    """
+
+    def __init__(self, scale_set: ScaleSetConfig, install: Install) -> None:
+        self._set = scale_set
+        self._install = install
+        python = f"{VENV}/bin/python" if install.how == "pip" else shlex.quote(install.python)
+        self._command = f"{python} -m vmss_jenkins"
+
+    def set_up(self) -> str:
+        """Make the results' directory anew and the command ready."""
+        lines = [f"rm -rf {RESULTS}", f"mkdir -p {RESULTS}"]
+        if self._install.how == "pip":
+            lines += [
+                f"{shlex.quote(self._install.python)} -m venv {VENV}",
+                f"{VENV}/bin/python -m pip install --quiet {shlex.quote(self._install.requirement or '')}",
+            ]
+        return "\n".join([*lines, f"{self._command} --version"])
+
+    def update(self) -> str:
+        """Set the image of the model."""
+        return "\n".join(["set --", _DRY_RUN, self._call("update", IMAGE, '"$@"')])
+
+    def canary(self) -> str:
+        """Update a part of the instances; with no gates, which are asked next."""
+        words = [IMAGE, *self._how(), *self._failing(), *_files("canary"), '"$@"']
+        return "\n".join([_CHOSEN, _DRY_RUN, self._call("rollout", *words)])
+
+    def judge_canary(self) -> str:
+        """Ask the gates about the canary: the same rollout again, which updates nothing and goes back if they fail."""
+        words = [IMAGE, *self._how(), *self._failing(), *self._gates(), *_files("verify"), '"$@"']
+        return "\n".join([_CHOSEN, self._call("rollout", *words)])
+
+    def record(self, full_job: str) -> str:
+        """Leave the hand-off record, and where to go next."""
+        gates = f"--evidence={RESULTS}/verify.json" if self._set.gates else ""
+        return self._call(
+            "handoff write", f"--file={RECORD}", f"--next={NEXT}", f"--full-job={shlex.quote(full_job)}", gates
+        )
+
+    def check(self) -> str:
+        """Compare the set with the hand-off record."""
+        allow = 'if [ "$ALLOW_CHANGED" = true ]; then set -- --allow-changed; fi'
+        return "\n".join(["set --", allow, self._call("handoff check", f"--file={RECORD}", IMAGE, '"$@"')])
+
+    def rest(self) -> str:
+        """Update all that do not have the release."""
+        words = [IMAGE, *self._how(), *self._pace(), *self._failing(), *self._gates(), *_files("rollout"), '"$@"']
+        return "\n".join(["set --", _DRY_RUN, self._call("rollout", *words)])
+
+    def verify_all(self) -> str:
+        """Ask the gates once more, when none is left to compare with."""
+        return f"{self._call('verify', *self._gates(compare=False), '--output=json')} > {RESULTS}/verify.json"
+
+    def verify_updated(self) -> str:
+        """Ask the gates about those that the plugin's step updated."""
+        ids = '--instance-ids="$INSTANCE_IDS"'
+        return f"{self._call('verify', *self._gates(), ids, '--output=json')} > {RESULTS}/verify.json"
+
+    def roll_back(self) -> str:
+        """Go back to the previous image."""
+        return self._call("rollback", '${IMAGE_ID:+--to="$IMAGE_ID"}', *self._how(), *_files("rollback"))
+
+    def _call(self, command: str, *words: str) -> str:
+        target = ['--resource-group="$RESOURCE_GROUP"', '--name="$VMSS_NAME"']
+        if self._set.subscription:
+            target.append(f"--subscription={shlex.quote(self._set.subscription)}")
+        return " \\\n    ".join([f"{self._command} {command}", " ".join(target), *filter(None, words)])
+
+    def _how(self) -> Iterable[str]:
+        rollout = self._set.rollout
+        yield f'--max-unavailable="$MAX_UNAVAILABLE" --strategy={rollout.strategy}'
+        yield f"--min-healthy-time={rollout.min_healthy_time:.15g} --instance-timeout={rollout.instance_timeout:.15g}"
+        yield f"--timeout={rollout.timeout:.15g}"
+        if rollout.drain is not None:
+            yield f"--drain={rollout.drain:.15g}"
+
+    def _pace(self) -> Iterable[str]:
+        yield f"--pause={self._set.rollout.pause:.15g} --max-failed={self._set.rollout.max_failed}"
+
+    def _failing(self) -> Iterable[str]:
+        yield '--on-failure="$ON_FAILURE"'
+
+    def _gates(self, *, compare: bool = True) -> Iterable[str]:
+        gates = self._set.gates if compare else gates_without_comparison(self._set)
+        return (f"--gate={shlex.quote(gate)}" for gate in gates)
+
+
+def gates_without_comparison(scale_set: ScaleSetConfig) -> tuple[str, ...]:
+    """The gates that can be asked when every instance has the release."""
+    return tuple(gate for gate in scale_set.gates if shlex.split(gate)[0] != "compare")
+
+
+def _files(name: str) -> Iterable[str]:
+    yield f"--result={RESULTS}/{name}.json --events={RESULTS}/{name}.jsonl"

@@ -1,0 +1,71 @@
+"""Text as Groovy: what a user typed becomes a literal, and never code.
+
+Single-quoted strings of Groovy interpolate nothing. A backslash, a quote and whatever is not printable ASCII are escaped
+all the same, the `$` too, so that a literal stays one wherever a template's author puts it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from vmss_jenkins.errors import ConfigError
+
+LONGEST = 65_535
+"""Bytes of a literal in a class file."""
+
+_SHORT = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "$": "\\$"}
+_SHORT_IN_SCRIPT = {"\\": "\\\\", "'": "\\'"}
+"""The shell's `$` stays as it is: a reader is to know the script again."""
+_QUOTES_TO_ESCAPE = re.compile("'(?='|$)|^'")
+"""Those that could make three in a row with others or with the end."""
+_BACKSLASHED = r"\\'"
+
+
+class Code(str):
+    """Text that is Groovy already; templates print nothing else."""
+
+    __slots__ = ()
+
+
+def literal(value: object) -> Code:
+    """Write a value as Groovy: a text in single quotes, true or false, a number.
+
+    Raises:
+        ConfigError: for a text that is too long for a class file.
+    """
+    if isinstance(value, bool):
+        return Code("true" if value else "false")
+    if isinstance(value, int):
+        return Code(str(value))
+    return Code(f"'{_escaped(str(value), _SHORT)}'")
+
+
+def script(text: str) -> Code:
+    """Write a shell script as Groovy: on one line in single quotes, else in three of them.
+
+    Raises:
+        ConfigError: for one that is too long for a class file.
+    """
+    if "\n" not in text:
+        return Code(f"'{_escaped(text, _SHORT_IN_SCRIPT)}'")
+    escaped = _escaped(text, {"\\": "\\\\"}, keep="\n")
+    return Code(f"'''{_QUOTES_TO_ESCAPE.sub(_BACKSLASHED, escaped)}'''")
+
+
+def comment(text: str) -> Code:
+    """Write a text for a comment: without the characters that could end it, unicode escapes among them."""
+    return Code("".join(char if char.isascii() and (char.isalnum() or char in " ._/:,-") else "?" for char in text))
+
+
+def _escaped(text: str, short: Mapping[str, str], keep: str = "") -> str:
+    if len(text.encode(errors="surrogatepass")) > LONGEST:
+        raise ConfigError("Jenkinsfile", [f"found a text of {len(text)} characters in it; Jenkins takes 65,535 bytes"])
+    return "".join(short.get(char) or _plain(char, keep) for char in text)
+
+
+def _plain(char: str, keep: str) -> str:
+    if " " <= char <= "~" or char in keep:
+        return char
+    units = char.encode("utf-16-be", errors="surrogatepass")
+    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))

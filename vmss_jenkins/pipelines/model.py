@@ -1,0 +1,122 @@
+"""A pipeline as values: what its renderers and a user's own templates are given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from vmss_jenkins.config import Credentials, Timeouts
+
+
+class Kind(Enum):
+    """The three jobs of a set; the value ends the job's name."""
+
+    CANARY = "canary"
+    FULL = "full"
+    ROLLBACK = "rollback"
+
+
+class Field(Enum):
+    """What a parameter is on the form of a build."""
+
+    STRING = "string"
+    TEXT = "text"
+    BOOLEAN = "booleanParam"
+    CHOICE = "choice"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A build parameter. Its name is the environment variable by which `sh` gets it."""
+
+    name: str
+    default: str | bool
+    description: str
+    field: Field = Field.STRING
+    choices: tuple[str, ...] = ()
+    """The default first, as Jenkins has it."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage that works on the scale set."""
+
+    name: str
+    script: str = ""
+    """For `sh`; empty where the stage is a step of the plugin."""
+    signed_in: bool = True
+    """Whether it needs the credentials of Azure."""
+    in_dry_run: bool = True
+    """Whether it is part of a dry run."""
+    records: bool = False
+    """Whether it leaves the hand-off record, and the line that ends the description."""
+    fetches: bool = False
+    """Whether it needs the hand-off record of the other job."""
+    image_step: bool = False
+    """The plugin's `azureVMSSUpdate`."""
+    instances_step: bool = False
+    """The plugin's `azureVMSSUpdateInstances`."""
+
+
+@dataclass(frozen=True)
+class HandOver:
+    """How the canary's job starts the other one."""
+
+    job: str
+    """The other job, from the top: `/folder/web-full`."""
+    ask: str
+    """What a person is asked first; empty where nobody is."""
+    parameters: tuple[str, ...]
+    """Names of the parameters that are handed on as they are."""
+    record: bool
+    """Whether the hand-off record goes along."""
+
+
+@dataclass(frozen=True)
+class Agent:
+    """Where the stages run."""
+
+    label: str
+    """Empty for any."""
+    container: str = ""
+    """The image to run in; empty for none."""
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """One job, whole."""
+
+    kind: Kind
+    name: str
+    folder: str
+    description: str
+    source: str
+    """The file that it came from."""
+    parameters: tuple[Parameter, ...]
+    stages: tuple[Stage, ...]
+    agent: Agent
+    credentials: Credentials
+    timeouts: Timeouts
+    keep_builds: int
+    hand_over: HandOver | None = None
+    schedule: str = ""
+    lock: bool = False
+    copies_from: str = ""
+    """The job whose record is copied, from the top; empty where it comes as a parameter."""
+    results: str = "vmss-jenkins-results"
+    """Directory in the workspace for what is archived."""
+
+    @property
+    def path(self) -> str:
+        """The job's full name."""
+        return f"{self.folder}/{self.name}" if self.folder else self.name
+
+    @property
+    def leaves_results(self) -> bool:
+        """Whether there is something to archive."""
+        return any(stage.script for stage in self.stages)
+
+    @property
+    def has_dry_run(self) -> bool:
+        """Whether it can tell what it would do."""
+        return any(parameter.name == "DRY_RUN" for parameter in self.parameters)

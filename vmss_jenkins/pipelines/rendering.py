@@ -1,0 +1,83 @@
+"""Pipelines as Jenkinsfiles, by Jinja2 templates that a user can replace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import jinja2
+
+from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.pipelines import groovy
+from vmss_jenkins.pipelines.commands import NEXT, RECORD
+from vmss_jenkins.pipelines.model import Pipeline
+
+TEMPLATE = "jenkinsfile.groovy.j2"
+"""The template of all jobs; it includes the others."""
+
+
+def jenkinsfile(pipeline: Pipeline, templates: Mapping[str, str] | None = None) -> str:
+    """Render the Jenkinsfile of a pipeline.
+
+    Args:
+        pipeline: what is in it.
+        templates: texts by name that stand in for ours; ours can be had from them as `default/NAME`.
+
+    Raises:
+        ConfigError: where a template is wrong, or prints a value that no filter made Groovy.
+    """
+    own = tuple(sorted((templates or {}).items()))
+    try:
+        template = _environment(own).get_template(TEMPLATE)
+        return template.render(pipeline=pipeline, record=RECORD, next_file=NEXT)
+    except jinja2.TemplateSyntaxError as error:
+        raise ConfigError(f"template {error.name}", [f"line {error.lineno}: {error.message}"]) from error
+    except (jinja2.TemplateError, _NotGroovyError) as error:
+        raise ConfigError("template", [str(error)]) from error
+
+
+class _NotGroovyError(Exception):
+    """A template prints what could be code."""
+
+
+def _only_groovy(value: object) -> object:
+    """Let a template print Groovy, and nothing that a user typed."""
+    if isinstance(value, groovy.Code | jinja2.Undefined):
+        return value
+    raise _NotGroovyError(
+        f"prints {value!r} as it is; write it by one of the filters groovy (a literal), script (a literal that "
+        "keeps its lines) and comment"
+    )
+
+
+@lru_cache(maxsize=8)
+def _environment(own: tuple[tuple[str, str], ...]) -> jinja2.Environment:
+    ours = jinja2.PackageLoader("vmss_jenkins.pipelines", "templates")
+    environment = jinja2.Environment(  # noqa: S701 - what is rendered is Groovy, and `finalize` escapes more than HTML
+        loader=jinja2.ChoiceLoader([jinja2.DictLoader(dict(own)), ours, jinja2.PrefixLoader({"default": ours})]),
+        undefined=jinja2.StrictUndefined,
+        finalize=_only_groovy,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "groovy": groovy.literal,
+        "script": groovy.script,
+        "comment": groovy.comment,
+        "seconds": _whole_seconds,
+        "step": _step,
+    }
+    return environment
+
+
+def _whole_seconds(seconds: float) -> groovy.Code:
+    return groovy.Code(str(max(1, round(seconds))))
+
+
+def _step(name: object) -> groovy.Code:
+    """Print a name that is one of the model's own: a parameter's, or a field's."""
+    text = str(name)
+    if not (text.isascii() and text.isidentifier()):
+        raise _NotGroovyError(f"prints {text!r} for a name; wanted letters, digits and '_'")
+    return groovy.Code(text)
