@@ -10,18 +10,32 @@ ROOT = Path(__file__).parent.parent / "vmss_jenkins"
 LAYERS = (
     ("_version", "errors"),
     ("comparison", "gate_specs", "gate_parsing", "gates", "answers", "network"),
-    ("images", "instances", "preflight", "events", "arm", "report"),
+    ("images", "instances", "preflight", "events", "rollout_events", "arm", "report"),
+    (
+        "selection",
+        "history",
+        "capacity",
+        "actions",
+        "situation",
+        "claims",
+        "rollback",
+        "rollout",
+        "expecting",
+        "pacing",
+    ),
     ("protocols",),
-    ("clock", "credentials", "azure_errors", "scale_sets", "load_balancers", "draining"),
+    ("clock", "credentials", "azure_errors", "tag_claims", "scale_sets", "load_balancers", "draining"),
     ("probes", "programs", "ssh_tunnels"),
     ("waiting", "steps", "probing", "verification"),
+    ("watching", "holding", "acting", "telling", "engine"),
     ("measuring",),
     ("api",),
+    ("rollouts",),
     ("__init__", "cli", "demo"),
     ("__main__",),
 )
 """From the ground up; a module imports its own layer and those below it."""
-PURE = frozenset({*LAYERS[0], *LAYERS[1], *LAYERS[2]})
+PURE = frozenset({*LAYERS[0], *LAYERS[1], *LAYERS[2], *LAYERS[3]})
 WORLD = frozenset(
     {"aiohttp", "azure", "click", "flask", "http", "jenkins", "logging", "os", "random", "requests", "rich"}
     | {"socket", "ssl", "subprocess", "tempfile", "tenacity", "threading", "time", "urllib3"}

@@ -1,12 +1,14 @@
 import dataclasses
 import typing
+from json import loads
 
 import pytest
 
 from tests.fakes import NEW, OLD, WEB
-from vmss_jenkins import events
+from vmss_jenkins import events, rollout_events
 from vmss_jenkins.gates import Consequence, Outcome, Verdict
 from vmss_jenkins.preflight import Finding, Severity
+from vmss_jenkins.report import json
 from vmss_jenkins.report.text import line
 
 EXAMPLES: list[tuple[events.Event, str]] = [
@@ -65,6 +67,66 @@ EXAMPLES: list[tuple[events.Event, str]] = [
         ),
         "gate check failed: exit code 1; it said: no such page -> fail",
     ),
+    (
+        rollout_events.RolloutStarted(WEB, NEW, False, 1, ("1", "2"), 1),  # noqa: FBT003
+        "roll out nginx-updated-image on canary-rg/web: 2 instances to update, 1 have it, at most 1 down at a time",
+    ),
+    (
+        rollout_events.RolloutStarted(WEB, OLD, True, 3, (), 1),  # noqa: FBT003
+        "roll back nginx-base-image on canary-rg/web: all 3 instances have it",
+    ),
+    (
+        rollout_events.InstancesDraining(("0", "1"), 30.0, {}),
+        "draining 0, 1: their open connections get 30 s",
+    ),
+    (
+        rollout_events.InstancesDraining(("0", "1"), 30.0, {"1": "in no pool"}),
+        "draining 0, 1: their open connections get 30 s; not drained: 1 (in no pool)",
+    ),
+    (rollout_events.InstancesUpdating(("0",), "request-1"), "updating 0 (request id request-1)"),
+    (
+        rollout_events.InstancesUpdating(("0",), None, answered=False),
+        "updating 0: the answer was lost; looking whether Azure began",
+    ),
+    (
+        rollout_events.InstancesUpdating(tuple(map(str, range(14))), None),
+        "updating 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 2 more (request id not given)",
+    ),
+    (rollout_events.InstanceDone("0", 20.84), "instance 0 is done after 20.8 s"),
+    (rollout_events.InstanceFailed("0", "no quota"), "instance 0 failed: no quota"),
+    (rollout_events.InstancesRestored(("0",)), "back in the load balancer: 0"),
+    (rollout_events.CapacityChanged(("7",), ("1", "2")), "instances changed: 7 joined, 1, 2 went"),
+    (
+        rollout_events.FellBackToWaves("Conflict: busy"),
+        "Azure refused overlapping operations, so it goes on in waves: Conflict: busy",
+    ),
+    (rollout_events.RolloutWaiting("pause", ()), "waiting: pause"),
+    (rollout_events.RolloutWaiting("not healthy yet", ("0",)), "waiting: not healthy yet: 0"),
+    (
+        rollout_events.ClaimAwaited("job", 118.7),
+        "an earlier run of job ended without a word: waiting 119 s for its claim to lapse",
+    ),
+    (
+        rollout_events.RollbackStarted(NEW, OLD, "1 failed"),
+        "rolling back from nginx-updated-image to nginx-base-image: 1 failed",
+    ),
+    (
+        rollout_events.RolloutInterrupted(WEB, ("0",), ("request-1",)),
+        (
+            "interrupted: Azure goes on by itself with the update of 0 (request ids request-1); "
+            "run the same command again to go on with canary-rg/web"
+        ),
+    ),
+    (
+        rollout_events.RolloutInterrupted(WEB, (), ()),
+        "interrupted: Azure is at work on nothing of it; run the same command again to go on with canary-rg/web",
+    ),
+    (rollout_events.RolloutHalted(WEB, "no way"), "halted, nothing more is touched on canary-rg/web: no way"),
+    (rollout_events.InstanceLeft("0", "runs x, Failed"), "instance 0 runs x, Failed"),
+    (
+        rollout_events.RolloutFinished(WEB, "rolled out", NEW, ("0",), 61.23),
+        "canary-rg/web: rolled out: nginx-updated-image, 1 instance updated (61.2 s)",
+    ),
 ]
 
 
@@ -83,3 +145,33 @@ def test_no_event_is_without_a_sentence() -> None:
 def test_what_is_no_event_is_refused() -> None:
     with pytest.raises(TypeError, match="no event: 'text'"):
         line("text")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("event", [event for event, _ in EXAMPLES])
+def test_each_event_is_one_json_line_with_its_time_and_kind(event: events.Event) -> None:
+    written = json.line(event, "2026-01-02T03:04:05.678+00:00")
+    assert "\n" not in written
+    read = loads(written)
+    assert read["time"] == "2026-01-02T03:04:05.678+00:00"
+    assert read["kind"].replace("_", "") == type(event).__name__.lower()
+    assert set(read) == {"time", "kind", *(field.name for field in dataclasses.fields(event))}
+
+
+def test_an_event_tells_images_and_sets_as_the_command_line_takes_them() -> None:
+    read = loads(json.line(rollout_events.RollbackStarted(NEW, OLD, "bad"), "now"))
+    assert read == {
+        "time": "now",
+        "kind": "rollback_started",
+        "image_from": {"id": NEW.id},
+        "image_to": {"id": OLD.id},
+        "cause": "bad",
+    }
+    assert loads(json.line(rollout_events.RolloutHalted(WEB, "no way"), "now"))["scale_set"] == {
+        "resource_group": "canary-rg",
+        "name": "web",
+    }
+
+
+def test_what_cannot_be_written_as_json_is_refused() -> None:
+    with pytest.raises(TypeError, match="cannot write object as JSON"):
+        json.document(object())

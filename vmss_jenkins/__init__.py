@@ -10,40 +10,67 @@ from typing import TYPE_CHECKING
 from vmss_jenkins._version import VERSION
 
 if TYPE_CHECKING:
+    from vmss_jenkins.actions import OnFailure, RolloutSpec, Strategy
     from vmss_jenkins.api import observe, update, update_instances, verify
+    from vmss_jenkins.claims import AnotherRollout
+    from vmss_jenkins.engine import Outcome, RolloutResult
     from vmss_jenkins.errors import AzureError, ConfigError, UnsafeRollout, VmssJenkinsError
     from vmss_jenkins.images import ImageReference
+    from vmss_jenkins.rollouts import Reach, roll_back, roll_out
+    from vmss_jenkins.selection import Amount, Scope
     from vmss_jenkins.steps import UpdateInstancesResult, UpdateResult
     from vmss_jenkins.verification import Assessment
 
 __version__ = VERSION
 
 __all__ = [
+    "Amount",
+    "AnotherRollout",
     "Assessment",
     "AzureError",
     "ConfigError",
     "ImageReference",
+    "OnFailure",
+    "Outcome",
+    "Reach",
+    "RolloutResult",
+    "RolloutSpec",
+    "Scope",
+    "Strategy",
     "UnsafeRollout",
     "UpdateInstancesResult",
     "UpdateResult",
     "VmssJenkinsError",
     "__version__",
     "observe",
+    "roll_back",
+    "roll_out",
     "update",
     "update_instances",
     "verify",
 ]
 
 _HOMES = {
+    "Amount": "selection",
+    "AnotherRollout": "claims",
     "Assessment": "verification",
     "AzureError": "errors",
     "ConfigError": "errors",
     "ImageReference": "images",
+    "OnFailure": "actions",
+    "Outcome": "engine",
+    "Reach": "rollouts",
+    "RolloutResult": "engine",
+    "RolloutSpec": "actions",
+    "Scope": "selection",
+    "Strategy": "actions",
     "UnsafeRollout": "errors",
     "UpdateInstancesResult": "steps",
     "UpdateResult": "steps",
     "VmssJenkinsError": "errors",
     "observe": "api",
+    "roll_back": "rollouts",
+    "roll_out": "rollouts",
     "update": "api",
     "update_instances": "api",
     "verify": "api",

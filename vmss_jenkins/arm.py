@@ -44,6 +44,7 @@ def instance_from(body: Body) -> Instance:
         id=str(body.get("instanceId") or body.get("name")),
         name=body.get("name") or "",
         zone=next(iter(body.get("zones") or ()), None),
+        fault_domain=view.get("platformFaultDomain"),
         image=_image_of(storage),
         exact_version=_at(storage, "imageReference").get("exactVersion"),
         latest_model_applied=properties.get("latestModelApplied"),

@@ -13,6 +13,7 @@ from vmss_jenkins.gates import Consequence, Verdict
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import ScaleSetName
 from vmss_jenkins.preflight import Finding
+from vmss_jenkins.rollout_events import RolloutEvent
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,7 @@ Event: TypeAlias = (
     | GateStarted
     | GateMeasured
     | GateJudged
+    | RolloutEvent
 )
 """Any event."""
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.images import ImageReference
@@ -85,6 +86,8 @@ class Instance:
     """The instance id of a uniform set, or the VM's name in a flexible one."""
     name: str = ""
     zone: str | None = None
+    fault_domain: int | None = None
+    """The rack that it stands in, `platformFaultDomain`; None where no instance view was read."""
     image: ImageReference | None = None
     """The image that the instance runs."""
     exact_version: str | None = None
@@ -108,7 +111,7 @@ class Instance:
         """Whether an operation runs on it at this moment."""
         return self.provisioning_state in {"Updating", "Creating", "Deleting", "Migrating"}
 
-    @property
+    @cached_property
     def is_healthy(self) -> bool:
         """Runs, provisioned without failure, and healthy by what the set has to tell it."""
         return (

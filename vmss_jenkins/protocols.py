@@ -7,8 +7,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from vmss_jenkins.claims import Claim
 from vmss_jenkins.gate_specs import CommandGate, Expectation, ProbingGate, Via
-from vmss_jenkins.gates import CommandResult, Sample
+from vmss_jenkins.gates import CommandResult, Consequence, Sample, Verdict
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Instance, ScaleSet, ScaleSetName
 from vmss_jenkins.network import Address, Unreachable
@@ -67,6 +68,10 @@ class ScaleSets(Protocol[OperationT]):
 
     def instances(self, scale_set: ScaleSet) -> tuple[Instance, ...]:
         """Read all its instances."""
+        ...
+
+    def instance(self, scale_set: ScaleSet, instance_id: str) -> Instance:
+        """Read one of its instances."""
         ...
 
     def autoscale_settings(self, scale_set: ScaleSet) -> tuple[str, ...] | None:
@@ -151,4 +156,42 @@ class CommandRunner(Protocol):
 
     def run(self, gate: CommandGate, facts: Mapping[str, str]) -> CommandResult:
         """Run a gate's program to its end; how it ended is a value."""
+        ...
+
+
+class Judgement(Protocol):
+    """What the gates came to."""
+
+    @property
+    def consequence(self) -> Consequence:
+        """Whether the rollout goes on, has failed, or halts."""
+        ...
+
+    @property
+    def verdicts(self) -> Sequence[Verdict]:
+        """What each gate said."""
+        ...
+
+
+class Gates(Protocol):
+    """Judges a release."""
+
+    def assess(self, stage: str, instance_ids: Sequence[str]) -> Judgement:
+        """Measure the new release on these instances; takes as long as it takes."""
+        ...
+
+
+class Claims(Protocol):
+    """The marks in Azure by which rollouts of one scale set see each other; each call raises `AzureError`."""
+
+    def read(self) -> tuple[float, tuple[Claim, ...]]:
+        """The server's time (seconds, UTC) and the claims there are, lapsed ones too."""
+        ...
+
+    def write(self, claim: Claim) -> None:
+        """Add a claim, or replace the one of the same run; the others stay."""
+        ...
+
+    def remove(self, runs: Sequence[str]) -> None:
+        """Take away the claims of these runs."""
         ...

@@ -20,6 +20,7 @@ from vmss_jenkins.azure_errors import azure_error, body_failure, retry_after_of,
 from vmss_jenkins.credentials import Connection
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Instance, OrchestrationMode, ScaleSet, ScaleSetName
+from vmss_jenkins.tag_claims import TagClaims
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -97,7 +98,7 @@ class AzureScaleSets:
     def __init__(self, where: Connection, credential: TokenCredential | None) -> None:
         self._answers = _Answers()
         options: dict[str, Any] = {} if credential else {"authentication_policy": SansIOHTTPPolicy()}
-        self._endpoint = where.endpoint
+        self._endpoint, self._subscription = where.endpoint, where.subscription
         self._client = ComputeManagementClient(
             cast("TokenCredential", credential or _NEVER_ASKED),
             where.subscription,
@@ -115,6 +116,10 @@ class AzureScaleSets:
     def remaining(self) -> Mapping[str, int]:
         """Requests left by token bucket, as the last answers told."""
         return self._answers.remaining
+
+    def claims(self, name: ScaleSetName) -> TagClaims:
+        """The claims of rollouts of a set."""
+        return TagClaims(self._client.send_request, f"{self._endpoint}/subscriptions/{self._subscription}", name)
 
     def close(self) -> None:
         """Close the connections."""
@@ -151,6 +156,24 @@ class AzureScaleSets:
                     name.resource_group, name.name, expand="instanceView"
                 )
             return tuple(arm.instance_from(body) for body in listed)
+
+    def instance(self, scale_set: ScaleSet, instance_id: str) -> Instance:
+        """Read one instance with its view (one call, of a bucket that each instance has its own of).
+
+        Raises:
+            AzureError: where it cannot be read, with the status 404 where it is no more.
+        """
+        name = scale_set.name
+        with translated(f"read instance {instance_id} of {name}"):
+            if scale_set.orchestration_mode is OrchestrationMode.FLEXIBLE:
+                machine: Any = self._client.virtual_machines.get(
+                    name.resource_group, instance_id, expand="instanceView"
+                )
+            else:
+                machine = self._client.virtual_machine_scale_set_vms.get(
+                    name.resource_group, name.name, instance_id, expand="instanceView"
+                )
+            return arm.instance_from(machine)
 
     def begin_set_image(self, scale_set: ScaleSet, image: ImageReference) -> AzureOperation:
         """Set the image of the model: a PATCH of it alone, conditional on the etag where there is one.

@@ -6,7 +6,7 @@ passes. So nothing is repeated blindly: an answer that was lost is found out by 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vmss_jenkins import events
@@ -80,9 +80,22 @@ class _Requests:
 
 
 def update(
-    sets: ScaleSets[OperationT], name: ScaleSetName, image: ImageReference, options: Options, patience: Patience
+    sets: ScaleSets[OperationT],
+    name: ScaleSetName,
+    image: ImageReference,
+    options: Options,
+    patience: Patience,
+    known: Sequence[Instance] | None = None,
 ) -> UpdateResult:
     """Set the image of a scale set's model; no instance changes in the mode Manual.
+
+    Args:
+        sets: Azure.
+        name: the scale set.
+        image: the image to set.
+        options: how the step runs.
+        patience: clock, deadline and listener.
+        known: the instances, where they were read a moment ago: their list is a costly call.
 
     Raises:
         UnsafeRollout: where Azure would take the image to every instance by itself.
@@ -96,7 +109,7 @@ def update(
     def attempt() -> UpdatePlan:
         scale_set = sets.get(name)
         changes = not image.same_as(scale_set.image)
-        instances = sets.instances(scale_set) if changes else ()
+        instances = (sets.instances(scale_set) if known is None else known) if changes else ()
         plan = plan_update(scale_set, image, instances, _surroundings(sets, scale_set, options))
         if not first:
             first.append(scale_set.image)

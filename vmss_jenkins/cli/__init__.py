@@ -12,6 +12,8 @@ COMMANDS = {
     "update": "Set the image of a scale set's model (the plugin's azureVMSSUpdate).",
     "update-instances": "Bring chosen instances to the latest model (azureVMSSUpdateInstances).",
     "status": "Show a scale set and its instances.",
+    "rollout": "Roll a release out: the canary first, then in small steps, and back if it is bad.",
+    "rollback": "Take a scale set back to the previous release.",
     "verify": "Ask gates whether the instances with the new release are good.",
     "render": "Write the Jenkins jobs of scale sets into files.",
     "schema": "Print the JSON Schema of vmss.yaml.",

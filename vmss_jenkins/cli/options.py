@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict, is_dataclass
-from enum import Enum
 from typing import Any, TypeVar
 
 import click
 
 from vmss_jenkins import events
-from vmss_jenkins.images import ImageReference
-from vmss_jenkins.report import text
+from vmss_jenkins.report import json, text
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,14 +54,4 @@ def tell(event: events.Event) -> None:
 
 def print_json(value: object) -> None:
     """Write a value to standard output as JSON."""
-    click.echo(json.dumps(value, default=_plain, indent=2))
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, ImageReference):
-        return {key: part for key, part in asdict(value).items() if part}
-    if isinstance(value, Enum):
-        return value.value
-    if is_dataclass(value) and not isinstance(value, type):
-        return {key: getattr(value, key) for key in value.__dataclass_fields__}
-    raise TypeError(f"cannot write {type(value).__name__} as JSON")
+    click.echo(json.document(value))

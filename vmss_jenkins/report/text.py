@@ -7,6 +7,7 @@ from functools import singledispatch
 from vmss_jenkins import events
 from vmss_jenkins.gates import Consequence
 from vmss_jenkins.preflight import Severity
+from vmss_jenkins.report import rollout_text
 
 
 @singledispatch
@@ -16,7 +17,7 @@ def line(event: events.Event) -> str:
     Raises:
         TypeError: for a value that is no event.
     """
-    raise TypeError(f"no event: {event!r}")
+    return rollout_text.line(event)
 
 
 @line.register

@@ -1,0 +1,169 @@
+"""Carrying out the actions of a rollout: each method does one and returns the history that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Generic
+
+from vmss_jenkins import events, pacing, rollout_events, steps
+from vmss_jenkins.actions import Drain, Restore, RestoreModel, RolloutSpec, RunGate, SetModel, Strategy, Update
+from vmss_jenkins.claims import LEASE, fingerprint
+from vmss_jenkins.errors import AzureError, Failure
+from vmss_jenkins.gates import Consequence
+from vmss_jenkins.gates import Outcome as GateOutcome
+from vmss_jenkins.history import GateResult, History
+from vmss_jenkins.holding import Hold
+from vmss_jenkins.images import ImageReference
+from vmss_jenkins.instances import Instance, ScaleSet, ScaleSetName
+from vmss_jenkins.protocols import Drainer, Gates, OperationT, ScaleSets
+from vmss_jenkins.rollout import strategy_of
+from vmss_jenkins.waiting import ATTEMPTS, LONGEST_WAIT, Patience
+from vmss_jenkins.watching import Watch
+
+REFUSED_WAIT = 2.0
+"""Seconds until an update that Azure put off is tried again, doubled each time."""
+GATE_LEASE = 1800.0
+"""Seconds for which the claim holds while a gate measures."""
+VANISHED = frozenset({"InvalidParameter", "NotFound"})
+"""Codes that Azure answers with where an id was deleted in the meantime."""
+TIMED_OUT, CONFLICT, CHANGED_MEANWHILE, THROTTLED, SERVER_ERROR = 408, 409, 412, 429, 500
+
+
+@dataclass
+class Actor(Generic[OperationT]):
+    """What acts on Azure for one run."""
+
+    sets: ScaleSets[OperationT]
+    name: ScaleSetName
+    spec: RolloutSpec
+    gates: Gates | None
+    drainer: Drainer | None
+    options: steps.Options
+    watch: Watch[OperationT]
+    hold: Hold
+    patience: Patience
+    pace: pacing.Pace = field(default_factory=pacing.updates)
+    request_ids: list[str] = field(default_factory=list)
+
+    def set_model(self, action: SetModel, history: History) -> History:
+        """Set the model's image to the release."""
+        self._set_image(action.image)
+        return history
+
+    def restore_model(self, action: RestoreModel, history: History) -> History:
+        """Turn back, and restore the model's image; the claim tells of it first, should this run be killed."""
+        left = history.left if history.going_back else history.target.image
+        if not history.going_back:
+            self.patience.on_event(rollout_events.RollbackStarted(left, action.image, action.cause))
+        self.hold.renew(fingerprint(left, action.image))
+        self._set_image(action.image)
+        return history.turned_back(action.image, action.cause, self.now)
+
+    def _set_image(self, image: ImageReference) -> None:
+        """Set the image as the step does; where the set changed since it was read, the next turn looks again."""
+        try:
+            known = self.watch.observed.instances
+            result = steps.update(self.sets, self.name, image, self.options, self.patience, known)
+            self.request_ids.extend(result.request_ids)
+        except AzureError as error:
+            if error.failure.status != CHANGED_MEANWHILE:
+                raise
+        self.watch.refresh()
+
+    def drain(self, action: Drain, history: History) -> History:
+        """Take instances out of the load balancer."""
+        drainer, known = self.drainer, self._known(action.instance_ids)
+        reasons = self.patience.retry(lambda: drainer.drain(self._set, action.instance_ids)) if drainer else {}
+        seconds = self.spec.drain or 0.0
+        self.patience.on_event(rollout_events.InstancesDraining(action.instance_ids, seconds, reasons))
+        left_in = [instance for instance in known if instance.id in reasons]
+        history = history.draining([instance for instance in known if instance not in left_in], self.now)
+        return history.not_drained(left_in, self.now - seconds)
+
+    def restore(self, action: Restore, history: History) -> History:
+        """Put instances back into the load balancer."""
+        drainer = self.drainer
+        if drainer:
+            self.patience.retry(lambda: drainer.restore(self._set, action.instance_ids))
+        self.patience.on_event(rollout_events.InstancesRestored(action.instance_ids))
+        return history.restored(action.instance_ids)
+
+    def run_gate(self, action: RunGate, history: History) -> History:
+        """Judge the release; without gates it passes."""
+        if self.gates is None:
+            return history.gated(GateResult(action.stage, action.instance_ids, Consequence.GO_ON, self.now))
+        self.hold.renew(lease=GATE_LEASE)
+        judgement = self.gates.assess(action.stage.value, action.instance_ids)
+        self.hold.renew(lease=LEASE)
+        bad = [verdict for verdict in judgement.verdicts if verdict.outcome is not GateOutcome.PASSED]
+        said = "; ".join(f"{verdict.gate}: {verdict.reason}" for verdict in bad or judgement.verdicts)
+        reason = " ".join(said.split())
+        return history.gated(GateResult(action.stage, action.instance_ids, judgement.consequence, self.now, reason))
+
+    def update(self, action: Update, history: History) -> History:
+        """Ask Azure to update instances: in one call where it goes in waves, else in as many as its limits allow.
+
+        A window needs to hear of each instance's end by itself, and an operation ends with its last one.
+        """
+        count = 1
+        if strategy_of(self.spec, history) is Strategy.WINDOW:
+            count = self.pace.available(self.now)
+            if count == 0:
+                return replace(history, held_until=self.now + pacing.MINUTE / self.pace.per_minute)
+        for ids in pacing.calls(action.instance_ids, count, self.spec.ids_per_call):
+            held = history.held_until
+            history = self._ask(ids, history)
+            if history.held_until != held:
+                break
+        return history
+
+    def _ask(self, ids: tuple[str, ...], history: History) -> History:
+        """Make one call. An answer that was lost is never asked for again unseen: the instances tell."""
+        self.pace.take()
+        try:
+            operation = self.sets.begin_update_instances(self._set, ids)
+        except AzureError as error:
+            if begun_perhaps(error.failure):
+                self.patience.on_event(rollout_events.InstancesUpdating(ids, error.failure.request_id, answered=False))
+                return history.asked(self._known(ids), self.now, answered=False)
+            return self._refused(error, history)
+        self.watch.follow(operation, ids)
+        self.request_ids.extend(filter(None, [operation.request_id]))
+        self.patience.on_event(rollout_events.InstancesUpdating(ids, operation.request_id))
+        return history.asked(self._known(ids), self.now)
+
+    def _refused(self, error: AzureError, history: History) -> History:
+        """Wait and decide anew where a refusal may pass; else it is final."""
+        failure = error.failure
+        vanished = failure.code in VANISHED
+        passing = vanished or not failure.sent or failure.status in {CONFLICT, THROTTLED}
+        if not passing or history.refusals >= ATTEMPTS:
+            raise error
+        if vanished:
+            self.watch.refresh()
+        overlapping = failure.status == CONFLICT and bool(self.watch.flights)
+        if overlapping and strategy_of(self.spec, history) is Strategy.WINDOW:
+            self.patience.on_event(rollout_events.FellBackToWaves(f"{failure.code}: {failure.message}"))
+        backoff = min(LONGEST_WAIT, REFUSED_WAIT * 2.0**history.refusals)
+        wait = failure.retry_after if failure.retry_after is not None else backoff
+        self.patience.on_event(events.CallRetried(str(error).splitlines()[0], history.refusals + 1, wait))
+        return history.refused(self.now + wait, overlapping=overlapping)
+
+    def _known(self, ids: Sequence[str]) -> list[Instance]:
+        instances = self.watch.observed.by_id()
+        return [instances[key] for key in ids if key in instances]
+
+    @property
+    def _set(self) -> ScaleSet:
+        return self.watch.observed.scale_set
+
+    @property
+    def now(self) -> float:
+        """The clock's time."""
+        return self.patience.clock.now()
+
+
+def begun_perhaps(failure: Failure) -> bool:
+    """Whether Azure may have begun what it gave no good answer to."""
+    return failure.sent and (failure.status is None or failure.status == TIMED_OUT or failure.status >= SERVER_ERROR)

@@ -1,0 +1,66 @@
+"""`vmss-jenkins rollback`: take a scale set back to the previous release."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vmss_jenkins.actions import RolloutSpec, Strategy
+from vmss_jenkins.cli.options import target_options
+from vmss_jenkins.cli.rollout_options import finish, how_options, listener
+from vmss_jenkins.engine import Outcome
+from vmss_jenkins.images import ImageReference
+from vmss_jenkins.selection import Amount
+
+
+@click.command("rollback")
+@target_options
+@click.option("--to", help="Id of the image to go back to.  [default: the other one that instances run]")
+@how_options
+def command(
+    resource_group: str,
+    name: str,
+    subscription: str | None,
+    endpoint: str | None,
+    to: str | None,
+    max_unavailable: str,
+    strategy: str,
+    min_healthy_time: float,
+    instance_timeout: float,
+    timeout: float,
+    ids_per_call: int,
+    drain: float | None,
+    no_claim: bool,
+    allow_automatic_rollout: bool,
+    result: Path | None,
+    events_file: Path | None,
+    output: str,
+) -> int:
+    """Take a scale set back: the model first, then the instances that were updated.
+
+    Exits 0 where all of them run the previous release, else 1.
+    """
+    spec = RolloutSpec(
+        max_unavailable=Amount.parse(max_unavailable),
+        strategy=Strategy(strategy),
+        min_healthy_time=min_healthy_time,
+        instance_timeout=instance_timeout,
+        timeout=timeout,
+        ids_per_call=ids_per_call,
+        rollback_to=ImageReference(id=to) if to else None,
+        drain=drain,
+    )
+    from vmss_jenkins.rollouts import Reach, roll_back  # noqa: PLC0415 - bad input is told before anything is loaded
+
+    with listener(events_file) as on_event:
+        found = roll_back(
+            resource_group,
+            name,
+            spec,
+            claim=not no_claim,
+            allow_automatic_rollout=allow_automatic_rollout,
+            reach=Reach(subscription=subscription, endpoint=endpoint),
+            on_event=on_event,
+        )
+    return finish(found, frozenset({Outcome.ROLLED_BACK}), result, output)

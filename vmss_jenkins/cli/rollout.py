@@ -1,0 +1,123 @@
+"""`vmss-jenkins rollout`: roll a release out over a scale set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vmss_jenkins.actions import OnFailure, RolloutSpec, Strategy
+from vmss_jenkins.cli.options import target_options
+from vmss_jenkins.cli.rollout_options import amount, finish, how_options, listener
+from vmss_jenkins.engine import Outcome
+from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.gate_parsing import gates_from
+from vmss_jenkins.images import ImageReference
+from vmss_jenkins.instances import ALL, InstanceIds
+from vmss_jenkins.selection import Amount, Include, Scope
+
+
+@click.command("rollout")
+@target_options
+@click.option("--image-id", help="Id of the release's image.  [default: what the model has]")
+@click.option("--image", help="The same for a marketplace image, as publisher:offer:sku:version.")
+@click.option("--canary", metavar="COUNT|PERCENT%", help="How many instances go first; rounded up.  [default: none]")
+@click.option("--canary-only", is_flag=True, help="End when the canary is judged; the next rollout takes the others.")
+@click.option("--instance-ids", help="Comma-separated instance ids, or '*' for all.  [default: --outdated]")
+@click.option("--outdated", is_flag=True, help="All instances that do not have the release.")
+@click.option(
+    "--include",
+    type=click.Choice([include.value for include in Include]),
+    multiple=True,
+    help="Update these instances too, which are left alone otherwise.",
+)
+@click.option("--pause", type=click.FloatRange(min=0), default=0.0, help="Seconds after the canary and each batch.")
+@click.option("--max-failed", type=click.IntRange(min=0), default=0, help="Failed instances that do not stop it.")
+@click.option("--gate", "gates", multiple=True, metavar="'KIND KEY=VALUE ...'", help="As for `verify`.")
+@click.option("--on-failure", type=click.Choice([on.value for on in OnFailure]), default="rollback", show_default=True)
+@click.option("--to", help="Id of the image that a rollback goes to.  [default: the other one that instances run]")
+@how_options
+def command(
+    resource_group: str,
+    name: str,
+    subscription: str | None,
+    endpoint: str | None,
+    image_id: str | None,
+    image: str | None,
+    canary: str | None,
+    canary_only: bool,
+    instance_ids: str | None,
+    outdated: bool,
+    include: tuple[str, ...],
+    pause: float,
+    max_failed: int,
+    gates: tuple[str, ...],
+    on_failure: str,
+    to: str | None,
+    max_unavailable: str,
+    strategy: str,
+    min_healthy_time: float,
+    instance_timeout: float,
+    timeout: float,
+    ids_per_call: int,
+    drain: float | None,
+    no_claim: bool,
+    allow_automatic_rollout: bool,
+    result: Path | None,
+    events_file: Path | None,
+    output: str,
+) -> int:
+    """Roll a release out: the canary first, then in small steps, judged by gates, and back if it is bad.
+
+    Its state is in Azure: where it was stopped, the same command goes on with it. Exits 0 where every chosen
+    instance has the release, 1 where it went back or halted.
+    """
+    spec = RolloutSpec(
+        scope=Scope(_ids(instance_ids, outdated=outdated), frozenset(map(Include, include))),
+        canary=amount(canary),
+        canary_only=canary_only,
+        max_unavailable=Amount.parse(max_unavailable),
+        strategy=Strategy(strategy),
+        pause=pause,
+        min_healthy_time=min_healthy_time,
+        instance_timeout=instance_timeout,
+        timeout=timeout,
+        max_failed=max_failed,
+        ids_per_call=ids_per_call,
+        on_failure=OnFailure(on_failure),
+        rollback_to=ImageReference(id=to) if to else None,
+        drain=drain,
+    )
+    release = _image(image_id, image)
+    gates_from(gates)
+    if canary_only and not canary:
+        raise ConfigError("--canary-only", ["found no --canary; say how many instances it has"])
+    from vmss_jenkins.rollouts import Reach, roll_out  # noqa: PLC0415 - bad input is told before anything is loaded
+
+    with listener(events_file) as on_event:
+        found = roll_out(
+            resource_group,
+            name,
+            release,
+            spec,
+            gates=gates,
+            claim=not no_claim,
+            allow_automatic_rollout=allow_automatic_rollout,
+            reach=Reach(subscription=subscription, endpoint=endpoint),
+            on_event=on_event,
+        )
+    return finish(found, frozenset({Outcome.ROLLED_OUT, Outcome.CANARY}), result, output)
+
+
+def _ids(given: str | None, *, outdated: bool) -> InstanceIds:
+    if given and outdated:
+        raise ConfigError("--instance-ids, --outdated", ["found both; give one of them"])
+    return InstanceIds.parse(given or ALL)
+
+
+def _image(image_id: str | None, image: str | None) -> ImageReference | None:
+    if image_id and image:
+        raise ConfigError("--image-id, --image", ["found both; give one of them, or none for what the model has"])
+    if image:
+        return ImageReference.parse_urn(image)
+    return ImageReference(id=image_id) if image_id else None

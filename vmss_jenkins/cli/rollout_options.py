@@ -1,0 +1,110 @@
+"""What `rollout` and `rollback` share: how to go, and what to write down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from vmss_jenkins import events
+from vmss_jenkins.cli.options import print_json, tell
+from vmss_jenkins.engine import Outcome, RolloutResult
+from vmss_jenkins.report import json
+from vmss_jenkins.selection import Amount
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_SECONDS = click.FloatRange(min=0)
+_HOW = (
+    click.option(
+        "--max-unavailable",
+        metavar="COUNT|PERCENT%",
+        default="10%",
+        show_default=True,
+        help="How many instances may be down at a time; rounded down, at least 1, and never a whole zone.",
+    ),
+    click.option(
+        "--strategy",
+        type=click.Choice(["waves", "window"]),
+        default="waves",
+        show_default=True,
+        help="waves: batch by batch. window: the next instance as soon as one is healthy.",
+    ),
+    click.option("--min-healthy-time", type=_SECONDS, default=0.0, help="Seconds that an instance has to be healthy."),
+    click.option(
+        "--instance-timeout",
+        type=click.FloatRange(min=1),
+        default=900.0,
+        show_default=True,
+        help="Seconds from an instance's update until it is healthy; later it has failed.",
+    ),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=1),
+        default=7200.0,
+        show_default=True,
+        help="Seconds for the whole way, and once more for the way back.",
+    ),
+    click.option("--ids-per-call", type=click.IntRange(min=1), default=100, show_default=True),
+    click.option(
+        "--drain",
+        type=_SECONDS,
+        metavar="SECONDS",
+        help="Take each instance out of the load balancer this long before its update.  [default: not]",
+    ),
+    click.option("--no-claim", is_flag=True, help="Do not tag the resource group against two rollouts at a time."),
+    click.option(
+        "--allow-automatic-rollout", is_flag=True, help="Go on though Azure updates every instance by itself."
+    ),
+    click.option("--result", type=click.Path(dir_okay=False, path_type=Path), help="Write the result there as JSON."),
+    click.option(
+        "--events",
+        "events_file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Write each event there as it happens, one JSON object a line.",
+    ),
+    click.option(
+        "--output", type=click.Choice(["text", "json"]), default="text", help="Result on standard output as JSON."
+    ),
+)
+
+
+def how_options(function: F) -> F:
+    """Add the options of a rollout that both directions have."""
+    for option in reversed(_HOW):
+        function = option(function)
+    return function
+
+
+def amount(given: str | None) -> Amount | None:
+    """Read an amount, where one is given."""
+    return None if given is None else Amount.parse(given)
+
+
+@contextmanager
+def listener(events_file: Path | None) -> Iterator[events.OnEvent]:
+    """Tell each event on standard error, and write it to a file where one is wanted."""
+    with ExitStack() as stack:
+        file = stack.enter_context(events_file.open("a", encoding="utf-8")) if events_file else None
+
+        def on_event(event: events.Event) -> None:
+            tell(event)
+            if file:
+                at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+                file.write(json.line(event, at) + "\n")
+                file.flush()
+
+        yield on_event
+
+
+def finish(result: RolloutResult, wanted: frozenset[Outcome], file: Path | None, output: str) -> int:
+    """Write the result and return the exit code: 0 where it came out as wanted, else 1."""
+    if file:
+        file.write_text(json.document(result) + "\n", encoding="utf-8")
+    if output == "json":
+        print_json(result)
+    return int(result.outcome not in wanted)

@@ -1,0 +1,244 @@
+"""A rollout, run: observe, decide, act, until done.
+
+One turn of the loop is one look and one action. What it does is decided by `rollout.decide`, from values;
+how each action is carried out is in `acting`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from vmss_jenkins import rollout_events, steps
+from vmss_jenkins.acting import Actor
+from vmss_jenkins.actions import (
+    Action,
+    Done,
+    Drain,
+    Halt,
+    OnFailure,
+    Restore,
+    RestoreModel,
+    RolloutSpec,
+    RunGate,
+    SetModel,
+    Update,
+    Wait,
+)
+from vmss_jenkins.claims import Claim
+from vmss_jenkins.history import GateResult, History, Observed
+from vmss_jenkins.holding import Hold
+from vmss_jenkins.images import ImageReference
+from vmss_jenkins.instances import ScaleSetName
+from vmss_jenkins.protocols import Claims, Drainer, Gates, OperationT, ScaleSets
+from vmss_jenkins.rollback import resumed_back, start
+from vmss_jenkins.rollout import choose
+from vmss_jenkins.selection import Include
+from vmss_jenkins.situation import survey
+from vmss_jenkins.telling import Teller
+from vmss_jenkins.waiting import Patience
+from vmss_jenkins.watching import TICK, Watch
+
+
+class Outcome(Enum):
+    """How a rollout ended."""
+
+    ROLLED_OUT = "rolled out"
+    CANARY = "rolled out to the canary"
+    ROLLED_BACK = "rolled back"
+    HALTED = "halted"
+
+
+@dataclass(frozen=True)
+class RolloutResult:
+    """What a rollout came to."""
+
+    outcome: Outcome
+    image: ImageReference | None
+    """The release that was gone to in the end: the new one, or the one gone back to."""
+    updated: tuple[str, ...]
+    """Instances that this run updated on the way forward."""
+    brought_back: tuple[str, ...]
+    skipped: Mapping[str, str]
+    """Instances that were left alone, with the reason."""
+    reason: str
+    """Why it went back or halted; empty where all went well."""
+    states: Mapping[str, str]
+    """Every instance and how it is, where it halted."""
+    gates: tuple[GateResult, ...]
+    seconds: float
+    request_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be rolled out, or back."""
+
+    image: ImageReference | None = None
+    """None for what the model has."""
+    going_back: bool = False
+    """Go back from what the model has, to `RolloutSpec.rollback_to` or to the one other image that instances run."""
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What a rollout uses beside the set itself; None for none."""
+
+    gates: Gates | None = None
+    drainer: Drainer | None = None
+    claims: Claims | None = None
+    run: str = "run"
+    """A name that no other run has, for the claim."""
+    owner: str = "vmss-jenkins"
+    """Who runs which command, for the claim: the same for the same command run again."""
+    allow_automatic_rollout: bool = False
+    """Set the model although Azure takes it to every instance by itself."""
+
+
+def run_rollout(
+    sets: ScaleSets[OperationT], name: ScaleSetName, order: Order, spec: RolloutSpec, hooks: Hooks, patience: Patience
+) -> RolloutResult:
+    """Roll out or back, or go on with it where an earlier run was stopped: its state is in Azure.
+
+    Args:
+        sets: Azure.
+        name: the scale set.
+        order: the release, and in which direction.
+        spec: how.
+        hooks: gates, draining, claims.
+        patience: clock and listener; its deadline ends the repetition of single calls.
+
+    Raises:
+        AnotherRollout: where one is under way; nothing was changed.
+        ConfigError: where Azure would refuse the image.
+        UnsafeRollout: where Azure would take the image to every instance by itself.
+        AzureError: where Azure refuses, or cannot be reached.
+    """
+    hold = Hold(hooks.claims, hooks.run, hooks.owner, patience)
+    killed = hold.take()
+    watch = None
+    try:
+        watch = Watch(sets, name, spec.min_healthy_time, patience)
+        _refuse_unknown_ids(spec, watch.observed)
+        spec = _continued(spec, order, killed, hooks.owner)
+        history = _begin(watch.observed, order, spec, killed, patience.clock.now())
+        options = steps.Options(allow_automatic_rollout=hooks.allow_automatic_rollout)
+        actor = Actor(sets, name, spec, hooks.gates, hooks.drainer, options, watch, hold, patience)
+        if killed:
+            _put_back(hooks.drainer, watch.observed, patience)
+        return _loop(actor, history)
+    except KeyboardInterrupt:
+        _tell_what_goes_on(watch, name, patience)
+        raise
+    finally:
+        hold.release()
+
+
+def _continued(spec: RolloutSpec, order: Order, killed: Claim | None, owner: str) -> RolloutSpec:
+    """Take along what an earlier run of the same command broke, and never stop where going back is the order."""
+    scope = spec.scope
+    if killed and killed.owner == owner:
+        scope = replace(scope, include=scope.include | {Include.FAILED})
+    return replace(spec, scope=scope, on_failure=OnFailure.ROLLBACK if order.going_back else spec.on_failure)
+
+
+def _begin(observed: Observed, order: Order, spec: RolloutSpec, killed: Claim | None, now: float) -> History:
+    """The history of a run that did nothing yet."""
+    resumed = resumed_back(observed, killed.going_back if killed else "", order.image, now)
+    to = spec.rollback_to if order.going_back else None
+    return resumed or start(observed, order.image, to, now, going_back=order.going_back)
+
+
+def _refuse_unknown_ids(spec: RolloutSpec, observed: Observed) -> None:
+    """An id that goes in the middle is dropped; one that was never there is a mistake."""
+    if not spec.scope.ids.is_all:
+        spec.scope.ids.choose(observed.instances)
+
+
+def _put_back(drainer: Drainer | None, observed: Observed, patience: Patience) -> None:
+    """Put back what a killed run may have left out of the load balancer; what is to go out again will."""
+    if drainer:
+        ids = tuple(instance.id for instance in observed.instances)
+        patience.retry(lambda: drainer.restore(observed.scale_set, ids))
+
+
+def _loop(actor: Actor[OperationT], history: History) -> RolloutResult:
+    began = actor.now
+    teller = Teller(actor.name, actor.patience.on_event)
+    while True:
+        observed = actor.watch.observed
+        history = history.noted(observed, actor.now)
+        situation = survey(actor.spec, observed, history, actor.now)
+        action = choose(actor.spec, observed, history, situation, actor.now)
+        teller.tell(observed, history, situation, action)
+        if isinstance(action, Done | Halt):
+            return _finish(actor, history, action, actor.now - began)
+        if isinstance(action, Wait):
+            _wait(actor, history, action)
+        else:
+            history = _act(actor, action, history)
+            actor.hold.beat()
+
+
+def _wait(actor: Actor[OperationT], history: History, action: Wait) -> None:
+    """Look at what is due until something new is seen or the time has come."""
+    while True:
+        actor.patience.clock.sleep(max(0.001, min(TICK, action.until - actor.now)))
+        actor.hold.beat()
+        if actor.watch.look(history) or actor.now >= action.until:
+            return
+
+
+def _act(actor: Actor[OperationT], action: Action, history: History) -> History:
+    """Carry out an action, and return the history that follows."""
+    match action:
+        case SetModel():
+            return actor.set_model(action, history)
+        case RestoreModel():
+            return actor.restore_model(action, history)
+        case Drain():
+            return actor.drain(action, history)
+        case Update():
+            return actor.update(action, history)
+        case Restore():
+            return actor.restore(action, history)
+        case RunGate():
+            return actor.run_gate(action, history)
+    raise TypeError(f"no action to carry out: {action!r}")
+
+
+def _finish(actor: Actor[OperationT], history: History, action: Done | Halt, seconds: float) -> RolloutResult:
+    forward = history.forward if history.going_back else history.taken
+    halted = isinstance(action, Halt)
+    if halted:
+        outcome = Outcome.HALTED
+    elif history.going_back:
+        outcome = Outcome.ROLLED_BACK
+    else:
+        outcome = Outcome.CANARY if actor.spec.canary_only else Outcome.ROLLED_OUT
+    updated = tuple(key for key, taken in forward.items() if taken.asked is not None)
+    back = tuple(key for key in history.taken if history.going_back)
+    result = RolloutResult(
+        outcome=outcome,
+        image=history.target.image,
+        updated=updated,
+        brought_back=back,
+        skipped=action.skipped if isinstance(action, Done) else {},
+        reason=action.reason if isinstance(action, Halt) else history.cause or "",
+        states=action.states if isinstance(action, Halt) else {},
+        gates=history.gates,
+        seconds=seconds,
+        request_ids=tuple(actor.request_ids),
+    )
+    if not halted:
+        told = rollout_events.RolloutFinished(actor.name, outcome.value, result.image, back or updated, seconds)
+        actor.patience.on_event(told)
+    return result
+
+
+def _tell_what_goes_on(watch: Watch[OperationT] | None, name: ScaleSetName, patience: Patience) -> None:
+    flights = watch.flights if watch else ()
+    ids = tuple(key for flight in flights for key in flight.instance_ids)
+    request_ids = tuple(filter(None, (flight.operation.request_id for flight in flights)))
+    patience.on_event(rollout_events.RolloutInterrupted(name, ids, request_ids))

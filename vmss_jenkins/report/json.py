@@ -1,0 +1,46 @@
+"""Events as JSON lines, and results as JSON documents."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, is_dataclass
+from enum import Enum
+
+from vmss_jenkins import events
+from vmss_jenkins.images import ImageReference
+from vmss_jenkins.instances import ScaleSetName
+
+
+def line(event: events.Event, at: str) -> str:
+    """Write an event as one line: `time`, `kind`, and what the event tells.
+
+    Args:
+        event: what happened.
+        at: when, as ISO 8601 in UTC.
+    """
+    kind = re.sub("(?<=[a-z])(?=[A-Z])", "_", type(event).__name__).lower()
+    return json.dumps({"time": at, "kind": kind, **_fields(event)}, default=_plain)
+
+
+def document(value: object) -> str:
+    """Write a value, indented for people."""
+    return json.dumps(value, default=_plain, indent=2)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, ImageReference):
+        return {key: part for key, part in asdict(value).items() if part}
+    if isinstance(value, ScaleSetName):
+        return {"resource_group": value.resource_group, "name": value.name}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, (frozenset, set)):
+        return sorted(value)
+    return _fields(value)
+
+
+def _fields(value: object) -> dict[str, object]:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {key: getattr(value, key) for key in value.__dataclass_fields__}
+    raise TypeError(f"cannot write {type(value).__name__} as JSON")

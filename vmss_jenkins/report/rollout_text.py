@@ -1,0 +1,126 @@
+"""One log line an event of a rollout."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+from vmss_jenkins import rollout_events as events
+
+
+@singledispatch
+def line(event: object) -> str:
+    """Say an event in one line.
+
+    Raises:
+        TypeError: for a value that is no event.
+    """
+    raise TypeError(f"no event: {event!r}")
+
+
+@line.register
+def _(event: events.RolloutStarted) -> str:
+    what = "roll back" if event.going_back else "roll out"
+    image = event.image.short_name if event.image else "the model"
+    if not event.pending:
+        return f"{what} {image} on {event.scale_set}: all {event.reached} instances have it"
+    return (
+        f"{what} {image} on {event.scale_set}: {_count(len(event.pending))} to update, {event.reached} have it, "
+        f"at most {event.max_unavailable} down at a time"
+    )
+
+
+@line.register
+def _(event: events.InstancesDraining) -> str:
+    told = f"draining {_names(event.instance_ids)}: their open connections get {event.seconds:.0f} s"
+    reasons = "; ".join(sorted({f"{reason}" for reason in event.not_drained.values()}))
+    return f"{told}; not drained: {_names(tuple(event.not_drained))} ({reasons})" if event.not_drained else told
+
+
+@line.register
+def _(event: events.InstancesUpdating) -> str:
+    if not event.answered:
+        return f"updating {_names(event.instance_ids)}: the answer was lost; looking whether Azure began"
+    return f"updating {_names(event.instance_ids)} (request id {event.request_id or 'not given'})"
+
+
+@line.register
+def _(event: events.InstanceDone) -> str:
+    return f"instance {event.instance_id} is done after {event.seconds:.1f} s"
+
+
+@line.register
+def _(event: events.InstanceFailed) -> str:
+    return f"instance {event.instance_id} failed: {event.reason}"
+
+
+@line.register
+def _(event: events.InstancesRestored) -> str:
+    return f"back in the load balancer: {_names(event.instance_ids)}"
+
+
+@line.register
+def _(event: events.CapacityChanged) -> str:
+    parts = [f"{_names(event.joined)} joined"] if event.joined else []
+    return "instances changed: " + ", ".join([*parts, *([f"{_names(event.gone)} went"] if event.gone else [])])
+
+
+@line.register
+def _(event: events.FellBackToWaves) -> str:
+    return f"Azure refused overlapping operations, so it goes on in waves: {event.reason}"
+
+
+@line.register
+def _(event: events.RolloutWaiting) -> str:
+    return f"waiting: {event.reason}{f': {_names(event.instance_ids)}' if event.instance_ids else ''}"
+
+
+@line.register
+def _(event: events.ClaimAwaited) -> str:
+    return f"an earlier run of {event.owner} ended without a word: waiting {event.seconds:.0f} s for its claim to lapse"
+
+
+@line.register
+def _(event: events.RollbackStarted) -> str:
+    left = event.image_from.short_name if event.image_from else "unknown"
+    return f"rolling back from {left} to {event.image_to.short_name}: {event.cause}"
+
+
+@line.register
+def _(event: events.RolloutInterrupted) -> str:
+    going_on = (
+        f"Azure goes on by itself with the update of {_names(event.instance_ids)} "
+        f"(request ids {', '.join(event.request_ids) or 'not given'})"
+        if event.instance_ids
+        else "Azure is at work on nothing of it"
+    )
+    return f"interrupted: {going_on}; run the same command again to go on with {event.scale_set}"
+
+
+@line.register
+def _(event: events.RolloutHalted) -> str:
+    return f"halted, nothing more is touched on {event.scale_set}: {event.reason}"
+
+
+@line.register
+def _(event: events.InstanceLeft) -> str:
+    return f"instance {event.instance_id} {event.state}"
+
+
+@line.register
+def _(event: events.RolloutFinished) -> str:
+    image = event.image.short_name if event.image else "the model"
+    updated = _count(len(event.updated))
+    return f"{event.scale_set}: {event.outcome}: {image}, {updated} updated ({event.seconds:.1f} s)"
+
+
+MANY = 12
+"""Instances that a line names; more are counted."""
+
+
+def _names(instance_ids: tuple[str, ...]) -> str:
+    shown = ", ".join(instance_ids[:MANY])
+    return shown if len(instance_ids) <= MANY else f"{shown} and {len(instance_ids) - MANY} more"
+
+
+def _count(number: int) -> str:
+    return "1 instance" if number == 1 else f"{number} instances"

@@ -1,0 +1,210 @@
+"""The next action of a rollout: a decision made of values alone, one action at a time.
+
+The same decision goes forward and back. Forward: set the model, update the canary, judge it, update the
+others in steps, judge each step. Back: restore the model first, so that an instance that autoscale adds
+comes up with the old release, then update those that have the new one.
+"""
+
+from __future__ import annotations
+
+from vmss_jenkins.actions import (
+    Action,
+    Done,
+    Drain,
+    Halt,
+    OnFailure,
+    Restore,
+    RestoreModel,
+    RolloutSpec,
+    RunGate,
+    SetModel,
+    Strategy,
+    Update,
+    Wait,
+)
+from vmss_jenkins.gates import Consequence
+from vmss_jenkins.history import History, Observed, Stage
+from vmss_jenkins.rollback import state_of, way_back
+from vmss_jenkins.situation import Situation, survey
+
+
+def decide(spec: RolloutSpec, observed: Observed, history: History, now: float) -> Action:
+    """Choose the next action.
+
+    Args:
+        spec: what is wanted.
+        observed: the set as the last reads show it.
+        history: what this run did, with `observed` noted in it.
+        now: the time, by the clock of `history`.
+    """
+    return choose(spec, observed, history, survey(spec, observed, history, now), now)
+
+
+def choose(spec: RolloutSpec, observed: Observed, history: History, situation: Situation, now: float) -> Action:
+    """Choose the next action, the instances sorted already."""
+    return (
+        _model(spec, observed, history, situation)
+        or _undecided(observed, history, situation, spec)
+        or _failure(spec, observed, history, situation, now)
+        or _restore(observed, history, situation)
+        or _judge(spec, history, situation)
+        or _end(spec, observed, history, situation)
+        or _update(spec, history, situation, now)
+        or _wait(spec, observed, history, situation, now)
+    )
+
+
+def _model(spec: RolloutSpec, observed: Observed, history: History, situation: Situation) -> Action | None:
+    """See to it that the model has the release, once; a later change is somebody else's and stops the rollout."""
+    wanted, found = history.target.image, observed.scale_set.image
+    if wanted is None or wanted.same_as(found):
+        return None
+    if not history.model_set:
+        return RestoreModel(wanted, history.cause or "") if history.going_back else SetModel(wanted)
+    reason = f"somebody changed the model's image to {found or 'an unknown one'} while {wanted} was rolled out"
+    return _halt(reason, spec, observed, history, situation)
+
+
+def _undecided(observed: Observed, history: History, situation: Situation, spec: RolloutSpec) -> Action | None:
+    """Halt where the gates can tell neither that the release is good nor that it is bad: a person must look."""
+    if history.going_back or not history.gates or history.gates[-1].consequence is not Consequence.HALT:
+        return None
+    last = history.gates[-1]
+    return _halt(
+        f"the gates after the {last.stage.value} cannot tell: {last.reason}", spec, observed, history, situation
+    )
+
+
+def _failure(
+    spec: RolloutSpec, observed: Observed, history: History, situation: Situation, now: float
+) -> Action | None:
+    """Go back or stop where the release is bad, and halt where the way back fails too."""
+    if not (reason := failure(spec, history, situation, now)):
+        return None
+    if history.going_back:
+        return _halt(f"the way back failed too: {reason}", spec, observed, history, situation)
+    if spec.on_failure is OnFailure.STOP:
+        if situation.in_flight and now < history.began + spec.timeout:
+            return None
+        return _halt(reason, spec, observed, history, situation)
+    image, obstacle = way_back(spec, observed, history)
+    if image is None:
+        return _halt(f"{reason}; {obstacle}", spec, observed, history, situation)
+    return RestoreModel(image, reason)
+
+
+def failure(spec: RolloutSpec, history: History, situation: Situation, now: float) -> str | None:
+    """Why the rollout cannot go on in its direction; None where it can."""
+    if history.cause and not history.going_back:
+        return history.cause
+    last = history.gates[-1] if history.gates and not history.going_back else None
+    if last and last.consequence is Consequence.FAIL:
+        return f"the gates after the {last.stage.value} failed: {last.reason}"
+    allowed = 0 if history.going_back or situation.in_canary else spec.max_failed
+    if len(situation.failed) > allowed:
+        told = "; ".join(f"{instance_id}: {reason}" for instance_id, reason in situation.failed.items())
+        return f"{len(situation.failed)} instance(s) failed, allowed {allowed}: {told}"
+    if now >= history.began + spec.timeout:
+        return f"not done after {spec.timeout:.0f} s"
+    return None
+
+
+def _restore(observed: Observed, history: History, situation: Situation) -> Action | None:
+    """Put instances that are as wanted back into the load balancer."""
+    waiting = {key for key, taken in history.taken.items() if taken.asked is None}
+    back = [i.id for i in observed.instances if i.id in history.drained - waiting and i.id in situation.well]
+    return Restore(tuple(back)) if back else None
+
+
+def _judge(spec: RolloutSpec, history: History, situation: Situation) -> Action | None:
+    """Run the gate that is due: after the canary, after each batch; a window's batch is as large as the window."""
+    if history.going_back or not situation.ungated or failure(spec, history, situation, history.began):
+        return None
+    everything_landed = not situation.in_flight
+    if situation.in_canary:
+        due = everything_landed and not situation.canary
+        return RunGate(Stage.CANARY, situation.ungated) if due else None
+    if strategy_of(spec, history) is Strategy.WAVES:
+        due = everything_landed
+    else:
+        nothing_left = everything_landed and not situation.pending
+        due = nothing_left or len(situation.ungated) >= situation.capacity.limit
+    return RunGate(Stage.BATCH, situation.ungated) if due else None
+
+
+def strategy_of(spec: RolloutSpec, history: History) -> Strategy:
+    """The strategy in force: waves too where Azure refused overlapping operations."""
+    return Strategy.WAVES if history.lockstep else spec.strategy
+
+
+def _end(spec: RolloutSpec, observed: Observed, history: History, situation: Situation) -> Action | None:
+    judged_canary = spec.canary_only and not situation.in_canary
+    if situation.in_flight or situation.awaited or (situation.pending and not judged_canary):
+        return None
+    if situation.in_canary and situation.reached:
+        return None
+    if situation.failed:
+        told = "; ".join(f"{instance_id}: {reason}" for instance_id, reason in situation.failed.items())
+        return _halt(f"all but {len(situation.failed)} instance(s): {told}", spec, observed, history, situation)
+    return Done(situation.skipped)
+
+
+def _update(spec: RolloutSpec, history: History, situation: Situation, now: float) -> Action | None:
+    """Update those that are drained; else take the next ones that may go."""
+    if now < history.held_until or failure(spec, history, situation, history.began):
+        return None
+    drained = [key for key, taken in history.taken.items() if taken.asked is None]
+    ready = [key for key in drained if spec.drain is None or now >= history.taken[key].at + spec.drain]
+    if ready:
+        return Update(tuple(ready))
+    if now < resumes_at(spec, history):
+        return None
+    if strategy_of(spec, history) is Strategy.WAVES and situation.in_flight:
+        return None
+    chosen = situation.capacity.admit(situation.candidates)
+    if not chosen:
+        return None
+    ids = tuple(instance.id for instance in chosen)
+    return Update(ids) if spec.drain is None else Drain(ids)
+
+
+def resumes_at(spec: RolloutSpec, history: History) -> float:
+    """When the pause after the last gate ends; a window pauses after the canary alone."""
+    last = history.gates[-1] if history.gates and not history.going_back else None
+    if last is None or (last.stage is Stage.BATCH and strategy_of(spec, history) is Strategy.WINDOW):
+        return history.began
+    return last.at + spec.pause
+
+
+def _wait(spec: RolloutSpec, observed: Observed, history: History, situation: Situation, now: float) -> Action:
+    deadline = history.began + spec.timeout
+    if situation.in_flight:
+        return Wait(_next_moment(spec, history, now), "not healthy yet", tuple(sorted(situation.in_flight)))
+    if now < max(history.held_until, resumes_at(spec, history)):
+        return Wait(max(history.held_until, resumes_at(spec, history)), "pause")
+    if situation.awaited:
+        return Wait(deadline, "Azure works on them", tuple(sorted(situation.awaited)))
+    others = situation.capacity.down - situation.failed.keys()
+    if situation.pending and not others and situation.failed:
+        told = ", ".join(situation.failed)
+        reason = f"instances {told} failed and stay down, so no other may be taken down"
+        return _halt(reason, spec, observed, history, situation)
+    return Wait(deadline, "down for other reasons, so no other may be taken down", tuple(sorted(others)))
+
+
+def _next_moment(spec: RolloutSpec, history: History, now: float) -> float:
+    """When something may be due though nothing new is seen: a drain or a healthy time is over."""
+    moments = [history.began + spec.timeout, *(since + spec.min_healthy_time for since in history.well_since.values())]
+    if spec.drain is not None:
+        moments += [taken.at + spec.drain for taken in history.taken.values() if taken.asked is None]
+    return min((moment for moment in (*moments, history.held_until) if moment > now), default=now)
+
+
+def _halt(reason: str, spec: RolloutSpec, observed: Observed, history: History, situation: Situation) -> Action:
+    """Halt, with every instance that still serves put back into the load balancer first."""
+    instances = observed.by_id()
+    busy = {key for key, taken in history.taken.items() if taken.asked is not None} - situation.well
+    back = tuple(sorted(key for key in history.drained - busy if instances[key].is_healthy))
+    if back and spec.drain is not None:
+        return Restore(back)
+    return Halt(reason, {i.id: state_of(i, observed.scale_set) for i in observed.instances})

@@ -1,0 +1,167 @@
+"""What happens in a rollout: the events of `events.Event` that only rollouts have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from vmss_jenkins.images import ImageReference
+from vmss_jenkins.instances import ScaleSetName
+
+
+@dataclass(frozen=True)
+class RolloutStarted:
+    """A rollout knows what is there."""
+
+    scale_set: ScaleSetName
+    image: ImageReference | None
+    """The release to go to, or to go back to."""
+    going_back: bool
+    reached: int
+    """Instances that have it."""
+    pending: tuple[str, ...]
+    """Instances to update."""
+    max_unavailable: int
+
+
+@dataclass(frozen=True)
+class InstancesDraining:
+    """Instances are taken out of the load balancer."""
+
+    instance_ids: tuple[str, ...]
+    seconds: float
+    """What their open connections get."""
+    not_drained: Mapping[str, str]
+    """Instances that still get new connections, with the reason."""
+
+
+@dataclass(frozen=True)
+class InstancesUpdating:
+    """Azure was asked to update instances."""
+
+    instance_ids: tuple[str, ...]
+    request_id: str | None
+    answered: bool = True
+    """False where the answer was lost."""
+
+
+@dataclass(frozen=True)
+class InstanceDone:
+    """An instance has the release and is healthy."""
+
+    instance_id: str
+    seconds: float
+    """Since Azure was asked to update it."""
+
+
+@dataclass(frozen=True)
+class InstanceFailed:
+    """An instance did not become what it should."""
+
+    instance_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class InstancesRestored:
+    """Instances are back in the load balancer."""
+
+    instance_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CapacityChanged:
+    """Instances came or went that this rollout did not touch."""
+
+    joined: tuple[str, ...]
+    gone: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FellBackToWaves:
+    """Azure refused overlapping operations: from now on it goes in waves."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class RolloutWaiting:
+    """Nothing can be done but wait."""
+
+    reason: str
+    instance_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ClaimAwaited:
+    """An earlier run of the same command left its claim; it is awaited until it lapses."""
+
+    owner: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RollbackStarted:
+    """The release is bad: the model is restored first."""
+
+    image_from: ImageReference | None
+    image_to: ImageReference
+    cause: str
+
+
+@dataclass(frozen=True)
+class RolloutInterrupted:
+    """Somebody stopped this program in the middle."""
+
+    scale_set: ScaleSetName
+    instance_ids: tuple[str, ...]
+    """Those that Azure goes on updating."""
+    request_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RolloutHalted:
+    """It touches nothing more; the state of every instance follows."""
+
+    scale_set: ScaleSetName
+    reason: str
+
+
+@dataclass(frozen=True)
+class InstanceLeft:
+    """How an instance is where a rollout halted."""
+
+    instance_id: str
+    state: str
+
+
+@dataclass(frozen=True)
+class RolloutFinished:
+    """Every instance is as it should be."""
+
+    scale_set: ScaleSetName
+    outcome: str
+    image: ImageReference | None
+    updated: tuple[str, ...]
+    seconds: float
+
+
+RolloutEvent: TypeAlias = (
+    RolloutStarted
+    | InstancesDraining
+    | InstancesUpdating
+    | InstanceDone
+    | InstanceFailed
+    | InstancesRestored
+    | CapacityChanged
+    | FellBackToWaves
+    | RolloutWaiting
+    | ClaimAwaited
+    | RollbackStarted
+    | RolloutInterrupted
+    | RolloutHalted
+    | InstanceLeft
+    | RolloutFinished
+)
+"""Any event of a rollout."""

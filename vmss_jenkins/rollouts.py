@@ -1,0 +1,176 @@
+"""Rollouts as a library: `vmss_jenkins.roll_out` and `vmss_jenkins.roll_back`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from vmss_jenkins import events
+from vmss_jenkins.actions import RolloutSpec
+from vmss_jenkins.api import log
+from vmss_jenkins.clock import SystemClock
+from vmss_jenkins.credentials import Connection, connection, default_credential
+from vmss_jenkins.engine import Hooks, Order, RolloutResult, run_rollout
+from vmss_jenkins.gate_parsing import gates_from
+from vmss_jenkins.gate_specs import AnyGate
+from vmss_jenkins.images import ImageReference
+from vmss_jenkins.instances import ScaleSetName
+from vmss_jenkins.measuring import connected_means
+from vmss_jenkins.protocols import Drainer
+from vmss_jenkins.verification import Verification
+from vmss_jenkins.waiting import Patience
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How Azure is reached; each with a default from the environment."""
+
+    subscription: str | None = None
+    """`AZURE_SUBSCRIPTION_ID` by default."""
+    credential: TokenCredential | None = None
+    """azure-identity's `DefaultAzureCredential` by default."""
+    endpoint: str | None = None
+    """`VMSS_JENKINS_ENDPOINT` or the public cloud by default."""
+
+
+def roll_out(  # noqa: PLR0913 - what, where, how, and who is told, each by its name
+    resource_group: str,
+    name: str,
+    image_reference: ImageReference | Mapping[str, str] | None = None,
+    spec: RolloutSpec | None = None,
+    *,
+    gates: Iterable[str | Mapping[str, object]] = (),
+    claim: bool = True,
+    allow_automatic_rollout: bool = False,
+    reach: Reach | None = None,
+    on_event: events.OnEvent = log,
+) -> RolloutResult:
+    """Roll a release out: the canary first, then in small steps, judged by gates, and back if it is bad.
+
+    The state of a rollout is in Azure: where one was stopped, the same call goes on with it.
+
+    Args:
+        resource_group: the set's resource group.
+        name: the set's name.
+        image_reference: the release, as `vmss_jenkins.update` takes it; None for what the model has.
+        spec: how; see `RolloutSpec`.
+        gates: as `vmss_jenkins.verify` takes them; they are asked after the canary and after each batch.
+        claim: refuse where another rollout of the set is under way, and make others refuse; takes the permission
+            `Microsoft.Resources/tags/write` on the resource group.
+        allow_automatic_rollout: go on although Azure takes the image to every instance by itself.
+        reach: how Azure is reached.
+        on_event: told each thing that happens; by default it is logged.
+
+    Raises:
+        AnotherRollout: where one is under way; nothing was changed.
+        ConfigError: for parameters that cannot be used; nothing was changed.
+        UnsafeRollout: for a set whose upgrade policy leaves no canary; nothing was changed.
+        AzureError: where Azure refuses, or cannot be reached.
+    """
+    given = image_reference
+    image = ImageReference.from_mapping(given) if isinstance(given, Mapping) else given
+    hooks = Hooks(allow_automatic_rollout=allow_automatic_rollout)
+    run = _Connected(ScaleSetName(resource_group, name), spec or RolloutSpec(), gates_from(gates), claim, reach)
+    return run(Order(image), hooks, on_event)
+
+
+def roll_back(
+    resource_group: str,
+    name: str,
+    spec: RolloutSpec | None = None,
+    *,
+    claim: bool = True,
+    allow_automatic_rollout: bool = False,
+    reach: Reach | None = None,
+    on_event: events.OnEvent = log,
+) -> RolloutResult:
+    """Take a scale set back: the model first, then the instances that were updated.
+
+    It goes to `RolloutSpec.rollback_to`, or to the one other image that instances still run.
+
+    Args:
+        resource_group: the set's resource group.
+        name: the set's name.
+        spec: how; see `RolloutSpec`.
+        claim: as `roll_out`.
+        allow_automatic_rollout: as `roll_out`.
+        reach: how Azure is reached.
+        on_event: told each thing that happens; by default it is logged.
+
+    Raises:
+        AnotherRollout: where one is under way; nothing was changed.
+        ConfigError: for parameters that cannot be used; nothing was changed.
+        UnsafeRollout: for a set whose upgrade policy leaves no canary; nothing was changed.
+        AzureError: where Azure refuses, or cannot be reached.
+    """
+    hooks = Hooks(allow_automatic_rollout=allow_automatic_rollout)
+    run = _Connected(ScaleSetName(resource_group, name), spec or RolloutSpec(), (), claim, reach)
+    return run(Order(going_back=True), hooks, on_event)
+
+
+@dataclass
+class _Connected:
+    """The engine, connected to Azure for one run."""
+
+    name: ScaleSetName
+    spec: RolloutSpec
+    gates: tuple[AnyGate, ...]
+    claim: bool
+    reach: Reach | None
+
+    def __call__(self, order: Order, hooks: Hooks, on_event: events.OnEvent) -> RolloutResult:
+        clock = SystemClock()
+        patience = Patience.starting(clock, 2 * self.spec.timeout, on_event)
+        reach = self.reach or Reach()
+        where = connection(os.environ, reach.subscription, reach.endpoint)
+        credential = (reach.credential or default_credential(where, os.environ)) if where.sends_token else None
+        from vmss_jenkins.scale_sets import AzureScaleSets  # noqa: PLC0415 - the SDK takes 0.3 s
+
+        sets = AzureScaleSets(where, credential)
+        try:
+            with (
+                connected_means(sets, where, credential, clock) as means,
+                _drainer(self.spec, where, credential) as pool,
+            ):
+                connected = replace(
+                    hooks,
+                    gates=Verification(self.name, self.gates, means, patience) if self.gates else None,
+                    drainer=pool,
+                    claims=sets.claims(self.name) if self.claim else None,
+                    run=secrets.token_hex(4),
+                    owner=owner(os.environ, order),
+                )
+                return run_rollout(sets, self.name, order, self.spec, connected, patience)
+        finally:
+            sets.close()
+
+
+@contextmanager
+def _drainer(spec: RolloutSpec, where: Connection, credential: TokenCredential | None) -> Iterator[Drainer | None]:
+    """What takes instances out of their load balancers, where that is wanted."""
+    if spec.drain is None:
+        yield None
+        return
+    from vmss_jenkins.draining import AzureDrainer  # noqa: PLC0415 - the SDK takes half a second
+    from vmss_jenkins.load_balancers import AzureLoadBalancers  # noqa: PLC0415
+
+    balancers = AzureLoadBalancers(where, credential)
+    try:
+        yield AzureDrainer(balancers, SystemClock())
+    finally:
+        balancers.close()
+
+
+def owner(environ: Mapping[str, str], order: Order) -> str:
+    """Who runs which command: the job in Jenkins, else the user and the machine."""
+    who = environ.get("JOB_NAME") or f"{environ.get('USER') or 'somebody'}@{socket.gethostname()}"
+    what = "rollback" if order.going_back else f"rollout of {order.image.short_name if order.image else 'the model'}"
+    return f"{who}: {what}"

@@ -1,0 +1,81 @@
+"""Claims as tags of the resource group: the adapter that satisfies `protocols.Claims`; see `claims` for why there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from azure.core.rest import HttpRequest
+
+from vmss_jenkins.azure_errors import translated
+from vmss_jenkins.claims import Claim
+from vmss_jenkins.instances import ScaleSetName
+
+API_VERSION = "2021-04-01"
+
+
+class TagClaims:
+    """The claims of rollouts of one scale set.
+
+    No compute SDK knows tags, and one resource justifies no other SDK
+    (https://learn.microsoft.com/rest/api/resources/tags/update-at-scope).
+
+    Args:
+        send: sends a request as the SDK's client does, with its credential.
+        subscription: the subscription's URL.
+        name: the scale set.
+    """
+
+    def __init__(self, send: Callable[[HttpRequest], Any], subscription: str, name: ScaleSetName) -> None:
+        self._send = send
+        self._prefix = f"vmss-jenkins.{name.name.lower()}."
+        self._url = f"{subscription}/resourceGroups/{name.resource_group}/providers/Microsoft.Resources/tags/default"
+        self._what = f"the tags of resource group {name.resource_group}"
+
+    def read(self) -> tuple[float, tuple[Claim, ...]]:
+        """The server's time and the claims there are.
+
+        Raises:
+            AzureError: where the tags cannot be read.
+        """
+        now, tags = self._tags()
+        claims = (Claim.parse(key[len(self._prefix) :], value) for key, value in tags.items())
+        return now, tuple(claim for claim in claims if claim)
+
+    def write(self, claim: Claim) -> None:
+        """Add a claim, or replace the one of the same run.
+
+        Raises:
+            AzureError: where Azure refuses.
+        """
+        self._change("Merge", {f"{self._prefix}{claim.run}": claim.text()})
+
+    def remove(self, runs: Sequence[str]) -> None:
+        """Take away the claims of these runs: each by its name and value, as Azure wants them.
+
+        Raises:
+            AzureError: where Azure refuses.
+        """
+        names = {f"{self._prefix}{run}".lower() for run in runs}
+        if found := {key: value for key, value in self._tags()[1].items() if key.lower() in names}:
+            self._change("Delete", found)
+
+    def _tags(self) -> tuple[float, dict[str, str]]:
+        """The server's time, and the tags that are claims of this set."""
+        answer = self._call("read", HttpRequest("GET", self._url, params={"api-version": API_VERSION}))
+        tags: Mapping[str, str] = answer.json().get("properties", {}).get("tags") or {}
+        date = answer.headers.get("Date")
+        now = parsedate_to_datetime(date).timestamp() if date else time.time()
+        return now, {key: value for key, value in tags.items() if key.lower().startswith(self._prefix)}
+
+    def _change(self, operation: str, tags: Mapping[str, str]) -> None:
+        body = {"operation": operation, "properties": {"tags": dict(tags)}}
+        self._call("change", HttpRequest("PATCH", self._url, params={"api-version": API_VERSION}, json=body))
+
+    def _call(self, verb: str, request: HttpRequest) -> Any:  # noqa: ANN401 - azure-core types its response by transport
+        with translated(f"{verb} {self._what}"):
+            answer = self._send(request)
+            answer.raise_for_status()
+            return answer

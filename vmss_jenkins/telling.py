@@ -1,0 +1,77 @@
+"""Telling what a rollout sees: the difference of one look to the one before, as events."""
+
+from __future__ import annotations
+
+from vmss_jenkins import events, rollout_events
+from vmss_jenkins.actions import Action, Halt, Wait
+from vmss_jenkins.history import History, Observed
+from vmss_jenkins.instances import ScaleSetName
+from vmss_jenkins.situation import Situation
+
+
+class Teller:
+    """Remembers what was told, so that each thing is told once.
+
+    Args:
+        name: the scale set.
+        on_event: who is told.
+    """
+
+    def __init__(self, name: ScaleSetName, on_event: events.OnEvent) -> None:
+        self._name, self._on_event = name, on_event
+        self._direction: bool | None = None
+        self._known: set[str] | None = None
+        self._told: set[tuple[str, str]] = set()
+        self._waiting = ""
+
+    def tell(self, observed: Observed, history: History, situation: Situation, action: Action) -> None:
+        """Tell what is new."""
+        turning = history.cause is not None and not history.going_back
+        if history.model_set and not turning and self._direction is not history.going_back:
+            self._begin(history, situation)
+        self._capacity(observed)
+        for key in sorted(situation.well & history.taken.keys()):
+            taken = history.taken[key]
+            seconds = history.well_since[key] - (taken.asked or taken.at)
+            self._once("done", key, rollout_events.InstanceDone(key, seconds))
+        for key, reason in situation.failed.items():
+            self._once("failed", key, rollout_events.InstanceFailed(key, reason))
+        if isinstance(action, Halt):
+            self._on_event(rollout_events.RolloutHalted(self._name, action.reason))
+            for key, state in action.states.items():
+                self._on_event(rollout_events.InstanceLeft(key, state))
+        reason = action.reason if isinstance(action, Wait) else self._waiting
+        if reason != self._waiting:
+            self._on_event(
+                rollout_events.RolloutWaiting(reason, action.instance_ids if isinstance(action, Wait) else ())
+            )
+        self._waiting = reason
+
+    def _begin(self, history: History, situation: Situation) -> None:
+        self._direction = history.going_back
+        self._told.clear()
+        self._on_event(
+            rollout_events.RolloutStarted(
+                self._name,
+                history.target.image,
+                history.going_back,
+                len(situation.reached),
+                tuple(sorted(situation.pending)),
+                situation.capacity.limit,
+            )
+        )
+        for key, reason in situation.skipped.items():
+            self._once("skipped", key, events.InstanceSkipped(key, reason))
+
+    def _capacity(self, observed: Observed) -> None:
+        present = {instance.id for instance in observed.instances}
+        known = present if self._known is None else self._known
+        if present != known:
+            joined, gone = tuple(sorted(present - known)), tuple(sorted(known - present))
+            self._on_event(rollout_events.CapacityChanged(joined, gone))
+        self._known = present
+
+    def _once(self, what: str, key: str, event: events.Event) -> None:
+        if (what, key) not in self._told:
+            self._told.add((what, key))
+            self._on_event(event)

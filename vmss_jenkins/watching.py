@@ -1,0 +1,249 @@
+"""Seeing what becomes of a scale set, with as few calls as will tell it in time.
+
+An operation is asked, since that costs least; when it ended, its instances are read one by one, since
+each has a bucket of its own and the list of a large set takes many pages. The list is read as often as
+its bucket allows, and tells of instances that came and went.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Generic
+
+from vmss_jenkins import events, pacing
+from vmss_jenkins.errors import AzureError
+from vmss_jenkins.expecting import Times
+from vmss_jenkins.history import History, Observed, OperationState
+from vmss_jenkins.instances import Instance, ScaleSet, ScaleSetName
+from vmss_jenkins.protocols import OperationT, ScaleSets
+from vmss_jenkins.waiting import ATTEMPTS, LONGEST_WAIT, Patience, passes
+
+TICK = 0.25
+"""Seconds between two looks at what is due."""
+BLIND_EVERY = 2.0
+"""Seconds between two questions to one operation as long as nothing is known of how long updates take here."""
+LATE = 0.02
+"""An operation is asked again after this share of its age, so that its end is seen 1% late on average."""
+HEALTH_EVERY = 1.0
+"""Seconds between two reads of an instance that is updated and not healthy yet; longer as it takes longer."""
+HEALTH_LATE = 0.1
+SINGLE_EVERY = 2.0
+"""Seconds between two reads of an instance whose operation has others that run still."""
+PROOF_EVERY = 5.0
+"""Seconds between two reads of an instance that is healthy, and not yet for long enough."""
+WORTH = 0.03
+"""Seconds of expected lateness from which a look is worth its call."""
+NOT_FOUND = 404
+
+
+@dataclass
+class Flight(Generic[OperationT]):
+    """An operation of this run that Azure accepted."""
+
+    operation: OperationT
+    instance_ids: tuple[str, ...]
+    began: float
+    polled: float
+    tokens: pacing.Tokens = field(default_factory=pacing.operation_tokens)
+    ended: float | None = None
+    error: str | None = None
+
+    @property
+    def state(self) -> OperationState:
+        """What the decision needs of it."""
+        return OperationState(self.instance_ids, self.ended, self.error)
+
+
+@dataclass
+class _Trouble:
+    """Calls of one kind that fail in a way that passes."""
+
+    attempts: int = 0
+    until: float = 0.0
+
+
+class Watch(Generic[OperationT]):
+    """What is known of a scale set, kept fresh.
+
+    Args:
+        sets: Azure.
+        name: the scale set.
+        healthy_time: seconds for which an instance has to be seen healthy.
+        patience: clock, deadline and listener.
+    """
+
+    def __init__(
+        self, sets: ScaleSets[OperationT], name: ScaleSetName, healthy_time: float, patience: Patience
+    ) -> None:
+        self._sets, self._name, self._patience = sets, name, patience
+        self._healthy_time = healthy_time
+        self._instances: dict[str, Instance] = {}
+        self._read: dict[str, float] = {}
+        self._tokens: dict[str, pacing.Tokens] = {}
+        self._flights: list[Flight[OperationT]] = []
+        self._paces = {"poll": pacing.operations(), "read": pacing.instances()}
+        self._troubles: dict[str, _Trouble] = {}
+        self._times = Times()
+        self._timed: set[str] = set()
+        self._news = 0
+        self.refresh()
+
+    @property
+    def flights(self) -> tuple[Flight[OperationT], ...]:
+        """The operations that run."""
+        return tuple(flight for flight in self._flights if flight.ended is None)
+
+    @property
+    def observed(self) -> Observed:
+        """What is known."""
+        states = tuple(flight.state for flight in self._flights)
+        return Observed(self._scale_set, tuple(self._instances.values()), dict(self._read), states)
+
+    def refresh(self) -> None:
+        """Read all anew, however long it takes Azure to answer."""
+        self._patience.retry(self._get)
+        self._patience.retry(self._list)
+
+    def follow(self, operation: OperationT, instance_ids: tuple[str, ...]) -> None:
+        """Watch an operation of this run."""
+        now = self._now()
+        self._flights = [flight for flight in self._flights if flight.ended is None or now - flight.ended < 600]  # noqa: PLR2004
+        flight = Flight(operation, instance_ids, now, now)
+        self._flights.append(flight)
+        if operation.done:
+            self._end(flight)
+
+    def look(self, history: History) -> bool:
+        """Make the calls that are due, and tell whether they showed anything new."""
+        before = self._news
+        self._learn(history)
+        for flight in self._due_flights():
+            self._attempt("poll", lambda flight=flight: self._poll(flight))  # type: ignore[misc]
+        for instance_id in self._due_instances(history):
+            self._attempt("read", lambda key=instance_id: self._read_one(key))  # type: ignore[misc]
+        now = self._now()
+        if now - self._set_read >= pacing.SET_EVERY:
+            self._attempt("get", self._get)
+        if now - self._list_read >= pacing.list_interval(len(self._instances)):
+            self._attempt("list", self._list)
+        return before != self._news
+
+    def _learn(self, history: History) -> None:
+        for key in history.well_since.keys() & history.taken.keys() - self._timed:
+            self._timed.add(key)
+            self._times.add(history.well_since[key] - (history.taken[key].asked or history.taken[key].at))
+
+    def _due_flights(self) -> Iterator[Flight[OperationT]]:
+        now, pace = self._now(), self._paces["poll"]
+        worth = [(self._worth(flight, now), number) for number, flight in enumerate(self._flights)]
+        for _, number in sorted(((worth, number) for worth, number in worth if worth), reverse=True):
+            flight = self._flights[number]
+            if pace.available(now) and flight.tokens.take(now):
+                pace.take()
+                yield flight
+
+    def _worth(self, flight: Flight[OperationT], now: float) -> float:
+        """How late the end of an operation would be seen, by expectation; 0 where it is not to be asked yet."""
+        age, since = now - flight.began, now - flight.polled
+        if flight.ended is not None:
+            return 0.0
+        if flight.operation.retry_after is not None:
+            return since if since >= flight.operation.retry_after else 0.0
+        spacing = flight.tokens.spacing(now) if len(flight.instance_ids) > 1 else 0.0
+        if since < max(LATE * age, spacing, 0.0 if self._times.known else BLIND_EVERY):
+            return 0.0
+        lateness = self._times.lateness(flight.polled - flight.began, age, len(flight.instance_ids))
+        return lateness if lateness >= WORTH else 0.0
+
+    def _due_instances(self, history: History) -> Iterator[str]:
+        now, pace = self._now(), self._paces["read"]
+        latest = {key: flight for flight in self._flights for key in flight.instance_ids}
+        waiting = [key for key, taken in history.taken.items() if taken.asked is not None]
+        due = [(self._urgency(key, latest.get(key), history, now), key) for key in waiting if key in self._instances]
+        for urgency, key in sorted((urgency, key) for urgency, key in due if urgency is not None):
+            del urgency
+            if pace.available(now) and self._tokens.setdefault(key, pacing.instance_tokens()).take(now):
+                pace.take()
+                yield key
+
+    def _urgency(
+        self, key: str, flight: Flight[OperationT] | None, history: History, now: float
+    ) -> tuple[int, float] | None:
+        """How soon an instance is to be read, the lowest first; None for not yet."""
+        read, well = self._read[key], history.well_since.get(key)
+        age = now - read
+        if well is not None:
+            proven = read - well >= self._healthy_time
+            return None if proven or (age < PROOF_EVERY and now < well + self._healthy_time) else (1, read)
+        if flight is None or flight.began < (history.taken[key].asked or 0.0):
+            return (1, read) if age >= SINGLE_EVERY else None
+        if flight.ended is not None:
+            late = age >= max(HEALTH_EVERY, HEALTH_LATE * (now - flight.ended))
+            return (0, read) if read < flight.ended else (1, read) if late else None
+        alone = sum(other not in history.well_since for other in flight.instance_ids) == 1
+        worth = self._times.lateness(max(0.0, read - flight.began), now - flight.began)
+        return None if alone or age < SINGLE_EVERY or worth < WORTH else (2, -worth)
+
+    def _attempt(self, kind: str, call: Callable[[], None]) -> None:
+        """Make a call; where it fails in a way that passes, make none of its kind for a while."""
+        trouble = self._troubles.setdefault(kind, _Trouble())
+        if self._now() < trouble.until:
+            return
+        try:
+            call()
+            trouble.attempts = 0
+        except AzureError as error:
+            trouble.attempts += 1
+            if not passes(error) or trouble.attempts >= ATTEMPTS:
+                raise
+            backoff = min(LONGEST_WAIT, 2.0 ** (trouble.attempts - 1))
+            wait = error.failure.retry_after if error.failure.retry_after is not None else backoff
+            trouble.until = self._now() + wait
+            self._patience.on_event(events.CallRetried(str(error).splitlines()[0], trouble.attempts, wait))
+
+    def _poll(self, flight: Flight[OperationT]) -> None:
+        flight.polled = self._now()
+        try:
+            self._sets.poll(flight.operation)
+        except AzureError as error:
+            if not flight.operation.done and error.failure.status != NOT_FOUND:
+                raise
+            flight.error = f"{error.code}: {error.failure.message}"
+            self._end(flight)
+        if flight.operation.done and flight.ended is None:
+            self._end(flight)
+
+    def _end(self, flight: Flight[OperationT]) -> None:
+        self._news += 1
+        flight.ended = self._now()
+
+    def _read_one(self, instance_id: str) -> None:
+        began = self._now()
+        try:
+            found = self._sets.instance(self._scale_set, instance_id)
+            self._news += found != self._instances[instance_id] or self._healthy_time > 0
+            self._instances[instance_id], self._read[instance_id] = found, began
+        except AzureError as error:
+            if error.failure.status != NOT_FOUND:
+                raise
+            self._forget([instance_id])
+
+    def _forget(self, instance_ids: Iterable[str]) -> None:
+        self._news += 1
+        for instance_id in instance_ids:
+            del self._instances[instance_id], self._read[instance_id]
+
+    def _get(self) -> None:
+        self._scale_set: ScaleSet = self._sets.get(self._name)
+        self._set_read = self._now()
+        self._news += 1
+
+    def _list(self) -> None:
+        self._list_read = began = self._now()
+        self._news += 1
+        self._instances = {instance.id: instance for instance in self._sets.instances(self._scale_set)}
+        self._read = dict.fromkeys(self._instances, began)
+
+    def _now(self) -> float:
+        return self._patience.clock.now()
