@@ -191,7 +191,7 @@ class Steps {
         Map start = [job: asked.job.toString(), parameters: values, wait: asked.wait != false]
         build.started << start
         build.tell("Scheduling project: ${asked.job}")
-        def known = build.server.jobs[start.job] as Map
+        def known = build.server.jobs[start.job - ~'^/'] as Map
         if (known == null) {
             return new CurrentBuild(projectName: start.job, number: 1)
         }
@@ -199,7 +199,7 @@ class Steps {
     }
 
     private CurrentBuild run(Map start, Map known, boolean propagate) {
-        def child = new Build(build.spec + known + [job: start.job, params: start.parameters], build.server)
+        def child = new Build(build.spec + known + [job: start.job - ~'^/', params: start.parameters], build.server)
         start.build = child.run()
         if (start.wait && propagate && child.current.currentResult != 'SUCCESS') {
             throw new StepFailed("${start.job} #${child.current.number} completed with status " +
