@@ -18,6 +18,7 @@ COMMANDS = {
     "render": "Write the Jenkins jobs of scale sets into files.",
     "schema": "Print the JSON Schema of vmss.yaml.",
     "handoff": "Hand a canary over from one job to the next.",
+    "migrate": "Read Jenkinsfiles that use the plugin's steps; tell the commands and the faults.",
     "emulator": "Serve an emulator of Azure scale sets on this machine.",
 }
 """What `--help` says of each command; here, so that it imports none of them."""
