@@ -7,6 +7,8 @@ answers differ by api-version and by orchestration mode.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +17,12 @@ from vmss_jenkins.images import ImageKind, ImageReference
 from vmss_jenkins.instances import Health, Instance, OrchestrationMode, ScaleSet, ScaleSetName, UpgradeMode
 
 Body = Mapping[str, Any]
+
+_PASSING = frozenset(
+    {"imageReference", "adminPassword", "customData", "userData", "secrets", "protectedSettings"}
+    | {"protectedSettingsFromKeyVault", "provisioningState", "etag", "timeCreated", "instanceView", "exactVersion"}
+)
+"""Keys of a machine profile that say nothing lasting of what an instance comes up as, or that are secret."""
 
 
 def scale_set_from(body: Body, name: ScaleSetName) -> ScaleSet:
@@ -31,7 +39,17 @@ def scale_set_from(body: Body, name: ScaleSetName) -> ScaleSet:
         provisioning_state=properties.get("provisioningState") or "Succeeded",
         etag=body.get("etag"),
         id=body.get("id") or "",
+        profile=profile_digest(_at(properties, "virtualMachineProfile")),
     )
+
+
+def profile_digest(profile: Body) -> str:
+    """Digest a machine profile: two are the same where new instances come up the same, whatever the image.
+
+    Left out: the image, which is compared by itself; secrets, which Azure shows at times only; what Azure changes.
+    """
+    known = _lasting(profile)
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest() if known else ""
 
 
 def instance_from(body: Body) -> Instance:
@@ -76,6 +94,18 @@ def image_patch(image: ImageReference) -> dict[str, Any]:
         keys = ("publisher", "offer", "sku", "version")
         storage["imageReference"] = {key: getattr(image, key) for key in keys}
     return {"properties": {"virtualMachineProfile": {"storageProfile": storage}}}
+
+
+def _lasting(value: Any) -> Any:  # noqa: ANN401 - any part of a body
+    """A part of a body without what is empty, volatile or secret; ids in one case, since Azure's differs."""
+    if isinstance(value, Mapping):
+        inner = {str(key): _lasting(part) for key, part in value.items() if str(key) not in _PASSING}
+        return {key: part for key, part in inner.items() if part not in (None, {}, [])}
+    if isinstance(value, list | tuple):
+        return [_lasting(part) for part in value]
+    if isinstance(value, str):
+        return value.lower() if value.startswith("/subscriptions/") else value
+    return value if isinstance(value, bool | int | float | None) else str(value)
 
 
 def _image_of(storage: Body) -> ImageReference | None:

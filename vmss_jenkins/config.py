@@ -18,9 +18,6 @@ from vmss_jenkins.gate_parsing import gates_from
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import InstanceIds
 
-SUFFIXES = ("canary", "full", "rollback")
-"""What the names of a set's jobs end with."""
-
 
 class _Value(BaseModel):
     """What every part of the file is: frozen, with no other keys than its own, nothing converted silently."""
@@ -80,7 +77,9 @@ def _ids(value: object) -> str:
 
 _TEXT_SCHEMA = WithJsonSchema({"type": "string"})
 Gate = Annotated[
-    str, BeforeValidator(_gate), WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object", "required": ["gate"]}]})
+    str,
+    BeforeValidator(_gate),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object", "required": ["gate"]}]}),
 ]
 Image = Annotated[str, BeforeValidator(_image), _TEXT_SCHEMA]
 Ids = Annotated[str, BeforeValidator(_ids), _TEXT_SCHEMA]
@@ -253,10 +252,9 @@ def parse(text: str, source: str) -> Config:
     if isinstance(document.data, dict):
         try:
             config = Config.model_validate(_merged(document.data))
-            faults += _doubles(document, config.sets)
         except ValidationError as error:
             faults += config_faults.faults_of(error, document, _File)
-        faults += _misplaced(document)
+        faults += [*_misplaced(document), *_doubles(document)]
     elif not faults:
         faults.append(located_yaml.Fault((), 1, "found no mapping; wanted the key sets with a list of scale sets"))
     if faults or config is None:
@@ -319,14 +317,16 @@ def _misplaced(document: located_yaml.Document) -> Iterable[located_yaml.Fault]:
             yield located_yaml.Fault(path, document.line(path), "belongs to one set, not to all of them")
 
 
-def _doubles(document: located_yaml.Document, sets: Iterable[ScaleSetConfig]) -> Iterable[located_yaml.Fault]:
+def _doubles(document: located_yaml.Document) -> Iterable[located_yaml.Fault]:
     """Two sets whose jobs would have one name; Jenkins does not tell names apart by their case."""
     seen: dict[str, int] = {}
-    for index, one in enumerate(sets):
-        names = [f"{one.base_name}-{suffix}".casefold() for suffix in SUFFIXES]
-        first = next((seen[name] for name in names if name in seen), None)
-        if first is not None:
-            line = document.line(("sets", index))
-            reason = f"its job {one.base_name}-canary is that of sets[{first}] as well; give one of them a job_name"
-            yield located_yaml.Fault(("sets", index), line, reason)
-        seen.update(dict.fromkeys(names, index))
+    sets = document.data.get("sets")
+    for index, one in enumerate(sets if isinstance(sets, list) else ()):
+        base = (one.get("job_name") or one.get("name")) if isinstance(one, dict) else None
+        if not isinstance(base, str):
+            continue
+        first = seen.setdefault(base.casefold(), index)
+        if first != index:
+            path = ("sets", index)
+            reason = f"its job {base}-canary is that of sets[{first}] as well; give one of them a job_name"
+            yield located_yaml.Fault(path, document.line(path), reason)

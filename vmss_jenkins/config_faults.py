@@ -12,6 +12,19 @@ from pydantic import BaseModel, ValidationError
 from vmss_jenkins.config_values import shortened
 from vmss_jenkins.located_yaml import Document, Fault, Path
 
+_WANTED = {
+    "literal_error": "wanted {expected}",
+    "model_type": "wanted a mapping",
+    "model_attributes_type": "wanted a mapping",
+    "tuple_type": "wanted a list",
+    "bool_type": "wanted true or false",
+    "int_type": "wanted a whole number",
+    "too_short": "wanted at least one",
+    "greater_than_equal": "wanted at least {ge:g}",
+    "less_than_equal": "wanted at most {le:g}",
+}
+"""What pydantic's kinds of errors mean for a person."""
+
 
 def faults_of(error: ValidationError, document: Document, file: type[BaseModel]) -> list[Fault]:
     """Tell each fault once, at the place in the file that it comes from.
@@ -46,18 +59,8 @@ def _reason(detail: Mapping[str, Any], path: Path, file: type[BaseModel]) -> str
         return "is missing"
     if kind == "value_error":
         return str(context["error"])
-    wanted = {
-        "literal_error": lambda: f"wanted {context['expected']}",
-        "model_type": lambda: "wanted a mapping",
-        "model_attributes_type": lambda: "wanted a mapping",
-        "tuple_type": lambda: "wanted a list",
-        "bool_type": lambda: "wanted true or false",
-        "int_type": lambda: "wanted a whole number",
-        "too_short": lambda: "wanted at least one",
-        "greater_than_equal": lambda: f"wanted at least {context['ge']}",
-        "less_than_equal": lambda: f"wanted at most {context['le']}",
-    }.get(kind, lambda: str(detail["msg"]))
-    return f"found {shortened(value)}; {wanted()}"
+    wanted = _WANTED.get(kind, str(detail["msg"])).format_map(context)
+    return f"found {shortened(value)}; {wanted}"
 
 
 def _nearest(key: str, known: list[str]) -> str:

@@ -9,10 +9,10 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-LONGEST = 10_000
+LONGEST = 20_000
 """Characters of a text; Java takes no literal over 65,535 bytes."""
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_UNSAFE_IN_JOB_NAMES = "?*/\\%!@#$^&|<>[]:;\""
+_UNSAFE_IN_JOB_NAMES = '?*/\\%!@#$^&|<>[]:;"'
 """What Jenkins refuses (`Jenkins.checkGoodName`), and the quote, which no file system of Windows takes."""
 _NEITHER_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
@@ -83,7 +83,9 @@ def shortened(value: object) -> str:
 
 
 def _seconds(value: object) -> float:
-    found = re.fullmatch(r"\s*(\d{1,9}(?:\.\d{1,3})?)\s*([smhd])\s*", value, re.ASCII) if isinstance(value, str) else None
+    found = (
+        re.fullmatch(r"\s*(\d{1,9}(?:\.\d{1,3})?)\s*([smhd])\s*", value, re.ASCII) if isinstance(value, str) else None
+    )
     if found:
         return float(found[1]) * _UNITS[found[2]]
     number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else -1.0
@@ -125,7 +127,9 @@ ContainerImage: TypeAlias = Annotated[
 Seconds: TypeAlias = Annotated[
     float,
     BeforeValidator(_seconds),
-    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?[smhd]$"}]}),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?[smhd]$"}]}
+    ),
 ]
 Amount: TypeAlias = Annotated[
     str,

@@ -76,6 +76,8 @@ class ScaleSet:
     """The model's version, where the server gives one."""
     id: str = ""
     """The ARM resource id."""
+    profile: str = ""
+    """Digest of the machine profile beside its image; empty where it is not known."""
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class _Builder:
     def _rollback(self) -> Pipeline:
         previous = Parameter("IMAGE_ID", "", "Image to go back to; empty for the other one that instances run.")
         parameters = (*self._target(), previous, self._max_unavailable())
-        stages = (self._set_up(), Stage("Roll back", self._commands.roll_back()))
+        stages = (self._set_up(), Stage("Roll Back", self._commands.roll_back()))
         what = "Takes the scale set back to its previous image: the model first, then the instances."
         return self._pipeline(Kind.ROLLBACK, what, parameters, stages)
 
@@ -100,7 +100,7 @@ class _Builder:
         if self._set.promotion == "manual":
             return None
         ask = f"The canary of {self._set.name} is good. Update the rest?" if self._set.promotion == "approval" else ""
-        names = ("RESOURCE_GROUP", "VMSS_NAME")
+        names: tuple[str, ...] = ("RESOURCE_GROUP", "VMSS_NAME")
         if not self._plugin:
             names += ("IMAGE_ID", "IMAGE_URN", "MAX_UNAVAILABLE", "ON_FAILURE")
         return HandOver(self._absolute(Kind.FULL), ask, names, record=not self._plugin)

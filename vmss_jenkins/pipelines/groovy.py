@@ -1,7 +1,7 @@
 """Text as Groovy: what a user typed becomes a literal, and never code.
 
-Single-quoted strings of Groovy interpolate nothing. A backslash, a quote and whatever is not printable ASCII are escaped
-all the same, the `$` too, so that a literal stays one wherever a template's author puts it.
+Single-quoted strings of Groovy interpolate nothing. A backslash, a quote and whatever is not printable ASCII are
+escaped all the same, the `$` too, so that a literal stays one wherever a template's author puts it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ LONGEST = 65_535
 """Bytes of a literal in a class file."""
 
 _SHORT = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "$": "\\$"}
-_SHORT_IN_SCRIPT = {"\\": "\\\\", "'": "\\'"}
+_SHORT_IN_SCRIPT = {char: escape for char, escape in _SHORT.items() if char != "$"}
 """The shell's `$` stays as it is: a reader is to know the script again."""
+_SHORT_IN_LINES = {char: escape for char, escape in _SHORT_IN_SCRIPT.items() if char not in "'\n"}
 _QUOTES_TO_ESCAPE = re.compile("'(?='|$)|^'")
 """Those that could make three in a row with others or with the end."""
 _BACKSLASHED = r"\\'"
@@ -49,7 +50,7 @@ def script(text: str) -> Code:
     """
     if "\n" not in text:
         return Code(f"'{_escaped(text, _SHORT_IN_SCRIPT)}'")
-    escaped = _escaped(text, {"\\": "\\\\"}, keep="\n")
+    escaped = _escaped(text, _SHORT_IN_LINES, keep="\n")
     return Code(f"'''{_QUOTES_TO_ESCAPE.sub(_BACKSLASHED, escaped)}'''")
 
 

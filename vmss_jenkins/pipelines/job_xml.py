@@ -1,6 +1,6 @@
 """Pipelines as config.xml: the parameters of the Jenkinsfile again, so that the first build has them.
 
-In the shape that Jenkins itself writes, defaults spelled out, so that a comparison after its rewriting finds little to do.
+In the shape that Jenkins itself writes, defaults spelled out: a comparison after its rewriting finds little to do.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def config_xml(pipeline: Pipeline, jenkinsfile: str) -> str:
         "<triggers/>",
         "<disabled>false</disabled>",
     )
-    return "\n".join(["<?xml version='1.0' encoding='UTF-8'?>", "<flow-definition>", *_indented(parts), "</flow-definition>", ""])
+    return "\n".join(
+        ["<?xml version='1.0' encoding='UTF-8'?>", "<flow-definition>", *_indented(parts), "</flow-definition>", ""]
+    )
 
 
 def text(value: str) -> str:
