@@ -53,7 +53,10 @@ class Actor(Generic[OperationT]):
 
     def restore_model(self, action: RestoreModel, history: History) -> History:
         """Turn back, and restore the model's image; the claim tells of it first, should this run be killed."""
+        self.watch.reread()
         left = history.left if history.going_back else history.target.image
+        if not history.going_back and not (left is None or left.same_as(self._set.image)):
+            return history  # somebody changed the model at this very moment: the decision sees it
         if not history.going_back:
             self.patience.on_event(rollout_events.RollbackStarted(left, action.image, action.cause))
         self.hold.renew(fingerprint(left, action.image))

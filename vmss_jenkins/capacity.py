@@ -8,7 +8,10 @@ reason, and those that this run took and has not brought back yet. Then:
 - one that is down already may be taken too, since nothing is lost and the release may heal it, as long
   as no more than `max_unavailable` are down by our doing;
 - where the set spans zones, an instance that serves is taken only if another one of its zone goes on
-  serving. The only instance of a zone is taken while every other zone serves.
+  serving, and never are all of a zone down by our doing. The only instance of a zone is taken while every
+  other zone serves.
+
+All this by what was seen last: what autoscale takes away at the same moment is seen afterwards.
 """
 
 from __future__ import annotations
@@ -35,29 +38,46 @@ class Capacity:
 
     def admit(self, candidates: Sequence[Instance]) -> tuple[Instance, ...]:
         """The first of the candidates that may be taken together, those that are down already before the others."""
-        down, ours = set(self.down), set(self.ours)
-        zones = Counter(instance.zone for instance in self.counted if instance.zone)
-        serving = Counter(instance.zone for instance in self.counted if instance.zone and instance.id not in self.down)
-        admitted = []
-        for instance in sorted(candidates, key=lambda each: each.id not in self.down):
-            if len(ours | {instance.id}) > self.limit:
-                continue
-            if runs(instance) and instance.id not in down:
-                if len(down) >= self.limit or not _zone_allows(instance.zone, zones, serving):
-                    continue
-                down.add(instance.id)
-                serving[instance.zone or ""] -= 1
-            ours.add(instance.id)
-            admitted.append(instance)
-        return tuple(admitted)
+        tally = _Tally(self)
+        ordered = sorted(candidates, key=lambda each: each.id not in self.down)
+        return tuple(instance for instance in ordered if tally.takes(instance))
 
 
-def _zone_allows(zone: str | None, zones: Counter[str], serving: Counter[str]) -> bool:
-    if zone is None or len(zones) < 2:  # noqa: PLR2004 - one zone is no spread to keep
+class _Tally:
+    """What would be down, as one instance after the other is taken."""
+
+    def __init__(self, capacity: Capacity) -> None:
+        self._limit = capacity.limit
+        self._down, self._ours = set(capacity.down), set(capacity.ours)
+        zoned = [instance for instance in capacity.counted if instance.zone]
+        self._zones = Counter(instance.zone for instance in zoned)
+        self._serving = Counter(instance.zone for instance in zoned if instance.id not in self._down)
+        self._taken = Counter(instance.zone for instance in zoned if instance.id in self._ours)
+
+    def takes(self, instance: Instance) -> bool:
+        """Take an instance, if it may be taken."""
+        if instance.id in self._ours:
+            return True
+        lost = runs(instance) and instance.id not in self._down
+        if len(self._ours) >= self._limit or (lost and len(self._down) >= self._limit):
+            return False
+        if not self._zone_allows(instance, lost=lost):
+            return False
+        self._ours.add(instance.id)
+        self._taken[instance.zone] += 1
+        if lost:
+            self._down.add(instance.id)
+            self._serving[instance.zone] -= 1
         return True
-    if zones[zone] == 1:
-        return all(serving[other] for other in zones if other != zone)
-    return serving[zone] > 1
+
+    def _zone_allows(self, instance: Instance, *, lost: bool) -> bool:
+        """Whether its zone goes on serving without it, and is not all of it taken by us."""
+        zone, size = instance.zone, self._zones[instance.zone]
+        if zone is None or len(self._zones) < 2 or not size:  # noqa: PLR2004 - one zone is no spread to keep
+            return True
+        if size == 1:
+            return not lost or all(self._serving[other] for other in self._zones if other != zone)
+        return self._taken[zone] < size - 1 and (not lost or self._serving[zone] > 1)
 
 
 def counts(instance: Instance) -> bool:

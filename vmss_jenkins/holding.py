@@ -105,7 +105,7 @@ class Hold:
         if self._claims is None:
             return
         try:
-            self._remove([self._claim.run])
+            self._patience.retry(lambda: self._remove([self._claim.run]))
         except AzureError as error:
             self._patience.on_event(events.CallRetried(str(error).splitlines()[0], 1, LEASE))
 

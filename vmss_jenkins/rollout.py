@@ -43,8 +43,8 @@ def decide(spec: RolloutSpec, observed: Observed, history: History, now: float) 
 def choose(spec: RolloutSpec, observed: Observed, history: History, situation: Situation, now: float) -> Action:
     """Choose the next action, the instances sorted already."""
     return (
-        _model(spec, observed, history, situation)
-        or _undecided(observed, history, situation, spec)
+        _model(observed, history)
+        or _undecided(observed, history)
         or _failure(spec, observed, history, situation, now)
         or _restore(observed, history, situation)
         or _judge(spec, history, situation)
@@ -54,7 +54,7 @@ def choose(spec: RolloutSpec, observed: Observed, history: History, situation: S
     )
 
 
-def _model(spec: RolloutSpec, observed: Observed, history: History, situation: Situation) -> Action | None:
+def _model(observed: Observed, history: History) -> Action | None:
     """See to it that the model has the release, once; a later change is somebody else's and stops the rollout."""
     wanted, found = history.target.image, observed.scale_set.image
     if wanted is None or wanted.same_as(found):
@@ -62,17 +62,15 @@ def _model(spec: RolloutSpec, observed: Observed, history: History, situation: S
     if not history.model_set:
         return RestoreModel(wanted, history.cause or "") if history.going_back else SetModel(wanted)
     reason = f"somebody changed the model's image to {found or 'an unknown one'} while {wanted} was rolled out"
-    return _halt(reason, spec, observed, history, situation)
+    return _halt(reason, observed, history)
 
 
-def _undecided(observed: Observed, history: History, situation: Situation, spec: RolloutSpec) -> Action | None:
+def _undecided(observed: Observed, history: History) -> Action | None:
     """Halt where the gates can tell neither that the release is good nor that it is bad: a person must look."""
     if history.going_back or not history.gates or history.gates[-1].consequence is not Consequence.HALT:
         return None
     last = history.gates[-1]
-    return _halt(
-        f"the gates after the {last.stage.value} cannot tell: {last.reason}", spec, observed, history, situation
-    )
+    return _halt(f"the gates after the {last.stage.value} cannot tell: {last.reason}", observed, history)
 
 
 def _failure(
@@ -82,14 +80,14 @@ def _failure(
     if not (reason := failure(spec, history, situation, now)):
         return None
     if history.going_back:
-        return _halt(f"the way back failed too: {reason}", spec, observed, history, situation)
+        return _halt(f"the way back failed too: {reason}", observed, history)
     if spec.on_failure is OnFailure.STOP:
         if situation.in_flight and now < history.began + spec.timeout:
             return None
-        return _halt(reason, spec, observed, history, situation)
+        return _halt(reason, observed, history)
     image, obstacle = way_back(spec, observed, history)
     if image is None:
-        return _halt(f"{reason}; {obstacle}", spec, observed, history, situation)
+        return _halt(f"{reason}; {obstacle}", observed, history)
     return RestoreModel(image, reason)
 
 
@@ -145,7 +143,7 @@ def _end(spec: RolloutSpec, observed: Observed, history: History, situation: Sit
         return None
     if situation.failed:
         told = "; ".join(f"{instance_id}: {reason}" for instance_id, reason in situation.failed.items())
-        return _halt(f"all but {len(situation.failed)} instance(s): {told}", spec, observed, history, situation)
+        return _halt(f"all but {len(situation.failed)} instance(s): {told}", observed, history)
     return Done(situation.skipped)
 
 
@@ -188,7 +186,7 @@ def _wait(spec: RolloutSpec, observed: Observed, history: History, situation: Si
     if situation.pending and not others and situation.failed:
         told = ", ".join(situation.failed)
         reason = f"instances {told} failed and stay down, so no other may be taken down"
-        return _halt(reason, spec, observed, history, situation)
+        return _halt(reason, observed, history)
     return Wait(deadline, "down for other reasons, so no other may be taken down", tuple(sorted(others)))
 
 
@@ -200,11 +198,8 @@ def _next_moment(spec: RolloutSpec, history: History, now: float) -> float:
     return min((moment for moment in (*moments, history.held_until) if moment > now), default=now)
 
 
-def _halt(reason: str, spec: RolloutSpec, observed: Observed, history: History, situation: Situation) -> Action:
-    """Halt, with every instance that still serves put back into the load balancer first."""
-    instances = observed.by_id()
-    busy = {key for key, taken in history.taken.items() if taken.asked is not None} - situation.well
-    back = tuple(sorted(key for key in history.drained - busy if instances[key].is_healthy))
-    if back and spec.drain is not None:
-        return Restore(back)
+def _halt(reason: str, observed: Observed, history: History) -> Action:
+    """Halt, with every instance left to the load balancer's health probe first, which knows the sick ones."""
+    if history.drained:
+        return Restore(tuple(instance.id for instance in observed.instances if instance.id in history.drained))
     return Halt(reason, {i.id: state_of(i, observed.scale_set) for i in observed.instances})

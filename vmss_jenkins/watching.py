@@ -105,6 +105,10 @@ class Watch(Generic[OperationT]):
         self._patience.retry(self._get)
         self._patience.retry(self._list)
 
+    def reread(self) -> None:
+        """Read the set's model anew."""
+        self._patience.retry(self._get)
+
     def follow(self, operation: OperationT, instance_ids: tuple[str, ...]) -> None:
         """Watch an operation of this run."""
         now = self._now()
