@@ -89,7 +89,8 @@ def command(
         drain=drain,
     )
     release = _image(image_id, image)
-    gates_from(gates)
+    if gates:
+        gates_from(gates)
     if canary_only and not canary:
         raise ConfigError("--canary-only", ["found no --canary; say how many instances it has"])
     from vmss_jenkins.rollouts import Reach, roll_out  # noqa: PLC0415 - bad input is told before anything is loaded
