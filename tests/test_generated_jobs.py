@@ -87,7 +87,7 @@ def test_a_bad_image_fails_the_first_job_which_goes_back_where_told(
     server = Server(jenkins, emulator, tmp_path, on_failure=on_failure)
     build = server.run("web-canary", {"IMAGE_ID": server.image("nginx-broken-image"), "ON_FAILURE": on_failure})
     assert build.result == "FAILURE", build.log
-    assert set(server.images().values()) == left
+    assert set(server.images().values()) == left, build.log
     assert build.started_jobs == []
 
 
