@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent / "vmss_jenkins"
 LAYERS = (
     ("_version", "errors"),
     ("comparison", "gate_specs", "gate_parsing", "gates", "answers", "network"),
-    ("images", "instances", "preflight", "events", "rollout_events", "arm", "handoff", "report"),
+    ("images", "instances", "preflight", "events", "rollout_events", "arm", "report", "handoff", "migration"),
     (
         "selection",
         "history",
@@ -27,7 +27,7 @@ LAYERS = (
     ("pipelines",),
     ("protocols",),
     ("clock", "credentials", "azure_errors", "tag_claims", "scale_sets", "load_balancers", "draining"),
-    ("probes", "programs", "ssh_tunnels"),
+    ("probes", "programs", "ssh_tunnels", "plugin_calls"),
     ("waiting", "steps", "probing", "verification"),
     ("watching", "holding", "acting", "telling", "engine"),
     ("measuring",),

@@ -19,6 +19,7 @@ COMMANDS = {
     "schema": "Print the JSON Schema of vmss.yaml.",
     "handoff": "Hand a canary over from one job to the next.",
     "junit": "Write what gates said as JUnit XML.",
+    "migrate": "Read Jenkinsfiles that use the plugin's steps; tell the commands and the faults.",
     "emulator": "Serve an emulator of Azure scale sets on this machine.",
 }
 """What `--help` says of each command; here, so that it imports none of them."""

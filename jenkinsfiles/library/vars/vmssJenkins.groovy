@@ -1,0 +1,91 @@
+// What azureVMSSUpdate and azureVMSSUpdateInstances share. Values reach the shell as environment variables only.
+
+void checkNames(String step, Map args, List wanted) {
+    checkKeys(step, args, wanted)
+    for (name in wanted) {
+        if (args[name] == null || !"${args[name]}".toString().trim()) {
+            error("${step}: ${name} is missing or empty; it needs ${wanted.join(', ')}")
+        }
+    }
+}
+
+void checkKeys(where, Map args, List known) {
+    for (key in args.keySet()) {
+        if (!known.contains(key) && key != '$class') {
+            error("${where}: unknown parameter ${key}; known: ${known.join(', ')}")
+        }
+    }
+}
+
+// The names are unlike any that a job has: Jenkins' variables ignore case, and where a job has vmss_name, a VMSS_NAME
+// that is set beside it reaches the shell as vmss_name.
+List target(String step, Map args) {
+    return [
+        "VMSS_JENKINS_STEP_RESOURCE_GROUP=${args.resourceGroup}".toString(),
+        "VMSS_JENKINS_STEP_NAME=${args.name}".toString(),
+    ]
+}
+
+void perform(credentialsId, List values, String command, String option) {
+    withCredentials([azureServicePrincipal("${credentialsId}".toString())]) {
+        withEnv(values) {
+            sh(label: "vmss-jenkins ${command}".toString(), script: shellScript(command, option))
+        }
+    }
+}
+
+// VMSS_JENKINS_COMMAND is the path of the command where it is not on the agent's PATH; it is one word, never a script.
+String shellScript(String command, String option) {
+    return '''#!/bin/sh -e
+command=${VMSS_JENKINS_COMMAND:-vmss-jenkins}
+command -v -- "$command" > /dev/null || {
+    echo "$command is not on this agent: pip install vmss-jenkins there, or set VMSS_JENKINS_COMMAND to its path" >&2
+    exit 127
+}
+exec "$command" ''' + command + ' --resource-group="$VMSS_JENKINS_STEP_RESOURCE_GROUP" --name="$VMSS_JENKINS_STEP_NAME" ' + option + '\n'
+}
+
+// As the plugin did: $NAME and ${NAME} are taken from the build's environment, $$ is a dollar sign, an unknown name
+// stays as it is, and what came out is not read again.
+String expand(given) {
+    def text = given == null ? '' : "${given}".toString()
+    def pieces = []
+    int from = 0
+    int at = text.indexOf('$')
+    while (at >= 0) {
+        pieces << text.substring(from, at)
+        def reference = referenceAt(text, at)
+        pieces << valueOf(reference)
+        from = at + reference.length()
+        at = text.indexOf('$', from)
+    }
+    pieces << text.substring(from)
+    return pieces.join('')
+}
+
+// What begins with the dollar sign at this place: $NAME, ${NAME} or $$; a lone dollar sign otherwise.
+String referenceAt(String text, int at) {
+    if (text.startsWith('$$', at)) {
+        return '$$'
+    }
+    def letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_'
+    boolean braced = text.startsWith('${', at)
+    int end = at + (braced ? 2 : 1)
+    int begin = end
+    while (end < text.length() && (letters + (braced ? '.' : '')).contains(text.substring(end, end + 1))) {
+        end++
+    }
+    if (end == begin || (braced && !text.startsWith('}', end))) {
+        return '$'
+    }
+    return text.substring(at, braced ? end + 1 : end)
+}
+
+String valueOf(String reference) {
+    if (reference == '$' || reference == '$$') {
+        return '$'
+    }
+    def name = reference.startsWith('${') ? reference.substring(2, reference.length() - 1) : reference.substring(1)
+    def value = env."${name}"
+    return value == null ? reference : value
+}

@@ -1,0 +1,77 @@
+"""`vmss-jenkins migrate`: what Jenkinsfiles that use the plugin come to, and what was wrong in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vmss_jenkins.errors import ConfigError
+
+if TYPE_CHECKING:
+    from vmss_jenkins.migration import Call
+
+
+@click.command("migrate")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def command(files: tuple[Path, ...]) -> int:
+    """Read Jenkinsfiles and jobs' config.xml that use the plugin's steps.
+
+    Prints the command lines that do the same, and the part of vmss.yaml that is known; the faults that it sees go to
+    standard error. Exits 1 where a file could not be read as Groovy.
+    """
+    from vmss_jenkins.plugin_calls import read  # noqa: PLC0415 - not loaded for --help
+
+    unread = 0
+    answers = read([_script(path) for path in files])
+    for path, answer in zip(files, answers, strict=True):
+        if isinstance(answer, str):
+            click.echo(f"{path}: could not be read as Groovy: {answer}", err=True)
+            unread += 1
+        else:
+            _tell(path, answer)
+    return int(unread > 0)
+
+
+def _script(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), [f"cannot be read: {error}"]) from error
+    return _script_of_job(path, text) if text.lstrip().startswith("<") else text
+
+
+def _script_of_job(path: Path, text: str) -> str:
+    """The Pipeline's text in a job's config.xml; Jenkins declares XML 1.1, which no parser of Python takes."""
+    try:
+        from defusedxml import ElementTree  # noqa: PLC0415 - only where a config.xml is read
+    except ModuleNotFoundError as error:
+        raise ConfigError(str(path), ["needs defusedxml: pip install 'vmss-jenkins[migrate]'"]) from error
+
+    try:
+        root = ElementTree.fromstring(text.replace("version='1.1'", "version='1.0'", 1).encode())
+    except (ElementTree.ParseError, ValueError) as error:
+        raise ConfigError(str(path), [f"is no XML that can be read: {error}"]) from error
+    script = root.find("definition/script")
+    if script is None or not script.text:
+        raise ConfigError(
+            str(path), ["holds no Pipeline script; give the Jenkinsfile that the job takes from elsewhere"]
+        )
+    return str(script.text)
+
+
+def _tell(path: Path, calls: tuple[Call, ...]) -> None:
+    import yaml  # noqa: PLC0415 - not loaded for --help
+
+    from vmss_jenkins import migration  # noqa: PLC0415 - as above
+
+    if not calls:
+        click.echo(f"{path}: calls no step of the plugin", err=True)
+        return
+    for call, line in zip(calls, migration.commands(calls), strict=True):
+        click.echo(f"# {path}:{call.line} {call.step}\n{line}")
+    for fault in migration.faults(calls):
+        click.echo(f"{path}:{fault.line}: {fault.text}", err=True)
+    fragment = yaml.safe_dump(migration.configuration(calls), sort_keys=False)
+    click.echo("\n# vmss.yaml\n" + fragment)
