@@ -113,7 +113,7 @@ def with_actions(desired: str, existing: str) -> str:
 
 def serialised(root: Element) -> str:
     """Write a configuration, its texts unchanged by the way."""
-    from xml.etree.ElementTree import tostring  # noqa: PLC0415, S405 - it writes here, and reads nothing
+    from xml.etree.ElementTree import tostring  # noqa: PLC0415 - it writes here, and reads nothing
 
     # A parser turns a bare carriage return into a line feed; as a reference it stays what it is.
     return "<?xml version='1.1' encoding='UTF-8'?>\n" + tostring(root, "unicode").replace("\r", "&#13;")

@@ -152,7 +152,7 @@ class SeedRefused(VmssJenkinsError):  # noqa: N818 - it was refused, and nothing
         return "\n".join(["nothing was changed, because:", *(f"  - {reason}" for reason in self.reasons)])
 
 
-class SeedingFailed(VmssJenkinsError):
+class SeedingFailed(VmssJenkinsError):  # noqa: N818 - as UnsafeRollout: it reads as what happened
     """A seeding ended in the middle; every job is whole, and the next run finishes it.
 
     Args:

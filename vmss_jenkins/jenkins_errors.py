@@ -48,7 +48,9 @@ def explained(response: requests.Response) -> str:
     if reason := response.headers.get("X-Error"):
         return " ".join(reason.split())
     text = response.text
-    if found := re.search(r"^\s*(?:Caused:\s+|Caused by:\s+)?([\w.$]+(?:Exception|Error)\b.*)$", _text(text), re.MULTILINE):
+    if found := re.search(
+        r"^\s*(?:Caused:\s+|Caused by:\s+)?([\w.$]+(?:Exception|Error)\b.*)$", _text(text), re.MULTILINE
+    ):
         return found[1].strip()[:LONGEST_REASON]
     if found := re.search(r"<tr><th>MESSAGE:</th><td>(.*?)</td>", text, re.DOTALL):
         return _words(found[1])

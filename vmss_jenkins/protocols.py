@@ -156,7 +156,7 @@ class CommandRunner(Protocol):
 
 
 class JenkinsJobs(Protocol):
-    """Reads and changes the jobs of a server, from several threads; each call is made once, and raises `JenkinsError`."""
+    """Reads and changes the jobs of a server, for several threads; each call is made once; raises `JenkinsError`."""
 
     @property
     def url(self) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
+from defusedxml.ElementTree import fromstring
+
 VERSIONS = {
     "flow-definition": "workflow-job@1342.v046651d5b_dfe",
     "definition": "workflow-cps@3774.v4a_d648d409ce",
@@ -35,7 +37,7 @@ def as_posted(xml: str) -> str:
     """
     found = re.match(r"\s*<\?xml version=['\"](1\.\d)['\"][^>]*\?>\s*", xml)
     body = xml[found.end() :] if found else xml
-    ET.fromstring(body)
+    fromstring(body)
     return f'<?xml version="{found[1] if found else "1.0"}" encoding="UTF-8"?>{body}'
 
 
@@ -57,7 +59,8 @@ def as_run(xml: str) -> str:
 
 
 def parsed(xml: str) -> ET.Element:
-    return ET.fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", xml))
+    root: ET.Element = fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", xml))
+    return root
 
 
 def written(root: ET.Element) -> str:
@@ -91,9 +94,7 @@ def _actions(root: ET.Element, declared: dict[str, list[str]]) -> None:
     actions = ET.Element("actions")
     root.insert(0, actions)
     ET.SubElement(actions, f"{ACTIONS}.DeclarativeJobAction", plugin=VERSIONS["tracker"])
-    tracker = ET.SubElement(
-        actions, f"{ACTIONS}.DeclarativeJobPropertyTrackerAction", plugin=VERSIONS["tracker"]
-    )
+    tracker = ET.SubElement(actions, f"{ACTIONS}.DeclarativeJobPropertyTrackerAction", plugin=VERSIONS["tracker"])
     for kind, names in declared.items():
         listed = ET.SubElement(tracker, kind)
         for name in names:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, jsonify, redirect, request
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -15,12 +15,16 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from tests.fake_jenkins import rewriting
 from tests.fake_jenkins.state import FOLDER, Refusal, State, lint
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 VERSION = "2.421"
 LOGIN_PAGE = (
     "<html><head><meta http-equiv='refresh' content='1;url=/login?from={path}'/>"
     "<script>window.location.replace('/login?from={path}');</script></head>"
     "<body style='background-color:white; color:white;'>\n\n\nAuthentication required\n<!--\n-->\n\n</body></html>"
-    + " " * 300
+    + " "
+    * 300
 )
 JETTY_PAGE = (
     '<html>\n<head>\n<meta http-equiv="Content-Type" content="text/html;charset=ISO-8859-1"/>\n'
@@ -73,7 +77,7 @@ class FakeJenkins:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}/"
 
-    def __enter__(self) -> FakeJenkins:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -150,7 +150,9 @@ def lint(script: str) -> list[dict[str, str]]:
     """Find the faults of a declarative pipeline that this stand-in knows, in the server's words."""
     if not re.search(r"^\s*pipeline\s*\{", script, re.MULTILINE):
         return [{"error": f"Jenkinsfile content '{script}' did not contain the 'pipeline' step"}]
-    bare = re.sub(r"'''.*?'''|\"\"\".*?\"\"\"|'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"|//[^\n]*", "", script, flags=re.DOTALL)
+    bare = re.sub(
+        r"'''.*?'''|\"\"\".*?\"\"\"|'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"|//[^\n]*", "", script, flags=re.DOTALL
+    )
     if bare.count("{") > bare.count("}"):
         lines = script.split("\n")
         return [{"error": f"expecting '}}', found '' @ line {len(lines)}, column {len(lines[-1]) + 1}."}]
