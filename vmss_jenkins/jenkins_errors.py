@@ -58,6 +58,13 @@ def explained(response: requests.Response) -> str:
     return _words(body) or _title(text) or response.reason or "no reason given"
 
 
+def redirected(response: requests.Response, action: str) -> JenkinsError:
+    """Make the error of an answer that came from elsewhere: requests sends no token there, and no POST."""
+    found = f"the server redirects to {response.url.removesuffix('api/json').removesuffix('me/').partition('?')[0]}"
+    step = "give the address that Jenkins itself shows (Manage Jenkins, System, Jenkins URL) as --url"
+    return JenkinsError(response.history[0].status_code, found, action, step)
+
+
 def is_crumb_refusal(error: JenkinsError) -> bool:
     """Whether a request was refused for its crumb, which a new one cures."""
     return error.status == requests.codes.forbidden and "crumb" in error.message
@@ -65,6 +72,8 @@ def is_crumb_refusal(error: JenkinsError) -> bool:
 
 def _error(action: str, error: Exception) -> JenkinsError:
     response = _response(error)
+    if response is not None and response.history:
+        return redirected(response, action)
     if response is not None:
         status, reason = response.status_code, explained(response)
         return JenkinsError(status, reason, action, NEXT_STEPS.get(status), _retry_after(response))

@@ -16,7 +16,7 @@ import jenkins
 import requests
 
 from vmss_jenkins.errors import ConfigError, JenkinsError
-from vmss_jenkins.jenkins_errors import NOT_JENKINS, explained, is_crumb_refusal, translated
+from vmss_jenkins.jenkins_errors import NOT_JENKINS, explained, is_crumb_refusal, redirected, translated
 from vmss_jenkins.jobs import ExistingJob
 
 TIMEOUT = 30
@@ -143,8 +143,12 @@ class JenkinsServer:
 
     def delete(self, path: str) -> None:
         """Delete a job with its builds."""
-        # The answer is a redirect to the page of the folder, which nobody here reads.
-        self._send("POST", f"{_url(path)}doDelete", f"delete the job {path}", redirected=True)
+        try:
+            self._send("POST", f"{_url(path)}doDelete", f"delete the job {path}")
+        except JenkinsError as error:
+            # Having deleted it, Jenkins redirects to the page of the folder, which nobody here reads.
+            if error.status != requests.codes.found:
+                raise
 
     def _create(self, folder: str, name: str, config_xml: str, action: str) -> None:
         self._post_xml(f"{_url(folder)}createItem?{urlencode({'name': name})}", config_xml, action)
@@ -165,9 +169,7 @@ class JenkinsServer:
         method: str,
         path: str,
         action: str,
-        *,
-        redirected: bool = False,
-        **parts: Any,  # noqa: ANN401 - requests' own
+        **parts: Any,  # noqa: ANN401 - as requests.Request takes them
     ) -> requests.Response:
         client = self._client()
         request = requests.Request(method, self.url + path, **parts)
@@ -178,10 +180,8 @@ class JenkinsServer:
                 raise
             client.crumb = None  # the session ended, as when Jenkins restarted
             response = self._once(client, request, action)
-        if response.history and not redirected:
-            found = f"the server redirects to {response.url.partition('?')[0]}"
-            step = "give the address that Jenkins itself shows (Manage Jenkins, System, Jenkins URL) as --url"
-            raise JenkinsError(response.history[0].status_code, found, action, step)
+        if response.history:
+            raise redirected(response, action)
         return response
 
     def _once(self, client: jenkins.Jenkins, request: requests.Request, action: str) -> requests.Response:

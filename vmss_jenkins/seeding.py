@@ -99,7 +99,8 @@ class _Seeding:
         self._tell(events.SeedPlanned(self._server.url, job_plan))
         findings = self._findings(specs, job_plan, existing)
         for finding in findings:
-            self._tell(events.PreflightFound(finding))
+            if finding.severity in {Severity.NOTE, Severity.WARNING}:
+                self._tell(events.PreflightFound(finding))
         problems = _problems(job_plan, findings)
         if self._options.check:
             return SeedResult(job_plan, findings, problems, applied=False)
@@ -138,7 +139,8 @@ class _Seeding:
         )
         if self._options.allow_missing_credentials:
             return tuple(
-                replace(each, severity=Severity.WARNING) if each.severity is Severity.UNSAFE else each for each in found
+                replace(each, severity=Severity.WARNING, flag=None) if each.severity is Severity.UNSAFE else each
+                for each in found
             )
         return found
 

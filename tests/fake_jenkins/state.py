@@ -82,6 +82,9 @@ class State:
             raise Refusal(404)
         return self.items[path]
 
+    def script(self, path: str) -> str:
+        return parsed(self.items[path].config).findtext("definition/script", "")
+
     def create(self, folder: str, name: str, xml: str) -> None:
         if folder and (folder not in self.items or self.items[folder].kind != FOLDER):
             raise Refusal(404)
