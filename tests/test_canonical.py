@@ -102,6 +102,17 @@ TEXT = st.text(
 
 
 @given(TEXT)
+def test_any_default_of_a_parameter_comes_out_as_it_went_in(default: str) -> None:
+    root = parse(POSTED)
+    element = root.find(".//hudson.model.StringParameterDefinition/defaultValue")
+    assert element is not None
+    element.text = default
+    written = serialised(root)
+    assert canonical(written).get("parameter RESOURCE_GROUP defaultValue", "") == default
+    assert difference(written, rewriting.as_run(written)) == ()
+
+
+@given(TEXT)
 def test_any_script_comes_out_of_writing_and_rewriting_as_it_went_in(script: str) -> None:
     root = parse(PLAIN.format("", ""))
     element = root.find("definition/script")

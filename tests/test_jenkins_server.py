@@ -160,6 +160,14 @@ def test_what_is_not_jenkins_is_called_so(alone: JenkinsServer, answer: Any) -> 
     assert "check --url" in str(error)
 
 
+@pytest.mark.parametrize(("asked", "waited"), [("5", 5.0), ("86400", 60.0), ("tomorrow", None)])
+def test_a_server_may_ask_for_a_wait_up_to_a_minute(alone: JenkinsServer, asked: str, waited: float | None) -> None:
+    with responses.RequestsMock() as http:
+        http.get(f"{URL}me/api/json", status=503, headers={"Retry-After": asked})
+        error = refusal(alone.whoami)
+    assert (error.restarting, error.retry_after) == (True, waited)
+
+
 def test_json_that_is_none_is_told(alone: JenkinsServer) -> None:
     with responses.RequestsMock() as http:
         http.get(f"{URL}me/api/json", body="<html>proxy</html>", headers={"X-Jenkins": "2"})

@@ -22,7 +22,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeJenkins]:
         monkeypatch.setenv("JENKINS_URL", running.url)
         monkeypatch.setenv("JENKINS_USER_ID", running.user)
         monkeypatch.setenv("JENKINS_API_TOKEN", running.token)
-        monkeypatch.setattr(seed, "jobs_of_file", lambda _: (job("vmss/a"), job("vmss/b")))
+        monkeypatch.setattr(seed, "jobs_of_file", lambda _, source: (job("vmss/a"), job("vmss/b")))
         yield running
 
 
@@ -103,7 +103,9 @@ def test_one_set_by_options_is_seeded_without_a_file(run: Any, monkeypatch: pyte
     monkeypatch.setattr(seed, "jobs_of_set", jobs_of_set)
     options = ["-g", "rg", "-n", "web", "--folder", "vmss", "--credentials-id", "azure-sp"]
     assert run(*options, "--check")[0] == 4
-    assert given == [({"resource_group": "rg", "name": "web"}, {"folder": "vmss", "credentials": {"id": "azure-sp"}})]
+    assert given == [
+        ({"resource_group": "rg", "name": "web"}, {"folder": "vmss", "credentials": {"id": "azure-sp"}}, None)
+    ]
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -119,7 +121,7 @@ def test_a_server_that_is_not_there_is_told(run: Any) -> None:
 
 
 def test_what_is_unexpected_comes_with_its_traceback(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seed, "jobs_of_file", lambda _: 1 / 0)
+    monkeypatch.setattr(seed, "jobs_of_file", lambda *_: 1 / 0)
     code, _, err = run("vmss.yaml")
     assert code == 3
     assert "ZeroDivisionError" in err

@@ -30,6 +30,8 @@ UNTRUSTED = (
     "trust the certificate authority of the server: REQUESTS_CA_BUNDLE=FILE, a file with its certificate "
     "(PEM); verification is never switched off"
 )
+LONGEST_WAIT = 60.0
+"""Seconds between two tries, whatever the server asks for."""
 LONGEST_REASON = 400
 """Characters of a server's reason."""
 
@@ -104,7 +106,7 @@ def _cause(error: Exception) -> BaseException:
 
 def _retry_after(response: requests.Response) -> float | None:
     value = response.headers.get("Retry-After", "")
-    return float(value) if value.isdigit() else None
+    return min(float(value), LONGEST_WAIT) if value.isdigit() else None
 
 
 def _text(page: str) -> str:

@@ -26,6 +26,24 @@ from vmss_jenkins.canonical import (
 )
 from vmss_jenkins.errors import ConfigError, UnsafeRollout
 
+__all__ = [
+    "Action",
+    "Create",
+    "Delete",
+    "ExistingJob",
+    "JobPlan",
+    "JobSpec",
+    "Refused",
+    "Unchanged",
+    "Update",
+    "ancestors",
+    "checked",
+    "ensure_safe",
+    "mark",
+    "marked",
+    "plan",
+]
+
 PIPELINE = "org.jenkinsci.plugins.workflow.job.WorkflowJob"
 """`_class` of the one type of job that is seeded."""
 PIPELINE_ROOT = "flow-definition"

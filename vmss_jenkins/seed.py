@@ -73,8 +73,12 @@ def seed_jobs(
         return seeding.seed(server, desired, options or Options(), patience)
 
 
-def jobs_of_file(path: str) -> tuple[JobSpec, ...]:
+def jobs_of_file(path: str, source: str | None = None) -> tuple[JobSpec, ...]:
     """Read vmss.yaml and render its jobs.
+
+    Args:
+        path: the file.
+        source: the name of the file that the jobs carry, by which a later run knows them; the path by default.
 
     Raises:
         ConfigError: for a file that cannot be read, and every fault in it.
@@ -85,22 +89,25 @@ def jobs_of_file(path: str) -> tuple[JobSpec, ...]:
         raise ConfigError(path, [f"cannot be read: {getattr(error, 'strerror', None) or error}"]) from error
     from vmss_jenkins.config import parse  # noqa: PLC0415 - takes a moment
 
-    return _rendered(parse(content, path), path)
+    return _rendered(parse(content, path), source or path)
 
 
-def jobs_of_set(values: Mapping[str, object], jenkins: Mapping[str, object]) -> tuple[JobSpec, ...]:
+def jobs_of_set(
+    values: Mapping[str, object], jenkins: Mapping[str, object], source: str | None = None
+) -> tuple[JobSpec, ...]:
     """Render the jobs of one scale set, with no file.
 
     Args:
         values: as under `sets` in vmss.yaml.
         jenkins: as under `jenkins`.
+        source: the name that the jobs carry, by which a later run knows them; made of the set's by default.
 
     Raises:
         ConfigError: with every fault.
     """
     from vmss_jenkins.config import one_set  # noqa: PLC0415 - takes a moment
 
-    source = f"options for {values.get('resource_group')}/{values.get('name')}"
+    source = source or f"options for {values.get('resource_group')}/{values.get('name')}"
     return _rendered(one_set(values, jenkins, source), source)
 
 
@@ -127,6 +134,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 @click.option("--adopt", is_flag=True, help="Take over pipeline jobs of the same name that are not from this file.")
 @click.option("--allow-many-deletions", is_flag=True, help="Let --prune delete a large part of the jobs.")
 @click.option("--allow-missing-credentials", is_flag=True, help="Go on where the credentials id is not found.")
+@click.option(
+    "--source", help="Name that the jobs carry of where they came from; keep it the same.  [default: the file as given]"
+)
 @click.option("--connections", type=click.IntRange(1, 32), default=seeding.CONNECTIONS, show_default=True)
 @click.option("-g", "--resource-group", help="Instead of a file, for one scale set: its resource group.")
 @click.option("-n", "--name", help="Its name.")
@@ -143,6 +153,7 @@ def command(  # noqa: PLR0913, PLR0917 - click passes one argument an option
     adopt: bool,  # noqa: FBT001
     allow_many_deletions: bool,  # noqa: FBT001
     allow_missing_credentials: bool,  # noqa: FBT001
+    source: str | None,
     connections: int,
     **one_set: str | None,
 ) -> int:
@@ -151,7 +162,7 @@ def command(  # noqa: PLR0913, PLR0917 - click passes one argument an option
     The API token comes from JENKINS_API_TOKEN or --token-file, never from an argument, which every
     user of the machine could read.
     """
-    jobs = _jobs(file, one_set)
+    jobs = _jobs(file, source, one_set)
     options = Options(
         check=check,
         prune=prune,
@@ -167,13 +178,13 @@ def command(  # noqa: PLR0913, PLR0917 - click passes one argument an option
     return _checked(result) if check else 0
 
 
-def _jobs(file: str | None, one_set: Mapping[str, str | None]) -> tuple[JobSpec, ...]:
+def _jobs(file: str | None, source: str | None, one_set: Mapping[str, str | None]) -> tuple[JobSpec, ...]:
     given = {name: value for name, value in one_set.items() if value is not None}
     if file is not None:
         if given:
             options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
             raise ConfigError("arguments", [f"found a file and {options}; wanted a file, or one set by options"])
-        return jobs_of_file(file)
+        return jobs_of_file(file, source)
     if "name" not in given or "resource_group" not in given:
         raise ConfigError("arguments", ["found no file; wanted one, or one set by --resource-group and --name"])
     jenkins: dict[str, object] = {}
@@ -181,7 +192,7 @@ def _jobs(file: str | None, one_set: Mapping[str, str | None]) -> tuple[JobSpec,
         jenkins["folder"] = given.pop("folder")
     if "credentials_id" in given:
         jenkins["credentials"] = {"id": given.pop("credentials_id")}
-    return jobs_of_set(given, jenkins)
+    return jobs_of_set(given, jenkins, source)
 
 
 def _token(token_file: IO[str] | None) -> str:
