@@ -6,6 +6,7 @@ import pytest
 from tests.fakes import NEW, OLD, WEB
 from vmss_jenkins import events
 from vmss_jenkins.gates import Consequence, Outcome, Verdict
+from vmss_jenkins.jobs import Delete, JobPlan, Refused, Unchanged
 from vmss_jenkins.preflight import Finding, Severity
 from vmss_jenkins.report.text import line
 
@@ -65,6 +66,13 @@ EXAMPLES: list[tuple[events.Event, str]] = [
         ),
         "gate check failed: exit code 1; it said: no such page -> fail",
     ),
+    (
+        events.SeedPlanned("http://j/", JobPlan((Delete("a"), Refused("b", "not ours"), Unchanged("c")))),
+        "http://j/: 1 to delete, 1 to refuse, 1 unchanged",
+    ),
+    (events.FolderCreated("vmss"), "folder vmss: created"),
+    (events.JobChanged("vmss/web-canary", "updated", 1, 2), "job vmss/web-canary: updated (1 of 2)"),
+    (events.SeedFinished(1, 2, 3, 4, 5.06), "1 created, 2 updated, 3 deleted, 4 unchanged, in 5.1 s"),
 ]
 
 

@@ -9,7 +9,7 @@ by `==` and their difference can be told to people.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import unified_diff
 from typing import TYPE_CHECKING
@@ -68,30 +68,13 @@ def parse(xml: str) -> Element:
     return root
 
 
-def canonical(xml: str, declared: Element | None = None) -> Canonical:
+def canonical(xml: str) -> Canonical:
     """Bring a config.xml into its one form.
-
-    Args:
-        xml: as rendered, or as a server has it.
-        declared: the configuration that is wanted. What a Jenkinsfile's run merged into `xml` beside it,
-            as the tracker in `<actions>` says, is then left out.
 
     Raises:
         ValueError: for what cannot be read.
     """
-    root = parse(xml)
-    merged = _merged(root) if declared is not None else frozenset()
-    wanted = frozenset(_declarations(declared)) if declared is not None else frozenset()
-    found: dict[str, str] = {TYPE: root.tag}
-    for child in root:
-        if child.tag == "properties":
-            for prop in child:
-                _property(prop, found, merged - wanted)
-        elif child.tag == "definition":
-            _definition(child, found)
-        elif child.tag not in {"actions", "triggers"} or (child.tag == "triggers" and len(child)):
-            _flatten(child, child.tag, found)
-    return found
+    return _canonical(parse(xml), frozenset())
 
 
 def with_actions(desired: str, existing: str) -> str:
@@ -122,10 +105,15 @@ def serialised(root: Element) -> str:
 def difference(desired: str, existing: str) -> tuple[Change, ...]:
     """Tell what makes a server's configuration the wanted one, by canonical form.
 
+    What a run merged in from the Jenkinsfile, as the tracker in `<actions>` says, is no difference.
+
     Raises:
         ValueError: for a config.xml that cannot be read.
     """
-    after, before = canonical(desired), canonical(existing, parse(desired))
+    if _body(desired) == _body(existing):
+        return ()
+    wanted, found = parse(desired), parse(existing)
+    after, before = _canonical(wanted, frozenset()), _canonical(found, _merged(found) - _declarations(wanted))
     paths = [*after, *(path for path in before if path not in after)]
     return tuple(
         Change(path, before.get(path), after.get(path)) for path in paths if before.get(path) != after.get(path)
@@ -170,6 +158,24 @@ def unmarked(description: str) -> str:
 def one_line(source: str) -> str:
     """Write a file's name as a mark has it."""
     return " ".join(source.split())
+
+
+def _body(xml: str) -> str:
+    """A configuration behind its declaration: all that Jenkins changes before the first run."""
+    return _DECLARATION.sub("", xml, count=1).strip()
+
+
+def _canonical(root: Element, merged: frozenset[str]) -> Canonical:
+    found: dict[str, str] = {TYPE: root.tag}
+    for child in root:
+        if child.tag == "properties":
+            for prop in child:
+                _property(prop, found, merged)
+        elif child.tag == "definition":
+            _definition(child, found)
+        elif child.tag not in {"actions", "triggers"} or (child.tag == "triggers" and len(child)):
+            _flatten(child, child.tag, found)
+    return found
 
 
 def _property(prop: Element, found: dict[str, str], merged: frozenset[str]) -> None:
@@ -238,12 +244,10 @@ def _merged(root: Element) -> frozenset[str]:
     return frozenset(found)
 
 
-def _declarations(root: Element) -> Iterator[str]:
+def _declarations(root: Element) -> frozenset[str]:
     """What a wanted configuration says itself, in the tracker's words."""
-    for prop in root.iterfind("properties/*"):
-        yield prop.tag
-    for name in root.iterfind(f"properties/{_PARAMETERS}/parameterDefinitions/*/name"):
-        yield f"parameter {name.text}"
+    names = root.iterfind(f"properties/{_PARAMETERS}/parameterDefinitions/*/name")
+    return frozenset(prop.tag for prop in root.iterfind("properties/*")) | {f"parameter {n.text}" for n in names}
 
 
 def _short(name: str) -> str:
