@@ -143,6 +143,22 @@ def test_nested_faults_of_the_linter_are_told_flat(alone: JenkinsServer) -> None
         assert alone.lint("x") == ("one; two", "three")
 
 
+@pytest.mark.parametrize(
+    ("part", "call"),
+    [
+        ("createItem", lambda server: server.may_create("")),
+        ("validateJenkinsfile", lambda server: server.lint("x")),
+        ("doDelete", lambda server: server.delete("x")),
+        ("pluginManager", lambda server: server.plugins()),
+        ("api/json?tree=jobs", lambda server: server.items()),
+    ],
+)
+def test_a_failure_of_the_server_is_no_answer(fake: FakeJenkins, server: JenkinsServer, part: str, call: Any) -> None:
+    fake.failures[part.replace("[", "%5B")] = 500
+    error = refusal(call, server)
+    assert (error.status, error.message) == (500, "java.lang.IllegalStateException: told to fail")
+
+
 def test_a_server_that_redirects_is_told_with_its_address(fake: FakeJenkins) -> None:
     with FakeJenkins() as old:
         old.redirect_to = fake.url

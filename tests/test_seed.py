@@ -127,6 +127,15 @@ def test_what_is_unexpected_comes_with_its_traceback(run: Any, monkeypatch: pyte
     assert "ZeroDivisionError" in err
 
 
+def test_an_interruption_is_told(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vmss_jenkins.jenkins_server.JenkinsServer.create", interrupted)
+    code, _, err = run("vmss.yaml")
+    assert (code, err.splitlines()[-1]) == (130, "interrupted")
+
+
 def test_a_terminal_gets_a_bar(fake: FakeJenkins, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     code, _, err = run("vmss.yaml")

@@ -257,6 +257,15 @@ def test_hostile_scripts_come_out_as_they_went_in(fake: FakeJenkins, seed: Seede
     assert seed(jobs).plan.pending == ()
 
 
+def test_a_configuration_that_cannot_be_read_is_replaced(fake: FakeJenkins, seed: Seeder) -> None:
+    seed([CANARY])
+    fake.state.items[CANARY.path].config = seed.config().replace("pipeline {", "&#x1b; pipeline {")
+    fake.state.items[CANARY.path].known_description = mark("vmss.yaml")
+    assert "not the XML of a job" in str(seed([CANARY]).plan.actions[0])
+    fake.state.items[CANARY.path].known_description = None
+    assert seed([CANARY]).plan.pending == ()
+
+
 def test_nothing_wanted_is_nothing_done(fake: FakeJenkins, seed: Seeder) -> None:
     assert seed([]).applied
     assert len(fake.asked) == 2
