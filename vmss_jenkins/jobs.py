@@ -27,7 +27,6 @@ from vmss_jenkins.canonical import (
 from vmss_jenkins.errors import ConfigError, UnsafeRollout
 
 __all__ = [
-    "Action",
     "Create",
     "Delete",
     "ExistingJob",
