@@ -7,6 +7,7 @@ import pytest
 from tests.fakes import NEW, OLD, WEB
 from vmss_jenkins import events, rollout_events
 from vmss_jenkins.gates import Consequence, Outcome, Verdict
+from vmss_jenkins.jobs import Delete, JobPlan, Refused, Unchanged
 from vmss_jenkins.preflight import Finding, Severity
 from vmss_jenkins.report import json
 from vmss_jenkins.report.text import line
@@ -127,6 +128,13 @@ EXAMPLES: list[tuple[events.Event, str]] = [
         rollout_events.RolloutFinished(WEB, "rolled out", NEW, ("0",), 61.23),
         "canary-rg/web: rolled out: nginx-updated-image, 1 instance updated (61.2 s)",
     ),
+    (
+        events.SeedPlanned("http://j/", JobPlan((Delete("a"), Refused("b", "not ours"), Unchanged("c")))),
+        "http://j/: 1 to delete, 1 to refuse, 1 unchanged",
+    ),
+    (events.FolderCreated("vmss"), "folder vmss: created"),
+    (events.JobChanged("vmss/web-canary", "updated", 1, 2), "job vmss/web-canary: updated (1 of 2)"),
+    (events.SeedFinished(1, 2, 3, 4, 5.06), "1 created, 2 updated, 3 deleted, 4 unchanged, in 5.1 s"),
 ]
 
 

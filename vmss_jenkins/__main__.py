@@ -1,68 +1,21 @@
-"""`vmss-jenkins`, and the one place where errors become exit codes.
-
-0 done; 1 a failure that is understood; 2 usage or configuration; 3 unexpected, with the traceback;
-130 interrupted.
-"""
+"""`vmss-jenkins`: the commands of `cli`, behind the one error boundary."""
 
 from __future__ import annotations
 
-import logging
-import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
 
-import click
-
-from vmss_jenkins._version import VERSION
+from vmss_jenkins import boundary
 from vmss_jenkins.cli import cli
-from vmss_jenkins.errors import VmssJenkinsError
-
-UNEXPECTED = 3
-INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code.
+    """Run a command and return its exit code, as `boundary` tells.
 
     Args:
         argv: the words after the program's name; those of the process by default.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
-    # The SDK's warnings would stand beside the error that this command ends with and say the same.
-    logging.getLogger("azure").addHandler(logging.NullHandler())
-    try:
-        outcome = cli.main(list(argv) if argv is not None else None, prog_name="vmss-jenkins", standalone_mode=False)
-    except click.exceptions.Abort:
-        click.echo("interrupted", err=True)
-        return INTERRUPTED
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except VmssJenkinsError as error:
-        click.echo(f"error: {error}", err=True)
-        return error.exit_code
-    except Exception:  # noqa: BLE001 - the boundary: whatever it is, it ends here with all that a report needs
-        return _report()
-    return outcome if isinstance(outcome, int) else 0
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    """Jenkins aborts a build by SIGTERM: end as Ctrl-C does, telling what Azure goes on doing."""
-    raise KeyboardInterrupt
-
-
-def _report() -> int:
-    import platform  # noqa: PLC0415 - needed only when all else failed
-    import traceback  # noqa: PLC0415
-
-    traceback.print_exc()
-    click.echo(
-        f"error: unexpected; please report the traceback above with: vmss-jenkins {VERSION}, "
-        f"Python {platform.python_version()}, {platform.platform()}",
-        err=True,
-    )
-    return UNEXPECTED
+    return boundary.run(cli, argv, "vmss-jenkins")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ Errors are for people: each says what failed, the value found, the value wanted 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 
@@ -97,4 +97,80 @@ class AzureError(VmssJenkinsError):
             lines.append(f"  request id: {self.failure.request_id}")
         if self.next_step:
             lines.append(f"  next step: {self.next_step}")
+        return "\n".join(lines)
+
+
+class JenkinsError(VmssJenkinsError):
+    """Jenkins refused or failed, could not be reached, or is not Jenkins.
+
+    Args:
+        status: the HTTP status; None where no answer came.
+        message: the server's own reason, or what was found instead of an answer.
+        action: what was being done, as a phrase: "create the job vmss/web-canary".
+        next_step: what to do about it.
+        retry_after: seconds that the server asked to wait.
+    """
+
+    def __init__(
+        self,
+        status: int | None,
+        message: str,
+        action: str,
+        next_step: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        self.status = status
+        self.message = message
+        self.action = action
+        self.next_step = next_step
+        self.retry_after = retry_after
+        super().__init__(status, message, action, next_step, retry_after)
+
+    @property
+    def restarting(self) -> bool:
+        """Whether the server, or the proxy before it, says that it will be back."""
+        return self.status in {502, 503, 504}
+
+    def __str__(self) -> str:
+        status = f"HTTP {self.status}: " if self.status is not None else ""
+        step = f"\n  next step: {self.next_step}" if self.next_step else ""
+        return f"could not {self.action}: {status}{self.message}{step}"
+
+
+class SeedRefused(VmssJenkinsError):  # noqa: N818 - it was refused, and nothing failed
+    """Something is in the way of a seeding; nothing was changed.
+
+    Args:
+        reasons: all that is in the way.
+    """
+
+    def __init__(self, reasons: Iterable[str]) -> None:
+        self.reasons = tuple(reasons)
+        super().__init__(self.reasons)
+
+    def __str__(self) -> str:
+        return "\n".join(["nothing was changed, because:", *(f"  - {reason}" for reason in self.reasons)])
+
+
+class SeedingFailed(VmssJenkinsError):  # noqa: N818 - as UnsafeRollout: it reads as what happened
+    """A seeding ended in the middle; every job is whole, and the next run finishes it.
+
+    Args:
+        done: the jobs and folders that were changed.
+        failed: what failed, with the reason.
+        not_done: the jobs that were not begun.
+    """
+
+    def __init__(self, done: Iterable[str], failed: Mapping[str, str], not_done: Iterable[str]) -> None:
+        self.done = tuple(done)
+        self.failed = dict(failed)
+        self.not_done = tuple(not_done)
+        super().__init__(self.done, self.failed, self.not_done)
+
+    def __str__(self) -> str:
+        lines = ["the seeding ended in the middle; each job is as it was or as it should be:"]
+        lines += [f"  failed: {path}: {reason}" for path, reason in self.failed.items()]
+        lines.append(f"  done: {', '.join(self.done) or 'nothing'}")
+        lines.append(f"  not done: {', '.join(self.not_done) or 'nothing else'}")
+        lines.append("  next step: run the same command again; it goes on where this one ended")
         return "\n".join(lines)

@@ -12,6 +12,7 @@ from typing import TypeAlias
 from vmss_jenkins.gates import Consequence, Verdict
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import ScaleSetName
+from vmss_jenkins.jobs import JobPlan
 from vmss_jenkins.preflight import Finding
 from vmss_jenkins.rollout_events import RolloutEvent
 
@@ -146,6 +147,44 @@ class GateJudged:
     consequence: Consequence
 
 
+@dataclass(frozen=True)
+class SeedPlanned:
+    """The seeder knows what it will do."""
+
+    server: str
+    plan: JobPlan
+
+
+@dataclass(frozen=True)
+class FolderCreated:
+    """A folder was made on a Jenkins server."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class JobChanged:
+    """A job on a Jenkins server was created, updated or deleted."""
+
+    path: str
+    change: str
+    """`created`, `updated` or `deleted`."""
+    done: int
+    """How many are changed by now."""
+    total: int
+
+
+@dataclass(frozen=True)
+class SeedFinished:
+    """A Jenkins server has the jobs that are wanted."""
+
+    created: int
+    updated: int
+    deleted: int
+    unchanged: int
+    seconds: float
+
+
 Event: TypeAlias = (
     UpdateStarted
     | UpdateInstancesStarted
@@ -163,6 +202,10 @@ Event: TypeAlias = (
     | GateMeasured
     | GateJudged
     | RolloutEvent
+    | SeedPlanned
+    | FolderCreated
+    | JobChanged
+    | SeedFinished
 )
 """Any event."""
 

@@ -1,4 +1,4 @@
-"""Waiting for Azure: how often to ask, what passes by itself, and when to give up."""
+"""Waiting for Azure, and for Jenkins: how often to ask, what passes by itself, and when to give up."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeVar
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from vmss_jenkins import events
-from vmss_jenkins.errors import AzureError, Failure
+from vmss_jenkins.errors import AzureError, Failure, JenkinsError
 from vmss_jenkins.protocols import Clock, OperationT, ScaleSets
 
 FIRST_POLL = 0.25
@@ -52,6 +52,8 @@ def look_again(elapsed: float) -> float:
 
 def passes(error: BaseException) -> bool:
     """Whether an error may be gone at the next try."""
+    if isinstance(error, JenkinsError):
+        return error.restarting
     return isinstance(error, AzureError) and (error.failure.status in PASSING or error.code == "NoAnswer")
 
 
@@ -77,13 +79,13 @@ class Patience:
         Only for calls that may be repeated. `Retry-After` is obeyed.
 
         Raises:
-            AzureError: the last one.
+            VmssJenkinsError: the last one.
         """
         backoff = wait_exponential(multiplier=1, max=LONGEST_WAIT)
 
         def pause(state: RetryCallState) -> float:
-            failure = _failure(state)
-            return failure.retry_after if failure.retry_after is not None else backoff(state)
+            asked = _retry_after(state)
+            return asked if asked is not None else backoff(state)
 
         def tell(state: RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
@@ -144,6 +146,8 @@ def complete(sets: ScaleSets[OperationT], operation: OperationT, patience: Patie
 _GOES_ON = "Azure goes on by itself: run the same command again to wait for it, or look with `vmss-jenkins status`"
 
 
-def _failure(state: RetryCallState) -> Failure:
+def _retry_after(state: RetryCallState) -> float | None:
     error = state.outcome.exception() if state.outcome else None
-    return error.failure if isinstance(error, AzureError) else Failure("", "")
+    if isinstance(error, JenkinsError):
+        return error.retry_after
+    return error.failure.retry_after if isinstance(error, AzureError) else None

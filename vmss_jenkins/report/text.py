@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import singledispatch
 
 from vmss_jenkins import events
@@ -110,3 +111,30 @@ def _(event: events.GateJudged) -> str:
     follows = "" if event.consequence is Consequence.GO_ON else f" -> {event.consequence.value}"
     reason = " ".join(verdict.reason.split())
     return f"gate {verdict.gate} {verdict.outcome.value}: {reason}{more}{output}{follows}"
+
+
+@line.register
+def _(event: events.SeedPlanned) -> str:
+    found = Counter(type(action).__name__ for action in event.plan.actions)
+    kinds = (("Create", "create"), ("Update", "update"), ("Delete", "delete"), ("Refused", "refuse"))
+    parts = [f"{found[kind]} to {word}" for kind, word in kinds if found[kind]]
+    parts.append(f"{found['Unchanged']} unchanged")
+    return f"{event.server}: {', '.join(parts)}"
+
+
+@line.register
+def _(event: events.FolderCreated) -> str:
+    return f"folder {event.path}: created"
+
+
+@line.register
+def _(event: events.JobChanged) -> str:
+    return f"job {event.path}: {event.change} ({event.done} of {event.total})"
+
+
+@line.register
+def _(event: events.SeedFinished) -> str:
+    return (
+        f"{event.created} created, {event.updated} updated, {event.deleted} deleted, "
+        f"{event.unchanged} unchanged, in {event.seconds:.1f} s"
+    )

@@ -1,0 +1,70 @@
+"""The seeding story against a real Jenkins; it makes one folder with a name of its own, and deletes only that."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import pytest_socket
+
+from tests.jenkins_cases import SCRIPT, job
+from vmss_jenkins import seeding
+from vmss_jenkins.clock import SystemClock
+from vmss_jenkins.jenkins_server import JenkinsServer
+from vmss_jenkins.jobs import Update
+from vmss_jenkins.waiting import Patience
+
+NAMES = tuple(f"VMSS_JENKINS_TEST_JENKINS_{part}" for part in ("URL", "USER", "TOKEN"))
+MISSING = [name for name in NAMES if not os.environ.get(name)]
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"no Jenkins to test against: set {', '.join(MISSING)}")
+
+
+@dataclass
+class Live:
+    server: JenkinsServer
+    folder: str
+
+    def seed(self, count: int, **options: Any) -> seeding.SeedResult:
+        jobs = [
+            job(f"{self.folder}/nested/j{n}", plugins={"workflow-job": ""}, credentials_id=None, jenkinsfile=SCRIPT)
+            for n in range(count)
+        ]
+        patience = Patience.starting(SystemClock(), 600, lambda _: None)
+        return seeding.seed(self.server, jobs, seeding.Options(**options), patience)
+
+
+@pytest.fixture
+def live() -> Iterator[Live]:
+    url, user, token = (os.environ[name] for name in NAMES)
+    pytest_socket.socket_allow_hosts([urlsplit(url).hostname or ""], allow_unix_socket=True)
+    folder = f"vmss-jenkins-test-{secrets.token_hex(6)}"
+    with closing(JenkinsServer(url, user, token)) as server:
+        yield Live(server, folder)
+        if folder in server.items():
+            server.delete(folder)
+
+
+def test_jobs_are_created_unchanged_put_right_and_pruned(live: Live) -> None:
+    assert len(live.seed(3, check=True).plan.pending) == 3
+    assert live.seed(3).applied
+    assert live.seed(3).plan.pending == ()
+    changed = f"{live.folder}/nested/j1"
+    live.server.update(changed, live.server.config(changed).replace("echo", "printf"))
+    assert [type(each) for each in live.seed(3).plan.pending] == [Update]
+    assert live.seed(3).plan.pending == ()
+    assert len(live.seed(2, prune=True).plan.pending) == 1
+    assert f"{live.folder}/nested/j2" not in live.server.items()
+
+
+def test_two_hundred_jobs_are_created_and_checked_in_seconds(live: Live) -> None:
+    clock = SystemClock()
+    began = clock.now()
+    live.seed(200)
+    created = clock.now()
+    assert live.seed(200).plan.pending == ()
+    assert created - began < 3
+    assert clock.now() - created < 1

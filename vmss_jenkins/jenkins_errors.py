@@ -1,0 +1,131 @@
+"""What python-jenkins raises, turned into `JenkinsError` with the server's own reason and a next step."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import jenkins
+import requests
+
+from vmss_jenkins.errors import JenkinsError
+
+NOT_JENKINS = (
+    "check --url: the address of Jenkins as in a browser, with its path (https://example.com/jenkins/), "
+    "and what is between here and there (HTTPS_PROXY, NO_PROXY)"
+)
+NEXT_STEPS: Mapping[int, str] = {
+    401: "check --user (the id, not the display name) and the API token (your name, Security, API Token)",
+    403: "let an administrator give the user the permissions Overall/Read and Job/Create, Configure, Read and Delete",
+    404: f"{NOT_JENKINS}; or somebody deleted the folder meanwhile: run again",
+    500: "the server's log has the whole stack trace (Manage Jenkins, System Log)",
+    502: "wait until Jenkins is up, and run again",
+    503: "wait until Jenkins is up, and run again",
+    504: "wait until Jenkins is up, and run again",
+}
+"""What to do next, by status."""
+UNTRUSTED = (
+    "trust the certificate authority of the server: REQUESTS_CA_BUNDLE=FILE, a file with its certificate "
+    "(PEM); verification is never switched off"
+)
+LONGEST_WAIT = 60.0
+"""Seconds between two tries, whatever the server asks for."""
+LONGEST_REASON = 400
+"""Characters of a server's reason."""
+
+
+@contextmanager
+def translated(action: str) -> Iterator[None]:
+    """Turn whatever python-jenkins raises inside into a `JenkinsError` of this action."""
+    try:
+        yield
+    except (jenkins.JenkinsException, requests.RequestException, ValueError) as error:
+        raise _error(action, error) from error
+
+
+def explained(response: requests.Response) -> str:
+    """Find the server's reason: its header, the exception of a stack trace, the text of a page."""
+    if reason := response.headers.get("X-Error"):
+        return " ".join(reason.split())
+    text = response.text
+    if found := re.search(
+        r"^\s*(?:Caused:\s+|Caused by:\s+)?([\w.$]+(?:Exception|Error)\b.*)$", _text(text), re.MULTILINE
+    ):
+        return found[1].strip()[:LONGEST_REASON]
+    if found := re.search(r"<tr><th>MESSAGE:</th><td>(.*?)</td>", text, re.DOTALL):
+        return _words(found[1])
+    body = re.sub(r"<head.*?</head>", " ", text, flags=re.DOTALL)
+    return _words(body) or _title(text) or response.reason or "no reason given"
+
+
+def redirected(response: requests.Response, action: str) -> JenkinsError:
+    """Make the error of an answer that came from elsewhere: requests sends no token there, and no POST."""
+    found = f"the server redirects to {response.url.removesuffix('api/json').removesuffix('me/').partition('?')[0]}"
+    step = "give the address that Jenkins itself shows (Manage Jenkins, System, Jenkins URL) as --url"
+    return JenkinsError(response.history[0].status_code, found, action, step)
+
+
+def is_crumb_refusal(error: JenkinsError) -> bool:
+    """Whether a request was refused for its crumb, which a new one cures."""
+    return error.status == requests.codes.forbidden and "crumb" in error.message
+
+
+def _error(action: str, error: Exception) -> JenkinsError:
+    response = _response(error)
+    if response is not None and response.history:
+        return redirected(response, action)
+    if response is not None:
+        status, reason = response.status_code, explained(response)
+        return JenkinsError(status, reason, action, NEXT_STEPS.get(status), _retry_after(response))
+    cause = _cause(error)
+    if isinstance(cause, requests.exceptions.SSLError):
+        return JenkinsError(None, f"the certificate is not trusted: {_first(cause)}", action, UNTRUSTED)
+    return JenkinsError(None, f"no answer: {_first(cause)}", action, NOT_JENKINS)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__ or found.__context__
+
+
+def _response(error: Exception) -> requests.Response | None:
+    """The answer that python-jenkins left out of its own exception."""
+    for each in _chain(error):
+        if isinstance(each, requests.HTTPError) and each.response is not None:
+            return each.response
+    return None
+
+
+def _cause(error: Exception) -> BaseException:
+    return next((each for each in _chain(error) if isinstance(each, requests.RequestException)), error)
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    value = response.headers.get("Retry-After", "")
+    return min(float(value), LONGEST_WAIT) if value.isdigit() else None
+
+
+def _text(page: str) -> str:
+    """The text of a page, the lines of its stack trace kept."""
+    return html.unescape(re.sub(r"<[^>]*>", "\n", page))
+
+
+def _words(page: str) -> str:
+    scripts = r"<(script|style)\b.*?</\1>|<!--.*?-->"
+    return " ".join(_text(re.sub(scripts, " ", page, flags=re.DOTALL)).split())[:LONGEST_REASON]
+
+
+def _title(page: str) -> str:
+    found = re.search(r"<title>(.*?)</title>", page, re.DOTALL)
+    return _words(found[1]) if found else ""
+
+
+def _first(error: BaseException) -> str:
+    """What urllib3 found, without the pools and objects around it."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    found = re.search(r"(?:\[Errno -?\d+\] |\[SSL: )([^'\")]+)", line)
+    return found[0].rstrip() if found else line

@@ -1,0 +1,38 @@
+"""What the seeder shows while it works: a bar on a terminal, one line an event elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from vmss_jenkins import events
+from vmss_jenkins.report import text
+
+
+@contextmanager
+def listener() -> Iterator[events.OnEvent]:
+    """Give who is to be told, on standard error."""
+    if not sys.stderr.isatty():
+        yield _line
+        return
+    from rich.console import Console  # noqa: PLC0415 - on a terminal only
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("jobs", total=None)
+
+        def show(event: events.Event) -> None:
+            if isinstance(event, events.JobChanged):
+                progress.update(task, completed=event.done, total=event.total, description=event.path)
+            else:
+                progress.console.print(text.line(event), markup=False, highlight=False, soft_wrap=True)
+
+        yield show
+
+
+def _line(event: events.Event) -> None:
+    click.echo(text.line(event), err=True)
