@@ -21,7 +21,8 @@ class Server:
     def __init__(self, jenkins: Jenkins, emulator: Emulator, home: Path, **settings: Any) -> None:
         self.jenkins, self.emulator, self.home = jenkins, emulator, home
         rollout = {"instance_timeout": 10, "timeout": 50}
-        one = {"name": "web", "resource_group": "canary-rg", "rollout": rollout, "timeouts": {"build": 60}, **settings}
+        one = {"name": "web", "resource_group": "canary-rg", "rollout": rollout, "gates": ["instance-health steady=1s"]}
+        one |= {"timeouts": {"build": 60}, **settings}
         credentials = {"kind": "azure-service-principal", "id": "azure"}
         wanted = config.one_set(one, {"credentials": credentials})
         self.jobs = {job.path: job.jenkinsfile for job in pipelines.jobs_of(wanted)}
