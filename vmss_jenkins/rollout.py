@@ -136,7 +136,7 @@ def strategy_of(spec: RolloutSpec, history: History) -> Strategy:
 
 
 def _end(spec: RolloutSpec, observed: Observed, history: History, situation: Situation) -> Action | None:
-    judged_canary = spec.canary_only and not situation.in_canary
+    judged_canary = spec.canary_only and not history.going_back and not situation.in_canary
     if situation.in_flight or situation.awaited or (situation.pending and not judged_canary):
         return None
     if situation.in_canary and situation.reached:
