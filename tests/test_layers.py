@@ -21,6 +21,7 @@ LAYERS = (
         "rollback",
         "rollout",
         "expecting",
+        "preview",
         "pacing",
     ),
     ("protocols",),
