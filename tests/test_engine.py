@@ -185,6 +185,15 @@ def test_where_the_old_release_does_not_come_up_either_it_halts_and_names_every_
     safe(cloud)
 
 
+def test_on_the_way_back_one_that_fell_ill_by_itself_is_not_free_to_be_taken() -> None:
+    cloud = Cloud.of(6)
+    cloud.behaviour.fails = by_ids(["4"])
+    cloud.clock.after(95.0, lambda: cloud.change("0", health=Health.UNHEALTHY))
+    result = roll(cloud, max_unavailable=Amount(1))
+    assert "4: its update failed" in result.reason
+    safe(cloud, 1)
+
+
 def test_stopping_leaves_the_instances_as_they_are_and_names_them() -> None:
     cloud = Cloud.of(4)
     cloud.behaviour.fails = by_ids(["1"])

@@ -34,6 +34,7 @@ LAYERS = (
         "rollback",
         "rollout",
         "expecting",
+        "preview",
         "pacing",
     ),
     ("located_yaml", "config_values", "config_faults", "config"),

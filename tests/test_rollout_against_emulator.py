@@ -149,10 +149,11 @@ def test_a_model_changed_by_somebody_else_in_the_middle_stops_it() -> None:
         prove(azure)
 
 
+@pytest.mark.parametrize("canary_only", [False, True])
 @pytest.mark.parametrize("bad", ["nginx-broken-image", "nginx-failing-image"])
-def test_a_bad_release_stays_on_the_canary_and_goes_back_from_it(bad: str) -> None:
+def test_a_bad_release_stays_on_the_canary_and_goes_back_from_it(bad: str, canary_only: bool) -> None:
     with session(TEN) as azure:
-        result = roll_out(azure, replace(SPEC, instance_timeout=300), bad)
+        result = roll_out(azure, replace(SPEC, instance_timeout=300, canary_only=canary_only), bad)
         assert (result.outcome, len(result.updated)) == (Outcome.ROLLED_BACK, 1)
         assert images(azure) == {"nginx-base-image"}
         assert azure.sets.get(WEB).image == azure.image("nginx-base-image")

@@ -169,7 +169,9 @@ def test_in_any_world_a_rollout_keeps_its_promises(setting: Setting) -> None:
     pool = Pool(cloud)
     result = to_its_end(cloud, setting, pool)
     event(result.outcome.value)
-    assert cloud.peak <= setting.limit, "more were down by our doing than allowed"
+    ill = any(what == "falls ill" for _, what, _ in setting.incidents)
+    if not (ill and "kill" in setting.trouble.values()):  # who fell ill by itself is forgotten with a killed run
+        assert cloud.peak <= setting.limit, "more were down by our doing than allowed"
     if all(what != "goes" for _, what, _ in setting.incidents):  # what autoscale takes is seen only afterwards
         assert cloud.zones_lost == [], "a whole zone was taken"
     assert PROTECTED not in {key for _, key, _ in cloud.updates}, "a protected instance was touched"

@@ -141,7 +141,8 @@ class Actor(Generic[OperationT]):
         failure = error.failure
         vanished = failure.code in VANISHED
         passing = vanished or not failure.sent or failure.status in {CONFLICT, THROTTLED}
-        if not passing or history.refusals >= ATTEMPTS:
+        lasting = failure.status != CONFLICT and history.refusals >= ATTEMPTS
+        if not passing or lasting:
             raise error
         if vanished:
             self.watch.refresh()

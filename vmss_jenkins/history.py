@@ -5,7 +5,7 @@ Nothing of it has to survive the run. What must survive is in Azure: each instan
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -53,6 +53,14 @@ class Taken:
     """False for one that did not run: it gets the model and nothing else is awaited."""
     seen_busy: bool = False
     """Azure was seen at work on it."""
+    came_up: bool = False
+    """It was seen with the release and healthy; what befalls it later is not our doing."""
+
+    def seen(self, *, busy: bool, well: bool) -> Taken:
+        """Add what was seen of it."""
+        if self.seen_busy >= busy and self.came_up >= well:
+            return self
+        return replace(self, seen_busy=self.seen_busy or busy, came_up=self.came_up or well)
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,8 @@ class History:
     """Instances taken in this direction, by id; none is ever taken twice in it."""
     forward: Mapping[str, Taken] = field(default_factory=dict)
     """Those of the way forward, once it goes back."""
+    broken: frozenset[str] = frozenset()
+    """Those of them that were down when it turned back."""
     well_since: Mapping[str, float] = field(default_factory=dict)
     """Since when an instance is seen with the release, running and healthy, without a break."""
     unwell_since: Mapping[str, float] = field(default_factory=dict)
@@ -128,12 +138,14 @@ class History:
             self,
             well_since={key: since for key, since in well.items() if key in instances},
             unwell_since={key: since for key, since in unwell.items() if key in instances},
-            taken=dict(self._still_taken(observed, instances)),
+            taken=dict(self._still_taken(observed, instances, well)),
             drained=self.drained & instances.keys(),
             model_set=self.model_set or _same(observed.scale_set.image, self.target.image),
         )
 
-    def _still_taken(self, observed: Observed, instances: Mapping[str, Instance]) -> Iterator[tuple[str, Taken]]:
+    def _still_taken(
+        self, observed: Observed, instances: Mapping[str, Instance], well: Collection[str]
+    ) -> Iterator[tuple[str, Taken]]:
         """Drop the instances that are gone, and those whose update, its answer lost, turned out not to have begun."""
         for instance_id, taken in self.taken.items():
             if instance_id not in instances:
@@ -147,7 +159,7 @@ class History:
                 or bool(self.target.reached(instance, observed.scale_set))
             )
             if begun or taken.asked is None or observed.read.get(instance_id, 0.0) < taken.asked + SETTLED:
-                yield instance_id, replace(taken, seen_busy=True) if instance.is_updating else taken
+                yield instance_id, taken.seen(busy=instance.is_updating, well=instance_id in well)
             elif instance_id in self.drained:
                 yield instance_id, replace(taken, asked=None, answered=True)
 
@@ -202,6 +214,7 @@ class History:
             model_set=False,
             taken={},
             forward=self.taken,
+            broken=frozenset(key for key, taken in self.taken.items() if taken.asked is not None and not taken.came_up),
             well_since={},
             unwell_since={},
             held_until=0.0,

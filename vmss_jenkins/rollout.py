@@ -136,7 +136,7 @@ def strategy_of(spec: RolloutSpec, history: History) -> Strategy:
 
 
 def _end(spec: RolloutSpec, observed: Observed, history: History, situation: Situation) -> Action | None:
-    judged_canary = spec.canary_only and not situation.in_canary
+    judged_canary = spec.canary_only and not history.going_back and not situation.in_canary
     if situation.in_flight or situation.awaited or (situation.pending and not judged_canary):
         return None
     if situation.in_canary and situation.reached:
@@ -151,13 +151,14 @@ def _update(spec: RolloutSpec, history: History, situation: Situation, now: floa
     """Update those that are drained; else take the next ones that may go."""
     if now < history.held_until or failure(spec, history, situation, history.began):
         return None
+    under_way = {key for key, taken in history.taken.items() if taken.asked is not None} & situation.in_flight
+    if strategy_of(spec, history) is Strategy.WAVES and under_way:
+        return None
     drained = [key for key, taken in history.taken.items() if taken.asked is None]
     ready = [key for key in drained if spec.drain is None or now >= history.taken[key].at + spec.drain]
     if ready:
         return Update(tuple(ready))
-    if now < resumes_at(spec, history):
-        return None
-    if strategy_of(spec, history) is Strategy.WAVES and situation.in_flight:
+    if now < resumes_at(spec, history) or (strategy_of(spec, history) is Strategy.WAVES and situation.in_flight):
         return None
     chosen = situation.capacity.admit(situation.candidates)
     if not chosen:

@@ -75,7 +75,7 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
         awaited=frozenset(_awaited(spec, observed, history, pending, now)),
         ungated=tuple(i.id for i in observed.instances if i.id in unjudged),
         skipped=selection.skipped,
-        capacity=_capacity(spec, observed, history, (taken - done) | unsettled),
+        capacity=_capacity(spec, observed, history, (taken - done) | unsettled, reached),
     )
 
 
@@ -188,11 +188,14 @@ def _awaited(
     return coming | {instance.id for instance in pending if instance.is_updating}
 
 
-def _capacity(spec: RolloutSpec, observed: Observed, history: History, under_way: Collection[str]) -> Capacity:
+def _capacity(
+    spec: RolloutSpec, observed: Observed, history: History, under_way: Collection[str], reached: Collection[str]
+) -> Capacity:
+    """What serves; ours is also what has the new release and is down, perhaps by an earlier run that was killed."""
     # An instance that is down for its update shows as stopped; it is capacity all the same.
     ran = {key for key, taken in {**history.forward, **history.taken}.items() if taken.ran} & set(under_way)
     counted = tuple(instance for instance in observed.instances if counts(instance) or instance.id in ran)
     ids = {instance.id for instance in counted}
     down = unhealthy(counted) | (ids & set(under_way))
-    ours = frozenset(under_way) | (down & history.forward.keys())
+    ours = frozenset(under_way) | (down & (history.broken if history.going_back else set(reached)))
     return Capacity(counted, down, ours, max(1, spec.max_unavailable.rounded_down(len(counted))))

@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from vmss_jenkins.actions import OnFailure, RolloutSpec, Strategy
-from vmss_jenkins.cli.options import target_options
+from vmss_jenkins.cli.options import print_json, target_options, tell
 from vmss_jenkins.cli.rollout_options import amount, finish, how_options, listener
 from vmss_jenkins.engine import Outcome
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.gate_parsing import gates_from
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import ALL, InstanceIds
+from vmss_jenkins.preview import Preview, preview
 from vmss_jenkins.selection import Amount, Include, Scope
 
 
@@ -36,6 +37,7 @@ from vmss_jenkins.selection import Amount, Include, Scope
 @click.option("--gate", "gates", multiple=True, metavar="'KIND KEY=VALUE ...'", help="As for `verify`.")
 @click.option("--on-failure", type=click.Choice([on.value for on in OnFailure]), default="rollback", show_default=True)
 @click.option("--to", help="Id of the image that a rollback goes to.  [default: the other one that instances run]")
+@click.option("--dry-run", is_flag=True, help="Tell what would happen and what stands in the way; change nothing.")
 @how_options
 def command(
     resource_group: str,
@@ -54,6 +56,7 @@ def command(
     gates: tuple[str, ...],
     on_failure: str,
     to: str | None,
+    dry_run: bool,
     max_unavailable: str,
     strategy: str,
     min_healthy_time: float,
@@ -93,6 +96,13 @@ def command(
         gates_from(gates)
     if canary_only and not canary:
         raise ConfigError("--canary-only", ["found no --canary; say how many instances it has"])
+    if dry_run:
+        from vmss_jenkins.api import observe  # noqa: PLC0415 - as below
+
+        scale_set, instances = observe(
+            resource_group, name, subscription=subscription, endpoint=endpoint, on_event=tell
+        )
+        return _show(preview(spec, release, scale_set, instances), allow_automatic_rollout, output)
     from vmss_jenkins.rollouts import Reach, roll_out  # noqa: PLC0415 - bad input is told before anything is loaded
 
     with listener(events_file) as on_event:
@@ -108,6 +118,15 @@ def command(
             on_event=on_event,
         )
     return finish(found, frozenset({Outcome.ROLLED_OUT, Outcome.CANARY}), result, output)
+
+
+def _show(found: Preview, allow_automatic_rollout: bool, output: str) -> int:
+    if output == "json":
+        print_json(found)
+    else:
+        for line in found.lines():
+            click.echo(f"dry run: {line}", err=True)
+    return int(found.refused(allow_automatic_rollout=allow_automatic_rollout))
 
 
 def _ids(given: str | None, *, outdated: bool) -> InstanceIds:
