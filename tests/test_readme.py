@@ -29,6 +29,9 @@ def commands() -> Iterator[str]:
 
 
 STORY, OTHERS = blocks("console")[0], [c for c in commands() if "--dry-run" in c]
+ROLLOUTS = [
+    c for c in commands() if c.startswith(("vmss-jenkins rollout", "vmss-jenkins rollback")) and c not in OTHERS
+]
 
 
 def generalised(text: str) -> list[str]:
@@ -69,7 +72,14 @@ def _told(line: str) -> bool:
 def environment() -> Iterator[dict[str, str]]:
     with Emulator(data_plane=False, time_scale=100) as emulator:
         image = emulator.scenario.image_id("nginx-updated-image")
-        values = {"RESOURCE_GROUP": "canary-rg", "NAME": "web", "IMAGE_ID": image, "INSTANCE_IDS": "0"}
+        old = emulator.scenario.image_id("nginx-base-image")
+        values = {
+            "OLD_IMAGE_ID": old,
+            "RESOURCE_GROUP": "canary-rg",
+            "NAME": "web",
+            "IMAGE_ID": image,
+            "INSTANCE_IDS": "0",
+        }
         yield {**HERE, **emulator.environment, **values}
 
 
@@ -78,6 +88,14 @@ def test_the_commands_shown_alone_run(command: str, environment: dict[str, str])
     done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "dry run: would" in done.stderr
+
+
+def test_the_rollout_shown_goes_out_and_its_rollback_goes_back(environment: dict[str, str]) -> None:
+    assert len(ROLLOUTS) == 2
+    for command in ROLLOUTS:
+        done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    assert "rolled back: nginx-base-image, 3 instances updated" in done.stderr
 
 
 def test_the_steps_of_the_pipeline_run_in_their_order(environment: dict[str, str]) -> None:
@@ -104,7 +122,7 @@ def test_the_emulator_starts_as_shown_and_stops_when_told(tmp_path: Path) -> Non
 def test_every_command_line_is_covered_by_one_of_these() -> None:
     story = set(re.findall(r"^\$ (.*)$", STORY, re.MULTILINE))
     emulators = {c for c in commands() if c.startswith("vmss-jenkins emulator")}
-    assert set(commands()) == story | set(OTHERS) | emulators
+    assert set(commands()) == story | set(OTHERS) | set(ROLLOUTS) | emulators
 
 
 def test_make_does_what_the_plain_commands_do() -> None:
