@@ -9,7 +9,7 @@ demo: $(STAMP)
 	$(VENV)/bin/python -m vmss_jenkins.demo
 
 test: $(STAMP)
-	$(VENV)/bin/python -m pytest --cov --cov-report=term:skip-covered
+	$(VENV)/bin/python -m pytest -n auto --cov --cov-report=term:skip-covered
 
 lint: $(STAMP)
 	$(VENV)/bin/python -m pip install --quiet --editable '.[lint]'

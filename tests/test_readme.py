@@ -129,7 +129,12 @@ def test_make_does_what_the_plain_commands_do() -> None:
     plain = "".join(blocks("sh"))
     assert "make demo" in plain
     assert "make test" in plain
-    for line in ("-m venv", "-m pip install", "-m vmss_jenkins.demo", "-m pytest --cov --cov-report=term:skip-covered"):
+    for line in (
+        "-m venv",
+        "-m pip install",
+        "-m vmss_jenkins.demo",
+        "-m pytest -n auto --cov --cov-report=term:skip-covered",
+    ):
         assert line in plain
         assert line in MAKEFILE
 
