@@ -240,7 +240,7 @@ class Cloud:
         self.busy.setdefault(key, self.clock.time)
         self.peak = max(self.peak, len(self.busy))
         self._watch_zones()
-        self.change(key, provisioning_state="Updating", health=Health.UNKNOWN)
+        self.change(key, provisioning_state="Updating", health=Health.UNKNOWN, power="stopped")
         seconds = self.behaviour.seconds(key, image)
         self.clock.after(seconds, lambda: self._end_update(key, operation, image))
         return seconds
@@ -250,11 +250,12 @@ class Cloud:
             return
         if self.behaviour.fails(key, image):
             operation.failure = Failure("VMExtensionProvisioningError", "the extension failed")
-            self.change(key, provisioning_state="Failed", error="the extension failed")
+            self.change(key, provisioning_state="Failed", error="the extension failed", power="running")
             return
         latest = self.behaviour.flags_follow_image and image is not None and image.same_as(self.scale_set.image)
         latest = latest or image is self.scale_set.image
-        self.change(key, provisioning_state="Succeeded", image=image, latest_model_applied=latest, error=None)
+        done = {"provisioning_state": "Succeeded", "power": "running", "error": None}
+        self.change(key, image=image, latest_model_applied=latest, **done)
         after = self.behaviour.healthy_after(key, image)
         if after is None:
             self.change(key, health=Health.UNHEALTHY)

@@ -80,14 +80,15 @@ class _Tally:
         return self._taken[zone] < size - 1 and (not lost or self._serving[zone] > 1)
 
 
-def counts(instance: Instance) -> bool:
-    """Whether an instance is capacity: there to serve, neither stopped nor coming nor going.
+def counts(instance: Instance, *, ran: bool = False) -> bool:
+    """Whether an instance is capacity: there to serve, or down for a while; not parked, coming or going.
 
-    One that is down for an update shows as stopped; it is capacity all the same.
+    Args:
+        instance: the instance.
+        ran: whether it ran when this run took it: in the middle of an update it may look stopped.
     """
-    if instance.provisioning_state in {"Creating", "Deleting"}:
-        return False
-    return runs(instance) or instance.is_updating
+    coming_or_going = instance.provisioning_state in {"Creating", "Deleting"}
+    return not coming_or_going and (ran or runs(instance) or instance.provisioning_state == "Updating")
 
 
 def unhealthy(instances: Iterable[Instance]) -> frozenset[str]:

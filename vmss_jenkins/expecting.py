@@ -36,8 +36,8 @@ class Times:
         chance = 1.0
         if self.known:
             before, after = self._share(seen) ** together, self._share(now) ** together
-            tail = (now - seen) / (4.0 * self.seconds[len(self.seconds) // 2])
-            hidden = min(1.0, tail) if now >= self.seconds[0] else 0.0
+            tail = (now - seen) / (2.0 * self.seconds[len(self.seconds) // 2])
+            hidden = min(1.0, tail) * after
             chance = max((after - before) / (1.0 - before), hidden)
         return (now - seen) * chance / 2.0
 

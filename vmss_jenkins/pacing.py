@@ -96,14 +96,15 @@ class Tokens:
         """Take one, where one is left."""
         if self._left(now) < 1:
             return False
+        self.filled = now if self.filled is None else self.filled
         self.tokens -= 1
         return True
 
     def _left(self, now: float) -> int:
-        self.filled = now if self.filled is None else self.filled
-        minutes = floor((now - self.filled) / MINUTE)
-        self.tokens = min(self.size, self.tokens + minutes * self.refill)
-        self.filled += minutes * MINUTE
+        if self.filled is not None:
+            minutes = floor((now - self.filled) / MINUTE)
+            self.tokens = min(self.size, self.tokens + minutes * self.refill)
+            self.filled += minutes * MINUTE
         return self.tokens - SPARE
 
 

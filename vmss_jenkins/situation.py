@@ -59,7 +59,7 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
     done = well - history.drained
     failed = _failures(spec, observed, history, required - well - unsettled)
     in_canary = _in_canary(spec, history, selection)
-    canary = choose_canary(spec.canary, _taking(selection, taken)) if in_canary and spec.canary else ()
+    canary = choose_canary(spec.canary, _taking(selection, observed, taken)) if in_canary and spec.canary else ()
     idle = [i for i in (canary if in_canary else pending) if not i.is_updating and i.id not in unsettled]
     judged = {key for gate in history.gates if gate.consequence is Consequence.GO_ON for key in gate.instance_ids}
     unjudged = done - judged
@@ -74,7 +74,7 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
         canary=canary,
         awaited=frozenset(_awaited(spec, observed, history, pending, now)),
         ungated=tuple(i.id for i in observed.instances if i.id in unjudged),
-        skipped=selection.skipped,
+        skipped={key: reason for key, reason in selection.skipped.items() if key not in taken},
         capacity=_capacity(spec, observed, history, (taken - done) | unsettled, reached),
     )
 
@@ -104,9 +104,10 @@ def _broken(spec: RolloutSpec, history: History, instance: Instance) -> bool:
     return ours and instance.provisioning_state == "Failed" and instance.id not in history.taken
 
 
-def _taking(selection: Selection, taken: Collection[str]) -> Selection:
-    """Count those under way as part of the canary."""
-    under_way = tuple(instance for instance in selection.pending if instance.id in taken)
+def _taking(selection: Selection, observed: Observed, taken: Collection[str]) -> Selection:
+    """Count those under way as part of the canary, whatever they look like in the middle of their update."""
+    reached = {instance.id for instance in selection.reached}
+    under_way = tuple(i for i in observed.instances if i.id in taken and i.id not in reached)
     rest = tuple(instance for instance in selection.pending if instance.id not in taken)
     return Selection((*selection.reached, *under_way), rest, selection.skipped)
 
@@ -192,9 +193,8 @@ def _capacity(
     spec: RolloutSpec, observed: Observed, history: History, under_way: Collection[str], reached: Collection[str]
 ) -> Capacity:
     """What serves; ours is also what has the new release and is down, perhaps by an earlier run that was killed."""
-    # An instance that is down for its update shows as stopped; it is capacity all the same.
-    ran = {key for key, taken in {**history.forward, **history.taken}.items() if taken.ran} & set(under_way)
-    counted = tuple(instance for instance in observed.instances if counts(instance) or instance.id in ran)
+    ran = {key for key, taken in {**history.forward, **history.taken}.items() if taken.ran}
+    counted = tuple(instance for instance in observed.instances if counts(instance, ran=instance.id in ran))
     ids = {instance.id for instance in counted}
     down = unhealthy(counted) | (ids & set(under_way))
     ours = frozenset(under_way) | (down & (history.broken if history.going_back else set(reached)))

@@ -21,8 +21,9 @@ from vmss_jenkins.waiting import ATTEMPTS, LONGEST_WAIT, Patience, passes
 
 TICK = 0.25
 """Seconds between two looks at what is due."""
-BLIND_EVERY = 2.0
-"""Seconds between two questions to one operation as long as nothing is known of how long updates take here."""
+BLIND_EVERY, BLIND_LATE = 1.0, 0.04
+"""Seconds between two questions to one operation, and their least share of its age, as long as nothing is known of how
+long updates take here."""
 LATE = 0.02
 """An operation is asked again after this share of its age, so that its end is seen 1% late on average."""
 HEALTH_EVERY = 1.0
@@ -154,8 +155,9 @@ class Watch(Generic[OperationT]):
             return 0.0
         if flight.operation.retry_after is not None:
             return since if since >= flight.operation.retry_after else 0.0
-        spacing = flight.tokens.spacing(now) if len(flight.instance_ids) > 1 else 0.0
-        if since < max(LATE * age, spacing, 0.0 if self._times.known else BLIND_EVERY):
+        spacing = flight.tokens.spacing(now) if self._times.known and len(flight.instance_ids) > 1 else 0.0
+        least = LATE * age if self._times.known else max(BLIND_EVERY, BLIND_LATE * age)
+        if since < max(least, spacing):
             return 0.0
         lateness = self._times.lateness(flight.polled - flight.began, age, len(flight.instance_ids))
         return lateness if lateness >= WORTH else 0.0
@@ -187,7 +189,8 @@ class Watch(Generic[OperationT]):
             return (0, read) if read < flight.ended else (1, read) if late else None
         alone = sum(other not in history.well_since for other in flight.instance_ids) == 1
         worth = self._times.lateness(max(0.0, read - flight.began), now - flight.began)
-        return None if alone or age < SINGLE_EVERY or worth < WORTH else (2, -worth)
+        told_soon = alone and flight.tokens.spacing(now) <= SINGLE_EVERY
+        return None if told_soon or age < SINGLE_EVERY or worth < WORTH else (2, -worth)
 
     def _attempt(self, kind: str, call: Callable[[], None]) -> None:
         """Make a call; where it fails in a way that passes, make none of its kind for a while."""

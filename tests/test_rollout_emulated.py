@@ -1,0 +1,75 @@
+"""Rollouts through the real Azure SDK, against the emulator; its clock moves when the engine waits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.test_against_emulator import WEB, Session, session
+from vmss_jenkins.actions import RolloutSpec, Strategy
+from vmss_jenkins.claims import AnotherRollout, Claim
+from vmss_jenkins.emulator import Scenario
+from vmss_jenkins.engine import Hooks, Order, Outcome, RolloutResult, run_rollout
+from vmss_jenkins.errors import AzureError
+from vmss_jenkins.instances import OrchestrationMode
+from vmss_jenkins.selection import Amount
+
+
+def roll(azure: Session, order: Order, **changes: Any) -> RolloutResult:
+    spec = RolloutSpec(**{"max_unavailable": Amount(2), **changes})
+    hooks = Hooks(claims=azure.sets.claims(WEB), owner="job")
+    return run_rollout(azure.sets, WEB, order, spec, hooks, azure.patience())
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+@pytest.mark.parametrize("orchestration", ["Uniform", "Flexible"])
+def test_a_release_is_rolled_out_and_back(strategy: Strategy, orchestration: Any) -> None:
+    with session(Scenario(instances=6, orchestration=orchestration)) as azure:
+        old = azure.sets.get(WEB).image
+        canary = roll(azure, Order(azure.new), strategy=strategy, canary=Amount(1), canary_only=True)
+        assert (canary.outcome, len(canary.updated)) == (Outcome.CANARY, 1)
+        assert sum(instance.image == azure.new for instance in azure.instances()) == 1
+        rest = roll(azure, Order(azure.new), strategy=strategy)
+        assert (rest.outcome, len(rest.updated)) == (Outcome.ROLLED_OUT, 5)
+        assert {instance.image for instance in azure.instances()} == {azure.new}
+        back = roll(azure, Order(going_back=True), strategy=strategy, rollback_to=old)
+        assert (back.outcome, len(back.brought_back)) == (Outcome.ROLLED_BACK, 6)
+        assert {instance.image for instance in azure.instances()} == {old}
+        assert azure.sets.claims(WEB).read()[1] == ()
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+def test_a_release_that_breaks_its_instances_is_taken_back(strategy: Strategy) -> None:
+    with session(Scenario(instances=6)) as azure:
+        old = azure.sets.get(WEB).image
+        broken = azure.image("nginx-broken-image")
+        result = roll(azure, Order(broken), strategy=strategy, instance_timeout=200.0)
+        assert result.outcome is Outcome.ROLLED_BACK
+        assert {instance.image for instance in azure.instances()} == {old}
+        assert all(instance.is_healthy for instance in azure.instances())
+
+
+def test_a_second_rollout_refuses_by_a_tag_that_makes_no_instance_outdated() -> None:
+    with session(Scenario(instances=2)) as azure:
+        claims = azure.sets.claims(WEB)
+        now, none = claims.read()
+        assert none == ()
+        claims.write(Claim("other", "job 7", now + 60))
+        with pytest.raises(AnotherRollout, match="job 7"):
+            roll(azure, Order(azure.new))
+        assert {instance.latest_model_applied for instance in azure.instances()} == {True}
+        assert [claim.run for claim in claims.read()[1]] == ["other"]
+        claims.remove(["other"])
+        assert claims.read()[1] == ()
+
+
+def test_one_instance_is_read_as_the_list_shows_it_and_one_that_is_gone_is_not_found() -> None:
+    for orchestration in OrchestrationMode:
+        with session(Scenario(instances=2, orchestration=orchestration.value)) as azure:
+            scale_set = azure.sets.get(WEB)
+            for instance in azure.sets.instances(scale_set):
+                assert azure.sets.instance(scale_set, instance.id) == instance
+            with pytest.raises(AzureError) as missing:
+                azure.sets.instance(scale_set, "99")
+            assert missing.value.failure.status == 404
