@@ -102,7 +102,8 @@ class Actor(Generic[OperationT]):
         bad = [verdict for verdict in judgement.verdicts if verdict.outcome is not GateOutcome.PASSED]
         said = "; ".join(f"{verdict.gate}: {verdict.reason}" for verdict in bad or judgement.verdicts)
         reason = " ".join(said.split())
-        return history.gated(GateResult(action.stage, action.instance_ids, judgement.consequence, self.now, reason))
+        ids, verdicts = action.instance_ids, tuple(judgement.verdicts)
+        return history.gated(GateResult(action.stage, ids, judgement.consequence, self.now, reason, verdicts))
 
     def update(self, action: Update, history: History) -> History:
         """Ask Azure to update instances: in one call where it goes in waves, else in as many as its limits allow.
