@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vmss_jenkins.images import ImageReference
 from vmss_jenkins.report.story import Story, duration
 
 
@@ -15,8 +16,8 @@ def facts(story: Story) -> tuple[tuple[str, str], ...]:
 def _facts(story: Story) -> Iterator[tuple[str, str]]:
     planned = story.planned
     yield "Scale set", str(planned.scale_set)
-    yield "From", str(planned.image_from or "not known: every instance had the new image")
-    yield "To", str(planned.image_to or "what the model has")
+    yield "From", _image(planned.image_from, "not known: every instance had the new image")
+    yield "To", _image(planned.image_to, "what the model has")
     yield "By", planned.owner
     if planned.build:
         yield "Build", planned.build
@@ -27,3 +28,10 @@ def _facts(story: Story) -> Iterator[tuple[str, str]]:
     yield "Way", f"{canary}{planned.strategy}, at most {planned.max_unavailable} down at a time"
     yield "Most down at a time", str(story.most_down)
     yield "Requests to Azure", f"{story.calls}" + (f", {story.retries} put off and made again" if story.retries else "")
+
+
+def _image(image: ImageReference | None, otherwise: str) -> str:
+    """Its name first, since an id is long."""
+    if image is None:
+        return otherwise
+    return str(image) if image.short_name == str(image) else f"{image.short_name}, {image}"
