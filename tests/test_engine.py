@@ -41,7 +41,10 @@ class Judge:
     says: Consequence = Consequence.GO_ON
     asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 
-    def assess(self, stage: str, instance_ids: Sequence[str]) -> Said:
+    takes: float = 0.0
+
+    def assess(self, stage: str, instance_ids: Sequence[str], before: Callable[[float], None] = lambda _: None) -> Said:
+        before(self.takes)
         self.asked.append((stage, tuple(instance_ids)))
         outcome = GateOutcome.PASSED if self.says is Consequence.GO_ON else GateOutcome.FAILED
         return Said(self.says, [Verdict("http", outcome, "5 of 20 failed")])
@@ -427,6 +430,26 @@ def test_a_second_rollout_of_the_same_set_refuses_and_changes_nothing() -> None:
     assert refused.value.seconds == pytest.approx(60)
     assert cloud.updates == []
     assert set(cloud.claims) == {"other"}
+
+
+def test_the_claim_holds_through_a_measurement_and_no_longer() -> None:
+    cloud = Cloud.of(2)
+    held: list[float] = []
+
+    @dataclass
+    class Slow(Judge):
+        def assess(
+            self, stage: str, instance_ids: Sequence[str], before: Callable[[float], None] = lambda _: None
+        ) -> Said:
+            said = super().assess(stage, instance_ids, before)
+            held.append(cloud.claims["run"].until - 1e6 - cloud.clock.time)
+            cloud.clock.sleep(self.takes)
+            return said
+
+    told: list[events.Event] = []
+    assert roll(cloud, told, claims=cloud, gates=Slow(takes=500.0), max_unavailable=Amount(1)).outcome
+    assert held == [LEASE + 500.0] * 2
+    assert cloud.claims == {}
 
 
 def test_a_claim_that_is_renewed_is_no_killed_run_of_the_same_command() -> None:
