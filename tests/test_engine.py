@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -359,6 +359,19 @@ def test_an_instance_that_cannot_be_drained_is_updated_all_the_same_and_at_once(
     assert cloud.clock.now() < 100
     draining = [event for event in told if isinstance(event, rollout_events.InstancesDraining)]
     assert draining[0].not_drained.keys() == {"0", "1"}
+
+
+@pytest.mark.parametrize(
+    ("load_balanced", "drain", "told_of"), [(True, None, 1), (True, 5.0, 0), (False, None, 0)], ids=str
+)
+def test_it_says_so_where_instances_go_down_behind_a_load_balancer_undrained(
+    load_balanced: bool, drain: float | None, told_of: int
+) -> None:
+    cloud = Cloud.of(2)
+    cloud.scale_set = replace(cloud.scale_set, load_balanced=load_balanced)
+    told: list[events.Event] = []
+    roll(cloud, told, drainer=Pool(cloud), drain=drain)
+    assert sum(isinstance(event, rollout_events.NotDraining) for event in told) == told_of
 
 
 def test_gates_that_cannot_tell_halt_it() -> None:
