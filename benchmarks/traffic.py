@@ -40,7 +40,7 @@ GOOD, FLAKY = "nginx-updated-image", "nginx-flaky-image"
 class Visits:
     """What the visitors met."""
 
-    requests: int = 0
+    total: int = 0
     refused: int = 0
     """Requests whose first try was refused or reset."""
     failed: int = 0
@@ -57,7 +57,7 @@ class Visits:
         except requests.ConnectionError:
             tries += RETRIES
         with self.lock:
-            self.requests += 1
+            self.total += 1
             self.refused += tries > 1
             self.failed += title.startswith(("no answer", "HTTP"))
 
@@ -133,7 +133,7 @@ def main() -> None:
         run = play(options.instances, options.time_scale, image, *words)
         met = run.visits
         print(
-            f"{name:<26}{run.code:>5}{met.requests:>10}{met.failed:>8}{met.refused:>22}{run.down:>11}"
+            f"{name:<26}{run.code:>5}{met.total:>10}{met.failed:>8}{met.refused:>22}{run.down:>11}"
             f"{run.throttled:>5}   {run.seconds:.0f} s",
             flush=True,
         )
