@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 
 from tests.cloud import Cloud
@@ -36,7 +36,9 @@ class Judge:
     def __init__(self, told: list[Told], cloud: Cloud, *says: Consequence) -> None:
         self._told, self._cloud, self._says = told, cloud, list(says)
 
-    def assess(self, stage: str, instance_ids: tuple[str, ...]) -> Assessment:
+    def assess(
+        self, stage: str, instance_ids: Sequence[str], before: Callable[[float], None] = lambda _: None
+    ) -> Assessment:
         follows = self._says.pop(0) if len(self._says) > 1 else self._says[0]
         verdict = VERDICTS[follows]
         points = [CurvePoint(at, side, 20, int(at) % 3 if side == "canary" else 0, 0.012, 0.03 + at / 1000)

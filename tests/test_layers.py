@@ -57,7 +57,7 @@ LAYERS = (
     ("measuring",),
     ("api",),
     ("rollouts",),
-    ("job_progress", "boundary"),
+    ("job_progress", "boundary", "live"),
     ("__init__", "cli", "demo", "seed"),
     ("__main__",),
 )

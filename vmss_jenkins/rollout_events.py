@@ -86,6 +86,13 @@ class RolloutStarted:
 
 
 @dataclass(frozen=True)
+class NotDraining:
+    """Instances behind a load balancer go down without being taken out of it first."""
+
+    scale_set: ScaleSetName
+
+
+@dataclass(frozen=True)
 class InstancesDraining:
     """Instances are taken out of the load balancer."""
 
@@ -211,6 +218,7 @@ RolloutEvent: TypeAlias = (
     RolloutPlanned
     | InstanceChanged
     | RolloutStarted
+    | NotDraining
     | InstancesDraining
     | InstancesUpdating
     | InstanceDone

@@ -16,11 +16,12 @@ class Teller:
 
     Args:
         planned: what the run is, told first, with the instances that are there.
+        drains: whether instances are taken out of the load balancer first.
         on_event: who is told.
     """
 
-    def __init__(self, planned: rollout_events.RolloutPlanned, on_event: events.OnEvent) -> None:
-        self._planned, self._on_event = planned, on_event
+    def __init__(self, planned: rollout_events.RolloutPlanned, on_event: events.OnEvent, *, drains: bool) -> None:
+        self._planned, self._on_event, self._drains = planned, on_event, drains
         self._name = planned.scale_set
         self._standing: dict[str, rollout_events.InstanceSeen] | None = None
         self._direction: bool | None = None
@@ -34,6 +35,8 @@ class Teller:
         turning = history.cause is not None and not history.going_back
         if history.model_set and not turning and self._direction is not history.going_back:
             self._begin(history, situation)
+            if observed.scale_set.load_balanced and situation.pending and not self._drains:
+                self._once("drain", "", rollout_events.NotDraining(self._name))
         self._capacity(observed)
         for key in sorted(situation.well & history.taken.keys()):
             taken = history.taken[key]

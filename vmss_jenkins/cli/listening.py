@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
@@ -11,10 +13,11 @@ from typing import Any, TypeVar
 import click
 
 from vmss_jenkins import events, rollout_events
-from vmss_jenkins.cli.options import tell
+from vmss_jenkins.cli.options import level, tell
 from vmss_jenkins.cli.pages import write
 from vmss_jenkins.errors import VmssJenkinsError
 from vmss_jenkins.report import json
+from vmss_jenkins.report.text import Level
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -61,8 +64,10 @@ def listener(events_file: Path | None, report: Path | None) -> Iterator[events.O
                 file.write(lines[-1])
                 file.flush()
 
+        say = stack.enter_context(_saying())
+
         def on_event(event: events.Event) -> None:
-            tell(event)
+            say(event)
             keep(event)
 
         try:
@@ -70,6 +75,18 @@ def listener(events_file: Path | None, report: Path | None) -> Iterator[events.O
         except VmssJenkinsError as error:
             keep(events.CommandFailed(str(error)))
             raise
+
+
+@contextmanager
+def _saying() -> Iterator[events.OnEvent]:
+    """To the person: a live display on a terminal that can show it, plain lines elsewhere."""
+    if not sys.stderr.isatty() or level() is Level.QUIET or os.environ.get("TERM") == "dumb":
+        yield tell
+        return
+    from vmss_jenkins.live import display  # noqa: PLC0415 - rich takes time, and a Jenkins console has no use for it
+
+    with display(level()) as say:
+        yield say
 
 
 def _write(report: Path, lines: list[str]) -> None:
