@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import flask
+import orjson
 from werkzeug.exceptions import HTTPException
 
 from vmss_jenkins.emulator.arm import Arm
@@ -125,7 +125,7 @@ def _response(reply: Reply) -> flask.Response:
         del response.headers["Content-Type"]
     else:
         response.headers["Content-Type"] = "application/json; charset=utf-8"
-        response.set_data(json.dumps(reply.body))
+        response.set_data(orjson.dumps(reply.body))
     return response
 
 
