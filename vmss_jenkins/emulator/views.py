@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.backend import PLATFORM_KEYS
+from vmss_jenkins.emulator.disclosure import disclosed
 from vmss_jenkins.emulator.models import health_source
 from vmss_jenkins.emulator.scenario import COMPUTE, INSIGHTS
 from vmss_jenkins.emulator.state import Image, Instance, Json, Operation, ResourceGroup, ScaleSet, timestamp
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from vmss_jenkins.emulator.backend import Backend
     from vmss_jenkins.emulator.scenario import SetSpec
 
-_SECRETS = frozenset({"protectedSettings", "adminPassword", "customData"})
 _POWER = {
     "running": "VM running",
     "starting": "VM starting",
@@ -107,7 +106,7 @@ class Views:
     def scale_set(self, scale_set: ScaleSet, *, etag: bool) -> Json:
         """Return a scale set; the etag is of newer api-versions only."""
         created = timestamp(scale_set.created)
-        body: Json = _public(scale_set.body)
+        body: Json = disclosed(scale_set.body)
         body["properties"]["virtualMachineProfile"]["timeCreated"] = created
         body["properties"] |= {
             "provisioningState": scale_set.provisioning,
@@ -160,7 +159,7 @@ class Views:
         item["id"] = self.resource_id(scale_set.group, path)
         sku = {"name": instance.model.size, "tier": scale_set.body["sku"].get("tier", "Standard")}
         item |= {"instanceId": instance.id, "sku": sku}
-        nics = instance.model.profile["networkProfile"].get("networkInterfaceConfigurations", [])
+        nics = instance.model.disclosed["networkProfile"].get("networkInterfaceConfigurations", [])
         item["properties"] = {
             "latestModelApplied": instance.model is scale_set.model,
             "modelDefinitionApplied": "VirtualMachineScaleSet",
@@ -238,7 +237,7 @@ class Views:
         return item | ({"zones": [instance.zone]} if instance.zone else {})
 
     def _machine(self, scale_set: ScaleSet, instance: Instance) -> Json:
-        profile = instance.model.profile
+        profile = instance.model.disclosed
         os_profile = dict(profile.get("osProfile", {}))
         prefix = os_profile.pop("computerNamePrefix", scale_set.name)
         number = f"{int(instance.id):06}" if instance.id.isdecimal() else instance.id[-6:]
@@ -253,21 +252,18 @@ class Views:
                 EXACT_VERSION_OF_LATEST if image["version"].lower() == "latest" else image["version"]
             )
         os_disk = {"osType": "Linux", **profile.get("storageProfile", {}).get("osDisk", {})}
-        machine: Json = _public(
-            {
-                "provisioningState": instance.provisioning,
-                "hardwareProfile": {"vmSize": instance.model.size},
-                "vmId": instance.vm_id,
-                "storageProfile": {
-                    "imageReference": image,
-                    "osDisk": {**os_disk, "name": disk, "createOption": "FromImage", "managedDisk": managed},
-                    "dataDisks": [],
-                },
-                "osProfile": {"computerName": f"{prefix}{number}", **os_profile},
-                "timeCreated": timestamp(instance.created),
-            }
-        )
-        return machine
+        return {
+            "provisioningState": instance.provisioning,
+            "hardwareProfile": {"vmSize": instance.model.size},
+            "vmId": instance.vm_id,
+            "storageProfile": {
+                "imageReference": image,
+                "osDisk": {**os_disk, "name": disk, "createOption": "FromImage", "managedDisk": managed},
+                "dataDisks": [],
+            },
+            "osProfile": {"computerName": f"{prefix}{number}", **os_profile},
+            "timeCreated": timestamp(instance.created),
+        }
 
 
 def _disk(instance: Instance) -> str:
@@ -281,10 +277,3 @@ def _status(state: str, when: float) -> Json:
         "displayStatus": f"Provisioning {state.lower()}",
         "time": timestamp(when),
     }
-
-
-def _public(value: Any) -> Any:  # noqa: ANN401  (any JSON)
-    """Return a deep copy without what Azure accepts and never shows."""
-    if isinstance(value, dict):
-        return {key: _public(item) for key, item in value.items() if key not in _SECRETS}
-    return [_public(item) for item in value] if isinstance(value, list) else copy.copy(value)
