@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vmss_jenkins.emulator import extension_views
 from vmss_jenkins.emulator.backend import PLATFORM_KEYS
 from vmss_jenkins.emulator.disclosure import disclosed
 from vmss_jenkins.emulator.models import health_source
 from vmss_jenkins.emulator.scenario import COMPUTE, INSIGHTS
+from vmss_jenkins.emulator.shaping import status
 from vmss_jenkins.emulator.state import Image, Instance, Json, Operation, ResourceGroup, ScaleSet, timestamp
 
 if TYPE_CHECKING:
@@ -124,8 +126,15 @@ class Views:
         """Return the set's instance view."""
         states = [instance.provisioning.lower() for instance in scale_set.instances.values()]
         summary = [{"code": f"ProvisioningState/{s}", "count": states.count(s)} for s in sorted(set(states))]
-        status = _status(scale_set.provisioning, scale_set.changed)
-        return {"virtualMachine": {"statusesSummary": summary}, "statuses": [status]}
+        return {
+            "virtualMachine": {"statusesSummary": summary},
+            "extensions": extension_views.summaries(scale_set),
+            "statuses": [status(scale_set.provisioning, scale_set.changed)],
+        }
+
+    def extension(self, scale_set: ScaleSet, extension: Json) -> Json:
+        """Return an extension of a set's model as the resource that it is."""
+        return extension_views.resource(self._set_id(scale_set), scale_set, extension)
 
     def rolling_upgrade(self, scale_set: ScaleSet) -> Json:
         """Return the latest rolling upgrade of the set, which must have one."""
@@ -202,15 +211,17 @@ class Views:
     def instance_view(self, scale_set: ScaleSet, instance: Instance) -> Json:
         """Return what an instance does now; the health only where something reports it."""
         power = {"code": f"PowerState/{instance.power}", "level": "Info", "displayStatus": _POWER[instance.power]}
-        disk = {"name": _disk(instance), "statuses": [_status("Succeeded", instance.created)]}
+        disk = {"name": _disk(instance), "statuses": [status("Succeeded", instance.created)]}
         view: Json = {
             "placementGroupId": scale_set.unique_id,
             "platformUpdateDomain": instance.fault_domain,
             "platformFaultDomain": instance.fault_domain,
             "disks": [disk],
             "hyperVGeneration": "V1",
-            "statuses": [_status(instance.provisioning, instance.changed), power],
+            "statuses": [status(instance.provisioning, instance.changed), power],
         }
+        if ran := extension_views.on_instance(instance):
+            view["extensions"] = ran
         if health_source(scale_set):
             view["vmHealth"] = {"status": self._health(instance)}
         return view
@@ -218,7 +229,7 @@ class Views:
     def _health(self, instance: Instance) -> Json:
         state, level = "unknown", "Info"
         if instance.power == "running" and instance.provisioning != "Failed":
-            state = instance.release.health if self._backend.now >= instance.healthy_at else "initializing"
+            state = instance.release.found if self._backend.now >= instance.healthy_at else "initializing"
         if state == "unhealthy":
             level = "Error"
         return {"code": f"HealthState/{state}", "level": level, "displayStatus": f"The VM is reporting {state}"}
@@ -268,12 +279,3 @@ class Views:
 
 def _disk(instance: Instance) -> str:
     return f"{instance.name}_OsDisk_1_{instance.vm_id.replace('-', '')}"
-
-
-def _status(state: str, when: float) -> Json:
-    return {
-        "code": f"ProvisioningState/{state.lower()}",
-        "level": "Error" if state == "Failed" else "Info",
-        "displayStatus": f"Provisioning {state.lower()}",
-        "time": timestamp(when),
-    }
