@@ -16,7 +16,7 @@ VENV = ".vmss-jenkins"
 RECORD = f"{RESULTS}/handoff.json"
 NEXT = f"{RESULTS}/next.txt"
 ISOLATED = "-I"
-"""Python with no module of the working directory: a file there named `requests.py` would run with Azure's credentials."""
+"""Python without the modules of the workspace: a `requests.py` there would run with Azure's credentials."""
 IMAGE = '${IMAGE_ID:+--image-id="$IMAGE_ID"} ${IMAGE_URN:+--image="$IMAGE_URN"}'
 _DRY_RUN = 'if [ "$DRY_RUN" = true ]; then set -- "$@" --dry-run; fi'
 _CHOSEN = (
