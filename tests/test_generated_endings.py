@@ -16,7 +16,8 @@ PLUGIN = {"flavour": "plugin", "instance_ids": "0", "gates": []}
 SECRETS = {f"{name}_id": f"the-{name}" for name in ("subscription", "tenant", "client")} | {"client_secret": "hush"}
 HANGS = """#!/bin/sh
 for word; do
-    case $word in --result=*) echo '{}' > "${word#*=}"; exec tail -f /dev/null ;; esac
+    case $word in --next=*) echo done > "${word#*=}" ;; esac
+    case $word in --result=*) echo '{}' > "${word#*=}" && exec tail -f /dev/null ;; esac
 done
 """
 
@@ -69,8 +70,9 @@ def test_an_abort_ends_the_command_keeps_what_is_known_and_cleans_up(
     soon = server.jobs[job].replace("timeout(time: 60,", "timeout(time: 2,")
     build = server.run(soon, {"IMAGE_ID": "x"})
     assert build.result == "ABORTED", build.log
-    assert list(build.archived.values()) == ["{}\n"]
-    assert build.description == "Aborted. Its state is in Azure: run it again to go on with it."
+    assert "{}\n" in build.archived.values()
+    before = "done" if job == "web-full" else ""
+    assert build.description == f"Aborted. Its state is in Azure: run it again to go on with it. {before}"
     assert list(server.workspace.rglob("*.json")) == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -69,17 +70,29 @@ def test_the_plugins_steps_update_the_chosen_instances_and_then_all(
     assert set(server.images().values()) == {NEW}
 
 
-def test_the_first_job_updates_exactly_the_canary_and_the_second_all(
+def test_the_first_job_updates_exactly_the_canary_the_second_all_and_the_third_goes_back(
     jenkins: Jenkins, emulator: Emulator, tmp_path: Path
 ) -> None:
+    """From one to the next by the links that they leave."""
     server = Server(jenkins, emulator, tmp_path)
     canary = server.run("web-canary", {"IMAGE_ID": server.image(NEW)})
     assert canary.result == "SUCCESS", canary.log
     assert sorted(server.images().values()) == [OLD, OLD, NEW]
-    record = canary.archived["vmss-jenkins-results/handoff.json"]
-    full = server.run("web-full", {"HANDOFF": record})
+    name, filled_in = linked(canary)
+    assert filled_in["HANDOFF"] == canary.archived["vmss-jenkins-results/handoff.json"].strip()
+    full = server.run(name, filled_in)
     assert full.result == "SUCCESS", full.log
     assert set(server.images().values()) == {NEW}
+    name, filled_in = linked(full)
+    back = server.run(name, filled_in)
+    assert back.result == "SUCCESS", back.log
+    assert set(server.images().values()) == {OLD}
+
+
+def linked(build: Build) -> tuple[str, dict[str, str | bool]]:
+    """The job that a build's description leads to, and the parameters that are filled in."""
+    link = urlsplit((build.description or "").split()[-1])
+    return link.path.split("/")[2], dict(parse_qsl(link.query))
 
 
 @pytest.mark.parametrize(

@@ -180,6 +180,15 @@ def test_the_jobs_of_a_file_fit_the_server_that_they_were_seen_on_and_none_with_
     assert len(seed(jobs, check=True).problems) == len(needed)
 
 
+def test_a_plugin_that_jobs_do_without_is_named_with_what_is_lost(fake: FakeJenkins, seed: Seeder) -> None:
+    useful = job(useful={"build-with-parameters": "links open no form that is filled in"})
+    assert seed([useful]).problems == ()
+    assert "without the plugin build-with-parameters, links open no form that is filled in" in seed.lines
+    fake.state.plugins["build-with-parameters"] = "76.v9382db_f78962"
+    seed([useful])
+    assert not [line for line in seed.lines if "build-with-parameters" in line]
+
+
 def test_credentials_of_a_folder_are_found(fake: FakeJenkins, seed: Seeder) -> None:
     seed([job("vmss/a", credentials_id=None)])
     fake.state.credentials = {"": set(), "vmss": {"own"}}

@@ -12,7 +12,7 @@ ALLOW_MISSING_CREDENTIALS = "--allow-missing-credentials"
 ALLOW_OLDER_PLUGINS = "--allow-older-plugins"
 
 
-def plugin_findings(specs: Iterable[JobSpec], installed: Mapping[str, str] | None) -> tuple[Finding, ...]:
+def plugin_findings(specs: Sequence[JobSpec], installed: Mapping[str, str] | None) -> tuple[Finding, ...]:
     """Name the plugins that are missing or too old.
 
     Args:
@@ -27,7 +27,7 @@ def plugin_findings(specs: Iterable[JobSpec], installed: Mapping[str, str] | Non
         text = f"the plugins cannot be seen by this user; the jobs need {', '.join(sorted(needed)) or 'none'}"
         return (Finding(Severity.WARNING, text),)
     found = (_plugin(name, least, installed.get(name)) for name, least in sorted(needed.items()))
-    return tuple(finding for finding in found if finding is not None)
+    return (*(finding for finding in found if finding is not None), *_missed(specs, installed))
 
 
 def version_key(version: str) -> tuple[int, ...]:
@@ -56,6 +56,11 @@ def credential_findings(specs: Iterable[JobSpec], seen: Mapping[str, frozenset[s
             needed.setdefault((spec.credentials_id, ("", *ancestors(spec.path))), spec.path)
     findings = (_credential(name, [seen.get(each) for each in stores], job) for (name, stores), job in needed.items())
     return tuple(dict.fromkeys(each for each in findings if each is not None))
+
+
+def _missed(specs: Sequence[JobSpec], installed: Mapping[str, str]) -> Iterable[Finding]:
+    losses = {name: loss for spec in specs for name, loss in spec.useful.items() if name not in installed}
+    return (Finding(Severity.NOTE, f"without the plugin {name}, {loss}") for name, loss in sorted(losses.items()))
 
 
 def _plugin(name: str, least: str, found: str | None) -> Finding | None:

@@ -215,11 +215,15 @@ def _checked(result: SeedResult) -> int:
     """Print what would happen; the data of this command, and so on standard output."""
     for line in lines(result.plan):
         click.echo(line)
-    for problem in result.problems:
+    for problem in result.problems[len(result.plan.refused) :]:  # the plan told of those
         click.echo(f"in the way: {problem}", err=True)
     if result.problems:
+        click.echo("nothing was changed: first clear what is in the way", err=True)
         return 1
-    return boundary.PENDING if result.plan.pending else 0
+    if result.plan.pending:
+        click.echo("nothing was changed: the same command without --check does it", err=True)
+        return boundary.PENDING
+    return 0
 
 
 def _rendered(config: Config, source: str) -> tuple[JobSpec, ...]:

@@ -9,7 +9,7 @@ from vmss_jenkins.jobs import JobSpec
 from vmss_jenkins.pipelines.building import pipelines_of
 from vmss_jenkins.pipelines.job_xml import config_xml
 from vmss_jenkins.pipelines.model import Agent, Field, HandOver, Kind, Parameter, Pipeline, Stage
-from vmss_jenkins.pipelines.plugins import plugins_of
+from vmss_jenkins.pipelines.plugins import plugins_of, useful_to
 from vmss_jenkins.pipelines.rendering import jenkinsfile
 
 __all__ = [
@@ -53,4 +53,6 @@ def _job(pipeline: Pipeline, templates: Mapping[str, str] | None) -> JobSpec:
         plugins=plugins_of(pipeline),
         credentials_id=pipeline.credentials.id,
         source=pipeline.source,
+        useful=useful_to(pipeline),
+        summary=pipeline.summary,
     )

@@ -70,10 +70,12 @@ class Commands:
             "handoff write", f"--file={RECORD}", f"--next={NEXT}", f"--full-job={shlex.quote(full_job)}", gates
         )
 
-    def check(self) -> str:
-        """Compare the set with the hand-off record."""
+    def check(self, rollback_job: str) -> str:
+        """Compare the set with the hand-off record, and leave the way back while instances tell it."""
         allow = 'if [ "$ALLOW_CHANGED" = true ]; then set -- --allow-changed; fi'
-        return "\n".join(["set --", allow, self._call("handoff check", f"--file={RECORD}", IMAGE, '"$@"')])
+        back = f"--rollback-job={shlex.quote(rollback_job)}" if rollback_job else ""
+        call = self._call("handoff check", f"--file={RECORD}", IMAGE, f"--next={NEXT}", back, '"$@"')
+        return f"set --\n{allow}\n{call}"
 
     def rest(self) -> str:
         """Update all that do not have the release."""

@@ -42,3 +42,10 @@ def plugins_of(pipeline: Pipeline) -> dict[str, str]:
         "docker-workflow": bool(pipeline.agent.container),
     }
     return {name: SEEN.get(name, "") for name, used in uses.items() if used}
+
+
+def useful_to(pipeline: Pipeline) -> dict[str, str]:
+    """Name the plugins that a pipeline does without: short name -> what is lost then."""
+    if not any(stage.describes for stage in pipeline.stages):
+        return {}
+    return {"build-with-parameters": "the links that builds leave to the next job open no form that is filled in"}
