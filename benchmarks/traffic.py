@@ -51,7 +51,7 @@ class Visits:
         tries, title = 1, "no answer"
         try:
             answer = session.get(url, headers={"Connection": "close"}, timeout=10)
-            tries += len(answer.raw.retries.history)
+            tries += len(answer.raw.retries.history) if answer.raw.retries else 0
             found = re.search("<title>(.*)</title>", answer.text)
             title = found[1] if found and answer.ok else f"HTTP {answer.status_code}"
         except requests.ConnectionError:
