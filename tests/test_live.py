@@ -44,8 +44,9 @@ def test_while_a_gate_measures_its_figures_and_the_instances_by_zone_are_shown()
         "zone 2  #o",
         "zone 3  #o",
         "        o 3 old  # 3 new",
+        "update  2: 1, 2",
         "gate    compare measures the batch: canary 4 of 80 bad, stable 0 of 80 bad",
-        "gate    compare passed: no worse than stable",
+        "said    compare passed: no worse than stable",
         "time    1:22 gone, 1:58:38 left; 0 calls to Azure",
     ]
 
