@@ -1,4 +1,4 @@
-"""Seeding servers that are in trouble, or closed in part: what is told, what is left, and that the next run finishes."""
+"""Seeding servers that are in trouble, or closed in part: what is told, what is left, and how the next run ends."""
 
 from __future__ import annotations
 
