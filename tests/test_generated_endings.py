@@ -20,18 +20,30 @@ for word; do
     case $word in --result=*) echo '{}' > "${word#*=}" && exec tail -f /dev/null ;; esac
 done
 """
+REMEMBERS = """#!/bin/sh
+for word; do
+    case $word in
+        --file=*) [ -f "${word#*=}" ] || echo "of $JOB_NAME $BUILD_NUMBER" > "${word#*=}"; cat "${word#*=}" ;;
+        --next=*) echo next > "${word#*=}" ;;
+    esac
+done
+"""
+"""Leaves a record that names its build, and says which one it is given."""
 
 
 class Server:
     """Jenkins with the jobs of one scale set, on an agent where a script stands for the command."""
 
-    def __init__(self, jenkins: Jenkins, home: Path, script: str, **settings: Any) -> None:
+    def __init__(
+        self, jenkins: Jenkins, home: Path, script: str, *, copy_artifacts: bool = False, **settings: Any
+    ) -> None:
         self.jenkins, self.home = jenkins, home
         self.command = home / "command"
         self.command.write_text(script)
         self.command.chmod(0o755)
         one = {"name": "web", "resource_group": "canary-rg", "timeouts": {"build": 60}, **settings}
         server = {"credentials": {"id": "azure"}, "install": {"python": str(self.command)}}
+        server |= {"copy_artifacts": copy_artifacts}
         self.jobs = {job.path: job.jenkinsfile for job in pipelines.jobs_of(config.one_set(one, server))}
 
     @property
@@ -60,6 +72,27 @@ def test_a_yes_starts_the_other_job_with_its_parameters(jenkins: Jenkins, tmp_pa
     (started,) = build.started_jobs
     assert (started["job"], started["wait"]) == ("/web-full", False)
     assert started["parameters"] == {"RESOURCE_GROUP": "canary-rg", "VMSS_NAME": "other"}
+
+
+def test_an_automatic_promotion_runs_the_other_job_with_the_record(jenkins: Jenkins, tmp_path: Path) -> None:
+    server = Server(jenkins, tmp_path, REMEMBERS, promotion="automatic")
+    build = server.run(server.jobs["web-canary"], {"IMAGE_ID": "x"}, jobs=server.jobs, job="web-canary")
+    assert build.inputs == []
+    (full,) = [start["build"] for start in build.started_jobs]
+    assert full.result == "SUCCESS", full.log
+    assert "of web-canary 1" in full.log
+
+
+def test_the_second_job_fetches_the_record_of_the_last_good_canary_or_of_the_one_that_is_named(
+    jenkins: Jenkins, tmp_path: Path
+) -> None:
+    server = Server(jenkins, tmp_path, REMEMBERS, copy_artifacts=True)
+    for _ in range(2):
+        assert server.run(server.jobs["web-canary"], {"IMAGE_ID": "x"}, job="web-canary").result == "SUCCESS"
+    for given, taken in ({}, 2), ({"CANARY_BUILD": "1"}, 1), ({"HANDOFF": "pasted"}, None):
+        full = server.run(server.jobs["web-full"], given, job="web-full")
+        assert full.result == "SUCCESS", full.log
+        assert (f"of web-canary {taken}" if taken else "pasted") in full.log
 
 
 @pytest.mark.parametrize("job", ["web-canary", "web-full"])
