@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from tests.groovy_harness import LIBRARY, Build, Jenkins
 from vmss_jenkins import config, pipelines
 
 QUESTION = "The canary of web is good. Update the rest?"
-PLUGIN = {"flavour": "plugin", "instance_ids": "0", "gates": []}
+PLUGIN: dict[str, Any] = {"flavour": "plugin", "instance_ids": "0", "gates": []}
 SECRETS = {f"{name}_id": f"the-{name}" for name in ("subscription", "tenant", "client")} | {"client_secret": "hush"}
 HANGS = """#!/bin/sh
 for word; do
@@ -42,15 +43,15 @@ class Server:
         self.command.write_text(script)
         self.command.chmod(0o755)
         one = {"name": "web", "resource_group": "canary-rg", "timeouts": {"build": 60}, **settings}
-        server = {"credentials": {"id": "azure"}, "install": {"python": str(self.command)}}
-        server |= {"copy_artifacts": copy_artifacts}
+        install = {"python": str(self.command)}
+        server = {"credentials": {"id": "azure"}, "install": install, "copy_artifacts": copy_artifacts}
         self.jobs = {job.path: job.jenkinsfile for job in pipelines.jobs_of(config.one_set(one, server))}
 
     @property
     def workspace(self) -> Path:
         return self.home / "workspace" / "job"
 
-    def run(self, jenkinsfile: str, params: dict[str, str | bool] | None = None, **given: Any) -> Build:
+    def run(self, jenkinsfile: str, params: Mapping[str, str | bool] | None = None, **given: Any) -> Build:
         agent = {"VMSS_JENKINS_COMMAND": str(self.command)}
         secrets = {"azure": SECRETS}
         return self.jenkins.run(
