@@ -134,7 +134,7 @@ def test_make_does_what_the_plain_commands_do() -> None:
         "-m venv",
         "-m pip install",
         "-m vmss_jenkins.demo",
-        "-m pytest -n auto --cov --cov-report=term:skip-covered",
+        "-m pytest -n auto",
     ):
         assert line in plain
         assert line in MAKEFILE

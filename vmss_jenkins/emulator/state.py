@@ -6,13 +6,16 @@ import heapq
 import itertools
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vmss_jenkins.emulator.availability import Cause
+from vmss_jenkins.emulator.disclosure import disclosed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vmss_jenkins.emulator.extensions import Ran
     from vmss_jenkins.emulator.scenario import Release
 
 Json = dict[str, Any]
@@ -20,7 +23,8 @@ Json = dict[str, Any]
 
 def timestamp(seconds: float) -> str:
     """Return the time as Azure writes it: UTC with seven digits after the seconds."""
-    return datetime.fromtimestamp(seconds, tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f0+00:00")
+    text = datetime.fromtimestamp(seconds, tz=timezone.utc).isoformat(timespec="microseconds")
+    return text.replace("+", "0+")
 
 
 class Servers(Protocol):
@@ -127,6 +131,18 @@ class Model:
     size: str
     """The name of the sku."""
 
+    @cached_property
+    def disclosed(self) -> Json:
+        """The profile as clients may read it, made once for all instances: not to be changed in place either."""
+        shown: Json = disclosed(self.profile)
+        return shown
+
+    @property
+    def extensions(self) -> list[Json]:
+        """The extensions, as clients write them."""
+        found: list[Json] = self.profile.get("extensionProfile", {}).get("extensions", [])
+        return found
+
     @property
     def image(self) -> Json:
         """The ``imageReference``, or ``{"uri": ...}`` of a VHD."""
@@ -150,8 +166,12 @@ class Instance:
     model: Model
     image: Json
     """What its disk was made from: a reimage changes it without the model."""
-    release: Release
+    disk: Release
     """What that image holds."""
+    release: Release
+    """What it serves: the disk, and what the extensions' scripts make of it."""
+    ran: dict[str, Ran] = field(default_factory=dict)
+    """How each extension's last run went, by its name."""
     provisioning: str = "Creating"
     power: str = "starting"
     changed: float = 0.0
