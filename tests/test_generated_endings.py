@@ -110,13 +110,29 @@ def test_an_abort_ends_the_command_keeps_what_is_known_and_cleans_up(
     assert list(server.workspace.rglob("*.json")) == []
 
 
-def test_a_module_that_lies_in_the_workspace_is_not_imported(jenkins: Jenkins, tmp_path: Path) -> None:
-    """It would run with the credentials bound."""
-    server = Server(jenkins, tmp_path, f'#!/bin/sh\nexec {sys.executable} "$@"\n')
-    server.workspace.mkdir(parents=True)
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """A workspace with modules that have the names of ours and of what we use."""
+    workspace = tmp_path / "workspace" / "job"
+    workspace.mkdir(parents=True)
     for name in ("vmss_jenkins", "click", "requests", "azure", "json"):
-        (server.workspace / f"{name}.py").write_text("raise SystemExit('imported from the workspace')")
+        (workspace / f"{name}.py").write_text("raise SystemExit('imported from the workspace')")
+    return workspace
+
+
+def test_a_module_that_lies_in_the_workspace_is_not_imported_with_the_credentials_bound(
+    jenkins: Jenkins, tmp_path: Path, workspace: Path
+) -> None:
+    server = Server(jenkins, tmp_path, f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     build = server.run(server.jobs["web-rollback"], {"MAX_UNAVAILABLE": "few"})
     assert "vmss-jenkins, version" in build.log
     assert "found 'few'" in build.log
+    assert "imported from the workspace" not in build.log
+
+
+def test_nor_is_it_by_the_steps_of_the_library(jenkins: Jenkins, tmp_path: Path, workspace: Path) -> None:
+    script = f'#!/bin/sh\nexec {Path(sys.executable).parent}/vmss-jenkins "$@"\n'
+    server = Server(jenkins, tmp_path, script, **PLUGIN)
+    build = server.run(server.jobs["web-canary"], {"IMAGE_ID": "no-image"})
+    assert "'no-image' is no image id" in build.log
     assert "imported from the workspace" not in build.log
