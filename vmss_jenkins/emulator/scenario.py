@@ -40,8 +40,9 @@ class Release:
     """The HTTP status of every answer."""
     latency: float = 0.0
     """Seconds before an answer."""
-    health: Literal["healthy", "unhealthy", "unknown"] = "healthy"
-    """What the set's health source finds once the instance is up."""
+    health: Literal["healthy", "unhealthy", "initializing", "unknown"] = "healthy"
+    """What the set's health source finds once the instance is up; an application that goes on ``initializing`` is
+    ``unknown`` in the end, or ``unhealthy`` where the source knows but two states."""
     error_rate: float = 0.0
     """Share of requests, 0 to 1, that answer 500 instead."""
     provisioning_error: str = ""
@@ -104,6 +105,9 @@ class SetSpec:
     """The key of the release that all instances run at the start."""
     health_source: Literal["extension", "probe", "none"] = "extension"
     """What reports each instance's health to Azure: one source a set."""
+    rich_health: bool = False
+    """Whether the extension tells four states (its version 2, which reads them from `/health`) or healthy and
+    unhealthy alone."""
     automatic_os_upgrade: bool = False
     """Whether Azure installs new platform images by itself."""
     rolling_policy: Mapping[str, Any] = field(default_factory=dict)

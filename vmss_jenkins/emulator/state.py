@@ -6,7 +6,7 @@ import heapq
 import itertools
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from vmss_jenkins.emulator.availability import Cause
 
@@ -112,9 +112,11 @@ class Operation:
 
     @property
     def status(self) -> str:
-        """InProgress, Succeeded or Failed."""
+        """InProgress, Succeeded, Failed or Canceled."""
         if self.ended is None:
             return "InProgress"
+        if self.error and self.error["code"] in ("OperationCanceled", "OperationPreempted"):
+            return "Canceled"
         return "Failed" if self.error else "Succeeded"
 
 
@@ -173,18 +175,38 @@ class Instance:
 class RollingUpgrade:
     """An upgrade of all instances in batches by Azure itself."""
 
+    what: Literal["model", "os", "extensions"]
+    """Whether a new model began it, or a client's order to bring the operating system or the extensions up to date."""
     policy: Json
     started: float
     waiting: list[str]
     """Ids of the instances whose turn has not come."""
+    operation: Operation
+    """What began it, and ends with it."""
+    model: Model
+    """What it brings the instances to."""
+    current: list[str] = field(default_factory=list)
+    """Ids of those that needed no upgrade when it began."""
     batch: list[str] = field(default_factory=list)
     """Ids of the instances under way."""
     upgraded: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    before: dict[str, Model] = field(default_factory=dict)
+    """What the instances of all batches were before."""
+    restored: list[str] = field(default_factory=list)
+    """Ids of failed ones that are back at what they were."""
+    not_restored: list[str] = field(default_factory=list)
     code: str = "RollingForward"
+    """RollingForward, RollingBack, Cancelled, Completed or Faulted."""
     last_action: str = "Start"
     last_action_time: float = 0.0
+    ended: float | None = None
     error: Json | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it has not ended."""
+        return self.ended is None
 
 
 @dataclass
@@ -206,6 +228,15 @@ class ScaleSet:
     operation: Operation | None = None
     """The PUT, PATCH or DELETE of the set itself that is under way."""
     rolling: RollingUpgrade | None = None
+    """The latest rolling upgrade."""
+    os_upgrades: list[RollingUpgrade] = field(default_factory=list)
+    """Those of the operating system, the latest first."""
+
+    @property
+    def is_only_rolling(self) -> bool:
+        """Whether its rolling upgrade is all that is left of what is under way."""
+        rolling, operation = self.rolling, self.operation
+        return bool(rolling and rolling.goes_on and rolling.operation is operation and operation.pending == 1)
 
     @property
     def location(self) -> str:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vmss_jenkins.emulator.scenario import Release
     from vmss_jenkins.emulator.state import Json, LoadBalancer
 
-_HEALTH_STATUS = {"healthy": 200, "unhealthy": 503, "unknown": 404}
+_HEALTH_STATUS = {"healthy": 200, "unhealthy": 503, "initializing": 503, "unknown": 404}
 
 
 class Pages:
@@ -41,7 +41,8 @@ class Pages:
 
     def serve(self, name: str, release: Release) -> None:
         """The instance is up and serves the release."""
-        page = Page(release.page, release.status, release.latency, release.error_rate, _HEALTH_STATUS[release.health])
+        status, state = _HEALTH_STATUS[release.health], release.health.title()
+        page = Page(release.page, release.status, release.latency, release.error_rate, status, state)
         self._data_plane.serve(name, page)
 
 
