@@ -64,11 +64,12 @@ LAYERS = (
 PURE = frozenset().union(*LAYERS[:6])
 WORLD = frozenset(
     {"aiohttp", "azure", "click", "flask", "http", "jenkins", "logging", "os", "random", "requests", "rich"}
-    | {"socket", "ssl", "subprocess", "tempfile", "tenacity", "threading", "time", "urllib3"}
+    | {"socket", "ssl", "subprocess", "tempfile", "tenacity", "threading", "time", "urllib3", "werkzeug"}
 )
 """What a pure module must not import: the clock, the network, the process and whatever reaches them."""
 HEAVY = frozenset(
-    {"aiohttp", "azure", "defusedxml", "flask", "jenkins", "jinja2", "pydantic", "requests", "rich", "trustme", "yaml"}
+    {"aiohttp", "azure", "defusedxml", "flask", "jenkins", "jinja2", "pydantic", "requests", "rich", "trustme"}
+    | {"werkzeug", "yaml"}
 )
 
 

@@ -78,8 +78,10 @@ EXAMPLES: list[tuple[events.Event, str]] = [
     ),
     (
         rollout_events.NotDraining(WEB),
-        "canary-rg/web is not drained: connections to an instance that goes down are refused until the load balancer's "
-        "probe notices (--drain SECONDS takes it out before)",
+        (
+            "canary-rg/web is not drained: connections to an instance that goes down are refused until the load "
+            "balancer's probe notices (--drain SECONDS takes it out before)"
+        ),
     ),
     (
         rollout_events.InstancesDraining(("0", "1"), 30.0, {}),

@@ -19,6 +19,7 @@ from vmss_jenkins.emulator.errors import (
     instance_not_found,
     resource_not_found,
 )
+from vmss_jenkins.emulator.fetching import fetch
 from vmss_jenkins.emulator.scenario import COMPUTE, NETWORK, Release, Timings
 from vmss_jenkins.emulator.state import (
     Image,
@@ -60,12 +61,14 @@ class Backend:
         seed: int = 0,
         page_size: int = 100,
         time_scale: float = 1.0,
+        fetch: Callable[[str], str] = fetch,
     ) -> None:
         self.scenario = scenario
         self.timings = timings or Timings()
         self.servers = servers or NoServers()
         self.page_size = page_size
         self.time_scale = time_scale
+        self.fetch = fetch
         self.lock = threading.RLock()
         self.chance = random.Random(seed)  # noqa: S311  (reproducible times and ids, no secrets)
         self.now = clock.now()

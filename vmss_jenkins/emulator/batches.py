@@ -85,10 +85,15 @@ def next_batch(policy: Policy, instances: Sequence[Seen]) -> list[str]:
     )
     if not policy.cross_zone:
         ordered = list(takewhile(lambda one: one.zone == ordered[0].zone, ordered))
-    taken = ordered[: max(1, len(instances) * policy.batch // 100)]
-    outside = sum(one.bad for one in instances) - sum(one.bad for one in taken)
-    allowed = len(instances) * policy.unhealthy // 100 - outside
-    return [one.id for one in taken[: max(1, allowed)]]
+    size = max(1, len(instances) * policy.batch // 100)
+    while size > 1 and _unhealthy_with(ordered[:size], instances) * 100 > policy.unhealthy * len(instances):
+        size -= 1
+    return [one.id for one in ordered[:size]]
+
+
+def _unhealthy_with(batch: Sequence[Seen], instances: Sequence[Seen]) -> int:
+    """Count the instances of a batch, which are down together, and those outside of it that are unhealthy."""
+    return len(batch) + sum(one.bad for one in instances) - sum(one.bad for one in batch)
 
 
 def too_unhealthy(policy: Policy, instances: Sequence[Seen], *, first: bool) -> Json | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+
+import orjson
 
 from vmss_jenkins.emulator.errors import invalid_content, invalid_parameter
 from vmss_jenkins.emulator.models import checked
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 ETAGS_SINCE = "2024"
 _LRO_SECONDS = 10.0
+_NO_RESOURCE = ("subscription", "extension")  # an extension pays from the buckets of its set
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,8 @@ class Call:
         if not self.content.strip():
             return {}
         try:
-            value = json.loads(self.content)
-        except (ValueError, RecursionError) as error:
+            value = orjson.loads(self.content)
+        except ValueError as error:
             raise invalid_content(str(error)) from None
         return checked(value, shape)
 
@@ -99,7 +101,7 @@ class Call:
         self._take([limit for limit in self.limits if limit.per_instance and instances], instances)
 
     def _take(self, limits: list[Limit], cost: int) -> None:
-        resource = "/".join(value for key, value in self.params.items() if key != "subscription")
+        resource = "/".join(value for key, value in self.params.items() if key not in _NO_RESOURCE)
         self.remaining += self.throttle.take(limits, resource, cost, self.backend.now)
 
     def show_set(self, scale_set: ScaleSet) -> Json:

@@ -36,7 +36,7 @@ def is_rich(scale_set: ScaleSet) -> bool:
 def _extension(profile: Json) -> Json | None:
     extensions = profile.get("extensionProfile", {}).get("extensions", [])
     all_properties = (extension.get("properties", {}) for extension in extensions)
-    return next((p for p in all_properties if p.get("type", "").startswith("ApplicationHealth")), None)
+    return next((p for p in all_properties if str(p.get("type", "")).startswith("ApplicationHealth")), None)
 
 
 def known_at(scale_set: ScaleSet, instance: Instance) -> float:
@@ -44,7 +44,7 @@ def known_at(scale_set: ScaleSet, instance: Instance) -> float:
 
     That is the extension's ``gracePeriod``, 10 minutes by default; where there are but two states, there is none.
     """
-    if instance.release.health != "initializing" or not is_rich(scale_set):
+    if instance.release.found != "initializing" or not is_rich(scale_set):
         return instance.healthy_at
     settings = (_extension(scale_set.model.profile) or {}).get("settings", {})
     grace = settings.get("gracePeriod", _GRACE) if isinstance(settings, dict) else _GRACE
@@ -62,7 +62,7 @@ def state(scale_set: ScaleSet, instance: Instance, now: float) -> State:
     rich = is_rich(scale_set)
     if now < known_at(scale_set, instance):
         return "initializing" if rich else "unknown"
-    told = instance.release.health
+    told = instance.release.found
     if told != "initializing":
         return told
     return "unknown" if rich else "unhealthy"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from vmss_jenkins.emulator import health
+from vmss_jenkins.emulator import extensions, health
 from vmss_jenkins.emulator.backend import CUSTOM_KEYS, PLATFORM_KEYS
 from vmss_jenkins.emulator.batches import seconds
 from vmss_jenkins.emulator.errors import ArmError, invalid_content, invalid_parameter, not_allowed
@@ -18,13 +18,15 @@ MODEL_LIMIT = 10
 CAPACITY_LIMIT = 1000
 ONE_GROUP_LIMIT = 100
 """How many instances a single placement group takes. The emulator tells it and does not hold clients to it."""
-_REPLACED = ("tags", "identity", "zones")
 _PERCENTS = {
     "maxBatchInstancePercent": 5,
     "maxUnhealthyInstancePercent": 5,
     "maxUnhealthyUpgradedInstancePercent": 0,
 }
 """The least of each; the most is 100."""
+DEPTH_LIMIT = 64
+"""How deep a body may be nested: what .NET's JSON readers take by default."""
+_REPLACED = ("tags", "identity", "zones", *extensions.REPLACED)
 _CHOICES = {"upgradePolicy.mode": ("Manual", "Automatic", "Rolling"), "orchestrationMode": ("Uniform", "Flexible")}
 
 SET_SHAPE: Json = {
@@ -79,10 +81,12 @@ def checked(body: Json, shape: Json) -> Json:
     return clean
 
 
-def _without_nulls(value: Any) -> Any:  # noqa: ANN401  (any JSON)
+def _without_nulls(value: Any, depth: int = 0) -> Any:  # noqa: ANN401  (any JSON)
+    if depth > DEPTH_LIMIT:
+        raise invalid_content(f"The reader's MaxDepth of {DEPTH_LIMIT} has been exceeded.")
     if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+        return {key: _without_nulls(item, depth + 1) for key, item in value.items() if item is not None}
+    return [_without_nulls(item, depth + 1) for item in value] if isinstance(value, list) else value
 
 
 def _check(value: Any, shape: Any, path: str) -> None:  # noqa: ANN401  (any JSON)
@@ -218,6 +222,7 @@ def _change_refused(path: str) -> ArmError:
 def model_of(backend: Backend, name: str, body: Json, scale_set: ScaleSet | None = None) -> Model:
     """Return the model that the body describes; raises ``ArmError`` for a bad image or an eleventh model."""
     model = Model(copy.deepcopy(body["properties"]["virtualMachineProfile"]), body["sku"]["name"])
+    extensions.checked(model.extensions)
     grows = scale_set is not None and body["sku"]["capacity"] > scale_set.capacity
     if grows or scale_set is None or model.image != scale_set.model.image:
         _check_image(backend, model.image, body["location"])

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from vmss_jenkins.emulator import batches, health, instances
 from vmss_jenkins.emulator.errors import not_allowed
 from vmss_jenkins.emulator.models import ROLLING_POLICY
-from vmss_jenkins.emulator.state import Instance, Json, Operation, RollingUpgrade, ScaleSet
+from vmss_jenkins.emulator.rolling_state import RollingUpgrade
+from vmss_jenkins.emulator.state import Instance, Json, Operation, ScaleSet
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.backend import Backend

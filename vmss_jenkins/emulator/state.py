@@ -6,13 +6,17 @@ import heapq
 import itertools
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 from vmss_jenkins.emulator.availability import Cause
+from vmss_jenkins.emulator.disclosure import disclosed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vmss_jenkins.emulator.extensions import Ran
+    from vmss_jenkins.emulator.rolling_state import RollingUpgrade
     from vmss_jenkins.emulator.scenario import Release
 
 Json = dict[str, Any]
@@ -20,7 +24,8 @@ Json = dict[str, Any]
 
 def timestamp(seconds: float) -> str:
     """Return the time as Azure writes it: UTC with seven digits after the seconds."""
-    return datetime.fromtimestamp(seconds, tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f0+00:00")
+    text = datetime.fromtimestamp(seconds, tz=timezone.utc).isoformat(timespec="microseconds")
+    return text.replace("+", "0+")
 
 
 class Servers(Protocol):
@@ -129,6 +134,18 @@ class Model:
     size: str
     """The name of the sku."""
 
+    @cached_property
+    def disclosed(self) -> Json:
+        """The profile as clients may read it, made once for all instances: not to be changed in place either."""
+        shown: Json = disclosed(self.profile)
+        return shown
+
+    @property
+    def extensions(self) -> list[Json]:
+        """The extensions, as clients write them."""
+        found: list[Json] = self.profile.get("extensionProfile", {}).get("extensions", [])
+        return found
+
     @property
     def image(self) -> Json:
         """The ``imageReference``, or ``{"uri": ...}`` of a VHD."""
@@ -152,8 +169,12 @@ class Instance:
     model: Model
     image: Json
     """What its disk was made from: a reimage changes it without the model."""
-    release: Release
+    disk: Release
     """What that image holds."""
+    release: Release
+    """What it serves: the disk, and what the extensions' scripts make of it."""
+    ran: dict[str, Ran] = field(default_factory=dict)
+    """How each extension's last run went, by its name."""
     provisioning: str = "Creating"
     power: str = "starting"
     changed: float = 0.0
@@ -169,44 +190,6 @@ class Instance:
     up: bool = False
     """Whether it serves."""
     up_since: float = 0.0
-
-
-@dataclass
-class RollingUpgrade:
-    """An upgrade of all instances in batches by Azure itself."""
-
-    what: Literal["model", "os", "extensions"]
-    """Whether a new model began it, or a client's order to bring the operating system or the extensions up to date."""
-    policy: Json
-    started: float
-    waiting: list[str]
-    """Ids of the instances whose turn has not come."""
-    operation: Operation
-    """What began it, and ends with it."""
-    model: Model
-    """What it brings the instances to."""
-    current: list[str] = field(default_factory=list)
-    """Ids of those that needed no upgrade when it began."""
-    batch: list[str] = field(default_factory=list)
-    """Ids of the instances under way."""
-    upgraded: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    before: dict[str, Model] = field(default_factory=dict)
-    """What the instances of all batches were before."""
-    restored: list[str] = field(default_factory=list)
-    """Ids of failed ones that are back at what they were."""
-    not_restored: list[str] = field(default_factory=list)
-    code: str = "RollingForward"
-    """RollingForward, RollingBack, Cancelled, Completed or Faulted."""
-    last_action: str = "Start"
-    last_action_time: float = 0.0
-    ended: float | None = None
-    error: Json | None = None
-
-    @property
-    def goes_on(self) -> bool:
-        """Whether it has not ended."""
-        return self.ended is None
 
 
 @dataclass

@@ -8,9 +8,10 @@ from vmss_jenkins.emulator import instances, rolling
 from vmss_jenkins.emulator.calls import Call, Reply
 from vmss_jenkins.emulator.errors import ArmError
 from vmss_jenkins.emulator.scenario import COMPUTE
-from vmss_jenkins.emulator.state import Json, RollingUpgrade, ScaleSet, timestamp
+from vmss_jenkins.emulator.state import Json, ScaleSet, timestamp
 
 if TYPE_CHECKING:
+    from vmss_jenkins.emulator.rolling_state import RollingUpgrade
     from vmss_jenkins.emulator.state import Operation
 
 _KIND = f"{COMPUTE}/virtualMachineScaleSets/rollingUpgrades"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 
+from vmss_jenkins.emulator import extension_responses as extensions
 from vmss_jenkins.emulator import instance_responses as one
 from vmss_jenkins.emulator import network_responses as network
 from vmss_jenkins.emulator import resource_responses as resources
@@ -108,6 +109,11 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{_SET}/extensionRollingUpgrade", upgrades.start_extensions, "act on set"),
     Route("GET", f"{_SET}/osUpgradeHistory", upgrades.history, "get set"),
     Route("GET", f"{_SET}/skus", sets.list_skus, "get set"),
+    Route("GET", f"{_SET}/extensions", extensions.list_extensions, "get set"),
+    Route("GET", f"{_SET}/extensions/{{extension}}", extensions.get_extension, "get set"),
+    Route("PUT", f"{_SET}/extensions/{{extension}}", extensions.put_extension, "patch set"),
+    Route("PATCH", f"{_SET}/extensions/{{extension}}", extensions.patch_extension, "patch set"),
+    Route("DELETE", f"{_SET}/extensions/{{extension}}", extensions.delete_extension, "patch set"),
     Route("GET", f"{_SET}/virtualMachines", one.list_instances, "list instances"),
     Route("GET", _INSTANCE, one.get_instance, "get instance"),
     Route("PUT", _INSTANCE, one.put_instance, "act on instance"),

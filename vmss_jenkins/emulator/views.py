@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from vmss_jenkins.emulator import health
+from vmss_jenkins.emulator import extension_views, health
 from vmss_jenkins.emulator.backend import PLATFORM_KEYS
+from vmss_jenkins.emulator.disclosure import disclosed
 from vmss_jenkins.emulator.models import CAPACITY_LIMIT, ONE_GROUP_LIMIT
 from vmss_jenkins.emulator.scenario import COMPUTE, INSIGHTS
+from vmss_jenkins.emulator.shaping import status
 from vmss_jenkins.emulator.state import Image, Instance, Json, Operation, ResourceGroup, ScaleSet, timestamp
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.backend import Backend
     from vmss_jenkins.emulator.scenario import SetSpec
 
-_SECRETS = frozenset({"protectedSettings", "adminPassword", "customData"})
 _POWER = {
     "running": "VM running",
     "starting": "VM starting",
@@ -108,7 +108,7 @@ class Views:
     def scale_set(self, scale_set: ScaleSet, *, etag: bool) -> Json:
         """Return a scale set; the etag is of newer api-versions only."""
         created = timestamp(scale_set.created)
-        body: Json = _public(scale_set.body)
+        body: Json = disclosed(scale_set.body)
         body["properties"]["virtualMachineProfile"]["timeCreated"] = created
         body["properties"] |= {
             "provisioningState": scale_set.provisioning,
@@ -126,8 +126,15 @@ class Views:
         """Return the set's instance view."""
         states = [instance.provisioning.lower() for instance in scale_set.instances.values()]
         summary = [{"code": f"ProvisioningState/{s}", "count": states.count(s)} for s in sorted(set(states))]
-        status = _status(scale_set.provisioning, scale_set.changed)
-        return {"virtualMachine": {"statusesSummary": summary}, "statuses": [status]}
+        return {
+            "virtualMachine": {"statusesSummary": summary},
+            "extensions": extension_views.summaries(scale_set),
+            "statuses": [status(scale_set.provisioning, scale_set.changed)],
+        }
+
+    def extension(self, scale_set: ScaleSet, extension: Json) -> Json:
+        """Return an extension of a set's model as the resource that it is."""
+        return extension_views.resource(self._set_id(scale_set), scale_set, extension)
 
     def size(self, scale_set: ScaleSet, name: str) -> Json:
         """Return a size that the set's instances may have."""
@@ -145,7 +152,7 @@ class Views:
         item["id"] = self.resource_id(scale_set.group, path)
         sku = {"name": instance.model.size, "tier": scale_set.body["sku"].get("tier", "Standard")}
         item |= {"instanceId": instance.id, "sku": sku}
-        nics = instance.model.profile["networkProfile"].get("networkInterfaceConfigurations", [])
+        nics = instance.model.disclosed["networkProfile"].get("networkInterfaceConfigurations", [])
         item["properties"] = {
             "latestModelApplied": instance.model is scale_set.model,
             "modelDefinitionApplied": "VirtualMachineScaleSet",
@@ -188,15 +195,17 @@ class Views:
     def instance_view(self, scale_set: ScaleSet, instance: Instance) -> Json:
         """Return what an instance does now; the health only where something reports it."""
         power = {"code": f"PowerState/{instance.power}", "level": "Info", "displayStatus": _POWER[instance.power]}
-        disk = {"name": _disk(instance), "statuses": [_status("Succeeded", instance.created)]}
+        disk = {"name": _disk(instance), "statuses": [status("Succeeded", instance.created)]}
         view: Json = {
             "placementGroupId": scale_set.unique_id,
             "platformUpdateDomain": instance.fault_domain,
             "platformFaultDomain": instance.fault_domain,
             "disks": [disk],
             "hyperVGeneration": "V1",
-            "statuses": [_status(instance.provisioning, instance.changed), power],
+            "statuses": [status(instance.provisioning, instance.changed), power],
         }
+        if ran := extension_views.on_instance(instance):
+            view["extensions"] = ran
         if health.source(scale_set):
             state = health.state(scale_set, instance, self._backend.now)
             level = "Error" if state == "unhealthy" else "Info"
@@ -218,7 +227,7 @@ class Views:
         return item | ({"zones": [instance.zone]} if instance.zone else {})
 
     def _machine(self, scale_set: ScaleSet, instance: Instance) -> Json:
-        profile = instance.model.profile
+        profile = instance.model.disclosed
         os_profile = dict(profile.get("osProfile", {}))
         prefix = os_profile.pop("computerNamePrefix", scale_set.name)
         number = f"{int(instance.id):06}" if instance.id.isdecimal() else instance.id[-6:]
@@ -233,38 +242,19 @@ class Views:
                 EXACT_VERSION_OF_LATEST if image["version"].lower() == "latest" else image["version"]
             )
         os_disk = {"osType": "Linux", **profile.get("storageProfile", {}).get("osDisk", {})}
-        machine: Json = _public(
-            {
-                "provisioningState": instance.provisioning,
-                "hardwareProfile": {"vmSize": instance.model.size},
-                "vmId": instance.vm_id,
-                "storageProfile": {
-                    "imageReference": image,
-                    "osDisk": {**os_disk, "name": disk, "createOption": "FromImage", "managedDisk": managed},
-                    "dataDisks": [],
-                },
-                "osProfile": {"computerName": f"{prefix}{number}", **os_profile},
-                "timeCreated": timestamp(instance.created),
-            }
-        )
-        return machine
+        return {
+            "provisioningState": instance.provisioning,
+            "hardwareProfile": {"vmSize": instance.model.size},
+            "vmId": instance.vm_id,
+            "storageProfile": {
+                "imageReference": image,
+                "osDisk": {**os_disk, "name": disk, "createOption": "FromImage", "managedDisk": managed},
+                "dataDisks": [],
+            },
+            "osProfile": {"computerName": f"{prefix}{number}", **os_profile},
+            "timeCreated": timestamp(instance.created),
+        }
 
 
 def _disk(instance: Instance) -> str:
     return f"{instance.name}_OsDisk_1_{instance.vm_id.replace('-', '')}"
-
-
-def _status(state: str, when: float) -> Json:
-    return {
-        "code": f"ProvisioningState/{state.lower()}",
-        "level": "Error" if state == "Failed" else "Info",
-        "displayStatus": f"Provisioning {state.lower()}",
-        "time": timestamp(when),
-    }
-
-
-def _public(value: Any) -> Any:  # noqa: ANN401  (any JSON)
-    """Return a deep copy without what Azure accepts and never shows."""
-    if isinstance(value, dict):
-        return {key: _public(item) for key, item in value.items() if key not in _SECRETS}
-    return [_public(item) for item in value] if isinstance(value, list) else copy.copy(value)
