@@ -34,9 +34,10 @@ class Teller:
         self._instances(observed, history, situation)
         turning = history.cause is not None and not history.going_back
         if history.model_set and not turning and self._direction is not history.going_back:
+            undrained = observed.scale_set.load_balanced and situation.pending and not self._drains
+            if undrained and self._direction is None:
+                self._on_event(rollout_events.NotDraining(self._name))
             self._begin(history, situation)
-            if observed.scale_set.load_balanced and situation.pending and not self._drains:
-                self._once("drain", "", rollout_events.NotDraining(self._name))
         self._capacity(observed)
         for key in sorted(situation.well & history.taken.keys()):
             taken = history.taken[key]

@@ -132,8 +132,8 @@ def _(event: events.InstanceLeft) -> str:
 @line.register
 def _(event: events.RolloutFinished) -> str:
     image = event.image.short_name if event.image else "the model"
-    updated = _count(len(event.updated))
-    return f"{event.scale_set}: {event.outcome}: {image}, {updated} updated ({event.seconds:.1f} s)"
+    updated = f"{_count(len(event.updated))} updated" if event.updated else "no instance had to change"
+    return f"{event.scale_set}: {event.outcome}: {image}, {updated} ({event.seconds:.1f} s)"
 
 
 MANY = 12
