@@ -18,7 +18,7 @@ from vmss_jenkins.errors import ConfigError
 class _Value(BaseModel):
     """What every part of the file is: frozen, with no other keys than its own, nothing converted silently."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
 
 class Credentials(_Value):
