@@ -97,6 +97,14 @@ def test_the_second_job_fetches_the_record_of_the_last_good_canary_or_of_the_one
 
 
 @pytest.mark.parametrize("job", ["web-canary", "web-full"])
+def test_a_dry_run_says_nothing_of_a_rollout_in_the_history(jenkins: Jenkins, tmp_path: Path, job: str) -> None:
+    server = Server(jenkins, tmp_path, REMEMBERS, promotion="automatic")
+    build = server.run(server.jobs[job], {"IMAGE_ID": "x", "DRY_RUN": True})
+    assert (build.result, build.description, build.started_jobs) == ("SUCCESS", None, [])
+    assert server.run(server.jobs["web-full"], {"IMAGE_ID": "x"}).description == "next"
+
+
+@pytest.mark.parametrize("job", ["web-canary", "web-full"])
 def test_an_abort_ends_the_command_keeps_what_is_known_and_cleans_up(
     jenkins: Jenkins, tmp_path: Path, job: str
 ) -> None:
