@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -10,8 +10,9 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from tests.groovy_harness import LIBRARY, Build, Jenkins
-from vmss_jenkins import api, config, pipelines
+from vmss_jenkins import api, config, handoff, pipelines
 from vmss_jenkins.emulator import Emulator
+from vmss_jenkins.instances import Instance, ScaleSet
 
 OLD, NEW = "nginx-base-image", "nginx-updated-image"
 QUICK = "instance-health steady=0.5s interval=0.5s"
@@ -45,10 +46,13 @@ class Server:
     def image(self, name: str) -> str:
         return self.emulator.scenario.image_id(name)
 
-    def images(self) -> dict[str, str]:
-        _, instances = api.observe(
+    def observe(self) -> tuple[ScaleSet, Sequence[Instance]]:
+        return api.observe(
             "canary-rg", "web", subscription=self.emulator.subscription_id, endpoint=self.emulator.endpoint
         )
+
+    def images(self) -> dict[str, str]:
+        _, instances = self.observe()
         return {one.id: one.image.short_name if one.image else "unknown" for one in instances}
 
 
@@ -95,6 +99,20 @@ def linked(build: Build) -> tuple[str, dict[str, str | bool]]:
     """The job that a build's description leads to, and the parameters that are filled in."""
     link = urlsplit((build.description or "").split()[-1])
     return link.path.split("/")[2], dict(parse_qsl(link.query))
+
+
+def test_the_second_job_refuses_what_the_canary_was_not_judged_on_unless_it_is_allowed(
+    jenkins: Jenkins, emulator: Emulator, tmp_path: Path
+) -> None:
+    server = Server(jenkins, emulator, tmp_path)
+    record = handoff.to_json(handoff.handoff_of(*server.observe()))
+    asked: dict[str, str | bool] = {"HANDOFF": record, "IMAGE_ID": server.image(NEW)}
+    refused = server.run("web-full", asked)
+    assert (refused.result, refused.stages[-1]) == ("FAILURE", "Check The Canary")
+    assert "This would roll out what no canary vouches for" in refused.log
+    allowed = server.run("web-full", asked | {"ALLOW_CHANGED": True, "DRY_RUN": True})
+    assert allowed.result == "SUCCESS", allowed.log
+    assert set(server.images().values()) == {OLD}
 
 
 @pytest.mark.parametrize(
