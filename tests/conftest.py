@@ -1,10 +1,11 @@
 """What several tests share."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests import groovy_harness
+from tests import forked_command, groovy_harness
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +16,10 @@ def jenkins() -> Iterator[groovy_harness.Jenkins]:
     harness = groovy_harness.Jenkins()
     yield harness
     harness.close()
+
+
+@pytest.fixture(scope="session")
+def command() -> Iterator[Path]:
+    """A program that does what `vmss-jenkins` does, with no time for Python's start and imports."""
+    with forked_command.running() as program:
+        yield program
