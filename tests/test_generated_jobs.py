@@ -129,6 +129,16 @@ def test_a_bad_image_fails_the_first_job_which_goes_back_where_told(
     assert build.started_jobs == []
 
 
+def test_a_gate_that_says_no_goes_back_and_is_a_failed_test_of_the_build(
+    jenkins: Jenkins, emulator: Emulator, tmp_path: Path, command: Path
+) -> None:
+    server = Server(jenkins, emulator, tmp_path, command, gates=["command run=false"])
+    build = server.run("web-canary", {"IMAGE_ID": server.image(NEW)})
+    assert (build.result, build.stages[-1]) == ("FAILURE", "Verify")
+    assert [one["failed"] for one in build.junit] == [1]
+    assert set(server.images().values()) == {OLD}
+
+
 def test_a_dry_run_changes_nothing(jenkins: Jenkins, emulator: Emulator, tmp_path: Path, command: Path) -> None:
     server = Server(jenkins, emulator, tmp_path, command)
     build = server.run("web-canary", {"IMAGE_ID": server.image(NEW), "DRY_RUN": True})
