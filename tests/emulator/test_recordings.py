@@ -39,6 +39,7 @@ NOT_EMULATED = {
     r"PUT .*/virtualMachineScaleSets/[^/]+ 400": "generations of images are not emulated",
     r"GET .*/Microsoft.Compute/virtualMachines/": "virtual machines outside of scale sets are not emulated",
     r"GET .*/operations/.* 200 with output": "commands run on machines are not emulated",
+    r"[A-Z]+ .*/Microsoft.Resources/deployments/": "deployments are tested by test_deployments.py",
     r"[A-Z]+ .*/Microsoft.Network/": "the network provider is tested by test_network_recordings.py",
 }
 """Exchanges of paths that are served, in cases that are not."""

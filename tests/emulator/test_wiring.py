@@ -197,7 +197,7 @@ def test_a_rule_that_a_client_writes_gets_the_port_it_asks_for(live: Callable[..
     azure = live()
     body, port = read(azure), free_port()
     rule = body["properties"]["loadBalancingRules"][0]
-    second = {"name": "second", "properties": {**rule["properties"], "frontendPort": port}}
+    second = {"name": "second", "properties": {**rule["properties"], "frontendPort": port, "enableFloatingIP": True}}
     body["properties"]["loadBalancingRules"].append(second)
     old = frontend(azure)
     write(azure, body)

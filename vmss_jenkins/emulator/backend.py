@@ -24,10 +24,8 @@ from vmss_jenkins.emulator.state import (
     Image,
     Instance,
     Json,
-    LoadBalancer,
     NoServers,
     Operation,
-    PublicIp,
     ResourceGroup,
     ScaleSet,
     Schedule,
@@ -38,7 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from vmss_jenkins.emulator.clock import Clock
+    from vmss_jenkins.emulator.deployments import Deployment
     from vmss_jenkins.emulator.faults import Armed, Fault, Moment
+    from vmss_jenkins.emulator.network_state import Kept, LoadBalancer, PublicIp
     from vmss_jenkins.emulator.scenario import Scenario
 
 PLATFORM_KEYS = ("publisher", "offer", "sku", "version")
@@ -74,6 +74,8 @@ class Backend:
         self.scale_sets: dict[tuple[str, str], ScaleSet] = {}
         self.load_balancers: dict[tuple[str, str], LoadBalancer] = {}
         self.public_ips: dict[tuple[str, str], PublicIp] = {}
+        self.kept: dict[tuple[str, str, str], Kept] = {}
+        self.deployments: dict[tuple[str, str], Deployment] = {}
         self.operations: dict[str, Operation] = {}
         self._releases = {image_key(scenario.reference(key)): value for key, value in scenario.releases.items()}
         self.calls: deque[Json] = deque(maxlen=_KEPT_CALLS)

@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator import interfaces
+from vmss_jenkins.emulator.network_state import LoadBalancer
 from vmss_jenkins.emulator.scenario import NETWORK
-from vmss_jenkins.emulator.state import Json, LoadBalancer
+from vmss_jenkins.emulator.state import Json
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.backend import Backend

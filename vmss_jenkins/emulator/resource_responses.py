@@ -99,7 +99,7 @@ def get_operation(call: Call) -> Reply:
     if operation is None or operation.location.lower() != call.params["location"].lower():
         raise instance_not_found()
     if call.query.get("monitor", "").lower() != "true":
-        return Reply(200, call.views.operation(operation))
+        return Reply(200, call.views.operation(operation), call.pacing(ended=operation.ended is not None))
     if operation.ended is None:
         return Reply(202, headers={"Location": f"{call.base_url}{call.path}?{_query(call)}"})
     if operation.error:

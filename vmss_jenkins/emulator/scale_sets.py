@@ -41,6 +41,7 @@ def new_set(backend: Backend, group: str, name: str, changes: Json) -> ScaleSet:
 def change(backend: Backend, scale_set: ScaleSet, changes: Json, charge: Callable[[int], None]) -> Operation:
     """Merge the body into a set; the instances follow as its mode says, and its capacity is met."""
     _check_free(scale_set, "write")
+    changes = models.canonical(changes)
     models.check_change(scale_set, changes)
     body = models.merged(scale_set.body, changes)
     models.check_set(body)

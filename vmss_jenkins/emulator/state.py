@@ -117,6 +117,16 @@ class Operation:
             return "InProgress"
         return "Failed" if self.error else "Succeeded"
 
+    def then(self, follow: Callable[[Operation], None]) -> None:
+        """Call ``follow`` too when it ends."""
+        before = self.on_end
+
+        def both(operation: Operation) -> None:
+            before(operation)
+            follow(operation)
+
+        self.on_end = both
+
 
 @dataclass(frozen=True)
 class Model:
@@ -235,47 +245,3 @@ class ScaleSet:
     def server(self, instance: Instance) -> str:
         """Return the name of the instance in the data plane."""
         return f"{self.group}/{instance.name}"
-
-
-@dataclass
-class PublicIp:
-    """A public IP address: here always an address of this machine."""
-
-    name: str
-    group: str
-    location: str
-    address: str
-    guid: str
-
-
-@dataclass
-class LoadBalancer:
-    """A load balancer: ``body`` is the resource as clients write it, what Azure adds is made from the state."""
-
-    name: str
-    group: str
-    body: Json
-    guid: str
-    version: int = 1
-    """Counts the changes of the body; the etag shows it."""
-    ready_at: float = 0.0
-    """When the last change of it is done."""
-    forced: dict[tuple[str, str], str] = field(default_factory=dict)
-    """Administrative states, Up or Down, by the name of a pool and the id of a backend, both in lower case."""
-    ports: dict[tuple[str, str], int] = field(default_factory=dict)
-    """Frontend ports, by the name of a NAT pool or rule and the id of a backend, both in lower case."""
-
-    @property
-    def location(self) -> str:
-        """The Azure region."""
-        return str(self.body["location"])
-
-    @property
-    def standard(self) -> bool:
-        """Whether it is of the sku Standard, not Basic."""
-        return str(self.body.get("sku", {}).get("name", "Standard")).lower() != "basic"
-
-    def children(self, kind: str) -> list[Json]:
-        """Return its parts of one kind, such as ``probes``."""
-        found: list[Json] = self.body["properties"].get(kind, [])
-        return found

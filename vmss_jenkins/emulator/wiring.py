@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
     from vmss_jenkins.emulator.backend import Backend
     from vmss_jenkins.emulator.interfaces import Member
+    from vmss_jenkins.emulator.network_state import LoadBalancer
     from vmss_jenkins.emulator.scenario import Release
-    from vmss_jenkins.emulator.state import Json, LoadBalancer
+    from vmss_jenkins.emulator.state import Json
 
 _HEALTH_STATUS = {"healthy": 200, "unhealthy": 503, "unknown": 404}
 
