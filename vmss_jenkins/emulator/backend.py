@@ -60,12 +60,14 @@ class Backend:
         seed: int = 0,
         page_size: int = 100,
         time_scale: float = 1.0,
+        blob_endpoint: str = "",
     ) -> None:
         self.scenario = scenario
         self.timings = timings or Timings()
         self.servers = servers or NoServers()
         self.page_size = page_size
         self.time_scale = time_scale
+        self.blob_endpoint = blob_endpoint.rstrip("/")
         self.lock = threading.RLock()
         self.chance = random.Random(seed)  # noqa: S311  (reproducible times and ids, no secrets)
         self.now = clock.now()

@@ -52,6 +52,7 @@ class Emulator:
         data_plane: Whether instances and load balancers serve HTTP.
         page_size: How many instances a page of a list has.
         seed: Of the drawn times and ids.
+        azurite: The URL of an Azurite that serves the blobs of storage accounts, such as http://127.0.0.1:10000.
         faults: What goes wrong from the start on, as ``inject`` takes it.
 
     Raises:
@@ -72,6 +73,7 @@ class Emulator:
         data_plane: bool = True,
         page_size: int = 100,
         seed: int = 0,
+        azurite: str = "",
         faults: Iterable[Fault | str] = (),
     ) -> None:
         self.scenario = named(scenario) if isinstance(scenario, str) else scenario
@@ -87,8 +89,9 @@ class Emulator:
             seed=seed,
             page_size=page_size,
             time_scale=time_scale,
+            blob_endpoint=azurite,
         )
-        self.identity = Identity(self.scenario.tenant_id)
+        self.identity = Identity(self.scenario.tenant_id, time_scale=time_scale)
         self._wiring = Wiring(self.backend, self._data_plane) if self._data_plane else None
         self._injector = Injector(self.backend, self.identity, self._refuse)
         self._faults = [_fault(fault) for fault in faults]

@@ -85,6 +85,7 @@ class ResourceGroup:
     name: str
     location: str
     tags: Json = field(default_factory=dict)
+    provisioning: str = "Succeeded"
 
 
 @dataclass

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from vmss_jenkins.emulator import deployment_responses as deployments
+from vmss_jenkins.emulator import group_responses as groups
 from vmss_jenkins.emulator import instance_responses as one
+from vmss_jenkins.emulator import platform_image_responses as platform_images
 from vmss_jenkins.emulator import resource_responses as resources
 from vmss_jenkins.emulator import set_responses as sets
 from vmss_jenkins.emulator import tag_responses as tags
@@ -15,7 +17,8 @@ from vmss_jenkins.emulator.routes import INSTANCE as _INSTANCE
 from vmss_jenkins.emulator.routes import SCALE_SET as _SET
 from vmss_jenkins.emulator.routes import SUBSCRIPTION as _SUBSCRIPTION
 from vmss_jenkins.emulator.routes import Route
-from vmss_jenkins.emulator.scenario import COMPUTE, INSIGHTS, NETWORK
+from vmss_jenkins.emulator.scenario import COMPUTE, INSIGHTS, NETWORK, STORAGE
+from vmss_jenkins.emulator.storage_routes import STORAGE_ROUTES
 
 RESOURCES = "Microsoft.Resources"
 
@@ -23,14 +26,17 @@ _TAGS = f"{_GROUP}/providers/{RESOURCES}/tags/{{tags}}"
 _DEPLOYMENTS = f"{_GROUP}/providers/{RESOURCES}/deployments"
 _DEPLOYMENT = f"{_DEPLOYMENTS}/{{deployment}}"
 _ALL = f"{_SUBSCRIPTION}/providers/{COMPUTE}"
+_VERSIONS = f"{_ALL}/locations/{{location}}/publishers/{{publisher}}/artifacttypes/vmimage/offers/{{offer}}/skus/{{sku}}/versions"
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/subscriptions", resources.list_subscriptions),
     Route("GET", _SUBSCRIPTION, resources.get_subscription),
-    Route("GET", f"{_SUBSCRIPTION}/resourceGroups", resources.list_groups),
-    Route("GET", _GROUP, resources.get_group),
-    Route("HEAD", _GROUP, resources.head_group),
-    Route("PUT", _GROUP, resources.put_group),
+    Route("GET", f"{_SUBSCRIPTION}/resourceGroups", groups.list_groups),
+    Route("GET", _GROUP, groups.get_group),
+    Route("HEAD", _GROUP, groups.head_group),
+    Route("PUT", _GROUP, groups.put_group),
+    Route("DELETE", _GROUP, groups.delete_group),
+    Route("GET", f"{_SUBSCRIPTION}/operationresults/{{operation}}", groups.get_result),
     Route("GET", _TAGS, tags.get_tags),
     Route("PUT", _TAGS, tags.put_tags),
     Route("PATCH", _TAGS, tags.patch_tags),
@@ -79,7 +85,10 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_IN_GROUP}/virtualMachines", one.list_machines, "get vm"),
     Route("GET", f"{_IN_GROUP}/virtualMachines/{{machine}}", one.get_machine, "get vm"),
     Route("GET", f"{_IN_GROUP}/virtualMachines/{{machine}}/instanceView", one.view_machine, "get vm"),
+    Route("GET", _VERSIONS, platform_images.list_versions),
+    Route("GET", f"{_VERSIONS}/{{version}}", platform_images.get_version),
     *NETWORK_ROUTES,
+    *STORAGE_ROUTES,
 )
 
 
@@ -109,7 +118,7 @@ def _unknown(segments: list[str], api_version: str) -> ArmError:
             "The request did not have a subscription or a valid tenant level resource provider.",
         )
     namespace, *rest = segments[lowered.index("providers") + 1 :]
-    served = {name.lower(): name for name in (COMPUTE, INSIGHTS, NETWORK, RESOURCES)}
+    served = {name.lower(): name for name in (COMPUTE, INSIGHTS, NETWORK, RESOURCES, STORAGE)}
     if namespace.lower() not in served:
         return gateway(404, "InvalidResourceNamespace", f"The resource namespace '{namespace}' is invalid.")
     kind = "/".join(rest[::2])

@@ -55,7 +55,7 @@ class Views:
             "type": "Microsoft.Resources/resourceGroups",
             "location": group.location,
             "tags": group.tags,
-            "properties": {"provisioningState": "Succeeded"},
+            "properties": {"provisioningState": group.provisioning},
         }
 
     def resource_id(self, group: str, path: str) -> str:
