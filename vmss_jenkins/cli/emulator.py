@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     metavar="FAULT",
     help="What goes wrong, such as '503 GET */virtualMachines count=3'; may be given again. See the README.",
 )
+@click.option("--azurite", default="", metavar="URL", help="An Azurite that serves the blobs of storage accounts.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the drawn durations and ids.")
 def command(
     port: int,
@@ -40,6 +41,7 @@ def command(
     time_scale: float,
     instances: int | None,
     faults: tuple[str, ...],
+    azurite: str,
     seed: int,
 ) -> None:
     """Serve an emulator of Azure scale sets on 127.0.0.1.
@@ -57,7 +59,8 @@ def command(
     _stop_on_signals(stopped)
     try:
         start = named(scenario, instances)
-        with Emulator(start, port=port, tls=tls, time_scale=time_scale, seed=seed, faults=faults) as emulator:
+        options = {"port": port, "tls": tls, "time_scale": time_scale, "seed": seed, "azurite": azurite}
+        with Emulator(start, faults=faults, **options) as emulator:
             for name, value in emulator.environment.items():
                 click.echo(f"export {name}={shlex.quote(value)}")
             click.echo(f"Emulating Azure ({scenario}) at {emulator.endpoint}; Ctrl-C stops it.", err=True)

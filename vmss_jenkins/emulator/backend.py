@@ -19,6 +19,7 @@ from vmss_jenkins.emulator.errors import (
     instance_not_found,
     resource_not_found,
 )
+from vmss_jenkins.emulator.fetching import fetch
 from vmss_jenkins.emulator.scenario import COMPUTE, NETWORK, Release, Timings
 from vmss_jenkins.emulator.state import (
     Image,
@@ -60,14 +61,15 @@ class Backend:
         seed: int = 0,
         page_size: int = 100,
         time_scale: float = 1.0,
-        blob_endpoint: str = "",
+        fetch: Callable[[str], str] = fetch,
     ) -> None:
         self.scenario = scenario
         self.timings = timings or Timings()
         self.servers = servers or NoServers()
         self.page_size = page_size
         self.time_scale = time_scale
-        self.blob_endpoint = blob_endpoint.rstrip("/")
+        self.blob_endpoint = ""
+        self.fetch = fetch
         self.lock = threading.RLock()
         self.chance = random.Random(seed)  # noqa: S311  (reproducible times and ids, no secrets)
         self.now = clock.now()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
+from vmss_jenkins.emulator import extensions
 from vmss_jenkins.emulator.backend import CUSTOM_KEYS, PLATFORM_KEYS
 from vmss_jenkins.emulator.errors import ArmError, invalid_content, invalid_parameter, not_allowed
 from vmss_jenkins.emulator.state import Json, Model, ScaleSet
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 MODEL_LIMIT = 10
 CAPACITY_LIMIT = 1000
 _LONGEST_NUMBER = 10
-_REPLACED = ("tags", "identity", "zones")
+_REPLACED = ("tags", "identity", "zones", *extensions.REPLACED)
 _CHOICES = {"upgradePolicy.mode": ("Manual", "Automatic", "Rolling"), "orchestrationMode": ("Uniform", "Flexible")}
 
 SET_SHAPE: Json = {
@@ -204,6 +205,7 @@ def _change_refused(path: str) -> ArmError:
 def model_of(backend: Backend, name: str, body: Json, scale_set: ScaleSet | None = None) -> Model:
     """Return the model that the body describes; raises ``ArmError`` for a bad image or an eleventh model."""
     model = Model(copy.deepcopy(body["properties"]["virtualMachineProfile"]), body["sku"]["name"])
+    extensions.checked(model.extensions)
     grows = scale_set is not None and body["sku"]["capacity"] > scale_set.capacity
     if grows or scale_set is None or model.image != scale_set.model.image:
         _check_image(backend, model.image, body["location"])
@@ -246,8 +248,7 @@ def _check_image(backend: Backend, reference: Json, location: str) -> None:
 
 def health_source(scale_set: ScaleSet) -> str | None:
     """Return what reports the instances' health, ``extension`` or ``probe``, or None."""
-    profile: Json = scale_set.model.profile
-    extensions = profile.get("extensionProfile", {}).get("extensions", [])
-    if any(e.get("properties", {}).get("type", "").startswith("ApplicationHealth") for e in extensions):
+    profile, found = scale_set.model.profile, scale_set.model.extensions
+    if any(str(e.get("properties", {}).get("type", "")).startswith("ApplicationHealth") for e in found):
         return "extension"
     return "probe" if profile.get("networkProfile", {}).get("healthProbe") else None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vmss_jenkins.emulator.backend import PLATFORM_KEYS
 from vmss_jenkins.emulator.calls import Call, Reply
 from vmss_jenkins.emulator.errors import ArmError, invalid_parameter
+from vmss_jenkins.emulator.scenario import UBUNTU, UBUNTU_16, UBUNTU_22
 from vmss_jenkins.emulator.views import EXACT_VERSION_OF_LATEST
 
 if TYPE_CHECKING:
@@ -14,20 +16,18 @@ if TYPE_CHECKING:
     from vmss_jenkins.emulator.state import Json
 
 ALIASES = {
-    "Ubuntu2404": "Canonical:ubuntu-24_04-lts:server:latest",
-    "Ubuntu2204": "Canonical:0001-com-ubuntu-server-jammy:22_04-lts-gen2:latest",
-    "UbuntuLTS": "Canonical:UbuntuServer:16.04-LTS:latest",
+    "Ubuntu2404": UBUNTU,
+    "Ubuntu2204": UBUNTU_22,
+    "UbuntuLTS": UBUNTU_16,
 }
 """Short names that ``az`` finds in the cloud's list: today's Ubuntu2204, and UbuntuLTS of older tutorials."""
-_PARTS = 4
 
 
 def alias_document(keys: Iterable[str]) -> Json:
     """Return the list of short names as ``az`` reads it, of those of the images that there are."""
-    known = {key.lower(): key for key in keys}
+    known = {key.lower() for key in keys}
     linux = {
-        alias: dict(zip(("publisher", "offer", "sku", "version"), urn.split(":"), strict=True))
-        | {"architecture": "x64"}
+        alias: {**dict(zip(PLATFORM_KEYS, urn.split(":"), strict=True)), "architecture": "x64"}
         for alias, urn in ALIASES.items()
         if urn.lower() in known
     }
@@ -48,7 +48,7 @@ def get_version(call: Call) -> Reply:
     wanted = call.params["version"]
     if wanted not in _versions(call):
         raise _not_found()
-    properties = {
+    properties: Json = {
         "hyperVGeneration": "V2" if "gen2" in call.params["sku"].lower() else "V1",
         "architecture": "x64",
         "replicaType": "Unmanaged",
@@ -64,7 +64,7 @@ def get_version(call: Call) -> Reply:
 def _versions(call: Call) -> list[str]:
     image = [call.params[key].lower() for key in ("publisher", "offer", "sku")]
     keys = (key.split(":") for key in call.backend.scenario.releases)
-    parts = (one for one in keys if len(one) == _PARTS and [part.lower() for part in one[:3]] == image)
+    parts = (one for one in keys if len(one) == len(PLATFORM_KEYS) and [part.lower() for part in one[:3]] == image)
     found = [EXACT_VERSION_OF_LATEST if one[3].lower() == "latest" else one[3] for one in parts]
     if not found:
         raise _not_found()

@@ -89,8 +89,8 @@ class Emulator:
             seed=seed,
             page_size=page_size,
             time_scale=time_scale,
-            blob_endpoint=azurite,
         )
+        self.backend.blob_endpoint = azurite.rstrip("/")
         self.identity = Identity(self.scenario.tenant_id, time_scale=time_scale)
         self._wiring = Wiring(self.backend, self._data_plane) if self._data_plane else None
         self._injector = Injector(self.backend, self.identity, self._refuse)

@@ -13,6 +13,7 @@ from vmss_jenkins.emulator.availability import Cause
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vmss_jenkins.emulator.extensions import Ran
     from vmss_jenkins.emulator.scenario import Release
 
 Json = dict[str, Any]
@@ -139,6 +140,12 @@ class Model:
     """The name of the sku."""
 
     @property
+    def extensions(self) -> list[Json]:
+        """The extensions, as clients write them."""
+        found: list[Json] = self.profile.get("extensionProfile", {}).get("extensions", [])
+        return found
+
+    @property
     def image(self) -> Json:
         """The ``imageReference``, or ``{"uri": ...}`` of a VHD."""
         storage = self.profile.get("storageProfile", {})
@@ -161,8 +168,12 @@ class Instance:
     model: Model
     image: Json
     """What its disk was made from: a reimage changes it without the model."""
-    release: Release
+    disk: Release
     """What that image holds."""
+    release: Release
+    """What it serves: the disk, and what the extensions' scripts make of it."""
+    ran: dict[str, Ran] = field(default_factory=dict)
+    """How each extension's last run went, by its name."""
     provisioning: str = "Creating"
     power: str = "starting"
     changed: float = 0.0

@@ -111,7 +111,7 @@ def _judge(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade) -> No
 
 
 def _well(scale_set: ScaleSet, instance: Instance) -> bool:
-    judged = health_source(scale_set) is None or instance.release.health == "healthy"
+    judged = health_source(scale_set) is None or instance.release.found == "healthy"
     return judged and instance.provisioning == "Succeeded"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vmss_jenkins.emulator import deployment_responses as deployments
+from vmss_jenkins.emulator import extension_responses as extensions
 from vmss_jenkins.emulator import group_responses as groups
 from vmss_jenkins.emulator import instance_responses as one
 from vmss_jenkins.emulator import platform_image_responses as platform_images
@@ -26,7 +27,8 @@ _TAGS = f"{_GROUP}/providers/{RESOURCES}/tags/{{tags}}"
 _DEPLOYMENTS = f"{_GROUP}/providers/{RESOURCES}/deployments"
 _DEPLOYMENT = f"{_DEPLOYMENTS}/{{deployment}}"
 _ALL = f"{_SUBSCRIPTION}/providers/{COMPUTE}"
-_VERSIONS = f"{_ALL}/locations/{{location}}/publishers/{{publisher}}/artifacttypes/vmimage/offers/{{offer}}/skus/{{sku}}/versions"
+_PUBLISHER = f"{_ALL}/locations/{{location}}/publishers/{{publisher}}"
+_VERSIONS = f"{_PUBLISHER}/artifacttypes/vmimage/offers/{{offer}}/skus/{{sku}}/versions"
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/subscriptions", resources.list_subscriptions),
@@ -72,6 +74,11 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{_SET}/deallocate", sets.deallocate, "stop instances"),
     Route("GET", f"{_SET}/rollingUpgrades/latest", sets.latest_rolling_upgrade, "get set"),
     Route("POST", f"{_SET}/rollingUpgrades/cancel", sets.cancel_rolling_upgrade, "act on set"),
+    Route("GET", f"{_SET}/extensions", extensions.list_extensions, "get set"),
+    Route("GET", f"{_SET}/extensions/{{extension}}", extensions.get_extension, "get set"),
+    Route("PUT", f"{_SET}/extensions/{{extension}}", extensions.put_extension, "patch set"),
+    Route("PATCH", f"{_SET}/extensions/{{extension}}", extensions.patch_extension, "patch set"),
+    Route("DELETE", f"{_SET}/extensions/{{extension}}", extensions.delete_extension, "patch set"),
     Route("GET", f"{_SET}/virtualMachines", one.list_instances, "list instances"),
     Route("GET", _INSTANCE, one.get_instance, "get instance"),
     Route("PUT", _INSTANCE, one.put_instance, "act on instance"),

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from vmss_jenkins.emulator import extension_views
 from vmss_jenkins.emulator.backend import PLATFORM_KEYS
 from vmss_jenkins.emulator.models import health_source
 from vmss_jenkins.emulator.scenario import COMPUTE, INSIGHTS
+from vmss_jenkins.emulator.shaping import public, status
 from vmss_jenkins.emulator.state import Image, Instance, Json, Operation, ResourceGroup, ScaleSet, timestamp
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.backend import Backend
     from vmss_jenkins.emulator.scenario import SetSpec
 
-_SECRETS = frozenset({"protectedSettings", "adminPassword", "customData"})
 _POWER = {
     "running": "VM running",
     "starting": "VM starting",
@@ -107,7 +107,7 @@ class Views:
     def scale_set(self, scale_set: ScaleSet, *, etag: bool) -> Json:
         """Return a scale set; the etag is of newer api-versions only."""
         created = timestamp(scale_set.created)
-        body: Json = _public(scale_set.body)
+        body: Json = public(scale_set.body)
         body["properties"]["virtualMachineProfile"]["timeCreated"] = created
         body["properties"] |= {
             "provisioningState": scale_set.provisioning,
@@ -125,8 +125,15 @@ class Views:
         """Return the set's instance view."""
         states = [instance.provisioning.lower() for instance in scale_set.instances.values()]
         summary = [{"code": f"ProvisioningState/{s}", "count": states.count(s)} for s in sorted(set(states))]
-        status = _status(scale_set.provisioning, scale_set.changed)
-        return {"virtualMachine": {"statusesSummary": summary}, "statuses": [status]}
+        return {
+            "virtualMachine": {"statusesSummary": summary},
+            "extensions": extension_views.summaries(scale_set),
+            "statuses": [status(scale_set.provisioning, scale_set.changed)],
+        }
+
+    def extension(self, scale_set: ScaleSet, extension: Json) -> Json:
+        """Return an extension of a set's model as the resource that it is."""
+        return extension_views.resource(self._set_id(scale_set), scale_set, extension)
 
     def rolling_upgrade(self, scale_set: ScaleSet) -> Json:
         """Return the latest rolling upgrade of the set, which must have one."""
@@ -203,15 +210,17 @@ class Views:
     def instance_view(self, scale_set: ScaleSet, instance: Instance) -> Json:
         """Return what an instance does now; the health only where something reports it."""
         power = {"code": f"PowerState/{instance.power}", "level": "Info", "displayStatus": _POWER[instance.power]}
-        disk = {"name": _disk(instance), "statuses": [_status("Succeeded", instance.created)]}
+        disk = {"name": _disk(instance), "statuses": [status("Succeeded", instance.created)]}
         view: Json = {
             "placementGroupId": scale_set.unique_id,
             "platformUpdateDomain": instance.fault_domain,
             "platformFaultDomain": instance.fault_domain,
             "disks": [disk],
             "hyperVGeneration": "V1",
-            "statuses": [_status(instance.provisioning, instance.changed), power],
+            "statuses": [status(instance.provisioning, instance.changed), power],
         }
+        if ran := extension_views.on_instance(instance):
+            view["extensions"] = ran
         if health_source(scale_set):
             view["vmHealth"] = {"status": self._health(instance)}
         return view
@@ -219,7 +228,7 @@ class Views:
     def _health(self, instance: Instance) -> Json:
         state, level = "unknown", "Info"
         if instance.power == "running" and instance.provisioning != "Failed":
-            state = instance.release.health if self._backend.now >= instance.healthy_at else "initializing"
+            state = instance.release.found if self._backend.now >= instance.healthy_at else "initializing"
         if state == "unhealthy":
             level = "Error"
         return {"code": f"HealthState/{state}", "level": level, "displayStatus": f"The VM is reporting {state}"}
@@ -253,7 +262,7 @@ class Views:
                 EXACT_VERSION_OF_LATEST if image["version"].lower() == "latest" else image["version"]
             )
         os_disk = {"osType": "Linux", **profile.get("storageProfile", {}).get("osDisk", {})}
-        machine: Json = _public(
+        machine: Json = public(
             {
                 "provisioningState": instance.provisioning,
                 "hardwareProfile": {"vmSize": instance.model.size},
@@ -272,19 +281,3 @@ class Views:
 
 def _disk(instance: Instance) -> str:
     return f"{instance.name}_OsDisk_1_{instance.vm_id.replace('-', '')}"
-
-
-def _status(state: str, when: float) -> Json:
-    return {
-        "code": f"ProvisioningState/{state.lower()}",
-        "level": "Error" if state == "Failed" else "Info",
-        "displayStatus": f"Provisioning {state.lower()}",
-        "time": timestamp(when),
-    }
-
-
-def _public(value: Any) -> Any:  # noqa: ANN401  (any JSON)
-    """Return a deep copy without what Azure accepts and never shows."""
-    if isinstance(value, dict):
-        return {key: _public(item) for key, item in value.items() if key not in _SECRETS}
-    return [_public(item) for item in value] if isinstance(value, list) else copy.copy(value)

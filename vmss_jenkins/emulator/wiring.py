@@ -41,7 +41,11 @@ class Pages:
         self.port = data_plane.reserve
 
     def serve(self, name: str, release: Release) -> None:
-        """The instance is up and serves the release."""
+        """The instance is up and serves the release; nothing listens where that does not serve."""
+        if not release.serves:
+            self._data_plane.reserve(name)
+            self._data_plane.take_down(name)
+            return
         page = Page(release.page, release.status, release.latency, release.error_rate, _HEALTH_STATUS[release.health])
         self._data_plane.serve(name, page)
 
