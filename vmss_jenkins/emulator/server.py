@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import trustme
 
+from vmss_jenkins.emulator import az_setup
 from vmss_jenkins.emulator.app import create_app
 from vmss_jenkins.emulator.backend import Backend
 from vmss_jenkins.emulator.clock import ScaledClock
@@ -250,6 +251,16 @@ class Emulator:
                 "REQUESTS_CA_BUNDLE": str(Path(self._authority.name) / "ca.pem"),
             }
         return variables
+
+    @property
+    def az_environment(self) -> dict[str, str]:
+        """The variables by which ``az`` takes the emulator for its cloud; none without TLS, which it needs."""
+        return az_setup.environment(str(Path(self._authority.name) / "azure")) if self._authority else {}
+
+    @property
+    def az_commands(self) -> list[str]:
+        """The commands that register the emulator as a cloud of ``az`` and log in; none without TLS."""
+        return az_setup.commands(self.endpoint) if self._authority else []
 
     def _refuse(self, seconds: float) -> None:
         if self._server is not None:
