@@ -115,10 +115,13 @@ class DataPlane:
         """Return the instance's own loopback port, which stays the same over going down and coming up."""
         return _known(self._instances, "instance", name).port
 
-    def reserve(self, name: str) -> int:
-        """Return the instance's own port, made for it where there is none: it refuses until `serve`."""
+    def reserve(self, name: str, wished: Sequence[int] = ()) -> int:
+        """Return the instance's own port, made for it where there is none: it refuses until `serve`.
+
+        A new one is the first of those that are wished and free on this machine, else any.
+        """
         instance = self._instances.get(name)
-        return instance.port if instance is not None else self._call(self._reserve(name))
+        return instance.port if instance is not None else self._call(self._reserve(name, wished))
 
     def open_frontend(self, name: str, backends: Callable[[], Sequence[str]], probe: Probe, port: int = 0) -> int:
         """Open a load balancer on a loopback port, probe its backends once, and return the port.
@@ -194,13 +197,13 @@ class DataPlane:
         async with self._changing:
             await self._made(name).serve(page)
 
-    async def _reserve(self, name: str) -> int:
+    async def _reserve(self, name: str, wished: Sequence[int]) -> int:
         async with self._changing:
-            return self._made(name).port
+            return self._made(name, wished).port
 
-    def _made(self, name: str) -> WebInstance:
+    def _made(self, name: str, wished: Sequence[int] = ()) -> WebInstance:
         if name not in self._instances:
-            self._instances[name] = WebInstance(f"{self._seed} {name}")
+            self._instances[name] = WebInstance(f"{self._seed} {name}", wished)
         return self._instances[name]
 
     async def _administer(self, frontend: str, forced: Mapping[str, bool]) -> None:

@@ -24,6 +24,7 @@ def create(
     backend.scale_sets[group.lower(), name.lower()] = scale_set
     operation = _begin(backend, scale_set, backend.timings.model)
     upgrades.resize(backend, operation, scale_set)
+    backend.on_resized()
     return scale_set, operation
 
 
@@ -54,6 +55,7 @@ def change(backend: Backend, scale_set: ScaleSet, changes: Json, charge: Callabl
     scale_set.provisioning, scale_set.changed = "Updating", backend.now
     operation = _begin(backend, scale_set, backend.timings.model)
     upgrades.resize(backend, operation, scale_set)
+    backend.on_resized()
     upgrades.follow_model(backend, operation, scale_set)
     return operation
 

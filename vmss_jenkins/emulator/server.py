@@ -127,6 +127,7 @@ class Emulator:
         if self._data_plane and self._wiring:
             self._data_plane.start()
             self.backend.on_balanced = self._wiring.follow
+            self.backend.on_resized = self._wiring.place
         with self.backend.lock:
             populate(self.backend, listens=self._wiring is not None)
         for fault in self._faults:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from vmss_jenkins.emulator.availability import Cause
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from vmss_jenkins.emulator.extensions import Ran
     from vmss_jenkins.emulator.scenario import Release
@@ -36,8 +36,11 @@ class Servers(Protocol):
     def remove(self, name: str) -> None:
         """The instance is gone."""
 
-    def port(self, name: str) -> int | None:
-        """Return the loopback port that is the instance's own, None where there is none."""
+    def port(self, name: str, wished: Sequence[int] = ()) -> int | None:
+        """Return the loopback port that is the instance's own, None where there is none.
+
+        An instance that has none yet gets the first of those that are ``wished`` and free, else any.
+        """
         ...
 
 
@@ -53,7 +56,7 @@ class NoServers:
     def remove(self, name: str) -> None:
         """Do nothing."""
 
-    def port(self, name: str) -> int | None:
+    def port(self, name: str, wished: Sequence[int] = ()) -> int | None:
         """Return None."""
 
 

@@ -82,6 +82,11 @@ class Wiring:
                     self._listen(name, rule, asked)
                 self._data_plane.administer(name, _forced(balancer, asked))
 
+    def place(self) -> None:
+        """Give new instances ports of their own while they do not serve yet: from the ranges of their NAT rules."""
+        for load_balancer in self._backend.load_balancers.values():
+            Balancer(self._backend, load_balancer)
+
     def url(self, load_balancer: LoadBalancer, rule: str) -> str:
         """Return where a rule is really reached; raises ``KeyError`` where it is not open."""
         return f"http://{HOST}:{self._open[f'{_prefix(load_balancer)}/{rule}'][1]}"
