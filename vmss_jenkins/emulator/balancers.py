@@ -132,9 +132,8 @@ class Balancer:
         usual = first + member.instance.number if member else first
 
         def free() -> Iterator[int]:
-            return (
-                p for p in itertools.chain([usual], range(first, last + 1)) if first <= p <= last and p not in taken
-            )
+            ports = itertools.chain([usual], range(first, last + 1))
+            return (port for port in ports if first <= port <= last and port not in taken)
 
         own = None
         if member:

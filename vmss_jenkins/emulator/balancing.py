@@ -175,6 +175,8 @@ def _cleaned(kind: str, part: Json) -> Json:
         raise invalid_content(f"Required property 'name' of an entry of {kind} is missing.")
     written = {key: value for key, value in part.get("properties", {}).items() if key not in _READ_ONLY}
     properties = {**_DEFAULTS.get(kind, {}), **written}
+    if kind == PROBES and isinstance(properties["intervalInSeconds"], float):
+        properties["intervalInSeconds"] = _whole(properties["intervalInSeconds"])
     if "protocol" in properties:
         properties["protocol"] = str(properties["protocol"]).capitalize()
     if kind == RULES:
@@ -184,6 +186,11 @@ def _cleaned(kind: str, part: Json) -> Json:
         addresses = [one for one in properties.get(ADDRESSES, []) if one.get("properties", {}).get("ipAddress")]
         properties[ADDRESSES] = [_cleaned_address(one) for one in addresses]
     return {"name": part["name"], "properties": properties} | {key: part[key] for key in ("zones",) if key in part}
+
+
+def _whole(seconds: float) -> float:
+    """Return whole seconds as the integer that Azure has there; a scenario may have parts of one."""
+    return int(seconds) if seconds.is_integer() else seconds
 
 
 def _cleaned_address(entry: Json) -> Json:

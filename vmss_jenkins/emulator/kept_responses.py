@@ -10,7 +10,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from vmss_jenkins.emulator import network_calls
+from vmss_jenkins.emulator import interfaces, network_calls
 from vmss_jenkins.emulator.calls import Call, Reply
 from vmss_jenkins.emulator.errors import ArmError, invalid_content, resource_not_found
 from vmss_jenkins.emulator.network_state import Kept
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vmss_jenkins.emulator.backend import Backend
 
 PAGE = 1000
+_MEMBERS = "ipConfigurations"
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,20 @@ def _found(kind: Kind, call: Call) -> Kept:
     return found
 
 
+def _members(backend: Backend, kind: Kind, part_id: str) -> Json:
+    """Return the IP configurations of instances that are in a subnet."""
+    if kind is not NETWORKS:
+        return {}
+    found = [
+        {"id": member.id}
+        for scale_set in backend.scale_sets.values()
+        for instance in scale_set.instances.values()
+        for member in interfaces.of_instance(backend, scale_set, instance)
+        if member.configuration.get("properties", {}).get("subnet", {}).get("id", "").lower() == part_id.lower()
+    ]
+    return {_MEMBERS: found} if found else {}
+
+
 def _user_of(backend: Backend, resource_id: str) -> str | None:
     """Return the id of a scale set whose model refers to a resource or to a part of it."""
     for scale_set in backend.scale_sets.values():
@@ -168,7 +183,12 @@ def _shown(backend: Backend, kind: Kind, kept: Kept) -> Json:
             "name": part["name"],
             "id": f"{found_id}/{kind.children}/{part['name']}",
             "etag": etag,
-            "properties": {**state, **kind.child_defaults, **part.get("properties", {})},
+            "properties": {
+                **state,
+                **kind.child_defaults,
+                **{key: value for key, value in part.get("properties", {}).items() if key != _MEMBERS},
+                **_members(backend, kind, f"{found_id}/{kind.children}/{part['name']}"),
+            },
             "type": f"{kind.type}/{kind.children}",
         }
         for part in written.get(kind.children, [])

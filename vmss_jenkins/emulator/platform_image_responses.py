@@ -52,11 +52,13 @@ def get_version(call: Call) -> Reply:
         "hyperVGeneration": "V2" if "gen2" in call.params["sku"].lower() else "V1",
         "architecture": "x64",
         "replicaType": "Unmanaged",
+        "replicaCount": 10,
         "disallowed": {"vmDiskType": "None"},
         "automaticOSUpgradeProperties": {"automaticOSUpgradeSupported": True},
         "imageDeprecationStatus": {"imageState": "Active"},
-        "osDiskImage": {"operatingSystem": "Linux", "sizeInBytes": 32212255232},
+        "osDiskImage": {"operatingSystem": "Linux", "sizeInBytes": 32212255232, "sizeInGb": 30},
         "dataDiskImages": [],
+        "features": [{"name": "IsAcceleratedNetworkSupported", "value": "True"}],
     }
     return Reply(200, {"properties": properties, **_head(call, wanted)})
 

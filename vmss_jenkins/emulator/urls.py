@@ -7,6 +7,7 @@ from vmss_jenkins.emulator import extension_responses as extensions
 from vmss_jenkins.emulator import group_responses as groups
 from vmss_jenkins.emulator import instance_responses as one
 from vmss_jenkins.emulator import platform_image_responses as platform_images
+from vmss_jenkins.emulator import resource_list_responses as resource_list
 from vmss_jenkins.emulator import resource_responses as resources
 from vmss_jenkins.emulator import set_responses as sets
 from vmss_jenkins.emulator import tag_responses as tags
@@ -39,6 +40,8 @@ ROUTES: tuple[Route, ...] = (
     Route("PUT", _GROUP, groups.put_group),
     Route("DELETE", _GROUP, groups.delete_group),
     Route("GET", f"{_SUBSCRIPTION}/operationresults/{{operation}}", groups.get_result),
+    Route("GET", f"{_SUBSCRIPTION}/resources", resource_list.list_resources),
+    Route("GET", f"{_GROUP}/resources", resource_list.list_resources),
     Route("GET", _TAGS, tags.get_tags),
     Route("PUT", _TAGS, tags.put_tags),
     Route("PATCH", _TAGS, tags.patch_tags),
