@@ -71,8 +71,12 @@ class Plan:
         return sorter
 
     def outputs(self, reference: Callable[[str], Json]) -> Json:
-        """Return the outputs; ``reference`` gives the properties of a resource by its id."""
-        functions = {**self._functions, "reference": lambda of, *_: reference(of)}
+        """Return the outputs; ``reference`` gives the properties of a resource by its id.
+
+        A template may name a resource of its own by the name alone.
+        """
+        names = {one.name.lower(): one.id for one in self.resources.values()}
+        functions = {**self._functions, "reference": lambda of, *_: reference(names.get(str(of).lower(), of))}
         return {
             _camel(name): {"type": str(one.get("type", "")).capitalize(), "value": evaluated(one["value"], functions)}
             for name, one in self._outputs.items()
