@@ -10,12 +10,15 @@ import pytest
 
 import vmss_jenkins
 from vmss_jenkins import events, steps
+from vmss_jenkins.actions import RolloutSpec
 from vmss_jenkins.credentials import Connection
 from vmss_jenkins.emulator import Emulator, ManualClock, Scenario, SetSpec
+from vmss_jenkins.engine import Outcome
 from vmss_jenkins.errors import AzureError, ConfigError, UnsafeRollout, VmssJenkinsError
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Health, Instance, InstanceIds, OrchestrationMode, ScaleSetName
 from vmss_jenkins.scale_sets import AzureScaleSets
+from vmss_jenkins.selection import Amount
 from vmss_jenkins.steps import Options
 from vmss_jenkins.waiting import Patience
 
@@ -318,3 +321,22 @@ def test_many_clients_at_once_get_their_answers(azure: Session) -> None:
 def test_a_name_is_found_whatever_its_case(azure: Session) -> None:
     shouted = ScaleSetName("CANARY-RG", "WEB")
     assert replace(azure.sets.get(shouted), name=WEB) == azure.sets.get(WEB)
+
+
+def test_a_token_that_azure_no_longer_takes_is_renewed_in_the_middle_of_a_rollout(encrypted: Emulator) -> None:
+    encrypted.inject("expired-token POST */manualupgrade")
+    encrypted.inject("expired-token GET */operations/* skip=1")
+    image = {"id": encrypted.scenario.image_id("nginx-updated-image")}
+    found = vmss_jenkins.roll_out("canary-rg", "web", image, RolloutSpec(max_unavailable=Amount(1)))
+    assert found.outcome is Outcome.ROLLED_OUT
+    refused = [call for call in encrypted.calls if call["status"] == 401]
+    assert len(refused) == 2
+    updates = encrypted.availability.summary(float("inf"), "web").updates
+    assert updates == {f"web/{number}": 1 for number in range(3)}
+
+
+def test_a_token_that_is_refused_again_is_an_error(encrypted: Emulator) -> None:
+    encrypted.inject("expired-token GET */web count=always")
+    with pytest.raises(AzureError) as failed:
+        vmss_jenkins.observe("canary-rg", "web")
+    assert failed.value.code == "ExpiredAuthenticationToken"

@@ -46,6 +46,15 @@ def test_every_form_of_image_is_read_and_what_cannot_be_named_is_not_guessed(
     assert str(arm.scale_set_from(body, WEB).image) == shown
 
 
+@pytest.mark.parametrize(("pools", "found"), [([{"id": "/pool"}], True), ([], False), (None, False)])
+def test_a_set_is_load_balanced_where_its_model_names_a_backend_pool(pools: Any, found: bool) -> None:
+    address = {"name": "ip", "properties": {"loadBalancerBackendAddressPools": pools}}
+    interfaces = [{"properties": {"ipConfigurations": [address]}}, {"properties": {}}]
+    profile = {"networkProfile": {"networkInterfaceConfigurations": interfaces}}
+    body = {"properties": {"virtualMachineProfile": profile}}
+    assert arm.scale_set_from(body, WEB).load_balanced is found
+
+
 def test_an_instance_is_read_with_its_view() -> None:
     body = {
         "instanceId": "3",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -41,7 +41,10 @@ class Judge:
     says: Consequence = Consequence.GO_ON
     asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 
-    def assess(self, stage: str, instance_ids: Sequence[str]) -> Said:
+    takes: float = 0.0
+
+    def assess(self, stage: str, instance_ids: Sequence[str], before: Callable[[float], None] = lambda _: None) -> Said:
+        before(self.takes)
         self.asked.append((stage, tuple(instance_ids)))
         outcome = GateOutcome.PASSED if self.says is Consequence.GO_ON else GateOutcome.FAILED
         return Said(self.says, [Verdict("http", outcome, "5 of 20 failed")])
@@ -358,6 +361,19 @@ def test_an_instance_that_cannot_be_drained_is_updated_all_the_same_and_at_once(
     assert draining[0].not_drained.keys() == {"0", "1"}
 
 
+@pytest.mark.parametrize(
+    ("load_balanced", "drain", "told_of"), [(True, None, 1), (True, 5.0, 0), (False, None, 0)], ids=str
+)
+def test_it_says_so_where_instances_go_down_behind_a_load_balancer_undrained(
+    load_balanced: bool, drain: float | None, told_of: int
+) -> None:
+    cloud = Cloud.of(2)
+    cloud.scale_set = replace(cloud.scale_set, load_balanced=load_balanced)
+    told: list[events.Event] = []
+    roll(cloud, told, drainer=Pool(cloud), drain=drain)
+    assert sum(isinstance(event, rollout_events.NotDraining) for event in told) == told_of
+
+
 def test_gates_that_cannot_tell_halt_it() -> None:
     cloud = Cloud.of(4)
     result = roll(cloud, gates=Judge(Consequence.HALT), canary=Amount(1))
@@ -427,6 +443,26 @@ def test_a_second_rollout_of_the_same_set_refuses_and_changes_nothing() -> None:
     assert refused.value.seconds == pytest.approx(60)
     assert cloud.updates == []
     assert set(cloud.claims) == {"other"}
+
+
+def test_the_claim_holds_through_a_measurement_and_no_longer() -> None:
+    cloud = Cloud.of(2)
+    held: list[float] = []
+
+    @dataclass
+    class Slow(Judge):
+        def assess(
+            self, stage: str, instance_ids: Sequence[str], before: Callable[[float], None] = lambda _: None
+        ) -> Said:
+            said = super().assess(stage, instance_ids, before)
+            held.append(cloud.claims["run"].until - 1e6 - cloud.clock.time)
+            cloud.clock.sleep(self.takes)
+            return said
+
+    told: list[events.Event] = []
+    assert roll(cloud, told, claims=cloud, gates=Slow(takes=500.0), max_unavailable=Amount(1)).outcome
+    assert held == [LEASE + 500.0] * 2
+    assert cloud.claims == {}
 
 
 def test_a_claim_that_is_renewed_is_no_killed_run_of_the_same_command() -> None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmss_jenkins.gate_specs import CommandGate, HealthGate, Limits
+from vmss_jenkins.gate_specs import AnyGate, CommandGate, CompareGate, HealthGate, HttpGate, Limits, Via
 from vmss_jenkins.gates import (
     CommandResult,
     Consequence,
@@ -13,6 +13,7 @@ from vmss_jenkins.gates import (
     assess_command,
     assess_health,
     consequence,
+    until_next_look,
     worst,
 )
 
@@ -106,3 +107,37 @@ def test_health_is_all_of_them_for_a_time(looks: list[HealthLook], outcome: Outc
 def test_a_program_says_it_by_its_exit_code(result: CommandResult, outcome: Outcome, reason: str) -> None:
     verdict = assess_command(COMMAND, result)
     assert (verdict.outcome, verdict.reason, verdict.output) == (outcome, reason, result.output)
+
+
+@pytest.mark.parametrize(
+    ("looks", "seconds"),
+    [
+        ([(0, False)], 10),
+        ([(0, True)], 10),
+        ([(0, True), (10, True), (25, True)], 5),
+        ([(0, True), (10, False), (20, True)], 10),
+        ([(0, True), (29.9, True)], 0.5),
+    ],
+)
+def test_the_next_look_comes_when_it_may_decide(looks: list[tuple[float, bool]], seconds: float) -> None:
+    seen = [HealthLook(at, {} if good else {"0": "unhealthy"}, frozenset()) for at, good in looks]
+    assert until_next_look(HEALTH, seen) == pytest.approx(seconds)
+
+
+def test_a_short_steady_time_is_not_drawn_out_to_the_interval() -> None:
+    assert until_next_look(HealthGate(steady=1), [HealthLook(0, {}, frozenset())]) == 1
+
+
+@pytest.mark.parametrize(
+    ("gate", "seconds"),
+    [
+        (HEALTH, 300),
+        (CommandGate(run=("check",), timeout=40), 40),
+        (HttpGate(samples=100, rate=10, timeout=0.8), 10.8),
+        (HttpGate(samples=100, rate=10, timeout=8), 108),
+        (HttpGate(via=Via.NAT, samples=10, rate=10, timeout=0.8), 3.8),
+        (CompareGate(samples=10, max_samples=50, rate=10, timeout=0.8), 10.8),
+    ],
+)
+def test_a_gate_knows_how_long_it_measures_at_the_most(gate: AnyGate, seconds: float) -> None:
+    assert gate.longest(3) == pytest.approx(seconds)

@@ -40,7 +40,16 @@ LAYERS = (
     ("located_yaml", "config_values", "config_faults", "config"),
     ("pipelines",),
     ("protocols",),
-    ("clock", "credentials", "azure_errors", "tag_claims", "scale_sets", "load_balancers", "draining"),
+    (
+        "clock",
+        "credentials",
+        "client_options",
+        "azure_errors",
+        "tag_claims",
+        "scale_sets",
+        "load_balancers",
+        "draining",
+    ),
     ("probes", "programs", "ssh_tunnels", "plugin_calls", "jenkins_errors", "jenkins_server"),
     ("waiting", "steps", "probing", "verification", "job_changes", "seeding"),
     ("watching", "holding", "acting", "telling", "engine"),
@@ -55,11 +64,12 @@ LAYERS = (
 PURE = frozenset().union(*LAYERS[:6])
 WORLD = frozenset(
     {"aiohttp", "azure", "click", "flask", "http", "jenkins", "logging", "os", "random", "requests", "rich"}
-    | {"socket", "ssl", "subprocess", "tempfile", "tenacity", "threading", "time", "urllib3"}
+    | {"socket", "ssl", "subprocess", "tempfile", "tenacity", "threading", "time", "urllib3", "werkzeug"}
 )
 """What a pure module must not import: the clock, the network, the process and whatever reaches them."""
 HEAVY = frozenset(
-    {"aiohttp", "azure", "defusedxml", "flask", "jenkins", "jinja2", "pydantic", "requests", "rich", "trustme", "yaml"}
+    {"aiohttp", "azure", "defusedxml", "flask", "jenkins", "jinja2", "pydantic", "requests", "rich", "trustme"}
+    | {"werkzeug", "yaml"}
 )
 
 

@@ -6,7 +6,7 @@ from tests.fakes import NEW, OLD, WEB, three_old_instances
 from vmss_jenkins.actions import RolloutSpec
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.instances import InstanceIds, ScaleSet, UpgradeMode
-from vmss_jenkins.preview import preview
+from vmss_jenkins.preview import UNDRAINED, preview
 from vmss_jenkins.selection import Amount, Scope
 
 SET = ScaleSet(WEB, OLD, capacity=3)
@@ -51,3 +51,11 @@ def test_an_id_that_does_not_exist_is_told() -> None:
     spec = RolloutSpec(scope=Scope(InstanceIds.parse("7")))
     with pytest.raises(ConfigError, match="instances there are: 0, 1, 2"):
         preview(spec, None, SET, three_old_instances())
+
+
+@pytest.mark.parametrize(("drain", "noted"), [(None, True), (30.0, False)])
+def test_connections_that_would_be_refused_are_told(drain: float | None, noted: bool) -> None:
+    balanced = replace(SET, load_balanced=True)
+    found = preview(replace(CANARY, drain=drain), NEW, balanced, three_old_instances())
+    assert (UNDRAINED in found.findings) is noted
+    assert not found.refused(allow_automatic_rollout=False)

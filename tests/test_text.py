@@ -77,6 +77,13 @@ EXAMPLES: list[tuple[events.Event, str]] = [
         "roll back nginx-base-image on canary-rg/web: all 3 instances have it",
     ),
     (
+        rollout_events.NotDraining(WEB),
+        (
+            "canary-rg/web is not drained: connections to an instance that goes down are refused until the load "
+            "balancer's probe notices (--drain SECONDS takes it out before)"
+        ),
+    ),
+    (
         rollout_events.InstancesDraining(("0", "1"), 30.0, {}),
         "draining 0, 1: their open connections get 30 s",
     ),

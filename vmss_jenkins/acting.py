@@ -23,8 +23,6 @@ from vmss_jenkins.watching import Watch
 
 REFUSED_WAIT = 2.0
 """Seconds until an update that Azure put off is tried again, doubled each time."""
-GATE_LEASE = 1800.0
-"""Seconds for which the claim holds while a gate measures."""
 VANISHED = frozenset({"InvalidParameter", "NotFound"})
 """Codes that Azure answers with where an id was deleted in the meantime."""
 TIMED_OUT, CONFLICT, CHANGED_MEANWHILE, THROTTLED, SERVER_ERROR = 408, 409, 412, 429, 500
@@ -96,13 +94,16 @@ class Actor(Generic[OperationT]):
         """Judge the release; without gates it passes."""
         if self.gates is None:
             return history.gated(GateResult(action.stage, action.instance_ids, Consequence.GO_ON, self.now))
-        self.hold.renew(lease=GATE_LEASE)
-        judgement = self.gates.assess(action.stage.value, action.instance_ids)
-        self.hold.renew(lease=LEASE)
+        judgement = self.gates.assess(action.stage.value, action.instance_ids, self._hold_on)
+        self.hold.renew()
         bad = [verdict for verdict in judgement.verdicts if verdict.outcome is not GateOutcome.PASSED]
         said = "; ".join(f"{verdict.gate}: {verdict.reason}" for verdict in bad or judgement.verdicts)
         reason = " ".join(said.split())
         return history.gated(GateResult(action.stage, action.instance_ids, judgement.consequence, self.now, reason))
+
+    def _hold_on(self, seconds: float) -> None:
+        """Let the claim hold through a measurement, in which nobody renews it."""
+        self.hold.renew(lease=LEASE + seconds)
 
     def update(self, action: Update, history: History) -> History:
         """Ask Azure to update instances: in one call where it goes in waves, else in as many as its limits allow.

@@ -40,7 +40,14 @@ def scale_set_from(body: Body, name: ScaleSetName) -> ScaleSet:
         etag=body.get("etag"),
         id=body.get("id") or "",
         profile=profile_digest(_at(properties, "virtualMachineProfile")),
+        load_balanced=_is_load_balanced(_at(properties, "virtualMachineProfile", "networkProfile")),
     )
+
+
+def _is_load_balanced(network_profile: Body) -> bool:
+    interfaces = network_profile.get("networkInterfaceConfigurations") or ()
+    addresses = [one for each in interfaces for one in _at(each, "properties").get("ipConfigurations") or ()]
+    return any(_at(one, "properties").get("loadBalancerBackendAddressPools") for one in addresses)
 
 
 def profile_digest(profile: Body) -> str:

@@ -34,6 +34,9 @@ NEXT_STEPS: Mapping[str, str] = {
     "CertificateNotTrusted": (
         "trust the certificate authority of the endpoint or of the proxy: REQUESTS_CA_BUNDLE=FILE; never switch it off"
     ),
+    "ExpiredAuthenticationToken": (
+        "a new token was refused too: check this machine's clock, and that the identity still exists"
+    ),
     "InvalidAnswer": (
         "something between here and Azure answered: check the proxy (HTTPS_PROXY, NO_PROXY) and the endpoint "
         "(--endpoint, VMSS_JENKINS_ENDPOINT)"

@@ -8,15 +8,16 @@ option of ours.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from vmss_jenkins.errors import AzureError, ConfigError, Failure
 
 if TYPE_CHECKING:
-    from azure.core.credentials import TokenCredential
+    from azure.core.credentials import AccessToken, AccessTokenInfo, TokenCredential
+    from azure.identity import DefaultAzureCredential
 
 PUBLIC_CLOUD = "https://management.azure.com"
 SCOPES = {
@@ -78,8 +79,36 @@ def connection(
     return Connection(subscription, url)
 
 
+class RenewableCredential:
+    """A `DefaultAzureCredential` that is made anew where its token is refused.
+
+    azure-identity keeps a token for as long as it was given out for, also when Azure does not take it any more: it
+    was revoked, or the clocks differ. A new one asks again, and reads a federated token's file again.
+
+    Args:
+        make: makes the credential.
+    """
+
+    def __init__(self, make: Callable[[], DefaultAzureCredential]) -> None:
+        self._make = make
+        self._current = make()
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:  # noqa: ANN401 - azure-core's signature
+        """A token, as azure-core's `TokenCredential` gives it."""
+        return self._current.get_token(*scopes, **options)
+
+    def get_token_info(self, *scopes: str, **options: Any) -> AccessTokenInfo:  # noqa: ANN401 - as above
+        """A token, as azure-core's `SupportsTokenInfo` gives it."""
+        return self._current.get_token_info(*scopes, **options)
+
+    def renew(self) -> None:
+        """Forget every token."""
+        self._current.close()
+        self._current = self._make()
+
+
 def default_credential(where: Connection, environment: Mapping[str, str]) -> TokenCredential:
-    """Make the `DefaultAzureCredential` for an endpoint.
+    """Make the `DefaultAzureCredential` for an endpoint; it can be renewed.
 
     An endpoint that is no known cloud (Azure Stack, the emulator) is asked for its authority,
     as `az cloud register` does, unless `AZURE_AUTHORITY_HOST` names it.
@@ -93,11 +122,11 @@ def default_credential(where: Connection, environment: Mapping[str, str]) -> Tok
         authority = environment.get("AZURE_AUTHORITY_HOST")
     else:
         authority = AUTHORITIES.get(where.endpoint) or _authority_of(where.endpoint)
-    if authority is None:
-        return DefaultAzureCredential(process_timeout=10)
-    # An authority that Microsoft does not list cannot be discovered at Microsoft's, and need not be.
-    private = where.endpoint not in SCOPES
-    return DefaultAzureCredential(authority=authority, disable_instance_discovery=private, process_timeout=10)
+    options: dict[str, Any] = {"process_timeout": 10}
+    if authority is not None:
+        # An authority that Microsoft does not list cannot be discovered at Microsoft's, and need not be.
+        options |= {"authority": authority, "disable_instance_discovery": where.endpoint not in SCOPES}
+    return RenewableCredential(lambda: DefaultAzureCredential(**options))
 
 
 def _is_loopback(host: str) -> bool:

@@ -165,7 +165,7 @@ def _put_back(drainer: Drainer | None, observed: Observed, patience: Patience) -
 
 def _loop(actor: Actor[OperationT], history: History) -> RolloutResult:
     began = actor.now
-    teller = Teller(actor.name, actor.patience.on_event)
+    teller = Teller(actor.name, actor.patience.on_event, drains=actor.spec.drain is not None)
     while True:
         observed = actor.watch.observed
         history = history.noted(observed, actor.now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from enum import Enum
@@ -11,6 +12,9 @@ from urllib.parse import urlsplit
 
 from vmss_jenkins.comparison import Margins
 from vmss_jenkins.errors import ConfigError
+
+PROBES_AT_ONCE = 8
+"""HTTP requests of one gate under way at a time."""
 
 
 class Via(Enum):
@@ -69,7 +73,7 @@ class Expectation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gate:
+class Gate(ABC):
     """What every gate has.
 
     Raises:
@@ -84,6 +88,10 @@ class Gate:
     def __post_init__(self) -> None:
         if reasons := tuple(self.faults()):
             raise ConfigError(f"gate {self}", reasons)
+
+    @abstractmethod
+    def longest(self, instances: int) -> float:
+        """Seconds that one measurement of so many instances takes at the most."""
 
     def faults(self) -> Iterator[str]:
         """Every fault of the values."""
@@ -105,6 +113,10 @@ class HealthGate(Gate):
     """Seconds in which that must be reached."""
     interval: float = 10.0
     """Seconds between two looks; Azure allows a list of instances every 6 s on average."""
+
+    def longest(self, instances: int) -> float:  # noqa: ARG002 - it looks at all of them at once
+        """Seconds that one measurement takes at the most."""
+        return self.timeout
 
     def faults(self) -> Iterator[str]:
         """Every fault of the values."""
@@ -139,6 +151,10 @@ class ProbingGate(Gate):
     """A private key's file; ssh's own choice by default."""
     ssh_known_hosts: str | None = None
     """A file of known host keys; ssh's own by default. A new OS image usually has new host keys."""
+
+    def seconds_for(self, requests: int) -> float:
+        """Seconds that so many requests take at the most: at the rate, or each with its whole time."""
+        return requests * max(1 / self.rate, self.timeout / PROBES_AT_ONCE) + self.timeout
 
     @property
     def service_port(self) -> int:
@@ -180,6 +196,10 @@ class HttpGate(ProbingGate):
     max_latency: float | None = None
     """Seconds; None for no threshold but the timeout."""
 
+    def longest(self, instances: int) -> float:
+        """Seconds that one measurement takes at the most."""
+        return self.seconds_for(self.samples * (1 if self.via is Via.FRONTEND else instances))
+
     def faults(self) -> Iterator[str]:
         """Every fault of the values."""
         yield from super().faults()
@@ -205,6 +225,10 @@ class CompareGate(ProbingGate):
     significance: float = 0.01
     """The share of rollouts of good releases that may be failed by chance, all batches counted."""
     margins: Margins = field(default_factory=Margins)
+
+    def longest(self, instances: int) -> float:  # noqa: ARG002 - the samples are shared out over them
+        """Seconds that one measurement takes at the most."""
+        return self.seconds_for(2 * self.max_samples)
 
     def faults(self) -> Iterator[str]:
         """Every fault of the values."""
@@ -233,6 +257,10 @@ class CommandGate(Gate):
     """Seconds; then the program and all that it started are killed."""
     secrets: tuple[str, ...] = ()
     """Names of secret environment variables that it gets, such as AZURE_CLIENT_SECRET; without, it gets none."""
+
+    def longest(self, instances: int) -> float:  # noqa: ARG002 - it is told of all of them at once
+        """Seconds that one measurement takes at the most."""
+        return self.timeout
 
     def faults(self) -> Iterator[str]:
         """Every fault of the values."""

@@ -15,6 +15,9 @@ from vmss_jenkins.gate_specs import CommandGate, HealthGate, Limits
 INCONCLUSIVE_EXIT = 75
 """The exit code by which a program says that it cannot tell: `EX_TEMPFAIL` of sysexits.h, "try again later"."""
 
+SOONEST_LOOK = 0.5
+"""Seconds: the least between two looks at the health of instances."""
+
 
 class Outcome(Enum):
     """What a verdict says."""
@@ -147,8 +150,7 @@ def assess_health(gate: HealthGate, looks: Sequence[HealthLook]) -> Verdict:
     """Judge the looks so far: passed as soon as all were healthy for long enough, failed if the last one is bad."""
     if not looks:
         return Verdict(str(gate), Outcome.ERROR, "no instance could be looked at")
-    bad = [look for look in looks if look.unhealthy]
-    since = next((look.at for look in looks if not bad or look.at > bad[-1].at), None)
+    since = _healthy_since(looks)
     steady = looks[-1].at - since if since is not None else 0.0
     figures = (
         Measurement("instances not healthy", len(looks[-1].unhealthy), "", len(looks), Threshold(0)),
@@ -164,6 +166,19 @@ def assess_health(gate: HealthGate, looks: Sequence[HealthLook]) -> Verdict:
     if looks[-1].unhealthy:
         reason = f"still initializing: {', '.join(sorted(looks[-1].unhealthy))}"
     return Verdict(str(gate), Outcome.INCONCLUSIVE, reason, figures)
+
+
+def until_next_look(gate: HealthGate, looks: Sequence[HealthLook]) -> float:
+    """Seconds until the next look: the interval, or less where the steady time is over before."""
+    since = _healthy_since(looks)
+    left = gate.steady - (looks[-1].at - since) if since is not None else gate.interval
+    return min(gate.interval, max(left, SOONEST_LOOK))
+
+
+def _healthy_since(looks: Sequence[HealthLook]) -> float | None:
+    """The first look since which all were healthy; None where the last one was bad."""
+    bad = [look.at for look in looks if look.unhealthy]
+    return next((look.at for look in looks if not bad or look.at > bad[-1]), None)
 
 
 def assess_command(gate: CommandGate, result: CommandResult) -> Verdict:

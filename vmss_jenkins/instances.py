@@ -78,6 +78,8 @@ class ScaleSet:
     """The ARM resource id."""
     profile: str = ""
     """Digest of the machine profile beside its image; empty where it is not known."""
+    load_balanced: bool = False
+    """Its model puts instances into backend pools of load balancers."""
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from azure.core.pipeline.policies import RetryPolicy, SansIOHTTPPolicy
 from azure.mgmt.network import NetworkManagementClient
 
 from vmss_jenkins import network
-from vmss_jenkins._version import VERSION
 from vmss_jenkins.azure_errors import translated
+from vmss_jenkins.client_options import client_options
 from vmss_jenkins.credentials import Connection
 from vmss_jenkins.gate_specs import Via
 from vmss_jenkins.instances import OrchestrationMode, ScaleSet
@@ -21,12 +20,6 @@ from vmss_jenkins.network import Address, Body, Interface, Unreachable
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
-
-CONNECT_SECONDS = 10
-READ_SECONDS = 60
-_NEVER_ASKED = object()
-"""Stands where the SDK insists on a credential; the policy that would ask it is replaced."""
-
 
 _Found = dict[str, Address | Unreachable]
 _Way = Callable[[ScaleSet, Mapping[str, Interface], int], _Found]
@@ -44,18 +37,7 @@ class AzureLoadBalancers:
     """
 
     def __init__(self, where: Connection, credential: TokenCredential | None) -> None:
-        options: dict[str, Any] = {} if credential else {"authentication_policy": SansIOHTTPPolicy()}
-        self.client = NetworkManagementClient(
-            cast("TokenCredential", credential or _NEVER_ASKED),
-            where.subscription,
-            where.endpoint,
-            credential_scopes=[where.scope],
-            retry_policy=RetryPolicy.no_retries(),
-            connection_timeout=CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
-            user_agent=f"vmss-jenkins/{VERSION}",
-            **options,
-        )
+        self.client = NetworkManagementClient(**client_options(where, credential))
 
     def close(self) -> None:
         """Close the connections."""

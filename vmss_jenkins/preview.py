@@ -11,6 +11,12 @@ from vmss_jenkins.instances import Instance, ScaleSet
 from vmss_jenkins.preflight import Finding, Severity, plan_update
 from vmss_jenkins.selection import Target, choose_canary, select, spread
 
+UNDRAINED = Finding(
+    Severity.NOTE,
+    "connections to an instance that goes down are refused until the load balancer's probe notices; --drain SECONDS "
+    "takes it out before",
+)
+
 
 @dataclass(frozen=True)
 class Preview:
@@ -67,5 +73,8 @@ def preview(
         have_it=tuple(each.id for each in selection.reached),
         skipped=selection.skipped,
         at_most_down=max(1, spec.max_unavailable.rounded_down(len(instances))),
-        findings=plan_update(scale_set, image, instances).findings if image else (),
+        findings=(
+            *(plan_update(scale_set, image, instances).findings if image else ()),
+            *([UNDRAINED] if scale_set.load_balanced and spec.drain is None and selection.pending else []),
+        ),
     )

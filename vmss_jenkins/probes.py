@@ -15,11 +15,10 @@ from requests.utils import get_environ_proxies
 from urllib3.exceptions import NameResolutionError
 
 from vmss_jenkins._version import VERSION
+from vmss_jenkins.gate_specs import PROBES_AT_ONCE
 from vmss_jenkins.gates import Sample
 from vmss_jenkins.protocols import Clock, ProbeRequest
 
-WORKERS = 8
-"""Requests under way at a time."""
 MOST_BYTES = 256 * 1024
 """Of a body: what comes after is neither read nor timed."""
 _CHUNK = 16 * 1024
@@ -62,7 +61,7 @@ class HttpProber:
         workers: requests under way at a time.
     """
 
-    def __init__(self, clock: Clock, ca_bundle: str | None = None, workers: int = WORKERS) -> None:
+    def __init__(self, clock: Clock, ca_bundle: str | None = None, workers: int = PROBES_AT_ONCE) -> None:
         self._clock = clock
         self._verify = ca_bundle or os.environ.get("REQUESTS_CA_BUNDLE") or True
         self._workers = workers

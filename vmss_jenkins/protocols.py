@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -177,8 +177,14 @@ class Judgement(Protocol):
 class Gates(Protocol):
     """Judges a release."""
 
-    def assess(self, stage: str, instance_ids: Sequence[str]) -> Judgement:
-        """Measure the new release on these instances; takes as long as it takes."""
+    def assess(self, stage: str, instance_ids: Sequence[str], before: Callable[[float], None] = ...) -> Judgement:
+        """Measure the new release on these instances.
+
+        Args:
+            stage: what is judged.
+            instance_ids: the instances.
+            before: told before each measurement how many seconds it takes at the most.
+        """
         ...
 
 

@@ -26,6 +26,13 @@ class RolloutStarted:
 
 
 @dataclass(frozen=True)
+class NotDraining:
+    """Instances behind a load balancer go down without being taken out of it first."""
+
+    scale_set: ScaleSetName
+
+
+@dataclass(frozen=True)
 class InstancesDraining:
     """Instances are taken out of the load balancer."""
 
@@ -149,6 +156,7 @@ class RolloutFinished:
 
 RolloutEvent: TypeAlias = (
     RolloutStarted
+    | NotDraining
     | InstancesDraining
     | InstancesUpdating
     | InstanceDone

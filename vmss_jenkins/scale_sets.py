@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, cast
 from azure.core import MatchConditions
 from azure.core.exceptions import AzureError as SdkError
 from azure.core.exceptions import DecodeError
-from azure.core.pipeline.policies import RetryPolicy, SansIOHTTPPolicy
+from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.core.polling.base_polling import BadStatus
 from azure.core.rest import HttpRequest
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.core.polling.arm_polling import ARMPolling
 
 from vmss_jenkins import arm
-from vmss_jenkins._version import VERSION
 from vmss_jenkins.azure_errors import azure_error, body_failure, response_failure, retry_after_of, translated
+from vmss_jenkins.client_options import client_options
 from vmss_jenkins.credentials import Connection
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Instance, OrchestrationMode, ScaleSet, ScaleSetName
@@ -25,11 +25,6 @@ from vmss_jenkins.tag_claims import TagClaims
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
-
-CONNECT_SECONDS = 10
-READ_SECONDS = 60
-_NEVER_ASKED = object()
-"""Stands where the SDK insists on a credential; the policy that would ask it is replaced."""
 
 
 class _Answers(SansIOHTTPPolicy[Any, Any]):
@@ -98,20 +93,9 @@ class AzureScaleSets:
 
     def __init__(self, where: Connection, credential: TokenCredential | None) -> None:
         self._answers = _Answers()
-        options: dict[str, Any] = {} if credential else {"authentication_policy": SansIOHTTPPolicy()}
         self._endpoint, self._subscription = where.endpoint, where.subscription
-        self._client = ComputeManagementClient(
-            cast("TokenCredential", credential or _NEVER_ASKED),
-            where.subscription,
-            where.endpoint,
-            credential_scopes=[where.scope],
-            retry_policy=RetryPolicy.no_retries(),
-            per_retry_policies=[self._answers],
-            connection_timeout=CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
-            user_agent=f"vmss-jenkins/{VERSION}",
-            **options,
-        )
+        options = client_options(where, credential)
+        self._client = ComputeManagementClient(per_retry_policies=[self._answers], **options)
 
     @property
     def remaining(self) -> Mapping[str, int]:

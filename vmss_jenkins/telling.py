@@ -14,11 +14,12 @@ class Teller:
 
     Args:
         name: the scale set.
+        drains: whether instances are taken out of the load balancer first.
         on_event: who is told.
     """
 
-    def __init__(self, name: ScaleSetName, on_event: events.OnEvent) -> None:
-        self._name, self._on_event = name, on_event
+    def __init__(self, name: ScaleSetName, on_event: events.OnEvent, *, drains: bool) -> None:
+        self._name, self._on_event, self._drains = name, on_event, drains
         self._direction: bool | None = None
         self._known: set[str] | None = None
         self._told: set[tuple[str, str]] = set()
@@ -29,6 +30,8 @@ class Teller:
         turning = history.cause is not None and not history.going_back
         if history.model_set and not turning and self._direction is not history.going_back:
             self._begin(history, situation)
+            if observed.scale_set.load_balanced and situation.pending and not self._drains:
+                self._once("drain", "", rollout_events.NotDraining(self._name))
         self._capacity(observed)
         for key in sorted(situation.well & history.taken.keys()):
             taken = history.taken[key]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
@@ -17,6 +17,7 @@ from vmss_jenkins.gates import (
     assess_command,
     assess_health,
     consequence,
+    until_next_look,
     worst,
 )
 from vmss_jenkins.instances import Health, Instance, ScaleSetName
@@ -81,7 +82,9 @@ class Verification(Generic[OperationT]):
         self._probing = Probing(means.balancers, means.prober, means.tunnels, patience)
         self._runs: dict[int, int] = {}
 
-    def assess(self, stage: str, instance_ids: Sequence[str]) -> Assessment:
+    def assess(
+        self, stage: str, instance_ids: Sequence[str], before: Callable[[float], None] = lambda _: None
+    ) -> Assessment:
         """Ask the gates, in their order, whether these instances run a good release.
 
         What cannot be measured is a verdict, not an exception.
@@ -89,23 +92,27 @@ class Verification(Generic[OperationT]):
         Args:
             stage: what is judged, for the log and for programs: `canary`, `batch`, ...
             instance_ids: the instances with the new release; one that is gone in the meantime is dropped.
+            before: told before each measurement how many seconds it takes at the most.
         """
         verdicts: list[Verdict] = []
         follows = Consequence.GO_ON
         for number in range(len(self._gates)):
-            verdict, follows = self._ask(number, stage, tuple(instance_ids))
+            verdict, follows = self._ask(number, stage, tuple(instance_ids), before)
             verdicts.append(verdict)
             if follows is not Consequence.GO_ON:
                 break
         return Assessment(stage, tuple(instance_ids), tuple(verdicts), follows)
 
-    def _ask(self, number: int, stage: str, ids: tuple[str, ...]) -> tuple[Verdict, Consequence]:
+    def _ask(
+        self, number: int, stage: str, ids: tuple[str, ...], before: Callable[[float], None]
+    ) -> tuple[Verdict, Consequence]:
         """Measure until one of the gate's limits is reached."""
         gate = self._gates[number]
         history: list[Verdict] = []
         while True:
             self._runs[number] = self._runs.get(number, 0) + 1
             self._patience.on_event(events.GateStarted(str(gate), stage, ids))
+            before(gate.longest(len(ids)))
             history.append(self._measure(gate, stage, ids, self._runs[number]))
             follows = consequence(gate.limits, history)
             if follows is Consequence.REPEAT and self._patience.clock.now() >= self._patience.deadline:
@@ -147,9 +154,10 @@ class Verification(Generic[OperationT]):
                 return Verdict(str(gate), Outcome.ERROR, f"none of the instances {', '.join(ids)} is there any more")
             looks.append(_health_look(chosen, clock.now()))
             verdict = assess_health(gate, looks)
-            if verdict.outcome is Outcome.PASSED or clock.now() + gate.interval > end:
+            pause = until_next_look(gate, looks)
+            if verdict.outcome is Outcome.PASSED or clock.now() + pause > end:
                 return verdict
-            clock.sleep(gate.interval)
+            clock.sleep(pause)
 
 
 def _health_look(chosen: Sequence[Instance], at: float) -> HealthLook:

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import sys
+from pathlib import Path
 
 
 def main() -> int:
@@ -13,7 +14,7 @@ def main() -> int:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(os.environ["AZ_SERVER"])
         with connection.makefile("rw") as stream:
-            asked = {"args": sys.argv[1:], "cwd": os.getcwd(), "environment": dict(os.environ)}
+            asked = {"args": sys.argv[1:], "cwd": str(Path.cwd()), "environment": dict(os.environ)}
             stream.write(json.dumps(asked) + "\n")
             stream.flush()
             answer = json.loads(stream.readline())

@@ -7,15 +7,13 @@ client sends one line of JSON (``args``, ``cwd``, ``environment``) and gets one 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import json
 import os
 import socket
 import sys
 from typing import Any
-
-with contextlib.suppress(ImportError):  # there where it runs, not where it is type-checked
-    from azure.cli.core import get_default_cli
 
 
 def serve(path: str) -> None:
@@ -41,7 +39,7 @@ def _invoked(asked: Any, errors: io.StringIO) -> dict[str, Any]:
     errors.truncate()
     out = io.StringIO()
     try:
-        code = get_default_cli().invoke(asked["args"], out_file=out)
+        code = importlib.import_module("azure.cli.core").get_default_cli().invoke(asked["args"], out_file=out)
     except SystemExit as ended:
         code = ended.code
     return {"code": code, "out": out.getvalue(), "err": errors.getvalue()}

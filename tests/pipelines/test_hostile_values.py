@@ -153,7 +153,7 @@ def test_a_gate_reaches_the_program_as_it_was_typed_and_nothing_runs(text: str, 
     chosen = {"IMAGE_URN": "", "INSTANCE_IDS": "", "CANARY": text, "MAX_UNAVAILABLE": "1"}
     subprocess.run(["/bin/sh", "-xec", script], env={**parameters, **chosen}, cwd=tmp_path, check=True, timeout=20)
     seen = json.loads((tmp_path / "seen.json").read_text())
-    assert seen[:5] == ["-m", "vmss_jenkins", "rollout", f"--resource-group={text}", "--name=web"]
+    assert seen[:6] == ["-I", "-m", "vmss_jenkins", "rollout", f"--resource-group={text}", "--name=web"]
     assert {f"--image-id={text}", f"--canary={text}", "--canary-only"} <= set(seen)
     gate = next(word.removeprefix("--gate=") for word in seen if word.startswith("--gate="))
     assert gate_from_line(gate) == CommandGate(run=("check", text))

@@ -16,7 +16,10 @@ from vmss_jenkins.selection import Amount
 
 @click.command("rollback")
 @target_options
-@click.option("--to", help="Id of the image to go back to.  [default: the other one that instances run]")
+@click.option(
+    "--to",
+    help="Image to go back to: its id, or publisher:offer:sku:version.  [default: the other one that instances run]",
+)
 @how_options
 def command(
     resource_group: str,
@@ -48,7 +51,7 @@ def command(
         instance_timeout=instance_timeout,
         timeout=timeout,
         ids_per_call=ids_per_call,
-        rollback_to=ImageReference(id=to) if to else None,
+        rollback_to=_image(to) if to else None,
         drain=drain,
     )
     from vmss_jenkins.rollouts import Reach, roll_back  # noqa: PLC0415 - bad input is told before anything is loaded
@@ -64,3 +67,7 @@ def command(
             on_event=on_event,
         )
     return finish(found, frozenset({Outcome.ROLLED_BACK}), result, output)
+
+
+def _image(text: str) -> ImageReference:
+    return ImageReference.parse_urn(text) if ":" in text and "/" not in text else ImageReference(id=text)

@@ -1,8 +1,10 @@
 """The load balancer of the emulator's data plane: a layer 4 proxy with a health probe.
 
 As Azure's, it works on connections and never looks into the bytes. What it simplifies: Azure picks a backend
-by a hash over the connection's five-tuple, this one in turn (round robin), so that a test can tell what comes
-next; and Azure lets a connection that no backend can take time out, this one resets it, so that nobody waits.
+by a hash over the connection's five-tuple, this one in turn (round robin), so that a test can tell how many
+connections each gets, though in an order of its own: as in Azure, a client that tries again is not sent to the
+next instance of the same batch. And Azure lets a connection that no backend can take time out, this one resets
+it, so that nobody waits.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import itertools
 import logging
 import socket
 import struct
+import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, cast
@@ -154,7 +157,8 @@ class Frontend:
         self._choose()
 
     def _choose(self) -> None:
-        self._in = tuple(name for name, up in self.up.items() if self._forced.get(name, up))
+        chosen = (name for name, up in self.up.items() if self._forced.get(name, up))
+        self._in = tuple(sorted(chosen, key=lambda name: zlib.crc32(name.encode())))
 
     async def _is_answered(self, name: str) -> bool:
         port = self._port_of(name)

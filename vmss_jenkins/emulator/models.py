@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 MODEL_LIMIT = 10
 CAPACITY_LIMIT = 1000
 _LONGEST_NUMBER = 10
+DEPTH_LIMIT = 64
+"""How deep a body may be nested: what .NET's JSON readers take by default."""
 _REPLACED = ("tags", "identity", "zones", *extensions.REPLACED)
 _CHOICES = {"upgradePolicy.mode": ("Manual", "Automatic", "Rolling"), "orchestrationMode": ("Uniform", "Flexible")}
 
@@ -69,10 +71,12 @@ def checked(body: Json, shape: Json) -> Json:
     return fitted
 
 
-def _without_nulls(value: Any) -> Any:  # noqa: ANN401  (any JSON)
+def _without_nulls(value: Any, depth: int = 0) -> Any:  # noqa: ANN401  (any JSON)
+    if depth > DEPTH_LIMIT:
+        raise invalid_content(f"The reader's MaxDepth of {DEPTH_LIMIT} has been exceeded.")
     if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+        return {key: _without_nulls(item, depth + 1) for key, item in value.items() if item is not None}
+    return [_without_nulls(item, depth + 1) for item in value] if isinstance(value, list) else value
 
 
 def _fitted(value: Any, shape: Any, path: str) -> Any:  # noqa: ANN401  (any JSON)

@@ -6,9 +6,11 @@ import heapq
 import itertools
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vmss_jenkins.emulator.availability import Cause
+from vmss_jenkins.emulator.disclosure import disclosed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,7 +23,8 @@ Json = dict[str, Any]
 
 def timestamp(seconds: float) -> str:
     """Return the time as Azure writes it: UTC with seven digits after the seconds."""
-    return datetime.fromtimestamp(seconds, tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f0+00:00")
+    text = datetime.fromtimestamp(seconds, tz=timezone.utc).isoformat(timespec="microseconds")
+    return text.replace("+", "0+")
 
 
 class Servers(Protocol):
@@ -141,6 +144,12 @@ class Model:
     """The ``virtualMachineProfile``, never changed in place."""
     size: str
     """The name of the sku."""
+
+    @cached_property
+    def disclosed(self) -> Json:
+        """The profile as clients may read it, made once for all instances: not to be changed in place either."""
+        shown: Json = disclosed(self.profile)
+        return shown
 
     @property
     def extensions(self) -> list[Json]:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator import extension_views
 from vmss_jenkins.emulator.backend import PLATFORM_KEYS
+from vmss_jenkins.emulator.disclosure import disclosed
 from vmss_jenkins.emulator.models import health_source
 from vmss_jenkins.emulator.scenario import COMPUTE, INSIGHTS
-from vmss_jenkins.emulator.shaping import public, status
+from vmss_jenkins.emulator.shaping import status
 from vmss_jenkins.emulator.state import Image, Instance, Json, Operation, ResourceGroup, ScaleSet, timestamp
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class Views:
     def scale_set(self, scale_set: ScaleSet, *, etag: bool) -> Json:
         """Return a scale set; the etag is of newer api-versions only."""
         created = timestamp(scale_set.created)
-        body: Json = public(scale_set.body)
+        body: Json = disclosed(scale_set.body)
         body["properties"]["virtualMachineProfile"]["timeCreated"] = created
         body["properties"] |= {
             "provisioningState": scale_set.provisioning,
@@ -171,7 +172,7 @@ class Views:
         item["id"] = self.resource_id(scale_set.group, path)
         sku = {"name": instance.model.size, "tier": scale_set.body["sku"].get("tier", "Standard")}
         item |= {"instanceId": instance.id, "sku": sku}
-        nics = instance.model.profile["networkProfile"].get("networkInterfaceConfigurations", [])
+        nics = instance.model.disclosed["networkProfile"].get("networkInterfaceConfigurations", [])
         item["properties"] = {
             "latestModelApplied": instance.model is scale_set.model,
             "modelDefinitionApplied": "VirtualMachineScaleSet",
@@ -251,7 +252,7 @@ class Views:
         return item | ({"zones": [instance.zone]} if instance.zone else {})
 
     def _machine(self, scale_set: ScaleSet, instance: Instance) -> Json:
-        profile = instance.model.profile
+        profile = instance.model.disclosed
         os_profile = dict(profile.get("osProfile", {}))
         prefix = os_profile.pop("computerNamePrefix", scale_set.name)
         number = f"{int(instance.id):06}" if instance.id.isdecimal() else instance.id[-6:]
@@ -266,21 +267,18 @@ class Views:
                 EXACT_VERSION_OF_LATEST if image["version"].lower() == "latest" else image["version"]
             )
         os_disk = {"osType": "Linux", **profile.get("storageProfile", {}).get("osDisk", {})}
-        machine: Json = public(
-            {
-                "provisioningState": instance.provisioning,
-                "hardwareProfile": {"vmSize": instance.model.size},
-                "vmId": instance.vm_id,
-                "storageProfile": {
-                    "imageReference": image,
-                    "osDisk": {**os_disk, "name": disk, "createOption": "FromImage", "managedDisk": managed},
-                    "dataDisks": [],
-                },
-                "osProfile": {"computerName": f"{prefix}{number}", **os_profile},
-                "timeCreated": timestamp(instance.created),
-            }
-        )
-        return machine
+        return {
+            "provisioningState": instance.provisioning,
+            "hardwareProfile": {"vmSize": instance.model.size},
+            "vmId": instance.vm_id,
+            "storageProfile": {
+                "imageReference": image,
+                "osDisk": {**os_disk, "name": disk, "createOption": "FromImage", "managedDisk": managed},
+                "dataDisks": [],
+            },
+            "osProfile": {"computerName": f"{prefix}{number}", **os_profile},
+            "timeCreated": timestamp(instance.created),
+        }
 
 
 def _disk(instance: Instance) -> str:

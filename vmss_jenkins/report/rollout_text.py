@@ -30,6 +30,14 @@ def _(event: events.RolloutStarted) -> str:
 
 
 @line.register
+def _(event: events.NotDraining) -> str:
+    return (
+        f"{event.scale_set} is not drained: connections to an instance that goes down are refused until the load "
+        "balancer's probe notices (--drain SECONDS takes it out before)"
+    )
+
+
+@line.register
 def _(event: events.InstancesDraining) -> str:
     told = f"draining {_names(event.instance_ids)}: their open connections get {event.seconds:.0f} s"
     reasons = "; ".join(sorted({f"{reason}" for reason in event.not_drained.values()}))

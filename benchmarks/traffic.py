@@ -1,0 +1,143 @@
+"""What visitors notice of a rollout, with and without draining, in the same run.
+
+    python -m benchmarks.traffic [--instances 100] [--time-scale 10]
+
+Visitors ask the emulator's load balancer all along, a new connection a request, while `vmss-jenkins rollout` takes a
+good release over the set in a process of its own. A visitor tries a refused or reset connection again as urllib3's
+`Retry` does: at once, then after 0.1, 0.2, 0.4 and 0.8 s. In the last run one request in twenty of a bad release
+fails, which `compare` has to find at the canary.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from vmss_jenkins.emulator import Emulator, Scenario
+from vmss_jenkins.emulator.scenario import nginx_releases
+
+RETRIES = 5
+VISITORS = 4
+PAUSE = 0.02
+"""Seconds between two requests of one visitor."""
+GOOD, FLAKY = "nginx-updated-image", "nginx-flaky-image"
+
+
+@dataclass
+class Visits:
+    """What the visitors met."""
+
+    total: int = 0
+    refused: int = 0
+    """Requests whose first try was refused or reset."""
+    failed: int = 0
+    """Requests that had no answer, or a bad one, at their last try."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def visit(self, session: requests.Session, url: str) -> None:
+        tries, title = 1, "no answer"
+        try:
+            answer = session.get(url, headers={"Connection": "close"}, timeout=10)
+            tries += len(answer.raw.retries.history) if answer.raw.retries else 0
+            found = re.search("<title>(.*)</title>", answer.text)
+            title = found[1] if found and answer.ok else f"HTTP {answer.status_code}"
+        except requests.ConnectionError:
+            tries += RETRIES
+        with self.lock:
+            self.total += 1
+            self.refused += tries > 1
+            self.failed += title.startswith(("no answer", "HTTP"))
+
+    @contextmanager
+    def all_along(self, url: str) -> Iterator[None]:
+        """Send requests until the block is left."""
+        over = threading.Event()
+
+        def visit_on() -> None:
+            with requests.Session() as session:
+                session.mount("http://", HTTPAdapter(max_retries=Retry(RETRIES, backoff_factor=0.05)))
+                while not over.wait(PAUSE):
+                    self.visit(session, url)
+
+        threads = [threading.Thread(target=visit_on) for _ in range(VISITORS)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+
+
+def scenario(instances: int) -> Scenario:
+    good = nginx_releases()[GOOD]
+    return Scenario(instances=instances, releases={**nginx_releases(), FLAKY: replace(good, error_rate=0.05)})
+
+
+@dataclass
+class Play:
+    """How one rollout went."""
+
+    visits: Visits
+    code: int
+    seconds: float
+    down: int
+    """The most instances down at one time by the rollout's doing."""
+    throttled: int
+
+
+def play(instances: int, time_scale: float, image: str, *words: str) -> Play:
+    """Roll an image out under traffic."""
+    with Emulator(scenario(instances), time_scale=time_scale) as emulator:
+        command = [sys.executable, "-m", "vmss_jenkins", "rollout", "-g", "canary-rg", "-n", "web", "--canary", "1"]
+        command += ["--image-id", emulator.scenario.image_id(image), *words]
+        visits, began = Visits(), time.perf_counter()
+        with visits.all_along(emulator.frontend_url):
+            done = subprocess.run(command, env={**os.environ, **emulator.environment}, check=False)
+        seconds = time.perf_counter() - began
+        down = requests.get(f"{emulator.endpoint}/_emulator/availability", timeout=30).json()["summary"]["most_down"]
+        throttled = sum(call["status"] == 429 for call in emulator.calls)
+        return Play(visits, done.returncode, seconds, down, throttled)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--instances", type=int, default=100)
+    parser.add_argument("--time-scale", type=float, default=10.0)
+    options = parser.parse_args()
+    print(
+        f"Python {platform.python_version()}, {os.cpu_count()} cores; {options.instances} instances, 10% down at most"
+    )
+    print(f"{'':<26}{'exit':>5}{'requests':>10}{'failed':>8}{'refused at first try':>22}{'most down':>11}{'429':>5}")
+    for name, image, words in (
+        ("window, drained", GOOD, ("--strategy", "window", "--drain", "1")),
+        ("waves, drained", GOOD, ("--drain", "1")),
+        ("window, not drained", GOOD, ("--strategy", "window")),
+        ("waves, not drained", GOOD, ()),
+        ("5% errors, compare", FLAKY, ("--gate", "compare via=nat port=80 rate=100")),
+    ):
+        run = play(options.instances, options.time_scale, image, *words)
+        met = run.visits
+        print(
+            f"{name:<26}{run.code:>5}{met.total:>10}{met.failed:>8}{met.refused:>22}{run.down:>11}"
+            f"{run.throttled:>5}   {run.seconds:.0f} s",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
