@@ -78,6 +78,8 @@ def test_the_first_job_updates_exactly_the_canary_the_second_all_and_the_third_g
     canary = server.run("web-canary", {"IMAGE_ID": server.image(NEW)})
     assert canary.result == "SUCCESS", canary.log
     assert sorted(server.images().values()) == [OLD, OLD, NEW]
+    assert [one["failed"] for one in canary.junit] == [0]
+    assert 'testsuite name="web"' in canary.junit[0]["text"]
     name, filled_in = linked(canary)
     assert filled_in["HANDOFF"] == canary.archived["vmss-jenkins-results/handoff.json"].strip()
     full = server.run(name, filled_in)

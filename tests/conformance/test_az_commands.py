@@ -138,3 +138,10 @@ def test_a_flexible_set_with_the_defaults_of_today_gets_its_network_too(az: Az) 
 )
 def test_an_image_that_is_not_there_is_told(az: Az, command: str, reason: str) -> None:
     assert reason in az.refused(command)
+
+
+def test_rolling_upgrades_are_started_shown_and_cancelled(az: Az) -> None:
+    assert "OperationNotAllowed" in az.refused(f"vmss rolling-upgrade cancel {SET}")
+    az(f"vmss rolling-upgrade start {SET}")
+    latest = json.loads(az(f"vmss rolling-upgrade get-latest {SET}"))
+    assert latest["runningStatus"]["code"] in ("RollingForward", "Completed")

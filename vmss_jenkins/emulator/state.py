@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from vmss_jenkins.emulator.extensions import Ran
+    from vmss_jenkins.emulator.rolling_state import RollingUpgrade
     from vmss_jenkins.emulator.scenario import Release
 
 Json = dict[str, Any]
@@ -120,9 +121,11 @@ class Operation:
 
     @property
     def status(self) -> str:
-        """InProgress, Succeeded or Failed."""
+        """InProgress, Succeeded, Failed or Canceled."""
         if self.ended is None:
             return "InProgress"
+        if self.error and self.error["code"] in ("OperationCanceled", "OperationPreempted"):
+            return "Canceled"
         return "Failed" if self.error else "Succeeded"
 
     def then(self, follow: Callable[[Operation], None]) -> None:
@@ -204,24 +207,6 @@ class Instance:
 
 
 @dataclass
-class RollingUpgrade:
-    """An upgrade of all instances in batches by Azure itself."""
-
-    policy: Json
-    started: float
-    waiting: list[str]
-    """Ids of the instances whose turn has not come."""
-    batch: list[str] = field(default_factory=list)
-    """Ids of the instances under way."""
-    upgraded: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    code: str = "RollingForward"
-    last_action: str = "Start"
-    last_action_time: float = 0.0
-    error: Json | None = None
-
-
-@dataclass
 class ScaleSet:
     """A scale set: ``body`` is the resource as clients write it, the rest is what Azure adds."""
 
@@ -240,6 +225,15 @@ class ScaleSet:
     operation: Operation | None = None
     """The PUT, PATCH or DELETE of the set itself that is under way."""
     rolling: RollingUpgrade | None = None
+    """The latest rolling upgrade."""
+    os_upgrades: list[RollingUpgrade] = field(default_factory=list)
+    """Those of the operating system, the latest first."""
+
+    @property
+    def is_only_rolling(self) -> bool:
+        """Whether its rolling upgrade is all that is left of what is under way."""
+        rolling, operation = self.rolling, self.operation
+        return bool(rolling and rolling.goes_on and rolling.operation is operation and operation.pending == 1)
 
     @property
     def location(self) -> str:

@@ -48,4 +48,4 @@ def useful_to(pipeline: Pipeline) -> dict[str, str]:
     """Name the plugins that a pipeline does without: short name -> what is lost then."""
     if not any(stage.describes for stage in pipeline.stages):
         return {}
-    return {"build-with-parameters": "the links that builds leave to the next job open no form that is filled in"}
+    return {"build-with-parameters": "links to the next job fill in no form"}
