@@ -38,7 +38,8 @@ def steps() -> Iterator[tuple[str, list[str], bool]]:
 @contextmanager
 def azurite(port: int) -> Iterator[None]:
     """Azurite, found on PATH."""
-    command = ["azurite-blob", "--inMemoryPersistence", "--skipApiVersionCheck", "--silent", "--blobPort", str(port)]
+    quiet = ["--inMemoryPersistence", "--skipApiVersionCheck", "--silent", "--disableTelemetry"]
+    command = ["azurite-blob", *quiet, "--blobPort", str(port)]
     environment = {**os.environ, "AZURITE_ACCOUNTS": f"canaryscripts:{KEY}"}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
         try:
