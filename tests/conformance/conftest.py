@@ -17,6 +17,9 @@ import pytest
 from vmss_jenkins.emulator import Emulator, Timings
 
 HERE = Path(__file__).parent
+PYTHON = Path(shutil.which("az") or "/nowhere/az").resolve().with_name("python")
+"""The one that azure-cli is installed in."""
+WITHOUT_AZ = "no az of a virtual environment is on PATH; .ci/run installs azure-cli in one"
 INSTANT = Timings(
     accept=0,
     model=0,
@@ -71,7 +74,6 @@ class Az:
 @contextmanager
 def logged_in(folder: Path, azurite: str = "") -> Iterator[Az]:
     """An emulator and the real `az` in a process of its own, logged in to it."""
-    python = Path(str(shutil.which("az"))).resolve().with_name("python")
     emulator = Emulator(tls=True, timings=INSTANT, time_scale=30, azurite=azurite)
     with tempfile.TemporaryDirectory() as short, emulator:
         (shim := Path(short) / "az").write_text(f'#!/bin/sh\nexec {sys.executable} -S {HERE / "az_client.py"} "$@"\n')
@@ -80,7 +82,7 @@ def logged_in(folder: Path, azurite: str = "") -> Iterator[Az]:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("AZURE", "COV_"))}
         variables = emulator.environment | emulator.az_environment
         environment = inherited | variables | {"PATH": path, "HOME": short, "AZ_SERVER": f"{short}/socket"}
-        server = subprocess.Popen([python, HERE / "az_server.py", environment["AZ_SERVER"]], env=environment)
+        server = subprocess.Popen([PYTHON, HERE / "az_server.py", environment["AZ_SERVER"]], env=environment)
         try:
             az = Az(emulator, environment, folder)
             az.shell('for _ in $(seq 300); do [ -S "$AZ_SERVER" ] && break; sleep 0.1; done', *emulator.az_commands)
@@ -93,7 +95,7 @@ def logged_in(folder: Path, azurite: str = "") -> Iterator[Az]:
 @pytest.fixture(scope="package")
 def az(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Az]:
     """The real `az`, logged in to an emulator that all tests of a process share."""
-    if shutil.which("az") is None:
-        pytest.skip("az is not on PATH; .ci/run installs azure-cli")
+    if not PYTHON.exists():
+        pytest.skip(WITHOUT_AZ)
     with logged_in(tmp_path_factory.mktemp("az")) as made:
         yield made

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.conftest import logged_in
+from tests.conformance.conftest import PYTHON, WITHOUT_AZ, logged_in
 from vmss_jenkins.emulator.storage_responses import KEY
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "az.md").read_text()
@@ -81,7 +81,7 @@ def stood_in(command: str, url: str) -> str:
     return ":" if "storage" in command.lower() else command
 
 
-@pytest.mark.skipif(shutil.which("az") is None, reason="az is not on PATH; .ci/run installs azure-cli")
+@pytest.mark.skipif(not PYTHON.exists(), reason=WITHOUT_AZ)
 def test_the_page_about_az_comes_out_as_it_is_shown(tmp_path: Path) -> None:
     blobs, frontend, stored = free_port(), free_port(), shutil.which("azurite-blob") is not None
     with ExitStack() as stack:
