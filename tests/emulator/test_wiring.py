@@ -222,6 +222,28 @@ def test_a_rule_that_does_not_change_keeps_its_connections(live: Callable[..., A
     connection.close()
 
 
+def test_a_rule_that_changes_keeps_its_port_and_connections_and_one_that_goes_does_not(
+    live: Callable[..., Azure],
+) -> None:
+    azure = live()
+    host, _, port = frontend(azure).removeprefix("http://").partition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    connection.request("GET", "/")
+    connection.getresponse().read()
+    body = read(azure)
+    body["properties"]["probes"][0]["properties"]["requestPath"] = "/health"
+    write(azure, body)
+    connection.request("GET", "/")
+    assert connection.getresponse().read() == b"old page"
+    assert frontend(azure) == f"http://{host}:{port}"
+    assert page(frontend(azure)) == "old page"
+    body["properties"]["loadBalancingRules"] = []
+    write(azure, body)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((host, int(port)), timeout=10)
+    connection.close()
+
+
 def test_where_a_port_cannot_be_had_another_stands_in_and_the_endpoints_tell(live: Callable[..., Azure]) -> None:
     azure = live()
     body = read(azure)

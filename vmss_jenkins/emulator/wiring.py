@@ -68,14 +68,17 @@ class Wiring:
         self._open: dict[str, tuple[_Rule, int]] = {}
 
     def follow(self, load_balancer: LoadBalancer) -> None:
-        """Open, close and change what a load balancer's new body asks for; connections elsewhere go on."""
+        """Open, close and change what a load balancer's new body asks for.
+
+        Connections of a rule that is no more are reset; those of a changed one, as of all others, go on.
+        """
         balancer = Balancer(self._backend, load_balancer)
         wanted = {_name(load_balancer, rule): rule for rule in load_balancer.children(RULES)}
         for name, (known, _) in list(self._open.items()):
             if name.startswith(f"{_prefix(load_balancer)}/") and (
                 name not in wanted or _rule(balancer, wanted[name]) != known
             ):
-                self._data_plane.close_frontend(name)
+                self._data_plane.close_frontend(name, keep_connections=name in wanted)
                 del self._open[name]
         for name, rule in wanted.items():
             if (asked := _rule(balancer, rule)) is not None:
