@@ -8,6 +8,7 @@ from functools import cached_property, partial
 
 from vmss_jenkins.emulator import extension_responses as extensions
 from vmss_jenkins.emulator import instance_responses as one
+from vmss_jenkins.emulator import machine_responses as machines
 from vmss_jenkins.emulator import network_responses as network
 from vmss_jenkins.emulator import resource_responses as resources
 from vmss_jenkins.emulator import set_responses as sets
@@ -30,6 +31,7 @@ _SET = f"{_IN_GROUP}/virtualMachineScaleSets/{{set}}"
 _NETWORKS = f"{_SUBSCRIPTION}/providers/{NETWORK}"
 _NETWORK = f"{_GROUP}/providers/{NETWORK}"
 _BALANCER = f"{_NETWORK}/loadBalancers/{{balancer}}"
+_MACHINE = f"{_IN_GROUP}/virtualMachines/{{machine}}"
 _INSTANCE = f"{_SET}/virtualMachines/{{instance}}"
 
 
@@ -124,13 +126,21 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{_INSTANCE}/reimage", one.reimage, "act on instance"),
     Route("POST", f"{_INSTANCE}/poweroff", one.power_off, "act on instance"),
     Route("POST", f"{_INSTANCE}/deallocate", one.deallocate, "act on instance"),
+    Route("POST", f"{_INSTANCE}/simulateEviction", one.simulate_eviction, "act on instance"),
     Route("GET", f"{_SET}/networkInterfaces", network.list_set_interfaces),
     Route("GET", f"{_SET}/publicipaddresses", network.list_set_public_ips),
     Route("GET", f"{_INSTANCE}/networkInterfaces", network.list_instance_interfaces),
     Route("GET", f"{_INSTANCE}/networkInterfaces/{{interface}}", network.get_instance_interface),
-    Route("GET", f"{_IN_GROUP}/virtualMachines", one.list_machines, "get vm"),
-    Route("GET", f"{_IN_GROUP}/virtualMachines/{{machine}}", one.get_machine, "get vm"),
-    Route("GET", f"{_IN_GROUP}/virtualMachines/{{machine}}/instanceView", one.view_machine, "get vm"),
+    Route("GET", f"{_IN_GROUP}/virtualMachines", machines.list_machines, "get vm"),
+    Route("GET", _MACHINE, machines.get_machine, "get vm"),
+    Route("GET", f"{_MACHINE}/instanceView", machines.view_machine, "get vm"),
+    Route("DELETE", _MACHINE, machines.delete, "delete vm"),
+    Route("POST", f"{_MACHINE}/start", machines.start, "update vm"),
+    Route("POST", f"{_MACHINE}/restart", machines.restart, "update vm"),
+    Route("POST", f"{_MACHINE}/reimage", machines.reimage, "update vm"),
+    Route("POST", f"{_MACHINE}/powerOff", machines.power_off, "update vm"),
+    Route("POST", f"{_MACHINE}/deallocate", machines.deallocate, "delete vm"),
+    Route("POST", f"{_MACHINE}/simulateEviction", machines.simulate_eviction, "delete vm"),
     Route("GET", f"{_NETWORKS}/locations/{{location}}/operations/{{operation}}", network.get_operation),
     Route("GET", f"{_NETWORKS}/loadBalancers", network.list_load_balancers),
     Route("GET", f"{_NETWORK}/loadBalancers", network.list_load_balancers),
