@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from vmss_jenkins.cli.options import print_json, target_options, tell
-from vmss_jenkins.instances import Instance, ScaleSet, disagreement, has_latest_model
+from vmss_jenkins.instances import Instance, ScaleSet, UpgradeMode, disagreement, has_latest_model
 
 WIDTH_WITHOUT_TERMINAL = 160
 """Columns where nothing tells the width: a Jenkins console."""
@@ -41,10 +41,10 @@ def command(
         notes = {instance.id: _note(instance, scale_set) for instance in instances}
         print_json({"scale_set": scale_set, "instances": instances, "notes": {k: v for k, v in notes.items() if v}})
     else:
-        _table(scale_set, instances)
+        _table(scale_set, instances, outdated=outdated)
 
 
-def _table(scale_set: ScaleSet, instances: tuple[Instance, ...]) -> None:
+def _table(scale_set: ScaleSet, instances: tuple[Instance, ...], *, outdated: bool) -> None:
     from rich.console import Console  # noqa: PLC0415 - not loaded for the other outputs
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
@@ -58,12 +58,28 @@ def _table(scale_set: ScaleSet, instances: tuple[Instance, ...]) -> None:
         f"capacity {scale_set.capacity}, {scale_set.provisioning_state}"
     )
     console.print(Text(facts), soft_wrap=True)
+    if remark := _remark(scale_set, instances, outdated=outdated):
+        console.print(Text(remark), soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     for heading in ("instance", "zone", "image", "latest model", "power", "health", "note"):
         table.add_column(heading, overflow="fold")
     for instance in instances:
         table.add_row(*(Text(cell) for cell in _row(instance, scale_set)))
     console.print(table)
+
+
+def _remark(scale_set: ScaleSet, instances: tuple[Instance, ...], *, outdated: bool) -> str:
+    """What is to be known of the set beside its facts; empty for most."""
+    state, rolls = scale_set.provisioning_state, scale_set.upgrade_mode is UpgradeMode.ROLLING
+    there = sum(instance.provisioning_state != "Deleting" for instance in instances)
+    remarks = []
+    if not outdated and there < scale_set.capacity and state != "Updating":
+        remarks.append(f"only {there} of {scale_set.capacity} instances are there: Azure could not make the others")
+    if rolls and state == "Updating":
+        remarks.append("Azure is at work on the set, perhaps on a rolling upgrade")
+    if rolls and state == "Failed":
+        remarks.append("the set's last operation failed; of an upgrade `az vmss rolling-upgrade get-latest` tells why")
+    return "; ".join(remarks)
 
 
 def _row(instance: Instance, scale_set: ScaleSet) -> tuple[str, ...]:
