@@ -27,7 +27,8 @@ class Server:
         one = {"name": "web", "resource_group": "canary-rg", "rollout": rollout, "gates": [QUICK]}
         one |= {"timeouts": {"build": 60}, **settings}
         credentials = {"kind": "azure-service-principal", "id": "azure"}
-        wanted = config.one_set(one, {"credentials": credentials, "install": {"python": str(command)}})
+        setup = {"credentials": credentials, "install": {"python": str(command)}, "publish_html": True}
+        wanted = config.one_set(one, setup)
         self.jobs = {job.path: job.jenkinsfile for job in pipelines.jobs_of(wanted)}
 
     def run(self, name: str, params: dict[str, str | bool] | None = None, **given: Any) -> Build:
@@ -127,6 +128,12 @@ def test_a_bad_image_fails_the_first_job_which_goes_back_where_told(
     assert build.result == "FAILURE", build.log
     assert set(server.images().values()) == left, build.log
     assert build.started_jobs == []
+    ending = "rolled back" if on_failure == "rollback" else "halted"
+    assert (build.description or "").startswith(f"canary-rg/web: nginx-broken-image {ending} in ")
+    assert build.reports == [{"name": "Rollout", "exists": True}]
+    page = build.archived["vmss-jenkins-results/report/index.html"]
+    assert f"<h1>{ending.capitalize()}</h1>" in page
+    assert "vmss-jenkins-results/report/timeline-dark.svg" in build.archived
 
 
 def test_a_gate_that_says_no_goes_back_and_is_a_failed_test_of_the_build(
@@ -144,3 +151,4 @@ def test_a_dry_run_changes_nothing(jenkins: Jenkins, emulator: Emulator, tmp_pat
     build = server.run("web-canary", {"IMAGE_ID": server.image(NEW), "DRY_RUN": True})
     assert build.result == "SUCCESS", build.log
     assert {call["method"] for call in emulator.calls} == {"GET"}
+    assert build.reports == [{"name": "Rollout", "exists": False}]

@@ -18,7 +18,7 @@ from vmss_jenkins.errors import ConfigError
 class _Value(BaseModel):
     """What every part of the file is: frozen, with no other keys than its own, nothing converted silently."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
 
 class Credentials(_Value):
@@ -75,6 +75,8 @@ class Jenkins(_Value):
     """Lock the scale set while a job works on it; needs the plugin lockable-resources."""
     copy_artifacts: bool = False
     """Job 2 fetches the hand-off record from job 1 by itself; needs the plugin copyartifact."""
+    publish_html: bool = False
+    """Each build shows the report of its rollout; needs the plugin htmlpublisher. It is archived in any case."""
     keep_builds: Annotated[int, Field(ge=1, le=100_000)] = 30
 
 
