@@ -271,8 +271,6 @@ class CommandGate(TimedGate):
 
 
 AnyGate: TypeAlias = HealthGate | HttpGate | CompareGate | CommandGate
-"""Any gate."""
-
 GATES: tuple[type[AnyGate], ...] = (HealthGate, HttpGate, CompareGate, CommandGate)
 
 
