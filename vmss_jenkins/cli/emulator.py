@@ -13,6 +13,8 @@ import click
 if TYPE_CHECKING:
     from types import FrameType
 
+    from vmss_jenkins.emulator.scenario import Scenario
+
 
 @click.command("emulator")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="Port of ARM; 0: any free.")
@@ -26,6 +28,13 @@ if TYPE_CHECKING:
     help="How much faster than real time Azure works.",
 )
 @click.option("--instances", type=click.IntRange(0, 1000), help="How many the first scale set has at the start.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="How the first scale set or Azure is, such as mode=Rolling; may be given again. See the README.",
+)
 @click.option(
     "--fault",
     "faults",
@@ -42,6 +51,7 @@ def command(
     scenario: str,
     time_scale: float,
     instances: int | None,
+    settings: tuple[str, ...],
     faults: tuple[str, ...],
     azurite: str,
     env_file: str | None,
@@ -54,7 +64,6 @@ def command(
     """
     try:
         from vmss_jenkins.emulator import Emulator  # noqa: PLC0415 - not loaded for --help
-        from vmss_jenkins.emulator.scenario import named  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
         message = f"the emulator needs {error.name}, which is not installed: pip install 'vmss-jenkins[demo]'"
         raise click.ClickException(message) from error
@@ -62,7 +71,7 @@ def command(
     stopped = threading.Event()
     _stop_on_signals(stopped)
     try:
-        start = named(scenario, instances)
+        start = _scenario(scenario, instances, settings)
         emulator = Emulator(start, port=port, tls=tls, time_scale=time_scale, seed=seed, azurite=azurite, faults=faults)
         with emulator:
             variables = emulator.environment | emulator.az_environment
@@ -82,6 +91,17 @@ def _write(path: Path, lines: list[str]) -> None:
     path.touch(mode=0o600)
     path.chmod(0o600)
     path.write_text("\n".join(lines) + "\n")
+
+
+def _scenario(name: str, instances: int | None, settings: tuple[str, ...]) -> Scenario:
+    from vmss_jenkins.emulator.scenario import named  # noqa: PLC0415 - not loaded for --help
+
+    scenario = named(name, instances)
+    if not settings:
+        return scenario
+    from vmss_jenkins.emulator.settings import changed  # noqa: PLC0415 - loads pydantic
+
+    return changed(scenario, settings)
 
 
 def _stop_on_signals(stopped: threading.Event) -> None:

@@ -167,10 +167,10 @@ class Backend:
         finally:
             self.cause = before
 
-    def strike(self, moment: Moment, cause: Cause | None = None, instance: str = "") -> list[Fault]:
+    def strike(self, moment: Moment, cause: Cause | None = None, instance: str = "", zone: str = "") -> list[Fault]:
         """Return the faults that strike on this occasion; what began it is the current cause by default."""
         cause = cause or self.cause
-        self.armed, struck = faults.strike(self.armed, moment, cause.method, cause.path, instance)
+        self.armed, struck = faults.strike(self.armed, moment, cause.method, cause.path, instance, zone)
         return struck
 
     # Look-ups: Azure compares names without regard to case

@@ -28,6 +28,9 @@ _PERCENTS = {
 DEPTH_LIMIT = 64
 """How deep a body may be nested: what .NET's JSON readers take by default."""
 _REPLACED = ("tags", "identity", "zones", *extensions.REPLACED)
+_PRIORITY = "virtualMachineProfile.priority"
+_EVICTION = "virtualMachineProfile.evictionPolicy"
+_OPTIONAL = {_PRIORITY: ("Regular", "Low", "Spot"), _EVICTION: ("Deallocate", "Delete")}
 _CHOICES = {"upgradePolicy.mode": ("Manual", "Automatic", "Rolling"), "orchestrationMode": ("Uniform", "Flexible")}
 
 SET_SHAPE: Json = {
@@ -53,6 +56,9 @@ SET_SHAPE: Json = {
             "automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": bool, "disableAutomaticRollback": bool},
         },
         "virtualMachineProfile": {
+            "priority": str,
+            "evictionPolicy": str,
+            "billingProfile": {},
             "storageProfile": {
                 "imageReference": dict.fromkeys((*PLATFORM_KEYS, *CUSTOM_KEYS), str),
                 "osDisk": {"image": {"uri": str}},
@@ -180,11 +186,13 @@ def check_set(body: Json) -> None:
     if not 0 <= capacity <= CAPACITY_LIMIT:
         message = f"The value {capacity} of parameter 'sku.capacity' is out of range. Allowed: 0 to {CAPACITY_LIMIT}."
         raise invalid_parameter(message, "sku.capacity")
-    for path, choices in _CHOICES.items():
+    for path, choices in (_CHOICES | _OPTIONAL).items():
         value = _at(body["properties"], path)
-        if value not in choices:
+        if value not in choices and (path in _CHOICES or value is not None):
             raise invalid_parameter(f"The value '{value}' of '{path}' is not one of {', '.join(choices)}.", path)
 
+    if _at(body["properties"], _EVICTION) and _at(body["properties"], _PRIORITY) not in ("Low", "Spot"):
+        raise invalid_parameter("Eviction policy can be set only on Azure Spot Virtual Machines.", _EVICTION)
     _check_rolling(body["properties"])
 
 
@@ -222,6 +230,9 @@ def check_change(scale_set: ScaleSet, changes: Json) -> None:
     mode = changes.get("properties", {}).get("orchestrationMode", scale_set.body["properties"]["orchestrationMode"])
     if mode != scale_set.body["properties"]["orchestrationMode"]:
         raise _change_refused("orchestrationMode")
+    priority = _at(changes, f"properties.{_PRIORITY}")
+    if priority not in (None, scale_set.model.profile.get("priority", "Regular")):
+        raise _change_refused("priority")
     wanted = _at(changes, "properties.virtualMachineProfile.storageProfile.imageReference") or {}
     _check_image_change(scale_set.model.image, wanted)
 

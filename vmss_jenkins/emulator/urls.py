@@ -6,6 +6,7 @@ from vmss_jenkins.emulator import deployment_responses as deployments
 from vmss_jenkins.emulator import extension_responses as extensions
 from vmss_jenkins.emulator import group_responses as groups
 from vmss_jenkins.emulator import instance_responses as one
+from vmss_jenkins.emulator import machine_responses as machines
 from vmss_jenkins.emulator import platform_image_responses as platform_images
 from vmss_jenkins.emulator import resource_list_responses as resource_list
 from vmss_jenkins.emulator import resource_responses as resources
@@ -31,6 +32,7 @@ _DEPLOYMENT = f"{_DEPLOYMENTS}/{{deployment}}"
 _ALL = f"{_SUBSCRIPTION}/providers/{COMPUTE}"
 _PUBLISHER = f"{_ALL}/locations/{{location}}/publishers/{{publisher}}"
 _VERSIONS = f"{_PUBLISHER}/artifacttypes/vmimage/offers/{{offer}}/skus/{{sku}}/versions"
+_MACHINE = f"{_IN_GROUP}/virtualMachines/{{machine}}"
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/subscriptions", resources.list_subscriptions),
@@ -97,9 +99,17 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{_INSTANCE}/reimage", one.reimage, "act on instance"),
     Route("POST", f"{_INSTANCE}/poweroff", one.power_off, "act on instance"),
     Route("POST", f"{_INSTANCE}/deallocate", one.deallocate, "act on instance"),
-    Route("GET", f"{_IN_GROUP}/virtualMachines", one.list_machines, "get vm"),
-    Route("GET", f"{_IN_GROUP}/virtualMachines/{{machine}}", one.get_machine, "get vm"),
-    Route("GET", f"{_IN_GROUP}/virtualMachines/{{machine}}/instanceView", one.view_machine, "get vm"),
+    Route("POST", f"{_INSTANCE}/simulateEviction", one.simulate_eviction, "act on instance"),
+    Route("GET", f"{_IN_GROUP}/virtualMachines", machines.list_machines, "get vm"),
+    Route("GET", _MACHINE, machines.get_machine, "get vm"),
+    Route("GET", f"{_MACHINE}/instanceView", machines.view_machine, "get vm"),
+    Route("DELETE", _MACHINE, machines.delete, "delete vm"),
+    Route("POST", f"{_MACHINE}/start", machines.start, "update vm"),
+    Route("POST", f"{_MACHINE}/restart", machines.restart, "update vm"),
+    Route("POST", f"{_MACHINE}/reimage", machines.reimage, "update vm"),
+    Route("POST", f"{_MACHINE}/powerOff", machines.power_off, "update vm"),
+    Route("POST", f"{_MACHINE}/deallocate", machines.deallocate, "delete vm"),
+    Route("POST", f"{_MACHINE}/simulateEviction", machines.simulate_eviction, "delete vm"),
     Route("GET", _VERSIONS, platform_images.list_versions),
     Route("GET", f"{_VERSIONS}/{{version}}", platform_images.get_version),
     *NETWORK_ROUTES,

@@ -24,6 +24,7 @@ _POWER = {
     "deallocating": "VM deallocating",
     "deallocated": "VM deallocated",
 }
+_SPOT = ("priority", "evictionPolicy", "billingProfile")
 EXACT_VERSION_OF_LATEST = "1.0.0"
 
 
@@ -256,6 +257,7 @@ class Views:
                 "dataDisks": [],
             },
             "osProfile": {"computerName": f"{prefix}{number}", **os_profile},
+            **{key: profile[key] for key in _SPOT if key in profile},
             "timeCreated": timestamp(instance.created),
         }
 
