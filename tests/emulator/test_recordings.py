@@ -36,14 +36,17 @@ HEADERS = (
     "x-ms-request-charge",
 )
 SET = re.compile(r"/resourceGroups/([^/]+)/providers/Microsoft.Compute/virtualMachineScaleSets/([^/]+)", re.IGNORECASE)
+VERSIONS = re.compile(r"/publishers/([^/]+)/artifacttypes/vmimage/offers/([^/]+)/skus/([^/]+)/versions(/.+)?$")
 NOT_EMULATED = {
     r"PUT .*/virtualMachineScaleSets/[^/]+ 400": "generations of images are not emulated",
     r"[A-Z]+ .*/Microsoft.Compute/virtualMachines/": "virtual machines outside of scale sets are not emulated",
     r"GET .*/operations/.* 200 with output": "commands run on machines are not emulated",
+    r"[A-Z]+ .*/Microsoft.Resources/deployments/": "deployments are tested by test_deployments.py",
     r"[A-Z]+ .*/Microsoft.Network/": "the network provider is tested by test_network_recordings.py",
 }
 """Exchanges of paths that are served, in cases that are not."""
 LACKING = {
+    r"(value\[\]\.)?properties\.subnets\[\]\.properties\.ipConfigurations": "no instances are in these networks here",
     r"properties\.automaticRepairsPolicy\.repairAction": "repairs are not emulated",
     r"(value\[\]\.)?properties\.(sourceVirtualMachine|storageProfile\.osDisk)": "images are made from nothing",
 }
@@ -140,6 +143,7 @@ def prepared(exchange: Exchange, emulate: Emulate) -> Azure:
     """An emulator in the state in which the exchange found Azure."""
     references = list(_image_references([exchange.known, exchange.body, exchange.answer]))
     releases = {_release_key(reference): Release("page") for reference in references}
+    releases |= _platform_image(exchange)
     found = re.search(r"/resourceGroups/([^/]+)", exchange.path, re.IGNORECASE)
     group = found[1] if found else "some-group"
     azure = emulate(
@@ -171,6 +175,14 @@ def prepared(exchange: Exchange, emulate: Emulate) -> Azure:
         azure.settle()
     del azure.backend.scale_sets[group.lower(), "other"]
     return azure
+
+
+def _platform_image(exchange: Exchange) -> dict[str, Release]:
+    image = VERSIONS.search(exchange.path)
+    if image is None:
+        return {}
+    shown = exchange.answer if image[4] else exchange.answer[0]
+    return {":".join([*image.groups()[:3], shown["name"]]): Release("page")}
 
 
 def _location(exchange: Exchange) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     metavar="FAULT",
     help="What goes wrong, such as '503 GET */virtualMachines count=3'; may be given again. See the README.",
 )
+@click.option("--azurite", default="", metavar="URL", help="An Azurite that serves the blobs of storage accounts.")
+@click.option("--env-file", type=click.Path(dir_okay=False), metavar="FILE", help="Write the printed lines there too.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the drawn durations and ids.")
 def command(
     port: int,
@@ -50,11 +53,14 @@ def command(
     instances: int | None,
     settings: tuple[str, ...],
     faults: tuple[str, ...],
+    azurite: str,
+    env_file: str | None,
     seed: int,
 ) -> None:
     """Serve an emulator of Azure scale sets on 127.0.0.1.
 
-    It prints `export` lines to paste into the shell that is to use it, and runs until Ctrl-C or SIGTERM.
+    It prints `export` lines to paste into the shell that is to use it, with --tls also the commands by which
+    `az` takes it for its cloud, and runs until Ctrl-C or SIGTERM.
     """
     try:
         from vmss_jenkins.emulator import Emulator  # noqa: PLC0415 - not loaded for --help
@@ -66,13 +72,25 @@ def command(
     _stop_on_signals(stopped)
     try:
         start = _scenario(scenario, instances, settings)
-        with Emulator(start, port=port, tls=tls, time_scale=time_scale, seed=seed, faults=faults) as emulator:
-            for name, value in emulator.environment.items():
-                click.echo(f"export {name}={shlex.quote(value)}")
+        emulator = Emulator(start, port=port, tls=tls, time_scale=time_scale, seed=seed, azurite=azurite, faults=faults)
+        with emulator:
+            variables = emulator.environment | emulator.az_environment
+            lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+            lines += emulator.az_commands
+            if env_file:
+                _write(Path(env_file), lines)
+            click.echo("\n".join(lines))
             click.echo(f"Emulating Azure ({scenario}) at {emulator.endpoint}; Ctrl-C stops it.", err=True)
             stopped.wait()
     except (ValueError, OSError) as error:
         raise click.ClickException(f"the emulator did not start: {error}") from error
+
+
+def _write(path: Path, lines: list[str]) -> None:
+    """Write a file that only its owner reads: it has a secret, if a made-up one."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text("\n".join(lines) + "\n")
 
 
 def _scenario(name: str, instances: int | None, settings: tuple[str, ...]) -> Scenario:

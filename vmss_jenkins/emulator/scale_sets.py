@@ -26,6 +26,7 @@ def create(
     backend.scale_sets[group.lower(), name.lower()] = scale_set
     operation = _begin(backend, scale_set, backend.timings.model)
     upgrades.resize(backend, operation, scale_set)
+    backend.on_resized()
     return scale_set, operation
 
 
@@ -43,6 +44,7 @@ def new_set(backend: Backend, group: str, name: str, changes: Json) -> ScaleSet:
 def change(backend: Backend, scale_set: ScaleSet, changes: Json, charge: Callable[[int], None]) -> Operation:
     """Merge the body into a set; the instances follow as its mode says, and its capacity is met."""
     _check_free(scale_set, "write")
+    changes = models.canonical(changes)
     models.check_change(scale_set, changes)
     body = models.merged(scale_set.body, changes)
     models.check_set(body)
@@ -56,6 +58,7 @@ def change(backend: Backend, scale_set: ScaleSet, changes: Json, charge: Callabl
     scale_set.provisioning, scale_set.changed = "Updating", backend.now
     operation = _begin(backend, scale_set, backend.timings.model)
     upgrades.resize(backend, operation, scale_set)
+    backend.on_resized()
     upgrades.follow_model(backend, operation, scale_set)
     return operation
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 COMPUTE = "Microsoft.Compute"
 INSIGHTS = "Microsoft.Insights"
 NETWORK = "Microsoft.Network"
+STORAGE = "Microsoft.Storage"
 SUBSCRIPTION_ID = "5ca1e5e7-0000-4000-8000-000000000001"
 TENANT_ID = "5ca1e5e7-0000-4000-8000-000000000002"
 CLIENT_ID = "5ca1e5e7-0000-4000-8000-000000000003"
@@ -147,6 +148,7 @@ class SetSpec:
 WELCOME = _NGINX.format(title="Welcome to nginx!")
 """The page of an nginx that nobody has changed."""
 UBUNTU = "Canonical:ubuntu-24_04-lts:server:latest"
+UBUNTU_22 = "Canonical:0001-com-ubuntu-server-jammy:22_04-lts-gen2:latest"
 UBUNTU_16 = "Canonical:UbuntuServer:16.04-LTS:latest"
 
 
@@ -162,6 +164,7 @@ def nginx_releases() -> dict[str, Release]:
         "nginx-broken-image": Release(_NGINX.format(title="500 Internal Server Error"), status=500, health="unhealthy"),
         "nginx-failing-image": Release(updated, provisioning_error="OSProvisioningTimedOut"),
         UBUNTU: Release("", serves=False),
+        UBUNTU_22: Release("", serves=False),
         UBUNTU_16: Release("", serves=False),
     }
 

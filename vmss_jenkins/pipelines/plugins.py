@@ -39,6 +39,7 @@ def plugins_of(pipeline: Pipeline) -> dict[str, str]:
         "pipeline-input-step": pipeline.hand_over is not None and bool(pipeline.hand_over.ask),
         "lockable-resources": pipeline.lock,
         "copyartifact": bool(pipeline.copies_from),
+        "htmlpublisher": pipeline.publishes,
         "docker-workflow": bool(pipeline.agent.container),
     }
     return {name: SEEN.get(name, "") for name, used in uses.items() if used}
@@ -48,4 +49,4 @@ def useful_to(pipeline: Pipeline) -> dict[str, str]:
     """Name the plugins that a pipeline does without: short name -> what is lost then."""
     if not any(stage.describes for stage in pipeline.stages):
         return {}
-    return {"build-with-parameters": "the links that builds leave to the next job open no form that is filled in"}
+    return {"build-with-parameters": "links to the next job fill in no form"}
