@@ -217,7 +217,12 @@ def one_set(values: Mapping[str, object], jenkins: Mapping[str, object], source:
     except ValidationError as error:
         empty = located_yaml.Document(None, {}, ())
         found = config_faults.faults_of(error, empty, _File)
-        raise ConfigError(source, [f"{located_yaml.dotted(one.path)}: {one.reason}" for one in found]) from None
+        raise ConfigError(source, [f"{_option(one.path)}: {one.reason}" for one in found]) from None
+
+
+def _option(path: located_yaml.Path) -> str:
+    """Name a fault's place where there is one set, and no file to look into."""
+    return located_yaml.dotted(path[2:] if path[:2] == ("sets", 0) else path) or "the set"
 
 
 def json_schema() -> dict[str, Any]:

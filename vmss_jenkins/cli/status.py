@@ -10,7 +10,7 @@ from vmss_jenkins.cli.fleet import status
 from vmss_jenkins.cli.options import optional_target_options, print_json, tell
 from vmss_jenkins.cli.tables import show
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.instances import Instance, ScaleSet, disagreement, has_latest_model
+from vmss_jenkins.instances import Instance, ScaleSet, UpgradeMode, disagreement, has_latest_model
 
 
 @click.command("status")
@@ -59,18 +59,34 @@ def command(
         notes = {instance.id: _note(instance, scale_set) for instance in instances}
         print_json({"scale_set": scale_set, "instances": instances, "notes": {k: v for k, v in notes.items() if v}})
     else:
-        _table(scale_set, instances)
+        _table(scale_set, instances, outdated=outdated)
     return 0
 
 
-def _table(scale_set: ScaleSet, instances: tuple[Instance, ...]) -> None:
+def _table(scale_set: ScaleSet, instances: tuple[Instance, ...], *, outdated: bool) -> None:
     facts = (
         f"{scale_set.name}: image {scale_set.image.short_name if scale_set.image else 'unknown'}, "
         f"upgrade mode {scale_set.upgrade_mode.value}, {scale_set.orchestration_mode.value}, "
         f"capacity {scale_set.capacity}, {scale_set.provisioning_state}"
     )
+    remark = _remark(scale_set, instances, outdated=outdated)
     headings = ("instance", "zone", "image", "latest model", "power", "health", "note")
-    show(headings, [_row(instance, scale_set) for instance in instances], facts)
+    rows = [_row(instance, scale_set) for instance in instances]
+    show(headings, rows, *filter(None, (facts, remark)))
+
+
+def _remark(scale_set: ScaleSet, instances: tuple[Instance, ...], *, outdated: bool) -> str:
+    """What is to be known of the set beside its facts; empty for most."""
+    state, rolls = scale_set.provisioning_state, scale_set.upgrade_mode is UpgradeMode.ROLLING
+    there = sum(instance.provisioning_state != "Deleting" for instance in instances)
+    remarks = []
+    if not outdated and there < scale_set.capacity and state != "Updating":
+        remarks.append(f"only {there} of {scale_set.capacity} instances are there: Azure could not make the others")
+    if rolls and state == "Updating":
+        remarks.append("Azure is at work on the set, perhaps on a rolling upgrade")
+    if rolls and state == "Failed":
+        remarks.append("the set's last operation failed; of an upgrade `az vmss rolling-upgrade get-latest` tells why")
+    return "; ".join(remarks)
 
 
 def _row(instance: Instance, scale_set: ScaleSet) -> tuple[str, ...]:
