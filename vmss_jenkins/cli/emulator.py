@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
     metavar="FAULT",
     help="What goes wrong, such as '503 GET */virtualMachines count=3'; may be given again. See the README.",
 )
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep the state in this file, and go on with what it has; the same options are needed again.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the drawn durations and ids.")
 def command(
     port: int,
@@ -40,6 +46,7 @@ def command(
     time_scale: float,
     instances: int | None,
     faults: tuple[str, ...],
+    state: Path | None,
     seed: int,
 ) -> None:
     """Serve an emulator of Azure scale sets on 127.0.0.1.
@@ -57,7 +64,9 @@ def command(
     _stop_on_signals(stopped)
     try:
         start = named(scenario, instances)
-        with Emulator(start, port=port, tls=tls, time_scale=time_scale, seed=seed, faults=faults) as emulator:
+        with Emulator(
+            start, port=port, tls=tls, time_scale=time_scale, seed=seed, faults=faults, state=state
+        ) as emulator:
             for name, value in emulator.environment.items():
                 click.echo(f"export {name}={shlex.quote(value)}")
             click.echo(f"Emulating Azure ({scenario}) at {emulator.endpoint}; Ctrl-C stops it.", err=True)

@@ -94,6 +94,8 @@ class HttpServer(ThreadedWSGIServer):
         with self._lifecycle:
             thread, self._thread = self._thread, None
             if thread is not None:
+                with contextlib.suppress(OSError):
+                    self.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread, which looks up only now and then
                 self.shutdown()
                 thread.join()
         for connection in tuple(self._connections):

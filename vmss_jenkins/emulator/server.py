@@ -17,6 +17,8 @@ from vmss_jenkins.emulator.faults import Fault
 from vmss_jenkins.emulator.http_server import HOST, HttpServer
 from vmss_jenkins.emulator.identity import Identity
 from vmss_jenkins.emulator.injection import Injector
+from vmss_jenkins.emulator.journal import Journal
+from vmss_jenkins.emulator.resuming import resume
 from vmss_jenkins.emulator.scenario import Scenario, Timings, named
 from vmss_jenkins.emulator.seed import populate
 from vmss_jenkins.emulator.state import NoServers, Servers
@@ -51,10 +53,12 @@ class Emulator:
         page_size: How many instances a page of a list has.
         seed: Of the drawn times and ids.
         faults: What goes wrong from the start on, as ``inject`` takes it.
+        state: A file that keeps the state, so that another emulator goes on with it; new where it does not exist.
+            It takes the same scenario, timings, seed and faults. What ``inject`` and ``withdraw`` do is not kept.
 
     Raises:
-        ValueError: An unknown scenario, a time scale of 0 or below, or no fault.
-        OSError: ``start``: the port is taken.
+        ValueError: An unknown scenario, a time scale of 0 or below, no fault, or a file that is no such state.
+        OSError: ``start``: the port is taken; the state cannot be read or written.
     """
 
     def __init__(  # noqa: PLR0913  (each has its default, and a caller names the few it wants)
@@ -71,6 +75,7 @@ class Emulator:
         page_size: int = 100,
         seed: int = 0,
         faults: Iterable[Fault | str] = (),
+        state: Path | None = None,
     ) -> None:
         self.scenario = named(scenario) if isinstance(scenario, str) else scenario
         self._clock = clock or ScaledClock(time_scale)
@@ -91,6 +96,9 @@ class Emulator:
         self._injector = Injector(self.backend, self.identity, self._refuse)
         self._faults = [_fault(fault) for fault in faults]
         self._throttle = Throttle(throttling, time_scale)
+        options = {"scenario": self.scenario, "timings": self.backend.timings, "seed": seed}
+        options |= {"faults": list(map(str, self._faults)), "throttling": throttling, "page_size": page_size}
+        self._journal = Journal(state, options) if state else None
         self._port, self._tls = port, tls
         self._server: HttpServer | None = None
         self._authority: tempfile.TemporaryDirectory[str] | None = None
@@ -118,18 +126,36 @@ class Emulator:
         control = Control(self.backend, self._injector, lambda: self.endpoints)
         app = App(self.backend, self._throttle, self.identity, self._injector, control, tokens=self._tls)
         self._server = HttpServer(app, self._port, self._certificate() if self._tls else None)
-        if self._data_plane and self._wiring:
+        if self._data_plane:
             self._data_plane.start()
-            self.backend.on_balanced = self._wiring.follow
         with self.backend.lock:
-            populate(self.backend, listens=self._wiring is not None)
-        for fault in self._faults:
-            self.inject(fault)
+            self._begin(app)
+        app.journal = self._journal
         if isinstance(self._clock, ScaledClock):
             self.backend.on_scheduled = self._wake.set
             self._ticker = threading.Thread(target=self._tick, args=(self._clock,), daemon=True, name="ticker")
             self._ticker.start()
         self._server.start()
+
+    def _begin(self, app: App) -> None:
+        """Fill the backend by the scenario, or by what the state file kept; the data plane follows."""
+        follow = self._wiring.follow if self._wiring else lambda _: None
+        if self._journal and self._journal.beginning:
+            self._clock = resume(self.backend, app, self._journal, self._populate, self._clock)
+            for load_balancer in self.backend.load_balancers.values() if self._wiring else ():
+                load_balancer.ports.clear()  # they were those of servers that are no more
+                follow(load_balancer)
+            self.backend.on_balanced = follow
+            return
+        self.backend.on_balanced = follow
+        self._populate()
+        if self._journal:
+            self._journal.begin(self.backend.now, self._wiring.ports if self._wiring else {})
+
+    def _populate(self) -> None:
+        populate(self.backend, listens=self._wiring is not None)
+        for fault in self._faults:
+            self.inject(fault)
 
     def stop(self) -> None:
         """Close every port and thread; do nothing where it does not run."""
