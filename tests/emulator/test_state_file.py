@@ -249,8 +249,9 @@ def test_an_emulator_killed_in_the_middle_of_a_rollout_goes_on_and_so_does_the_r
     with ExitStack() as stack:
         killed, variables = stack.enter_context(served(state, *options))
         endpoint, environment = variables["VMSS_JENKINS_ENDPOINT"], {**os.environ, **variables}
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        run = stack.enter_context(subprocess.Popen(rollout, env=environment, **pipes))
+        run = stack.enter_context(
+            subprocess.Popen(rollout, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        )
         stack.callback(run.kill)
         while "/manualupgrade" not in state.read_text():
             assert run.poll() is None
