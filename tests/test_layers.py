@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "vmss_jenkins"
 LAYERS = (
     ("_version", "errors"),
-    ("comparison", "gate_specs", "gate_parsing", "gates", "answers", "network"),
+    ("comparison", "gate_specs", "gate_parsing", "gates", "answers", "curves", "network"),
     (
         "images",
         "instances",
@@ -30,6 +30,7 @@ LAYERS = (
         "capacity",
         "actions",
         "situation",
+        "standing",
         "claims",
         "rollback",
         "rollout",
@@ -51,12 +52,12 @@ LAYERS = (
         "draining",
     ),
     ("probes", "programs", "ssh_tunnels", "plugin_calls", "jenkins_errors", "jenkins_server"),
-    ("waiting", "steps", "probing", "verification", "job_changes", "seeding"),
+    ("heartbeat", "waiting", "steps", "probing", "verification", "job_changes", "seeding"),
     ("watching", "holding", "acting", "telling", "engine"),
     ("measuring",),
     ("api",),
     ("rollouts",),
-    ("job_progress", "boundary"),
+    ("job_progress", "boundary", "live"),
     ("__init__", "cli", "demo", "seed"),
     ("__main__",),
 )

@@ -18,6 +18,7 @@ from vmss_jenkins.credentials import Connection, connection, default_credential
 from vmss_jenkins.engine import Hooks, Order, RolloutResult, run_rollout
 from vmss_jenkins.gate_parsing import gates_from
 from vmss_jenkins.gate_specs import AnyGate
+from vmss_jenkins.heartbeat import Heartbeat
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import ScaleSetName
 from vmss_jenkins.measuring import connected_means
@@ -133,18 +134,18 @@ class _Connected:
     reach: Reach | None
 
     def __call__(self, order: Order, hooks: Hooks, on_event: events.OnEvent) -> RolloutResult:
-        clock = SystemClock()
-        patience = Patience.starting(clock, 2 * self.spec.timeout, on_event)
+        clock = Heartbeat(SystemClock(), on_event)
+        patience = Patience.starting(clock, 2 * self.spec.timeout, clock.on_event)
         reach = self.reach or Reach()
         where = connection(os.environ, reach.subscription, reach.endpoint)
         credential = (reach.credential or default_credential(where, os.environ)) if where.sends_token else None
         from vmss_jenkins.scale_sets import AzureScaleSets  # noqa: PLC0415 - the SDK takes 0.3 s
 
-        sets = AzureScaleSets(where, credential)
+        sets = AzureScaleSets(where, credential, on_event)
         try:
             with (
-                connected_means(sets, where, credential, clock) as means,
-                _drainer(self.spec, where, credential) as pool,
+                connected_means(sets, where, credential, clock, on_event) as means,
+                _drainer(self.spec, where, credential, on_event) as pool,
             ):
                 connected = replace(
                     hooks,
@@ -153,6 +154,7 @@ class _Connected:
                     claims=sets.claims(self.name) if self.claim else None,
                     run=secrets.token_hex(4),
                     owner=owner(os.environ, order),
+                    build=os.environ.get("BUILD_URL", ""),
                 )
                 return run_rollout(sets, self.name, order, self.spec, connected, patience)
         finally:
@@ -160,7 +162,9 @@ class _Connected:
 
 
 @contextmanager
-def _drainer(spec: RolloutSpec, where: Connection, credential: TokenCredential | None) -> Iterator[Drainer | None]:
+def _drainer(
+    spec: RolloutSpec, where: Connection, credential: TokenCredential | None, on_event: events.OnEvent
+) -> Iterator[Drainer | None]:
     """What takes instances out of their load balancers, where that is wanted."""
     if spec.drain is None:
         yield None
@@ -168,7 +172,7 @@ def _drainer(spec: RolloutSpec, where: Connection, credential: TokenCredential |
     from vmss_jenkins.draining import AzureDrainer  # noqa: PLC0415 - the SDK takes half a second
     from vmss_jenkins.load_balancers import AzureLoadBalancers  # noqa: PLC0415
 
-    balancers = AzureLoadBalancers(where, credential)
+    balancers = AzureLoadBalancers(where, credential, on_event)
     try:
         yield AzureDrainer(balancers, SystemClock())
     finally:

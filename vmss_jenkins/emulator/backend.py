@@ -19,6 +19,7 @@ from vmss_jenkins.emulator.errors import (
     instance_not_found,
     resource_not_found,
 )
+from vmss_jenkins.emulator.fetching import fetch
 from vmss_jenkins.emulator.scenario import COMPUTE, NETWORK, Release, Timings
 from vmss_jenkins.emulator.state import (
     Image,
@@ -60,12 +61,14 @@ class Backend:
         seed: int = 0,
         page_size: int = 100,
         time_scale: float = 1.0,
+        fetch: Callable[[str], str] = fetch,
     ) -> None:
         self.scenario = scenario
         self.timings = timings or Timings()
         self.servers = servers or NoServers()
         self.page_size = page_size
         self.time_scale = time_scale
+        self.fetch = fetch
         self.lock = threading.RLock()
         self.chance = random.Random(seed)  # noqa: S311  (reproducible times and ids, no secrets)
         self.now = clock.now()
@@ -147,16 +150,21 @@ class Backend:
 
     def add_part(self, operation: Operation, seconds: float, finish: Callable[[], Json | None]) -> None:
         """Let ``finish`` happen in ``seconds`` as a part of the operation; it returns the part's error, if any."""
+        self.begin_part(operation)
+        self.after(seconds, lambda: self.end_part(operation, finish()))
+
+    @staticmethod
+    def begin_part(operation: Operation) -> None:
+        """Let the operation last until ``end_part``."""
         operation.pending += 1
 
-        def end() -> None:
-            operation.error = finish() or operation.error
-            operation.pending -= 1
-            if not operation.pending:
-                operation.ended = self.now
-                operation.on_end(operation)
-
-        self.after(seconds, end)
+    def end_part(self, operation: Operation, error: Json | None = None) -> None:
+        """End a part of the operation, which ends with the last of them."""
+        operation.error = error or operation.error
+        operation.pending -= 1
+        if not operation.pending:
+            operation.ended = self.now
+            operation.on_end(operation)
 
     # Faults
 

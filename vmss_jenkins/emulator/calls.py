@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ETAGS_SINCE = "2024"
 _LRO_SECONDS = 10.0
+_NO_RESOURCE = ("subscription", "extension")  # an extension pays from the buckets of its set
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Call:
         self._take([limit for limit in self.limits if limit.per_instance and instances], instances)
 
     def _take(self, limits: list[Limit], cost: int) -> None:
-        resource = "/".join(value for key, value in self.params.items() if key != "subscription")
+        resource = "/".join(value for key, value in self.params.items() if key not in _NO_RESOURCE)
         self.remaining += self.throttle.take(limits, resource, cost, self.backend.now)
 
     def show_set(self, scale_set: ScaleSet) -> Json:

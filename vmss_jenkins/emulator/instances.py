@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from vmss_jenkins.emulator import extensions, health
 from vmss_jenkins.emulator.availability import Change
 from vmss_jenkins.emulator.backend import image_key
-from vmss_jenkins.emulator.errors import concurrent_request, marked_for_deletion
-from vmss_jenkins.emulator.models import health_source
-from vmss_jenkins.emulator.state import Instance, Json, Operation, ScaleSet
+from vmss_jenkins.emulator.errors import concurrent_request, marked_for_deletion, not_allowed
+from vmss_jenkins.emulator.state import Instance, Json, Model, Operation, ScaleSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,8 +23,11 @@ def claim(backend: Backend, scale_set: ScaleSet, action: str, instances: Iterabl
     """Refuse to work on instances that something else works on; raises ``ArmError`` 409."""
     if scale_set.provisioning == "Deleting":
         raise marked_for_deletion(action, scale_set.name)
+    if scale_set.rolling and scale_set.rolling.goes_on and action in ("manualupgrade", "reimage"):
+        raise not_allowed(f"Operation '{action}' is not allowed since a Rolling Upgrade is in progress.")
     others = instances if backend.scenario.parallel_operations else scale_set.instances.values()
-    if scale_set.operation or any(instance.operation for instance in others):
+    busy = scale_set.operation and not scale_set.is_only_rolling
+    if busy or any(instance.operation for instance in others):
         raise concurrent_request()
 
 
@@ -34,19 +37,28 @@ def outdated(scale_set: ScaleSet) -> list[Instance]:
     return [i for i in behind if not i.protected_from_actions and i.provisioning != "Deleting"]
 
 
-def update(backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance) -> None:
-    """Bring an instance to the latest model; it is down meanwhile where its image changes."""
-    model = scale_set.model
+def update(
+    backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance, model: Model | None = None
+) -> None:
+    """Bring an instance to a model, by default the latest; it is down meanwhile where its image changes."""
+    model = model or scale_set.model
     same_image = image_key(model.image) == image_key(instance.image)
+
+    runs = bool(extensions.due(instance, model))
 
     def finish() -> Json | None:
         instance.model = model
-        return None if same_image else _come_up(backend, scale_set, instance, model.image)
+        if not same_image:
+            return _come_up(backend, scale_set, instance, model.image)
+        if instance.power != "running" or instance.failing:
+            return None
+        return _provision(backend, scale_set, instance)
 
     if not same_image:
         _go_down(backend, scale_set, instance)
     timings = backend.timings
-    seconds = backend.draw(timings.settle if same_image else timings.update)
+    alike = timings.extension if runs else timings.settle
+    seconds = backend.draw(alike if same_image else timings.update)
     _work(backend, operation, scale_set, instance, _Act("update", seconds, finish))
 
 
@@ -126,6 +138,7 @@ def new_instance(backend: Backend, scale_set: ScaleSet) -> Instance:
         created=backend.now,
         model=scale_set.model,
         image=scale_set.model.image,
+        disk=release,
         release=release,
         changed=backend.now,
     )
@@ -162,7 +175,7 @@ def _work(backend: Backend, operation: Operation, scale_set: ScaleSet, instance:
             return None
         error = None if instance.failing and act.state == "Deleting" else act.finish()
         if instance.failing:
-            error, instance.failing = _failure(instance), False
+            error, instance.failing = _failure(backend, instance), False
         instance.provisioning, instance.changed = "Failed" if error else "Succeeded", backend.now
         record(backend, scale_set, instance, act.name, "failed" if error else "end")
         instance.operation = None
@@ -171,9 +184,13 @@ def _work(backend: Backend, operation: Operation, scale_set: ScaleSet, instance:
     backend.add_part(operation, fault.lasts if fault and fault.kind == "stuck" else act.seconds, end)
 
 
-def _failure(instance: Instance) -> Json:
-    message = f"VM '{instance.name}' has reported a failure when processing extension 'healthExtension'."
-    return {"code": "VMExtensionProvisioningError", "message": message}
+def _failure(backend: Backend, instance: Instance) -> Json:
+    """Return the error of a fault: that of the script extension, where the instance has one, as if that had failed."""
+    script = next(filter(extensions.is_script, instance.model.extensions), None)
+    error = extensions.failure(instance, str(script["name"]) if script else "healthExtension", "")
+    if script:
+        extensions.fail(backend, instance, script, error)
+    return error
 
 
 def record(
@@ -202,9 +219,9 @@ def record(
 
 
 def _healthy_at(scale_set: ScaleSet, instance: Instance) -> float | None:
-    if health_source(scale_set) is None:
+    if health.source(scale_set) is None:
         return instance.up_since
-    return instance.healthy_at if instance.release.health == "healthy" else None
+    return instance.healthy_at if instance.release.found == "healthy" else None
 
 
 def _go_down(backend: Backend, scale_set: ScaleSet, instance: Instance, power: str = "stopped") -> None:
@@ -218,21 +235,31 @@ def _come_up(backend: Backend, scale_set: ScaleSet, instance: Instance, image: J
     release = backend.release(image)
     if release is None:
         return {"code": "NotFound", "message": f"The image of VM '{instance.name}' cannot be found any more."}
-    instance.image, instance.release = image, release
+    instance.image, instance.disk, instance.release, instance.ran = image, release, release, {}
     return None if instance.power == "deallocated" else _boot(backend, scale_set, instance)
 
 
 def _boot(backend: Backend, scale_set: ScaleSet, instance: Instance) -> Json | None:
     instance.power = "running"
     if instance.failing:
-        return _failure(instance)
-    instance.release = backend.release(instance.image) or instance.release
-    if instance.operation and backend.strike("start", instance.operation.cause, instance.id):
-        instance.release = replace(instance.release, status=503, health="unhealthy")
-    if code := instance.release.provisioning_error:
+        return _failure(backend, instance)
+    if code := instance.disk.provisioning_error:
         message = f"OS Provisioning for VM '{instance.name}' did not finish in the allotted time."
         return {"code": code, "message": message}
-    instance.up, instance.up_since = True, backend.now
-    instance.healthy_at = backend.now + backend.draw(backend.timings.health)
+    return _provision(backend, scale_set, instance)
+
+
+def _provision(backend: Backend, scale_set: ScaleSet, instance: Instance) -> Json | None:
+    """Run the extensions that are due on an instance that runs; it serves what they leave, also where one failed."""
+    before, runs = instance.release, extensions.due(instance, instance.model)
+    error = extensions.provision(backend, instance)
+    if instance.up and not runs and instance.release == before:
+        return error
+    if instance.operation and backend.strike("start", instance.operation.cause, instance.id):
+        instance.release = replace(instance.release, status=503, health="unhealthy")
+    if not instance.up:
+        instance.up_since = backend.now
+        instance.healthy_at = backend.now + backend.draw(backend.timings.health)
+    instance.up = instance.release.serves
     backend.servers.serve(scale_set.server(instance), instance.release)
-    return None
+    return error

@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
+from vmss_jenkins.emulator import extensions, health
 from vmss_jenkins.emulator.backend import CUSTOM_KEYS, PLATFORM_KEYS
+from vmss_jenkins.emulator.batches import seconds
 from vmss_jenkins.emulator.errors import ArmError, invalid_content, invalid_parameter, not_allowed
 from vmss_jenkins.emulator.state import Json, Model, ScaleSet
 
@@ -14,9 +16,17 @@ if TYPE_CHECKING:
 
 MODEL_LIMIT = 10
 CAPACITY_LIMIT = 1000
+ONE_GROUP_LIMIT = 100
+"""How many instances a single placement group takes. The emulator tells it and does not hold clients to it."""
+_PERCENTS = {
+    "maxBatchInstancePercent": 5,
+    "maxUnhealthyInstancePercent": 5,
+    "maxUnhealthyUpgradedInstancePercent": 0,
+}
+"""The least of each; the most is 100."""
 DEPTH_LIMIT = 64
 """How deep a body may be nested: what .NET's JSON readers take by default."""
-_REPLACED = ("tags", "identity", "zones")
+_REPLACED = ("tags", "identity", "zones", *extensions.REPLACED)
 _CHOICES = {"upgradePolicy.mode": ("Manual", "Automatic", "Rolling"), "orchestrationMode": ("Uniform", "Flexible")}
 
 SET_SHAPE: Json = {
@@ -34,8 +44,12 @@ SET_SHAPE: Json = {
                 "maxUnhealthyInstancePercent": int,
                 "maxUnhealthyUpgradedInstancePercent": int,
                 "pauseTimeBetweenBatches": str,
+                "prioritizeUnhealthyInstances": bool,
+                "enableCrossZoneUpgrade": bool,
+                "rollbackFailedInstancesOnPolicyBreach": bool,
+                "maxSurge": bool,
             },
-            "automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": bool},
+            "automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": bool, "disableAutomaticRollback": bool},
         },
         "virtualMachineProfile": {
             "storageProfile": {
@@ -148,6 +162,29 @@ def check_set(body: Json) -> None:
         if value not in choices:
             raise invalid_parameter(f"The value '{value}' of '{path}' is not one of {', '.join(choices)}.", path)
 
+    _check_rolling(body["properties"])
+
+
+def _check_rolling(properties: Json) -> None:
+    policy = properties["upgradePolicy"]
+    rolling = policy.get("rollingUpgradePolicy", {})
+    for name, least in _PERCENTS.items():
+        if not least <= rolling.get(name, least) <= 100:  # noqa: PLR2004 - percent
+            path = f"upgradePolicy.rollingUpgradePolicy.{name}"
+            message = f"The value {rolling[name]} of '{path}' is out of range. Allowed: {least} to 100."
+            raise invalid_parameter(message, path)
+    pause = rolling.get("pauseTimeBetweenBatches", "PT0S")
+    if seconds(pause) is None:
+        path = "upgradePolicy.rollingUpgradePolicy.pauseTimeBetweenBatches"
+        raise invalid_parameter(f"The value '{pause}' of '{path}' is no ISO 8601 duration such as PT30S.", path)
+    if policy["mode"] == "Rolling" and health.reporter(properties["virtualMachineProfile"]) is None:
+        raise ArmError(
+            400,
+            "BadRequest",
+            "Rolling Upgrade mode is not supported for this Virtual Machine Scale Set because a health probe or health "
+            "extension was not provided.",
+        )
+
 
 def check_change(scale_set: ScaleSet, changes: Json) -> None:
     """Refuse changes of what is fixed at creation; raises ``ArmError`` 409."""
@@ -185,6 +222,7 @@ def _change_refused(path: str) -> ArmError:
 def model_of(backend: Backend, name: str, body: Json, scale_set: ScaleSet | None = None) -> Model:
     """Return the model that the body describes; raises ``ArmError`` for a bad image or an eleventh model."""
     model = Model(copy.deepcopy(body["properties"]["virtualMachineProfile"]), body["sku"]["name"])
+    extensions.checked(model.extensions)
     grows = scale_set is not None and body["sku"]["capacity"] > scale_set.capacity
     if grows or scale_set is None or model.image != scale_set.model.image:
         _check_image(backend, model.image, body["location"])
@@ -223,12 +261,3 @@ def _check_image(backend: Backend, reference: Json, location: str) -> None:
         "to this region, or change your requested region."
     )
     raise ArmError(404, "GalleryImageNotFound", text, target="imageReference")
-
-
-def health_source(scale_set: ScaleSet) -> str | None:
-    """Return what reports the instances' health, ``extension`` or ``probe``, or None."""
-    profile: Json = scale_set.model.profile
-    extensions = profile.get("extensionProfile", {}).get("extensions", [])
-    if any(e.get("properties", {}).get("type", "").startswith("ApplicationHealth") for e in extensions):
-        return "extension"
-    return "probe" if profile.get("networkProfile", {}).get("healthProbe") else None

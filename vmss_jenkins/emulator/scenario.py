@@ -40,12 +40,20 @@ class Release:
     """The HTTP status of every answer."""
     latency: float = 0.0
     """Seconds before an answer."""
-    health: Literal["healthy", "unhealthy", "unknown"] = "healthy"
-    """What the set's health source finds once the instance is up."""
+    health: Literal["healthy", "unhealthy", "initializing", "unknown"] = "healthy"
+    """What the set's health source finds once the instance is up; an application that goes on ``initializing`` is
+    ``unknown`` in the end, or ``unhealthy`` where the source knows but two states."""
     error_rate: float = 0.0
     """Share of requests, 0 to 1, that answer 500 instead."""
+    serves: bool = True
+    """False: nothing listens, as on an image without nginx."""
     provisioning_error: str = ""
     """An ARM error code such as OSProvisioningTimedOut: instances fail to come up with this image."""
+
+    @property
+    def found(self) -> Literal["healthy", "unhealthy", "initializing", "unknown"]:
+        """The health that the set's health source finds; where nothing listens, it finds nothing good."""
+        return self.health if self.serves else "unhealthy"
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,8 @@ class Timings:
     """One instance from the old image to the new one; it serves nothing meanwhile."""
     settle: float = 3.0
     """One instance to a new model with the same image; it stays up."""
+    extension: float = 20.0
+    """One instance to a new model with the same image and an extension that runs again; it stays up."""
     reimage: float = 80.0
     """One instance, disk made anew."""
     stop: float = 12.0
@@ -102,8 +112,13 @@ class SetSpec:
     """Availability zones, filled in turn; none for a regional set."""
     image: str = "nginx-base-image"
     """The key of the release that all instances run at the start."""
+    extensions: tuple[Mapping[str, Any], ...] = ()
+    """Further extensions of its model, as clients write them: ``name`` and ``properties``."""
     health_source: Literal["extension", "probe", "none"] = "extension"
     """What reports each instance's health to Azure: one source a set."""
+    rich_health: bool = False
+    """Whether the extension tells four states (its version 2, which reads them from `/health`) or healthy and
+    unhealthy alone."""
     automatic_os_upgrade: bool = False
     """Whether Azure installs new platform images by itself."""
     rolling_policy: Mapping[str, Any] = field(default_factory=dict)
@@ -121,14 +136,25 @@ class SetSpec:
     each instance, or by one NAT rule with a range of ports, the only way of Flexible sets. Both lead to port 80."""
 
 
+WELCOME = _NGINX.format(title="Welcome to nginx!")
+"""The page of an nginx that nobody has changed."""
+UBUNTU = "Canonical:ubuntu-24_04-lts:server:latest"
+UBUNTU_16 = "Canonical:UbuntuServer:16.04-LTS:latest"
+
+
 def nginx_releases() -> dict[str, Release]:
-    """Return the releases of the scenario ``nginx-canary``: the old one, the new one, and two bad ones."""
+    """Return the releases of the scenario ``nginx-canary``: the old one, the new one, and two bad ones.
+
+    Ubuntu's platform images (today's, and that of 2018's tutorials) have no nginx: an extension installs it.
+    """
     updated = _NGINX.format(title="Welcome to nginx on Azure VMSS!")
     return {
-        "nginx-base-image": Release(_NGINX.format(title="Welcome to nginx!")),
+        "nginx-base-image": Release(WELCOME),
         "nginx-updated-image": Release(updated),
         "nginx-broken-image": Release(_NGINX.format(title="500 Internal Server Error"), status=500, health="unhealthy"),
         "nginx-failing-image": Release(updated, provisioning_error="OSProvisioningTimedOut"),
+        UBUNTU: Release("", serves=False),
+        UBUNTU_16: Release("", serves=False),
     }
 
 
@@ -179,7 +205,24 @@ class Scenario(SetSpec):
         return dict(zip(names, parts, strict=True)) if len(parts) == len(names) else {"id": self.image_id(image)}
 
 
-SCENARIOS: Mapping[str, Scenario] = {"nginx-canary": Scenario()}
+def _custom_script(command: str) -> Mapping[str, Any]:
+    properties = {
+        "publisher": "Microsoft.Azure.Extensions",
+        "type": "CustomScript",
+        "typeHandlerVersion": "2.1",
+        "autoUpgradeMinorVersion": True,
+        "settings": {"commandToExecute": command},
+    }
+    return {"name": "CustomScript", "properties": properties}
+
+
+SCENARIOS: Mapping[str, Scenario] = {
+    "nginx-canary": Scenario(),
+    "nginx-extension": Scenario(
+        image=UBUNTU, extensions=(_custom_script("apt-get update && apt-get install -y nginx"),)
+    ),
+}
+"""``nginx-canary``: the release is an image; ``nginx-extension``: Ubuntu, on which a script installs nginx."""
 
 
 def named(name: str, instances: int | None = None) -> Scenario:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
-from vmss_jenkins.emulator import instances, scale_sets
+from vmss_jenkins.emulator import extensions, instances, scale_sets
 from vmss_jenkins.emulator.models import ROLLING_POLICY
 from vmss_jenkins.emulator.seed_network import add_load_balancer, ip_configuration, probe_id
 from vmss_jenkins.emulator.state import Image, Json, ResourceGroup
@@ -43,8 +44,9 @@ def _add_set(backend: Backend, spec: SetSpec) -> None:
     for _ in range(spec.instances):
         instance = instances.new_instance(backend, scale_set)
         instance.created = instance.changed = instance.healthy_at = backend.now - _DAY
-        instance.provisioning, instance.power = "Succeeded", "running"
-        instance.up, instance.up_since = True, instance.created
+        error = extensions.provision(backend, instance)
+        instance.provisioning, instance.power = "Failed" if error else "Succeeded", "running"
+        instance.up, instance.up_since = instance.release.serves, instance.created
         backend.servers.serve(scale_set.server(instance), instance.release)
         instances.record(backend, scale_set, instance, "present", "end")
 
@@ -89,17 +91,21 @@ def _profile(scenario: Scenario, spec: SetSpec) -> Json:
     }
     if spec.health_source == "probe":
         profile["networkProfile"]["healthProbe"] = {"id": probe_id(scenario, spec)}
-    if spec.health_source == "extension":
-        profile["extensionProfile"] = {"extensions": [_health_extension(spec)]}
+    health = [_health_extension(spec)] if spec.health_source == "extension" else []
+    if found := [*health, *(copy.deepcopy(dict(extension)) for extension in spec.extensions)]:
+        profile["extensionProfile"] = {"extensions": found}
     return profile
 
 
 def _health_extension(spec: SetSpec) -> Json:
+    settings: Json = {"protocol": "http", "port": 80, "requestPath": spec.probe_path}
+    if spec.rich_health:
+        settings |= {"requestPath": "/health", "intervalInSeconds": 5, "numberOfProbes": 1, "gracePeriod": 600}
     properties = {
         "publisher": "Microsoft.ManagedServices",
         "type": "ApplicationHealthLinux",
-        "typeHandlerVersion": "1.0",
+        "typeHandlerVersion": "2.0" if spec.rich_health else "1.0",
         "autoUpgradeMinorVersion": True,
-        "settings": {"protocol": "http", "port": 80, "requestPath": spec.probe_path},
+        "settings": settings,
     }
     return {"name": "healthExtension", "properties": properties}

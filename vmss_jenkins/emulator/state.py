@@ -15,6 +15,8 @@ from vmss_jenkins.emulator.disclosure import disclosed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vmss_jenkins.emulator.extensions import Ran
+    from vmss_jenkins.emulator.rolling_state import RollingUpgrade
     from vmss_jenkins.emulator.scenario import Release
 
 Json = dict[str, Any]
@@ -115,9 +117,11 @@ class Operation:
 
     @property
     def status(self) -> str:
-        """InProgress, Succeeded or Failed."""
+        """InProgress, Succeeded, Failed or Canceled."""
         if self.ended is None:
             return "InProgress"
+        if self.error and self.error["code"] in ("OperationCanceled", "OperationPreempted"):
+            return "Canceled"
         return "Failed" if self.error else "Succeeded"
 
 
@@ -135,6 +139,12 @@ class Model:
         """The profile as clients may read it, made once for all instances: not to be changed in place either."""
         shown: Json = disclosed(self.profile)
         return shown
+
+    @property
+    def extensions(self) -> list[Json]:
+        """The extensions, as clients write them."""
+        found: list[Json] = self.profile.get("extensionProfile", {}).get("extensions", [])
+        return found
 
     @property
     def image(self) -> Json:
@@ -159,8 +169,12 @@ class Instance:
     model: Model
     image: Json
     """What its disk was made from: a reimage changes it without the model."""
-    release: Release
+    disk: Release
     """What that image holds."""
+    release: Release
+    """What it serves: the disk, and what the extensions' scripts make of it."""
+    ran: dict[str, Ran] = field(default_factory=dict)
+    """How each extension's last run went, by its name."""
     provisioning: str = "Creating"
     power: str = "starting"
     changed: float = 0.0
@@ -176,24 +190,6 @@ class Instance:
     up: bool = False
     """Whether it serves."""
     up_since: float = 0.0
-
-
-@dataclass
-class RollingUpgrade:
-    """An upgrade of all instances in batches by Azure itself."""
-
-    policy: Json
-    started: float
-    waiting: list[str]
-    """Ids of the instances whose turn has not come."""
-    batch: list[str] = field(default_factory=list)
-    """Ids of the instances under way."""
-    upgraded: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    code: str = "RollingForward"
-    last_action: str = "Start"
-    last_action_time: float = 0.0
-    error: Json | None = None
 
 
 @dataclass
@@ -215,6 +211,15 @@ class ScaleSet:
     operation: Operation | None = None
     """The PUT, PATCH or DELETE of the set itself that is under way."""
     rolling: RollingUpgrade | None = None
+    """The latest rolling upgrade."""
+    os_upgrades: list[RollingUpgrade] = field(default_factory=list)
+    """Those of the operating system, the latest first."""
+
+    @property
+    def is_only_rolling(self) -> bool:
+        """Whether its rolling upgrade is all that is left of what is under way."""
+        rolling, operation = self.rolling, self.operation
+        return bool(rolling and rolling.goes_on and rolling.operation is operation and operation.pending == 1)
 
     @property
     def location(self) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vmss_jenkins.emulator import extension_views, health
 from vmss_jenkins.emulator.backend import PLATFORM_KEYS
 from vmss_jenkins.emulator.disclosure import disclosed
-from vmss_jenkins.emulator.models import health_source
+from vmss_jenkins.emulator.models import CAPACITY_LIMIT, ONE_GROUP_LIMIT
 from vmss_jenkins.emulator.scenario import COMPUTE, INSIGHTS
+from vmss_jenkins.emulator.shaping import status
 from vmss_jenkins.emulator.state import Image, Instance, Json, Operation, ResourceGroup, ScaleSet, timestamp
 
 if TYPE_CHECKING:
@@ -124,33 +126,24 @@ class Views:
         """Return the set's instance view."""
         states = [instance.provisioning.lower() for instance in scale_set.instances.values()]
         summary = [{"code": f"ProvisioningState/{s}", "count": states.count(s)} for s in sorted(set(states))]
-        status = _status(scale_set.provisioning, scale_set.changed)
-        return {"virtualMachine": {"statusesSummary": summary}, "statuses": [status]}
-
-    def rolling_upgrade(self, scale_set: ScaleSet) -> Json:
-        """Return the latest rolling upgrade of the set, which must have one."""
-        rolling = scale_set.rolling
-        if rolling is None:
-            raise LookupError(f"scale set {scale_set.name} has had no rolling upgrade")
-        properties: Json = {
-            "policy": rolling.policy,
-            "runningStatus": {
-                "code": rolling.code,
-                "startTime": timestamp(rolling.started),
-                "lastAction": rolling.last_action,
-                "lastActionTime": timestamp(rolling.last_action_time),
-            },
-            "progress": {
-                "successfulInstanceCount": len(rolling.upgraded),
-                "failedInstanceCount": len(rolling.failed),
-                "inProgressInstanceCount": len(rolling.batch),
-                "pendingInstanceCount": len(rolling.waiting),
-            },
+        return {
+            "virtualMachine": {"statusesSummary": summary},
+            "extensions": extension_views.summaries(scale_set),
+            "statuses": [status(scale_set.provisioning, scale_set.changed)],
         }
-        if rolling.error:
-            properties["error"] = rolling.error
-        kind = f"{COMPUTE}/virtualMachineScaleSets/rollingUpgrades"
-        return {"type": kind, "location": scale_set.location, "properties": properties}
+
+    def extension(self, scale_set: ScaleSet, extension: Json) -> Json:
+        """Return an extension of a set's model as the resource that it is."""
+        return extension_views.resource(self._set_id(scale_set), scale_set, extension)
+
+    def size(self, scale_set: ScaleSet, name: str) -> Json:
+        """Return a size that the set's instances may have."""
+        most = ONE_GROUP_LIMIT if scale_set.body["properties"].get("singlePlacementGroup") else CAPACITY_LIMIT
+        return {
+            "resourceType": f"{COMPUTE}/virtualMachineScaleSets",
+            "sku": {"name": name, "tier": scale_set.body["sku"].get("tier", "Standard")},
+            "capacity": {"minimum": 0, "maximum": most, "defaultCapacity": 1, "scaleType": "Automatic"},
+        }
 
     def instance(self, scale_set: ScaleSet, instance: Instance, *, view: bool) -> Json:
         """Return an instance of a Uniform set, with its instance view where asked for."""
@@ -202,26 +195,23 @@ class Views:
     def instance_view(self, scale_set: ScaleSet, instance: Instance) -> Json:
         """Return what an instance does now; the health only where something reports it."""
         power = {"code": f"PowerState/{instance.power}", "level": "Info", "displayStatus": _POWER[instance.power]}
-        disk = {"name": _disk(instance), "statuses": [_status("Succeeded", instance.created)]}
+        disk = {"name": _disk(instance), "statuses": [status("Succeeded", instance.created)]}
         view: Json = {
             "placementGroupId": scale_set.unique_id,
             "platformUpdateDomain": instance.fault_domain,
             "platformFaultDomain": instance.fault_domain,
             "disks": [disk],
             "hyperVGeneration": "V1",
-            "statuses": [_status(instance.provisioning, instance.changed), power],
+            "statuses": [status(instance.provisioning, instance.changed), power],
         }
-        if health_source(scale_set):
-            view["vmHealth"] = {"status": self._health(instance)}
+        if ran := extension_views.on_instance(instance):
+            view["extensions"] = ran
+        if health.source(scale_set):
+            state = health.state(scale_set, instance, self._backend.now)
+            level = "Error" if state == "unhealthy" else "Info"
+            shown = {"code": f"HealthState/{state}", "level": level, "displayStatus": f"The VM is reporting {state}"}
+            view["vmHealth"] = {"status": shown}
         return view
-
-    def _health(self, instance: Instance) -> Json:
-        state, level = "unknown", "Info"
-        if instance.power == "running" and instance.provisioning != "Failed":
-            state = instance.release.health if self._backend.now >= instance.healthy_at else "initializing"
-        if state == "unhealthy":
-            level = "Error"
-        return {"code": f"HealthState/{state}", "level": level, "displayStatus": f"The VM is reporting {state}"}
 
     def _set_id(self, scale_set: ScaleSet) -> str:
         return self.resource_id(scale_set.group, f"virtualMachineScaleSets/{scale_set.name}")
@@ -268,12 +258,3 @@ class Views:
 
 def _disk(instance: Instance) -> str:
     return f"{instance.name}_OsDisk_1_{instance.vm_id.replace('-', '')}"
-
-
-def _status(state: str, when: float) -> Json:
-    return {
-        "code": f"ProvisioningState/{state.lower()}",
-        "level": "Error" if state == "Failed" else "Info",
-        "displayStatus": f"Provisioning {state.lower()}",
-        "time": timestamp(when),
-    }

@@ -1,0 +1,41 @@
+"""Files of ``fileUris``, fetched as an instance's agent does: from this machine only, over http and https."""
+
+from __future__ import annotations
+
+import ipaddress
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+import requests
+
+_SECONDS = 5.0
+_LARGEST = 1024 * 1024
+
+
+class FetchError(Exception):
+    """A file that could not be had; the message is the reason, as the extension reports it."""
+
+
+def fetch(url: str) -> str:
+    """Return the text of a file; raises ``FetchError``. Redirections, proxies and other machines are not followed."""
+    if not on_loopback(url):
+        raise FetchError("failed to download file: the emulator fetches from this machine only, http://127.0.0.1/...")
+    with requests.Session() as session:
+        session.trust_env = False
+        try:
+            answer = session.get(url, timeout=_SECONDS, allow_redirects=False)
+        except requests.RequestException as error:
+            raise FetchError(f"failed to download file: http request failed: {type(error).__name__}") from None
+    if answer.status_code != HTTPStatus.OK:
+        raise FetchError(f"failed to download file: unexpected status code: actual={answer.status_code} expected=200")
+    return answer.content[:_LARGEST].decode("utf-8", errors="replace")
+
+
+def on_loopback(url: str) -> bool:
+    """Return whether a URL is of http or https and names this machine."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        return parts.scheme in ("http", "https") and (host == "localhost" or ipaddress.ip_address(host).is_loopback)
+    except ValueError:
+        return False
