@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -37,7 +38,10 @@ def kept(
 ) -> Iterator[Azure]:
     clock = clock or ManualClock()
     given = {"data_plane": False, "throttling": False} | options
-    with Emulator(scenario, clock=clock, state=state, **given) as emulator:
+    emulator = Emulator(scenario, clock=clock, state=state, **given)
+    assert emulator._journal
+    emulator.backend.fetch = emulator._journal.fetching(lambda _: next(PAGES))
+    with emulator:
         azure = Azure(emulator, clock)
         yield azure
         azure.compute.close()
@@ -69,6 +73,14 @@ def everything(azure: Azure) -> dict[str, Any]:
         return found | {"due": due, "chance": backend.chance.getstate(), "changes": changes}
 
 
+SCRIPT: dict[str, Any] = {
+    "properties": {
+        "publisher": "Microsoft.Azure.Extensions",
+        "type": "CustomScript",
+        "typeHandlerVersion": "2.1",
+        "settings": {"fileUris": ["http://127.0.0.1/page.sh"], "commandToExecute": "sh page.sh"},
+    }
+}
 REQUESTS = st.sampled_from(
     [
         ("PATCH", "", {"tags": {"a": "b"}}),
@@ -98,8 +110,12 @@ REQUESTS = st.sampled_from(
         ("POST", "/_emulator/faults", "scale GET */virtualMachines by=1"),
         ("DELETE", "/_emulator/faults", None),
         ("DELETE", "", None),
+        ("PUT", "extensions/script", SCRIPT),
     ]
 )
+
+
+PAGES = (f"#!/bin/sh\necho page {number} > /var/www/html/index.html" for number in itertools.count())
 
 
 def send(azure: Azure, request: tuple[str, str, Any]) -> None:
@@ -150,6 +166,22 @@ def test_the_file_is_for_its_owner_and_keeps_no_secret_and_no_token(tmp_path: Pa
         assert (
             [item["properties"]["latestModelApplied"] for item in azure.instances().values()] == before == [False] * 3
         )
+
+
+def test_a_command_in_protected_settings_is_not_kept_and_its_instances_stay_well(tmp_path: Path) -> None:
+    state, clock = tmp_path / "azure.state", ManualClock()
+    protected = {"protectedSettings": {"commandToExecute": "echo hello > /var/www/html/index.html"}, "settings": {}}
+    with kept(state, clock) as azure:
+        answer = azure.ask("PUT", "extensions/script", {"properties": {**SCRIPT["properties"], **protected}})
+        assert answer.status_code == 201, answer.text
+        azure.settle()
+        azure.ask("POST", "manualupgrade", {"instanceIds": ["*"]})
+        azure.settle()
+        states = [item["properties"]["provisioningState"] for item in azure.instances().values()]
+    assert "hello" not in state.read_text()
+    with kept(state, clock) as azure:
+        assert [item["properties"]["provisioningState"] for item in azure.instances().values()] == states
+        assert states == ["Succeeded"] * 3
 
 
 @pytest.mark.parametrize(

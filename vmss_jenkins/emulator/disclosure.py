@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+SEALED = "sealed"
+"""The one key of an object that stands for secret settings."""
 _SECRETS = frozenset({"protectedSettings", "adminPassword", "customData"})
 
 
@@ -27,4 +29,4 @@ def sealed(value: Any, seal: Callable[[Any], str]) -> Any:  # noqa: ANN401  (any
 
 
 def _hidden(secret: Any, seal: Callable[[Any], str]) -> Any:  # noqa: ANN401  (any JSON)
-    return seal(secret) if isinstance(secret, str) else {"sealed": seal(secret)}
+    return seal(secret) if isinstance(secret, str) else {SEALED: seal(secret)}

@@ -2,7 +2,8 @@
 
 The state hangs on nothing but what it began with and the requests that change it, since times and ids are drawn from
 a seed. So these are kept, and everything comes back with them: what is under way, the records, and whatever kind of
-resource the emulator learns to serve. The file is JSON lines: the first says what it began with, each further one is
+resource the emulator learns to serve. The one thing that comes from outside, files that extensions fetch, is kept
+beside them. The file is JSON lines: the first says what it began with, each further one is
 a request, written in one piece and on the disk before the request is answered. A crash in the middle of that leaves
 a last line without its end; nobody has got its answer, and it is dropped.
 """
@@ -13,16 +14,18 @@ import os
 import secrets
 import tempfile
 import time
+from collections import deque
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from vmss_jenkins.emulator.disclosure import sealed
+from vmss_jenkins.emulator.fetching import FetchError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 FORMAT = "vmss-jenkins emulator state"
 VERSION = 1
@@ -31,8 +34,6 @@ _KEPT_HEADERS = ("content-type", "if-match", "if-none-match", "prefer")
 _UNREADABLE = "{"
 """Stands for a body that is no JSON, and is as little."""
 _ANOTHER = "name another file, or a new one"
-
-T = TypeVar("T")
 
 
 class StateFileError(ValueError):
@@ -67,6 +68,14 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Fetched:
+    """A file that an extension fetched, or why it did not get it."""
+
+    text: str
+    refused: str
+
+
+@dataclass(frozen=True)
 class Beginning:
     """What a state begins with."""
 
@@ -92,8 +101,9 @@ class Journal:
         self.path = path
         self.beginning: Beginning | None = None
         """None where the file is new."""
-        self.entries: list[Entry] = []
-        """What the file had when it was opened."""
+        self.entries: list[tuple[int, Entry]] = []
+        """The requests that the file had when it was opened, with their lines."""
+        self._fetched: deque[Fetched] = deque()
         self._options: dict[str, Any] = orjson.loads(orjson.dumps(options, default=sorted))
         self._sealed: dict[bytes, str] = {}
         if path.exists():
@@ -112,8 +122,29 @@ class Journal:
 
     def add(self, request: Request, now: float, scale: float, status: int) -> None:
         """Put a request on the disk; ``now`` and ``scale`` are the emulated time and how fast it runs."""
-        entry = Entry(now, time.time(), scale, status, request)
-        _write(os.open(self.path, os.O_WRONLY | os.O_APPEND), entry)
+        self._append(Entry(now, time.time(), scale, status, request))
+
+    def fetching(self, fetch: Callable[[str], str]) -> Callable[[str], str]:
+        """Return what fetches files as it was done before, then anew, and keeps what it gets."""
+
+        def fetched(url: str) -> str:
+            if self._fetched:
+                known = self._fetched.popleft()
+                if known.refused:
+                    raise FetchError(known.refused)
+                return known.text
+            try:
+                text = fetch(url)
+            except FetchError as refused:
+                self._append(Fetched("", str(refused)))
+                raise
+            self._append(Fetched(text, ""))
+            return text
+
+        return fetched
+
+    def _append(self, line: Entry | Fetched) -> None:
+        _write(os.open(self.path, os.O_WRONLY | os.O_APPEND), line)
 
     def request(self, method: str, path: str, query: str, headers: Mapping[str, str], content: bytes) -> Request:
         """Return a request as it is kept: without tokens, other texts in the place of secrets."""
@@ -143,7 +174,12 @@ class Journal:
                 f"{self.path} is of version {self.beginning.version}, wanted {VERSION}: another release of the "
                 "emulator wrote it; use that release, or a new file"
             )
-        self.entries = [_parsed(self.path, number, Entry, line) for number, line in enumerate(others, start=2)]
+        for number, line in enumerate(others, start=2):
+            found: Entry | Fetched = _parsed(self.path, number, Entry | Fetched, line)
+            if isinstance(found, Entry):
+                self.entries.append((number, found))
+            else:
+                self._fetched.append(found)
         if difference := _difference(self.beginning.options, self._options):
             name, found, wanted = difference
             raise StateFileError(
@@ -163,13 +199,13 @@ def _difference(found: Any, wanted: Any, name: str = "") -> tuple[str, Any, Any]
     return None if found == wanted else (name, found, wanted)
 
 
-def _write(descriptor: int, line: Beginning | Entry) -> None:
+def _write(descriptor: int, line: Beginning | Entry | Fetched) -> None:
     with os.fdopen(descriptor, "wb", buffering=0) as file:
         file.write(orjson.dumps(asdict(line)) + b"\n")
         os.fsync(file.fileno())
 
 
-def _parsed(path: Path, number: int, kind: type[T], line: bytes) -> T:
+def _parsed(path: Path, number: int, kind: Any, line: bytes) -> Any:  # noqa: ANN401  (a type, and a value of it)
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - loaded only where there is a file to read
 
     try:

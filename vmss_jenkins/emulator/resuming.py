@@ -38,7 +38,7 @@ def resume(backend: Backend, app: App, journal: Journal, begin: Callable[[], Non
     """Bring an empty backend to the state of a journal that has begun, and return the clock it goes on with.
 
     Args:
-        backend: Its servers are those of the data plane, which gets to know the instances at the end.
+        backend: Its servers, and what it tells of load balancers, are the data plane's, which follows at the end.
         app: What handles the requests.
         journal: What happened.
         begin: Fills the backend as it was at the beginning.
@@ -50,11 +50,11 @@ def resume(backend: Backend, app: App, journal: Journal, begin: Callable[[], Non
     beginning = journal.beginning
     if beginning is None:
         raise LookupError(f"{journal.path} has not begun")
-    then, servers = _Then(beginning.began), backend.servers
+    then, servers, follow = _Then(beginning.began), backend.servers, backend.on_balanced
     backend.servers, backend.clock, backend.now = NoServers(), then, then.time
     backend.on_balanced = lambda load_balancer: _give_ports(load_balancer, beginning.ports)
     begin()
-    for number, entry in enumerate(journal.entries, start=2):
+    for number, entry in journal.entries:
         then.time = entry.time
         status = app.again(entry)
         if status != entry.status:
@@ -64,6 +64,7 @@ def resume(backend: Backend, app: App, journal: Journal, begin: Callable[[], Non
             )
     backend.calls.clear()
     backend.clock = _going_on(journal, clock)
+    backend.on_balanced = follow
     _bring_up(backend, servers)
     return backend.clock
 
@@ -81,7 +82,7 @@ def _going_on(journal: Journal, clock: Clock) -> Clock:
         return clock
     if not journal.entries:
         return ScaledClock(clock.scale, max(journal.beginning.began, clock.now()))
-    last = journal.entries[-1]
+    _, last = journal.entries[-1]
     gone = max(0.0, time.time() - last.wall)
     return ScaledClock(clock.scale, last.time + gone * last.scale)
 
@@ -92,3 +93,7 @@ def _bring_up(backend: Backend, servers: Servers) -> None:
         for instance in scale_set.instances.values():
             if instance.up:
                 servers.serve(scale_set.server(instance), instance.release)
+    for load_balancer in backend.load_balancers.values():
+        if not isinstance(servers, NoServers):
+            load_balancer.ports.clear()  # they were those of servers that are no more
+        backend.on_balanced(load_balancer)

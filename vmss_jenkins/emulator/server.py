@@ -139,15 +139,13 @@ class Emulator:
 
     def _begin(self, app: App) -> None:
         """Fill the backend by the scenario, or by what the state file kept; the data plane follows."""
-        follow = self._wiring.follow if self._wiring else lambda _: None
+        if self._wiring:
+            self.backend.on_balanced = self._wiring.follow
+        if self._journal:
+            self.backend.fetch = self._journal.fetching(self.backend.fetch)
         if self._journal and self._journal.beginning:
             self._clock = resume(self.backend, app, self._journal, self._populate, self._clock)
-            for load_balancer in self.backend.load_balancers.values() if self._wiring else ():
-                load_balancer.ports.clear()  # they were those of servers that are no more
-                follow(load_balancer)
-            self.backend.on_balanced = follow
             return
-        self.backend.on_balanced = follow
         self._populate()
         if self._journal:
             self._journal.begin(self.backend.now, self._wiring.ports if self._wiring else {})
