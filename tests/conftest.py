@@ -1,6 +1,7 @@
 """What several tests share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -15,3 +16,21 @@ def jenkins() -> Iterator[groovy_harness.Jenkins]:
     harness = groovy_harness.Jenkins()
     yield harness
     harness.close()
+
+
+SHOWN = "shown to people"
+
+
+@pytest.fixture
+def show(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Say something at the end of the run, whether the test passes or not."""
+    return lambda text: record_property(SHOWN, text)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    lines = [text for report in reports for name, text in report.user_properties if name == SHOWN]
+    if lines:
+        terminalreporter.section("measured")
+        for line in lines:
+            terminalreporter.line(line)

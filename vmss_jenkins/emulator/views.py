@@ -65,7 +65,14 @@ class Views:
 
     def image(self, image: Image) -> Json:
         """Return a managed image."""
-        properties = {"storageProfile": {"dataDisks": []}, "hyperVGeneration": "V1"} | image.body.get("properties", {})
+        written = image.body.get("properties", {})
+        storage: Json = {"dataDisks": []}
+        if "sourceVirtualMachine" in written:
+            disk = {"id": self.resource_id(image.group, f"disks/{image.name}_OsDisk_1")}
+            kept: Json = {"caching": "ReadWrite", "storageAccountType": "Premium_LRS"}
+            kept |= {"diskSizeGB": 30} if image.provisioning != "Creating" else {}
+            storage["osDisk"] = {"osType": "Linux", "osState": "Generalized", "managedDisk": disk, **kept}
+        properties = {"storageProfile": storage, "hyperVGeneration": "V1"} | written
         return {
             "name": image.name,
             "id": self.resource_id(image.group, f"images/{image.name}"),
@@ -109,6 +116,8 @@ class Views:
         """Return a scale set; the etag is of newer api-versions only."""
         created = timestamp(scale_set.created)
         body: Json = disclosed(scale_set.body)
+        if repairs := body["properties"].get("automaticRepairsPolicy"):
+            body["properties"]["automaticRepairsPolicy"] = {"repairAction": "Replace", **repairs}
         body["properties"]["virtualMachineProfile"]["timeCreated"] = created
         body["properties"] |= {
             "provisioningState": scale_set.provisioning,
