@@ -1,11 +1,16 @@
 """What several tests share."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
-from tests import groovy_harness
+from tests import forked_command, groovy_harness
+
+settings.register_profile("untimed", deadline=None)  # how long an example takes is the machine's affair
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +21,13 @@ def jenkins() -> Iterator[groovy_harness.Jenkins]:
     harness = groovy_harness.Jenkins()
     yield harness
     harness.close()
+
+
+@pytest.fixture(scope="session")
+def command() -> Iterator[Path]:
+    """A program that does what `vmss-jenkins` does, with no time for Python's start and imports."""
+    with forked_command.running() as program:
+        yield program
 
 
 SHOWN = "shown to people"

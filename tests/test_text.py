@@ -8,6 +8,7 @@ from tests.fakes import NEW, OLD, WEB
 from vmss_jenkins import events, rollout_events
 from vmss_jenkins.curves import CurvePoint
 from vmss_jenkins.gates import Consequence, Outcome, Verdict
+from vmss_jenkins.instances import UpgradeMode
 from vmss_jenkins.jobs import Delete, JobPlan, Refused, Unchanged
 from vmss_jenkins.preflight import Finding, Severity
 from vmss_jenkins.report import json, text
@@ -49,6 +50,13 @@ EXAMPLES: list[tuple[events.Event, str]] = [
     (
         events.UpdateFinished(WEB, NEW, changed=True, seconds=4.21),
         "canary-rg/web now has the image nginx-updated-image in its model (4.2 s); no instance changed",
+    ),
+    (
+        events.UpdateFinished(WEB, NEW, changed=True, seconds=60, mode=UpgradeMode.ROLLING),
+        (
+            "canary-rg/web now has the image nginx-updated-image in its model (60.0 s), and Azure brings its instances "
+            "there (upgrade mode Rolling)"
+        ),
     ),
     (
         events.UpdateFinished(WEB, NEW, changed=False, seconds=0),

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from vmss_jenkins.curves import CurvePoint
 from vmss_jenkins.gates import Consequence, Verdict
 from vmss_jenkins.images import ImageReference
-from vmss_jenkins.instances import ScaleSetName
+from vmss_jenkins.instances import ScaleSetName, UpgradeMode
 from vmss_jenkins.jobs import JobPlan
 from vmss_jenkins.preflight import Finding
 from vmss_jenkins.rollout_events import RolloutEvent
@@ -137,6 +137,8 @@ class UpdateFinished:
     image: ImageReference
     changed: bool
     seconds: float
+    mode: UpgradeMode = UpgradeMode.MANUAL
+    """In the others Azure brings the instances to it by itself."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import requests
 from tests.emulator import openapi
 from tests.emulator.conftest import Azure, Emulate
 from vmss_jenkins.emulator import SetSpec
-from vmss_jenkins.emulator.urls import ROUTES, Route
+from vmss_jenkins.emulator.routes import Route
+from vmss_jenkins.emulator.urls import ROUTES
 
 pytestmark = pytest.mark.skipif(
     not list(openapi.FOLDER.glob("*.json")),

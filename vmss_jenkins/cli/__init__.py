@@ -11,7 +11,7 @@ from vmss_jenkins._version import VERSION
 COMMANDS = {
     "update": "Set the image of a scale set's model (the plugin's azureVMSSUpdate).",
     "update-instances": "Bring chosen instances to the latest model (azureVMSSUpdateInstances).",
-    "status": "Show a scale set and its instances.",
+    "status": "Show a scale set and its instances, or all sets of a file.",
     "rollout": "Roll a release out: the canary first, then in small steps, and back if it is bad.",
     "rollback": "Take a scale set back to the previous release.",
     "verify": "Ask gates whether the instances with the new release are good.",

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.calls import Call
 from vmss_jenkins.emulator.errors import ArmError
+from vmss_jenkins.emulator.routes import Route
 from vmss_jenkins.emulator.throttling import LIMITS
-from vmss_jenkins.emulator.urls import ROUTES, Route, resolve
+from vmss_jenkins.emulator.urls import ROUTES, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from vmss_jenkins.emulator.backend import Backend
     from vmss_jenkins.emulator.clock import Clock
     from vmss_jenkins.emulator.journal import Journal
-    from vmss_jenkins.emulator.state import LoadBalancer, Servers
+    from vmss_jenkins.emulator.network_state import LoadBalancer
+    from vmss_jenkins.emulator.state import Servers
 
 
 @dataclass

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ssl
 import tempfile
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vmss_jenkins.emulator import az_setup
 from vmss_jenkins.emulator.app import App
 from vmss_jenkins.emulator.backend import Backend
 from vmss_jenkins.emulator.clock import ScaledClock
@@ -23,6 +23,7 @@ from vmss_jenkins.emulator.scenario import Scenario, Timings, named
 from vmss_jenkins.emulator.seed import populate
 from vmss_jenkins.emulator.state import NoServers, Servers
 from vmss_jenkins.emulator.throttling import Throttle
+from vmss_jenkins.emulator.ticking import Ticker
 from vmss_jenkins.emulator.wiring import Pages, Wiring
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Emulator:
         data_plane: Whether instances and load balancers serve HTTP.
         page_size: How many instances a page of a list has.
         seed: Of the drawn times and ids.
+        azurite: The URL of an Azurite that serves the blobs of storage accounts, such as http://127.0.0.1:10000.
         faults: What goes wrong from the start on, as ``inject`` takes it.
         state: A file that keeps the state, so that another emulator goes on with it; new where it does not exist.
             It takes the same scenario, timings, seed and faults. What ``inject`` and ``withdraw`` do is not kept.
@@ -74,6 +76,7 @@ class Emulator:
         data_plane: bool = True,
         page_size: int = 100,
         seed: int = 0,
+        azurite: str = "",
         faults: Iterable[Fault | str] = (),
         state: Path | None = None,
     ) -> None:
@@ -91,7 +94,8 @@ class Emulator:
             page_size=page_size,
             time_scale=time_scale,
         )
-        self.identity = Identity(self.scenario.tenant_id)
+        self.backend.blob_endpoint = azurite.rstrip("/")
+        self.identity = Identity(self.scenario.tenant_id, time_scale=time_scale)
         self._wiring = Wiring(self.backend, self._data_plane) if self._data_plane else None
         self._injector = Injector(self.backend, self.identity, self._refuse)
         self._faults = [_fault(fault) for fault in faults]
@@ -102,8 +106,7 @@ class Emulator:
         self._port, self._tls = port, tls
         self._server: HttpServer | None = None
         self._authority: tempfile.TemporaryDirectory[str] | None = None
-        self._ticker: threading.Thread | None = None
-        self._wake, self._stopping = threading.Event(), threading.Event()
+        self._ticker = Ticker(self.backend)
 
     def __enter__(self) -> Self:
         self.start()
@@ -132,15 +135,14 @@ class Emulator:
             self._begin(app)
         app.journal = self._journal
         if isinstance(self._clock, ScaledClock):
-            self.backend.on_scheduled = self._wake.set
-            self._ticker = threading.Thread(target=self._tick, args=(self._clock,), daemon=True, name="ticker")
-            self._ticker.start()
+            self._ticker.start(self._clock)
         self._server.start()
 
     def _begin(self, app: App) -> None:
         """Fill the backend by the scenario, or by what the state file kept; the data plane follows."""
         if self._wiring:
             self.backend.on_balanced = self._wiring.follow
+            self.backend.on_resized = self._wiring.place
         if self._journal:
             self.backend.fetch = self._journal.fetching(self.backend.fetch)
         if self._journal and self._journal.beginning:
@@ -161,10 +163,7 @@ class Emulator:
         if server is None:
             return
         server.stop()
-        self._stopping.set()
-        self._wake.set()
-        if self._ticker:
-            self._ticker.join()
+        self._ticker.stop()
         if self._data_plane:
             self._data_plane.stop()
         if self._authority:
@@ -270,6 +269,16 @@ class Emulator:
             }
         return variables
 
+    @property
+    def az_environment(self) -> dict[str, str]:
+        """The variables by which ``az`` takes the emulator for its cloud; none without TLS, which it needs."""
+        return az_setup.environment(str(Path(self._authority.name) / "azure")) if self._authority else {}
+
+    @property
+    def az_commands(self) -> list[str]:
+        """The commands that register the emulator as a cloud of ``az`` and log in; none without TLS."""
+        return az_setup.commands(self.endpoint) if self._authority else []
+
     def _refuse(self, seconds: float) -> None:
         if self._server is not None:
             self._server.refuse()
@@ -284,14 +293,6 @@ class Emulator:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert(HOST, "localhost").configure_cert(context)
         return context
-
-    def _tick(self, clock: ScaledClock) -> None:
-        """Let what is due happen although no request comes: the data plane shows it."""
-        while not self._stopping.is_set():
-            self.backend.advance()
-            due = self.backend.next_due
-            self._wake.wait(None if due is None else clock.real_seconds_until(due))
-            self._wake.clear()
 
 
 def _fault(fault: Fault | str) -> Fault:

@@ -24,6 +24,7 @@ _POWER = {
     "deallocating": "VM deallocating",
     "deallocated": "VM deallocated",
 }
+_SPOT = ("priority", "evictionPolicy", "billingProfile")
 EXACT_VERSION_OF_LATEST = "1.0.0"
 
 
@@ -56,7 +57,7 @@ class Views:
             "type": "Microsoft.Resources/resourceGroups",
             "location": group.location,
             "tags": group.tags,
-            "properties": {"provisioningState": "Succeeded"},
+            "properties": {"provisioningState": group.provisioning},
         }
 
     def resource_id(self, group: str, path: str) -> str:
@@ -66,13 +67,12 @@ class Views:
     def image(self, image: Image) -> Json:
         """Return a managed image."""
         written = image.body.get("properties", {})
-        storage: Json = {"dataDisks": []}
+        disk: Json = {"osType": "Linux", "osState": "Generalized", "diskSizeGB": 30, "caching": "ReadWrite"}
         if "sourceVirtualMachine" in written:
-            disk = {"id": self.resource_id(image.group, f"disks/{image.name}_OsDisk_1")}
-            kept: Json = {"caching": "ReadWrite", "storageAccountType": "Premium_LRS"}
-            kept |= {"diskSizeGB": 30} if image.provisioning != "Creating" else {}
-            storage["osDisk"] = {"osType": "Linux", "osState": "Generalized", "managedDisk": disk, **kept}
-        properties = {"storageProfile": storage, "hyperVGeneration": "V1"} | written
+            disk["managedDisk"] = {"id": self.resource_id(image.group, f"disks/{image.name}_OsDisk_1")}
+        storage = {"dataDisks": [], **written.get("storageProfile", {})}
+        storage["osDisk"] = {**disk, "storageAccountType": "Standard_LRS", **storage.get("osDisk", {})}
+        properties = {"hyperVGeneration": "V1", **written, "storageProfile": storage}
         return {
             "name": image.name,
             "id": self.resource_id(image.group, f"images/{image.name}"),
@@ -261,6 +261,7 @@ class Views:
                 "dataDisks": [],
             },
             "osProfile": {"computerName": f"{prefix}{number}", **os_profile},
+            **{key: profile[key] for key in _SPOT if key in profile},
             "timeCreated": timestamp(instance.created),
         }
 
