@@ -12,6 +12,7 @@ LAYERS = (
     ("comparison", "gate_specs", "gate_parsing", "gates", "answers", "network"),
     (
         "images",
+        "releases",
         "instances",
         "preflight",
         "events",
@@ -47,6 +48,8 @@ LAYERS = (
         "azure_errors",
         "tag_claims",
         "scale_sets",
+        "script_sets",
+        "uploading",
         "load_balancers",
         "draining",
     ),

@@ -32,6 +32,7 @@ STORY, OTHERS = blocks("console")[0], [c for c in commands() if "--dry-run" in c
 ROLLOUTS = [
     c for c in commands() if c.startswith(("vmss-jenkins rollout", "vmss-jenkins rollback")) and c not in OTHERS
 ]
+SCRIPTED = [c for c in ROLLOUTS if "--script" in c or "--extension" in c]
 
 
 def generalised(text: str) -> list[str]:
@@ -91,11 +92,24 @@ def test_the_commands_shown_alone_run(command: str, environment: dict[str, str])
 
 
 def test_the_rollout_shown_goes_out_and_its_rollback_goes_back(environment: dict[str, str]) -> None:
-    assert len(ROLLOUTS) == 2
-    for command in ROLLOUTS:
+    images = [command for command in ROLLOUTS if command not in SCRIPTED]
+    assert len(images) == 2
+    for command in images:
         done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
     assert "rolled back: nginx-base-image, 3 instances updated" in done.stderr
+
+
+def test_the_script_shown_goes_out_and_back(tmp_path: Path) -> None:
+    (tmp_path / "install_nginx.v1.sh").write_text("apt-get install -y nginx\n")
+    with Emulator("nginx-extension", data_plane=False, time_scale=200) as emulator:
+        values = {"CONTAINER": emulator.environment["VMSS_JENKINS_EMULATOR_CONTAINER"], "AZURE_STORAGE_KEY": "a2V5"}
+        env = {**HERE, **emulator.environment, **values}
+        for command in SCRIPTED:
+            words = ["bash", "-c", command]
+            done = subprocess.run(words, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+    assert "rolled back: apt-get update" in done.stderr
 
 
 def test_the_steps_of_the_pipeline_run_in_their_order(environment: dict[str, str]) -> None:

@@ -11,7 +11,7 @@ from vmss_jenkins._version import VERSION
 
 if TYPE_CHECKING:
     from vmss_jenkins.actions import OnFailure, RolloutSpec, Strategy
-    from vmss_jenkins.api import observe, update, update_instances, verify
+    from vmss_jenkins.api import observe, update, update_extension, update_instances, verify
     from vmss_jenkins.claims import AnotherRollout
     from vmss_jenkins.engine import Outcome, RolloutResult
     from vmss_jenkins.errors import AzureError, ConfigError, UnsafeRollout, VmssJenkinsError
@@ -46,6 +46,7 @@ __all__ = [
     "roll_back",
     "roll_out",
     "update",
+    "update_extension",
     "update_instances",
     "verify",
 ]
@@ -72,6 +73,7 @@ _HOMES = {
     "roll_back": "rollouts",
     "roll_out": "rollouts",
     "update": "api",
+    "update_extension": "api",
     "update_instances": "api",
     "verify": "api",
 }

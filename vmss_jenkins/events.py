@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from vmss_jenkins.gates import Consequence, Verdict
-from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import ScaleSetName
 from vmss_jenkins.jobs import JobPlan
 from vmss_jenkins.preflight import Finding
+from vmss_jenkins.releases import Release
 from vmss_jenkins.rollout_events import RolloutEvent
 
 
@@ -22,8 +22,8 @@ class UpdateStarted:
     """`update` looks at the model of a set."""
 
     scale_set: ScaleSetName
-    image_before: ImageReference | None
-    image_after: ImageReference
+    image_before: Release | None
+    image_after: Release
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class UpdateFinished:
     """`update` is done."""
 
     scale_set: ScaleSetName
-    image: ImageReference
+    image: Release
     changed: bool
     seconds: float
 

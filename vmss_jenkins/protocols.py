@@ -10,10 +10,10 @@ from typing import Protocol, TypeVar
 from vmss_jenkins.claims import Claim
 from vmss_jenkins.gate_specs import CommandGate, Expectation, ProbingGate, Via
 from vmss_jenkins.gates import CommandResult, Consequence, Sample, Verdict
-from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Instance, ScaleSet, ScaleSetName
 from vmss_jenkins.jobs import ExistingJob
 from vmss_jenkins.network import Address, Unreachable
+from vmss_jenkins.releases import Release
 
 
 class Clock(Protocol):
@@ -79,7 +79,7 @@ class ScaleSets(Protocol[OperationT]):
         """Name the enabled autoscale settings that target it; None where they cannot be read."""
         ...
 
-    def begin_set_image(self, scale_set: ScaleSet, image: ImageReference) -> OperationT:
+    def begin_set_image(self, scale_set: ScaleSet, image: Release) -> OperationT:
         """Set the image of the model."""
         ...
 

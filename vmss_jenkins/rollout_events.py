@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import ScaleSetName
+from vmss_jenkins.releases import Release
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class RolloutStarted:
     """A rollout knows what is there."""
 
     scale_set: ScaleSetName
-    image: ImageReference | None
+    image: Release | None
     """The release to go to, or to go back to."""
     going_back: bool
     reached: int
@@ -112,8 +112,8 @@ class ClaimAwaited:
 class RollbackStarted:
     """The release is bad: the model is restored first."""
 
-    image_from: ImageReference | None
-    image_to: ImageReference
+    image_from: Release | None
+    image_to: Release
     cause: str
 
 
@@ -149,7 +149,7 @@ class RolloutFinished:
 
     scale_set: ScaleSetName
     outcome: str
-    image: ImageReference | None
+    image: Release | None
     updated: tuple[str, ...]
     seconds: float
 

@@ -11,6 +11,7 @@ from vmss_jenkins._version import VERSION
 COMMANDS = {
     "update": "Set the image of a scale set's model (the plugin's azureVMSSUpdate).",
     "update-instances": "Bring chosen instances to the latest model (azureVMSSUpdateInstances).",
+    "update-extension": "Put another script into the CustomScript extension of a scale set's model.",
     "status": "Show a scale set and its instances.",
     "rollout": "Roll a release out: the canary first, then in small steps, and back if it is bad.",
     "rollback": "Take a scale set back to the previous release.",

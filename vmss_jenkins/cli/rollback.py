@@ -9,14 +9,17 @@ import click
 from vmss_jenkins.actions import RolloutSpec, Strategy
 from vmss_jenkins.cli.options import target_options
 from vmss_jenkins.cli.rollout_options import finish, how_options, listener
+from vmss_jenkins.cli.script_options import ScriptOptions, script_options
 from vmss_jenkins.engine import Outcome
 from vmss_jenkins.images import ImageReference
+from vmss_jenkins.releases import Scripted
 from vmss_jenkins.selection import Amount
 
 
 @click.command("rollback")
 @target_options
 @click.option("--to", help="Id of the image to go back to.  [default: the other one that instances run]")
+@script_options(release=False)
 @how_options
 def command(
     resource_group: str,
@@ -24,6 +27,7 @@ def command(
     subscription: str | None,
     endpoint: str | None,
     to: str | None,
+    script: ScriptOptions,
     max_unavailable: str,
     strategy: str,
     min_healthy_time: float,
@@ -48,7 +52,7 @@ def command(
         instance_timeout=instance_timeout,
         timeout=timeout,
         ids_per_call=ids_per_call,
-        rollback_to=ImageReference(id=to) if to else None,
+        rollback_to=ImageReference(id=to) if to else script.to,
         drain=drain,
     )
     from vmss_jenkins.rollouts import Reach, roll_back  # noqa: PLC0415 - bad input is told before anything is loaded
@@ -58,6 +62,7 @@ def command(
             resource_group,
             name,
             spec,
+            scripted=Scripted(script.read(), script.extension) if script.given else None,
             claim=not no_claim,
             allow_automatic_rollout=allow_automatic_rollout,
             reach=Reach(subscription=subscription, endpoint=endpoint),

@@ -9,6 +9,7 @@ import flask
 from werkzeug.exceptions import HTTPException
 
 from vmss_jenkins.emulator.arm import Arm
+from vmss_jenkins.emulator.blobs import add_blobs
 from vmss_jenkins.emulator.calls import Reply
 from vmss_jenkins.emulator.control import PREFIX
 from vmss_jenkins.emulator.errors import ArmError
@@ -36,6 +37,7 @@ def create_app(
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST_BODY
     app.before_request(_read_body)
+    add_blobs(app)
     _add_faults(app, backend, injector)
     _add_identity(app, backend, identity)
     for method, path, handler in control.routes:

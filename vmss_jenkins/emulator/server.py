@@ -235,7 +235,11 @@ class Emulator:
     @property
     def environment(self) -> dict[str, str]:
         """The variables by which the package, the Azure SDK and requests find the emulator."""
-        variables = {"VMSS_JENKINS_ENDPOINT": self.endpoint, "AZURE_SUBSCRIPTION_ID": self.subscription_id}
+        variables = {
+            "VMSS_JENKINS_ENDPOINT": self.endpoint,
+            "AZURE_SUBSCRIPTION_ID": self.subscription_id,
+            "VMSS_JENKINS_EMULATOR_CONTAINER": f"{self.endpoint}/_emulator/blobs/scripts/init",
+        }
         if self._wiring:
             variables["VMSS_JENKINS_EMULATOR_FRONTEND"] = self.frontend_url
         if self._authority:

@@ -10,6 +10,7 @@ from enum import Enum
 from vmss_jenkins import events
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import ScaleSetName
+from vmss_jenkins.releases import ExtensionSettings
 
 
 def line(event: events.Event, at: str) -> str:
@@ -31,6 +32,8 @@ def document(value: object) -> str:
 def _plain(value: object) -> object:
     if isinstance(value, ImageReference):
         return {key: part for key, part in asdict(value).items() if part}
+    if isinstance(value, ExtensionSettings):
+        return {"extension": value.name, "settings": value.values, "force_update_tag": value.force_update_tag}
     if isinstance(value, ScaleSetName):
         return {"resource_group": value.resource_group, "name": value.name}
     if isinstance(value, Enum):

@@ -8,6 +8,7 @@ from functools import singledispatch
 from vmss_jenkins import events
 from vmss_jenkins.gates import Consequence
 from vmss_jenkins.preflight import Severity
+from vmss_jenkins.releases import ExtensionSettings, Release
 from vmss_jenkins.report import rollout_text
 
 
@@ -23,7 +24,14 @@ def line(event: events.Event) -> str:
 
 @line.register
 def _(event: events.UpdateStarted) -> str:
-    return f"update {event.scale_set}: image {event.image_before or 'unknown'} -> {event.image_after}"
+    after, before = event.image_after, event.image_before
+    if isinstance(after, ExtensionSettings):
+        return f"update {event.scale_set}: script {before.short_name if before else 'unknown'} -> {after.short_name}"
+    return f"update {event.scale_set}: image {before or 'unknown'} -> {after}"
+
+
+def _kind(release: Release) -> str:
+    return "script" if isinstance(release, ExtensionSettings) else "image"
 
 
 @line.register
@@ -80,8 +88,8 @@ def _(event: events.Interrupted) -> str:
 @line.register
 def _(event: events.UpdateFinished) -> str:
     if not event.changed:
-        return f"{event.scale_set} has the image {event.image.short_name} already: nothing changed"
-    model = f"{event.scale_set} now has the image {event.image.short_name} in its model"
+        return f"{event.scale_set} has the {_kind(event.image)} {event.image.short_name} already: nothing changed"
+    model = f"{event.scale_set} now has the {_kind(event.image)} {event.image.short_name} in its model"
     return f"{model} ({event.seconds:.1f} s); no instance changed"
 
 
