@@ -13,6 +13,7 @@ LAYERS = (
     (
         "images",
         "releases",
+        "azure_roles",
         "instances",
         "preflight",
         "events",

@@ -32,6 +32,7 @@ STORY, OTHERS = blocks("console")[0], [c for c in commands() if "--dry-run" in c
 ROLLOUTS = [
     c for c in commands() if c.startswith(("vmss-jenkins rollout", "vmss-jenkins rollback")) and c not in OTHERS
 ]
+ROLES = [c for c in commands() if c.startswith("vmss-jenkins azure-role")]
 SCRIPTED = [c for c in ROLLOUTS if "--script" in c or "--extension" in c]
 
 
@@ -112,6 +113,12 @@ def test_the_script_shown_goes_out_and_back(tmp_path: Path) -> None:
     assert "rolled back: apt-get update" in done.stderr
 
 
+@pytest.mark.parametrize("command", ROLES)
+def test_the_role_shown_is_printed(command: str) -> None:
+    done = subprocess.run(["bash", "-c", command], env=HERE, capture_output=True, text=True, check=True)
+    assert '"Actions": [' in done.stdout
+
+
 def test_the_steps_of_the_pipeline_run_in_their_order(environment: dict[str, str]) -> None:
     lines = re.findall(r"sh '(.*)'", "".join(blocks("groovy")))
     assert len(lines) == 2
@@ -136,7 +143,7 @@ def test_the_emulator_starts_as_shown_and_stops_when_told(tmp_path: Path) -> Non
 def test_every_command_line_is_covered_by_one_of_these() -> None:
     story = set(re.findall(r"^\$ (.*)$", STORY, re.MULTILINE))
     emulators = {c for c in commands() if c.startswith("vmss-jenkins emulator")}
-    assert set(commands()) == story | set(OTHERS) | set(ROLLOUTS) | emulators
+    assert set(commands()) == story | set(OTHERS) | set(ROLLOUTS) | set(ROLES) | emulators
 
 
 def test_make_does_what_the_plain_commands_do() -> None:

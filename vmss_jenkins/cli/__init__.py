@@ -16,6 +16,7 @@ COMMANDS = {
     "rollout": "Roll a release out: the canary first, then in small steps, and back if it is bad.",
     "rollback": "Take a scale set back to the previous release.",
     "verify": "Ask gates whether the instances with the new release are good.",
+    "azure-role": "Print the least Azure role for some commands.",
     "render": "Write the Jenkins jobs of scale sets into files.",
     "schema": "Print the JSON Schema of vmss.yaml.",
     "handoff": "Hand a canary over from one job to the next.",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 import signal
 import threading
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
     metavar="FAULT",
     help="What goes wrong, such as '503 GET */virtualMachines count=3'; may be given again. See the README.",
 )
+@click.option(
+    "--role",
+    type=click.File(),
+    help="Role definition as JSON; what it does not allow answers 403. See `azure-role`.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the drawn durations and ids.")
 def command(
     port: int,
@@ -40,6 +46,7 @@ def command(
     time_scale: float,
     instances: int | None,
     faults: tuple[str, ...],
+    role: TextIO | None,
     seed: int,
 ) -> None:
     """Serve an emulator of Azure scale sets on 127.0.0.1.
@@ -48,6 +55,7 @@ def command(
     """
     try:
         from vmss_jenkins.emulator import Emulator  # noqa: PLC0415 - not loaded for --help
+        from vmss_jenkins.emulator.roles import Role  # noqa: PLC0415 - as above
         from vmss_jenkins.emulator.scenario import named  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
         message = f"the emulator needs {error.name}, which is not installed: pip install 'vmss-jenkins[demo]'"
@@ -57,6 +65,8 @@ def command(
     _stop_on_signals(stopped)
     try:
         start = named(scenario, instances)
+        if role:
+            start = replace(start, role=Role.parse(role.read()))
         with Emulator(start, port=port, tls=tls, time_scale=time_scale, seed=seed, faults=faults) as emulator:
             for name, value in emulator.environment.items():
                 click.echo(f"export {name}={shlex.quote(value)}")

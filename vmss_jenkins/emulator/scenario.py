@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Mapping
 
+    from vmss_jenkins.emulator.roles import Role
+
 COMPUTE = "Microsoft.Compute"
 INSIGHTS = "Microsoft.Insights"
 NETWORK = "Microsoft.Network"
@@ -167,6 +169,8 @@ class Scenario(SetSpec):
     """Further sets in the same group."""
     denied_actions: frozenset[str] = frozenset()
     """Actions such as ``Microsoft.Compute/virtualMachineScaleSets/manualupgrade/action`` that answer 403."""
+    role: Role | None = None
+    """What the caller may do; None for everything."""
     parallel_operations: bool = True
     """False: a set refuses a second operation on its instances (409) even when it names other instances, as
     users report of upgrades started side by side."""
