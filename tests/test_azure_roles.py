@@ -22,6 +22,9 @@ from vmss_jenkins.errors import ConfigError
 SCOPE = "/subscriptions/5ca1e5e7-0000-4000-8000-000000000001"
 UNIFORM = Scenario(instances=2)
 FLEXIBLE = Scenario(instances=2, orchestration="Flexible", nat="rule")
+PAIR = SCENARIOS["nginx-blue-green"]
+GREEN = replace(PAIR.more_sets[0], orchestration="Flexible")
+PAIRS = (PAIR, replace(PAIR, orchestration="Flexible", more_sets=(GREEN,)))
 SCRIPT = replace(SCENARIOS["nginx-extension"], instances=2)
 GATES = [f"http via={via} port=80 samples=1 timeout=1s error_limit=0" for via in ("public", "nat", "frontend")]
 RUNS: dict[str, list[tuple[Scenario, str]]] = {
@@ -35,8 +38,12 @@ RUNS: dict[str, list[tuple[Scenario, str]]] = {
     "rollback": [(s, "rollback --to NEW") for s in (UNIFORM, FLEXIBLE)],
     "rollout-script": [(SCRIPT, "rollout --script v1.sh --canary 1"), (SCRIPT, "rollback --extension CustomScript")],
     "verify": [(s, f"verify --gate '{gate}'") for s in (UNIFORM, FLEXIBLE) for gate in GATES],
+    "switch": [(pair, "switch --load-balancer blueLB --blue blue --green green --to green") for pair in PAIRS],
     "drain": [(s, "rollout --image-id NEW --drain 0.1") for s in (UNIFORM, FLEXIBLE)],
 }
+
+
+WHERE = {False: ["-g", "canary-rg", "-n", "web"], True: ["-g", "canary-rg"]}
 
 
 def used(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]:
@@ -53,7 +60,7 @@ def used(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]
             if name == "update-instances":
                 _change_model(emulator)
             words = shlex.split(line.replace("NEW", emulator.scenario.image_id("nginx-updated-image")))
-            done = CliRunner().invoke(cli.cli, [*words, "-g", "canary-rg", "-n", "web"], standalone_mode=False)
+            done = CliRunner().invoke(cli.cli, [*words, *WHERE[name == "switch"]], standalone_mode=False)
             refused = [call for call in emulator.calls if call["status"] == 403]
             assert not refused, (line, done.output)
             found |= {resolve(call["method"], call["path"], "")[0].action for call in emulator.calls}

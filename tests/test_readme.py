@@ -33,6 +33,7 @@ ROLLOUTS = [
     c for c in commands() if c.startswith(("vmss-jenkins rollout", "vmss-jenkins rollback")) and c not in OTHERS
 ]
 ROLES = [c for c in commands() if c.startswith("vmss-jenkins azure-role")]
+SWITCHES = [c for c in commands() if c.startswith("vmss-jenkins switch")]
 SCRIPTED = [c for c in ROLLOUTS if "--script" in c or "--extension" in c]
 
 
@@ -113,6 +114,15 @@ def test_the_script_shown_goes_out_and_back(tmp_path: Path) -> None:
     assert "rolled back: apt-get update" in done.stderr
 
 
+def test_the_switches_shown_go_there_and_back() -> None:
+    with Emulator("nginx-blue-green", time_scale=20) as emulator:
+        for command in SWITCHES:
+            env, words = {**HERE, **emulator.environment}, ["bash", "-c", command]
+            done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+    assert "leads to bluePool now" in done.stderr
+
+
 @pytest.mark.parametrize("command", ROLES)
 def test_the_role_shown_is_printed(command: str) -> None:
     done = subprocess.run(["bash", "-c", command], env=HERE, capture_output=True, text=True, check=True)
@@ -143,7 +153,7 @@ def test_the_emulator_starts_as_shown_and_stops_when_told(tmp_path: Path) -> Non
 def test_every_command_line_is_covered_by_one_of_these() -> None:
     story = set(re.findall(r"^\$ (.*)$", STORY, re.MULTILINE))
     emulators = {c for c in commands() if c.startswith("vmss-jenkins emulator")}
-    assert set(commands()) == story | set(OTHERS) | set(ROLLOUTS) | set(ROLES) | emulators
+    assert set(commands()) == story | set(OTHERS) | set(ROLLOUTS) | set(ROLES) | set(SWITCHES) | emulators
 
 
 def test_make_does_what_the_plain_commands_do() -> None:

@@ -5,7 +5,7 @@ from json import loads
 import pytest
 
 from tests.fakes import NEW, OLD, WEB
-from vmss_jenkins import events, rollout_events
+from vmss_jenkins import events, rollout_events, switch_events
 from vmss_jenkins.gates import Consequence, Outcome, Verdict
 from vmss_jenkins.jobs import Delete, JobPlan, Refused, Unchanged
 from vmss_jenkins.preflight import Finding, Severity
@@ -132,6 +132,20 @@ EXAMPLES: list[tuple[events.Event, str]] = [
     (
         rollout_events.RolloutFinished(WEB, "rolled out", NEW, ("0",), 61.23),
         "canary-rg/web: rolled out: nginx-updated-image, 1 instance updated (61.2 s)",
+    ),
+    (
+        switch_events.TestRuleOpened("blueLB", 8081, "greenPool"),
+        "port 8081 of blueLB leads to greenPool for the check",
+    ),
+    (switch_events.SwitchUnchanged("live", "greenPool"), "rule live leads to greenPool already: nothing changed"),
+    (
+        switch_events.Switched("live", "bluePool", "greenPool"),
+        "rule live leads to greenPool now, no longer to bluePool: open connections stay",
+    ),
+    (switch_events.NotSwitched("http: 500"), "not switched: http: 500"),
+    (
+        switch_events.SwitchedBack("live", "bluePool", "http: 500"),
+        "switched back: rule live leads to bluePool again: http: 500",
     ),
     (
         events.SeedPlanned("http://j/", JobPlan((Delete("a"), Refused("b", "not ours"), Unchanged("c")))),

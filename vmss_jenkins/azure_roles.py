@@ -37,6 +37,15 @@ USED: Mapping[str, tuple[str, ...]] = {
     "rollback": (*_ROLL, f"{_SETS}/write"),
     "rollout-script": (*(a for a in _ROLL if a != _READ[2]), f"{_SETS}/extensions/write"),
     "verify": (*_READ, *_NETWORK),
+    "switch": (
+        *_READ,
+        *_TAGS,
+        f"{_SETS}/networkInterfaces/read",
+        "Microsoft.Network/networkInterfaces/read",
+        f"{_BALANCERS}/read",
+        f"{_BALANCERS}/write",
+        "Microsoft.Network/locations/operations/read",
+    ),
     "drain": (
         f"{_SETS}/networkInterfaces/read",
         "Microsoft.Network/networkInterfaces/read",
@@ -51,14 +60,20 @@ LINKED: Mapping[str, tuple[str, ...]] = {
     "update": ("Microsoft.Compute/images/read", "Microsoft.Compute/galleries/images/versions/read"),
     "rollout": ("Microsoft.Compute/images/read", "Microsoft.Compute/galleries/images/versions/read"),
     "rollback": ("Microsoft.Compute/images/read", "Microsoft.Compute/galleries/images/versions/read"),
+    "switch": (
+        f"{_BALANCERS}/backendAddressPools/join/action",
+        f"{_BALANCERS}/frontendIPConfigurations/join/action",
+        f"{_BALANCERS}/probes/join/action",
+        "Microsoft.Network/publicIPAddresses/join/action",
+    ),
 }
-"""What Azure checks beside: on the image that the model is to have."""
+"""What Azure checks beside: on the image that the model is to have, and on what a load balancer's rules refer to."""
 
 
 def table() -> str:
     """The actions and what uses them, as the README's table."""
     users: dict[str, list[str]] = {}
-    for part, note in ((USED, ""), (LINKED, " (on the image)")):
+    for part, note in ((USED, ""), (LINKED, " (linked)")):
         for command, actions in part.items():
             for action in actions:
                 users.setdefault(action, []).append(f"`{command}`{note}")

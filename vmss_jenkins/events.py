@@ -15,6 +15,7 @@ from vmss_jenkins.jobs import JobPlan
 from vmss_jenkins.preflight import Finding
 from vmss_jenkins.releases import Release
 from vmss_jenkins.rollout_events import RolloutEvent
+from vmss_jenkins.switch_events import SwitchEvent
 
 
 @dataclass(frozen=True)
@@ -202,6 +203,7 @@ Event: TypeAlias = (
     | GateMeasured
     | GateJudged
     | RolloutEvent
+    | SwitchEvent
     | SeedPlanned
     | FolderCreated
     | JobChanged

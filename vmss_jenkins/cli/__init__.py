@@ -15,6 +15,7 @@ COMMANDS = {
     "status": "Show a scale set and its instances.",
     "rollout": "Roll a release out: the canary first, then in small steps, and back if it is bad.",
     "rollback": "Take a scale set back to the previous release.",
+    "switch": "Point the traffic at the other one of two scale sets (blue-green).",
     "verify": "Ask gates whether the instances with the new release are good.",
     "azure-role": "Print the least Azure role for some commands.",
     "render": "Write the Jenkins jobs of scale sets into files.",

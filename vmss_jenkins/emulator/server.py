@@ -165,7 +165,7 @@ class Emulator:
         """The URL of each set's load balancer, by the set's name."""
         if self._wiring is None or self._server is None:
             return {}
-        find, names = self.backend.load_balancer, [spec.scale_set for spec in self.scenario.sets]
+        find, names = self.backend.load_balancer, [s.scale_set for s in self.scenario.sets if not s.behind]
         with self.backend.lock:
             group = self.scenario.resource_group
             return {name: self._wiring.url(find(group, f"{name}LB"), f"{name}Rule") for name in names}

@@ -9,7 +9,7 @@ from vmss_jenkins import events
 from vmss_jenkins.gates import Consequence
 from vmss_jenkins.preflight import Severity
 from vmss_jenkins.releases import ExtensionSettings, Release
-from vmss_jenkins.report import rollout_text
+from vmss_jenkins.report import switch_text
 
 
 @singledispatch
@@ -19,7 +19,7 @@ def line(event: events.Event) -> str:
     Raises:
         TypeError: for a value that is no event.
     """
-    return rollout_text.line(event)
+    return switch_text.line(event)
 
 
 @line.register
