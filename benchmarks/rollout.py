@@ -166,9 +166,10 @@ def compare(instances: int) -> None:
         print(f"{name:<34}{run.seconds:>9.0f}{ratio:>10.2f}{run.down:>6}{run.calls:>7}{run.throttled:>5}")
     print(f"{'bound: list scheduling':<34}{least:>9.0f}   window is {window.seconds / least - 1:.1%} above it")
     print(f"{'the slowest of each wave, summed':<34}{ideal:>9.0f}   waves are {waves.seconds / ideal - 1:.1%} above it")
-    for name, run in (("window", window), ("waves", waves)):
-        bucket, share = max(run.drained.items(), key=lambda item: item[1])
-        print(f"{name}: fullest use of a bucket of the subscription: {share:.1%} of {bucket}")
+    print(f"{'fullest use of each bucket of the subscription':<50}{'window':>8}{'waves':>8}")
+    for bucket in SIZES:
+        used = "".join(f"{run.drained.get(bucket, 0.0):>8.1%}" for run in (window, waves))
+        print(f"  {bucket:<48}{used}")
 
 
 def memory(instances: int, time_scale: float) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -18,24 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vmss_jenkins.plugin_calls import NEWEST_JAVA, java_home
+
 HERE = Path(__file__).parent
 LIBRARY = HERE.parent / "jenkinsfiles" / "library"
-NEWEST_JAVA = 17
-"""The newest Java that Groovy 2.4, which Jenkins runs, works with."""
-
-
-def java_home() -> str | None:
-    """Return the home of a Java that Groovy 2.4 works with: `JAVA_HOME`, or one where Debian puts them."""
-    places = [os.environ.get("JAVA_HOME", ""), *sorted(map(str, Path("/usr/lib/jvm").glob("*")))]
-    return next((place for place in places if place and 0 < _version(Path(place)) <= NEWEST_JAVA), None)
-
-
-def _version(home: Path) -> int:
-    release = home / "release"
-    if not (home / "bin" / "java").exists() or not release.exists():
-        return 0
-    found = re.search(r'^JAVA_VERSION="(?:1\.)?(\d+)', release.read_text(), re.MULTILINE)
-    return int(found[1]) if found else 0
 
 
 def missing() -> str | None:

@@ -227,7 +227,9 @@ def python(program: str) -> str:
 
 
 def test_neither_help_nor_the_package_imports_what_is_heavy() -> None:
-    heavy = "print(sorted({m.split('.')[0] for m in sys.modules} & {'azure', 'rich', 'requests', 'flask', 'tenacity'}))"
+    heavy = (
+        "print(sorted({m.split('.')[0] for m in sys.modules} & {'azure', 'rich', 'requests', 'werkzeug', 'tenacity'}))"
+    )
     assert python(f"import sys, vmss_jenkins; {heavy}") == "[]"
     assert python(f"import sys; from vmss_jenkins.__main__ import main; main(['--help']); {heavy}").endswith("[]")
 

@@ -10,8 +10,7 @@ import requests
 from tests.fake_jenkins import FakeJenkins
 from tests.jenkins_cases import AFTER_A_RUN, POSTED, RECORDINGS
 from vmss_jenkins.canonical import canonical
-
-CHAPTERS = ("job_create_read_update", "job_errors", "folders", "linter", "whoami_version_plugins")
+from vmss_jenkins.pipelines.plugins import SEEN
 
 
 @pytest.fixture
@@ -92,3 +91,10 @@ def test_a_password_needs_a_crumb_and_its_session(fake: FakeJenkins) -> None:
         headers = {crumb["crumbRequestField"]: crumb["crumb"], "Content-Type": "text/xml"}
         url = f"{fake.url}createItem?name=x"
         assert session.post(url, data=POSTED.encode(), headers=headers, timeout=10).status_code == 200
+
+
+def test_its_plugins_have_the_versions_that_were_recorded(fake: FakeJenkins) -> None:
+    (listing,) = [each for each in RECORDINGS["whoami_version_plugins"] if "pluginManager" in each["request"]["path"]]
+    recorded = {each["shortName"]: each["version"] for each in json.loads(listing["response"]["body"])["plugins"]}
+    assert fake.state.plugins.items() <= recorded.items()
+    assert SEEN.items() <= recorded.items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -13,6 +14,7 @@ from vmss_jenkins import api, config, pipelines
 from vmss_jenkins.emulator import Emulator
 
 OLD, NEW = "nginx-base-image", "nginx-updated-image"
+QUICK = "instance-health steady=0.5s interval=0.5s"
 
 
 class Server:
@@ -20,8 +22,8 @@ class Server:
 
     def __init__(self, jenkins: Jenkins, emulator: Emulator, home: Path, **settings: Any) -> None:
         self.jenkins, self.emulator, self.home = jenkins, emulator, home
-        rollout = {"instance_timeout": 10, "timeout": 50}
-        one = {"name": "web", "resource_group": "canary-rg", "rollout": rollout, "gates": ["instance-health steady=1s"]}
+        rollout = {"instance_timeout": 4, "timeout": 50}
+        one = {"name": "web", "resource_group": "canary-rg", "rollout": rollout, "gates": [QUICK]}
         one |= {"timeouts": {"build": 60}, **settings}
         credentials = {"kind": "azure-service-principal", "id": "azure"}
         wanted = config.one_set(one, {"credentials": credentials})
@@ -68,17 +70,31 @@ def test_the_plugins_steps_update_the_chosen_instances_and_then_all(
     assert set(server.images().values()) == {NEW}
 
 
-def test_the_first_job_updates_exactly_the_canary_and_the_second_all(
+def test_the_first_job_updates_exactly_the_canary_the_second_all_and_the_third_goes_back(
     jenkins: Jenkins, emulator: Emulator, tmp_path: Path
 ) -> None:
+    """From one to the next by the links that they leave."""
     server = Server(jenkins, emulator, tmp_path)
     canary = server.run("web-canary", {"IMAGE_ID": server.image(NEW)})
     assert canary.result == "SUCCESS", canary.log
     assert sorted(server.images().values()) == [OLD, OLD, NEW]
-    record = canary.archived["vmss-jenkins-results/handoff.json"]
-    full = server.run("web-full", {"HANDOFF": record})
+    assert [one["failed"] for one in canary.junit] == [0]
+    assert 'testsuite name="web"' in canary.junit[0]["text"]
+    name, filled_in = linked(canary)
+    assert filled_in["HANDOFF"] == canary.archived["vmss-jenkins-results/handoff.json"].strip()
+    full = server.run(name, filled_in)
     assert full.result == "SUCCESS", full.log
     assert set(server.images().values()) == {NEW}
+    name, filled_in = linked(full)
+    back = server.run(name, filled_in)
+    assert back.result == "SUCCESS", back.log
+    assert set(server.images().values()) == {OLD}
+
+
+def linked(build: Build) -> tuple[str, dict[str, str | bool]]:
+    """The job that a build's description leads to, and the parameters that are filled in."""
+    link = urlsplit((build.description or "").split()[-1])
+    return link.path.split("/")[2], dict(parse_qsl(link.query))
 
 
 @pytest.mark.parametrize(
@@ -93,20 +109,6 @@ def test_a_bad_image_fails_the_first_job_which_goes_back_where_told(
     assert build.result == "FAILURE", build.log
     assert set(server.images().values()) == left, build.log
     assert build.started_jobs == []
-
-
-def test_an_approval_asks_outside_of_any_node_and_a_no_starts_nothing(
-    jenkins: Jenkins, emulator: Emulator, tmp_path: Path
-) -> None:
-    server = Server(jenkins, emulator, tmp_path, promotion="approval", flavour="plugin", instance_ids="0", gates=[])
-    question = "The canary of web is good. Update the rest?"
-    refused = server.run("web-canary", {"IMAGE_ID": server.image(NEW)}, answers={question: "abort"})
-    assert refused.result == "ABORTED"
-    assert refused.started_jobs == []
-    granted = server.run("web-canary", {"IMAGE_ID": server.image(NEW)})
-    assert granted.result == "SUCCESS", granted.log
-    assert [(one["message"], one["in_node"]) for one in granted.inputs] == [(question, False)]
-    assert [start["job"] for start in granted.started_jobs] == ["/web-full"]
 
 
 def test_a_dry_run_changes_nothing(jenkins: Jenkins, emulator: Emulator, tmp_path: Path) -> None:

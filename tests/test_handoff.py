@@ -215,7 +215,7 @@ def test_without_a_record_no_canary_vouches(observed: list[object], tmp_path: Pa
 
 
 def test_the_next_step_is_a_link_with_its_parameters_filled_in(
-    observed: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    observed: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     monkeypatch.setenv("JOB_URL", "https://ci.example.com/job/deploy/job/web-canary/")
     monkeypatch.setenv("BUILD_NUMBER", "7")
@@ -226,10 +226,34 @@ def test_the_next_step_is_a_link_with_its_parameters_filled_in(
     assert said.startswith("Canary of nginx-updated-image on 0 is good. The rest: ")
     assert "https://ci.example.com/job/deploy/job/web%20full/parambuild/?RESOURCE_GROUP=canary-rg&VMSS_NAME=web" in said
     parameters = parse_qs(urlsplit(said.split()[-1]).query)
-    assert parameters["CANARY_BUILD"] == ["7"]
     assert from_json(parameters["HANDOFF"][0]) == from_json(file.read_text())
+    assert capsys.readouterr().err.endswith(said)
+    monkeypatch.setattr("vmss_jenkins.cli.handoff.LONGEST_IN_LINK", 10)
+    assert main([*words, "--full-job", "full"]) == 0
+    parameters = parse_qs(urlsplit(line.read_text().split()[-1]).query)
+    assert (parameters["CANARY_BUILD"], "HANDOFF" in parameters) == (["7"], False)
     assert main(words) == 0
     assert line.read_text() == "Canary of nginx-updated-image on 0 is good.\n"
+
+
+def test_the_way_back_is_a_link_with_the_previous_image_filled_in(
+    observed: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOB_URL", "https://ci.example.com/job/web-full/")
+    line = tmp_path / "next.txt"
+    words = ["handoff", "check", *SET, "--file", str(tmp_path / "none"), "--allow-changed", "--next", str(line)]
+    assert main([*words, "--rollback-job", "web-rollback"]) == 0
+    said = line.read_text()
+    assert said.startswith(
+        "Rolls out nginx-updated-image in place of nginx-base-image. Back: https://ci.example.com/job/"
+    )
+    assert parse_qs(urlsplit(said.split()[-1]).query)["IMAGE_ID"] == [str(OLD)]
+    assert main(words) == 0
+    assert line.read_text() == "Rolls out nginx-updated-image in place of nginx-base-image.\n"
+    observed[1] = tuple(one for one in INSTANCES if one.image is NEW)
+    assert main([*words, "--rollback-job", "web-rollback"]) == 0
+    assert line.read_text().startswith("Rolls out nginx-updated-image. Back: https://")
+    assert "IMAGE_ID" not in line.read_text()
 
 
 def test_the_story_against_the_emulator(tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -12,13 +12,12 @@ import yaml
 
 from tests import groovy_harness
 from tests.test_shared_library import ALL, PART
-from vmss_jenkins import plugin_calls
+from vmss_jenkins import config, plugin_calls
 from vmss_jenkins.__main__ import main
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.migration import Call, commands, configuration, faults
+from vmss_jenkins.migration import Call, commands, configurations, faults
 
 needs_groovy = pytest.mark.skipif(groovy_harness.missing() is not None, reason=str(groovy_harness.missing()))
-ENVIRONMENT = {**os.environ, "JAVA_HOME": groovy_harness.java_home() or ""}
 
 
 def text(value: str) -> dict[str, Any]:
@@ -96,12 +95,30 @@ def test_a_failure_that_would_not_have_stopped_the_build_is_named_at_each_call_b
 
 
 def test_what_is_written_out_goes_into_the_file_and_what_is_not_is_to_be_filled_in() -> None:
-    calls = [update(id=text("/an/id")), instances(text("0, 1"))]
-    assert configuration(calls) == {
+    calls = [update(id=text("https://a.blob.core.windows.net/b/c.vhd")), instances(text("0, 1"))]
+    (found,) = configurations(calls)
+    assert found == {
         "jenkins": {"credentials": {"kind": "azure-service-principal", "id": "FILL-IN-azureCredentialsId"}},
-        "sets": [{"name": "web", "resource_group": "rg", "image": "/an/id", "instance_ids": "0,1"}],
+        "sets": [
+            {
+                "name": "web",
+                "resource_group": "rg",
+                "image": "https://a.blob.core.windows.net/b/c.vhd",
+                "instance_ids": "0,1",
+            }
+        ],
     }
-    assert configuration([]) == {}
+    assert config.parse(yaml.safe_dump(found), "vmss.yaml").sets[0].instance_ids == "0,1"
+    assert configurations([]) == ()
+
+
+def test_each_credentials_id_has_a_file_of_its_own() -> None:
+    calls = [instances(text("*")), instances(text("*")), instances(text("*"))]
+    ids = ("<a: b>", "c", "<a: b>")
+    given = [
+        replace(one, given={**one.given, "azureCredentialsId": text(id_)}) for one, id_ in zip(calls, ids, strict=True)
+    ]
+    assert [file["jenkins"]["credentials"]["id"] for file in configurations(given)] == ["<a: b>", "c"]
 
 
 @needs_groovy
@@ -119,7 +136,7 @@ def test_groovy_reads_scripted_and_declarative_pipelines_and_says_which_it_canno
         // azureVMSSUpdate name: 'a comment'
         echo 'azureVMSSUpdate'
     """
-    blog, whole, looping, broken = plugin_calls.read([PART, declarative, loop, "node { a = = }"], ENVIRONMENT)
+    blog, whole, looping, broken = plugin_calls.read([PART, declarative, loop, "node { a = = }"])
     assert [call.step for call in blog if isinstance(call, Call)] == ["azureVMSSUpdate", "azureVMSSUpdateInstances"]
     assert blog[0].given["imageReference"]["map"]["id"] == variable("updated_image_id")  # type: ignore[union-attr]
     assert [call.given["instanceIds"] for call in whole if isinstance(call, Call)] == [text("*")]
@@ -131,9 +148,8 @@ def test_groovy_reads_scripted_and_declarative_pipelines_and_says_which_it_canno
 
 @needs_groovy
 def test_the_command_reads_a_jenkinsfile_and_a_jobs_config_xml(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("JAVA_HOME", ENVIRONMENT["JAVA_HOME"])
     jenkinsfile, job, other = tmp_path / "Jenkinsfile", tmp_path / "config.xml", tmp_path / "Other"
     jenkinsfile.write_text(PART)
     job.write_text(
@@ -149,6 +165,7 @@ def test_the_command_reads_a_jenkinsfile_and_a_jobs_config_xml(
     assert f"{jenkinsfile}:9: the ids '0,1' are hard-coded" in err
     assert f"{other}: could not be read as Groovy:" in err
     fragment = yaml.safe_load(out.split("# vmss.yaml\n")[1].split("# ")[0])
+    assert fragment["jenkins"]["credentials"]["id"] == "<azure-credential-id>"
     assert fragment["sets"] == [
         {"name": "FILL-IN-vmss_name", "resource_group": "FILL-IN-resource_group", "instance_ids": "0,1"}
     ]
@@ -177,9 +194,22 @@ def test_without_groovy_it_says_what_to_install(tmp_path: Path) -> None:
         plugin_calls.read(["node {}"], {"PATH": str(tmp_path)})
 
 
-def test_a_groovy_that_does_not_start_is_told_with_its_reason(tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", ["&2", "&1"])
+def test_a_groovy_that_does_not_start_is_told_with_its_reason(tmp_path: Path, where: str) -> None:
     command = tmp_path / "groovy"
-    command.write_text("#!/bin/sh\necho 'no Java here' >&2\nexit 1\n")
+    command.write_text(f"#!/bin/sh\necho 'no Java here' >{where}\nexit 1\n")
     command.chmod(0o755)
     with pytest.raises(ConfigError, match=r"groovy: did not start: no Java here; .*JAVA_HOME"):
         plugin_calls.read(["node {}"], {"PATH": str(tmp_path)})
+
+
+def test_a_java_that_is_too_new_gives_way_to_one_that_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, version in (("new", "25.0.1"), ("old", "1.8.0_392"), ("fits", "17.0.9"), ("none", "")):
+        (tmp_path / name / "bin").mkdir(parents=True)
+        (tmp_path / name / "bin" / "java").touch()
+        (tmp_path / name / "release").write_text(f'JAVA_VERSION="{version}"\n')
+    monkeypatch.setattr(plugin_calls, "JAVAS", tmp_path)
+    assert plugin_calls.java_home({"JAVA_HOME": str(tmp_path / "new")}) == str(tmp_path / "fits")
+    assert plugin_calls.java_home({"JAVA_HOME": str(tmp_path / "old")}) == str(tmp_path / "old")
+    monkeypatch.setattr(plugin_calls, "JAVAS", tmp_path / "nowhere")
+    assert plugin_calls.java_home({}) is None

@@ -8,8 +8,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 import responses
+from azure.core.credentials import AccessToken
 
 from tests.fakes import NEW, OLD, SUBSCRIPTION, WEB
+from vmss_jenkins import events
 from vmss_jenkins.credentials import Connection
 from vmss_jenkins.errors import AzureError
 from vmss_jenkins.images import ImageReference
@@ -282,3 +284,23 @@ def test_autoscale_settings_are_those_that_are_on_and_target_the_set(
 def test_autoscale_that_may_not_be_read_is_unknown(azure: responses.RequestsMock, sets: AzureScaleSets) -> None:
     azure.get(f"{GROUP}/providers/Microsoft.Insights/autoscalesettings", status=403, json={"error": {}})
     assert sets.autoscale_settings(MODEL) is None
+
+
+def test_each_call_is_told_with_its_request_id_and_never_its_token(azure: responses.RequestsMock) -> None:
+    class Secret:
+        def get_token(self, *_scopes: str, **_options: object) -> AccessToken:
+            return AccessToken("s3cret", 2**33)
+
+    told: list[events.Event] = []
+    where = Connection(SUBSCRIPTION, "https://127.0.0.1:1")
+    url = SET.replace("http://", "https://")
+    azure.get(url, json=BODY, headers={"x-ms-request-id": "id-1"})
+    azure.get(url, body=requests.ConnectionError("refused"))
+    adapter = AzureScaleSets(where, Secret(), told.append)
+    adapter.get(WEB)
+    with pytest.raises(AzureError):
+        adapter.get(WEB)
+    adapter.close()
+    assert azure.calls[0].request.headers["Authorization"] == "Bearer s3cret"
+    path = urlsplit(SET).path
+    assert told == [events.AzureCalled("GET", path, 200, "id-1"), events.AzureCalled("GET", path, None, None)]

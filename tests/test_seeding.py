@@ -1,6 +1,7 @@
 """The seeder's story, against a stand-in that answers as a real Jenkins does."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -8,12 +9,14 @@ import pytest
 
 from tests.fake_jenkins import FakeJenkins
 from tests.jenkins_cases import POSTED, SCRIPT, Seeder, job
-from vmss_jenkins import events
+from vmss_jenkins import config, events
 from vmss_jenkins.canonical import mark
 from vmss_jenkins.errors import JenkinsError, SeedingFailed, SeedRefused, UnsafeRollout
 from vmss_jenkins.jenkins_server import JenkinsServer
 from vmss_jenkins.jobs import Create, JobSpec, Refused, Update
+from vmss_jenkins.pipelines import jobs_of
 
+ROOT = Path(__file__).parent.parent
 CANARY, FULL = job("vmss/web-canary"), job("vmss/web-full")
 BOTH = (CANARY, FULL)
 
@@ -141,7 +144,7 @@ def test_everything_in_the_way_is_told_at_once_and_nothing_is_written(fake: Fake
     for part in (
         "the plugin lockable-resources is missing or not active, wanted version 2.18",
         "the plugin junit is missing or not active",
-        "the plugin workflow-job has version 1342.v046651d5b_dfe, wanted at least 1400",
+        "the plugin workflow-job has version 1342.v046651d5b_dfe; the jobs were seen to work from 1400 on",
         "the credentials 'nope', which vmss/web-canary needs",
         "found azure-sp; --allow-missing-credentials",
         "refuses the Jenkinsfile of vmss/web-canary: expecting '}', found '' @ line 1, column 21.",
@@ -153,6 +156,37 @@ def test_everything_in_the_way_is_told_at_once_and_nothing_is_written(fake: Fake
 def test_missing_credentials_may_be_allowed(seed: Seeder) -> None:
     assert seed([job(credentials_id="later")], allow_missing_credentials=True).applied
     assert any(line.startswith("warning: the credentials 'later'") for line in seed.lines)
+
+
+def test_older_plugins_may_be_allowed_and_missing_ones_not(fake: FakeJenkins, seed: Seeder) -> None:
+    older = job(plugins={"workflow-job": "1400"})
+    with pytest.raises(SeedRefused, match="--allow-older-plugins allows it"):
+        seed([older], allow_missing_credentials=True)
+    assert seed([older], allow_older_plugins=True).applied
+    assert any(line.startswith("warning: the plugin workflow-job has version") for line in seed.lines)
+    with pytest.raises(SeedRefused, match="the plugin git is missing"):
+        seed([job("x", plugins={"git": "5"})], allow_older_plugins=True)
+
+
+def test_the_jobs_of_a_file_fit_the_server_that_they_were_seen_on_and_none_with_older_plugins(
+    fake: FakeJenkins, seed: Seeder
+) -> None:
+    jobs = jobs_of(config.parse((ROOT / "examples" / "vmss.yaml").read_text(), "vmss.yaml"))
+    fake.state.credentials[""].add("azure-canary")
+    assert seed(jobs, check=True).problems == ()
+    needed = {name for each in jobs for name in each.plugins}
+    assert len(needed) >= 9
+    fake.state.plugins.update(dict.fromkeys(needed, "1.0"))
+    assert len(seed(jobs, check=True).problems) == len(needed)
+
+
+def test_a_plugin_that_jobs_do_without_is_named_with_what_is_lost(fake: FakeJenkins, seed: Seeder) -> None:
+    useful = job(useful={"build-with-parameters": "links open no form that is filled in"})
+    assert seed([useful]).problems == ()
+    assert "without the plugin build-with-parameters, links open no form that is filled in" in seed.lines
+    fake.state.plugins["build-with-parameters"] = "76.v9382db_f78962"
+    seed([useful])
+    assert not [line for line in seed.lines if "build-with-parameters" in line]
 
 
 def test_credentials_of_a_folder_are_found(fake: FakeJenkins, seed: Seeder) -> None:

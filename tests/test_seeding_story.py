@@ -1,5 +1,6 @@
-"""The story of docs/seeding.md, typed as it stands there, against the stand-in started by its documented command."""
+"""The README's section on Jenkins, typed as it stands there, against the stand-in started by its documented command."""
 
+import json
 import os
 import re
 import shlex
@@ -10,9 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from tests import groovy_harness
+
 ROOT = Path(__file__).parent.parent
-pytest.importorskip("vmss_jenkins.pipelines", reason="the generators are not there")
-BLOCKS = re.findall(r"^```console\n(.*?)^```", (ROOT / "docs" / "seeding.md").read_text(), re.DOTALL | re.MULTILINE)
+SECTION = (ROOT / "README.md").read_text().split("### On a Jenkins server\n")[1].split("\n### ")[0]
+BLOCKS = re.findall(r"^```console\n(.*?)^```", SECTION, re.DOTALL | re.MULTILINE)
+COMMANDS = re.findall(r"^\$ (.*)$", "".join(BLOCKS), re.MULTILINE)
+"""All of them; tests of the README count them as run."""
 
 
 @pytest.fixture
@@ -54,3 +59,26 @@ def test_the_story_comes_out_as_it_is_told(environment: dict[str, str]) -> None:
             check=False,
         )
         assert generalised(done.stdout.splitlines()) == generalised(lines), command
+
+
+def run(command: str, directory: Path) -> str:
+    """Run a command of the package and return its standard output."""
+    words = [sys.executable, "-m", "vmss_jenkins", *shlex.split(command)[1:]]
+    done = subprocess.run(words, cwd=directory, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_jobs_are_written_and_the_schema_is_printed(tmp_path: Path) -> None:
+    render, schema = re.findall(r"^\$ (.*)$", BLOCKS[2], re.MULTILINE)
+    written = run(f"{render.replace(' --out jobs', '')} --out {tmp_path}", ROOT).splitlines()
+    assert written[0] == str(tmp_path / "deploy" / "web-canary" / "Jenkinsfile")
+    assert json.loads(run(schema, ROOT))["title"] == "vmss.yaml"
+
+
+@pytest.mark.skipif(groovy_harness.missing() is not None, reason=str(groovy_harness.missing()))
+def test_an_old_jenkinsfile_is_migrated() -> None:
+    (command,) = re.findall(r"^\$ (.*)$", BLOCKS[3], re.MULTILINE)
+    said = run(command, ROOT)
+    assert "vmss-jenkins update --resource-group=" in said
+    assert "id: azure-canary" in said

@@ -1,16 +1,25 @@
+import getpass
 import os
+import shutil
 import socket
 import stat
+import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from tests.fakes import FakeClock
 from vmss_jenkins.clock import SystemClock
-from vmss_jenkins.gate_specs import HttpGate, Via
+from vmss_jenkins.emulator import Emulator
+from vmss_jenkins.gate_specs import Expectation, HttpGate, Via
 from vmss_jenkins.network import Address
-from vmss_jenkins.protocols import TunnelError
+from vmss_jenkins.probes import HttpProber
+from vmss_jenkins.protocols import ProbeRequest, TunnelError
 from vmss_jenkins.ssh_tunnels import SshTunnels, ssh_command
 
 SERVER = Address("203.0.113.7", 50001)
@@ -121,3 +130,60 @@ def test_a_machine_without_ssh_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(TunnelError, match="ssh cannot be started: No such file or directory"):
         SshTunnels(SystemClock()).open(GATE, SERVER).__enter__()
+
+
+@pytest.fixture
+def sshd(tmp_path: Path) -> Iterator[HttpGate]:
+    """OpenSSH's server on a loopback port, and a gate that knows its key and has one that it takes."""
+    program = shutil.which("sshd", path=f"/usr/sbin{os.pathsep}{os.environ.get('PATH', '')}")
+    if not program or not shutil.which("ssh-keygen"):
+        pytest.skip("no sshd here: install openssh-server to try a real tunnel")
+    for name in ("host", "user"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True)
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    (tmp_path / "known").write_text(f"[127.0.0.1]:{port} {(tmp_path / 'host.pub').read_text()}")
+    options = {
+        "ListenAddress": f"127.0.0.1:{port}",
+        "HostKey": tmp_path / "host",
+        "AuthorizedKeysFile": tmp_path / "user.pub",
+        "PidFile": "none",
+        "StrictModes": "no",
+        "UsePAM": "no",
+    }
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)  # where a server that root starts confines itself
+    words = [program, "-D", "-e", "-f", "/dev/null"]
+    words += [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+    with subprocess.Popen(words, stderr=subprocess.DEVNULL) as server:
+        try:
+            answers = Retrying(
+                retry=retry_if_exception_type(ConnectionRefusedError),
+                wait=wait_fixed(0.05),
+                stop=stop_after_delay(20),
+            )
+            answers(socket.create_connection, ("127.0.0.1", port), timeout=5).close()
+            yield HttpGate(
+                via=Via.SSH,
+                ssh_user=getpass.getuser(),
+                ssh_port=port,
+                ssh_key=str(tmp_path / "user"),
+                ssh_known_hosts=str(tmp_path / "known"),
+            )
+        finally:
+            server.terminate()
+
+
+def test_a_real_tunnel_leads_to_a_port_that_only_the_instance_sees(sshd: HttpGate) -> None:
+    with Emulator(time_scale=1000) as emulator:
+        gate = replace(sshd, port=urlsplit(emulator.frontend_url).port)
+        with SshTunnels(SystemClock()).open(gate, Address("127.0.0.1", sshd.ssh_port)) as local:
+            request = ProbeRequest(f"http://{local}/", Expectation(text="Welcome to nginx!"), 5.0)
+            (sample,) = HttpProber(SystemClock()).probe([request], 0.1)
+    assert (sample.status, sample.fault) == (200, None)
+
+
+def test_a_server_whose_key_is_not_known_is_refused_by_ssh_itself(sshd: HttpGate, tmp_path: Path) -> None:
+    (tmp_path / "known").write_text("")
+    with pytest.raises(TunnelError, match="Host key verification failed"):
+        SshTunnels(SystemClock()).open(sshd, Address("127.0.0.1", sshd.ssh_port)).__enter__()

@@ -6,12 +6,21 @@ import pytest
 
 from tests.fakes import NEW, OLD, WEB
 from vmss_jenkins import events, rollout_events, switch_events
+from vmss_jenkins.curves import CurvePoint
 from vmss_jenkins.gates import Consequence, Outcome, Verdict
 from vmss_jenkins.jobs import Delete, JobPlan, Refused, Unchanged
 from vmss_jenkins.preflight import Finding, Severity
-from vmss_jenkins.report import json
+from vmss_jenkins.releases import ExtensionSettings
+from vmss_jenkins.report import json, text
 from vmss_jenkins.report.text import line
+from vmss_jenkins.rollout_events import InstanceState
 
+PLANNED = rollout_events.RolloutPlanned(
+    scale_set=WEB, image_from=OLD, image_to=NEW, going_back=False, owner="job", build="b", strategy="waves",
+    canary="", max_unavailable="1", on_failure="rollback", timeout=7200.0,
+)  # fmt: skip
+
+SCRIPT = ExtensionSettings.of({"commandToExecute": "./v1.sh"})
 EXAMPLES: list[tuple[events.Event, str]] = [
     (events.UpdateStarted(WEB, OLD, NEW), f"update canary-rg/web: image {OLD} -> {NEW}"),
     (events.UpdateStarted(WEB, None, NEW), f"update canary-rg/web: image unknown -> {NEW}"),
@@ -44,6 +53,11 @@ EXAMPLES: list[tuple[events.Event, str]] = [
         "canary-rg/web now has the image nginx-updated-image in its model (4.2 s); no instance changed",
     ),
     (
+        events.UpdateStarted(WEB, SCRIPT, SCRIPT),
+        "update canary-rg/web: script ./v1.sh -> ./v1.sh",
+    ),
+    (events.UpdateFinished(WEB, SCRIPT, False, 0.1), "canary-rg/web has the script ./v1.sh already: nothing changed"),  # noqa: FBT003
+    (
         events.UpdateFinished(WEB, NEW, changed=False, seconds=0),
         "canary-rg/web has the image nginx-updated-image already: nothing changed",
     ),
@@ -69,6 +83,22 @@ EXAMPLES: list[tuple[events.Event, str]] = [
         "gate check failed: exit code 1; it said: no such page -> fail",
     ),
     (
+        events.GateSampled("compare", (CurvePoint(1, "canary", 20, 1, 0.1, 0.2), CurvePoint(3, "canary", 20, 2, 0, 0))),
+        "gate compare: canary: 3 of 40 bad",
+    ),
+    (
+        events.AzureCalled("GET", "/subscriptions/S/resourceGroups/G", 200, "id-1"),
+        "azure: GET /subscriptions/S/resourceGroups/G: 200 (request id id-1)",
+    ),
+    (events.AzureCalled("GET", "/", None, None), "azure: GET /: no answer (request id not given)"),
+    (events.StillWaiting(60.2), "still waiting; nothing new for 60 s"),
+    (events.CommandFailed("could not read"), "error: could not read"),
+    (
+        PLANNED,
+        "job: canary-rg/web, 0 instances, nginx-base-image -> nginx-updated-image: waves, at most 1 down at a time; b",
+    ),
+    (rollout_events.InstanceChanged("3", "1", InstanceState.UPDATING), "instance 3 is updating"),
+    (
         rollout_events.RolloutStarted(WEB, NEW, False, 1, ("1", "2"), 1),  # noqa: FBT003
         "roll out nginx-updated-image on canary-rg/web: 2 instances to update, 1 have it, at most 1 down at a time",
     ),
@@ -78,8 +108,10 @@ EXAMPLES: list[tuple[events.Event, str]] = [
     ),
     (
         rollout_events.NotDraining(WEB),
-        "canary-rg/web is not drained: connections to an instance that goes down are refused until the load balancer's "
-        "probe notices (--drain SECONDS takes it out before)",
+        (
+            "canary-rg/web is not drained: connections to an instance that goes down are refused until the load "
+            "balancer's probe notices (--drain SECONDS takes it out before)"
+        ),
     ),
     (
         rollout_events.InstancesDraining(("0", "1"), 30.0, {}),
@@ -202,3 +234,17 @@ def test_an_event_tells_images_and_sets_as_the_command_line_takes_them() -> None
 def test_what_cannot_be_written_as_json_is_refused() -> None:
     with pytest.raises(TypeError, match="cannot write object as JSON"):
         json.document(object())
+
+
+@pytest.mark.parametrize(
+    ("event", "level"),
+    [
+        (rollout_events.RolloutHalted(WEB, "no way back"), text.Level.QUIET),
+        (events.GateJudged(Verdict("http", Outcome.FAILED, "bad"), Consequence.FAIL), text.Level.QUIET),
+        (events.GateJudged(Verdict("http", Outcome.PASSED, "good"), Consequence.GO_ON), text.Level.NORMAL),
+        (events.StillWaiting(60), text.Level.NORMAL),
+        (events.AzureCalled("GET", "/", 200, None), text.Level.VERBOSE),
+    ],
+)
+def test_an_ending_is_told_in_quiet_and_a_call_only_to_who_asks(event: events.Event, level: text.Level) -> None:
+    assert text.level(event) is level

@@ -179,5 +179,5 @@ def test_each_run_of_a_comparison_may_err_less(lab: Lab) -> None:
 
 def test_what_happens_is_told_in_order(lab: Lab) -> None:
     lab.assess(HttpGate(name="front"))
-    assert [type(event) for event in lab.world.told] == [events.GateStarted, events.GateJudged]
+    assert [type(event) for event in lab.world.told] == [events.GateStarted, events.GateSampled, events.GateJudged]
     assert lab.world.told[0] == events.GateStarted("front", "canary", ("0",))

@@ -99,7 +99,8 @@ class Actor(Generic[OperationT]):
         bad = [verdict for verdict in judgement.verdicts if verdict.outcome is not GateOutcome.PASSED]
         said = "; ".join(f"{verdict.gate}: {verdict.reason}" for verdict in bad or judgement.verdicts)
         reason = " ".join(said.split())
-        return history.gated(GateResult(action.stage, action.instance_ids, judgement.consequence, self.now, reason))
+        ids, verdicts = action.instance_ids, tuple(judgement.verdicts)
+        return history.gated(GateResult(action.stage, ids, judgement.consequence, self.now, reason, verdicts))
 
     def _hold_on(self, seconds: float) -> None:
         """Let the claim hold through a measurement, in which nobody renews it."""

@@ -17,6 +17,7 @@ from vmss_jenkins.clock import SystemClock
 from vmss_jenkins.credentials import Connection, connection, default_credential
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.gate_parsing import gates_from
+from vmss_jenkins.heartbeat import Heartbeat
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Instance, InstanceIds, ScaleSet, ScaleSetName, has_latest_model
 from vmss_jenkins.measuring import connected_means
@@ -79,7 +80,7 @@ def update(  # noqa: PLR0913 - the plugin's parameters and how to reach Azure, e
     )
     options = steps.Options(dry_run=dry_run, allow_automatic_rollout=allow_automatic_rollout)
     patience = Patience.starting(SystemClock(), timeout, on_event)
-    with _scale_sets(subscription, credential, endpoint) as sets:
+    with _scale_sets(subscription, credential, endpoint, on_event) as sets:
         return steps.update(sets, target, image, options, patience)
 
 
@@ -123,7 +124,7 @@ def update_extension(  # noqa: PLR0913 - the script and how to reach Azure, each
     target = ScaleSetName(resource_group, name)
     options = steps.Options(dry_run=dry_run, allow_automatic_rollout=allow_automatic_rollout)
     patience = Patience.starting(SystemClock(), timeout, on_event)
-    with _scale_sets(subscription, credential, endpoint) as sets:
+    with _scale_sets(subscription, credential, endpoint, on_event) as sets:
         from vmss_jenkins.script_sets import ScriptSets  # noqa: PLC0415 - the SDK takes 0.3 s
 
         script_sets = ScriptSets(sets, sets.memory(target), on_event, extension, script)
@@ -168,7 +169,7 @@ def update_instances(  # noqa: PLR0913 - the plugin's parameters and how to reac
     chosen = InstanceIds.parse(instance_ids)
     options = steps.Options(dry_run=dry_run, await_healthy=await_healthy)
     patience = Patience.starting(SystemClock(), timeout, on_event)
-    with _scale_sets(subscription, credential, endpoint) as sets:
+    with _scale_sets(subscription, credential, endpoint, on_event) as sets:
         return steps.update_instances(sets, target, chosen, options, patience)
 
 
@@ -188,7 +189,7 @@ def observe(
         AzureError: where Azure refuses, or cannot be reached.
     """
     patience = Patience.starting(SystemClock(), TIMEOUT, on_event)
-    with _scale_sets(subscription, credential, endpoint) as sets:
+    with _scale_sets(subscription, credential, endpoint, on_event) as sets:
         scale_set = patience.retry(lambda: sets.get(ScaleSetName(resource_group, name)))
         return scale_set, patience.retry(lambda: sets.instances(scale_set))
 
@@ -225,13 +226,13 @@ def verify(  # noqa: PLR0913 - the gates and how to reach Azure, each by its nam
     target = ScaleSetName(resource_group, name)
     specs = gates_from(gates)
     chosen = InstanceIds.parse(instance_ids) if instance_ids is not None else None
-    clock = SystemClock()
-    patience = Patience.starting(clock, timeout, on_event)
+    clock = Heartbeat(SystemClock(), on_event)
+    patience = Patience.starting(clock, timeout, clock.on_event)
     where = connection(os.environ, subscription, endpoint)
     chosen_credential = _credential(credential, where)
     with (
-        _scale_sets(subscription, chosen_credential, endpoint) as sets,
-        connected_means(sets, where, chosen_credential, clock) as means,
+        _scale_sets(subscription, chosen_credential, endpoint, on_event) as sets,
+        connected_means(sets, where, chosen_credential, clock, on_event) as means,
     ):
         scale_set = patience.retry(lambda: sets.get(target))
         instances = patience.retry(lambda: sets.instances(scale_set))
@@ -241,12 +242,12 @@ def verify(  # noqa: PLR0913 - the gates and how to reach Azure, each by its nam
 
 @contextmanager
 def _scale_sets(
-    subscription: str | None, credential: TokenCredential | None, endpoint: str | None
+    subscription: str | None, credential: TokenCredential | None, endpoint: str | None, on_event: events.OnEvent
 ) -> Iterator[AzureScaleSets]:
     where = connection(os.environ, subscription, endpoint)
     from vmss_jenkins.scale_sets import AzureScaleSets  # noqa: PLC0415 - the SDK takes 0.3 s, bad input is told before
 
-    sets = AzureScaleSets(where, _credential(credential, where))
+    sets = AzureScaleSets(where, _credential(credential, where), on_event)
     try:
         yield sets
     finally:

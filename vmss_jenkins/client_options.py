@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from azure.core.pipeline.policies import RetryPolicy, SansIOHTTPPolicy
 from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
 
+from vmss_jenkins import events
 from vmss_jenkins._version import VERSION
 from vmss_jenkins.credentials import Connection, RenewableCredential
 
@@ -38,12 +40,40 @@ class _Renewing(ARMChallengeAuthenticationPolicy):
         return True
 
 
-def client_options(where: Connection, credential: TokenCredential | None) -> dict[str, Any]:
+class _Telling(SansIOHTTPPolicy[Any, Any]):
+    """Tells each request and its answer: the path, never a header or a body, so that no token is told.
+
+    Args:
+        on_event: who is told.
+    """
+
+    def __init__(self, on_event: events.OnEvent) -> None:
+        super().__init__()
+        self._on_event = on_event
+
+    def on_response(self, request: Any, response: Any) -> None:  # noqa: ANN401 - azure-core's signature
+        """Tell an answer."""
+        answer = response.http_response
+        self._tell(request, answer.status_code, answer.headers.get("x-ms-request-id"))
+
+    def on_exception(self, request: Any) -> None:  # noqa: ANN401 - azure-core's signature
+        """Tell that no answer came."""
+        self._tell(request, None, None)
+
+    def _tell(self, request: Any, status: int | None, request_id: str | None) -> None:  # noqa: ANN401
+        asked = request.http_request
+        self._on_event(events.AzureCalled(asked.method, urlsplit(asked.url).path, status, request_id))
+
+
+def client_options(
+    where: Connection, credential: TokenCredential | None, on_event: events.OnEvent | None = None
+) -> dict[str, Any]:
     """The arguments of a management client.
 
     Args:
         where: subscription and endpoint.
         credential: None for an endpoint that takes no token.
+        on_event: who is told each call; None for nobody.
     """
     policy: dict[str, Any] = {}
     if credential is None:
@@ -56,6 +86,7 @@ def client_options(where: Connection, credential: TokenCredential | None) -> dic
         "base_url": where.endpoint,
         "credential_scopes": [where.scope],
         "retry_policy": RetryPolicy.no_retries(),
+        "per_retry_policies": [_Telling(on_event)] if on_event else [],
         "connection_timeout": CONNECT_SECONDS,
         "read_timeout": READ_SECONDS,
         "user_agent": f"vmss-jenkins/{VERSION}",

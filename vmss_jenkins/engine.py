@@ -54,6 +54,7 @@ class Outcome(Enum):
 class RolloutResult:
     """What a rollout came to."""
 
+    scale_set: ScaleSetName
     outcome: Outcome
     image: Release | None
     """The release that was gone to in the end: the new one, or the one gone back to."""
@@ -92,6 +93,8 @@ class Hooks:
     """A name that no other run has, for the claim."""
     owner: str = "vmss-jenkins"
     """Who runs which command, for the claim: the same for the same command run again."""
+    build: str = ""
+    """URL of the build in Jenkins, for reports."""
     allow_automatic_rollout: bool = False
     """Set the model although Azure takes it to every instance by itself."""
 
@@ -127,7 +130,7 @@ def run_rollout(
         actor = Actor(sets, name, spec, hooks.gates, hooks.drainer, options, watch, hold, patience)
         if killed:
             _put_back(hooks.drainer, watch.observed, patience)
-        return _loop(actor, history)
+        return _loop(actor, history, _planned(watch.observed, history, spec, hooks))
     except KeyboardInterrupt:
         _tell_what_goes_on(watch, name, patience)
         raise
@@ -163,9 +166,27 @@ def _put_back(drainer: Drainer | None, observed: Observed, patience: Patience) -
         patience.retry(lambda: drainer.restore(observed.scale_set, ids))
 
 
-def _loop(actor: Actor[OperationT], history: History) -> RolloutResult:
+def _planned(observed: Observed, history: History, spec: RolloutSpec, hooks: Hooks) -> rollout_events.RolloutPlanned:
+    found, to = observed.scale_set.release, history.target.image
+    others = [image for image in (found, *history.previous) if image and not (to and to.same_as(image))]
+    return rollout_events.RolloutPlanned(
+        scale_set=observed.scale_set.name,
+        image_from=others[0] if others else None,
+        image_to=to,
+        going_back=history.going_back,
+        owner=hooks.owner,
+        build=hooks.build,
+        strategy=spec.strategy.value,
+        canary=str(spec.canary or ""),
+        max_unavailable=str(spec.max_unavailable),
+        on_failure=spec.on_failure.value,
+        timeout=spec.timeout,
+    )
+
+
+def _loop(actor: Actor[OperationT], history: History, planned: rollout_events.RolloutPlanned) -> RolloutResult:
     began = actor.now
-    teller = Teller(actor.name, actor.patience.on_event, drains=actor.spec.drain is not None)
+    teller = Teller(planned, actor.patience.on_event, drains=actor.spec.drain is not None)
     while True:
         observed = actor.watch.observed
         history = history.noted(observed, actor.now)
@@ -220,6 +241,7 @@ def _finish(actor: Actor[OperationT], history: History, action: Done | Halt, sec
     updated = tuple(key for key, taken in forward.items() if taken.asked is not None)
     back = tuple(key for key in history.taken if history.going_back)
     result = RolloutResult(
+        scale_set=actor.name,
         outcome=outcome,
         image=history.target.image,
         updated=updated,

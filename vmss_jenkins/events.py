@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from vmss_jenkins.curves import CurvePoint
 from vmss_jenkins.gates import Consequence, Verdict
 from vmss_jenkins.instances import ScaleSetName
 from vmss_jenkins.jobs import JobPlan
@@ -96,6 +97,32 @@ class CallRetried:
 
 
 @dataclass(frozen=True)
+class AzureCalled:
+    """A request to Azure was made."""
+
+    method: str
+    path: str
+    status: int | None
+    """None where no answer came."""
+    request_id: str | None
+
+
+@dataclass(frozen=True)
+class StillWaiting:
+    """Nothing was told for a while, and nothing is wrong."""
+
+    seconds: float
+    """Since the last event."""
+
+
+@dataclass(frozen=True)
+class CommandFailed:
+    """The command ended with an error."""
+
+    error: str
+
+
+@dataclass(frozen=True)
 class Interrupted:
     """Somebody stopped this program while Azure worked for it."""
 
@@ -138,6 +165,14 @@ class GateMeasured:
     gate: str
     samples: int
     planned: int
+
+
+@dataclass(frozen=True)
+class GateSampled:
+    """What a gate measured since it was told last, drawn together by time."""
+
+    gate: str
+    points: tuple[CurvePoint, ...]
 
 
 @dataclass(frozen=True)
@@ -196,11 +231,15 @@ Event: TypeAlias = (
     | OperationSucceeded
     | WaitingForInstances
     | CallRetried
+    | AzureCalled
+    | StillWaiting
+    | CommandFailed
     | Interrupted
     | UpdateFinished
     | UpdateInstancesFinished
     | GateStarted
     | GateMeasured
+    | GateSampled
     | GateJudged
     | RolloutEvent
     | SwitchEvent

@@ -67,6 +67,32 @@ class Measurement:
     threshold: Threshold | None = None
     instance_id: str | None = None
 
+    @property
+    def met(self) -> bool | None:
+        """Whether it is on the good side of its threshold; None where it has none."""
+        return None if self.threshold is None else self.threshold.met(self.value)
+
+    @property
+    def shown(self) -> str:
+        """The value with its unit: `6.7%`, `0.012 s`."""
+        return f"{_short(self.value)}{self._unit}"
+
+    @property
+    def wanted(self) -> str:
+        """The threshold in words; empty where there is none."""
+        if self.threshold is None:
+            return ""
+        return f"at {'least' if self.threshold.at_least else 'most'} {_short(self.threshold.limit)}{self._unit}"
+
+    @property
+    def _unit(self) -> str:
+        return f" {self.unit}" if self.unit and self.unit != "%" else self.unit
+
+    def __str__(self) -> str:
+        where = f" (instance {self.instance_id})" if self.instance_id else ""
+        wanted = f", wanted {self.wanted}" if self.wanted else ""
+        return f"{self.what}{where}: {self.shown} of {self.samples} samples{wanted}"
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -122,6 +148,11 @@ class CommandResult:
     problem: str | None = None
     """Why it did not end by itself, or did not start."""
     seconds: float = 0.0
+
+
+def _short(value: float) -> str:
+    """Three digits that count, and no exponent: 12345, 6.67, 0.0123."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three digits
 
 
 def consequence(limits: Limits, verdicts: Sequence[Verdict]) -> Consequence:

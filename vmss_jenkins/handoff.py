@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.gates import Measurement, Threshold
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Instance, ScaleSet, ScaleSetName, has_latest_model
 
@@ -31,6 +33,8 @@ class GateEvidence:
     gate: str
     verdict: str
     detail: str = ""
+    figures: str = ""
+    """What was measured, a line each; no part of the record."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,8 @@ def handoff_of(
 def to_json(record: Handoff) -> str:
     """Write a record on one line, so that it can be pasted into a build's form."""
     image = {key: value for key, value in asdict(record.image).items() if value}
-    return json.dumps({"format": FORMAT, **asdict(record), "image": image})
+    gates = [{"gate": one.gate, "verdict": one.verdict, "detail": one.detail} for one in record.gates]
+    return json.dumps({"format": FORMAT, **asdict(record), "image": image, "gates": gates})
 
 
 def from_json(text: str) -> Handoff:
@@ -135,16 +140,27 @@ def evidence_in(result: Any) -> tuple[GateEvidence, ...]:  # noqa: ANN401 - any 
     if isinstance(result, dict):
         keys = set(result)
         if {"gate", "outcome"} <= keys:
-            return (_said(result["gate"], result["outcome"], result.get("reason")),)
-        if {"stage", "consequence"} <= keys and "verdicts" not in keys:
+            figures = "\n".join(_figures(result.get("measurements")))
+            return (_said(result["gate"], result["outcome"], result.get("reason"), figures),)
+        if {"stage", "consequence"} <= keys and not result.get("verdicts"):
             verdict = _CONSEQUENCES.get(str(result["consequence"]), "error")
             return (_said(f"gates after the {result['stage']}", verdict, result.get("reason")),)
         return tuple(found for inner in result.values() for found in evidence_in(inner))
     return tuple(found for inner in result for found in evidence_in(inner)) if isinstance(result, list) else ()
 
 
-def _said(gate: object, verdict: object, detail: object) -> GateEvidence:
-    return GateEvidence(str(gate), str(verdict), str(detail or "")[:LONGEST_DETAIL])
+def _said(gate: object, verdict: object, detail: object, figures: str = "") -> GateEvidence:
+    return GateEvidence(str(gate), str(verdict), str(detail or "")[:LONGEST_DETAIL], figures)
+
+
+def _figures(measured: object) -> Iterator[str]:
+    """What was measured; what is no measurement is left out."""
+    for one in measured if isinstance(measured, list) else ():
+        with suppress(AttributeError, KeyError, TypeError, ValueError):
+            limit = one.get("threshold")
+            threshold = Threshold(float(limit["limit"]), bool(limit.get("at_least"))) if limit else None
+            value, whose = float(one["value"]), one.get("instance_id")
+            yield str(Measurement(str(one["what"]), value, one["unit"], one["samples"], threshold, whose))
 
 
 def _texts(values: dict[str, object]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from vmss_jenkins.gates import Consequence
+from vmss_jenkins.gates import Consequence, Verdict
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Instance, ScaleSet
 from vmss_jenkins.releases import Release
@@ -37,6 +37,8 @@ class GateResult:
     """When it ended."""
     reason: str = ""
     """What was measured, for people."""
+    verdicts: tuple[Verdict, ...] = ()
+    """What each gate said."""
 
 
 @dataclass(frozen=True)

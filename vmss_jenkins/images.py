@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
 from enum import Enum
+from functools import lru_cache
 
 from vmss_jenkins.errors import ConfigError
 
@@ -154,6 +155,7 @@ class ImageReference:
         return self.id or f"{self.publisher}:{self.offer}:{self.sku}:{self.version}"
 
 
+@lru_cache(maxsize=256)
 def _key(image: ImageReference) -> tuple[str, ...]:
     if image.kind is ImageKind.VHD:
         return (image.id or "",)

@@ -26,6 +26,7 @@ NEXT_STEPS: Mapping[int, str] = {
     504: "wait until Jenkins is up, and run again",
 }
 """What to do next, by status."""
+HIDDEN = "something of that name is there that this user may not see: let an administrator give Job/Read, or rename"
 UNTRUSTED = (
     "trust the certificate authority of the server: REQUESTS_CA_BUNDLE=FILE, a file with its certificate "
     "(PEM); verification is never switched off"
@@ -78,7 +79,8 @@ def _error(action: str, error: Exception) -> JenkinsError:
         return redirected(response, action)
     if response is not None:
         status, reason = response.status_code, explained(response)
-        return JenkinsError(status, reason, action, NEXT_STEPS.get(status), _retry_after(response))
+        step = HIDDEN if "already exists" in reason else NEXT_STEPS.get(status)
+        return JenkinsError(status, reason, action, step, _retry_after(response))
     cause = _cause(error)
     if isinstance(cause, requests.exceptions.SSLError):
         return JenkinsError(None, f"the certificate is not trusted: {_first(cause)}", action, UNTRUSTED)

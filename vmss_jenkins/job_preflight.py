@@ -9,9 +9,10 @@ from vmss_jenkins.jobs import JobSpec, ancestors
 from vmss_jenkins.preflight import Finding, Severity
 
 ALLOW_MISSING_CREDENTIALS = "--allow-missing-credentials"
+ALLOW_OLDER_PLUGINS = "--allow-older-plugins"
 
 
-def plugin_findings(specs: Iterable[JobSpec], installed: Mapping[str, str] | None) -> tuple[Finding, ...]:
+def plugin_findings(specs: Sequence[JobSpec], installed: Mapping[str, str] | None) -> tuple[Finding, ...]:
     """Name the plugins that are missing or too old.
 
     Args:
@@ -25,11 +26,8 @@ def plugin_findings(specs: Iterable[JobSpec], installed: Mapping[str, str] | Non
     if installed is None:
         text = f"the plugins cannot be seen by this user; the jobs need {', '.join(sorted(needed)) or 'none'}"
         return (Finding(Severity.WARNING, text),)
-    return tuple(
-        Finding(Severity.IMPOSSIBLE, f"{fault} (Manage Jenkins, Plugins)")
-        for name, least in sorted(needed.items())
-        if (fault := _plugin_fault(name, least, installed.get(name)))
-    )
+    found = (_plugin(name, least, installed.get(name)) for name, least in sorted(needed.items()))
+    return (*(finding for finding in found if finding is not None), *_missed(specs, installed))
 
 
 def version_key(version: str) -> tuple[int, ...]:
@@ -60,11 +58,19 @@ def credential_findings(specs: Iterable[JobSpec], seen: Mapping[str, frozenset[s
     return tuple(dict.fromkeys(each for each in findings if each is not None))
 
 
-def _plugin_fault(name: str, least: str, found: str | None) -> str | None:
+def _missed(specs: Sequence[JobSpec], installed: Mapping[str, str]) -> Iterable[Finding]:
+    losses = {name: loss for spec in specs for name, loss in spec.useful.items() if name not in installed}
+    return (Finding(Severity.NOTE, f"without the plugin {name}, {loss}") for name, loss in sorted(losses.items()))
+
+
+def _plugin(name: str, least: str, found: str | None) -> Finding | None:
+    where = "(Manage Jenkins, Plugins)"
     if found is None:
-        return f"the plugin {name} is missing or not active, wanted {'version ' + least if least else 'any version'}"
+        wanted = f"version {least}" if least else "any version"
+        return Finding(Severity.IMPOSSIBLE, f"the plugin {name} is missing or not active, wanted {wanted} {where}")
     if version_key(found) < version_key(least):
-        return f"the plugin {name} has version {found}, wanted at least {least}"
+        text = f"the plugin {name} has version {found}; the jobs were seen to work from {least} on {where}"
+        return Finding(Severity.UNSAFE, text, ALLOW_OLDER_PLUGINS)
     return None
 
 

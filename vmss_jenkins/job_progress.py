@@ -19,16 +19,18 @@ def listener() -> Iterator[events.OnEvent]:
         yield _line
         return
     from rich.console import Console  # noqa: PLC0415 - on a terminal only
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn  # noqa: PLC0415
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("jobs", total=None)
+        task = progress.add_task("looking at what is there", total=None)
 
         def show(event: events.Event) -> None:
             if isinstance(event, events.JobChanged):
                 progress.update(task, completed=event.done, total=event.total, description=event.path)
             else:
+                if isinstance(event, events.SeedPlanned):
+                    progress.update(task, description="having the Jenkinsfiles checked")
                 progress.console.print(text.line(event), markup=False, highlight=False, soft_wrap=True)
 
         yield show

@@ -13,17 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 from xml.etree.ElementTree import SubElement
 
-from vmss_jenkins.canonical import (
-    TYPE,
-    Change,
-    difference,
-    mark,
-    marked_in,
-    one_line,
-    parse,
-    serialised,
-    unmarked,
-)
+from vmss_jenkins.canonical import TYPE, Change, difference, mark, marked_in, one_line, parse, serialised, unmarked
 from vmss_jenkins.errors import ConfigError, UnsafeRollout
 
 __all__ = [
@@ -72,6 +62,10 @@ class JobSpec:
     credentials_id: str | None
     source: str
     """The file it came from: its mark."""
+    useful: Mapping[str, str] = field(default_factory=dict)
+    """The plugins it does without: short name -> what is lost then."""
+    summary: str = ""
+    """What it does, in a line."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from azure.mgmt.network import NetworkManagementClient
 
-from vmss_jenkins import network
+from vmss_jenkins import events, network
 from vmss_jenkins.azure_errors import translated
 from vmss_jenkins.client_options import client_options
 from vmss_jenkins.credentials import Connection
@@ -34,10 +34,13 @@ class AzureLoadBalancers:
     Args:
         where: subscription and endpoint.
         credential: None for an endpoint that takes no token.
+        on_event: who is told each call; None for nobody.
     """
 
-    def __init__(self, where: Connection, credential: TokenCredential | None) -> None:
-        self.client = NetworkManagementClient(**client_options(where, credential))
+    def __init__(
+        self, where: Connection, credential: TokenCredential | None, on_event: events.OnEvent | None = None
+    ) -> None:
+        self.client = NetworkManagementClient(**client_options(where, credential, on_event))
 
     def close(self) -> None:
         """Close the connections."""

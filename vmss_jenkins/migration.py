@@ -53,19 +53,22 @@ def faults(calls: Iterable[Call]) -> tuple[Fault, ...]:
     return tuple(sorted([*found, *_going_on(in_order)], key=lambda fault: fault.line))
 
 
-def configuration(calls: Iterable[Call]) -> dict[str, Any]:
-    """Return what of vmss.yaml can be known from the calls; empty where there is none."""
-    sets: dict[tuple[str, str], dict[str, Any]] = {}
-    credentials: set[str] = set()
+def configurations(calls: Iterable[Call]) -> tuple[dict[str, Any], ...]:
+    """Return what of vmss.yaml can be known from the calls: a file for each credentials id, which a file has one of."""
+    files: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
     for call in calls:
         group, name = (_plain(call.given.get(key), key) for key in ("resourceGroup", "name"))
-        one = sets.setdefault((group, name), {"name": name, "resource_group": group})
-        credentials.add(_plain(call.given.get("azureCredentialsId"), "azureCredentialsId"))
-        one.update(_known(call))
-    if not sets:
-        return {}
-    jenkins = {"credentials": {"kind": "azure-service-principal", "id": min(credentials)}}
-    return {"jenkins": jenkins, "sets": list(sets.values())}
+        sets = files.setdefault(_credentials(call), {})
+        sets.setdefault((group, name), {"name": name, "resource_group": group}).update(_known(call))
+    return tuple(
+        {"jenkins": {"credentials": {"kind": "azure-service-principal", "id": id_}}, "sets": list(sets.values())}
+        for id_, sets in files.items()
+    )
+
+
+def _credentials(call: Call) -> str:
+    given = call.given.get("azureCredentialsId")
+    return given["text"] if given and given["kind"] == "text" else _plain(given, "azureCredentialsId")
 
 
 def _known(call: Call) -> dict[str, str]:

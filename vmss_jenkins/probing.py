@@ -10,6 +10,7 @@ from itertools import cycle, islice
 from vmss_jenkins import events
 from vmss_jenkins.answers import assess_comparison, assess_http
 from vmss_jenkins.comparison import look_sizes
+from vmss_jenkins.curves import curve
 from vmss_jenkins.gate_specs import CompareGate, HttpGate, ProbingGate, Via
 from vmss_jenkins.gates import Outcome, Sample, Verdict
 from vmss_jenkins.instances import Instance, ScaleSet, has_latest_model
@@ -62,12 +63,17 @@ class Probing:
 
     def http(self, gate: HttpGate, subject: Subject) -> Verdict:
         """Ask the load balancer, or each chosen instance, and judge the answers."""
+        began = self.patience.clock.now()
         try:
             if gate.via is Via.FRONTEND:
                 target = self._frontend(gate, subject)
                 samples = self.prober.probe([_request(gate, target, None)] * gate.samples, 1 / gate.rate)
-                return assess_http(gate, samples, subject.new_share)
-            return assess_http(gate, [sample for part in self._of_each(gate, subject) for sample in part])
+            else:
+                samples = tuple(sample for part in self._of_each(gate, subject) for sample in part)
+            side = "load balancer" if gate.via is Via.FRONTEND else "new release"
+            points = curve(samples, lambda _: side, began)
+            self.patience.on_event(events.GateSampled(str(gate), points))
+            return assess_http(gate, samples, subject.new_share if gate.via is Via.FRONTEND else None)
         except (NoTargetError, TunnelError) as error:
             return Verdict(str(gate), Outcome.ERROR, f"could not measure: {error}")
 
@@ -93,11 +99,14 @@ class Probing:
     def _look_by_look(
         self, gate: CompareGate, canary: dict[str, Address], stable: dict[str, Address], run: int
     ) -> Verdict:
-        samples: list[Sample] = []
+        began, samples = self.patience.clock.now(), list[Sample]()
         sizes = look_sizes(gate.samples, gate.max_samples)
         plan = side_by_side(gate, canary, stable, sizes[-1])
         for look, size in enumerate(sizes):
-            samples += self.prober.probe(plan[len(samples) : 2 * size], 1 / gate.rate)
+            new = self.prober.probe(plan[len(samples) : 2 * size], 1 / gate.rate)
+            samples += new
+            points = curve(new, lambda one: "canary" if one.instance_id in canary else "stable", began)
+            self.patience.on_event(events.GateSampled(str(gate), points))
             sides = [[sample for sample in samples if sample.instance_id in side] for side in (canary, stable)]
             verdict = assess_comparison(gate, sides[0], sides[1], run, look)
             if verdict is not None:

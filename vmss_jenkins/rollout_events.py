@@ -4,10 +4,70 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import TypeAlias
 
 from vmss_jenkins.instances import ScaleSetName
 from vmss_jenkins.releases import Release
+
+
+class InstanceState(Enum):
+    """How an instance stands in a rollout, as people are shown it."""
+
+    OLD = "old"
+    """It runs another release than the new one, and well."""
+    UPDATING = "updating"
+    """Down for its update, or coming up."""
+    NEW = "new"
+    """It has the new release and is healthy."""
+    UNHEALTHY = "unhealthy"
+    """It failed, or is not healthy; whose doing that is, other events tell."""
+    SKIPPED = "skipped"
+    """Left alone."""
+    GONE = "gone"
+    """It is no more."""
+
+
+@dataclass(frozen=True)
+class InstanceSeen:
+    """An instance and how it stands."""
+
+    instance_id: str
+    zone: str | None
+    state: InstanceState
+
+
+@dataclass(frozen=True)
+class RolloutPlanned:
+    """A run begins: what is wanted, by whom, and what is there."""
+
+    scale_set: ScaleSetName
+    image_from: Release | None
+    """What runs, as far as it is another image."""
+    image_to: Release | None
+    """Where this run goes; None for what the model has."""
+    going_back: bool
+    owner: str
+    """Who runs which command."""
+    build: str
+    """URL of the build in Jenkins; empty for none."""
+    strategy: str
+    canary: str
+    """How many go first; empty for no canary."""
+    max_unavailable: str
+    on_failure: str
+    timeout: float
+    """Seconds for the way, and once more for the way back."""
+    instances: tuple[InstanceSeen, ...] = ()
+
+
+@dataclass(frozen=True)
+class InstanceChanged:
+    """An instance stands otherwise than before."""
+
+    instance_id: str
+    zone: str | None
+    state: InstanceState
 
 
 @dataclass(frozen=True)
@@ -155,7 +215,9 @@ class RolloutFinished:
 
 
 RolloutEvent: TypeAlias = (
-    RolloutStarted
+    RolloutPlanned
+    | InstanceChanged
+    | RolloutStarted
     | NotDraining
     | InstancesDraining
     | InstancesUpdating

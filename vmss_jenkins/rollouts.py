@@ -19,6 +19,7 @@ from vmss_jenkins.engine import Hooks, Order, RolloutResult, run_rollout
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.gate_parsing import gates_from
 from vmss_jenkins.gate_specs import AnyGate
+from vmss_jenkins.heartbeat import Heartbeat
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import ScaleSetName
 from vmss_jenkins.measuring import connected_means
@@ -145,18 +146,18 @@ class _Connected:
     scripted: Scripted | None
 
     def __call__(self, order: Order, hooks: Hooks, on_event: events.OnEvent) -> RolloutResult:
-        clock = SystemClock()
-        patience = Patience.starting(clock, 2 * self.spec.timeout, on_event)
+        clock = Heartbeat(SystemClock(), on_event)
+        patience = Patience.starting(clock, 2 * self.spec.timeout, clock.on_event)
         reach = self.reach or Reach()
         where = connection(os.environ, reach.subscription, reach.endpoint)
         credential = (reach.credential or default_credential(where, os.environ)) if where.sends_token else None
         from vmss_jenkins.scale_sets import AzureScaleSets  # noqa: PLC0415 - the SDK takes 0.3 s
 
-        sets = AzureScaleSets(where, credential)
+        sets = AzureScaleSets(where, credential, on_event)
         try:
             with (
-                connected_means(sets, where, credential, clock) as means,
-                _drainer(self.spec, where, credential) as pool,
+                connected_means(sets, where, credential, clock, on_event) as means,
+                _drainer(self.spec, where, credential, on_event) as pool,
             ):
                 connected = replace(
                     hooks,
@@ -165,6 +166,7 @@ class _Connected:
                     claims=sets.claims(self.name) if self.claim else None,
                     run=secrets.token_hex(4),
                     owner=owner(os.environ, order),
+                    build=os.environ.get("BUILD_URL", ""),
                 )
                 if self.scripted is None:
                     return run_rollout(sets, self.name, order, self.spec, connected, patience)
@@ -187,11 +189,14 @@ def _run_scripted(
 
     script_sets = ScriptSets(sets, sets.memory(name), patience.on_event, scripted.extension, scripted.script)
     release = patience.retry(lambda: script_sets.adopt(name))
-    return run_rollout(script_sets, name, replace(order, image=release), spec, hooks, patience)
+    known = replace(order, image=release)
+    return run_rollout(script_sets, name, known, spec, replace(hooks, owner=owner(os.environ, known)), patience)
 
 
 @contextmanager
-def _drainer(spec: RolloutSpec, where: Connection, credential: TokenCredential | None) -> Iterator[Drainer | None]:
+def _drainer(
+    spec: RolloutSpec, where: Connection, credential: TokenCredential | None, on_event: events.OnEvent
+) -> Iterator[Drainer | None]:
     """What takes instances out of their load balancers, where that is wanted."""
     if spec.drain is None:
         yield None
@@ -199,7 +204,7 @@ def _drainer(spec: RolloutSpec, where: Connection, credential: TokenCredential |
     from vmss_jenkins.draining import AzureDrainer  # noqa: PLC0415 - the SDK takes half a second
     from vmss_jenkins.load_balancers import AzureLoadBalancers  # noqa: PLC0415
 
-    balancers = AzureLoadBalancers(where, credential)
+    balancers = AzureLoadBalancers(where, credential, on_event)
     try:
         yield AzureDrainer(balancers, SystemClock())
     finally:

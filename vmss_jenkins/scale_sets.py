@@ -15,7 +15,7 @@ from azure.core.rest import HttpRequest
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.core.polling.arm_polling import ARMPolling
 
-from vmss_jenkins import arm
+from vmss_jenkins import arm, events
 from vmss_jenkins.azure_errors import azure_error, body_failure, response_failure, retry_after_of, translated
 from vmss_jenkins.client_options import client_options
 from vmss_jenkins.credentials import Connection
@@ -90,13 +90,17 @@ class AzureScaleSets:
     Args:
         where: subscription and endpoint.
         credential: None for an endpoint that takes no token.
+        on_event: who is told each call; None for nobody.
     """
 
-    def __init__(self, where: Connection, credential: TokenCredential | None) -> None:
+    def __init__(
+        self, where: Connection, credential: TokenCredential | None, on_event: events.OnEvent | None = None
+    ) -> None:
         self._answers = _Answers()
         self._endpoint, self._subscription = where.endpoint, where.subscription
-        options = client_options(where, credential)
-        self._client = ComputeManagementClient(per_retry_policies=[self._answers], **options)
+        options = client_options(where, credential, on_event)
+        options["per_retry_policies"].append(self._answers)
+        self._client = ComputeManagementClient(**options)
 
     @property
     def remaining(self) -> Mapping[str, int]:

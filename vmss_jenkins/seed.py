@@ -135,6 +135,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 @click.option("--allow-many-deletions", is_flag=True, help="Let --prune delete a large part of the jobs.")
 @click.option("--allow-missing-credentials", is_flag=True, help="Go on where the credentials id is not found.")
 @click.option(
+    "--allow-older-plugins", is_flag=True, help="Go on with plugins older than those that jobs were seen with."
+)
+@click.option(
     "--source", help="Name that the jobs carry of where they came from; keep it the same.  [default: the file as given]"
 )
 @click.option("--connections", type=click.IntRange(1, 32), default=seeding.CONNECTIONS, show_default=True)
@@ -153,6 +156,7 @@ def command(  # noqa: PLR0913, PLR0917 - click passes one argument an option
     adopt: bool,  # noqa: FBT001
     allow_many_deletions: bool,  # noqa: FBT001
     allow_missing_credentials: bool,  # noqa: FBT001
+    allow_older_plugins: bool,  # noqa: FBT001
     source: str | None,
     connections: int,
     **one_set: str | None,
@@ -169,6 +173,7 @@ def command(  # noqa: PLR0913, PLR0917 - click passes one argument an option
         adopt=adopt,
         allow_many_deletions=allow_many_deletions,
         allow_missing_credentials=allow_missing_credentials,
+        allow_older_plugins=allow_older_plugins,
         connections=connections,
     )
     from vmss_jenkins.job_progress import listener  # noqa: PLC0415 - needed only when a server is asked
@@ -210,11 +215,15 @@ def _checked(result: SeedResult) -> int:
     """Print what would happen; the data of this command, and so on standard output."""
     for line in lines(result.plan):
         click.echo(line)
-    for problem in result.problems:
+    for problem in result.problems[len(result.plan.refused) :]:  # the plan told of those
         click.echo(f"in the way: {problem}", err=True)
     if result.problems:
+        click.echo("nothing was changed: first clear what is in the way", err=True)
         return 1
-    return boundary.PENDING if result.plan.pending else 0
+    if result.plan.pending:
+        click.echo("nothing was changed: the same command without --check does it", err=True)
+        return boundary.PENDING
+    return 0
 
 
 def _rendered(config: Config, source: str) -> tuple[JobSpec, ...]:

@@ -12,7 +12,12 @@ from vmss_jenkins import events
 from vmss_jenkins.canonical import marked_in, one_line
 from vmss_jenkins.errors import SeedRefused
 from vmss_jenkins.job_changes import apply
-from vmss_jenkins.job_preflight import credential_findings, plugin_findings
+from vmss_jenkins.job_preflight import (
+    ALLOW_MISSING_CREDENTIALS,
+    ALLOW_OLDER_PLUGINS,
+    credential_findings,
+    plugin_findings,
+)
 from vmss_jenkins.jobs import (
     PIPELINE,
     Create,
@@ -49,9 +54,20 @@ class Options:
     """Take over pipeline jobs that are not ours."""
     allow_many_deletions: bool = False
     allow_missing_credentials: bool = False
+    allow_older_plugins: bool = False
+    """Go on with plugins older than those that the jobs were seen to work with."""
     connections: int = CONNECTIONS
     sources: Collection[str] = ()
     """The files that are seeded; those that the jobs name by default."""
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """The flags of findings that do not stop this seeding."""
+        flags = {
+            ALLOW_MISSING_CREDENTIALS: self.allow_missing_credentials,
+            ALLOW_OLDER_PLUGINS: self.allow_older_plugins,
+        }
+        return frozenset(flag for flag, given in flags.items() if given)
 
 
 @dataclass(frozen=True)
@@ -137,12 +153,10 @@ class _Seeding:
             *self._permissions(job_plan, existing),
             *self._linted([each.spec for each in job_plan.pending if isinstance(each, Create | Update)]),
         )
-        if self._options.allow_missing_credentials:
-            return tuple(
-                replace(each, severity=Severity.WARNING, flag=None) if each.severity is Severity.UNSAFE else each
-                for each in found
-            )
-        return found
+        allowed = self._options.allowed
+        return tuple(
+            replace(each, severity=Severity.WARNING, flag=None) if each.flag in allowed else each for each in found
+        )
 
     def _plugins(self, specs: Sequence[JobSpec]) -> tuple[Finding, ...]:
         if not any(spec.plugins for spec in specs):

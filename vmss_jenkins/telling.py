@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from vmss_jenkins import events, rollout_events
 from vmss_jenkins.actions import Action, Halt, Wait
 from vmss_jenkins.history import History, Observed
-from vmss_jenkins.instances import ScaleSetName
 from vmss_jenkins.situation import Situation
+from vmss_jenkins.standing import standing
 
 
 class Teller:
     """Remembers what was told, so that each thing is told once.
 
     Args:
-        name: the scale set.
+        planned: what the run is, told first, with the instances that are there.
         drains: whether instances are taken out of the load balancer first.
         on_event: who is told.
     """
 
-    def __init__(self, name: ScaleSetName, on_event: events.OnEvent, *, drains: bool) -> None:
-        self._name, self._on_event, self._drains = name, on_event, drains
+    def __init__(self, planned: rollout_events.RolloutPlanned, on_event: events.OnEvent, *, drains: bool) -> None:
+        self._planned, self._on_event, self._drains = planned, on_event, drains
+        self._name = planned.scale_set
+        self._standing: dict[str, rollout_events.InstanceSeen] | None = None
         self._direction: bool | None = None
         self._known: set[str] | None = None
         self._told: set[tuple[str, str]] = set()
@@ -27,11 +31,13 @@ class Teller:
 
     def tell(self, observed: Observed, history: History, situation: Situation, action: Action) -> None:
         """Tell what is new."""
+        self._instances(observed, history, situation)
         turning = history.cause is not None and not history.going_back
         if history.model_set and not turning and self._direction is not history.going_back:
+            undrained = observed.scale_set.load_balanced and situation.pending and not self._drains
+            if undrained and self._direction is None:
+                self._on_event(rollout_events.NotDraining(self._name))
             self._begin(history, situation)
-            if observed.scale_set.load_balanced and situation.pending and not self._drains:
-                self._once("drain", "", rollout_events.NotDraining(self._name))
         self._capacity(observed)
         for key in sorted(situation.well & history.taken.keys()):
             taken = history.taken[key]
@@ -65,6 +71,19 @@ class Teller:
         )
         for key, reason in situation.skipped.items():
             self._once("skipped", key, events.InstanceSkipped(key, reason))
+
+    def _instances(self, observed: Observed, history: History, situation: Situation) -> None:
+        """Tell how each instance stands, once all of them, then those that changed."""
+        found = {one.instance_id: one for one in standing(observed, history, situation)}
+        if self._standing is None:
+            self._on_event(replace(self._planned, instances=tuple(found.values())))
+        else:
+            gone = rollout_events.InstanceState.GONE
+            lost = {key: replace(one, state=gone) for key, one in self._standing.items() if key not in found}
+            for one in (*found.values(), *lost.values()):
+                if self._standing.get(one.instance_id) != one:
+                    self._on_event(rollout_events.InstanceChanged(one.instance_id, one.zone, one.state))
+        self._standing = found
 
     def _capacity(self, observed: Observed) -> None:
         present = {instance.id for instance in observed.instances}

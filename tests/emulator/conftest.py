@@ -88,6 +88,11 @@ def error_of(answer: requests.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]
 
 
+def latest(azure: Azure) -> list[str]:
+    """The ids of the instances that have the latest model."""
+    return [key for key, item in azure.instances().items() if item["properties"]["latestModelApplied"]]
+
+
 Emulate = Callable[..., Azure]
 
 

@@ -216,7 +216,7 @@ def test_a_malformed_request_gets_400_and_nobody_else_notices(plane: DataPlane) 
 
 def test_the_health_path_answers_the_health_status_with_no_latency_and_no_errors(plane: DataPlane) -> None:
     plane.serve("web_0", Page("page", latency=3600.0, error_rate=1.0, health_status=503))
-    assert get(plane.port("web_0"), "/health") == (503, "")
+    assert get(plane.port("web_0"), "/health") == (503, '{"ApplicationHealthState": "Healthy"}')
 
 
 def test_the_latency_is_what_a_client_measures_whatever_the_time_scale() -> None:

@@ -124,6 +124,8 @@ def test_every_request_names_an_api_version(azure: Azure, version: str, code: st
         b'{"zones": [1]}',
         b'{"properties": {"virtualMachineProfile": {"extensionProfile": {"extensions": [7]}}}}',
         b"[" * 100_000,
+        b'{"tags": ' * 65 + b"{}" + b"}" * 65,
+        b'{"tags": {"a": "\\ud800"}}',
     ],
 )
 def test_a_body_that_is_not_what_it_should_be_is_refused(azure: Azure, content: bytes) -> None:

@@ -197,7 +197,7 @@ def _add_set(azure: Azure, exchange: Exchange) -> None:
     assert found
     group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{found[1]}"
     default = azure.ask("GET", f"{group}/providers/Microsoft.Compute/virtualMachineScaleSets/other").json()
-    if isinstance(exchange.answer, dict) and exchange.answer.get("value"):
+    if isinstance(exchange.answer, dict) and exchange.path.endswith("/virtualMachines"):
         default["properties"]["virtualMachineProfile"] |= _profile_of(exchange.answer["value"][0]["properties"])
     path = _put_set(azure, group, exchange.known or {**default, "name": found[2]})
     scale_set = azure.backend.scale_set(found[1], found[2])

@@ -1,13 +1,9 @@
 import pytest
 
-from tests.emulator.conftest import EXACT, Azure, Emulate, error_of, profile
+from tests.emulator.conftest import EXACT, Azure, Emulate, error_of, latest, profile
 from vmss_jenkins.emulator import Timings
 
 UPDATED = "nginx-updated-image"
-
-
-def latest(azure: Azure) -> list[str]:
-    return [key for key, item in azure.instances().items() if item["properties"]["latestModelApplied"]]
 
 
 def upgrade(azure: Azure, *ids: str) -> str:
@@ -33,7 +29,7 @@ def test_an_instance_goes_down_comes_up_with_the_new_image_and_gets_healthy(azur
     azure.settle(EXACT.update - 1)
     assert state(azure, "0")[0] == "Updating"
     azure.settle(1)
-    assert state(azure, "0") == ("Succeeded", "running", "initializing")
+    assert state(azure, "0") == ("Succeeded", "running", "unknown")
     azure.settle(EXACT.health)
     assert state(azure, "0") == ("Succeeded", "running", "healthy")
     reference = azure.instances()["0"]["properties"]["storageProfile"]["imageReference"]
@@ -179,76 +175,3 @@ def test_in_automatic_mode_all_instances_follow_at_once(emulate: Emulate) -> Non
     azure.settle(EXACT.update)
     assert azure.status(answer) == "Succeeded"
     assert latest(azure) == ["0", "1"]
-
-
-def rolling(azure: Azure) -> tuple[str, list[int]]:
-    """The code of the latest rolling upgrade, and its counts: successful, failed, in progress, pending."""
-    found = azure.ask("GET", "rollingUpgrades/latest").json()["properties"]
-    counts = ("successful", "failed", "inProgress", "pending")
-    return found["runningStatus"]["code"], [found["progress"][f"{name}InstanceCount"] for name in counts]
-
-
-def test_in_rolling_mode_instances_follow_in_batches_with_pauses(emulate: Emulate) -> None:
-    policy = {"maxBatchInstancePercent": 40, "pauseTimeBetweenBatches": "PT1M30S"}
-    azure = emulate(mode="Rolling", instances=5, rolling_policy=policy)
-    assert error_of(azure.ask("GET", "rollingUpgrades/latest")) == (404, "NotFound")
-    answer = azure.ask("PATCH", body=azure.image(UPDATED))
-    azure.settle(5)
-    assert azure.status(answer) == "Succeeded"
-    assert rolling(azure) == ("RollingForward", [0, 0, 2, 3])
-    azure.settle(EXACT.update + EXACT.health - 5)
-    assert rolling(azure) == ("RollingForward", [2, 0, 0, 3])
-    azure.settle(89)
-    assert rolling(azure)[1] == [2, 0, 0, 3]
-    azure.settle(1)
-    assert rolling(azure)[1] == [2, 0, 2, 1]
-    azure.settle()
-    assert rolling(azure) == ("Completed", [5, 0, 0, 0])
-    assert latest(azure) == list("01234")
-
-
-def test_a_rolling_upgrade_to_a_bad_release_stops_and_says_why(emulate: Emulate) -> None:
-    azure = emulate(mode="Rolling", instances=5)
-    azure.ask("PATCH", body=azure.image("nginx-broken-image"))
-    azure.settle()
-    assert rolling(azure) == ("Faulted", [0, 1, 0, 4])
-    error = azure.ask("GET", "rollingUpgrades/latest").json()["properties"]["error"]
-    assert error["code"] == "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade"
-
-
-def test_a_rolling_upgrade_can_be_cancelled_after_its_batch(emulate: Emulate) -> None:
-    azure = emulate(mode="Rolling", instances=5)
-    assert error_of(azure.ask("POST", "rollingUpgrades/cancel")) == (409, "OperationNotAllowed")
-    azure.ask("PATCH", body=azure.image(UPDATED))
-    azure.settle(5)
-    assert azure.ask("POST", "rollingUpgrades/cancel").status_code == 202
-    azure.settle()
-    assert rolling(azure) == ("Cancelled", [1, 0, 0, 4])
-
-
-def test_a_cancelled_rolling_upgrade_stays_cancelled_when_its_batch_turns_out_bad(emulate: Emulate) -> None:
-    azure = emulate(mode="Rolling", instances=5)
-    azure.ask("PATCH", body=azure.image("nginx-broken-image"))
-    azure.settle(5)
-    azure.ask("POST", "rollingUpgrades/cancel")
-    azure.settle()
-    assert rolling(azure) == ("Cancelled", [0, 1, 0, 4])
-
-
-def test_a_new_model_in_the_middle_starts_a_rolling_upgrade_anew(emulate: Emulate) -> None:
-    azure = emulate(mode="Rolling", instances=5)
-    azure.ask("PATCH", body=azure.image("nginx-broken-image"))
-    azure.settle(5)
-    azure.ask("PATCH", body=azure.image(UPDATED))
-    azure.settle()
-    assert rolling(azure)[0] == "Completed"
-    assert len(latest(azure)) >= 4
-
-
-def test_a_set_deleted_in_the_middle_ends_its_rolling_upgrade(emulate: Emulate) -> None:
-    azure = emulate(mode="Rolling", instances=5)
-    azure.ask("PATCH", body=azure.image(UPDATED))
-    azure.settle(10)
-    assert azure.ask("DELETE").status_code == 202
-    azure.settle()
-    assert error_of(azure.ask("GET")) == (404, "ResourceNotFound")

@@ -16,6 +16,8 @@ from tests.fake_jenkins import rewriting
 from tests.fake_jenkins.state import FOLDER, Refusal, State, lint
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from typing_extensions import Self
 
 VERSION = "2.421"
@@ -53,9 +55,10 @@ class FakeJenkins:
     Args:
         port: 0 for any that is free.
         delay: seconds before each answer.
+        tls: to serve https by.
     """
 
-    def __init__(self, port: int = 0, delay: float = 0.0) -> None:
+    def __init__(self, port: int = 0, delay: float = 0.0, tls: SSLContext | None = None) -> None:
         self.user, self.token, self.password = "admin", secrets.token_hex(17), secrets.token_urlsafe(12)
         self.reader, self.reader_token = "reader", secrets.token_hex(17)
         """Somebody who may read and nothing else."""
@@ -66,16 +69,21 @@ class FakeJenkins:
         """How many more requests are answered with 503, as while restarting."""
         self.failures: dict[str, int] = {}
         """Status by part of a request: these fail."""
+        self.closed: set[str] = set()
+        """Folders in which nobody may create."""
         self.has_linter = True
         self.redirect_to = ""
         self._crumbs: dict[str, str] = {}
         self._lock = threading.RLock()
-        self._server = make_server("127.0.0.1", port, self._app(), threaded=True, request_handler=_Handler)
+        self._scheme = "https" if tls else "http"
+        self._server = make_server(
+            "127.0.0.1", port, self._app(), threaded=True, request_handler=_Handler, ssl_context=tls
+        )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}/"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -201,6 +209,8 @@ class FakeJenkins:
         self._needs({"createItem": "Job/Create", "doDelete": "Job/Delete"}.get(rest, "Job/Configure"))
         body = request.get_data(as_text=True)
         if rest == "createItem":
+            if path in self.closed:
+                raise Refusal(403, f"{self.user} is missing the Job/Create permission")
             self.state.create(path, request.args["name"], body)
             return ""
         if rest == "config.xml":

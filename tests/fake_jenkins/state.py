@@ -78,6 +78,8 @@ class State:
     items: dict[str, Item] = field(default_factory=dict)
     plugins: dict[str, str] = field(default_factory=lambda: dict(PLUGINS))
     inactive: set[str] = field(default_factory=set)
+    hidden: set[str] = field(default_factory=set)
+    """Items that the user may not see."""
     credentials: dict[str, set[str]] = field(default_factory=lambda: {"": {"azure-sp"}})
     """Ids by folder; those of the server under ""."""
 
@@ -123,6 +125,8 @@ class State:
         """Write the items of a folder as the tree query does."""
         found: list[dict[str, Any]] = []
         for path, item in self.children(folder).items():
+            if path in self.hidden:
+                continue
             own = f"{url}job/{item.name}/"
             facts = {"name": item.name, "url": own, "description": item.description}
             entry: dict[str, Any] = {"_class": item.kind, **{key: facts[key] for key in facts if key in fields}}

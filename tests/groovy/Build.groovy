@@ -98,6 +98,7 @@ class Build {
         archive.mkdirs()
         (spec.env as Map).each { name, value -> env.put(name as String, value as String) }
         [BUILD_NUMBER: current.number, JOB_NAME: job, JOB_BASE_NAME: job, BUILD_URL: current.absoluteUrl,
+         JOB_URL: "http://jenkins.example/job/${job}/",
          BUILD_TAG: "jenkins-${job}-${current.number}", JENKINS_URL: 'http://jenkins.example/',
          BUILD_ID: current.number].each { name, value -> env.put(name as String, value.toString()) }
         (spec.params as Map).each { name, value -> give(name as String, value) }

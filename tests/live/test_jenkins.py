@@ -2,9 +2,10 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,12 +13,14 @@ import pytest
 import pytest_socket
 
 from tests.jenkins_cases import SCRIPT, job
-from vmss_jenkins import seeding
+from vmss_jenkins import config, seeding
 from vmss_jenkins.clock import SystemClock
 from vmss_jenkins.jenkins_server import JenkinsServer
-from vmss_jenkins.jobs import Update
+from vmss_jenkins.jobs import JobSpec, Update
+from vmss_jenkins.pipelines import jobs_of
 from vmss_jenkins.waiting import Patience
 
+EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "vmss.yaml"
 NAMES = tuple(f"VMSS_JENKINS_TEST_JENKINS_{part}" for part in ("URL", "USER", "TOKEN"))
 MISSING = [name for name in NAMES if not os.environ.get(name)]
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"no Jenkins to test against: set {', '.join(MISSING)}")
@@ -29,10 +32,12 @@ class Live:
     folder: str
 
     def seed(self, count: int, **options: Any) -> seeding.SeedResult:
-        jobs = [
-            job(f"{self.folder}/nested/j{n}", plugins={"workflow-job": ""}, credentials_id=None, jenkinsfile=SCRIPT)
-            for n in range(count)
-        ]
+        needs = {"plugins": {"workflow-job": ""}, "credentials_id": None}
+        return self.seed_jobs(
+            (job(f"{self.folder}/nested/j{n}", jenkinsfile=SCRIPT, **needs) for n in range(count)), **options
+        )
+
+    def seed_jobs(self, jobs: Iterable[JobSpec], **options: Any) -> seeding.SeedResult:
         patience = Patience.starting(SystemClock(), 600, lambda _: None)
         return seeding.seed(self.server, jobs, seeding.Options(**options), patience)
 
@@ -58,6 +63,18 @@ def test_jobs_are_created_unchanged_put_right_and_pruned(live: Live) -> None:
     assert live.seed(3).plan.pending == ()
     assert len(live.seed(2, prune=True).plan.pending) == 1
     assert f"{live.folder}/nested/j2" not in live.server.items()
+
+
+def test_the_generated_jobs_pass_the_linter_and_stay_as_they_are_written(live: Live) -> None:
+    """Whatever plugins and credentials the server has: no build is started."""
+    wanted = config.parse(EXAMPLE.read_text(), "vmss.yaml")
+    inside = wanted.jenkins.model_copy(update={"folder": live.folder, "copy_artifacts": True, "lock": True})
+    jobs = [
+        replace(one, plugins={}, credentials_id=None)
+        for one in jobs_of(wanted.model_copy(update={"jenkins": inside}), live.folder)
+    ]
+    assert live.seed_jobs(jobs).applied
+    assert live.seed_jobs(jobs).plan.pending == ()
 
 
 def test_two_hundred_jobs_are_created_and_checked_in_seconds(live: Live) -> None:

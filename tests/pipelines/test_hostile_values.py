@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.pipelines.groovy_reader import read, value
-from tests.pipelines.samples import HOSTILE, jobs
+from tests.pipelines.samples import HOSTILE, config_of, jobs
+from vmss_jenkins.canonical import marked_source, one_line
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.gate_parsing import gate_from_line
 from vmss_jenkins.gate_specs import CommandGate
-from vmss_jenkins.pipelines import groovy, job_xml
+from vmss_jenkins.pipelines import groovy, job_xml, jobs_of
 
 AZURE = {"kind": "azure-service-principal", "id": "azure"}
 FREE = (
@@ -33,6 +34,10 @@ FREE = (
     "ids",
     "job_name",
     "folder",
+    "name",
+    "resource_group",
+    "requirement",
+    "container",
 )
 texts = st.one_of(
     st.sampled_from(HOSTILE),
@@ -51,12 +56,16 @@ def filled(field: str, text: str) -> tuple[dict[str, Any], dict[str, Any]]:
         "image": {"image": f"https://example.com/{text}.vhd"},
         "ids": {"instance_ids": text},
         "job_name": {"job_name": text},
+        "name": {"name": text},
+        "resource_group": {"resource_group": text},
     }
     servers: dict[str, dict[str, Any]] = {
         "agent": {"agent": text, "credentials": AZURE},
         "credentials": {"credentials": {**AZURE, "id": text}},
         "python": {"install": {"python": text}},
         "folder": {"folder": text},
+        "requirement": {"install": {"how": "pip", "requirement": f"vmss-jenkins @ https://example.com/{text}"}},
+        "container": {"install": {"how": "container", "image": text}},
     }
     return ones.get(field, {}), servers.get(field, {})
 
@@ -94,6 +103,20 @@ def test_xml_gives_the_jenkinsfile_and_the_values_back_as_they_went_in(field: st
             assert root.findtext("description", "").startswith(text.strip())
         names = [one.text for one in root.iterfind(".//parameterDefinitions/*/name")]
         assert names == [one for one in read(job.jenkinsfile)[1] if one in names][: len(names)]
+
+
+@settings(max_examples=50, deadline=None)
+@given(source=texts)
+def test_the_name_of_the_file_is_no_code_and_marks_its_jobs(source: str) -> None:
+    try:
+        found = jobs_of(config_of(), source)
+    except ConfigError as error:
+        assert "XML cannot hold it" in str(error)  # noqa: PT017 - either end is right
+        return
+    for job, ordinary in zip(found, jobs_of(config_of(), "1"), strict=True):
+        assert read(job.jenkinsfile) == read(ordinary.jenkinsfile)
+        if one_line(source):
+            assert marked_source(job.config_xml) == one_line(source)
 
 
 @pytest.mark.parametrize("field", ["agent", "credentials", "schedule", "image"])
@@ -153,7 +176,7 @@ def test_a_gate_reaches_the_program_as_it_was_typed_and_nothing_runs(text: str, 
     chosen = {"IMAGE_URN": "", "INSTANCE_IDS": "", "CANARY": text, "MAX_UNAVAILABLE": "1"}
     subprocess.run(["/bin/sh", "-xec", script], env={**parameters, **chosen}, cwd=tmp_path, check=True, timeout=20)
     seen = json.loads((tmp_path / "seen.json").read_text())
-    assert seen[:5] == ["-m", "vmss_jenkins", "rollout", f"--resource-group={text}", "--name=web"]
+    assert seen[:6] == ["-I", "-m", "vmss_jenkins", "rollout", f"--resource-group={text}", "--name=web"]
     assert {f"--image-id={text}", f"--canary={text}", "--canary-only"} <= set(seen)
     gate = next(word.removeprefix("--gate=") for word in seen if word.startswith("--gate="))
     assert gate_from_line(gate) == CommandGate(run=("check", text))

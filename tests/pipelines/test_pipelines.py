@@ -83,9 +83,9 @@ def test_the_plugin_s_flavour_is_the_two_steps_of_the_blog_post() -> None:
     canary, full = found["canary"].jenkinsfile, found["full"].jenkinsfile
     assert stages(found["canary"]) == ["Work", "Update Image Configuration", "Update A Subset of Instances"]
     step = "azureVMSSUpdate azureCredentialsId: 'azure',\n resourceGroup: params.RESOURCE_GROUP,\n"
-    step += " name: params.VMSS_NAME,\n imageReference: [id: params.IMAGE_ID]"
+    step += " name: params.VMSS_NAME,\n imageReference: [id: '$IMAGE_ID']"
     assert step in re.sub(r"\n +", "\n ", canary)
-    assert "instanceIds: params.INSTANCE_IDS" in canary
+    assert "instanceIds: '$INSTANCE_IDS'" in canary
     assert "instanceIds: '*'" in full
     assert "sh " not in canary + full
     assert "DRY_RUN" not in canary + full
@@ -135,6 +135,14 @@ def test_every_jenkinsfile_keeps_the_rules_that_a_real_server_taught(
             assert "when {" not in waiting or "beforeInput true" in waiting
         assert '"' not in code.replace('"vmss-${params.RESOURCE_GROUP}-${params.VMSS_NAME}"', "")
         assert "sh #" in code or "azureVMSSUpdate" in code
+
+
+@pytest.mark.parametrize(("one", "jenkins"), COMBINATIONS)
+def test_python_takes_no_module_from_the_workspace(one: dict[str, Any], jenkins: dict[str, Any]) -> None:
+    for job in jobs(one, jenkins).values():
+        scripts = "\n".join(read(job.jenkinsfile)[1])
+        modules = re.findall(r" -m (?:vmss_jenkins|venv|pip)\b", scripts)
+        assert re.findall(r"(\S+) -m\b", scripts) == ["-I"] * len(modules)
 
 
 @pytest.mark.parametrize(("one", "jenkins"), COMBINATIONS)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 import click
@@ -13,8 +15,15 @@ from vmss_jenkins import handoff
 from vmss_jenkins.cli.options import target_options, tell
 from vmss_jenkins.errors import ConfigError, UnsafeRollout
 from vmss_jenkins.images import ImageReference
+from vmss_jenkins.rollback import other_images
+
+if TYPE_CHECKING:
+    from vmss_jenkins.instances import Instance, ScaleSet, ScaleSetName
 
 ALLOW = "--allow-changed"
+NEXT = click.option(
+    "--next", "next_file", type=click.Path(dir_okay=False, path_type=Path), help="Write there what to do next."
+)
 LONGEST_IN_LINK = 3000
 """Characters of a record; servers take links of 8 kB, and quoting makes it longer."""
 
@@ -36,9 +45,7 @@ def command() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Result of the rollout that asked the gates.",
 )
-@click.option(
-    "--next", "next_file", type=click.Path(dir_okay=False, path_type=Path), help="Write there what to do next."
-)
+@NEXT
 @click.option("--full-job", help="Jenkins job that updates the rest, beside the one that runs.")
 def write(
     resource_group: str,
@@ -58,8 +65,7 @@ def write(
     record = handoff.handoff_of(scale_set, instances, gates, os.environ.get("BUILD_URL", ""))
     file.write_text(handoff.to_json(record) + "\n", encoding="utf-8")
     click.echo(f"handed over: {record.image} on {', '.join(record.canary)}, in {file}", err=True)
-    if next_file:
-        next_file.write_text(_next(record, full_job) + "\n", encoding="utf-8")
+    _tell_next(next_file, _the_rest(record, full_job))
 
 
 @command.command("check")
@@ -68,6 +74,8 @@ def write(
 @click.option("--image-id", help="The image that is to be rolled out, which must be the record's.")
 @click.option("--image", help="The same for a marketplace image, as publisher:offer:sku:version.")
 @click.option(ALLOW, is_flag=True, help="Go on though there is no record, or the scale set changed; say what changed.")
+@NEXT
+@click.option("--rollback-job", help="Jenkins job that goes back, beside the one that runs.")
 def check(
     resource_group: str,
     name: str,
@@ -77,32 +85,46 @@ def check(
     image_id: str | None,
     image: str | None,
     allow_changed: bool,
+    next_file: Path | None,
+    rollback_job: str | None,
 ) -> None:
     """Compare a scale set with the record of its canary.
 
     Exits 0 where it is what the canary was judged on, else 1.
     """
-    if not file.exists() and allow_changed:
-        click.echo(f"no record in {file}: no canary vouches for this release", err=True)
-        return
-    record = handoff.from_json(_read(file))
+    record = None if allow_changed and not file.exists() else handoff.from_json(_read(file))
+    wanted = _wanted(image_id, image)
     from vmss_jenkins.api import observe  # noqa: PLC0415 - bad input is told before anything is loaded
 
     scale_set, instances = observe(resource_group, name, subscription=subscription, endpoint=endpoint, on_event=tell)
-    reasons = [*_image_faults(record, image_id, image), *handoff.mismatches(record, scale_set, instances)]
+    if record is None:
+        click.echo(f"no record in {file}: no canary vouches for this release", err=True)
+    else:
+        _compare(record, wanted, scale_set, instances, allow_changed=allow_changed)
+    _tell_next(next_file, _the_way_back(wanted or scale_set.image, scale_set, instances, rollback_job))
+
+
+def _wanted(image_id: str | None, urn: str | None) -> ImageReference | None:
+    return ImageReference.parse_urn(urn) if urn else ImageReference(id=image_id) if image_id else None
+
+
+def _compare(
+    record: handoff.Handoff,
+    wanted: ImageReference | None,
+    scale_set: ScaleSet,
+    instances: Sequence[Instance],
+    *,
+    allow_changed: bool,
+) -> None:
+    reasons = list(handoff.mismatches(record, scale_set, instances))
+    if wanted and not record.image.same_as(wanted):
+        reasons.insert(0, f"the canary had {record.image}, and {wanted} is asked for")
     if reasons and not allow_changed:
         raise UnsafeRollout(f"This would roll out what no canary vouches for: {'; '.join(reasons)}.", ALLOW)
     for reason in reasons:
         click.echo(f"changed since the canary, and allowed: {reason}", err=True)
     if not reasons:
         click.echo(f"as the canary left it: {record.image} on {', '.join(record.canary)}", err=True)
-
-
-def _image_faults(record: handoff.Handoff, image_id: str | None, urn: str | None) -> list[str]:
-    if not image_id and not urn:
-        return []
-    wanted = ImageReference.parse_urn(urn) if urn else ImageReference(id=image_id)
-    return [] if record.image.same_as(wanted) else [f"the canary had {record.image}, and {wanted} is asked for"]
 
 
 def _read(file: Path) -> str:
@@ -126,16 +148,43 @@ def _evidence(file: Path | None) -> tuple[handoff.GateEvidence, ...]:
     return handoff.evidence_in(result)
 
 
-def _next(record: handoff.Handoff, full_job: str | None) -> str:
-    """Say in a line what was done and, in a build of Jenkins, where the rest is updated."""
+def _tell_next(file: Path | None, line: str) -> None:
+    """Leave a line for the build's description; its console makes the link in it one to click on."""
+    if file:
+        file.write_text(line + "\n", encoding="utf-8")
+        click.echo(line, err=True)
+
+
+def _the_rest(record: handoff.Handoff, full_job: str | None) -> str:
+    """Say what was done and, in a build of Jenkins, where the rest is updated."""
     line = f"Canary of {record.image.short_name} on {', '.join(record.canary)} is good."
     if not full_job:
         return line
+    parameters = {"IMAGE_ID": record.image.id} if record.image.id else {"IMAGE_URN": str(record.image)}
+    written = handoff.to_json(record)
+    if len(written) <= LONGEST_IN_LINK:
+        parameters["HANDOFF"] = written
+    else:
+        parameters["CANARY_BUILD"] = os.environ.get("BUILD_NUMBER", "")
+    return f"{line} The rest: {_form(full_job, record.scale_set, parameters)}"
+
+
+def _the_way_back(
+    image: ImageReference | None, scale_set: ScaleSet, instances: Sequence[Instance], rollback_job: str | None
+) -> str:
+    """Say what is rolled out and, while instances still tell what they had before, where the way back is."""
+    before = other_images(instances, image)
+    line = f"Rolls out {image.short_name if image else 'an unknown image'}"
+    if before:
+        line += f" in place of {', '.join(one.short_name for one in before)}"
+    if not rollback_job:
+        return f"{line}."
+    parameters = {"IMAGE_ID": str(before[0])} if len(before) == 1 else {}
+    return f"{line}. Back: {_form(rollback_job, scale_set.name, parameters)}"
+
+
+def _form(job: str, scale_set: ScaleSetName, parameters: Mapping[str, str]) -> str:
+    """The form of a job beside the one that runs, filled in; the plugin build-with-parameters serves it."""
     parent = os.environ.get("JOB_URL", "").rstrip("/").rpartition("/job/")[0]
-    parameters = {"RESOURCE_GROUP": record.scale_set.resource_group, "VMSS_NAME": record.scale_set.name}
-    parameters |= {"IMAGE_ID": record.image.id} if record.image.id else {"IMAGE_URN": str(record.image)}
-    parameters |= {"CANARY_BUILD": os.environ.get("BUILD_NUMBER", "")}
-    if len(written := handoff.to_json(record)) <= LONGEST_IN_LINK:
-        parameters |= {"HANDOFF": written}
-    where = f"{parent}/job/{quote(full_job)}/parambuild/?{urlencode(parameters)}" if parent else full_job
-    return f"{line} The rest: {where}"
+    values = {"RESOURCE_GROUP": scale_set.resource_group, "VMSS_NAME": scale_set.name, **parameters}
+    return f"{parent}/job/{quote(job)}/parambuild/?{urlencode(values)}" if parent else job

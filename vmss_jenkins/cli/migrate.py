@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from vmss_jenkins.errors import ConfigError
-
-if TYPE_CHECKING:
-    from vmss_jenkins.migration import Call
+from vmss_jenkins.migration import Call
 
 
 @click.command("migrate")
@@ -18,12 +15,12 @@ if TYPE_CHECKING:
 def command(files: tuple[Path, ...]) -> int:
     """Read Jenkinsfiles and jobs' config.xml that use the plugin's steps.
 
-    Prints the command lines that do the same, and the part of vmss.yaml that is known; the faults that it sees go to
+    Prints the command lines that do the same, and what of vmss.yaml is known; the faults that it sees go to
     standard error. Exits 1 where a file could not be read as Groovy.
     """
     from vmss_jenkins.plugin_calls import read  # noqa: PLC0415 - not loaded for --help
 
-    unread = 0
+    unread, found = 0, list[Call]()
     answers = read([_script(path) for path in files])
     for path, answer in zip(files, answers, strict=True):
         if isinstance(answer, str):
@@ -31,6 +28,8 @@ def command(files: tuple[Path, ...]) -> int:
             unread += 1
         else:
             _tell(path, answer)
+            found += answer
+    _tell_files(found)
     return int(unread > 0)
 
 
@@ -62,16 +61,20 @@ def _script_of_job(path: Path, text: str) -> str:
 
 
 def _tell(path: Path, calls: tuple[Call, ...]) -> None:
-    import yaml  # noqa: PLC0415 - not loaded for --help
-
-    from vmss_jenkins import migration  # noqa: PLC0415 - as above
+    from vmss_jenkins import migration  # noqa: PLC0415 - not loaded for --help
 
     if not calls:
         click.echo(f"{path}: calls no step of the plugin", err=True)
-        return
     for call, line in zip(calls, migration.commands(calls), strict=True):
         click.echo(f"# {path}:{call.line} {call.step}\n{line}")
     for fault in migration.faults(calls):
         click.echo(f"{path}:{fault.line}: {fault.text}", err=True)
-    fragment = yaml.safe_dump(migration.configuration(calls), sort_keys=False)
-    click.echo("\n# vmss.yaml\n" + fragment)
+
+
+def _tell_files(calls: list[Call]) -> None:
+    import yaml  # noqa: PLC0415 - not loaded for --help
+
+    from vmss_jenkins import migration  # noqa: PLC0415 - as above
+
+    for file in migration.configurations(calls):
+        click.echo("\n# vmss.yaml\n" + yaml.safe_dump(file, sort_keys=False))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 import click
@@ -22,6 +24,36 @@ _TARGET = (
         "[default: VMSS_JENKINS_ENDPOINT, or the public cloud]",
     ),
 )
+_LEVEL = "vmss_jenkins.level"
+"""Where the context keeps how much is told."""
+
+
+def _choose(level: text.Level) -> Callable[[click.Context, click.Parameter, bool], None]:
+    def chosen(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+        if value:
+            context.meta[_LEVEL] = level
+
+    return chosen
+
+
+_LOUDNESS = (
+    click.option(
+        "--quiet",
+        "-q",
+        is_flag=True,
+        expose_value=False,
+        callback=_choose(text.Level.QUIET),
+        help="Tell only how it ends and what goes wrong.",
+    ),
+    click.option(
+        "--verbose",
+        "-v",
+        is_flag=True,
+        expose_value=False,
+        callback=_choose(text.Level.VERBOSE),
+        help="Tell each request to Azure, with its id.",
+    ),
+)
 _STEP = (
     click.option("--dry-run", is_flag=True, help="Tell what would happen and what stands in the way; change nothing."),
     click.option(
@@ -35,7 +67,7 @@ _STEP = (
 
 def target_options(function: F) -> F:
     """Add the options that name a scale set and where it is."""
-    for option in reversed(_TARGET):
+    for option in reversed((*_TARGET, *_LOUDNESS)):
         function = option(function)
     return function
 
@@ -47,9 +79,18 @@ def step_options(function: F) -> F:
     return function
 
 
+def level() -> text.Level:
+    """How much is to be told."""
+    context = click.get_current_context(silent=True)
+    found = context.meta.get(_LEVEL) if context else None
+    return found if isinstance(found, text.Level) else text.Level.NORMAL
+
+
 def tell(event: events.Event) -> None:
-    """Write an event to standard error, one line."""
-    click.echo(text.line(event), err=True)
+    """Write an event to standard error, one line; with the time where no terminal is there to watch it."""
+    if text.level(event).value <= level().value:
+        at = "" if sys.stderr.isatty() else f"{datetime.now(timezone.utc):%H:%M:%SZ} "
+        click.echo(at + text.line(event), err=True)
 
 
 def print_json(value: object) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from vmss_jenkins.actions import RolloutSpec, Strategy
+from vmss_jenkins.cli.listening import leaving_options, listener
 from vmss_jenkins.cli.options import target_options
-from vmss_jenkins.cli.rollout_options import finish, how_options, listener
+from vmss_jenkins.cli.rollout_options import finish, how_options
 from vmss_jenkins.cli.script_options import ScriptOptions, script_options
 from vmss_jenkins.engine import Outcome
 from vmss_jenkins.images import ImageReference
@@ -18,9 +19,13 @@ from vmss_jenkins.selection import Amount
 
 @click.command("rollback")
 @target_options
-@click.option("--to", help="Id of the image to go back to.  [default: the other one that instances run]")
+@click.option(
+    "--to",
+    help="Image to go back to: its id, or publisher:offer:sku:version.  [default: the other one that instances run]",
+)
 @script_options(release=False)
 @how_options
+@leaving_options
 def command(
     resource_group: str,
     name: str,
@@ -39,6 +44,7 @@ def command(
     allow_automatic_rollout: bool,
     result: Path | None,
     events_file: Path | None,
+    report: Path | None,
     output: str,
 ) -> int:
     """Take a scale set back: the model first, then the instances that were updated.
@@ -52,12 +58,12 @@ def command(
         instance_timeout=instance_timeout,
         timeout=timeout,
         ids_per_call=ids_per_call,
-        rollback_to=ImageReference(id=to) if to else script.to,
+        rollback_to=_image(to) if to else script.to,
         drain=drain,
     )
     from vmss_jenkins.rollouts import Reach, roll_back  # noqa: PLC0415 - bad input is told before anything is loaded
 
-    with listener(events_file) as on_event:
+    with listener(events_file, report) as on_event:
         found = roll_back(
             resource_group,
             name,
@@ -69,3 +75,7 @@ def command(
             on_event=on_event,
         )
     return finish(found, frozenset({Outcome.ROLLED_BACK}), result, output)
+
+
+def _image(text: str) -> ImageReference:
+    return ImageReference.parse_urn(text) if ":" in text and "/" not in text else ImageReference(id=text)

@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from vmss_jenkins.actions import OnFailure, RolloutSpec, Strategy
+from vmss_jenkins.cli.listening import leaving_options, listener
 from vmss_jenkins.cli.options import print_json, target_options, tell
-from vmss_jenkins.cli.rollout_options import amount, finish, how_options, listener
+from vmss_jenkins.cli.rollout_options import amount, finish, how_options
 from vmss_jenkins.cli.script_options import ScriptOptions, script_options
 from vmss_jenkins.engine import Outcome
 from vmss_jenkins.errors import ConfigError
@@ -42,6 +43,7 @@ from vmss_jenkins.selection import Amount, Include, Scope
 @click.option("--dry-run", is_flag=True, help="Tell what would happen and what stands in the way; change nothing.")
 @script_options()
 @how_options
+@leaving_options
 def command(
     resource_group: str,
     name: str,
@@ -72,6 +74,7 @@ def command(
     allow_automatic_rollout: bool,
     result: Path | None,
     events_file: Path | None,
+    report: Path | None,
     output: str,
 ) -> int:
     """Roll a release out: the canary first, then in small steps, judged by gates, and back if it is bad.
@@ -114,7 +117,7 @@ def command(
         return _show(preview(spec, wanted, seen, instances), allow_automatic_rollout, output)
     from vmss_jenkins.rollouts import Reach, roll_out  # noqa: PLC0415 - bad input is told before anything is loaded
 
-    with listener(events_file) as on_event:
+    with listener(events_file, report) as on_event:
         found = roll_out(
             resource_group,
             name,

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from datetime import datetime, timezone
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from vmss_jenkins import events
-from vmss_jenkins.cli.options import print_json, tell
+from vmss_jenkins.cli.options import print_json
 from vmss_jenkins.engine import Outcome, RolloutResult
 from vmss_jenkins.report import json
 from vmss_jenkins.selection import Amount
@@ -60,16 +57,6 @@ _HOW = (
     click.option(
         "--allow-automatic-rollout", is_flag=True, help="Go on though Azure updates every instance by itself."
     ),
-    click.option("--result", type=click.Path(dir_okay=False, path_type=Path), help="Write the result there as JSON."),
-    click.option(
-        "--events",
-        "events_file",
-        type=click.Path(dir_okay=False, path_type=Path),
-        help="Write each event there as it happens, one JSON object a line.",
-    ),
-    click.option(
-        "--output", type=click.Choice(["text", "json"]), default="text", help="Result on standard output as JSON."
-    ),
 )
 
 
@@ -85,26 +72,10 @@ def amount(given: str | None) -> Amount | None:
     return None if given is None else Amount.parse(given)
 
 
-@contextmanager
-def listener(events_file: Path | None) -> Iterator[events.OnEvent]:
-    """Tell each event on standard error, and write it to a file where one is wanted."""
-    with ExitStack() as stack:
-        file = stack.enter_context(events_file.open("a", encoding="utf-8")) if events_file else None
-
-        def on_event(event: events.Event) -> None:
-            tell(event)
-            if file:
-                at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-                file.write(json.line(event, at) + "\n")
-                file.flush()
-
-        yield on_event
-
-
 def finish(result: RolloutResult, wanted: frozenset[Outcome], file: Path | None, output: str) -> int:
     """Write the result and return the exit code: 0 where it came out as wanted, else 1."""
     if file:
-        file.write_text(json.document(result) + "\n", encoding="utf-8")
+        file.write_text(json.result(result) + "\n", encoding="utf-8")
     if output == "json":
         print_json(result)
     return int(result.outcome not in wanted)

@@ -1,139 +1,156 @@
-"""The emulator's HTTP surface as a Flask application: ARM at every path but identity's and ``/_emulator/``."""
+"""The emulator's HTTP surface as a WSGI application: ARM at every path but identity's and ``/_emulator/``."""
 
 from __future__ import annotations
 
-import json
+import logging
 from typing import TYPE_CHECKING
 
-import flask
-from werkzeug.exceptions import HTTPException
+import orjson
+from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed, NotFound
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Request, Response
 
 from vmss_jenkins.emulator.arm import Arm
-from vmss_jenkins.emulator.blobs import add_blobs
+from vmss_jenkins.emulator.blobs import Blobs
 from vmss_jenkins.emulator.calls import Reply
 from vmss_jenkins.emulator.control import PREFIX
 from vmss_jenkins.emulator.errors import ArmError
 from vmss_jenkins.emulator.http_server import ENDING, Ending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
     from vmss_jenkins.emulator.backend import Backend
     from vmss_jenkins.emulator.control import Control
+    from vmss_jenkins.emulator.faults import Fault
     from vmss_jenkins.emulator.identity import Identity
     from vmss_jenkins.emulator.injection import Injector
     from vmss_jenkins.emulator.throttling import Throttle
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _LARGEST_BODY = 4 * 1024 * 1024
 _UNREAD = (400, 413)
+_log = logging.getLogger(__name__)
 
 
-def create_app(
-    backend: Backend, throttle: Throttle, identity: Identity, injector: Injector, control: Control, *, tokens: bool
-) -> flask.Flask:
-    """Return the application; with ``tokens`` requests to ARM need a bearer token from ``identity``."""
-    app = flask.Flask("vmss_jenkins.emulator", static_folder=None)
-    app.url_map.merge_slashes = False
-    app.config["MAX_CONTENT_LENGTH"] = _LARGEST_BODY
-    app.before_request(_read_body)
-    add_blobs(app)
-    _add_faults(app, backend, injector)
-    _add_identity(app, backend, identity)
-    for method, path, handler in control.routes:
-        app.add_url_rule(path, f"{method} {path}", _answering(handler), methods=[method])
-    arm = Arm(backend, throttle)
-
-    @app.route("/", methods=METHODS, defaults={"path": ""}, provide_automatic_options=False)
-    @app.route("/<path:path>", methods=METHODS, provide_automatic_options=False)
-    def resource_manager(path: str) -> flask.Response:
-        request = flask.request
-        if tokens:
-            with backend.lock:
-                backend.advance()
-                identity.check(request.headers.get("Authorization"), backend.now)
-        headers = {key.lower(): value for key, value in request.headers.items()}
-        query, content = request.args.to_dict(), request.get_data()
-        return _response(arm.answer(request.method, _base_url(), f"/{path}", query, headers, content))
-
-    app.register_error_handler(ArmError, lambda error: _response(Reply(error.status, error.body, error.headers)))
-    app.register_error_handler(HTTPException, _http_error)
-    return app
+class _Request(Request):
+    max_content_length = _LARGEST_BODY
 
 
-def _read_body() -> None:
-    # Whatever becomes of the request: the next one on this connection starts after its body.
-    flask.request.get_data()
+class App:
+    """The application; with ``tokens`` requests to ARM need a bearer token from ``identity``."""
 
+    def __init__(
+        self,
+        backend: Backend,
+        throttle: Throttle,
+        identity: Identity,
+        injector: Injector,
+        control: Control,
+        *,
+        tokens: bool,
+    ) -> None:
+        self._backend, self._identity, self._injector, self._tokens = backend, identity, injector, tokens
+        self._arm = Arm(backend, throttle)
+        routes: list[tuple[str, str, Callable[..., Reply | Response]]] = [
+            ("GET", "/metadata/endpoints", self._metadata),
+            ("GET", "/<tenant>/v2.0/.well-known/openid-configuration", self._configuration),
+            ("POST", "/<tenant>/oauth2/v2.0/token", self._token),
+            *control.routes,
+            *Blobs().routes,
+        ]
+        rules = [Rule(path, methods=[method], endpoint=handler) for method, path, handler in routes]
+        self._map = Map(rules, merge_slashes=False)
 
-def _add_faults(app: flask.Flask, backend: Backend, injector: Injector) -> None:
-    """Let faults strike every request but those to the emulator's own endpoints, and keep what was asked."""
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        request, fault = _Request(environ), None
+        try:
+            # Whatever becomes of the request: the next one on this connection starts after its body.
+            request.get_data()
+            if fault := self._strike(request):
+                with self._backend.lock:
+                    self._injector.check(fault)
+            reply = self._reply(request)
+            response = reply if isinstance(reply, Response) else _response(reply)
+        except ArmError as error:
+            response = _response(Reply(error.status, error.body, error.headers))
+        except HTTPException as error:
+            response = _http_error(error)
+        except Exception:  # noqa: BLE001 - whatever it is, the client gets ARM's body and the log the traceback
+            _log.exception("the emulator failed at %s %s", request.method, request.path)
+            response = _http_error(InternalServerError())
+        return self._recorded(request, response, fault)(environ, start_response)
 
-    @app.before_request
-    def strike() -> None:
-        request = flask.request
+    def _strike(self, request: Request) -> Fault | None:
+        """Let faults strike every request but those to the emulator's own endpoints."""
         if request.path.startswith(PREFIX):
-            return
-        with backend.lock:
-            backend.advance()
-            flask.g.fault = injector.strike(request.method, request.path)
-            if flask.g.fault:
-                injector.check(flask.g.fault)
+            return None
+        with self._backend.lock:
+            self._backend.advance()
+            return self._injector.strike(request.method, request.path)
 
-    @app.after_request
-    def record(response: flask.Response) -> flask.Response:
-        request, fault = flask.request, flask.g.get("fault")
+    def _recorded(self, request: Request, response: Response, fault: Fault | None) -> Response:
+        """Keep what was asked and answered, and end the answer as the fault has it."""
         if request.path.startswith(PREFIX):
             return response
         call = {"method": request.method, "path": request.path, "status": response.status_code}
-        backend.calls.append(call | ({"fault": str(fault)} if fault else {}))
+        self._backend.calls.append(call | ({"fault": str(fault)} if fault else {}))
         if not fault:
             return response
         ending: Ending = request.environ.get(ENDING, Ending())
-        ending.how = injector.ending(fault)
+        ending.how = self._injector.ending(fault)
         if fault.kind == "lost-answer" and fault.status:
-            error = injector.error(fault)
+            error = self._injector.error(fault)
             return _response(Reply(error.status, error.body, error.headers))
         return response
 
+    def _reply(self, request: Request) -> Reply | Response:
+        try:
+            handler, params = self._map.bind_to_environ(request.environ).match()
+        except (NotFound, MethodNotAllowed):
+            return self._resource_manager(request)
+        reply: Reply | Response = handler(request, **params)
+        return reply
 
-def _add_identity(app: flask.Flask, backend: Backend, identity: Identity) -> None:
-    @app.get("/metadata/endpoints")
-    def metadata() -> flask.Response:
-        return _response(Reply(200, identity.metadata(_base_url())))
+    def _resource_manager(self, request: Request) -> Reply:
+        if self._tokens:
+            with self._backend.lock:
+                self._backend.advance()
+                self._identity.check(request.headers.get("Authorization"), self._backend.now)
+        headers = {key.lower(): value for key, value in request.headers.items()}
+        query, content = request.args.to_dict(), request.get_data()
+        return self._arm.answer(request.method, _base_url(request), request.path, query, headers, content)
 
-    @app.get("/<tenant>/v2.0/.well-known/openid-configuration")
-    def configuration(tenant: str) -> flask.Response:
-        return _response(identity.configuration(_base_url(), tenant))
+    def _metadata(self, request: Request) -> Reply:
+        return Reply(200, self._identity.metadata(_base_url(request)))
 
-    @app.post("/<tenant>/oauth2/v2.0/token")
-    def token(tenant: str) -> flask.Response:
-        with backend.lock:
-            backend.advance()
-            return _response(identity.token(tenant, flask.request.form, _base_url(), backend.now))
+    def _configuration(self, request: Request, tenant: str) -> Reply:
+        return self._identity.configuration(_base_url(request), tenant)
 
-
-def _answering(handler: Callable[..., Reply]) -> Callable[..., flask.Response]:
-    return lambda **params: _response(handler(**params))
-
-
-def _base_url() -> str:
-    return flask.request.host_url.rstrip("/")
+    def _token(self, request: Request, tenant: str) -> Reply:
+        with self._backend.lock:
+            self._backend.advance()
+            return self._identity.token(tenant, request.form, _base_url(request), self._backend.now)
 
 
-def _response(reply: Reply) -> flask.Response:
-    response = flask.Response(status=reply.status, headers=dict(reply.headers))
+def _base_url(request: Request) -> str:
+    return f"{request.scheme}://{request.host}"
+
+
+def _response(reply: Reply) -> Response:
+    response = Response(status=reply.status, headers=dict(reply.headers))
     if reply.body is None:
         del response.headers["Content-Type"]
     else:
         response.headers["Content-Type"] = "application/json; charset=utf-8"
-        response.set_data(json.dumps(reply.body))
+        response.set_data(orjson.dumps(reply.body))
     return response
 
 
-def _http_error(error: HTTPException) -> flask.Response:
-    """Every error has ARM's body: a wrong method, a body too large, and a fault of the emulator itself."""
-    code = (error.name or "InternalServerError").replace(" ", "")
+def _http_error(error: HTTPException) -> Response:
+    """Every error has ARM's body: a body too large, and a fault of the emulator itself."""
+    code = error.name.replace(" ", "")
     # These two may leave a part of the body unread, where the next request would be looked for.
     headers = {"Connection": "close"} if error.code in _UNREAD else {}
     return _response(Reply(error.code or 500, ArmError(500, code, error.description or code).body, headers))

@@ -136,16 +136,21 @@ class Backend:
 
     def add_part(self, operation: Operation, seconds: float, finish: Callable[[], Json | None]) -> None:
         """Let ``finish`` happen in ``seconds`` as a part of the operation; it returns the part's error, if any."""
+        self.begin_part(operation)
+        self.after(seconds, lambda: self.end_part(operation, finish()))
+
+    @staticmethod
+    def begin_part(operation: Operation) -> None:
+        """Let the operation last until ``end_part``."""
         operation.pending += 1
 
-        def end() -> None:
-            operation.error = finish() or operation.error
-            operation.pending -= 1
-            if not operation.pending:
-                operation.ended = self.now
-                operation.on_end(operation)
-
-        self.after(seconds, end)
+    def end_part(self, operation: Operation, error: Json | None = None) -> None:
+        """End a part of the operation, which ends with the last of them."""
+        operation.error = error or operation.error
+        operation.pending -= 1
+        if not operation.pending:
+            operation.ended = self.now
+            operation.on_end(operation)
 
     # Faults
 

@@ -9,44 +9,56 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from email.utils import format_datetime
+from typing import TYPE_CHECKING
 
-import flask
+from werkzeug.wrappers import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from werkzeug.wrappers import Request
 
 PATH = "/_emulator/blobs/<account>/<container>/<path:blob>"
 ACCOUNT = "scripts"
 _PUBLIC = {"init": True, "private": False}
 
 
-def add_blobs(app: flask.Flask) -> None:
-    """Serve blobs on the application."""
-    kept: dict[tuple[str, str], bytes] = {}
+class Blobs:
+    """The blobs of one emulator, for as long as it runs."""
 
-    def put_blob(account: str, container: str, blob: str) -> flask.Response:
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], bytes] = {}
+
+    @property
+    def routes(self) -> list[tuple[str, str, Callable[..., Response]]]:
+        """Method, path and what answers it, given the request and the variable parts of the path."""
+        return [("PUT", PATH, self.put), ("GET", PATH, self.get)]
+
+    def put(self, request: Request, account: str, container: str, blob: str) -> Response:
+        """Put a blob."""
         if account != ACCOUNT or container not in _PUBLIC:
             return _refused(404, "ContainerNotFound")
-        if not _authorized():
+        if not _authorized(request):
             return _refused(401, "NoAuthenticationInformation")
-        if flask.request.headers.get("If-None-Match") == "*" and (container, blob) in kept:
+        if request.headers.get("If-None-Match") == "*" and (container, blob) in self._kept:
             return _refused(409, "BlobAlreadyExists")
-        kept[container, blob] = flask.request.get_data()
+        self._kept[container, blob] = request.get_data()
         changed = format_datetime(datetime.now(timezone.utc), usegmt=True)
-        return flask.Response(status=201, headers={"ETag": '"1"', "Last-Modified": changed})
+        return Response(status=201, headers={"ETag": '"1"', "Last-Modified": changed})
 
-    def get_blob(account: str, container: str, blob: str) -> flask.Response:
-        if account != ACCOUNT or not (_PUBLIC.get(container) or _authorized()):
+    def get(self, request: Request, account: str, container: str, blob: str) -> Response:
+        """Get a blob."""
+        if account != ACCOUNT or not (_PUBLIC.get(container) or _authorized(request)):
             return _refused(404, "ResourceNotFound")
-        if (container, blob) not in kept:
+        if (container, blob) not in self._kept:
             return _refused(404, "BlobNotFound")
-        return flask.Response(kept[container, blob], mimetype="text/plain")
-
-    app.add_url_rule(PATH, view_func=put_blob, methods=["PUT"])
-    app.add_url_rule(PATH, view_func=get_blob, methods=["GET"])
+        return Response(self._kept[container, blob], mimetype="text/plain")
 
 
-def _authorized() -> bool:
-    return bool(flask.request.headers.get("Authorization") or flask.request.args.get("sig"))
+def _authorized(request: Request) -> bool:
+    return bool(request.headers.get("Authorization") or request.args.get("sig"))
 
 
-def _refused(status: int, code: str) -> flask.Response:
+def _refused(status: int, code: str) -> Response:
     body = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code><Message>{code}</Message></Error>'
-    return flask.Response(body, status, {"x-ms-error-code": code}, mimetype="application/xml")
+    return Response(body, status, {"x-ms-error-code": code}, mimetype="application/xml")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+
+import orjson
 
 from vmss_jenkins.emulator.errors import invalid_content, invalid_parameter
 from vmss_jenkins.emulator.models import checked
@@ -78,8 +79,8 @@ class Call:
         if not self.content.strip():
             return {}
         try:
-            value = json.loads(self.content)
-        except (ValueError, RecursionError) as error:
+            value = orjson.loads(self.content)
+        except ValueError as error:
             raise invalid_content(str(error)) from None
         return checked(value, shape)
 

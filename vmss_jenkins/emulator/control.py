@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import flask
-
 from vmss_jenkins.emulator.calls import Reply
 from vmss_jenkins.emulator.errors import ArmError
 from vmss_jenkins.emulator.faults import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from werkzeug.wrappers import Request
 
     from vmss_jenkins.emulator.backend import Backend
     from vmss_jenkins.emulator.faults import Armed
@@ -29,7 +29,7 @@ class Control:
 
     @property
     def routes(self) -> list[tuple[str, str, Callable[..., Reply]]]:
-        """Method, path and what answers it."""
+        """Method, path and what answers it, given the request and the variable parts of the path."""
         return [
             ("GET", f"{PREFIX}calls", self.calls),
             ("GET", f"{PREFIX}availability", self.availability),
@@ -40,31 +40,31 @@ class Control:
             ("DELETE", f"{PREFIX}faults/<int:number>", self.remove_faults),
         ]
 
-    def calls(self) -> Reply:
+    def calls(self, _: Request) -> Reply:
         """Every request to ARM."""
         return Reply(200, list(self._backend.calls))
 
-    def availability(self) -> Reply:
+    def availability(self, request: Request) -> Reply:
         """The availability record and its summary, of one set with ``?set=NAME``."""
         backend = self._backend
         with backend.lock:
             backend.advance()
-            return Reply(200, backend.availability.as_json(backend.now, flask.request.args.get("set")))
+            return Reply(200, backend.availability.as_json(backend.now, request.args.get("set")))
 
-    def endpoints(self) -> Reply:
+    def endpoints(self, _: Request) -> Reply:
         """Every public address and port of ARM that leads somewhere, with the URL where it really does."""
         with self._backend.lock:
             self._backend.advance()
             return Reply(200, self._endpoints())
 
-    def faults(self) -> Reply:
+    def faults(self, _: Request) -> Reply:
         """The faults that are armed, those that have struck as often as they were to among them."""
         with self._backend.lock:
             return Reply(200, [_shown(armed) for armed in self._backend.armed])
 
-    def add_fault(self) -> Reply:
+    def add_fault(self, request: Request) -> Reply:
         """Arm a fault: a JSON object of its fields, or a JSON string as ``--fault`` takes it."""
-        body = flask.request.get_json(force=True, silent=True)
+        body = request.get_json(force=True, silent=True)
         try:
             fault = Fault.parse(body) if isinstance(body, str) else Fault.from_mapping(_object(body))
             with self._backend.lock:
@@ -72,7 +72,7 @@ class Control:
         except ValueError as error:
             raise ArmError(400, "InvalidFault", str(error)) from None
 
-    def remove_faults(self, number: int | None = None) -> Reply:
+    def remove_faults(self, _: Request, number: int | None = None) -> Reply:
         """Forget one fault, or all."""
         with self._backend.lock:
             if number is not None and all(one.number != number for one in self._backend.armed):

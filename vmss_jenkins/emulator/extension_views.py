@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vmss_jenkins.emulator.disclosure import disclosed
 from vmss_jenkins.emulator.scenario import COMPUTE
-from vmss_jenkins.emulator.shaping import public, status
+from vmss_jenkins.emulator.shaping import status
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.extensions import Ran
@@ -19,7 +20,7 @@ def resource(set_id: str, scale_set: ScaleSet, extension: Json) -> Json:
         "name": extension["name"],
         "id": f"{set_id}/extensions/{extension['name']}",
         "type": f"{COMPUTE}/virtualMachineScaleSets/extensions",
-        "properties": {**public(extension.get("properties", {})), "provisioningState": state},
+        "properties": {**disclosed(extension.get("properties", {})), "provisioningState": state},
     }
 
 

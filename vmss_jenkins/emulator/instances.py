@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from vmss_jenkins.emulator import extensions
+from vmss_jenkins.emulator import extensions, health
 from vmss_jenkins.emulator.availability import Change
 from vmss_jenkins.emulator.backend import image_key
-from vmss_jenkins.emulator.errors import concurrent_request, marked_for_deletion
-from vmss_jenkins.emulator.models import health_source
-from vmss_jenkins.emulator.state import Instance, Json, Operation, ScaleSet
+from vmss_jenkins.emulator.errors import concurrent_request, marked_for_deletion, not_allowed
+from vmss_jenkins.emulator.state import Instance, Json, Model, Operation, ScaleSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,8 +23,11 @@ def claim(backend: Backend, scale_set: ScaleSet, action: str, instances: Iterabl
     """Refuse to work on instances that something else works on; raises ``ArmError`` 409."""
     if scale_set.provisioning == "Deleting":
         raise marked_for_deletion(action, scale_set.name)
+    if scale_set.rolling and scale_set.rolling.goes_on and action in ("manualupgrade", "reimage"):
+        raise not_allowed(f"Operation '{action}' is not allowed since a Rolling Upgrade is in progress.")
     others = instances if backend.scenario.parallel_operations else scale_set.instances.values()
-    if scale_set.operation or any(instance.operation for instance in others):
+    busy = scale_set.operation and not scale_set.is_only_rolling
+    if busy or any(instance.operation for instance in others):
         raise concurrent_request()
 
 
@@ -35,9 +37,11 @@ def outdated(scale_set: ScaleSet) -> list[Instance]:
     return [i for i in behind if not i.protected_from_actions and i.provisioning != "Deleting"]
 
 
-def update(backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance) -> None:
-    """Bring an instance to the latest model; it is down meanwhile where its image changes."""
-    model = scale_set.model
+def update(
+    backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance, model: Model | None = None
+) -> None:
+    """Bring an instance to a model, by default the latest; it is down meanwhile where its image changes."""
+    model = model or scale_set.model
     same_image = image_key(model.image) == image_key(instance.image)
 
     runs = bool(extensions.due(instance, model))
@@ -215,7 +219,7 @@ def record(
 
 
 def _healthy_at(scale_set: ScaleSet, instance: Instance) -> float | None:
-    if health_source(scale_set) is None:
+    if health.source(scale_set) is None:
         return instance.up_since
     return instance.healthy_at if instance.release.found == "healthy" else None
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from vmss_jenkins.emulator import extensions
+from vmss_jenkins.emulator import extensions, health
 from vmss_jenkins.emulator.backend import CUSTOM_KEYS, PLATFORM_KEYS
+from vmss_jenkins.emulator.batches import seconds
 from vmss_jenkins.emulator.errors import ArmError, invalid_content, invalid_parameter, not_allowed
 from vmss_jenkins.emulator.state import Json, Model, ScaleSet
 
@@ -15,6 +16,16 @@ if TYPE_CHECKING:
 
 MODEL_LIMIT = 10
 CAPACITY_LIMIT = 1000
+ONE_GROUP_LIMIT = 100
+"""How many instances a single placement group takes. The emulator tells it and does not hold clients to it."""
+_PERCENTS = {
+    "maxBatchInstancePercent": 5,
+    "maxUnhealthyInstancePercent": 5,
+    "maxUnhealthyUpgradedInstancePercent": 0,
+}
+"""The least of each; the most is 100."""
+DEPTH_LIMIT = 64
+"""How deep a body may be nested: what .NET's JSON readers take by default."""
 _REPLACED = ("tags", "identity", "zones", *extensions.REPLACED)
 _CHOICES = {"upgradePolicy.mode": ("Manual", "Automatic", "Rolling"), "orchestrationMode": ("Uniform", "Flexible")}
 
@@ -33,8 +44,12 @@ SET_SHAPE: Json = {
                 "maxUnhealthyInstancePercent": int,
                 "maxUnhealthyUpgradedInstancePercent": int,
                 "pauseTimeBetweenBatches": str,
+                "prioritizeUnhealthyInstances": bool,
+                "enableCrossZoneUpgrade": bool,
+                "rollbackFailedInstancesOnPolicyBreach": bool,
+                "maxSurge": bool,
             },
-            "automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": bool},
+            "automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": bool, "disableAutomaticRollback": bool},
         },
         "virtualMachineProfile": {
             "storageProfile": {
@@ -66,10 +81,12 @@ def checked(body: Json, shape: Json) -> Json:
     return clean
 
 
-def _without_nulls(value: Any) -> Any:  # noqa: ANN401  (any JSON)
+def _without_nulls(value: Any, depth: int = 0) -> Any:  # noqa: ANN401  (any JSON)
+    if depth > DEPTH_LIMIT:
+        raise invalid_content(f"The reader's MaxDepth of {DEPTH_LIMIT} has been exceeded.")
     if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+        return {key: _without_nulls(item, depth + 1) for key, item in value.items() if item is not None}
+    return [_without_nulls(item, depth + 1) for item in value] if isinstance(value, list) else value
 
 
 def _check(value: Any, shape: Any, path: str) -> None:  # noqa: ANN401  (any JSON)
@@ -144,6 +161,29 @@ def check_set(body: Json) -> None:
         value = _at(body["properties"], path)
         if value not in choices:
             raise invalid_parameter(f"The value '{value}' of '{path}' is not one of {', '.join(choices)}.", path)
+
+    _check_rolling(body["properties"])
+
+
+def _check_rolling(properties: Json) -> None:
+    policy = properties["upgradePolicy"]
+    rolling = policy.get("rollingUpgradePolicy", {})
+    for name, least in _PERCENTS.items():
+        if not least <= rolling.get(name, least) <= 100:  # noqa: PLR2004 - percent
+            path = f"upgradePolicy.rollingUpgradePolicy.{name}"
+            message = f"The value {rolling[name]} of '{path}' is out of range. Allowed: {least} to 100."
+            raise invalid_parameter(message, path)
+    pause = rolling.get("pauseTimeBetweenBatches", "PT0S")
+    if seconds(pause) is None:
+        path = "upgradePolicy.rollingUpgradePolicy.pauseTimeBetweenBatches"
+        raise invalid_parameter(f"The value '{pause}' of '{path}' is no ISO 8601 duration such as PT30S.", path)
+    if policy["mode"] == "Rolling" and health.reporter(properties["virtualMachineProfile"]) is None:
+        raise ArmError(
+            400,
+            "BadRequest",
+            "Rolling Upgrade mode is not supported for this Virtual Machine Scale Set because a health probe or health "
+            "extension was not provided.",
+        )
 
 
 def check_change(scale_set: ScaleSet, changes: Json) -> None:
@@ -221,11 +261,3 @@ def _check_image(backend: Backend, reference: Json, location: str) -> None:
         "to this region, or change your requested region."
     )
     raise ArmError(404, "GalleryImageNotFound", text, target="imageReference")
-
-
-def health_source(scale_set: ScaleSet) -> str | None:
-    """Return what reports the instances' health, ``extension`` or ``probe``, or None."""
-    profile, found = scale_set.model.profile, scale_set.model.extensions
-    if any(str(e.get("properties", {}).get("type", "")).startswith("ApplicationHealth") for e in found):
-        return "extension"
-    return "probe" if profile.get("networkProfile", {}).get("healthProbe") else None

@@ -125,7 +125,7 @@ def delete_image(backend: Backend, image: Image) -> Operation:
 def _check_free(scale_set: ScaleSet, action: str) -> None:
     if scale_set.provisioning == "Deleting":
         raise marked_for_deletion(action, scale_set.name)
-    if scale_set.operation:
+    if scale_set.operation and not scale_set.is_only_rolling:
         raise concurrent_request()
 
 
@@ -133,7 +133,9 @@ def _begin(backend: Backend, scale_set: ScaleSet, seconds: float) -> Operation:
     def done(operation: Operation) -> None:
         if scale_set.operation is operation:
             scale_set.operation = None
-            scale_set.provisioning, scale_set.changed = operation.status, backend.now
+            rolls = scale_set.rolling is not None and scale_set.rolling.goes_on
+            state = "Failed" if operation.error else "Updating" if rolls else "Succeeded"
+            scale_set.provisioning, scale_set.changed = state, backend.now
 
     scale_set.operation = backend.begin(scale_set.location, backend.draw(seconds), done)
     return scale_set.operation

@@ -42,8 +42,9 @@ class Release:
     """The HTTP status of every answer."""
     latency: float = 0.0
     """Seconds before an answer."""
-    health: Literal["healthy", "unhealthy", "unknown"] = "healthy"
-    """What the set's health source finds once the instance is up."""
+    health: Literal["healthy", "unhealthy", "initializing", "unknown"] = "healthy"
+    """What the set's health source finds once the instance is up; an application that goes on ``initializing`` is
+    ``unknown`` in the end, or ``unhealthy`` where the source knows but two states."""
     error_rate: float = 0.0
     """Share of requests, 0 to 1, that answer 500 instead."""
     serves: bool = True
@@ -52,7 +53,7 @@ class Release:
     """An ARM error code such as OSProvisioningTimedOut: instances fail to come up with this image."""
 
     @property
-    def found(self) -> Literal["healthy", "unhealthy", "unknown"]:
+    def found(self) -> Literal["healthy", "unhealthy", "initializing", "unknown"]:
         """The health that the set's health source finds; where nothing listens, it finds nothing good."""
         return self.health if self.serves else "unhealthy"
 
@@ -117,6 +118,9 @@ class SetSpec:
     """Further extensions of its model, as clients write them: ``name`` and ``properties``."""
     health_source: Literal["extension", "probe", "none"] = "extension"
     """What reports each instance's health to Azure: one source a set."""
+    rich_health: bool = False
+    """Whether the extension tells four states (its version 2, which reads them from `/health`) or healthy and
+    unhealthy alone."""
     automatic_os_upgrade: bool = False
     """Whether Azure installs new platform images by itself."""
     rolling_policy: Mapping[str, Any] = field(default_factory=dict)

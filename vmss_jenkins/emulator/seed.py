@@ -98,11 +98,14 @@ def _profile(scenario: Scenario, spec: SetSpec) -> Json:
 
 
 def _health_extension(spec: SetSpec) -> Json:
+    settings: Json = {"protocol": "http", "port": 80, "requestPath": spec.probe_path}
+    if spec.rich_health:
+        settings |= {"requestPath": "/health", "intervalInSeconds": 5, "numberOfProbes": 1, "gracePeriod": 600}
     properties = {
         "publisher": "Microsoft.ManagedServices",
         "type": "ApplicationHealthLinux",
-        "typeHandlerVersion": "1.0",
+        "typeHandlerVersion": "2.0" if spec.rich_health else "1.0",
         "autoUpgradeMinorVersion": True,
-        "settings": {"protocol": "http", "port": 80, "requestPath": spec.probe_path},
+        "settings": settings,
     }
     return {"name": "healthExtension", "properties": properties}

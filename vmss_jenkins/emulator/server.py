@@ -8,9 +8,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import trustme
-
-from vmss_jenkins.emulator.app import create_app
+from vmss_jenkins.emulator.app import App
 from vmss_jenkins.emulator.backend import Backend
 from vmss_jenkins.emulator.clock import ScaledClock
 from vmss_jenkins.emulator.control import Control
@@ -118,7 +116,7 @@ class Emulator:
 
     def _start(self) -> None:
         control = Control(self.backend, self._injector, lambda: self.endpoints)
-        app = create_app(self.backend, self._throttle, self.identity, self._injector, control, tokens=self._tls)
+        app = App(self.backend, self._throttle, self.identity, self._injector, control, tokens=self._tls)
         self._server = HttpServer(app, self._port, self._certificate() if self._tls else None)
         if self._data_plane and self._wiring:
             self._data_plane.start()
@@ -258,6 +256,8 @@ class Emulator:
             self.backend.after(seconds, self._server.accept)
 
     def _certificate(self) -> ssl.SSLContext:
+        import trustme  # noqa: PLC0415 - it takes long to load, and plain HTTP needs none of it
+
         authority = trustme.CA()
         self._authority = tempfile.TemporaryDirectory(prefix="vmss-jenkins-emulator-")
         authority.cert_pem.write_to_path(str(Path(self._authority.name) / "ca.pem"))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmss_jenkins.emulator import instances, scale_sets, upgrades
+from vmss_jenkins.emulator import instances, scale_sets
 from vmss_jenkins.emulator.calls import ETAGS_SINCE, Call, Reply
-from vmss_jenkins.emulator.errors import ArmError, invalid_parameter, not_allowed
+from vmss_jenkins.emulator.errors import invalid_parameter, not_allowed
 from vmss_jenkins.emulator.models import IDS_SHAPE, SET_SHAPE
+from vmss_jenkins.emulator.sizes import SIZES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,6 +89,14 @@ def view_set(call: Call) -> Reply:
     return Reply(200, call.views.scale_set_view(scale_set))
 
 
+def list_skus(call: Call) -> Reply:
+    """The sizes that the set's instances may get, with how many of them."""
+    current = call.scale_set.body["sku"]
+    sizes = list(dict.fromkeys([current["name"], *SIZES]))
+    found, more = call.page([call.views.size(call.scale_set, name) for name in sizes], PAGE)
+    return Reply(200, {"value": found, **more})
+
+
 def manual_upgrade(call: Call) -> Reply:
     """Bring instances to the latest model; those that have it, or are protected, are left alone."""
     chosen = _chosen(call, required=True)
@@ -135,21 +144,6 @@ def delete_instances(call: Call) -> Reply:
     operation = call.backend.begin(scale_set.location, call.backend.timings.accept)
     scale_sets.delete_instances(call.backend, operation, scale_set, chosen)
     return call.accepted(operation)
-
-
-def latest_rolling_upgrade(call: Call) -> Reply:
-    """How the set's last rolling upgrade goes."""
-    scale_set = call.scale_set
-    if scale_set.rolling is None:
-        raise ArmError(404, "NotFound", "There is no rolling upgrade for this Virtual Machine Scale Set.")
-    return Reply(200, call.views.rolling_upgrade(scale_set))
-
-
-def cancel_rolling_upgrade(call: Call) -> Reply:
-    """Stop a rolling upgrade after its current batch."""
-    scale_set = call.scale_set
-    upgrades.cancel(call.backend, scale_set)
-    return call.accepted(call.backend.begin(scale_set.location, call.backend.timings.accept))
 
 
 def _chosen(call: Call, *, required: bool = False) -> list[Instance]:

@@ -1,16 +1,13 @@
-"""What every view of the state needs: statuses, and bodies without their secrets."""
+"""The statuses that views of the state show."""
 
 from __future__ import annotations
 
-import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.state import timestamp
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.state import Json
-
-_SECRETS = frozenset({"protectedSettings", "adminPassword", "customData"})
 
 
 def status(state: str, when: float) -> Json:
@@ -21,10 +18,3 @@ def status(state: str, when: float) -> Json:
         "displayStatus": f"Provisioning {state.lower()}",
         "time": timestamp(when),
     }
-
-
-def public(value: Any) -> Any:  # noqa: ANN401  (any JSON)
-    """Return a deep copy without what Azure accepts and never shows."""
-    if isinstance(value, dict):
-        return {key: public(item) for key, item in value.items() if key not in _SECRETS}
-    return [public(item) for item in value] if isinstance(value, list) else copy.copy(value)

@@ -6,14 +6,17 @@ import heapq
 import itertools
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vmss_jenkins.emulator.availability import Cause
+from vmss_jenkins.emulator.disclosure import disclosed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vmss_jenkins.emulator.extensions import Ran
+    from vmss_jenkins.emulator.rolling_state import RollingUpgrade
     from vmss_jenkins.emulator.scenario import Release
 
 Json = dict[str, Any]
@@ -21,7 +24,8 @@ Json = dict[str, Any]
 
 def timestamp(seconds: float) -> str:
     """Return the time as Azure writes it: UTC with seven digits after the seconds."""
-    return datetime.fromtimestamp(seconds, tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f0+00:00")
+    text = datetime.fromtimestamp(seconds, tz=timezone.utc).isoformat(timespec="microseconds")
+    return text.replace("+", "0+")
 
 
 class Servers(Protocol):
@@ -113,9 +117,11 @@ class Operation:
 
     @property
     def status(self) -> str:
-        """InProgress, Succeeded or Failed."""
+        """InProgress, Succeeded, Failed or Canceled."""
         if self.ended is None:
             return "InProgress"
+        if self.error and self.error["code"] in ("OperationCanceled", "OperationPreempted"):
+            return "Canceled"
         return "Failed" if self.error else "Succeeded"
 
 
@@ -127,6 +133,12 @@ class Model:
     """The ``virtualMachineProfile``, never changed in place."""
     size: str
     """The name of the sku."""
+
+    @cached_property
+    def disclosed(self) -> Json:
+        """The profile as clients may read it, made once for all instances: not to be changed in place either."""
+        shown: Json = disclosed(self.profile)
+        return shown
 
     @property
     def extensions(self) -> list[Json]:
@@ -181,24 +193,6 @@ class Instance:
 
 
 @dataclass
-class RollingUpgrade:
-    """An upgrade of all instances in batches by Azure itself."""
-
-    policy: Json
-    started: float
-    waiting: list[str]
-    """Ids of the instances whose turn has not come."""
-    batch: list[str] = field(default_factory=list)
-    """Ids of the instances under way."""
-    upgraded: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    code: str = "RollingForward"
-    last_action: str = "Start"
-    last_action_time: float = 0.0
-    error: Json | None = None
-
-
-@dataclass
 class ScaleSet:
     """A scale set: ``body`` is the resource as clients write it, the rest is what Azure adds."""
 
@@ -217,6 +211,15 @@ class ScaleSet:
     operation: Operation | None = None
     """The PUT, PATCH or DELETE of the set itself that is under way."""
     rolling: RollingUpgrade | None = None
+    """The latest rolling upgrade."""
+    os_upgrades: list[RollingUpgrade] = field(default_factory=list)
+    """Those of the operating system, the latest first."""
+
+    @property
+    def is_only_rolling(self) -> bool:
+        """Whether its rolling upgrade is all that is left of what is under way."""
+        rolling, operation = self.rolling, self.operation
+        return bool(rolling and rolling.goes_on and rolling.operation is operation and operation.pending == 1)
 
     @property
     def location(self) -> str:

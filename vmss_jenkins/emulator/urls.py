@@ -12,6 +12,7 @@ from vmss_jenkins.emulator import network_responses as network
 from vmss_jenkins.emulator import resource_responses as resources
 from vmss_jenkins.emulator import set_responses as sets
 from vmss_jenkins.emulator import tag_responses as tags
+from vmss_jenkins.emulator import upgrade_responses as upgrades
 from vmss_jenkins.emulator.balancers import KINDS as PARTS
 from vmss_jenkins.emulator.calls import Call, Reply
 from vmss_jenkins.emulator.errors import ArmError, gateway
@@ -102,8 +103,12 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{_SET}/restart", sets.restart, "act on instances"),
     Route("POST", f"{_SET}/poweroff", sets.power_off, "stop instances"),
     Route("POST", f"{_SET}/deallocate", sets.deallocate, "stop instances"),
-    Route("GET", f"{_SET}/rollingUpgrades/latest", sets.latest_rolling_upgrade, "get set"),
-    Route("POST", f"{_SET}/rollingUpgrades/cancel", sets.cancel_rolling_upgrade, "act on set"),
+    Route("GET", f"{_SET}/rollingUpgrades/latest", upgrades.latest, "get set"),
+    Route("POST", f"{_SET}/rollingUpgrades/cancel", upgrades.cancel, "act on set"),
+    Route("POST", f"{_SET}/osRollingUpgrade", upgrades.start_os, "act on set"),
+    Route("POST", f"{_SET}/extensionRollingUpgrade", upgrades.start_extensions, "act on set"),
+    Route("GET", f"{_SET}/osUpgradeHistory", upgrades.history, "get set"),
+    Route("GET", f"{_SET}/skus", sets.list_skus, "get set"),
     Route("GET", f"{_SET}/extensions", extensions.list_extensions, "get set"),
     Route("GET", f"{_SET}/extensions/{{extension}}", extensions.get_extension, "get set"),
     Route("PUT", f"{_SET}/extensions/{{extension}}", extensions.put_extension, "patch set"),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmss_jenkins.emulator import extension_views
+from vmss_jenkins.emulator import extension_views, health
 from vmss_jenkins.emulator.backend import PLATFORM_KEYS
-from vmss_jenkins.emulator.models import health_source
+from vmss_jenkins.emulator.disclosure import disclosed
+from vmss_jenkins.emulator.models import CAPACITY_LIMIT, ONE_GROUP_LIMIT
 from vmss_jenkins.emulator.scenario import COMPUTE, INSIGHTS
-from vmss_jenkins.emulator.shaping import public, status
+from vmss_jenkins.emulator.shaping import status
 from vmss_jenkins.emulator.state import Image, Instance, Json, Operation, ResourceGroup, ScaleSet, timestamp
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Views:
     def scale_set(self, scale_set: ScaleSet, *, etag: bool) -> Json:
         """Return a scale set; the etag is of newer api-versions only."""
         created = timestamp(scale_set.created)
-        body: Json = public(scale_set.body)
+        body: Json = disclosed(scale_set.body)
         body["properties"]["virtualMachineProfile"]["timeCreated"] = created
         body["properties"] |= {
             "provisioningState": scale_set.provisioning,
@@ -135,30 +136,14 @@ class Views:
         """Return an extension of a set's model as the resource that it is."""
         return extension_views.resource(self._set_id(scale_set), scale_set, extension)
 
-    def rolling_upgrade(self, scale_set: ScaleSet) -> Json:
-        """Return the latest rolling upgrade of the set, which must have one."""
-        rolling = scale_set.rolling
-        if rolling is None:
-            raise LookupError(f"scale set {scale_set.name} has had no rolling upgrade")
-        properties: Json = {
-            "policy": rolling.policy,
-            "runningStatus": {
-                "code": rolling.code,
-                "startTime": timestamp(rolling.started),
-                "lastAction": rolling.last_action,
-                "lastActionTime": timestamp(rolling.last_action_time),
-            },
-            "progress": {
-                "successfulInstanceCount": len(rolling.upgraded),
-                "failedInstanceCount": len(rolling.failed),
-                "inProgressInstanceCount": len(rolling.batch),
-                "pendingInstanceCount": len(rolling.waiting),
-            },
+    def size(self, scale_set: ScaleSet, name: str) -> Json:
+        """Return a size that the set's instances may have."""
+        most = ONE_GROUP_LIMIT if scale_set.body["properties"].get("singlePlacementGroup") else CAPACITY_LIMIT
+        return {
+            "resourceType": f"{COMPUTE}/virtualMachineScaleSets",
+            "sku": {"name": name, "tier": scale_set.body["sku"].get("tier", "Standard")},
+            "capacity": {"minimum": 0, "maximum": most, "defaultCapacity": 1, "scaleType": "Automatic"},
         }
-        if rolling.error:
-            properties["error"] = rolling.error
-        kind = f"{COMPUTE}/virtualMachineScaleSets/rollingUpgrades"
-        return {"type": kind, "location": scale_set.location, "properties": properties}
 
     def instance(self, scale_set: ScaleSet, instance: Instance, *, view: bool) -> Json:
         """Return an instance of a Uniform set, with its instance view where asked for."""
@@ -167,7 +152,7 @@ class Views:
         item["id"] = self.resource_id(scale_set.group, path)
         sku = {"name": instance.model.size, "tier": scale_set.body["sku"].get("tier", "Standard")}
         item |= {"instanceId": instance.id, "sku": sku}
-        nics = instance.model.profile["networkProfile"].get("networkInterfaceConfigurations", [])
+        nics = instance.model.disclosed["networkProfile"].get("networkInterfaceConfigurations", [])
         item["properties"] = {
             "latestModelApplied": instance.model is scale_set.model,
             "modelDefinitionApplied": "VirtualMachineScaleSet",
@@ -221,17 +206,12 @@ class Views:
         }
         if ran := extension_views.on_instance(instance):
             view["extensions"] = ran
-        if health_source(scale_set):
-            view["vmHealth"] = {"status": self._health(instance)}
+        if health.source(scale_set):
+            state = health.state(scale_set, instance, self._backend.now)
+            level = "Error" if state == "unhealthy" else "Info"
+            shown = {"code": f"HealthState/{state}", "level": level, "displayStatus": f"The VM is reporting {state}"}
+            view["vmHealth"] = {"status": shown}
         return view
-
-    def _health(self, instance: Instance) -> Json:
-        state, level = "unknown", "Info"
-        if instance.power == "running" and instance.provisioning != "Failed":
-            state = instance.release.found if self._backend.now >= instance.healthy_at else "initializing"
-        if state == "unhealthy":
-            level = "Error"
-        return {"code": f"HealthState/{state}", "level": level, "displayStatus": f"The VM is reporting {state}"}
 
     def _set_id(self, scale_set: ScaleSet) -> str:
         return self.resource_id(scale_set.group, f"virtualMachineScaleSets/{scale_set.name}")
@@ -247,7 +227,7 @@ class Views:
         return item | ({"zones": [instance.zone]} if instance.zone else {})
 
     def _machine(self, scale_set: ScaleSet, instance: Instance) -> Json:
-        profile = instance.model.profile
+        profile = instance.model.disclosed
         os_profile = dict(profile.get("osProfile", {}))
         prefix = os_profile.pop("computerNamePrefix", scale_set.name)
         number = f"{int(instance.id):06}" if instance.id.isdecimal() else instance.id[-6:]
@@ -262,21 +242,18 @@ class Views:
                 EXACT_VERSION_OF_LATEST if image["version"].lower() == "latest" else image["version"]
             )
         os_disk = {"osType": "Linux", **profile.get("storageProfile", {}).get("osDisk", {})}
-        machine: Json = public(
-            {
-                "provisioningState": instance.provisioning,
-                "hardwareProfile": {"vmSize": instance.model.size},
-                "vmId": instance.vm_id,
-                "storageProfile": {
-                    "imageReference": image,
-                    "osDisk": {**os_disk, "name": disk, "createOption": "FromImage", "managedDisk": managed},
-                    "dataDisks": [],
-                },
-                "osProfile": {"computerName": f"{prefix}{number}", **os_profile},
-                "timeCreated": timestamp(instance.created),
-            }
-        )
-        return machine
+        return {
+            "provisioningState": instance.provisioning,
+            "hardwareProfile": {"vmSize": instance.model.size},
+            "vmId": instance.vm_id,
+            "storageProfile": {
+                "imageReference": image,
+                "osDisk": {**os_disk, "name": disk, "createOption": "FromImage", "managedDisk": managed},
+                "dataDisks": [],
+            },
+            "osProfile": {"computerName": f"{prefix}{number}", **os_profile},
+            "timeCreated": timestamp(instance.created),
+        }
 
 
 def _disk(instance: Instance) -> str:

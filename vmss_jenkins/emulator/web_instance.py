@@ -28,7 +28,7 @@ _log.addHandler(logging.NullHandler())  # a client's malformed request is no new
 class Page:
     """What a release answers, whatever path and method are asked for.
 
-    `GET /health` is the exception: it answers `health_status`, at once and with no errors.
+    `GET /health` is the exception: it answers `health_status` and `health_state`, at once and with no errors.
 
     Raises:
         ValueError: A status that is none, a negative latency, or an error rate outside 0 to 1.
@@ -42,6 +42,8 @@ class Page:
     error_rate: float = 0.0
     """The share of requests, from 0 to 1, that answer 500. The load balancer's probes are requests too."""
     health_status: int = 200
+    health_state: str = "Healthy"
+    """What the Application Health extension reads of the body where its states are rich."""
 
     def __post_init__(self) -> None:
         for status in (self.status, self.health_status):
@@ -91,7 +93,7 @@ class WebInstance:
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         page = self._page
         if request.path == "/health":
-            return web.Response(status=page.health_status)
+            return web.json_response({"ApplicationHealthState": page.health_state}, status=page.health_status)
         failed = page.error_rate > 0 and self._dice.random() < page.error_rate
         if page.latency:
             await asyncio.sleep(page.latency)

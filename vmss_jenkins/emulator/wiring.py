@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vmss_jenkins.emulator.scenario import Release
     from vmss_jenkins.emulator.state import Json, LoadBalancer
 
-_HEALTH_STATUS = {"healthy": 200, "unhealthy": 503, "unknown": 404}
+_HEALTH_STATUS = {"healthy": 200, "unhealthy": 503, "initializing": 503, "unknown": 404}
 
 
 class Pages:
@@ -45,7 +45,8 @@ class Pages:
             self._data_plane.reserve(name)
             self._data_plane.take_down(name)
             return
-        page = Page(release.page, release.status, release.latency, release.error_rate, _HEALTH_STATUS[release.health])
+        status, state = _HEALTH_STATUS[release.health], release.health.title()
+        page = Page(release.page, release.status, release.latency, release.error_rate, status, state)
         self._data_plane.serve(name, page)
 
 

@@ -9,6 +9,7 @@ from vmss_jenkins.jobs import JobSpec
 from vmss_jenkins.pipelines.building import pipelines_of
 from vmss_jenkins.pipelines.job_xml import config_xml
 from vmss_jenkins.pipelines.model import Agent, Field, HandOver, Kind, Parameter, Pipeline, Stage
+from vmss_jenkins.pipelines.plugins import plugins_of, useful_to
 from vmss_jenkins.pipelines.rendering import jenkinsfile
 
 __all__ = [
@@ -49,28 +50,9 @@ def _job(pipeline: Pipeline, templates: Mapping[str, str] | None) -> JobSpec:
         path=pipeline.path,
         config_xml=config_xml(pipeline, script),
         jenkinsfile=script,
-        plugins=dict.fromkeys(_plugins(pipeline), ""),
+        plugins=plugins_of(pipeline),
         credentials_id=pipeline.credentials.id,
         source=pipeline.source,
+        useful=useful_to(pipeline),
+        summary=pipeline.summary,
     )
-
-
-def _plugins(pipeline: Pipeline) -> tuple[str, ...]:
-    """Short names of the Jenkins plugins whose steps are used."""
-    kind = pipeline.credentials.kind
-    uses = {
-        "workflow-job": True,
-        "workflow-cps": True,
-        "workflow-basic-steps": True,
-        "workflow-durable-task-step": True,
-        "pipeline-model-definition": True,
-        "junit": pipeline.leaves_results,
-        "credentials-binding": kind != "none",
-        "azure-credentials": kind == "azure-service-principal",
-        "pipeline-build-step": pipeline.hand_over is not None,
-        "pipeline-input-step": pipeline.hand_over is not None and bool(pipeline.hand_over.ask),
-        "lockable-resources": pipeline.lock,
-        "copyartifact": bool(pipeline.copies_from),
-        "docker-workflow": bool(pipeline.agent.container),
-    }
-    return tuple(name for name, used in uses.items() if used)

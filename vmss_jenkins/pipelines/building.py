@@ -49,7 +49,8 @@ class _Builder:
         return self._pipeline(Kind.FULL, what, parameters, stages)
 
     def _rollback(self) -> Pipeline:
-        previous = Parameter("IMAGE_ID", "", "Image to go back to; empty for the other one that instances run.")
+        what = "Image to go back to: an id, or publisher:offer:sku:version."
+        previous = Parameter("IMAGE_ID", "", f"{what} Empty: the other one that instances run.")
         parameters = (*self._target(), previous, self._max_unavailable())
         stages = (self._set_up(), Stage("Roll Back", self._commands.roll_back()))
         what = "Takes the scale set back to its previous image: the model first, then the instances."
@@ -63,7 +64,7 @@ class _Builder:
             Stage("Update Image Configuration", commands.update()),
             Stage("Update A Subset of Instances", commands.canary()),
             *verify,
-            Stage("Report", commands.record(self._name(Kind.FULL)), in_dry_run=False, records=True),
+            Stage("Report", commands.record(self._name(Kind.FULL)), in_dry_run=False, records=True, describes=True),
         )
 
     def _canary_by_plugin(self) -> tuple[Stage, ...]:
@@ -75,9 +76,10 @@ class _Builder:
         return (*self._set_up_if_needed(), *steps, *verify)
 
     def _full_by_command(self) -> tuple[Stage, ...]:
+        back = self._name(Kind.ROLLBACK) if self._set.rollback_job else ""
         return (
             self._set_up(),
-            Stage("Check The Canary", self._commands.check(), fetches=True),
+            Stage("Check The Canary", self._commands.check(back), fetches=True, describes=True),
             Stage("Update The Rest", self._commands.rest()),
             *self._verify_all(),
         )
@@ -177,6 +179,7 @@ class _Builder:
             kind=kind,
             name=self._name(kind),
             folder=jenkins.folder,
+            summary=what,
             description="\n\n".join(filter(None, [own.description.strip(), what, mark(self._source)])),
             source=self._source,
             parameters=parameters,

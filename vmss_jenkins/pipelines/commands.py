@@ -15,6 +15,8 @@ RESULTS = "vmss-jenkins-results"
 VENV = ".vmss-jenkins"
 RECORD = f"{RESULTS}/handoff.json"
 NEXT = f"{RESULTS}/next.txt"
+ISOLATED = "-I"
+"""Python without the modules of the workspace: a `requests.py` there would run with Azure's credentials."""
 IMAGE = '${IMAGE_ID:+--image-id="$IMAGE_ID"} ${IMAGE_URN:+--image="$IMAGE_URN"}'
 _DRY_RUN = 'if [ "$DRY_RUN" = true ]; then set -- "$@" --dry-run; fi'
 _CHOSEN = (
@@ -35,15 +37,15 @@ class Commands:
         self._set = scale_set
         self._install = install
         python = f"{VENV}/bin/python" if install.how == "pip" else shlex.quote(install.python)
-        self._command = f"{python} -m vmss_jenkins"
+        self._command = f"{python} {ISOLATED} -m vmss_jenkins"
 
     def set_up(self) -> str:
         """Make the results' directory anew and the command ready."""
         lines = [f"rm -rf {RESULTS}", f"mkdir -p {RESULTS}"]
         if self._install.how == "pip":
             lines += [
-                f"{shlex.quote(self._install.python)} -m venv {VENV}",
-                f"{VENV}/bin/python -m pip install --quiet {shlex.quote(self._install.requirement or '')}",
+                f"{shlex.quote(self._install.python)} {ISOLATED} -m venv {VENV}",
+                f"{VENV}/bin/python {ISOLATED} -m pip install --quiet {shlex.quote(self._install.requirement or '')}",
             ]
         return "\n".join([*lines, f"{self._command} --version"])
 
@@ -68,10 +70,12 @@ class Commands:
             "handoff write", f"--file={RECORD}", f"--next={NEXT}", f"--full-job={shlex.quote(full_job)}", gates
         )
 
-    def check(self) -> str:
-        """Compare the set with the hand-off record."""
+    def check(self, rollback_job: str) -> str:
+        """Compare the set with the hand-off record, and leave the way back while instances tell it."""
         allow = 'if [ "$ALLOW_CHANGED" = true ]; then set -- --allow-changed; fi'
-        return "\n".join(["set --", allow, self._call("handoff check", f"--file={RECORD}", IMAGE, '"$@"')])
+        back = f"--rollback-job={shlex.quote(rollback_job)}" if rollback_job else ""
+        call = self._call("handoff check", f"--file={RECORD}", IMAGE, f"--next={NEXT}", back, '"$@"')
+        return f"set --\n{allow}\n{call}"
 
     def rest(self) -> str:
         """Update all that do not have the release."""

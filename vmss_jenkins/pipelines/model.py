@@ -49,7 +49,9 @@ class Stage:
     in_dry_run: bool = True
     """Whether it is part of a dry run."""
     records: bool = False
-    """Whether it leaves the hand-off record, and the line that ends the description."""
+    """Whether it leaves the hand-off record."""
+    describes: bool = False
+    """Whether it leaves the line that becomes the build's description."""
     fetches: bool = False
     """Whether it needs the hand-off record of the other job."""
     image_step: bool = False
@@ -89,7 +91,10 @@ class Pipeline:
     kind: Kind
     name: str
     folder: str
+    summary: str
+    """What it does, in a line."""
     description: str
+    """For the job's page."""
     source: str
     """The file that it came from."""
     parameters: tuple[Parameter, ...]

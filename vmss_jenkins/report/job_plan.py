@@ -20,7 +20,7 @@ def lines(job_plan: JobPlan) -> Iterator[str]:
 
 def _action(action: Action) -> Iterator[str]:
     if isinstance(action, Create):
-        yield f"create {action.path}"
+        yield f"create {action.path}" + (f": {action.spec.summary}" if action.spec.summary else "")
     elif isinstance(action, Update):
         yield f"update {action.path}"
         for change in action.changes:

@@ -10,7 +10,9 @@ from enum import Enum
 from vmss_jenkins import events
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import ScaleSetName
-from vmss_jenkins.releases import ExtensionSettings
+
+FORMAT = 1
+"""Of a rollout's result; raised where an older reader would misunderstand it. `schema.result_schema` describes it."""
 
 
 def line(event: events.Event, at: str) -> str:
@@ -20,8 +22,17 @@ def line(event: events.Event, at: str) -> str:
         event: what happened.
         at: when, as ISO 8601 in UTC.
     """
-    kind = re.sub("(?<=[a-z])(?=[A-Z])", "_", type(event).__name__).lower()
-    return json.dumps({"time": at, "kind": kind, **_fields(event)}, default=_plain)
+    return json.dumps({"time": at, "kind": kind(type(event)), **_fields(event)}, default=_plain)
+
+
+def kind(event: type) -> str:
+    """Name a kind of event as its lines do."""
+    return re.sub("(?<=[a-z])(?=[A-Z])", "_", event.__name__).lower()
+
+
+def result(value: object) -> str:
+    """Write the result of a rollout, with the number of its format."""
+    return json.dumps({"format": FORMAT, **_fields(value)}, default=_plain, indent=2)
 
 
 def document(value: object) -> str:
@@ -32,8 +43,6 @@ def document(value: object) -> str:
 def _plain(value: object) -> object:
     if isinstance(value, ImageReference):
         return {key: part for key, part in asdict(value).items() if part}
-    if isinstance(value, ExtensionSettings):
-        return {"extension": value.name, "settings": value.values, "force_update_tag": value.force_update_tag}
     if isinstance(value, ScaleSetName):
         return {"resource_group": value.resource_group, "name": value.name}
     if isinstance(value, Enum):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 from vmss_jenkins.handoff import GateEvidence
+from vmss_jenkins.report.story import Story
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -25,13 +26,28 @@ def document(suite: str, gates: Sequence[GateEvidence]) -> str:
     return "\n".join(["<?xml version='1.0' encoding='UTF-8'?>", head, *cases, "</testsuite>", ""])
 
 
+def evidence(story: Story) -> tuple[GateEvidence, ...]:
+    """What the gates of a rollout said, each time that they were asked."""
+    return tuple(
+        GateEvidence(
+            f"{run.gate} ({run.stage} {', '.join(run.instance_ids)})",
+            run.verdict.outcome.value,
+            run.verdict.reason,
+            "\n".join(map(str, run.verdict.measurements)),
+        )
+        for run in story.gates
+        if run.verdict
+    )
+
+
 def _case(suite: str, gate: GateEvidence) -> str:
     opening = f"  <testcase classname={_attribute(suite)} name={_attribute(gate.gate)}"
+    figures = f"<system-out>{escape(_NOT_XML.sub('?', gate.figures))}</system-out>" if gate.figures else ""
     if gate.verdict == "passed":
-        return f"{opening}/>"
+        return f"{opening}>{figures}</testcase>" if figures else f"{opening}/>"
     tag = "failure" if gate.verdict == "failed" else "error"
     message = _attribute(f"{gate.verdict}: {gate.detail}")
-    return f"{opening}><{tag} message={message}/></testcase>"
+    return f"{opening}><{tag} message={message}/>{figures}</testcase>"
 
 
 def _attribute(value: str) -> str:

@@ -18,6 +18,21 @@ def line(event: object) -> str:
 
 
 @line.register
+def _(event: events.RolloutPlanned) -> str:
+    left, to = (image.short_name if image else None for image in (event.image_from, event.image_to))
+    change = f"{left} -> {to or 'the model'}" if left else to or "the model"
+    canary = f", {event.canary} first" if event.canary else ""
+    build = f"; {event.build}" if event.build else ""
+    how = f"{event.strategy}{canary}, at most {event.max_unavailable} down at a time"
+    return f"{event.owner}: {event.scale_set}, {_count(len(event.instances))}, {change}: {how}{build}"
+
+
+@line.register
+def _(event: events.InstanceChanged) -> str:
+    return f"instance {event.instance_id} is {event.state.value}"
+
+
+@line.register
 def _(event: events.RolloutStarted) -> str:
     what = "roll back" if event.going_back else "roll out"
     image = event.image.short_name if event.image else "the model"
@@ -117,8 +132,8 @@ def _(event: events.InstanceLeft) -> str:
 @line.register
 def _(event: events.RolloutFinished) -> str:
     image = event.image.short_name if event.image else "the model"
-    updated = _count(len(event.updated))
-    return f"{event.scale_set}: {event.outcome}: {image}, {updated} updated ({event.seconds:.1f} s)"
+    updated = f"{_count(len(event.updated))} updated" if event.updated else "no instance had to change"
+    return f"{event.scale_set}: {event.outcome}: {image}, {updated} ({event.seconds:.1f} s)"
 
 
 MANY = 12

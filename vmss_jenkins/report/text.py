@@ -3,13 +3,50 @@
 from __future__ import annotations
 
 from collections import Counter
+from enum import Enum
 from functools import singledispatch
 
-from vmss_jenkins import events
+from vmss_jenkins import events, rollout_events
+from vmss_jenkins.curves import totals
 from vmss_jenkins.gates import Consequence
 from vmss_jenkins.preflight import Severity
 from vmss_jenkins.releases import ExtensionSettings, Release
 from vmss_jenkins.report import switch_text
+
+
+class Level(Enum):
+    """How much a reader wants to be told."""
+
+    QUIET = 0
+    """How it ends, and what went wrong."""
+    NORMAL = 1
+    VERBOSE = 2
+    """Each call to Azure, each change of an instance."""
+
+
+_DETAILS = (events.AzureCalled, events.GateSampled, rollout_events.InstanceChanged)
+_ENDINGS = (
+    events.CommandFailed,
+    events.Interrupted,
+    events.SeedFinished,
+    events.UpdateFinished,
+    events.UpdateInstancesFinished,
+    rollout_events.InstanceFailed,
+    rollout_events.InstanceLeft,
+    rollout_events.RollbackStarted,
+    rollout_events.RolloutFinished,
+    rollout_events.RolloutHalted,
+    rollout_events.RolloutInterrupted,
+)
+
+
+def level(event: events.Event) -> Level:
+    """From which level on an event is told."""
+    if isinstance(event, events.GateJudged):
+        return Level.NORMAL if event.consequence is Consequence.GO_ON else Level.QUIET
+    return (
+        Level.VERBOSE if isinstance(event, _DETAILS) else Level.QUIET if isinstance(event, _ENDINGS) else Level.NORMAL
+    )
 
 
 @singledispatch
@@ -78,6 +115,22 @@ def _(event: events.CallRetried) -> str:
 
 
 @line.register
+def _(event: events.AzureCalled) -> str:
+    status = event.status or "no answer"
+    return f"azure: {event.method} {event.path}: {status} (request id {event.request_id or 'not given'})"
+
+
+@line.register
+def _(event: events.StillWaiting) -> str:
+    return f"still waiting; nothing new for {event.seconds:.0f} s"
+
+
+@line.register
+def _(event: events.CommandFailed) -> str:
+    return f"error: {event.error}"
+
+
+@line.register
 def _(event: events.Interrupted) -> str:
     return (
         f"interrupted: Azure goes on by itself with: {event.action} (request id {event.request_id or 'not given'}); "
@@ -108,6 +161,12 @@ def _(event: events.GateStarted) -> str:
 @line.register
 def _(event: events.GateMeasured) -> str:
     return f"gate {event.gate}: {event.samples} of up to {event.planned} samples, not decided yet"
+
+
+@line.register
+def _(event: events.GateSampled) -> str:
+    sides = [f"{side}: {bad} of {samples} bad" for side, (samples, bad) in totals(event.points).items()]
+    return f"gate {event.gate}: {', '.join(sides) or 'no answer that tells anything'}"
 
 
 @line.register

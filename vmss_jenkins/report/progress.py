@@ -1,0 +1,105 @@
+"""How a rollout stands while it runs, out of the events so far: what a live display shows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import singledispatchmethod
+
+from vmss_jenkins import events, rollout_events
+from vmss_jenkins.curves import CurvePoint, totals
+from vmss_jenkins.rollout_events import InstanceState, RolloutPlanned
+
+
+@dataclass
+class Progress:
+    """Takes events one by one, with the seconds since it began."""
+
+    planned: RolloutPlanned | None = None
+    states: dict[str, InstanceState] = field(default_factory=dict)
+    zones: dict[str, str] = field(default_factory=dict)
+    going_back: bool = False
+    batch: tuple[str, ...] = ()
+    batches: int = 0
+    gate: str = ""
+    """The gate that measures; empty between gates."""
+    stage: str = ""
+    points: tuple[CurvePoint, ...] = ()
+    verdict: str = ""
+    """What the last gate said."""
+    waiting: str = ""
+    calls: int = 0
+    retries: int = 0
+    turned: float = 0.0
+    """When the present way began: a way back has the whole time once more."""
+    now: float = 0.0
+
+    def take(self, event: events.Event, now: float) -> None:
+        """Take an event."""
+        self.now = now
+        self._take(event)
+
+    @property
+    def counts(self) -> Counter[InstanceState]:
+        """How many instances stand in which state."""
+        return Counter(state for state in self.states.values() if state is not InstanceState.GONE)
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until the way's time is up; None before it began."""
+        return None if self.planned is None else max(0.0, self.turned + self.planned.timeout - self.now)
+
+    @property
+    def measured(self) -> str:
+        """What the gate measured so far: bad answers by side."""
+        return ", ".join(f"{side} {bad} of {samples} bad" for side, (samples, bad) in totals(self.points).items())
+
+    @singledispatchmethod
+    def _take(self, event: object) -> None:
+        """Events that it has no place for."""
+
+    @_take.register
+    def _(self, event: RolloutPlanned) -> None:
+        self.planned, self.going_back = event, event.going_back
+        for one in event.instances:
+            self._stand(one.instance_id, one.zone, one.state)
+
+    @_take.register
+    def _(self, event: rollout_events.InstanceChanged) -> None:
+        self._stand(event.instance_id, event.zone, event.state)
+
+    def _stand(self, instance_id: str, zone: str | None, state: InstanceState) -> None:
+        self.states[instance_id] = state
+        self.zones[instance_id] = zone or ""
+
+    @_take.register
+    def _(self, event: rollout_events.InstancesUpdating) -> None:
+        self.batch, self.batches, self.waiting = event.instance_ids, self.batches + 1, ""
+
+    @_take.register
+    def _(self, event: rollout_events.RolloutWaiting) -> None:
+        self.waiting = event.reason
+
+    @_take.register
+    def _(self, event: events.GateStarted) -> None:
+        self.gate, self.stage, self.points = event.gate, event.stage, ()
+
+    @_take.register
+    def _(self, event: events.GateSampled) -> None:
+        self.points += event.points
+
+    @_take.register
+    def _(self, event: events.GateJudged) -> None:
+        self.gate, self.verdict = "", f"{event.verdict.gate} {event.verdict.outcome.value}: {event.verdict.reason}"
+
+    @_take.register
+    def _(self, event: rollout_events.RollbackStarted) -> None:  # noqa: ARG002 - that it came is all
+        self.going_back, self.turned = True, self.now
+
+    @_take.register
+    def _(self, event: events.AzureCalled) -> None:  # noqa: ARG002 - it is counted
+        self.calls += 1
+
+    @_take.register
+    def _(self, event: events.CallRetried) -> None:  # noqa: ARG002 - it is counted
+        self.retries += 1

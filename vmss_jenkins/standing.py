@@ -1,0 +1,43 @@
+"""How each instance stands in a rollout, in the words that people are shown."""
+
+from __future__ import annotations
+
+from vmss_jenkins.history import History, Observed, runs
+from vmss_jenkins.images import ImageReference
+from vmss_jenkins.instances import Health, Instance
+from vmss_jenkins.rollout_events import InstanceSeen, InstanceState
+from vmss_jenkins.situation import Situation
+
+
+def standing(observed: Observed, history: History, situation: Situation) -> tuple[InstanceSeen, ...]:
+    """Say how each instance stands, in Azure's order."""
+    return tuple(
+        InstanceSeen(one.id, one.zone, _state(one, observed, history, situation)) for one in observed.instances
+    )
+
+
+def _state(instance: Instance, observed: Observed, history: History, situation: Situation) -> InstanceState:
+    taken = history.taken.get(instance.id)
+    coming = taken is not None and taken.asked is not None and instance.id not in history.well_since
+    new = _is_new(instance, observed, history)
+    if instance.id in situation.failed:
+        return InstanceState.UNHEALTHY
+    if instance.is_updating or (coming and instance.id in situation.in_flight):
+        return InstanceState.UPDATING
+    if instance.id in situation.skipped and not new:
+        return InstanceState.SKIPPED
+    if runs(instance) and not instance.is_healthy:
+        return InstanceState.UPDATING if instance.health is Health.INITIALIZING else InstanceState.UNHEALTHY
+    return InstanceState.NEW if new else InstanceState.OLD
+
+
+def _is_new(instance: Instance, observed: Observed, history: History) -> bool:
+    """Whether it runs the new release: on the way back, the one that is left."""
+    if history.going_back:
+        left = history.left
+        return not history.target.reached(instance, observed.scale_set) and (
+            not isinstance(left, ImageReference) or left.same_as(instance.image)
+        )
+    image = history.target.image
+    other = isinstance(image, ImageReference) and instance.image is not None and not image.same_as(instance.image)
+    return bool(history.target.reached(instance, observed.scale_set)) and not other
