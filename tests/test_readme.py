@@ -116,6 +116,12 @@ def test_the_script_shown_goes_out_and_back(tmp_path: Path) -> None:
     assert "rolled back: apt-get update" in done.stderr
 
 
+def test_the_image_job_shown_is_written(tmp_path: Path) -> None:
+    (command,) = [c for c in commands() if c.startswith("vmss-jenkins render --packer")]
+    subprocess.run(["bash", "-c", command], env=HERE, cwd=tmp_path, check=True)
+    assert (tmp_path / "jobs" / "web-image" / "image.pkr.hcl").exists()
+
+
 def test_the_switches_shown_go_there_and_back() -> None:
     with Emulator("nginx-blue-green", time_scale=20) as emulator:
         for command in SWITCHES:
@@ -155,7 +161,8 @@ def test_the_emulator_starts_as_shown_and_stops_when_told(tmp_path: Path) -> Non
 def test_every_command_line_is_covered_by_one_of_these() -> None:
     story = set(re.findall(r"^\$ (.*)$", STORY, re.MULTILINE))
     emulators = {c for c in commands() if c.startswith("vmss-jenkins emulator")}
-    shown_alone = set(OTHERS) | set(ROLLOUTS) | set(ROLES) | set(SWITCHES)
+    renders = {c for c in commands() if c.startswith("vmss-jenkins render --packer")}
+    shown_alone = renders | set(OTHERS) | set(ROLLOUTS) | set(ROLES) | set(SWITCHES)
     assert set(commands()) == story | shown_alone | emulators | set(test_seeding_story.COMMANDS)
 
 

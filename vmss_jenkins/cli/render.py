@@ -30,6 +30,7 @@ OPTIONS = "options"
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Directory of your own *.j2, which stand in for those of the same name.",
 )
+@click.option("--packer", is_flag=True, help="Write the job that builds an image by Packer too, with its template.")
 @click.option("-g", "--resource-group", help="Resource group of one scale set, instead of a file.")
 @click.option("-n", "--name", help="Its name.")
 @click.option("--subscription", help="Its subscription.  [default: the credentials']")
@@ -45,6 +46,7 @@ def command(
     file: Path | None,
     out: Path,
     templates: Path | None,
+    packer: bool,
     folder: str,
     agent: str,
     credentials_id: str | None,
@@ -68,6 +70,18 @@ def command(
         config, source = _from_options({**values, "gates": list(gates) or None}, folder, agent, credentials_id), OPTIONS
     for job in jobs_of(config, source, _templates(templates)):
         _write(job, out)
+    if packer:
+        _write_image_jobs(config, source, _templates(templates), out)
+
+
+def _write_image_jobs(config: Config, source: str, templates: dict[str, str], out: Path) -> None:
+    from vmss_jenkins.pipelines import image_job, image_jobs_of  # noqa: PLC0415 - as above
+
+    for job in image_jobs_of(config, source, templates):
+        _write(job, out)
+        file = out / job.path / image_job.TEMPLATE
+        file.write_text(image_job.template(), encoding="utf-8", newline="\n")
+        click.echo(str(file))
 
 
 def _from_file(file: Path) -> Config:

@@ -15,6 +15,7 @@ RESULTS = "vmss-jenkins-results"
 VENV = ".vmss-jenkins"
 RECORD = f"{RESULTS}/handoff.json"
 NEXT = f"{RESULTS}/next.txt"
+IMAGE_FILE = f"{RESULTS}/image-id.txt"
 ISOLATED = "-I"
 """Python without the modules of the workspace: a `requests.py` there would run with Azure's credentials."""
 IMAGE = '${IMAGE_ID:+--image-id="$IMAGE_ID"} ${IMAGE_URN:+--image="$IMAGE_URN"}'
