@@ -1,10 +1,15 @@
 """What several tests share."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
-from tests import groovy_harness
+from tests import forked_command, groovy_harness
+
+settings.register_profile("untimed", deadline=None)  # how long an example takes is the machine's affair
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +20,10 @@ def jenkins() -> Iterator[groovy_harness.Jenkins]:
     harness = groovy_harness.Jenkins()
     yield harness
     harness.close()
+
+
+@pytest.fixture(scope="session")
+def command() -> Iterator[Path]:
+    """A program that does what `vmss-jenkins` does, with no time for Python's start and imports."""
+    with forked_command.running() as program:
+        yield program

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import threading
+from collections.abc import Mapping
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from tests.stories import thousand
 from tests.test_report import BAD, hostile
 from vmss_jenkins.report import html
+from vmss_jenkins.report.fleet import Row
 from vmss_jenkins.report.story import Story
 from vmss_jenkins.report.telling_story import story_of
 
@@ -52,9 +54,12 @@ class _AsJenkins(SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
-def write(story: Story, directory: Path) -> None:
+FLEET = [Row("canary-rg/web", "nginx-base-image", 3, 3, 3), Row("canary-rg/<b>", error="could not read <i>")]
+
+
+def write(pages: Mapping[str, str], directory: Path) -> None:
     directory.mkdir()
-    for name, text in html.pages(story).items():
+    for name, text in pages.items():
         (directory / name).write_text(text)
 
 
@@ -62,9 +67,10 @@ def write(story: Story, directory: Path) -> None:
 def seen(tmp_path_factory: pytest.TempPathFactory, hostile: Story) -> dict[str, dict[str, Any]]:
     """What Chromium sees of each page, all looked at by one browser."""
     place = tmp_path_factory.mktemp("pages")
-    write(story_of(BAD[1]), place / "bad")
-    write(hostile, place / "hostile")
-    write(story_of(thousand()), place / "large")
+    write(html.pages(story_of(BAD[1])), place / "bad")
+    write(html.pages(hostile), place / "hostile")
+    write(html.pages(story_of(thousand())), place / "large")
+    write(html.fleet_pages(FLEET, "vmss.yaml", "now"), place / "fleet")
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_AsJenkins, directory=str(place)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     base = f"http://127.0.0.1:{server.server_port}"
@@ -75,6 +81,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory, hostile: Story) -> dict[str, 
         "phone": {**wide, "url": f"{base}/bad/index.html", "width": 390},
         "hostile": {**wide, "url": f"{base}/hostile/index.html"},
         "large": {**wide, "url": f"{base}/large/index.html"},
+        "axe fleet": {**wide, "url": f"{base}/fleet/index.html", "axe": True},
         "axe light": {**wide, "url": f"{base}/bad/index.html", "axe": True},
         "axe dark": {**wide, "url": f"{base}/hostile/index.html", "dark": True, "axe": True},
     }
@@ -112,13 +119,14 @@ def test_it_is_no_wider_than_the_screen(seen: dict[str, dict[str, Any]], name: s
     assert seen[name]["wide"] == 0
 
 
-@pytest.mark.parametrize("name", ["axe light", "axe dark"])
+@pytest.mark.parametrize("name", ["axe light", "axe dark", "axe fleet"])
 def test_axe_finds_nothing_serious(seen: dict[str, dict[str, Any]], name: str) -> None:
     assert [one for one in seen[name]["violations"] if one.startswith(SERIOUS)] == []
 
 
 def test_markup_in_names_shows_as_text(seen: dict[str, dict[str, Any]]) -> None:
     assert "<script>alert(1)</script>" in seen["hostile"]["text"]
+    assert "canary-rg/<b>" in seen["axe fleet"]["text"]
 
 
 def test_a_thousand_instances_are_a_small_page_that_paints_soon(seen: dict[str, dict[str, Any]]) -> None:

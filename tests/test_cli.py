@@ -17,7 +17,7 @@ from vmss_jenkins.__main__ import main
 from vmss_jenkins.cli import COMMANDS
 from vmss_jenkins.errors import AzureError, Failure
 from vmss_jenkins.gates import Consequence, Outcome, Verdict
-from vmss_jenkins.instances import Health, ScaleSet
+from vmss_jenkins.instances import Health, ScaleSet, UpgradeMode
 from vmss_jenkins.preflight import Finding, Severity
 from vmss_jenkins.steps import UpdateInstancesResult, UpdateResult
 from vmss_jenkins.verification import Assessment
@@ -178,6 +178,23 @@ def test_status_is_a_table_that_no_console_cuts(library: Replace, capsys: Output
     ]
     assert rows[1].split() == ["1", "2", "nginx-base-image", "no", "running", "healthy", "disk", "full"]
     assert rows[2].split() == ["2", "-", "nginx-base-image", "no", "unknown", "healthy", "Updating"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "remark"),
+    [
+        ({"capacity": 5}, "only 3 of 5 instances are there: Azure could not make the others"),
+        ({"upgrade_mode": UpgradeMode.ROLLING, "provisioning_state": "Updating"}, "Azure is at work on the set"),
+        ({"upgrade_mode": UpgradeMode.ROLLING, "provisioning_state": "Failed"}, "the set's last operation failed"),
+    ],
+)
+def test_status_says_what_is_amiss_with_the_set(
+    library: Replace, capsys: Output, changes: dict[str, Any], remark: str
+) -> None:
+    scale_set, instances = observed()
+    library("observe", (replace(scale_set, **changes), instances))
+    assert main(["status", *SET]) == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith(remark)
 
 
 def test_status_gives_the_outdated_ids_as_update_instances_takes_them(library: Replace, capsys: Output) -> None:

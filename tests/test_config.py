@@ -202,8 +202,12 @@ def test_one_set_needs_no_file() -> None:
 
 
 def test_one_set_without_a_file_has_its_faults_by_their_names() -> None:
-    with pytest.raises(ConfigError, match=r"options: sets\[0\].canary: found 'few'"):
+    with pytest.raises(ConfigError, match=r"options: canary: found 'few'"):
         one_set({"name": "web", "resource_group": "rg", "canary": "few"}, {})
+    with pytest.raises(ConfigError, match="options: the set: needs a resource_group"):
+        one_set({"name": "web"}, {})
+    with pytest.raises(ConfigError, match=r"options: jenkins\.agent: found 5"):
+        one_set({"name": "web", "resource_group": "rg"}, {"agent": 5})
 
 
 def test_the_schema_takes_the_example_and_refuses_an_unknown_key() -> None:

@@ -361,6 +361,25 @@ def test_an_instance_that_cannot_be_drained_is_updated_all_the_same_and_at_once(
     assert draining[0].not_drained.keys() == {"0", "1"}
 
 
+def test_the_end_of_a_long_update_is_seen_soon_though_many_looks_went_before() -> None:
+    """Looks in vain must not use up what an instance's bucket allows in the minute in which its update ends."""
+    cloud = Cloud.of(300)
+    took: dict[str, float] = {}
+    times = lognormal(3, sigma=0.9)
+    cloud.behaviour.seconds = lambda key, image: took.setdefault(key, times(key, image))
+    seen: dict[str, float] = {}
+
+    class Heard(list[events.Event]):
+        def append(self, event: events.Event) -> None:
+            if isinstance(event, rollout_events.InstanceDone):
+                seen[event.instance_id] = cloud.clock.now()
+
+    roll(cloud, Heard(), strategy=Strategy.WAVES, max_unavailable=Amount(100))
+    late = {key: seen[key] - at - took[key] for at, key, _ in cloud.updates if took[key] > 80}
+    assert len(late) > 10
+    assert max(late.values()) < 8
+
+
 @pytest.mark.parametrize(
     ("load_balanced", "drain", "told_of"), [(True, None, 1), (True, 5.0, 0), (False, None, 0)], ids=str
 )

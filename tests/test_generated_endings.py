@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,10 +11,13 @@ from typing import Any
 import pytest
 
 from tests.groovy_harness import LIBRARY, Build, Jenkins
+from tests.pipelines.test_pipelines import COMBINATIONS
 from vmss_jenkins import config, pipelines
 
 QUESTION = "The canary of web is good. Update the rest?"
 PLUGIN: dict[str, Any] = {"flavour": "plugin", "instance_ids": "0", "gates": []}
+MOST = {"credentials": {"id": "azure"}}
+"""What most of these tests want of `jenkins` in vmss.yaml."""
 SECRETS = {f"{name}_id": f"the-{name}" for name in ("subscription", "tenant", "client")} | {"client_secret": "hush"}
 HANGS = """#!/bin/sh
 for word; do
@@ -22,6 +26,7 @@ for word; do
 done
 """
 REMEMBERS = """#!/bin/sh
+case "$*" in *"-m venv .vmss-jenkins") mkdir -p .vmss-jenkins/bin && cp "$0" .vmss-jenkins/bin/python ;; esac
 for word; do
     case $word in
         --file=*) [ -f "${word#*=}" ] || echo "of $JOB_NAME $BUILD_NUMBER" > "${word#*=}"; cat "${word#*=}" ;;
@@ -29,23 +34,23 @@ for word; do
     esac
 done
 """
-"""Leaves a record that names its build, and says which one it is given."""
+"""Leaves a record that names its build, and says which one it is given; makes a venv with itself for Python."""
 
 
 class Server:
     """Jenkins with the jobs of one scale set, on an agent where a script stands for the command."""
 
     def __init__(
-        self, jenkins: Jenkins, home: Path, script: str, *, copy_artifacts: bool = False, **settings: Any
+        self, jenkins: Jenkins, home: Path, script: str, server: Mapping[str, Any] = MOST, **settings: Any
     ) -> None:
         self.jenkins, self.home = jenkins, home
         self.command = home / "command"
         self.command.write_text(script)
         self.command.chmod(0o755)
         one = {"name": "web", "resource_group": "canary-rg", "timeouts": {"build": 60}, **settings}
-        install = {"python": str(self.command)}
-        server = {"credentials": {"id": "azure"}, "install": install, "copy_artifacts": copy_artifacts}
-        self.jobs = {job.path: job.jenkinsfile for job in pipelines.jobs_of(config.one_set(one, server))}
+        install = {**server.get("install", {}), "python": str(self.command)}
+        wanted = config.one_set(one, {**server, "install": install})
+        self.jobs = {job.path: job.jenkinsfile for job in pipelines.jobs_of(wanted)}
 
     @property
     def workspace(self) -> Path:
@@ -53,7 +58,7 @@ class Server:
 
     def run(self, jenkinsfile: str, params: Mapping[str, str | bool] | None = None, **given: Any) -> Build:
         agent = {"VMSS_JENKINS_COMMAND": str(self.command)}
-        secrets = {"azure": SECRETS}
+        secrets = {"azure": SECRETS, "sp": {"username": "me", "password": "hush"}}
         return self.jenkins.run(
             jenkinsfile, params, agent, libraries=[LIBRARY], credentials=secrets, home=self.home, **given
         )
@@ -87,13 +92,33 @@ def test_an_automatic_promotion_runs_the_other_job_with_the_record(jenkins: Jenk
 def test_the_second_job_fetches_the_record_of_the_last_good_canary_or_of_the_one_that_is_named(
     jenkins: Jenkins, tmp_path: Path
 ) -> None:
-    server = Server(jenkins, tmp_path, REMEMBERS, copy_artifacts=True)
+    server = Server(jenkins, tmp_path, REMEMBERS, {**MOST, "copy_artifacts": True})
     for _ in range(2):
         assert server.run(server.jobs["web-canary"], {"IMAGE_ID": "x"}, job="web-canary").result == "SUCCESS"
     for given, taken in ({}, 2), ({"CANARY_BUILD": "1"}, 1), ({"HANDOFF": "pasted"}, None):
         full = server.run(server.jobs["web-full"], given, job="web-full")
         assert full.result == "SUCCESS", full.log
         assert (f"of web-canary {taken}" if taken else "pasted") in full.log
+
+
+@pytest.mark.parametrize(("one", "server"), COMBINATIONS)
+def test_jobs_of_every_kind_run(jenkins: Jenkins, tmp_path: Path, one: dict[str, Any], server: dict[str, Any]) -> None:
+    """Locks, schedules, containers, other credentials, a venv: the directives fit together, and all stages run."""
+    made = Server(jenkins, tmp_path, REMEMBERS, server, **one)
+    for name, jenkinsfile in made.jobs.items():
+        build = made.run(jenkinsfile, {"IMAGE_ID": "x"} if "IMAGE_ID" in jenkinsfile else {}, job=name)
+        assert build.result == "SUCCESS", build.log
+        named = re.findall(r"^ *stage\('(.+)'\)", jenkinsfile, re.MULTILINE)
+        assert build.stages == named
+        assert "hush" not in build.log
+
+
+@pytest.mark.parametrize("job", ["web-canary", "web-full"])
+def test_a_dry_run_says_nothing_of_a_rollout_in_the_history(jenkins: Jenkins, tmp_path: Path, job: str) -> None:
+    server = Server(jenkins, tmp_path, REMEMBERS, promotion="automatic")
+    build = server.run(server.jobs[job], {"IMAGE_ID": "x", "DRY_RUN": True})
+    assert (build.result, build.description, build.started_jobs) == ("SUCCESS", None, [])
+    assert server.run(server.jobs["web-full"], {"IMAGE_ID": "x"}).description == "next"
 
 
 @pytest.mark.parametrize("job", ["web-canary", "web-full"])

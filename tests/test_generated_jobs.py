@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -10,8 +10,9 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from tests.groovy_harness import LIBRARY, Build, Jenkins
-from vmss_jenkins import api, config, pipelines
+from vmss_jenkins import api, config, handoff, pipelines
 from vmss_jenkins.emulator import Emulator
+from vmss_jenkins.instances import Instance, ScaleSet
 
 OLD, NEW = "nginx-base-image", "nginx-updated-image"
 QUICK = "instance-health steady=0.5s interval=0.5s"
@@ -20,13 +21,14 @@ QUICK = "instance-health steady=0.5s interval=0.5s"
 class Server:
     """Jenkins with the jobs of one scale set, on an agent that reaches the emulator."""
 
-    def __init__(self, jenkins: Jenkins, emulator: Emulator, home: Path, **settings: Any) -> None:
-        self.jenkins, self.emulator, self.home = jenkins, emulator, home
+    def __init__(self, jenkins: Jenkins, emulator: Emulator, home: Path, command: Path, **settings: Any) -> None:
+        self.jenkins, self.emulator, self.home, self.command = jenkins, emulator, home, command
         rollout = {"instance_timeout": 4, "timeout": 50}
         one = {"name": "web", "resource_group": "canary-rg", "rollout": rollout, "gates": [QUICK]}
         one |= {"timeouts": {"build": 60}, **settings}
         credentials = {"kind": "azure-service-principal", "id": "azure"}
-        wanted = config.one_set(one, {"credentials": credentials})
+        setup = {"credentials": credentials, "install": {"python": str(command)}, "publish_html": True}
+        wanted = config.one_set(one, setup)
         self.jobs = {job.path: job.jenkinsfile for job in pipelines.jobs_of(wanted)}
 
     def run(self, name: str, params: dict[str, str | bool] | None = None, **given: Any) -> Build:
@@ -34,7 +36,7 @@ class Server:
         return self.jenkins.run(
             self.jobs[name],
             params,
-            {"VMSS_JENKINS_ENDPOINT": self.emulator.endpoint},
+            {"VMSS_JENKINS_ENDPOINT": self.emulator.endpoint, "VMSS_JENKINS_COMMAND": str(self.command)},
             libraries=[LIBRARY],
             credentials={"azure": credential | {"client_secret": self.emulator.client_secret}},
             job=name,
@@ -45,10 +47,13 @@ class Server:
     def image(self, name: str) -> str:
         return self.emulator.scenario.image_id(name)
 
-    def images(self) -> dict[str, str]:
-        _, instances = api.observe(
+    def observe(self) -> tuple[ScaleSet, Sequence[Instance]]:
+        return api.observe(
             "canary-rg", "web", subscription=self.emulator.subscription_id, endpoint=self.emulator.endpoint
         )
+
+    def images(self) -> dict[str, str]:
+        _, instances = self.observe()
         return {one.id: one.image.short_name if one.image else "unknown" for one in instances}
 
 
@@ -59,9 +64,9 @@ def emulator() -> Iterator[Emulator]:
 
 
 def test_the_plugins_steps_update_the_chosen_instances_and_then_all(
-    jenkins: Jenkins, emulator: Emulator, tmp_path: Path
+    jenkins: Jenkins, emulator: Emulator, tmp_path: Path, command: Path
 ) -> None:
-    server = Server(jenkins, emulator, tmp_path, flavour="plugin", instance_ids="0,1", gates=[])
+    server = Server(jenkins, emulator, tmp_path, command, flavour="plugin", instance_ids="0,1", gates=[])
     canary = server.run("web-canary", {"IMAGE_ID": server.image(NEW)})
     assert canary.result == "SUCCESS", canary.log
     assert server.images() == {"0": NEW, "1": NEW, "2": OLD}
@@ -71,10 +76,10 @@ def test_the_plugins_steps_update_the_chosen_instances_and_then_all(
 
 
 def test_the_first_job_updates_exactly_the_canary_the_second_all_and_the_third_goes_back(
-    jenkins: Jenkins, emulator: Emulator, tmp_path: Path
+    jenkins: Jenkins, emulator: Emulator, tmp_path: Path, command: Path
 ) -> None:
     """From one to the next by the links that they leave."""
-    server = Server(jenkins, emulator, tmp_path)
+    server = Server(jenkins, emulator, tmp_path, command)
     canary = server.run("web-canary", {"IMAGE_ID": server.image(NEW)})
     assert canary.result == "SUCCESS", canary.log
     assert sorted(server.images().values()) == [OLD, OLD, NEW]
@@ -97,22 +102,53 @@ def linked(build: Build) -> tuple[str, dict[str, str | bool]]:
     return link.path.split("/")[2], dict(parse_qsl(link.query))
 
 
+def test_the_second_job_refuses_what_the_canary_was_not_judged_on_unless_it_is_allowed(
+    jenkins: Jenkins, emulator: Emulator, tmp_path: Path, command: Path
+) -> None:
+    server = Server(jenkins, emulator, tmp_path, command)
+    record = handoff.to_json(handoff.handoff_of(*server.observe()))
+    asked: dict[str, str | bool] = {"HANDOFF": record, "IMAGE_ID": server.image(NEW)}
+    refused = server.run("web-full", asked)
+    assert (refused.result, refused.stages[-1]) == ("FAILURE", "Check The Canary")
+    assert "This would roll out what no canary vouches for" in refused.log
+    allowed = server.run("web-full", asked | {"ALLOW_CHANGED": True, "DRY_RUN": True})
+    assert allowed.result == "SUCCESS", allowed.log
+    assert set(server.images().values()) == {OLD}
+
+
 @pytest.mark.parametrize(
     ("on_failure", "left"),
     [("rollback", {OLD}), ("stop", {OLD, "nginx-broken-image"})],
 )
 def test_a_bad_image_fails_the_first_job_which_goes_back_where_told(
-    jenkins: Jenkins, emulator: Emulator, tmp_path: Path, on_failure: str, left: set[str]
+    jenkins: Jenkins, emulator: Emulator, tmp_path: Path, command: Path, on_failure: str, left: set[str]
 ) -> None:
-    server = Server(jenkins, emulator, tmp_path, on_failure=on_failure)
+    server = Server(jenkins, emulator, tmp_path, command, on_failure=on_failure)
     build = server.run("web-canary", {"IMAGE_ID": server.image("nginx-broken-image"), "ON_FAILURE": on_failure})
     assert build.result == "FAILURE", build.log
     assert set(server.images().values()) == left, build.log
     assert build.started_jobs == []
+    ending = "rolled back" if on_failure == "rollback" else "halted"
+    assert (build.description or "").startswith(f"canary-rg/web: nginx-broken-image {ending} in ")
+    assert build.reports == [{"name": "Rollout", "exists": True}]
+    page = build.archived["vmss-jenkins-results/report/index.html"]
+    assert f"<h1>{ending.capitalize()}</h1>" in page
+    assert "vmss-jenkins-results/report/timeline-dark.svg" in build.archived
 
 
-def test_a_dry_run_changes_nothing(jenkins: Jenkins, emulator: Emulator, tmp_path: Path) -> None:
-    server = Server(jenkins, emulator, tmp_path)
+def test_a_gate_that_says_no_goes_back_and_is_a_failed_test_of_the_build(
+    jenkins: Jenkins, emulator: Emulator, tmp_path: Path, command: Path
+) -> None:
+    server = Server(jenkins, emulator, tmp_path, command, gates=["command run=false"])
+    build = server.run("web-canary", {"IMAGE_ID": server.image(NEW)})
+    assert (build.result, build.stages[-1]) == ("FAILURE", "Verify")
+    assert [one["failed"] for one in build.junit] == [1]
+    assert set(server.images().values()) == {OLD}
+
+
+def test_a_dry_run_changes_nothing(jenkins: Jenkins, emulator: Emulator, tmp_path: Path, command: Path) -> None:
+    server = Server(jenkins, emulator, tmp_path, command)
     build = server.run("web-canary", {"IMAGE_ID": server.image(NEW), "DRY_RUN": True})
     assert build.result == "SUCCESS", build.log
     assert {call["method"] for call in emulator.calls} == {"GET"}
+    assert build.reports == [{"name": "Rollout", "exists": False}]

@@ -22,3 +22,12 @@ def test_many_short_waits_are_too_and_a_word_begins_the_minute_anew() -> None:
             heart.on_event(events.FolderCreated("a"))
     assert told == [events.FolderCreated("a"), events.StillWaiting(60)]
     assert heart.now() == 130
+
+
+def test_who_waits_otherwise_can_ask_it_to_say_so() -> None:
+    told: list[events.Event] = []
+    clock = FakeClock()
+    heart = Heartbeat(clock, told.append)
+    clock.time = 61
+    heart.sleep(0)
+    assert (told, clock.slept) == ([events.StillWaiting(61)], [])

@@ -216,6 +216,7 @@ def test_a_certificate_that_is_not_trusted_is_told_with_how_to_trust_it(monkeypa
             error = refusal(server.whoami)
         thread.join()
     assert "certificate is not trusted" in error.message
+    assert error.message.endswith("unable to get local issuer certificate")
     assert "REQUESTS_CA_BUNDLE" in str(error)
 
 

@@ -14,7 +14,10 @@ import pytest
 
 from tests.stories import BEGAN, rollout
 from vmss_jenkins import events, rollout_events
+from vmss_jenkins.__main__ import main
+from vmss_jenkins.cli.listening import listener
 from vmss_jenkins.emulator import Emulator
+from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.gates import Consequence
 from vmss_jenkins.live import lines
 from vmss_jenkins.report.progress import Progress
@@ -44,8 +47,9 @@ def test_while_a_gate_measures_its_figures_and_the_instances_by_zone_are_shown()
         "zone 2  #o",
         "zone 3  #o",
         "        o 3 old  # 3 new",
+        "update  2: 1, 2",
         "gate    compare measures the batch: canary 4 of 80 bad, stable 0 of 80 bad",
-        "gate    compare passed: no worse than stable",
+        "said    compare passed: no worse than stable",
         "time    1:22 gone, 1:58:38 left; 0 calls to Azure",
     ]
 
@@ -101,6 +105,44 @@ def test_a_log_has_times_and_no_escape_codes_and_tells_as_much_as_is_asked_for(
     assert len(calls) == (option == "--verbose")
     assert option == "--verbose" or len(done.stderr.splitlines()) <= 2
     assert "Bearer" not in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--report", "--events"])
+def test_what_cannot_be_written_is_told_before_anything_is_begun(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    target = [
+        "rollout",
+        "--resource-group=canary-rg",
+        "--name=web",
+        "--subscription=s",
+        "--endpoint=http://127.0.0.1:9",
+    ]
+    assert main([*target, f"{option}={tmp_path / 'file' / 'below'}"]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_report_that_cannot_be_written_in_the_end_changes_nothing_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with listener(None, tmp_path / "report") as on_event:
+        for one in TOLD:
+            on_event(one.event)
+        (tmp_path / "report").rmdir()
+        (tmp_path / "report").write_text("")
+    assert "the report could not be written" in capsys.readouterr().err
+
+
+def test_an_error_is_part_of_the_report(tmp_path: Path) -> None:
+    def fail() -> None:
+        with listener(None, tmp_path) as on_event:
+            on_event(TOLD[0].event)
+            raise ConfigError("image", ["gone"])
+
+    with pytest.raises(ConfigError):
+        fail()
+    assert "<h1>Ended with an error</h1>" in (tmp_path / "index.html").read_text()
 
 
 def test_on_a_terminal_the_display_stands_below_the_log_without_colours_where_none_are_wanted(

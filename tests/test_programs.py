@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes import FakeClock
+from vmss_jenkins import programs
 from vmss_jenkins.clock import SystemClock
 from vmss_jenkins.gate_specs import CommandGate
 from vmss_jenkins.gates import CommandResult
@@ -110,3 +112,11 @@ def test_a_secret_that_is_asked_for_is_given() -> None:
 def test_the_environment_of_the_process_is_filtered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_CLIENT_SECRET", "s3cr3t-value")
     assert run("import os; print('AZURE_CLIENT_SECRET' in os.environ)").output == "False\n"
+
+
+def test_a_long_program_lets_the_clock_say_that_it_runs_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "PART", 0.05)
+    clock = FakeClock()
+    result = Programs(clock).run(CommandGate(run=("sleep", "0.2"), timeout=30), {})
+    assert result.exit_code == 0
+    assert set(clock.slept) == {0}

@@ -73,3 +73,27 @@ def test_one_instance_is_read_as_the_list_shows_it_and_one_that_is_gone_is_not_f
             with pytest.raises(AzureError) as missing:
                 azure.sets.instance(scale_set, "99")
             assert missing.value.failure.status == 404
+
+
+@pytest.mark.parametrize("policy", ["Deallocate", "Delete"])
+@pytest.mark.parametrize("strategy", list(Strategy))
+def test_an_instance_that_azure_evicts_in_the_middle_takes_no_release_back(strategy: Strategy, policy: Any) -> None:
+    with session(Scenario(instances=6, spot=policy)) as azure:
+        azure.emulator.inject("evict GET */operations/* instance=5 skip=1")
+        result = roll(azure, Order(azure.new), strategy=strategy, max_unavailable=Amount(1), instance_timeout=200.0)
+        assert result.outcome is Outcome.ROLLED_OUT
+        served = [instance for instance in azure.instances() if instance.is_healthy]
+        assert {instance.image for instance in served} == {azure.new}
+        assert len(served) == 5
+        assert [c.act for c in azure.emulator.availability.changes() if c.request == "eviction"]
+
+
+def test_a_rollout_onto_a_set_that_azure_has_no_room_for_says_what_to_do() -> None:
+    with session(Scenario(instances=3)) as azure:
+        azure.emulator.inject("no-capacity zone=1 count=always")
+        azure.emulator.inject("scale GET */web by=1")
+        azure.sets.get(WEB)
+        azure.clock.sleep(60)
+        with pytest.raises(AzureError, match="OverconstrainedZonalAllocationRequest") as told:
+            roll(azure, Order(azure.new))
+        assert "Azure has no room for an instance that the set lacks" in str(told.value.next_step)

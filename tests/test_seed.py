@@ -22,7 +22,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeJenkins]:
         monkeypatch.setenv("JENKINS_URL", running.url)
         monkeypatch.setenv("JENKINS_USER_ID", running.user)
         monkeypatch.setenv("JENKINS_API_TOKEN", running.token)
-        monkeypatch.setattr(seed, "jobs_of_file", lambda _, source: (job("vmss/a"), job("vmss/b")))
+        monkeypatch.setattr(seed, "jobs_of_file", lambda *_: (job("vmss/a"), job("vmss/b")))
         yield running
 
 
@@ -106,8 +106,15 @@ def test_one_set_by_options_is_seeded_without_a_file(run: Any, monkeypatch: pyte
     options = ["-g", "rg", "-n", "web", "--folder", "vmss", "--credentials-id", "azure-sp"]
     assert run(*options, "--check")[0] == 4
     assert given == [
-        ({"resource_group": "rg", "name": "web"}, {"folder": "vmss", "credentials": {"id": "azure-sp"}}, None)
+        ({"resource_group": "rg", "name": "web"}, {"folder": "vmss", "credentials": {"id": "azure-sp"}}, None, {})
     ]
+
+
+def test_jobs_are_seeded_by_a_user_s_templates(fake: FakeJenkins, run: Any, tmp_path: Path) -> None:
+    (tmp_path / "agent.groovy.j2").write_text("            agent { label 'mine' }\n")
+    assert run("-g", "rg", "-n", "web", "--templates", str(tmp_path), "--gate", "http path=/x", "--agent", "no")[0] == 0
+    assert "agent { label 'mine' }" in fake.state.script("web-canary")
+    assert "--gate='http path=/x'" in fake.state.script("web-canary").replace("\\'", "'")
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -111,7 +111,10 @@ def test_pruning_too_much_is_refused_before_anything_is_written(fake: FakeJenkin
     seed(many(5))
     with pytest.raises(UnsafeRollout, match="allow-many-deletions"):
         seed(many(1), prune=True)
+    (problem,) = seed(many(1), prune=True, check=True).problems
+    assert problem.endswith("vmss/j1, vmss/j2, vmss/j3, vmss/j4; --allow-many-deletions allows it")
     assert len(fake.state.items) == 6
+    assert seed(many(1), prune=True, check=True, allow_many_deletions=True).problems == ()
     seed(many(1), prune=True, allow_many_deletions=True)
     assert len(fake.state.items) == 2
 

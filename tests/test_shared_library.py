@@ -77,8 +77,16 @@ class Server:
 
 @pytest.fixture
 def server(jenkins: Jenkins) -> Iterator[Server]:
+    """With the command itself on the agent's PATH."""
     with Emulator(data_plane=False, time_scale=200) as emulator:
         yield Server(jenkins, emulator)
+
+
+@pytest.fixture
+def quick(server: Server, command: Path) -> Server:
+    """With the command where the environment says, for what the one on the PATH would show too."""
+    server.agent["VMSS_JENKINS_COMMAND"] = str(command)
+    return server
 
 
 CREDENTIAL = {f"{name}_id": f"the-{name}" for name in ("subscription", "tenant", "client")} | {"client_secret": "hush"}
@@ -101,16 +109,16 @@ def test_the_bound_credential_is_what_azure_is_asked_with(jenkins: Jenkins, monk
         assert emulator.client_secret not in build.log
 
 
-def test_environment_variables_in_image_and_ids_are_expanded_as_the_plugin_did(server: Server) -> None:
+def test_environment_variables_in_image_and_ids_are_expanded_as_the_plugin_did(quick: Server) -> None:
     text = PART.replace("env.updated_image_id", "'${PREFIX}/$IMAGE'").replace("'0,1'", "'$FIRST , ${SECOND}'")
-    prefix, _, image = server.new.rpartition("/")
-    build = server.run(text, PREFIX=prefix, IMAGE=image, FIRST="0", SECOND="2")
+    prefix, _, image = quick.new.rpartition("/")
+    build = quick.run(text, PREFIX=prefix, IMAGE=image, FIRST="0", SECOND="2")
     assert build.result == "SUCCESS", build.log
-    assert server.images() == {"0": NEW, "1": OLD, "2": NEW}
+    assert quick.images() == {"0": NEW, "1": OLD, "2": NEW}
 
 
-def test_a_declarative_pipeline_uses_the_steps_too(server: Server) -> None:
-    build = server.run("""
+def test_a_declarative_pipeline_uses_the_steps_too(quick: Server) -> None:
+    build = quick.run("""
         pipeline {
             agent any
             parameters { string(name: 'IDS', defaultValue: '1') }
@@ -127,15 +135,15 @@ def test_a_declarative_pipeline_uses_the_steps_too(server: Server) -> None:
         }
     """)
     assert build.result == "SUCCESS", build.log
-    assert server.images() == {"0": OLD, "1": NEW, "2": OLD}
+    assert quick.images() == {"0": OLD, "1": NEW, "2": OLD}
 
 
-def test_a_failed_update_fails_the_build_and_updates_no_instance(server: Server) -> None:
+def test_a_failed_update_fails_the_build_and_updates_no_instance(quick: Server) -> None:
     """The plugin went on."""
-    build = server.run(PART, updated_image_id=server.new + "-gone")
+    build = quick.run(PART, updated_image_id=quick.new + "-gone")
     assert build.result == "FAILURE"
     assert build.stages == ["Update Image Configuration"]
-    assert set(server.images().values()) == {OLD}
+    assert set(quick.images().values()) == {OLD}
 
 
 TARGET = "azureCredentialsId: '<azure-credential-id>', resourceGroup: 'canary-rg', name: 'web'"

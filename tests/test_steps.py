@@ -247,6 +247,11 @@ class TestUpdateInstances:
         with pytest.raises(AzureError, match="TimedOut"):
             update_instances(world, "0", timeout=100, await_healthy=True)
 
+    def test_nobody_waits_for_the_health_of_an_instance_that_has_no_hardware(self) -> None:
+        world = updated_model()
+        world.azure.change({"0"}, power="deallocated", health=Health.UNKNOWN)
+        assert update_instances(world, "0", await_healthy=True).instance_ids == ("0",)
+
     def test_run_again_it_still_awaits_the_health_of_those_that_have_the_model(self) -> None:
         world = updated_model()
         world.azure.update(["0"])

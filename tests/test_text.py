@@ -8,6 +8,7 @@ from tests.fakes import NEW, OLD, WEB
 from vmss_jenkins import events, rollout_events, switch_events
 from vmss_jenkins.curves import CurvePoint
 from vmss_jenkins.gates import Consequence, Outcome, Verdict
+from vmss_jenkins.instances import UpgradeMode
 from vmss_jenkins.jobs import Delete, JobPlan, Refused, Unchanged
 from vmss_jenkins.preflight import Finding, Severity
 from vmss_jenkins.releases import ExtensionSettings
@@ -53,10 +54,20 @@ EXAMPLES: list[tuple[events.Event, str]] = [
         "canary-rg/web now has the image nginx-updated-image in its model (4.2 s); no instance changed",
     ),
     (
+        events.UpdateFinished(WEB, NEW, changed=True, seconds=60, mode=UpgradeMode.ROLLING),
+        (
+            "canary-rg/web now has the image nginx-updated-image in its model (60.0 s), and Azure brings its instances "
+            "there (upgrade mode Rolling)"
+        ),
+    ),
+    (
         events.UpdateStarted(WEB, SCRIPT, SCRIPT),
         "update canary-rg/web: script ./v1.sh -> ./v1.sh",
     ),
-    (events.UpdateFinished(WEB, SCRIPT, False, 0.1), "canary-rg/web has the script ./v1.sh already: nothing changed"),  # noqa: FBT003
+    (
+        events.UpdateFinished(WEB, SCRIPT, changed=False, seconds=0.1),
+        "canary-rg/web has the script ./v1.sh already: nothing changed",
+    ),
     (
         events.UpdateFinished(WEB, NEW, changed=False, seconds=0),
         "canary-rg/web has the image nginx-updated-image already: nothing changed",

@@ -23,7 +23,26 @@ from requests.exceptions import SSLError
 
 from vmss_jenkins.errors import AzureError, Failure
 
+_MODEL_IS_SET = "the set's model may have the new image all the same"
+_NO_ROOM = (
+    f"Azure has no room for an instance that the set lacks; {_MODEL_IS_SET}: see `vmss-jenkins status`; lower the "
+    "capacity to what is there, or wait, and run again"
+)
+_ROLLED = (
+    f"Azure stopped in the middle: {_MODEL_IS_SET}, and some instances run it: see `vmss-jenkins status`; to go back, "
+    "`vmss-jenkins update` with the image that the others run, and --allow-automatic-rollout"
+)
 NEXT_STEPS: Mapping[str, str] = {
+    "AllocationFailed": _NO_ROOM,
+    "OverconstrainedAllocationRequest": _NO_ROOM,
+    "OverconstrainedZonalAllocationRequest": _NO_ROOM,
+    "ZonalAllocationFailed": _NO_ROOM,
+    "MaxUnhealthyInstancePercentExceededBeforeRollingUpgrade": (
+        f"{_MODEL_IS_SET} and no instance was updated: heal the unhealthy ones, or allow more of them in the policy"
+    ),
+    "MaxUnhealthyInstancePercentExceededInRollingUpgrade": _ROLLED,
+    "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade": _ROLLED,
+    "OperationPreempted": "somebody changed the set meanwhile: look with `vmss-jenkins status`, then decide again",
     "AuthenticationFailed": (
         "set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (in Jenkins: "
         "withCredentials([azureServicePrincipal('ID')])), or run where a managed or workload identity is"

@@ -20,6 +20,15 @@ UNEXPECTED = 3
 PENDING = 4
 """Something would change, where only a check was asked for."""
 INTERRUPTED = 130
+MEANINGS = {
+    0: "done",
+    1: "a failure that is understood: a gate failed, it was rolled back or halted, Azure or Jenkins said no",
+    2: "usage or configuration; nothing was changed",
+    UNEXPECTED: "unexpected; the traceback is shown",
+    PENDING: "changes are pending, under `--check`",
+    INTERRUPTED: "interrupted by Ctrl-C or SIGTERM; the same command again goes on",
+}
+"""What each exit code means."""
 
 
 def run(command: click.Command, argv: Sequence[str] | None, program: str) -> int:

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from vmss_jenkins.history import runs
-from vmss_jenkins.instances import Instance
+from vmss_jenkins.instances import PARKED, Instance
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,8 @@ def counts(instance: Instance, *, ran: bool = False) -> bool:
         ran: whether it ran when this run took it: in the middle of an update it may look stopped.
     """
     coming_or_going = instance.provisioning_state in {"Creating", "Deleting"}
-    return not coming_or_going and (ran or runs(instance) or instance.provisioning_state == "Updating")
+    parked = instance.power in PARKED and not instance.is_updating
+    return not coming_or_going and not parked and (ran or runs(instance) or instance.provisioning_state == "Updating")
 
 
 def unhealthy(instances: Iterable[Instance]) -> frozenset[str]:

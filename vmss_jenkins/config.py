@@ -18,7 +18,7 @@ from vmss_jenkins.errors import ConfigError
 class _Value(BaseModel):
     """What every part of the file is: frozen, with no other keys than its own, nothing converted silently."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
 
 class Credentials(_Value):
@@ -75,6 +75,8 @@ class Jenkins(_Value):
     """Lock the scale set while a job works on it; needs the plugin lockable-resources."""
     copy_artifacts: bool = False
     """Job 2 fetches the hand-off record from job 1 by itself; needs the plugin copyartifact."""
+    publish_html: bool = False
+    """Each build shows the report of its rollout; needs the plugin htmlpublisher. It is archived in any case."""
     keep_builds: Annotated[int, Field(ge=1, le=100_000)] = 30
 
 
@@ -215,7 +217,12 @@ def one_set(values: Mapping[str, object], jenkins: Mapping[str, object], source:
     except ValidationError as error:
         empty = located_yaml.Document(None, {}, ())
         found = config_faults.faults_of(error, empty, _File)
-        raise ConfigError(source, [f"{located_yaml.dotted(one.path)}: {one.reason}" for one in found]) from None
+        raise ConfigError(source, [f"{_option(one.path)}: {one.reason}" for one in found]) from None
+
+
+def _option(path: located_yaml.Path) -> str:
+    """Name a fault's place where there is one set, and no file to look into."""
+    return located_yaml.dotted(path[2:] if path[:2] == ("sets", 0) else path) or "the set"
 
 
 def json_schema() -> dict[str, Any]:

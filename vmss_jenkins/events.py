@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from vmss_jenkins.curves import CurvePoint
 from vmss_jenkins.gates import Consequence, Verdict
-from vmss_jenkins.instances import ScaleSetName
+from vmss_jenkins.instances import ScaleSetName, UpgradeMode
 from vmss_jenkins.jobs import JobPlan
 from vmss_jenkins.preflight import Finding
 from vmss_jenkins.releases import Release
@@ -138,6 +138,8 @@ class UpdateFinished:
     image: Release
     changed: bool
     seconds: float
+    mode: UpgradeMode = UpgradeMode.MANUAL
+    """In the others Azure brings the instances to it by itself."""
 
 
 @dataclass(frozen=True)

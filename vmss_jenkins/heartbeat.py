@@ -31,10 +31,13 @@ class Heartbeat:
         return self._clock.now()
 
     def sleep(self, seconds: float) -> None:
-        """Wait, saying so where it takes long."""
+        """Wait, saying so where it takes long; 0 only says so, for who waits otherwise."""
         end = self._clock.now() + seconds
-        while (now := self._clock.now()) < end:
+        while True:
+            now = self._clock.now()
             if now >= self._told + BEAT:
                 self._told = now
                 self._on_event(events.StillWaiting(now - self._heard))
+            if now >= end:
+                return
             self._clock.sleep(min(end, self._told + BEAT) - now)

@@ -12,6 +12,9 @@ from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.releases import ExtensionSettings, Release, Scripted, choose
 
+PARKED = frozenset({"deallocating", "deallocated"})
+"""Power states of an instance without hardware: parked by somebody, or a spot one that was evicted."""
+
 
 class OrchestrationMode(Enum):
     """How a set keeps its instances; in FLEXIBLE an instance id is a VM name."""

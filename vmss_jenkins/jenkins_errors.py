@@ -130,4 +130,4 @@ def _first(error: BaseException) -> str:
     """What urllib3 found, without the pools and objects around it."""
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]
     found = re.search(r"(?:\[Errno -?\d+\] |\[SSL: )([^'\")]+)", line)
-    return found[0].rstrip() if found else line
+    return found[0].partition(" (_ssl")[0].rstrip() if found else line

@@ -50,7 +50,11 @@ class Display:
 
 
 def lines(progress: Progress, width: int) -> Iterator[Text]:
-    """Draw it: the rule, a grid for each zone, the legend, the batch or the gate, and the time."""
+    """Draw it: the rule, a grid for each zone, the legend, the update, the gate, what the last one said, the time.
+
+    A line that has nothing to say is empty and stays: where the height changes, rich's thread and ours, which prints
+    the log, may disagree on how much there is to wipe.
+    """
     planned = progress.planned
     if planned is None:
         return
@@ -60,14 +64,11 @@ def lines(progress: Progress, width: int) -> Iterator[Text]:
     for zone in sorted(set(progress.zones.values())):
         yield from _zone(progress, zone, width)
     yield _legend(progress, width)
-    if progress.gate:
-        measured = f": {progress.measured}" if progress.points else ""
-        yield _line("gate", f"{progress.gate} measures the {progress.stage}{measured}", width)
-    elif progress.batches:
-        batch = f"{progress.batches}: {', '.join(progress.batch)}"
-        yield _line("update", batch + (f"; {progress.waiting}" if progress.waiting else ""), width)
-    if progress.verdict:
-        yield _line("gate", progress.verdict, width)
+    batch = f"{progress.batches}: {', '.join(progress.batch)}" if progress.batches else ""
+    yield _line("update", batch + (f"; {progress.waiting}" if progress.waiting else ""), width)
+    measured = f": {progress.measured}" if progress.points else ""
+    yield _line("gate", f"{progress.gate} measures the {progress.stage}{measured}" if progress.gate else "", width)
+    yield _line("said", progress.verdict, width)
     retries = f", {progress.retries} made again" if progress.retries else ""
     left = f", {clock(progress.left)} left" if progress.left is not None else ""
     yield _line("time", f"{clock(progress.now)} gone{left}; {progress.calls} calls to Azure{retries}", width)
@@ -79,7 +80,7 @@ def _zone(progress: Progress, zone: str, width: int) -> Iterator[Text]:
     name = (f"zone {zone}" if zone else "no zone").ljust(8)
     columns = max(10, width - len(name) - 1)
     for start in range(0, min(len(there), columns * MOST_ROWS), columns):
-        row = Text(name if start == 0 else " " * len(name), style="dim")
+        row = Text().append(name if start == 0 else " " * len(name), style="dim")
         for state in there[start : start + columns]:
             row.append(SIGNS[state][0], style=SIGNS[state][1])
         yield row
@@ -98,7 +99,7 @@ def _legend(progress: Progress, width: int) -> Text:
 
 
 def _line(name: str, said: str, width: int) -> Text:
-    line = Text(name.ljust(8), style="dim").append(" ".join(said.split()), style="not dim")
+    line = Text().append(name.ljust(8), style="dim").append(" ".join(said.split()))
     line.truncate(width, overflow="ellipsis")
     return line
 

@@ -187,13 +187,14 @@ def _image_kind(scale_set: ScaleSet, image: ImageReference) -> Iterable[Finding]
 
 
 def _followers(scale_set: ScaleSet) -> Iterable[Finding]:
-    """In these modes Azure takes the new model to all instances at once, so that there is no canary."""
+    """In these modes Azure takes the new model to all instances by itself, so that there is no canary."""
     if scale_set.upgrade_mode is not UpgradeMode.MANUAL:
         mode = scale_set.upgrade_mode.value
+        how = "in batches by itself" if scale_set.upgrade_mode is UpgradeMode.ROLLING else "at once"
         yield Finding(
             Severity.UNSAFE,
             f"the upgrade policy of {scale_set.name} is {mode}, wanted Manual: Azure would take the new image to "
-            "every instance at once, with no canary.",
+            f"every instance {how}, with no canary.",
             ALLOW_AUTOMATIC,
         )
     elif scale_set.automatic_os_upgrade:

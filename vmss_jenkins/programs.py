@@ -45,6 +45,10 @@ def environment(gate: CommandGate, ours: Mapping[str, str], facts: Mapping[str, 
     return {**kept, **facts}
 
 
+PART = 15.0
+"""Seconds of a wait between two looks at the clock."""
+
+
 class Programs:
     """Runs programs; satisfies `protocols.CommandRunner`.
 
@@ -75,13 +79,27 @@ class Programs:
         tail = _Tail(process.stdout)
         problem = None
         try:
-            process.wait(gate.timeout)
+            self._wait(process, gate.timeout)
         except subprocess.TimeoutExpired:
             problem = f"not done after {gate.timeout:g} s: killed"
         finally:
             _end(process)
         code = None if problem else process.returncode
         return CommandResult(code, tail.text(), problem, self._clock.now() - began)
+
+    def _wait(self, process: subprocess.Popen[bytes], seconds: float) -> None:
+        """Wait for its end in parts, so that the clock can say in between that the wait goes on.
+
+        Raises:
+            subprocess.TimeoutExpired: where it does not end in time.
+        """
+        while seconds > PART:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(PART)
+                return
+            seconds -= PART
+            self._clock.sleep(0)
+        process.wait(seconds)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

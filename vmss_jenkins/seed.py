@@ -11,11 +11,12 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from vmss_jenkins import boundary, events, seeding
+from vmss_jenkins.cli.job_options import job_options, one_set, templates_in
 from vmss_jenkins.clock import SystemClock
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.jobs import JobSpec
@@ -73,27 +74,38 @@ def seed_jobs(
         return seeding.seed(server, desired, options or Options(), patience)
 
 
-def jobs_of_file(path: str, source: str | None = None) -> tuple[JobSpec, ...]:
+def jobs_of_file(
+    path: str, source: str | None = None, templates: Mapping[str, str] | None = None, *, images: bool = False
+) -> tuple[JobSpec, ...]:
     """Read vmss.yaml and render its jobs.
 
     Args:
         path: the file.
         source: the name of the file that the jobs carry, by which a later run knows them; the path by default.
+        templates: a user's own templates by name, as `pipelines.jobs_of` takes them.
+        images: whether the jobs that build images by Packer are among them.
 
     Raises:
         ConfigError: for a file that cannot be read, and every fault in it.
     """
     try:
         content = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(path, [f"cannot be read: {getattr(error, 'strerror', None) or error}"]) from error
+    except OSError as error:
+        raise ConfigError(path, [f"cannot be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(path, [f"is not UTF-8: {error.reason} at byte {error.start}"]) from error
     from vmss_jenkins.config import parse  # noqa: PLC0415 - takes a moment
 
-    return _rendered(parse(content, path), source or path)
+    return _rendered(parse(content, path), source or path, templates, images=images)
 
 
 def jobs_of_set(
-    values: Mapping[str, object], jenkins: Mapping[str, object], source: str | None = None
+    values: Mapping[str, object],
+    jenkins: Mapping[str, object],
+    source: str | None = None,
+    templates: Mapping[str, str] | None = None,
+    *,
+    images: bool = False,
 ) -> tuple[JobSpec, ...]:
     """Render the jobs of one scale set, with no file.
 
@@ -101,6 +113,8 @@ def jobs_of_set(
         values: as under `sets` in vmss.yaml.
         jenkins: as under `jenkins`.
         source: the name that the jobs carry, by which a later run knows them; made of the set's by default.
+        templates: a user's own templates by name, as `pipelines.jobs_of` takes them.
+        images: whether the jobs that build images by Packer are among them.
 
     Raises:
         ConfigError: with every fault.
@@ -108,7 +122,7 @@ def jobs_of_set(
     from vmss_jenkins.config import one_set  # noqa: PLC0415 - takes a moment
 
     source = source or f"options for {values.get('resource_group')}/{values.get('name')}"
-    return _rendered(one_set(values, jenkins, source), source)
+    return _rendered(one_set(values, jenkins), source, templates, images=images)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -121,7 +135,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.argument("file", required=False, type=click.Path())
 @click.option("--url", envvar="JENKINS_URL", required=True, help="The server.  [default: JENKINS_URL]")
 @click.option("--user", envvar="JENKINS_USER_ID", required=True, help="The user's id.  [default: JENKINS_USER_ID]")
 @click.option(
@@ -141,11 +154,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     "--source", help="Name that the jobs carry of where they came from; keep it the same.  [default: the file as given]"
 )
 @click.option("--connections", type=click.IntRange(1, 32), default=seeding.CONNECTIONS, show_default=True)
-@click.option("-g", "--resource-group", help="Instead of a file, for one scale set: its resource group.")
-@click.option("-n", "--name", help="Its name.")
-@click.option("--subscription", help="Its subscription GUID.")
-@click.option("--folder", help="The folder of its jobs.")
-@click.option("--credentials-id", help="The id of its Azure service principal in Jenkins.")
+@job_options
 def command(  # noqa: PLR0913, PLR0917 - click passes one argument an option
     file: str | None,
     url: str,
@@ -159,14 +168,16 @@ def command(  # noqa: PLR0913, PLR0917 - click passes one argument an option
     allow_older_plugins: bool,  # noqa: FBT001
     source: str | None,
     connections: int,
-    **one_set: str | None,
+    templates: Path | None,
+    **one: Any,  # noqa: ANN401 - as click gives them
 ) -> int:
     """Put the jobs of vmss.yaml on a Jenkins server, and keep them as the file says.
 
     The API token comes from JENKINS_API_TOKEN or --token-file, never from an argument, which every
     user of the machine could read.
     """
-    jobs = _jobs(file, source, one_set)
+    chosen, own = one_set(file, one), templates_in(templates)
+    jobs = jobs_of_set(*chosen, source, own) if chosen else jobs_of_file(str(file), source, own)
     options = Options(
         check=check,
         prune=prune,
@@ -181,23 +192,6 @@ def command(  # noqa: PLR0913, PLR0917 - click passes one argument an option
     with listener() as told:
         result = seed_jobs(jobs, url, user, _token(token_file), options, on_event=told)
     return _checked(result) if check else 0
-
-
-def _jobs(file: str | None, source: str | None, one_set: Mapping[str, str | None]) -> tuple[JobSpec, ...]:
-    given = {name: value for name, value in one_set.items() if value is not None}
-    if file is not None:
-        if given:
-            options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-            raise ConfigError("arguments", [f"found a file and {options}; wanted a file, or one set by options"])
-        return jobs_of_file(file, source)
-    if "name" not in given or "resource_group" not in given:
-        raise ConfigError("arguments", ["found no file; wanted one, or one set by --resource-group and --name"])
-    jenkins: dict[str, object] = {}
-    if "folder" in given:
-        jenkins["folder"] = given.pop("folder")
-    if "credentials_id" in given:
-        jenkins["credentials"] = {"id": given.pop("credentials_id")}
-    return jobs_of_set(given, jenkins, source)
 
 
 def _token(token_file: IO[str] | None) -> str:
@@ -226,10 +220,10 @@ def _checked(result: SeedResult) -> int:
     return 0
 
 
-def _rendered(config: Config, source: str) -> tuple[JobSpec, ...]:
-    from vmss_jenkins.pipelines import jobs_of  # noqa: PLC0415 - takes a moment
+def _rendered(config: Config, source: str, templates: Mapping[str, str] | None, *, images: bool) -> tuple[JobSpec, ...]:
+    from vmss_jenkins.pipelines import image_jobs_of, jobs_of  # noqa: PLC0415 - takes a moment
 
-    return tuple(jobs_of(config, source))
+    return (*jobs_of(config, source, templates), *(image_jobs_of(config, source, templates) if images else ()))
 
 
 if __name__ == "__main__":

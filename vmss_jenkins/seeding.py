@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from vmss_jenkins import events
 from vmss_jenkins.canonical import marked_in, one_line
-from vmss_jenkins.errors import SeedRefused
+from vmss_jenkins.errors import SeedRefused, UnsafeRollout
 from vmss_jenkins.job_changes import apply
 from vmss_jenkins.job_preflight import (
     ALLOW_MISSING_CREDENTIALS,
@@ -119,13 +119,20 @@ class _Seeding:
                 self._tell(events.PreflightFound(finding))
         problems = _problems(job_plan, findings)
         if self._options.check:
-            return SeedResult(job_plan, findings, problems, applied=False)
+            return SeedResult(job_plan, findings, (*problems, *self._too_many(job_plan)), applied=False)
         if problems:
             raise SeedRefused(problems)
         ensure_safe(job_plan, allow_many_deletions=self._options.allow_many_deletions)
         apply(self._server, job_plan, self._options.connections, self._patience)
         self._tell(_finished(job_plan, self._patience.clock.now() - began))
         return SeedResult(job_plan, findings, problems, applied=True)
+
+    def _too_many(self, job_plan: JobPlan) -> tuple[str, ...]:
+        try:
+            ensure_safe(job_plan, allow_many_deletions=self._options.allow_many_deletions)
+        except UnsafeRollout as error:
+            return (_reason(error.consequence.removesuffix("."), error.flag),)
+        return ()
 
     def _existing(self, specs: Sequence[JobSpec]) -> dict[str, ExistingJob]:
         found = dict(self._once(self._server.items))

@@ -9,7 +9,7 @@ from vmss_jenkins.actions import RolloutSpec
 from vmss_jenkins.capacity import Capacity, counts, unhealthy
 from vmss_jenkins.gates import Consequence
 from vmss_jenkins.history import SETTLED, History, Observed, OperationState, Stage, Taken
-from vmss_jenkins.instances import Instance
+from vmss_jenkins.instances import PARKED, Instance
 from vmss_jenkins.selection import Include, Scope, Selection, choose_canary, select
 
 LAG = 5.0
@@ -50,9 +50,10 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
     instances = observed.by_id()
     selection = _selection(spec, observed, history)
     unsettled = _unsettled(spec, observed, history, now)
-    taken = history.taken.keys() & instances.keys()
+    parked = _parked(observed, history)
+    taken = history.taken.keys() & instances.keys() - parked
     reached = frozenset(instance.id for instance in selection.reached)
-    touched = history.forward.keys() & instances.keys() if history.going_back else reached
+    touched = (history.forward.keys() & instances.keys() if history.going_back else reached) - parked
     pending = tuple(instance for instance in selection.pending if instance.id not in taken)
     required = (taken | touched | (history.drained & reached)) - {instance.id for instance in pending}
     well = frozenset(key for key in required - unsettled if _well_for(observed, history, key) >= spec.min_healthy_time)
@@ -77,6 +78,12 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
         skipped={key: reason for key, reason in selection.skipped.items() if key not in taken},
         capacity=_capacity(spec, observed, history, (taken - done) | unsettled, reached),
     )
+
+
+def _parked(observed: Observed, history: History) -> frozenset[str]:
+    """Those that ran when this run took them and are deallocated now: evicted, or by somebody. No update heals them."""
+    ran = {key for key, taken in {**history.forward, **history.taken}.items() if taken.ran}
+    return frozenset(i.id for i in observed.instances if i.id in ran and i.power in PARKED and not i.is_updating)
 
 
 def _selection(spec: RolloutSpec, observed: Observed, history: History) -> Selection:

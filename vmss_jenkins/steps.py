@@ -11,7 +11,16 @@ from dataclasses import dataclass, field
 
 from vmss_jenkins import events
 from vmss_jenkins.errors import AzureError, ConfigError, Failure, UnsafeRollout
-from vmss_jenkins.instances import ALL, Instance, InstanceIds, ScaleSet, ScaleSetName, has_latest_model
+from vmss_jenkins.instances import (
+    ALL,
+    PARKED,
+    Instance,
+    InstanceIds,
+    ScaleSet,
+    ScaleSetName,
+    UpgradeMode,
+    has_latest_model,
+)
 from vmss_jenkins.preflight import (
     Finding,
     InstancesPlan,
@@ -105,9 +114,12 @@ def update(
     began = patience.clock.now()
     requests = _Requests()
     first: list[Release | None] = []
+    mode = UpgradeMode.MANUAL
 
     def attempt() -> UpdatePlan:
+        nonlocal mode
         scale_set = sets.get(name)
+        mode = scale_set.upgrade_mode
         changes = not image.same_as(scale_set.release)
         instances = (sets.instances(scale_set) if known is None else known) if changes else ()
         plan = plan_update(scale_set, image, instances, _surroundings(sets, scale_set, options))
@@ -126,7 +138,7 @@ def update(
     changed = not options.dry_run and not image.same_as(first[0])
     seconds = patience.clock.now() - began
     if not options.dry_run:
-        patience.on_event(events.UpdateFinished(name, image, changed, seconds))
+        patience.on_event(events.UpdateFinished(name, image, changed, seconds, mode))
     return UpdateResult(first[0], image, changed, seconds, tuple(requests.ids), plan.findings)
 
 
@@ -249,7 +261,7 @@ def _confirm(
                 "NotUpdated", f"Azure ended the operation, but these do not have the latest model: {states}"
             )
             raise AzureError(f"update instances of {name}", failure, "see `vmss-jenkins status`, then run it again")
-        return [instance for instance in there if not instance.is_healthy]
+        return [instance for instance in there if not instance.is_healthy and instance.power not in PARKED]
 
     waiting = unready()
     if options.await_healthy and waiting:

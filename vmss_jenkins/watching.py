@@ -123,7 +123,7 @@ class Watch(Generic[OperationT]):
         """Make the calls that are due, and tell whether they showed anything new."""
         before = self._news
         self._learn(history)
-        for flight in self._due_flights():
+        for flight in self._due_flights(history):
             self._attempt("poll", lambda flight=flight: self._poll(flight))  # type: ignore[misc]
         for instance_id in self._due_instances(history):
             self._attempt("read", lambda key=instance_id: self._read_one(key))  # type: ignore[misc]
@@ -139,16 +139,16 @@ class Watch(Generic[OperationT]):
             self._timed.add(key)
             self._times.add(history.well_since[key] - (history.taken[key].asked or history.taken[key].at))
 
-    def _due_flights(self) -> Iterator[Flight[OperationT]]:
+    def _due_flights(self, history: History) -> Iterator[Flight[OperationT]]:
         now, pace = self._now(), self._paces["poll"]
-        worth = [(self._worth(flight, now), number) for number, flight in enumerate(self._flights)]
+        worth = [(self._worth(flight, history, now), number) for number, flight in enumerate(self._flights)]
         for _, number in sorted(((worth, number) for worth, number in worth if worth), reverse=True):
             flight = self._flights[number]
             if pace.available(now) and flight.tokens.take(now):
                 pace.take()
                 yield flight
 
-    def _worth(self, flight: Flight[OperationT], now: float) -> float:
+    def _worth(self, flight: Flight[OperationT], history: History, now: float) -> float:
         """How late the end of an operation would be seen, by expectation; 0 where it is not to be asked yet."""
         age, since = now - flight.began, now - flight.polled
         if flight.ended is not None:
@@ -159,7 +159,8 @@ class Watch(Generic[OperationT]):
         least = LATE * age if self._times.known else max(BLIND_EVERY, BLIND_LATE * age)
         if since < max(least, spacing):
             return 0.0
-        lateness = self._times.lateness(flight.polled - flight.began, age, len(flight.instance_ids))
+        awaited = max(1, len(_not_well(flight, history)))
+        lateness = self._times.lateness(flight.polled - flight.began, age, awaited)
         return lateness if lateness >= WORTH else 0.0
 
     def _due_instances(self, history: History) -> Iterator[str]:
@@ -169,7 +170,7 @@ class Watch(Generic[OperationT]):
         due = [(self._urgency(key, latest.get(key), history, now), key) for key in waiting if key in self._instances]
         for urgency, key in sorted((urgency, key) for urgency, key in due if urgency is not None):
             del urgency
-            if pace.available(now) and self._tokens.setdefault(key, pacing.instance_tokens()).take(now):
+            if pace.available(now) and self._tokens_of(key).take(now):
                 pace.take()
                 yield key
 
@@ -187,10 +188,14 @@ class Watch(Generic[OperationT]):
         if flight.ended is not None:
             late = age >= max(HEALTH_EVERY, HEALTH_LATE * (now - flight.ended))
             return (0, read) if read < flight.ended else (1, read) if late else None
-        alone = sum(other not in history.well_since for other in flight.instance_ids) == 1
+        alone = len(_not_well(flight, history)) == 1
         worth = self._times.lateness(max(0.0, read - flight.began), now - flight.began)
         told_soon = alone and flight.tokens.spacing(now) <= SINGLE_EVERY
-        return None if told_soon or age < SINGLE_EVERY or worth < WORTH else (2, -worth)
+        spacing = max(SINGLE_EVERY, self._tokens_of(key).spacing(now))
+        return None if told_soon or age < spacing or worth < WORTH else (2, -worth)
+
+    def _tokens_of(self, key: str) -> pacing.Tokens:
+        return self._tokens.setdefault(key, pacing.instance_tokens())
 
     def _attempt(self, kind: str, call: Callable[[], None]) -> None:
         """Make a call; where it fails in a way that passes, make none of its kind for a while."""
@@ -254,3 +259,8 @@ class Watch(Generic[OperationT]):
 
     def _now(self) -> float:
         return self._patience.clock.now()
+
+
+def _not_well(flight: Flight[OperationT], history: History) -> list[str]:
+    """The instances that an operation is still awaited for."""
+    return [key for key in flight.instance_ids if key not in history.well_since]

@@ -1,6 +1,7 @@
 """The command `vmss-jenkins emulator` with faults and a size."""
 
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,11 @@ from pathlib import Path
 import pytest
 import requests
 
+from vmss_jenkins.emulator import Scenario
+from vmss_jenkins.emulator.scenario import SUBSCRIPTION_ID
+from vmss_jenkins.emulator.settings import changed
+
+SUBSCRIPTION = f"/subscriptions/{SUBSCRIPTION_ID}"
 README = (Path(__file__).parent.parent.parent / "README.md").read_text()
 COMMAND = [sys.executable, "-m", "vmss_jenkins", "emulator"]
 
@@ -41,6 +47,9 @@ def test_faults_and_the_size_are_given_at_the_start() -> None:
     [
         (["--fault", "explode"], "no kind of fault 'explode'"),
         (["--fault", "set-image image=nothing"], "there is no image 'nothing'"),
+        (["--set", "mood=Rolling"], "'mood=Rolling' is no setting NAME=VALUE; the names are: admin_state, auto"),
+        (["--set", "mode=Wild"], "the value of 'mode=Wild' does not fit: Input should be 'Manual', 'Automatic' or"),
+        (["--set", "zones=[1"], "the value of 'zones=[1' is no YAML"),
         (["--scenario", "other"], "no scenario 'other'; there are: nginx-canary"),
     ],
 )
@@ -61,3 +70,34 @@ def test_every_fault_that_the_readme_shows_is_one() -> None:
         kind for row in table.splitlines() for kind in re.findall("`([a-z-]+)`", row.partition("|")[2].split("|")[0])
     }
     assert shown | {"error"} == set(KINDS)
+
+
+@pytest.mark.parametrize(
+    "row", re.findall(r"`([a-z_]+=[^`]+)`", README.partition("| setting |")[2].partition("\n\n")[0])
+)
+def test_every_setting_that_the_readme_shows_is_one(row: str) -> None:
+    assert changed(Scenario(), [row]) != Scenario()
+
+
+def test_settings_are_yaml_of_the_fields_types() -> None:
+    settings = ["zones=[1, 2]", "core-quota=4", "rolling_policy={maxBatchInstancePercent: 40}", "image=other"]
+    assert changed(Scenario(), settings) == Scenario(
+        zones=("1", "2"), core_quota=4, rolling_policy={"maxBatchInstancePercent": 40}, image="other"
+    )
+
+
+def test_a_set_is_as_the_settings_say() -> None:
+    with running("--set", "mode=Rolling", "--set", "zones=[]") as endpoint:
+        path = f"{SUBSCRIPTION}/providers/Microsoft.Compute/virtualMachineScaleSets?api-version=2024-07-01"
+        (found,) = requests.get(endpoint + path, timeout=10).json()["value"]
+    assert "zones" not in found
+    assert found["properties"]["upgradePolicy"]["mode"] == "Rolling"
+
+
+def test_the_readmes_rolling_set_starts_as_shown() -> None:
+    (line,) = [line for line in README.splitlines() if line.startswith("$ vmss-jenkins emulator") and "--set" in line]
+    with running(*shlex.split(line)[3:]) as endpoint:
+        path = f"{SUBSCRIPTION}/providers/Microsoft.Compute/virtualMachineScaleSets?api-version=2024-07-01"
+        (found,) = requests.get(endpoint + path, timeout=10).json()["value"]
+    assert found["sku"]["capacity"] == 10
+    assert found["properties"]["upgradePolicy"]["rollingUpgradePolicy"]["maxBatchInstancePercent"] == 40

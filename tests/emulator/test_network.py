@@ -420,7 +420,7 @@ def pool(name: str | None = None, **properties: str) -> dict[str, Any]:
         ({"probes": [{"name": "p", "properties": {"port": 80, "intervalInSeconds": 0}}]}, "InvalidRequestFormat"),
         ({"probes": [{"name": "p", "properties": {"port": 80, "numberOfProbes": "x"}}]}, "InvalidRequestFormat"),
         (rule(frontendPort=70000), "InvalidRequestFormat"),
-        (rule(frontendPort="80"), "InvalidRequestContent"),
+        (rule(frontendPort="http"), "InvalidRequestContent"),
         (rule(frontendPort=80, probe={"id": "/x/probes/none"}), "InvalidResourceReference"),
         (rule(backendAddressPools=[{"id": "/x/backendAddressPools/none"}]), "InvalidResourceReference"),
         ({"inboundNatPools": [{"name": "n", "properties": {"backendPort": -1}}]}, "InvalidRequestFormat"),
@@ -444,8 +444,8 @@ def test_what_does_not_exist_is_told_by_its_name(azure: Azure) -> None:
         nowhere = path(azure, rest).replace("canary-rg", "nowhere")
         assert error_of(azure.ask("GET", nowhere)) == (404, "ResourceGroupNotFound")
     assert error_of(write(azure, {"location": "x"}, "../x/loadBalancers/y"))[0] == 404
-    assert error_of(azure.ask("GET", path(azure, "virtualNetworks"))) == (404, "InvalidResourceType")
-    assert error_of(azure.ask("DELETE", path(azure))) == (405, "MethodNotAllowed")
+    assert error_of(azure.ask("GET", path(azure, "routeTables"))) == (404, "InvalidResourceType")
+    assert error_of(azure.ask("POST", path(azure))) == (405, "MethodNotAllowed")
 
 
 def test_another_group_has_none_of_them(azure: Azure) -> None:

@@ -21,6 +21,7 @@ from vmss_jenkins.emulator import Release
 from vmss_jenkins.emulator.backend import CUSTOM_KEYS, PLATFORM_KEYS
 from vmss_jenkins.emulator.errors import ArmError
 from vmss_jenkins.emulator.instances import new_instance
+from vmss_jenkins.emulator.placing import Place
 from vmss_jenkins.emulator.state import Json
 from vmss_jenkins.emulator.urls import resolve
 
@@ -35,20 +36,23 @@ HEADERS = (
     "x-ms-request-charge",
 )
 SET = re.compile(r"/resourceGroups/([^/]+)/providers/Microsoft.Compute/virtualMachineScaleSets/([^/]+)", re.IGNORECASE)
+VERSIONS = re.compile(r"/publishers/([^/]+)/artifacttypes/vmimage/offers/([^/]+)/skus/([^/]+)/versions(/.+)?$")
 NOT_EMULATED = {
     r"PUT .*/virtualMachineScaleSets/[^/]+ 400": "generations of images are not emulated",
-    r"GET .*/Microsoft.Compute/virtualMachines/": "virtual machines outside of scale sets are not emulated",
+    r"[A-Z]+ .*/Microsoft.Compute/virtualMachines/": "virtual machines outside of scale sets are not emulated",
     r"GET .*/operations/.* 200 with output": "commands run on machines are not emulated",
+    r"[A-Z]+ .*/Microsoft.Resources/deployments/": "deployments are tested by test_deployments.py",
     r"[A-Z]+ .*/Microsoft.Network/": "the network provider is tested by test_network_recordings.py",
 }
 """Exchanges of paths that are served, in cases that are not."""
 LACKING = {
-    r"(value\[\]\.)?properties\.(priority|evictionPolicy|billingProfile)": "spot instances are not emulated",
+    r"(value\[\]\.)?properties\.subnets\[\]\.properties\.ipConfigurations": "no instances are in these networks here",
     r"properties\.automaticRepairsPolicy\.repairAction": "repairs are not emulated",
     r"(value\[\]\.)?properties\.(sourceVirtualMachine|storageProfile\.osDisk)": "images are made from nothing",
 }
 """Fields of real bodies that the emulator has not, with the reason."""
 _OUTPUT = {"value", "properties"}
+SPOT = {"priority": "Spot", "evictionPolicy": "Delete", "billingProfile": {"maxPrice": -1.0}}
 READ_ONLY = ("name", "id", "type", "etag")
 
 
@@ -139,6 +143,7 @@ def prepared(exchange: Exchange, emulate: Emulate) -> Azure:
     """An emulator in the state in which the exchange found Azure."""
     references = list(_image_references([exchange.known, exchange.body, exchange.answer]))
     releases = {_release_key(reference): Release("page") for reference in references}
+    releases |= _platform_image(exchange)
     found = re.search(r"/resourceGroups/([^/]+)", exchange.path, re.IGNORECASE)
     group = found[1] if found else "some-group"
     azure = emulate(
@@ -172,6 +177,14 @@ def prepared(exchange: Exchange, emulate: Emulate) -> Azure:
     return azure
 
 
+def _platform_image(exchange: Exchange) -> dict[str, Release]:
+    image = VERSIONS.search(exchange.path)
+    if image is None:
+        return {}
+    shown = exchange.answer if image[4] else exchange.answer[0]
+    return {":".join([*image.groups()[:3], shown["name"]]): Release("page")}
+
+
 def _location(exchange: Exchange) -> str:
     found = re.search(r"/locations/([^/]+)", exchange.path)
     return found[1] if found else str((exchange.known or {}).get("location", "westus"))
@@ -199,11 +212,11 @@ def _add_set(azure: Azure, exchange: Exchange) -> None:
     default = azure.ask("GET", f"{group}/providers/Microsoft.Compute/virtualMachineScaleSets/other").json()
     if isinstance(exchange.answer, dict) and exchange.path.endswith("/virtualMachines"):
         default["properties"]["virtualMachineProfile"] |= _profile_of(exchange.answer["value"][0]["properties"])
+    default["properties"]["virtualMachineProfile"] |= _priority(exchange)
     path = _put_set(azure, group, exchange.known or {**default, "name": found[2]})
     scale_set = azure.backend.scale_set(found[1], found[2])
     for instance_id in _instance_ids(exchange):
-        scale_set.next_id = int(instance_id)
-        instance = new_instance(azure.backend, scale_set)
+        instance = new_instance(azure.backend, scale_set, Place(int(instance_id), None))
         instance.provisioning, instance.power = "Succeeded", "running"
         if exchange.headers.get("x-ms-request-charge", "0") != "0":
             instance.model = type(instance.model)({**instance.model.profile, "old": True}, instance.model.size)
@@ -213,6 +226,13 @@ def _add_set(azure: Azure, exchange: Exchange) -> None:
         size = {"sku": {"name": "Standard_Other"}}
         assert azure.ask("PATCH", path, size).status_code == 200
         azure.settle()
+
+
+def _priority(exchange: Exchange) -> Json:
+    if exchange.path.endswith("/simulateEviction"):
+        return SPOT if exchange.status == 204 else {}
+    listed = exchange.answer["value"] if exchange.path.endswith("/virtualMachines") else []
+    return {key: item["properties"][key] for item in listed for key in SPOT if key in item["properties"]}
 
 
 def _profile_of(instance: Json) -> Json:

@@ -197,7 +197,7 @@ def test_a_rule_that_a_client_writes_gets_the_port_it_asks_for(live: Callable[..
     azure = live()
     body, port = read(azure), free_port()
     rule = body["properties"]["loadBalancingRules"][0]
-    second = {"name": "second", "properties": {**rule["properties"], "frontendPort": port}}
+    second = {"name": "second", "properties": {**rule["properties"], "frontendPort": port, "enableFloatingIP": True}}
     body["properties"]["loadBalancingRules"].append(second)
     old = frontend(azure)
     write(azure, body)
@@ -219,6 +219,28 @@ def test_a_rule_that_does_not_change_keeps_its_connections(live: Callable[..., A
     write(azure, {**read(azure), "tags": {"a": "b"}})
     connection.request("GET", "/")
     assert connection.getresponse().read() == b"old page"
+    connection.close()
+
+
+def test_a_rule_that_changes_keeps_its_port_and_connections_and_one_that_goes_does_not(
+    live: Callable[..., Azure],
+) -> None:
+    azure = live()
+    host, _, port = frontend(azure).removeprefix("http://").partition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    connection.request("GET", "/")
+    connection.getresponse().read()
+    body = read(azure)
+    body["properties"]["probes"][0]["properties"]["requestPath"] = "/health"
+    write(azure, body)
+    connection.request("GET", "/")
+    assert connection.getresponse().read() == b"old page"
+    assert frontend(azure) == f"http://{host}:{port}"
+    assert page(frontend(azure)) == "old page"
+    body["properties"]["loadBalancingRules"] = []
+    write(azure, body)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((host, int(port)), timeout=10)
     connection.close()
 
 

@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 from tests.groovy_harness import LIBRARY, Jenkins
 from tests.pipelines.samples import HOSTILE, jobs
+from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.gate_parsing import gate_from_line
+from vmss_jenkins.gate_specs import CommandGate
 
 PRINCIPAL = {"kind": "azure-service-principal", "id": "azure"}
 SECRETS = {f"{name}_id": f"the-{name}" for name in ("subscription", "tenant", "client")} | {"client_secret": "hush"}
@@ -27,6 +30,7 @@ TYPED = (*HOSTILE, "$HOME", "${VMSS_NAME}", "$$", "$IMAGE_ID")
 """With what a second expansion would change."""
 RECORDER = """#!/bin/sh
 printf '%s\\0' "$#" "$@" >> "$RECORD"
+printf '%s' "$NODE_NAME" > "$RECORD-node"
 for word; do
     case $word in --file=* | --next=*) echo done > "${word#*=}" ;; esac
 done
@@ -100,3 +104,33 @@ def test_every_parameter_is_an_option_of_some_call(ordinary: dict[str, list[list
     """Else the test above would say nothing of it."""
     options = {word for call in ordinary[kind] for word in call if word.endswith(f"={PLAIN}")}
     assert len(options) == len(PARAMETERS[kind])
+
+
+@settings(max_examples=15, deadline=None)
+@example(text="".join(one for one in TYPED if "\n" not in one))
+@given(text=typed)
+def test_what_the_file_says_comes_out_of_groovy_and_the_shell_as_it_was_written(jenkins: Jenkins, text: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        command = home / "command"
+        command.write_text(RECORDER)
+        command.chmod(0o755)
+        one = {"description": text, "gates": [{"gate": "command", "run": ["check", text]}], "promotion": "automatic"}
+        credentials = {"kind": "azure-service-principal", "id": text}
+        try:
+            found = jobs(one, {"agent": text, "credentials": credentials, "install": {"python": str(command)}})
+        except ConfigError:  # a character that no job can hold
+            return
+        build = jenkins.run(
+            found["canary"].jenkinsfile,
+            {"IMAGE_ID": "x"},
+            {"RECORD": str(home / "record")},
+            credentials={text: SECRETS},
+            home=home,
+        )
+        assert build.result == "SUCCESS", build.log
+        assert (home / "record-node").read_text() == text
+        words = [word for call in parted((home / "record").read_text()) for word in call]
+        (gate,) = {word.removeprefix("--gate=") for word in words if word.startswith("--gate=")}
+        assert gate_from_line(gate) == CommandGate(run=("check", text))
+        assert not list(home.rglob("evil*"))

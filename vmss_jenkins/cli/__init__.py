@@ -12,7 +12,7 @@ COMMANDS = {
     "update": "Set the image of a scale set's model (the plugin's azureVMSSUpdate).",
     "update-instances": "Bring chosen instances to the latest model (azureVMSSUpdateInstances).",
     "update-extension": "Put another script into the CustomScript extension of a scale set's model.",
-    "status": "Show a scale set and its instances.",
+    "status": "Show a scale set and its instances, or all sets of a file.",
     "rollout": "Roll a release out: the canary first, then in small steps, and back if it is bad.",
     "rollback": "Take a scale set back to the previous release.",
     "switch": "Point the traffic at the other one of two scale sets (blue-green).",

@@ -15,7 +15,7 @@ import click
 from vmss_jenkins import events, rollout_events
 from vmss_jenkins.cli.options import level, tell
 from vmss_jenkins.cli.pages import write
-from vmss_jenkins.errors import VmssJenkinsError
+from vmss_jenkins.errors import ConfigError, VmssJenkinsError
 from vmss_jenkins.report import json
 from vmss_jenkins.report.text import Level
 
@@ -49,12 +49,20 @@ def leaving_options(function: F) -> F:
 
 @contextmanager
 def listener(events_file: Path | None, report: Path | None) -> Iterator[events.OnEvent]:
-    """Tell each event to all who want it; the report is written at the end, however it ends."""
+    """Tell each event to all who want it; the report is written at the end, however it ends.
+
+    Raises:
+        ConfigError: for files that cannot be written; nothing was begun.
+    """
     lines: list[str] = []
     with ExitStack() as stack:
-        if report:
-            stack.callback(_write, report, lines)
-        file = stack.enter_context(events_file.open("a", encoding="utf-8")) if events_file else None
+        try:
+            if report:
+                report.mkdir(parents=True, exist_ok=True)
+                stack.callback(_write, report, lines)
+            file = stack.enter_context(events_file.open("a", encoding="utf-8")) if events_file else None
+        except OSError as error:
+            raise ConfigError("--report, --events", [f"cannot be written: {error}"]) from error
 
         def keep(event: events.Event) -> None:
             if file or report:
@@ -94,4 +102,7 @@ def _write(report: Path, lines: list[str]) -> None:
 
     told = reading.told(lines, "events")
     if any(isinstance(one.event, rollout_events.RolloutPlanned) for one in told):
-        write(html.pages(telling_story.story_of(told)), report)
+        try:
+            write(html.pages(telling_story.story_of(told)), report)
+        except OSError as error:
+            click.echo(f"the report could not be written, which changes nothing else: {error}", err=True)

@@ -43,10 +43,7 @@ def _script(path: Path) -> str:
 
 def _script_of_job(path: Path, text: str) -> str:
     """The Pipeline's text in a job's config.xml; Jenkins declares XML 1.1, which no parser of Python takes."""
-    try:
-        from defusedxml import ElementTree  # noqa: PLC0415 - only where a config.xml is read
-    except ModuleNotFoundError as error:
-        raise ConfigError(str(path), ["needs defusedxml: pip install 'vmss-jenkins[migrate]'"]) from error
+    from defusedxml import ElementTree  # noqa: PLC0415 - only where a config.xml is read
 
     try:
         root = ElementTree.fromstring(text.replace("version='1.1'", "version='1.0'", 1).encode())

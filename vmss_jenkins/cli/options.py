@@ -14,9 +14,11 @@ from vmss_jenkins.report import json, text
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_TARGET = (
-    click.option("-g", "--resource-group", required=True, help="Resource group of the scale set."),
-    click.option("-n", "--name", required=True, help="Name of the scale set."),
+_SET = (
+    ("-g", "--resource-group", "Resource group of the scale set."),
+    ("-n", "--name", "Name of the scale set."),
+)
+_WHERE = (
     click.option("--subscription", help="Subscription GUID.  [default: AZURE_SUBSCRIPTION_ID]"),
     click.option(
         "--endpoint",
@@ -67,7 +69,17 @@ _STEP = (
 
 def target_options(function: F) -> F:
     """Add the options that name a scale set and where it is."""
-    for option in reversed((*_TARGET, *_LOUDNESS)):
+    return _targeted(function, required=True)
+
+
+def optional_target_options(function: F) -> F:
+    """Add the same options, where no set has to be named."""
+    return _targeted(function, required=False)
+
+
+def _targeted(function: F, *, required: bool) -> F:
+    names = [click.option(short, long, required=required, help=says) for short, long, says in _SET]
+    for option in reversed((*names, *_WHERE, *_LOUDNESS)):
         function = option(function)
     return function
 

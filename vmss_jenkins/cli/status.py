@@ -1,18 +1,22 @@
-"""`vmss-jenkins status`: a scale set and its instances."""
+"""`vmss-jenkins status`: a scale set and its instances, or all sets of a file."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from vmss_jenkins.cli.options import print_json, target_options, tell
-from vmss_jenkins.instances import Instance, ScaleSet, disagreement, has_latest_model
-
-WIDTH_WITHOUT_TERMINAL = 160
-"""Columns where nothing tells the width: a Jenkins console."""
+from vmss_jenkins.cli.fleet import status
+from vmss_jenkins.cli.options import optional_target_options, print_json, tell
+from vmss_jenkins.cli.tables import show
+from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.instances import Instance, ScaleSet, UpgradeMode, disagreement, has_latest_model
 
 
 @click.command("status")
-@target_options
+@optional_target_options
+@click.option("--all", "file", type=click.Path(path_type=Path), help="Show every scale set of this vmss.yaml instead.")
+@click.option("--html", type=click.Path(file_okay=False, path_type=Path), help="With --all: write a page there too.")
 @click.option("--outdated", is_flag=True, help="Only the instances that do not have the latest model.")
 @click.option(
     "--output",
@@ -22,14 +26,28 @@ WIDTH_WITHOUT_TERMINAL = 160
     help="`ids`: instance ids alone, comma-separated, as update-instances takes them.",
 )
 def command(
-    resource_group: str,
-    name: str,
+    resource_group: str | None,
+    name: str | None,
     subscription: str | None,
     endpoint: str | None,
+    file: Path | None,
+    html: Path | None,
     outdated: bool,
     output: str,
-) -> None:
-    """Show a scale set and its instances: image, latest model, power, health, protection."""
+) -> int:
+    """Show a scale set and its instances: image, latest model, power, health, protection.
+
+    With --all: every set of a file, how many instances have the latest model, and how many are healthy. Exits 1
+    where one cannot be read.
+    """
+    if file is not None:
+        if resource_group or name or subscription or outdated or output == "ids":
+            raise ConfigError("--all", ["found options of one scale set beside it; give one of both"])
+        return status(file, endpoint, output, html)
+    if not resource_group or not name:
+        raise ConfigError("status", ["found no set; give --resource-group and --name, or --all vmss.yaml"])
+    if html:
+        raise ConfigError("--html", ["is for --all vmss.yaml only"])
     from vmss_jenkins.api import observe  # noqa: PLC0415 - not loaded for --help
 
     scale_set, instances = observe(resource_group, name, subscription=subscription, endpoint=endpoint, on_event=tell)
@@ -41,29 +59,34 @@ def command(
         notes = {instance.id: _note(instance, scale_set) for instance in instances}
         print_json({"scale_set": scale_set, "instances": instances, "notes": {k: v for k, v in notes.items() if v}})
     else:
-        _table(scale_set, instances)
+        _table(scale_set, instances, outdated=outdated)
+    return 0
 
 
-def _table(scale_set: ScaleSet, instances: tuple[Instance, ...]) -> None:
-    from rich.console import Console  # noqa: PLC0415 - not loaded for the other outputs
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=WIDTH_WITHOUT_TERMINAL)
+def _table(scale_set: ScaleSet, instances: tuple[Instance, ...], *, outdated: bool) -> None:
     facts = (
         f"{scale_set.name}: image {scale_set.image.short_name if scale_set.image else 'unknown'}, "
         f"upgrade mode {scale_set.upgrade_mode.value}, {scale_set.orchestration_mode.value}, "
         f"capacity {scale_set.capacity}, {scale_set.provisioning_state}"
     )
-    console.print(Text(facts), soft_wrap=True)
-    table = Table(box=None, pad_edge=False)
-    for heading in ("instance", "zone", "image", "latest model", "power", "health", "note"):
-        table.add_column(heading, overflow="fold")
-    for instance in instances:
-        table.add_row(*(Text(cell) for cell in _row(instance, scale_set)))
-    console.print(table)
+    remark = _remark(scale_set, instances, outdated=outdated)
+    headings = ("instance", "zone", "image", "latest model", "power", "health", "note")
+    rows = [_row(instance, scale_set) for instance in instances]
+    show(headings, rows, *filter(None, (facts, remark)))
+
+
+def _remark(scale_set: ScaleSet, instances: tuple[Instance, ...], *, outdated: bool) -> str:
+    """What is to be known of the set beside its facts; empty for most."""
+    state, rolls = scale_set.provisioning_state, scale_set.upgrade_mode is UpgradeMode.ROLLING
+    there = sum(instance.provisioning_state != "Deleting" for instance in instances)
+    remarks = []
+    if not outdated and there < scale_set.capacity and state != "Updating":
+        remarks.append(f"only {there} of {scale_set.capacity} instances are there: Azure could not make the others")
+    if rolls and state == "Updating":
+        remarks.append("Azure is at work on the set, perhaps on a rolling upgrade")
+    if rolls and state == "Failed":
+        remarks.append("the set's last operation failed; of an upgrade `az vmss rolling-upgrade get-latest` tells why")
+    return "; ".join(remarks)
 
 
 def _row(instance: Instance, scale_set: ScaleSet) -> tuple[str, ...]:

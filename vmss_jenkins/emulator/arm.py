@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vmss_jenkins.emulator.backend import Backend
+    from vmss_jenkins.emulator.routes import Route
+    from vmss_jenkins.emulator.state import Json
     from vmss_jenkins.emulator.throttling import Throttle
-    from vmss_jenkins.emulator.urls import Route
 
 _API_VERSION = re.compile(r"20\d\d-[01]\d-[0-3]\d(-\w+)?", re.ASCII)
 _LISTS_OF_RESOURCES = ("list sets", "list images")
@@ -46,14 +48,35 @@ class Arm:
             try:
                 version = self._api_version(query)
                 route, params = resolve(method, path, version)
-                call = Call(
-                    self._backend, self._throttle, base_url, path, query, headers, content, params, LIMITS[route.limits]
-                )
+                call = self._call(route, params, base_url, path, query, headers, content)
                 with self._backend.caused(Cause("client", method, path)):
                     reply = self._handle(route, call)
             except ArmError as error:
                 reply = Reply(error.status, error.body, error.headers)
             return Reply(reply.status, reply.body, {**reply.headers, **self._common(call, headers)})
+
+    def check(self, method: str, path: str, api_version: str) -> None:
+        """Accept a method and path that are served; raises ``ArmError``."""
+        resolve(method, path, api_version)
+
+    def send(self, method: str, path: str, body: Json, api_version: str) -> Reply:
+        """Return the answer to a request of the emulator's own. Hold the backend's lock."""
+        route, params = resolve(method, path, api_version)
+        content = json.dumps(body).encode() if body else b""
+        return self._handle(route, self._call(route, params, "", path, {"api-version": api_version}, {}, content))
+
+    def _call(
+        self,
+        route: Route,
+        params: Mapping[str, str],
+        base_url: str,
+        path: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        content: bytes,
+    ) -> Call:
+        limits = LIMITS[route.limits]
+        return Call(self._backend, self._throttle, base_url, path, query, headers, content, params, limits, self)
 
     def _handle(self, route: Route, call: Call) -> Reply:
         self._check_subscription(call)

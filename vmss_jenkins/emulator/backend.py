@@ -25,10 +25,8 @@ from vmss_jenkins.emulator.state import (
     Image,
     Instance,
     Json,
-    LoadBalancer,
     NoServers,
     Operation,
-    PublicIp,
     ResourceGroup,
     ScaleSet,
     Schedule,
@@ -39,7 +37,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from vmss_jenkins.emulator.clock import Clock
+    from vmss_jenkins.emulator.deployments import Deployment
     from vmss_jenkins.emulator.faults import Armed, Fault, Moment
+    from vmss_jenkins.emulator.network_state import Kept, LoadBalancer, PublicIp
     from vmss_jenkins.emulator.scenario import Scenario
 
 PLATFORM_KEYS = ("publisher", "offer", "sku", "version")
@@ -68,6 +68,7 @@ class Backend:
         self.servers = servers or NoServers()
         self.page_size = page_size
         self.time_scale = time_scale
+        self.blob_endpoint = ""
         self.fetch = fetch
         self.lock = threading.RLock()
         self.chance = random.Random(seed)  # noqa: S311  (reproducible times and ids, no secrets)
@@ -77,6 +78,8 @@ class Backend:
         self.scale_sets: dict[tuple[str, str], ScaleSet] = {}
         self.load_balancers: dict[tuple[str, str], LoadBalancer] = {}
         self.public_ips: dict[tuple[str, str], PublicIp] = {}
+        self.kept: dict[tuple[str, str, str], Kept] = {}
+        self.deployments: dict[tuple[str, str], Deployment] = {}
         self.operations: dict[str, Operation] = {}
         self._releases = {image_key(scenario.reference(key)): value for key, value in scenario.releases.items()}
         self.calls: deque[Json] = deque(maxlen=_KEPT_CALLS)
@@ -85,6 +88,7 @@ class Backend:
         self.cause = Cause()
         self.on_scheduled: Callable[[], None] = lambda: None
         self.on_balanced: Callable[[LoadBalancer], None] = lambda _: None
+        self.on_resized: Callable[[], None] = lambda: None
         self._clock = clock
         self._schedule = Schedule()
 
@@ -163,10 +167,10 @@ class Backend:
         finally:
             self.cause = before
 
-    def strike(self, moment: Moment, cause: Cause | None = None, instance: str = "") -> list[Fault]:
+    def strike(self, moment: Moment, cause: Cause | None = None, instance: str = "", zone: str = "") -> list[Fault]:
         """Return the faults that strike on this occasion; what began it is the current cause by default."""
         cause = cause or self.cause
-        self.armed, struck = faults.strike(self.armed, moment, cause.method, cause.path, instance)
+        self.armed, struck = faults.strike(self.armed, moment, cause.method, cause.path, instance, zone)
         return struck
 
     # Look-ups: Azure compares names without regard to case

@@ -9,10 +9,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator import interfaces
+from vmss_jenkins.emulator.network_state import LoadBalancer
 from vmss_jenkins.emulator.scenario import NETWORK
-from vmss_jenkins.emulator.state import Json, LoadBalancer
+from vmss_jenkins.emulator.state import Json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from vmss_jenkins.emulator.backend import Backend
     from vmss_jenkins.emulator.interfaces import Member
 
@@ -20,6 +23,7 @@ FRONTENDS, POOLS, RULES = "frontendIPConfigurations", "backendAddressPools", "lo
 PROBES, NAT_RULES, NAT_POOLS = "probes", "inboundNatRules", "inboundNatPools"
 KINDS = (FRONTENDS, POOLS, RULES, PROBES, NAT_RULES, "outboundRules", NAT_POOLS)
 """The parts of a load balancer, in the order in which Azure shows them."""
+_NARROW = 1000
 ADDRESSES = "loadBalancerBackendAddresses"
 
 
@@ -101,7 +105,8 @@ class Balancer:
         """Give each new backend a frontend port of each NAT pool and ranged rule, and forget those that are gone.
 
         Azure does not say which port of the range a backend gets. Here it is the port that is its own on
-        127.0.0.1, where the range has it, so that the frontend's address and port can be connected to.
+        127.0.0.1, where the range has it, so that the frontend's address and port can be connected to. An instance
+        that has no port yet gets its own from the range.
         """
         ports = self.resource.ports
         wanted: dict[tuple[str, str], tuple[Json, Member | None]] = {
@@ -124,10 +129,17 @@ class Balancer:
     def _free_port(self, nat: Json, member: Member | None, taken: set[int]) -> int:
         """Return a port of the range, 0 where all are taken."""
         first, last = _first(nat), _last(nat)
-        own = self.backend.servers.port(member.server) if member else None
-        wished = [own or first, first + member.instance.number if member else first]
-        free = (port for port in itertools.chain(wished, range(first, last + 1)) if port not in taken)
-        return next((port for port in free if first <= port <= last), 0)
+        usual = first + member.instance.number if member else first
+
+        def free() -> Iterator[int]:
+            ports = itertools.chain([usual], range(first, last + 1))
+            return (port for port in ports if first <= port <= last and port not in taken)
+
+        own = None
+        if member:
+            # A narrow range is tried port by port; a wide one has the port that the system gives in it, mostly.
+            own = self.backend.servers.port(member.server, list(free()) if last - first < _NARROW else [])
+        return own if own and first <= own <= last and own not in taken else next(free(), 0)
 
 
 def _first(nat: Json) -> int:

@@ -27,7 +27,8 @@ from vmss_jenkins.emulator.balancers import (
     Balancer,
 )
 from vmss_jenkins.emulator.errors import ArmError, invalid_content
-from vmss_jenkins.emulator.state import Json, LoadBalancer
+from vmss_jenkins.emulator.network_state import LoadBalancer
+from vmss_jenkins.emulator.state import Json
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.backend import Backend
@@ -101,6 +102,7 @@ def written(backend: Backend, load_balancer: LoadBalancer | None, group: str, na
     cleaned[NAT_RULES] = [rule for rule in cleaned[NAT_RULES] if not _is_generated(balancer, rule)]
     _check_numbers(balancer)
     _check_references(balancer)
+    _check_rules(balancer)
     for pool in properties.get(POOLS, []):
         _force(balancer, pool["name"], pool)
     return _changed(backend, made, draft)
@@ -122,6 +124,42 @@ def written_pool(backend: Backend, load_balancer: LoadBalancer, name: str, body:
     _changed(backend, load_balancer, draft)
 
 
+def written_part(backend: Backend, load_balancer: LoadBalancer, kind: str, part: Json) -> None:
+    """Put a part in the place of the one of its name, or add it; raises ``ArmError`` for a bad one."""
+    body = copy.deepcopy(load_balancer.body)
+    known = body["properties"].get(kind, [])
+    at = next((i for i, one in enumerate(known) if one["name"].lower() == part["name"].lower()), len(known))
+    body["properties"][kind] = [*known[:at], part, *known[at + 1 :]]
+    written(backend, load_balancer, load_balancer.group, load_balancer.name, body)
+
+
+def without_part(backend: Backend, load_balancer: LoadBalancer, kind: str, name: str) -> None:
+    """Take a part away; raises ``ArmError`` where another one refers to it."""
+    body = copy.deepcopy(load_balancer.body)
+    body["properties"][kind] = [one for one in body["properties"][kind] if one["name"].lower() != name.lower()]
+    written(backend, load_balancer, load_balancer.group, load_balancer.name, body)
+
+
+def delete(backend: Backend, load_balancer: LoadBalancer) -> None:
+    """Take a load balancer away; raises ``ArmError`` where instances are behind it."""
+    balancer = Balancer(backend, load_balancer)
+    member = next((one.member for found in balancer.pools.values() for one in found if one.member), None)
+    if member is not None:
+        text = (
+            f"Cannot delete load balancer {balancer.id} since its child resources are in use by virtual machine scale "
+            f"set {member.scale_set.name}."
+        )
+        raise ArmError(400, "LoadBalancerInUseByVirtualMachineScaleSet", text)
+    forget(backend, load_balancer)
+
+
+def forget(backend: Backend, load_balancer: LoadBalancer) -> None:
+    """Take a load balancer away with its frontends, whatever is behind it."""
+    load_balancer.body = {**load_balancer.body, "properties": {}}
+    backend.on_balanced(load_balancer)
+    del backend.load_balancers[load_balancer.group.lower(), load_balancer.name.lower()]
+
+
 def _changed(backend: Backend, load_balancer: LoadBalancer, draft: LoadBalancer) -> LoadBalancer:
     if (load_balancer.body, load_balancer.forced) != (draft.body, draft.forced):
         load_balancer.version += 1
@@ -137,6 +175,10 @@ def _cleaned(kind: str, part: Json) -> Json:
         raise invalid_content(f"Required property 'name' of an entry of {kind} is missing.")
     written = {key: value for key, value in part.get("properties", {}).items() if key not in _READ_ONLY}
     properties = {**_DEFAULTS.get(kind, {}), **written}
+    if kind == PROBES and isinstance(properties["intervalInSeconds"], float):
+        properties["intervalInSeconds"] = _whole(properties["intervalInSeconds"])
+    if "protocol" in properties:
+        properties["protocol"] = str(properties["protocol"]).capitalize()
     if kind == RULES:
         pools = properties.get(POOLS) or [properties[key] for key in ("backendAddressPool",) if key in properties]
         properties |= {"backendAddressPool": pools[0], POOLS: pools} if pools else {}
@@ -144,6 +186,11 @@ def _cleaned(kind: str, part: Json) -> Json:
         addresses = [one for one in properties.get(ADDRESSES, []) if one.get("properties", {}).get("ipAddress")]
         properties[ADDRESSES] = [_cleaned_address(one) for one in addresses]
     return {"name": part["name"], "properties": properties} | {key: part[key] for key in ("zones",) if key in part}
+
+
+def _whole(seconds: float) -> float:
+    """Return whole seconds as the integer that Azure has there; a scenario may have parts of one."""
+    return int(seconds) if seconds.is_integer() else seconds
 
 
 def _cleaned_address(entry: Json) -> Json:
@@ -195,6 +242,30 @@ def _check_references(balancer: Balancer) -> None:
                     "Please make sure that the referenced resource exists, and that both resources are in the same "
                     "region.",
                 )
+
+
+def _check_rules(balancer: Balancer) -> None:
+    """Two rules may not lead to the same port of the same pool, nor begin at the same one of a frontend."""
+    seen: dict[tuple[str, ...], str] = {}
+    for rule in balancer.resource.children(RULES):
+        found, own = rule["properties"], balancer.part_id(RULES, rule["name"])
+        protocol, port = str(found["protocol"]), found.get("backendPort", 0)
+        pool, front = (found.get(key, {}).get("id", "") for key in ("backendAddressPool", "frontendIPConfiguration"))
+        begins = (front.lower(), protocol, str(found.get("frontendPort", 0)), "frontend")
+        ends = (pool.lower(), protocol, str(port), "pool")
+        if pool and ends in seen and not found["enableFloatingIP"]:
+            text = (
+                f"Load balancing rules {seen[ends]} and {own} with floating IP disabled use the same protocol "
+                f"{protocol} and backend port {port}, and must not be used with the same backend address pool {pool}."
+            )
+            raise ArmError(400, "RulesUseSameBackendPortProtocolAndPool", text)
+        if begins in seen:
+            text = (
+                f"Load balancing rules {seen[begins]} and {own} use the same protocol {protocol} and frontend port "
+                f"{begins[2]}, and must not be used with the same frontend IP configuration {front}."
+            )
+            raise ArmError(400, "RulesUseSameFrontendPortProtocolAndIPConfig", text)
+        seen |= {ends: own, begins: own}
 
 
 def _force(balancer: Balancer, pool: str, body: Json) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 import orjson
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ETAGS_SINCE = "2024"
 _LRO_SECONDS = 10.0
+_CLIENTS_SECONDS = 30.0
 _NO_RESOURCE = ("subscription", "extension")  # an extension pays from the buckets of its set
 
 
@@ -32,6 +33,20 @@ class Reply:
     status: int
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    operation: Operation | None = None
+    """What the request has begun."""
+
+
+class Front(Protocol):
+    """The front door, for a handler that sends requests of its own; both raise ``ArmError``."""
+
+    def check(self, method: str, path: str, api_version: str) -> None:
+        """Accept a method and path that are served."""
+        ...
+
+    def send(self, method: str, path: str, body: Json, api_version: str) -> Reply:
+        """Return the answer to a request."""
+        ...
 
 
 @dataclass
@@ -50,6 +65,7 @@ class Call:
     params: Mapping[str, str]
     """The variable parts of the path, as the client wrote them."""
     limits: tuple[Limit, ...]
+    front: Front
     remaining: list[str] = field(default_factory=list)
     """What is left in the buckets that the call has taken from."""
     charged: int | None = None
@@ -112,12 +128,21 @@ class Call:
         """Answer 202: poll the operation; a client that polls too often is its own fault, so no Retry-After."""
         headers = self._follow(operation)
         monitor = headers["Azure-AsyncOperation"].replace("&api-version", "&monitor=true&api-version")
-        return Reply(202, headers=headers | {"Location": monitor})
+        return Reply(202, headers=headers | {"Location": monitor}, operation=operation)
 
     def written(self, operation: Operation, body: Json, *, created: bool) -> Reply:
         """Answer a PUT or PATCH: the resource as it will be, and the operation to poll."""
         headers = self._follow(operation) | {"Retry-After": self.backend.retry_after(_LRO_SECONDS)}
-        return Reply(201 if created else 200, body, headers)
+        return Reply(201 if created else 200, body, headers, operation)
+
+    def pacing(self, *, ended: bool) -> dict[str, str]:
+        """Return when a client is to ask again how an operation goes.
+
+        Azure leaves that to the client, mostly, whose own interval (30 s of the SDK and of az) no time scale shortens.
+        """
+        if ended or self.backend.time_scale <= 1:
+            return {}
+        return {"Retry-After": self.backend.retry_after(_CLIENTS_SECONDS)}
 
     def _follow(self, operation: Operation) -> dict[str, str]:
         scenario = self.backend.scenario

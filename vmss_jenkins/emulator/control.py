@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vmss_jenkins.emulator.calls import Reply
 from vmss_jenkins.emulator.errors import ArmError
 from vmss_jenkins.emulator.faults import Fault
+from vmss_jenkins.emulator.platform_image_responses import alias_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +35,7 @@ class Control:
             ("GET", f"{PREFIX}calls", self.calls),
             ("GET", f"{PREFIX}availability", self.availability),
             ("GET", f"{PREFIX}endpoints", self.endpoints),
+            ("GET", f"{PREFIX}vm-image-aliases", self.aliases),
             ("GET", f"{PREFIX}faults", self.faults),
             ("POST", f"{PREFIX}faults", self.add_fault),
             ("DELETE", f"{PREFIX}faults", self.remove_faults),
@@ -56,6 +58,10 @@ class Control:
         with self._backend.lock:
             self._backend.advance()
             return Reply(200, self._endpoints())
+
+    def aliases(self, _: Request) -> Reply:
+        """The short names of platform images, for the cloud's endpoint of them, which ``az`` asks."""
+        return Reply(200, alias_document(self._backend.scenario.releases))
 
     def faults(self, _: Request) -> Reply:
         """The faults that are armed, those that have struck as often as they were to among them."""

@@ -11,6 +11,7 @@ import asyncio
 import threading
 from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
 
 from vmss_jenkins.emulator.load_balancer import Frontend, Probe
 from vmss_jenkins.emulator.web_instance import Page, WebInstance
@@ -53,6 +54,7 @@ class DataPlane:
         self._seed = seed
         self._instances: dict[str, WebInstance] = {}
         self._frontends: dict[str, Frontend] = {}
+        self._closed = WeakSet[Frontend]()  # their connections are what keeps them alive
         self._draining: dict[asyncio.Task[None], Serving] = {}
         self._lifecycle = threading.Lock()
         self._gate = threading.Lock()
@@ -115,10 +117,13 @@ class DataPlane:
         """Return the instance's own loopback port, which stays the same over going down and coming up."""
         return _known(self._instances, "instance", name).port
 
-    def reserve(self, name: str) -> int:
-        """Return the instance's own port, made for it where there is none: it refuses until `serve`."""
+    def reserve(self, name: str, wished: Sequence[int] = ()) -> int:
+        """Return the instance's own port, made for it where there is none: it refuses until `serve`.
+
+        A new one is the first of those that are wished and free on this machine, else any.
+        """
         instance = self._instances.get(name)
-        return instance.port if instance is not None else self._call(self._reserve(name))
+        return instance.port if instance is not None else self._call(self._reserve(name, wished))
 
     def open_frontend(self, name: str, backends: Callable[[], Sequence[str]], probe: Probe, port: int = 0) -> int:
         """Open a load balancer on a loopback port, probe its backends once, and return the port.
@@ -141,9 +146,9 @@ class DataPlane:
         frontend = Frontend(backends, probe, port_of=self._port_or_none, time_scale=self._time_scale)
         return self._call(self._open_frontend(name, frontend, list(backends()), port))
 
-    def close_frontend(self, name: str) -> None:
-        """Close the load balancer's port and reset its connections; do nothing where there is none."""
-        self._call(self._close_frontend(name))
+    def close_frontend(self, name: str, *, keep_connections: bool = False) -> None:
+        """Close the load balancer's port, and reset its connections or keep them; do nothing where there is none."""
+        self._call(self._close_frontend(name, keep_connections=keep_connections))
 
     def administer(self, frontend: str, forced: Mapping[str, bool]) -> None:
         """Let these backends get new connections, or none, whatever the probe finds; the others as it finds them.
@@ -186,6 +191,8 @@ class DataPlane:
         await self._stopping.wait()
         for name in list(self._frontends):
             await self._close_frontend(name)
+        for frontend in list(self._closed):
+            frontend.reset()
         for name in list(self._instances):
             await self._remove(name)
         for serving in self._draining.values():
@@ -195,13 +202,13 @@ class DataPlane:
         async with self._changing:
             await self._made(name).serve(page)
 
-    async def _reserve(self, name: str) -> int:
+    async def _reserve(self, name: str, wished: Sequence[int]) -> int:
         async with self._changing:
-            return self._made(name).port
+            return self._made(name, wished).port
 
-    def _made(self, name: str) -> WebInstance:
+    def _made(self, name: str, wished: Sequence[int] = ()) -> WebInstance:
         if name not in self._instances:
-            self._instances[name] = WebInstance(f"{self._seed} {name}")
+            self._instances[name] = WebInstance(f"{self._seed} {name}", wished)
         return self._instances[name]
 
     async def _administer(self, frontend: str, forced: Mapping[str, bool]) -> None:
@@ -233,11 +240,13 @@ class DataPlane:
         await frontend.probe_round(members)
         return opened
 
-    async def _close_frontend(self, name: str) -> None:
+    async def _close_frontend(self, name: str, *, keep_connections: bool = False) -> None:
         async with self._changing:
             frontend = self._frontends.pop(name, None)
-            if frontend is not None:
-                await frontend.close()
+            if frontend is None:
+                return
+            await frontend.close(keep_connections=keep_connections)
+            self._closed.add(frontend)
 
     def _port_or_none(self, name: str) -> int | None:
         instance = self._instances.get(name)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-Moment = Literal["request", "operation", "work", "start"]
+Moment = Literal["request", "operation", "work", "start", "allocate"]
 """When faults may strike: before a request is carried out, when it begins a long-running operation, when work
-on one instance begins, and when an instance comes up."""
+on one instance begins, when an instance comes up, and when one needs room in Azure's datacentres."""
 
 KINDS: Mapping[str, str] = {
     "error": "the request is not carried out and answers `status`",
@@ -26,17 +26,19 @@ KINDS: Mapping[str, str] = {
     "stuck": "the operation does not end for `seconds`, for ever without; with `instance`: work on that one does not",
     "fail": "work on `instance`, on any one without, fails",
     "never-healthy": "`instance`, any one without, comes up and answers 503, until it is brought up again",
+    "no-capacity": "Azure has no room for an instance that is to be made, or started after deallocation, in `zone`",
+    "evict": "Azure evicts `instance`, which must be a spot one",
     "delete": "somebody else deletes `instance`",
     "scale": "somebody else changes the capacity `by` instances",
     "set-image": "somebody else gives the model `image`",
 }
-"""Every kind, and what happens. The last three happen beside the request, which goes on."""
+"""Every kind, and what happens. The last four happen beside the request, which goes on."""
 
-_EVENTS = ("delete", "scale", "set-image")
-_NEEDED = {"error": "status", "delete": "instance", "scale": "by", "set-image": "image"}
+_EVENTS = ("evict", "delete", "scale", "set-image")
+_NEEDED = {"error": "status", "delete": "instance", "evict": "instance", "scale": "by", "set-image": "image"}
 _STATUSES = range(400, 600)
 _ALWAYS = "always"
-_SHOWN = ("skip", "count", "status", "retry-after", "instance", "seconds", "by", "image")
+_SHOWN = ("skip", "count", "status", "retry-after", "instance", "zone", "seconds", "by", "image")
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ class Fault:
     """Emulated seconds for the header `Retry-After`; no header where None."""
     instance: str = ""
     """The id of an instance."""
+    zone: str = ""
+    """An availability zone; any, and a regional set's lack of one, where empty."""
     seconds: float | None = None
     """How long it lasts, in emulated time."""
     by: int = 0
@@ -140,7 +144,7 @@ class Fault:
         """When it strikes."""
         if self.kind == "stuck":
             return "work" if self.instance else "operation"
-        moments: Mapping[str, Moment] = {"fail": "work", "never-healthy": "start"}
+        moments: Mapping[str, Moment] = {"fail": "work", "never-healthy": "start", "no-capacity": "allocate"}
         return moments.get(self.kind, "request")
 
     @property
@@ -153,13 +157,14 @@ class Fault:
         """Whether what it strikes goes on, and meets further faults."""
         return self.kind in _EVENTS
 
-    def matches(self, moment: Moment, method: str, path: str, instance: str = "") -> bool:
+    def matches(self, moment: Moment, method: str, path: str, instance: str = "", zone: str = "") -> bool:
         """Return whether an occasion is one of those that it counts."""
         return (
             moment == self.moment
             and self.method.upper() in ("*", method.upper())
             and fnmatch.fnmatchcase(path.lower(), self.path.lower())
             and (moment == "request" or self.instance.lower() in ("", instance.lower()))
+            and (moment != "allocate" or self.zone in ("", zone))
         )
 
 
@@ -172,7 +177,7 @@ def _seconds(value: Any) -> float | None:  # noqa: ANN401  (any JSON, or text)
 
 
 _READERS: Mapping[str, Any] = {
-    **dict.fromkeys(("kind", "method", "path", "instance", "image"), str),
+    **dict.fromkeys(("kind", "method", "path", "instance", "zone", "image"), str),
     **dict.fromkeys(("skip", "status", "by"), int),
     **dict.fromkeys(("seconds", "retry_after"), _seconds),
     "count": _count,
@@ -196,7 +201,7 @@ class Armed:
 
 
 def strike(
-    armed: Sequence[Armed], moment: Moment, method: str, path: str, instance: str = ""
+    armed: Sequence[Armed], moment: Moment, method: str, path: str, instance: str = "", zone: str = ""
 ) -> tuple[list[Armed], list[Fault]]:
     """Return the faults as they are after an occasion, and those that strike on it, in their order.
 
@@ -206,7 +211,7 @@ def strike(
     struck: list[Fault] = []
     for one in armed:
         over = bool(struck) and not struck[-1].goes_on
-        if over or not one.fault.matches(moment, method, path, instance):
+        if over or not one.fault.matches(moment, method, path, instance, zone):
             after.append(one)
             continue
         seen = replace(one, seen=one.seen + 1)

@@ -110,6 +110,11 @@ def _delete(backend: Backend, scale_set: ScaleSet, fault: Fault) -> None:
     scale_sets.delete_instances(backend, operation, scale_set, chosen)
 
 
+def _evict(backend: Backend, scale_set: ScaleSet, fault: Fault) -> None:
+    for instance in backend.chosen(scale_set, [fault.instance]):
+        scale_sets.evict(backend, scale_set, instance)
+
+
 def _scale(backend: Backend, scale_set: ScaleSet, fault: Fault) -> None:
     size = {"sku": {"capacity": max(0, scale_set.capacity + fault.by)}}
     scale_sets.change(backend, scale_set, size, lambda _: None)
@@ -123,6 +128,7 @@ def _set_image(backend: Backend, scale_set: ScaleSet, fault: Fault) -> None:
 
 
 _EVENTS: Mapping[str, Callable[[Backend, ScaleSet, Fault], None]] = {
+    "evict": _evict,
     "delete": _delete,
     "scale": _scale,
     "set-image": _set_image,

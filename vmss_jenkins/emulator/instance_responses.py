@@ -1,4 +1,4 @@
-"""Answers about single instances, and about the virtual machines of Flexible sets."""
+"""Answers about single instances of a set."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator import instances, scale_sets
 from vmss_jenkins.emulator.calls import Call, Reply
-from vmss_jenkins.emulator.errors import invalid_parameter, resource_not_found
+from vmss_jenkins.emulator.errors import invalid_parameter, not_allowed
 from vmss_jenkins.emulator.models import INSTANCE_SHAPE
-from vmss_jenkins.emulator.scenario import COMPUTE
 from vmss_jenkins.emulator.set_responses import stopping
 
 if TYPE_CHECKING:
@@ -19,13 +18,12 @@ if TYPE_CHECKING:
 VIEW = "instanceView"
 _LATEST = re.compile(r"properties/latestModelApplied\s+eq\s+(true|false)", re.IGNORECASE)
 _POWER = re.compile(r"startswith\(instanceView/statuses/code,\s*'(\w+)'\)\s+eq\s+true", re.IGNORECASE)
-_OF_SET = re.compile(r"'?virtualMachineScaleSet/id'?\s+eq\s+'([^']+)'", re.IGNORECASE)
 
 
 def list_instances(call: Call) -> Reply:
     """A page of a set's instances; ``$filter``, ``$select`` and ``$expand`` take what Azure documents for them."""
     scale_set = call.scale_set
-    select, view = _one_of(call, "$select", ("", VIEW, f"{VIEW}/statuses")), _wants_view(call)
+    select, view = _one_of(call, "$select", ("", VIEW, f"{VIEW}/statuses")), wants_view(call)
     found, more = call.page(_filtered(call, scale_set), call.backend.page_size)
     call.charge(len(found))
     if not scale_set.uniform:
@@ -59,13 +57,14 @@ def _one_of(call: Call, option: str, choices: tuple[str, ...]) -> str:
     raise invalid_parameter(f"The value '{value}' of {option} is not supported.", option)
 
 
-def _wants_view(call: Call) -> bool:
+def wants_view(call: Call) -> bool:
+    """Whether the call asks for instance views beside the instances."""
     return bool(_one_of(call, "$expand", ("", VIEW, "userData")) == VIEW)
 
 
 def get_instance(call: Call) -> Reply:
     """An instance."""
-    return Reply(200, call.views.instance(call.scale_set, call.instance, view=_wants_view(call)))
+    return Reply(200, call.views.instance(call.scale_set, call.instance, view=wants_view(call)))
 
 
 def view_instance(call: Call) -> Reply:
@@ -125,7 +124,11 @@ def deallocate(call: Call) -> Reply:
 
 
 def _act(call: Call, action: str, act: Act) -> Reply:
-    scale_set, instance = call.scale_set, call.instance
+    return acting(call, call.scale_set, call.instance, action, act)
+
+
+def acting(call: Call, scale_set: ScaleSet, instance: Instance, action: str, act: Act) -> Reply:
+    """Begin to work on one instance; raises ``ArmError`` 409 where something else does."""
     instances.claim(call.backend, scale_set, action, [instance])
     call.charge(1)
     operation = call.backend.begin(scale_set.location, call.backend.timings.accept)
@@ -133,40 +136,15 @@ def _act(call: Call, action: str, act: Act) -> Reply:
     return call.accepted(operation)
 
 
-def list_machines(call: Call) -> Reply:
-    """The virtual machines of a resource group: the instances of its Flexible sets, or of one of them."""
-    group, wanted = call.backend.group(call.params["group"]).name, call.query.get("$filter", "")
-    of_set = _OF_SET.fullmatch(wanted.strip())
-    if wanted and not of_set:
-        raise invalid_parameter(f"The filter '{wanted}' is not supported.", "$filter")
-    machines = [
-        (scale_set, instance)
-        for scale_set in _flexible_sets(call, group)
-        if not of_set or of_set[1].lower().endswith(f"/virtualmachinescalesets/{scale_set.name.lower()}")
-        for instance in scale_set.instances.values()
-    ]
-    found, more = call.page(machines, call.backend.page_size)
-    view = _wants_view(call)
-    return Reply(200, {"value": [call.views.virtual_machine(*machine, view=view) for machine in found], **more})
+def simulate_eviction(call: Call) -> Reply:
+    """Let Azure evict a spot instance soon."""
+    return evicting(call, call.scale_set, call.instance)
 
 
-def get_machine(call: Call) -> Reply:
-    """A virtual machine of a Flexible set."""
-    return Reply(200, call.views.virtual_machine(*_machine(call), view=_wants_view(call)))
-
-
-def view_machine(call: Call) -> Reply:
-    """A virtual machine's instance view."""
-    return Reply(200, call.views.instance_view(*_machine(call)))
-
-
-def _flexible_sets(call: Call, group: str) -> list[ScaleSet]:
-    return [s for s in call.backend.scale_sets.values() if s.group.lower() == group.lower() and not s.uniform]
-
-
-def _machine(call: Call) -> tuple[ScaleSet, Instance]:
-    group, name = call.params["group"], call.params["machine"]
-    for scale_set in _flexible_sets(call, group):
-        if name.lower() in (key.lower() for key in scale_set.instances):
-            return scale_set, call.backend.instance(scale_set, name)
-    raise resource_not_found(f"{COMPUTE}/virtualMachines", name, group)
+def evicting(call: Call, scale_set: ScaleSet, instance: Instance) -> Reply:
+    """Answer the order to evict an instance; raises ``ArmError`` 409 where it is a regular one."""
+    if not scale_sets.is_spot(instance):
+        raise not_allowed("Operation 'simulateEviction' is allowed only for Spot Virtual Machines")
+    backend = call.backend
+    backend.after(backend.draw(backend.timings.evict), lambda: scale_sets.evict(backend, scale_set, instance))
+    return Reply(204)

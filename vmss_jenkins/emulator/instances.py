@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from vmss_jenkins.emulator import extensions, health
+from vmss_jenkins.emulator import extensions, health, placing
 from vmss_jenkins.emulator.availability import Change
 from vmss_jenkins.emulator.backend import image_key
 from vmss_jenkins.emulator.errors import concurrent_request, marked_for_deletion, not_allowed
@@ -71,23 +71,28 @@ def reimage(backend: Backend, operation: Operation, scale_set: ScaleSet, instanc
     _work(backend, operation, scale_set, instance, act)
 
 
-def stop(backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance, power: str) -> None:
+def stop(
+    backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance, power: str, why: str = "stop"
+) -> None:
     """Stop an instance; ``power`` is what it comes to: stopped or deallocated."""
     _go_down(backend, scale_set, instance, "deallocating" if power == "deallocated" else "stopping")
 
     def finish() -> None:
         instance.power = power
 
-    _work(backend, operation, scale_set, instance, _Act("stop", backend.draw(backend.timings.stop), finish))
+    _work(backend, operation, scale_set, instance, _Act(why, backend.draw(backend.timings.stop), finish))
 
 
 def start(backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance, why: str = "start") -> None:
-    """Start an instance; one that runs goes on."""
-    if instance.power != "running":
+    """Start an instance; one that runs goes on, one that was deallocated needs room again."""
+    refused = instance.power == "deallocated" and _has_no_room(backend, operation, instance.zone)
+    if instance.power != "running" and not refused:
         instance.power = "starting"
     seconds = backend.draw(backend.timings.start)
 
     def finish() -> Json | None:
+        if refused:
+            return placing.no_room(instance.zone)
         return None if instance.power == "running" else _boot(backend, scale_set, instance)
 
     _work(backend, operation, scale_set, instance, _Act(why, seconds, finish))
@@ -99,12 +104,21 @@ def restart(backend: Backend, operation: Operation, scale_set: ScaleSet, instanc
     start(backend, operation, scale_set, instance, "restart")
 
 
-def create(backend: Backend, operation: Operation, scale_set: ScaleSet, why: str = "create") -> None:
-    """Add an instance of the latest model to a set."""
-    instance = new_instance(backend, scale_set)
+def create(
+    backend: Backend, operation: Operation, scale_set: ScaleSet, place: placing.Place, why: str = "create"
+) -> None:
+    """Add an instance of the latest model to a set; where Azure has no room for it, there is none."""
+    if _has_no_room(backend, operation, place.zone):
+        backend.add_part(operation, backend.timings.accept, lambda: placing.no_room(place.zone))
+        return
+    instance = new_instance(backend, scale_set, place)
     seconds = backend.draw(backend.timings.create)
     act = _Act(why, seconds, lambda: _boot(backend, scale_set, instance), "Creating")
     _work(backend, operation, scale_set, instance, act)
+
+
+def _has_no_room(backend: Backend, operation: Operation, zone: str | None) -> bool:
+    return bool(backend.strike("allocate", operation.cause, zone=zone or ""))
 
 
 def delete(
@@ -121,9 +135,19 @@ def delete(
     _work(backend, operation, scale_set, instance, act)
 
 
-def new_instance(backend: Backend, scale_set: ScaleSet) -> Instance:
-    """Add a record for an instance of the latest model; ids of a run are never used again."""
-    number, scale_set.next_id = scale_set.next_id, scale_set.next_id + 1
+def new_places(backend: Backend, scale_set: ScaleSet, count: int) -> list[placing.Place]:
+    """Return the places of ``count`` new instances; ids of a run are never used again."""
+    first, spare = scale_set.next_id, list[int]()
+    if scale_set.uniform and scale_set.body["properties"].get("overprovision"):
+        spare = placing.overprovisioned(count, first, backend.chance)
+    scale_set.next_id = first + count + len(spare)
+    taken = [instance.zone for instance in scale_set.instances.values()]
+    return placing.places(count, first, scale_set.body.get("zones", []), taken, spare)
+
+
+def new_instance(backend: Backend, scale_set: ScaleSet, place: placing.Place) -> Instance:
+    """Add a record for an instance of the latest model."""
+    number = place.number
     name = f"{scale_set.name}_{number if scale_set.uniform else f'{backend.chance.getrandbits(32):08x}'}"
     release = backend.release(scale_set.model.image)
     if release is None:
@@ -132,7 +156,7 @@ def new_instance(backend: Backend, scale_set: ScaleSet) -> Instance:
         id=str(number) if scale_set.uniform else name,
         name=name,
         number=number,
-        zone=_emptiest_zone(scale_set),
+        zone=place.zone,
         fault_domain=number % FAULT_DOMAINS,
         vm_id=backend.guid(),
         created=backend.now,
@@ -144,11 +168,6 @@ def new_instance(backend: Backend, scale_set: ScaleSet) -> Instance:
     )
     scale_set.instances[instance.id] = instance
     return instance
-
-
-def _emptiest_zone(scale_set: ScaleSet) -> str | None:
-    zones = [instance.zone for instance in scale_set.instances.values()]
-    return min(scale_set.body.get("zones", []), key=zones.count, default=None)
 
 
 @dataclass(frozen=True)

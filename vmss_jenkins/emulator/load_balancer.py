@@ -31,7 +31,6 @@ PROBE_TIMEOUT: Final = 30.0
 PROBES_AT_ONCE: Final = 64
 PROBES_PER_SECOND: Final = 250
 """The most in a real second, as one costs about 1 ms of CPU: rounds over many backends come slower."""
-
 LEAST_TIMEOUT: Final = 1.0
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 _log = logging.getLogger(__name__)
@@ -118,14 +117,19 @@ class Frontend:
         opened: int = self._listener.sockets[0].getsockname()[1]
         return opened
 
-    async def close(self) -> None:
-        """Stop listening and probing, and reset every connection."""
+    async def close(self, *, keep_connections: bool = False) -> None:
+        """Stop listening and probing, and reset every connection, or let them go on until `reset`."""
         await stop_accepting(self._listener)
         self._probing.cancel()
         await asyncio.gather(self._probing, return_exceptions=True)
+        if not keep_connections:
+            self.reset()
+        await self._session.close()
+
+    def reset(self) -> None:
+        """Reset every connection."""
         for side in list(self._sides):
             side.reset()
-        await self._session.close()
 
     def administer(self, forced: Mapping[str, bool]) -> None:
         """Let these backends, and no others, be in or out of the pool whatever the probe finds.

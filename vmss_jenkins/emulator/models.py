@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MODEL_LIMIT = 10
 CAPACITY_LIMIT = 1000
+_LONGEST_NUMBER = 10
 ONE_GROUP_LIMIT = 100
 """How many instances a single placement group takes. The emulator tells it and does not hold clients to it."""
 _PERCENTS = {
@@ -27,6 +28,9 @@ _PERCENTS = {
 DEPTH_LIMIT = 64
 """How deep a body may be nested: what .NET's JSON readers take by default."""
 _REPLACED = ("tags", "identity", "zones", *extensions.REPLACED)
+_PRIORITY = "virtualMachineProfile.priority"
+_EVICTION = "virtualMachineProfile.evictionPolicy"
+_OPTIONAL = {_PRIORITY: ("Regular", "Low", "Spot"), _EVICTION: ("Deallocate", "Delete")}
 _CHOICES = {"upgradePolicy.mode": ("Manual", "Automatic", "Rolling"), "orchestrationMode": ("Uniform", "Flexible")}
 
 SET_SHAPE: Json = {
@@ -52,6 +56,9 @@ SET_SHAPE: Json = {
             "automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": bool, "disableAutomaticRollback": bool},
         },
         "virtualMachineProfile": {
+            "priority": str,
+            "evictionPolicy": str,
+            "billingProfile": {},
             "storageProfile": {
                 "imageReference": dict.fromkeys((*PLATFORM_KEYS, *CUSTOM_KEYS), str),
                 "osDisk": {"image": {"uri": str}},
@@ -59,7 +66,7 @@ SET_SHAPE: Json = {
             "osProfile": {"computerNamePrefix": str},
             "networkProfile": {
                 "healthProbe": {"id": str},
-                "networkInterfaceConfigurations": [{"name": str, "properties": {}}],
+                "networkInterfaceConfigurations": [{"name": str, "properties": {"primary": bool}}],
             },
             "extensionProfile": {"extensions": [{"name": str, "properties": {"type": str}}]},
         },
@@ -75,10 +82,12 @@ INSTANCE_SHAPE: Json = {
 
 
 def checked(body: Json, shape: Json) -> Json:
-    """Return the body without nulls; raises ``ArmError`` 400 where a type is not what the shape says."""
-    clean: Json = _without_nulls(body)
-    _check(clean, shape, "")
-    return clean
+    """Return the body without nulls; raises ``ArmError`` 400 where a type is not what the shape says.
+
+    Azure reads a number or a truth from a string too: ``az vmss create`` sends the ports of a range so.
+    """
+    fitted: Json = _fitted(_without_nulls(body), shape, "")
+    return fitted
 
 
 def _without_nulls(value: Any, depth: int = 0) -> Any:  # noqa: ANN401  (any JSON)
@@ -89,17 +98,25 @@ def _without_nulls(value: Any, depth: int = 0) -> Any:  # noqa: ANN401  (any JSO
     return [_without_nulls(item, depth + 1) for item in value] if isinstance(value, list) else value
 
 
-def _check(value: Any, shape: Any, path: str) -> None:  # noqa: ANN401  (any JSON)
+def _fitted(value: Any, shape: Any, path: str) -> Any:  # noqa: ANN401  (any JSON)
     wanted: type = shape if isinstance(shape, type) else type(shape)
+    if isinstance(value, str) and wanted in (int, bool):
+        value = _read(value, wanted)
     fits = isinstance(value, wanted) and not (wanted is int and isinstance(value, bool))
     if not fits:
         raise invalid_content(f"Error converting value {value!r:.80} to type '{wanted.__name__}'. Path '{path}'.")
     if isinstance(shape, list):
-        for index, item in enumerate(value):
-            _check(item, shape[0], f"{path}[{index}]")
-    elif isinstance(shape, dict):
-        for key in shape.keys() & value.keys():
-            _check(value[key], shape[key], f"{path}.{key}".lstrip("."))
+        return [_fitted(item, shape[0], f"{path}[{index}]") for index, item in enumerate(value)]
+    if isinstance(shape, dict):
+        known = {key: _fitted(value[key], shape[key], f"{path}.{key}".lstrip(".")) for key in value if key in shape}
+        return {**value, **known}
+    return value
+
+
+def _read(text: str, wanted: type) -> Any:  # noqa: ANN401  (a number, a truth, or the text that is neither)
+    if wanted is bool:
+        return {"true": True, "false": False}.get(text.strip().lower(), text)
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < _LONGEST_NUMBER else text
 
 
 def merged(old: Json, new: Json) -> Json:
@@ -131,7 +148,19 @@ def with_defaults(body: Json) -> Json:
             "doNotRunExtensionsOnOverprovisionedVMs": False,
         },
     }
-    return merged(copy.deepcopy(defaults), body)
+    return merged(copy.deepcopy(defaults), canonical(body))
+
+
+def canonical(body: Json) -> Json:
+    """Return a set's body with its choices as Azure writes them: ``manual`` is Manual."""
+    found = copy.deepcopy(body)
+    for path, choices in _CHOICES.items():
+        *above, key = path.split(".")
+        holder = _at(found, ".".join(["properties", *above]))
+        if isinstance(holder, dict) and isinstance(holder.get(key), str):
+            known = (choice for choice in choices if choice.lower() == holder[key].lower())
+            holder[key] = next(known, holder[key])
+    return found
 
 
 ROLLING_POLICY: Json = {
@@ -157,11 +186,13 @@ def check_set(body: Json) -> None:
     if not 0 <= capacity <= CAPACITY_LIMIT:
         message = f"The value {capacity} of parameter 'sku.capacity' is out of range. Allowed: 0 to {CAPACITY_LIMIT}."
         raise invalid_parameter(message, "sku.capacity")
-    for path, choices in _CHOICES.items():
+    for path, choices in (_CHOICES | _OPTIONAL).items():
         value = _at(body["properties"], path)
-        if value not in choices:
+        if value not in choices and (path in _CHOICES or value is not None):
             raise invalid_parameter(f"The value '{value}' of '{path}' is not one of {', '.join(choices)}.", path)
 
+    if _at(body["properties"], _EVICTION) and _at(body["properties"], _PRIORITY) not in ("Low", "Spot"):
+        raise invalid_parameter("Eviction policy can be set only on Azure Spot Virtual Machines.", _EVICTION)
     _check_rolling(body["properties"])
 
 
@@ -199,6 +230,9 @@ def check_change(scale_set: ScaleSet, changes: Json) -> None:
     mode = changes.get("properties", {}).get("orchestrationMode", scale_set.body["properties"]["orchestrationMode"])
     if mode != scale_set.body["properties"]["orchestrationMode"]:
         raise _change_refused("orchestrationMode")
+    priority = _at(changes, f"properties.{_PRIORITY}")
+    if priority not in (None, scale_set.model.profile.get("priority", "Regular")):
+        raise _change_refused("priority")
     wanted = _at(changes, "properties.virtualMachineProfile.storageProfile.imageReference") or {}
     _check_image_change(scale_set.model.image, wanted)
 

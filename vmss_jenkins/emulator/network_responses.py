@@ -1,11 +1,11 @@
-"""Answers about load balancers and their parts, public IP addresses, and network interfaces."""
+"""Answers about load balancers and their parts, and network interfaces."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from vmss_jenkins.emulator import balancing, network_views
-from vmss_jenkins.emulator.balancers import POOLS, Balancer
+from vmss_jenkins.emulator import balancing, network_calls, network_views
+from vmss_jenkins.emulator.balancers import NAT_RULES, POOLS, Balancer
 from vmss_jenkins.emulator.calls import Call, Reply
 from vmss_jenkins.emulator.errors import (
     ArmError,
@@ -21,7 +21,8 @@ from vmss_jenkins.emulator.scenario import NETWORK
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vmss_jenkins.emulator.state import Json, LoadBalancer, ScaleSet
+    from vmss_jenkins.emulator.network_state import LoadBalancer
+    from vmss_jenkins.emulator.state import Json, ScaleSet
 
 T = TypeVar("T")
 
@@ -63,6 +64,18 @@ def patch_load_balancer(call: Call) -> Reply:
     return Reply(200, _view(call, found).whole())
 
 
+def delete_load_balancer(call: Call) -> Reply:
+    """Delete a load balancer; one that instances are behind stays, and one that does not exist is 204."""
+    backend = call.backend
+    group = backend.group(call.params["group"]).name
+    known = backend.load_balancers.get((group.lower(), call.params["balancer"].lower()))
+    if known is None:
+        return Reply(204)
+    _check(call, known)
+    balancing.delete(backend, known)
+    return network_calls.accepted(call, backend.begin(known.location, backend.timings.network))
+
+
 def list_parts(kind: str, call: Call) -> Reply:
     """The parts of one kind of a load balancer."""
     return _page(call, _view(call, _load_balancer(call)).parts(kind))
@@ -83,6 +96,25 @@ def put_pool(call: Call) -> Reply:
     return _written(call, found, lambda: _part(call, POOLS), created=created)
 
 
+def put_nat_rule(call: Call) -> Reply:
+    """Add an inbound NAT rule to a load balancer, or replace one."""
+    body, found, name = call.body(balancing.PART_SHAPE), _load_balancer(call), call.params["part"]
+    _check(call, found)
+    created = all(rule["name"].lower() != name.lower() for rule in found.children(NAT_RULES))
+    balancing.written_part(call.backend, found, NAT_RULES, {**body, "name": name})
+    return _written(call, found, lambda: _part(call, NAT_RULES), created=created)
+
+
+def delete_part(kind: str, call: Call) -> Reply:
+    """Delete a part that others do not refer to; one that does not exist is 204."""
+    backend, found, name = call.backend, _load_balancer(call), call.params["part"]
+    _check(call, found)
+    if all(part["name"].lower() != name.lower() for part in found.children(kind)):
+        return Reply(204)
+    balancing.without_part(backend, found, kind, name)
+    return network_calls.accepted(call, backend.begin(found.location, backend.timings.network))
+
+
 def query_port_mapping(call: Call) -> Reply:
     """Which ports the inbound NAT rules of a pool give one of its backends."""
     body, found, pool = call.body(QUERY_SHAPE), _load_balancer(call), _part(call, POOLS)["name"]
@@ -98,19 +130,6 @@ def query_port_mapping(call: Call) -> Reply:
             ]
             return Reply(200, {"inboundNatRulePortMappings": mappings})
     raise invalid_parameter("The backend pool has no such address.", "ipAddress")
-
-
-def list_public_ips(call: Call) -> Reply:
-    """The public IP addresses of a resource group, or of the subscription."""
-    found = _in_group(call, call.backend.public_ips)
-    return _page(call, [network_views.public_ip(call.backend, address) for address in found])
-
-
-def get_public_ip(call: Call) -> Reply:
-    """A public IP address."""
-    address = call.backend.public_ip(call.params["group"], call.params["address"])
-    body = network_views.public_ip(call.backend, address)
-    return Reply(200, body, {"ETag": body["etag"]})
 
 
 def list_set_public_ips(call: Call) -> Reply:
@@ -149,14 +168,6 @@ def get_interface(call: Call) -> Reply:
     if all(nic["name"].lower() != name.lower() for nic in nics):
         raise resource_not_found(f"{NETWORK}/networkInterfaces", name, group)
     return _named(nics, name)
-
-
-def get_operation(call: Call) -> Reply:
-    """A long-running operation of the network provider, which tells nothing but its status."""
-    operation = call.backend.operations.get(call.params["operation"].lower())
-    if operation is None:
-        raise instance_not_found()
-    return Reply(200, {"status": operation.status} | ({"error": operation.error} if operation.error else {}))
 
 
 def _load_balancer(call: Call) -> LoadBalancer:
@@ -211,13 +222,8 @@ def _check(call: Call, load_balancer: LoadBalancer | None) -> None:
 
 
 def _written(call: Call, load_balancer: LoadBalancer, view: Callable[[], Json], *, created: bool) -> Reply:
-    backend, scenario = call.backend, call.backend.scenario
+    backend = call.backend
     seconds = backend.draw(backend.timings.network)
     load_balancer.ready_at = backend.now + seconds
     operation = backend.begin(load_balancer.location, seconds)
-    url = (
-        f"{call.base_url}/subscriptions/{scenario.subscription_id}/providers/{NETWORK}/locations/"
-        f"{operation.location}/operations/{operation.id}?api-version={call.api_version}"
-    )
-    headers = {"Azure-AsyncOperation": url, "Azure-AsyncNotification": "Enabled"}
-    return Reply(201 if created else 200, view(), headers)
+    return network_calls.written(call, operation, view(), created=created)

@@ -24,7 +24,8 @@ from vmss_jenkins.emulator.scenario import NETWORK
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.backend import Backend
     from vmss_jenkins.emulator.interfaces import Member
-    from vmss_jenkins.emulator.state import Instance, Json, PublicIp, ScaleSet
+    from vmss_jenkins.emulator.network_state import PublicIp
+    from vmss_jenkins.emulator.state import Instance, Json, ScaleSet
 
 _REFERRED: dict[str, tuple[str, tuple[str, ...]]] = {
     FRONTENDS: ("frontendIPConfiguration", (RULES, NAT_RULES, NAT_POOLS)),
@@ -150,27 +151,30 @@ def public_ip(backend: Backend, address: PublicIp) -> Json:
     """Return a public IP address."""
     group = f"/subscriptions/{backend.scenario.subscription_id}/resourceGroups/{address.group}/providers/{NETWORK}"
     id_ = f"{group}/publicIPAddresses/{address.name}"
+    written: Json = address.body.get("properties", {})
     properties: Json = {
         "provisioningState": "Succeeded",
         "resourceGuid": address.guid,
-        "ipAddress": address.address,
         "publicIPAddressVersion": "IPv4",
         "publicIPAllocationMethod": "Static",
         "idleTimeoutInMinutes": 4,
         "ipTags": [],
+        **written,
     }
-    if frontend := _frontend_of(backend, id_):
+    frontend = _frontend_of(backend, id_)
+    if frontend or properties["publicIPAllocationMethod"].lower() == "static":
+        properties["ipAddress"] = address.address
+    if frontend:
         properties["ipConfiguration"] = {"id": frontend}
     return {
         "name": address.name,
         "id": id_,
-        "etag": _etag(address.guid),
+        "etag": _etag(f"{address.guid} {address.body}"),
         "location": address.location,
-        "tags": {},
         "properties": properties,
         "type": f"{NETWORK}/publicIPAddresses",
-        "sku": {"name": "Standard", "tier": "Regional"},
-    }
+        "sku": {"name": "Standard", "tier": "Regional", **address.body.get("sku", {})},
+    } | {key: address.body[key] for key in ("tags", "zones") if key in address.body}
 
 
 def _frontend_of(backend: Backend, public_ip_id: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Answers about subscriptions, resource groups, images and operations."""
+"""Answers about subscriptions, images and operations."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from vmss_jenkins.emulator import scale_sets
 from vmss_jenkins.emulator.calls import Call, Reply
 from vmss_jenkins.emulator.errors import ArmError, instance_not_found, invalid_parameter
-from vmss_jenkins.emulator.models import GROUP_SHAPE, IMAGE_SHAPE
-from vmss_jenkins.emulator.state import ResourceGroup
+from vmss_jenkins.emulator.models import IMAGE_SHAPE
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.state import Json
@@ -24,35 +23,6 @@ def list_subscriptions(call: Call) -> Reply:
 def get_subscription(call: Call) -> Reply:
     """The one subscription."""
     return Reply(200, call.views.subscription())
-
-
-def list_groups(call: Call) -> Reply:
-    """All resource groups."""
-    groups, more = call.page(list(call.backend.groups.values()), PAGE)
-    return Reply(200, {"value": [call.views.group(group) for group in groups], **more})
-
-
-def get_group(call: Call) -> Reply:
-    """A resource group."""
-    return Reply(200, call.views.group(call.backend.group(call.params["group"])))
-
-
-def head_group(call: Call) -> Reply:
-    """Whether a resource group exists: 204 or 404."""
-    call.backend.group(call.params["group"])
-    return Reply(204)
-
-
-def put_group(call: Call) -> Reply:
-    """Create a resource group, or give it other tags."""
-    body, name = call.body(GROUP_SHAPE), call.params["group"]
-    known = call.backend.groups.get(name.lower())
-    location = body.get("location") or (known.location if known else None)
-    if location is None:
-        raise ArmError(400, "LocationRequired", "The location property is required for this definition.")
-    group = ResourceGroup(known.name if known else name, location, body.get("tags", {}))
-    call.backend.groups[name.lower()] = group
-    return Reply(200 if known else 201, call.views.group(group))
 
 
 def list_images(call: Call) -> Reply:
@@ -99,7 +69,7 @@ def get_operation(call: Call) -> Reply:
     if operation is None or operation.location.lower() != call.params["location"].lower():
         raise instance_not_found()
     if call.query.get("monitor", "").lower() != "true":
-        return Reply(200, call.views.operation(operation))
+        return Reply(200, call.views.operation(operation), call.pacing(ended=operation.ended is not None))
     if operation.ended is None:
         return Reply(202, headers={"Location": f"{call.base_url}{call.path}?{_query(call)}"})
     if operation.error:

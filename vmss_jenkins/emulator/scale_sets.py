@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
-from vmss_jenkins.emulator import instances, models, upgrades
+from vmss_jenkins.emulator import instances, models, sizes, upgrades
+from vmss_jenkins.emulator.availability import Cause
 from vmss_jenkins.emulator.errors import concurrent_request, marked_for_deletion, precondition_failed
 from vmss_jenkins.emulator.state import Image, Instance, Json, Model, Operation, ScaleSet
 
@@ -20,10 +21,12 @@ def create(
 ) -> tuple[ScaleSet, Operation]:
     """Create a set and its instances. ``charge`` is told how many instances before anything changes."""
     scale_set = new_set(backend, group, name, changes)
+    _check_quota(backend, None, scale_set.body)
     charge(scale_set.capacity)
     backend.scale_sets[group.lower(), name.lower()] = scale_set
     operation = _begin(backend, scale_set, backend.timings.model)
     upgrades.resize(backend, operation, scale_set)
+    backend.on_resized()
     return scale_set, operation
 
 
@@ -41,10 +44,12 @@ def new_set(backend: Backend, group: str, name: str, changes: Json) -> ScaleSet:
 def change(backend: Backend, scale_set: ScaleSet, changes: Json, charge: Callable[[int], None]) -> Operation:
     """Merge the body into a set; the instances follow as its mode says, and its capacity is met."""
     _check_free(scale_set, "write")
+    changes = models.canonical(changes)
     models.check_change(scale_set, changes)
     body = models.merged(scale_set.body, changes)
     models.check_set(body)
     model = models.model_of(backend, scale_set.name, body, scale_set)
+    _check_quota(backend, scale_set, body)
     charge(abs(body["sku"]["capacity"] - scale_set.capacity) + _followers(scale_set, model, body))
     if body != scale_set.body:
         scale_set.version += 1
@@ -53,8 +58,19 @@ def change(backend: Backend, scale_set: ScaleSet, changes: Json, charge: Callabl
     scale_set.provisioning, scale_set.changed = "Updating", backend.now
     operation = _begin(backend, scale_set, backend.timings.model)
     upgrades.resize(backend, operation, scale_set)
+    backend.on_resized()
     upgrades.follow_model(backend, operation, scale_set)
     return operation
+
+
+def _check_quota(backend: Backend, scale_set: ScaleSet | None, body: Json) -> None:
+    """Refuse more instances than the region's cores allow; those that are deallocated use none."""
+    there = [one for owner in backend.scale_sets.values() for one in owner.instances.values()]
+    used = sum(sizes.cores(one.model.size) for one in there if one.power != "deallocated")
+    ours = scale_set.instances.values() if scale_set else ()
+    wanted = body["sku"]["capacity"] - sum(one.provisioning != "Deleting" for one in ours)
+    more = wanted * sizes.cores(body["sku"]["name"])
+    sizes.check_quota(backend.scenario.core_quota, used, more, str(body["location"]))
 
 
 def _followers(scale_set: ScaleSet, model: Model, body: Json) -> int:
@@ -87,6 +103,24 @@ def delete_instances(backend: Backend, operation: Operation, scale_set: ScaleSet
     scale_set.body = body
     for instance in chosen:
         instances.delete(backend, operation, scale_set, instance)
+
+
+def evict(backend: Backend, scale_set: ScaleSet, instance: Instance) -> None:
+    """Take a spot instance's hardware away, whatever works on it: it is deallocated or deleted, as its model says."""
+    gone = instance.provisioning == "Deleting" or instance.power == "deallocated"
+    if gone or instance.id not in scale_set.instances or not is_spot(instance):
+        return
+    with backend.caused(Cause("azure", path="eviction")):
+        operation = backend.begin(scale_set.location, backend.timings.accept)
+        if instance.model.profile.get("evictionPolicy") == "Delete":
+            delete_instances(backend, operation, scale_set, [instance])
+        else:
+            instances.stop(backend, operation, scale_set, instance, "deallocated", "evict")
+
+
+def is_spot(instance: Instance) -> bool:
+    """Whether Azure may take the instance's hardware away."""
+    return instance.model.profile.get("priority") in ("Spot", "Low")
 
 
 def check_conditions(scale_set: ScaleSet | None, if_match: str | None, if_none_match: str | None) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 COMPUTE = "Microsoft.Compute"
 INSIGHTS = "Microsoft.Insights"
 NETWORK = "Microsoft.Network"
+STORAGE = "Microsoft.Storage"
 SUBSCRIPTION_ID = "5ca1e5e7-0000-4000-8000-000000000001"
 TENANT_ID = "5ca1e5e7-0000-4000-8000-000000000002"
 CLIENT_ID = "5ca1e5e7-0000-4000-8000-000000000003"
@@ -86,6 +87,8 @@ class Timings:
     """One new instance."""
     delete: float = 20.0
     """One instance, an image, a whole set."""
+    evict: float = 30.0
+    """From the order to simulate an eviction to the instance's going down: Azure's notice to its guest."""
     network: float = 0.0
     """PUT of a load balancer or of a part of it: done at once, as public recordings show it."""
     health: float = 10.0
@@ -105,7 +108,7 @@ class SetSpec:
     scale_set: str = "web"
     """Its name."""
     instances: int = 3
-    """Its capacity at the start; ids count up from 0."""
+    """Its capacity at the start; ids count up from 0, with gaps where it overprovisions."""
     mode: Literal["Manual", "Automatic", "Rolling"] = "Manual"
     """Its upgrade policy."""
     orchestration: Literal["Uniform", "Flexible"] = "Uniform"
@@ -123,8 +126,14 @@ class SetSpec:
     unhealthy alone."""
     automatic_os_upgrade: bool = False
     """Whether Azure installs new platform images by itself."""
+    automatic_rollback: bool = True
+    """Whether an upgrade of the operating system takes each instance back on which it failed."""
     rolling_policy: Mapping[str, Any] = field(default_factory=dict)
     """Changes to Azure's rolling upgrade policy (batch, unhealthy percent 20 each, no pause)."""
+    overprovision: bool = False
+    """Whether Azure makes more instances than wanted and deletes the slowest: ids have gaps then."""
+    spot: Literal["", "Deallocate", "Delete"] = ""
+    """What becomes of evicted instances; where it is empty, they are regular ones, which are never evicted."""
     probe_interval: float = 5.0
     """Seconds between two probes of the load balancer."""
     probe_threshold: int = 2
@@ -144,6 +153,7 @@ class SetSpec:
 WELCOME = _NGINX.format(title="Welcome to nginx!")
 """The page of an nginx that nobody has changed."""
 UBUNTU = "Canonical:ubuntu-24_04-lts:server:latest"
+UBUNTU_22 = "Canonical:0001-com-ubuntu-server-jammy:22_04-lts-gen2:latest"
 UBUNTU_16 = "Canonical:UbuntuServer:16.04-LTS:latest"
 
 
@@ -159,6 +169,7 @@ def nginx_releases() -> dict[str, Release]:
         "nginx-broken-image": Release(_NGINX.format(title="500 Internal Server Error"), status=500, health="unhealthy"),
         "nginx-failing-image": Release(updated, provisioning_error="OSProvisioningTimedOut"),
         UBUNTU: Release("", serves=False),
+        UBUNTU_22: Release("", serves=False),
         UBUNTU_16: Release("", serves=False),
     }
 
@@ -183,6 +194,8 @@ class Scenario(SetSpec):
     users report of upgrades started side by side."""
     admin_state: bool = True
     """False: the administrative state of backends that are network interfaces cannot be set (400)."""
+    core_quota: int | None = None
+    """How many cores the region gives the subscription; None is no limit."""
     subscription_id: str = SUBSCRIPTION_ID
     tenant_id: str = TENANT_ID
 

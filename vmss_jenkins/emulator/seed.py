@@ -41,8 +41,8 @@ def _add_set(backend: Backend, spec: SetSpec) -> None:
     scale_set.created = scale_set.changed = backend.now - _DAY
     scale_set.provisioning = "Succeeded"
     backend.scale_sets[scenario.resource_group.lower(), spec.scale_set.lower()] = scale_set
-    for _ in range(spec.instances):
-        instance = instances.new_instance(backend, scale_set)
+    for place in instances.new_places(backend, scale_set, spec.instances):
+        instance = instances.new_instance(backend, scale_set, place)
         instance.created = instance.changed = instance.healthy_at = backend.now - _DAY
         error = extensions.provision(backend, instance)
         instance.provisioning, instance.power = "Failed" if error else "Succeeded", "running"
@@ -55,7 +55,10 @@ def set_body(scenario: Scenario, spec: SetSpec) -> Json:
     """Return the body that a client would PUT to make the set."""
     mode: Json = {"mode": spec.mode, "rollingUpgradePolicy": {**ROLLING_POLICY, **spec.rolling_policy}}
     if spec.automatic_os_upgrade:
-        mode["automaticOSUpgradePolicy"] = {"enableAutomaticOSUpgrade": True, "disableAutomaticRollback": False}
+        mode["automaticOSUpgradePolicy"] = {
+            "enableAutomaticOSUpgrade": True,
+            "disableAutomaticRollback": not spec.automatic_rollback,
+        }
     body: Json = {
         "location": scenario.location,
         "tags": {},
@@ -64,7 +67,7 @@ def set_body(scenario: Scenario, spec: SetSpec) -> Json:
             "orchestrationMode": spec.orchestration,
             "upgradePolicy": mode,
             "virtualMachineProfile": _profile(scenario, spec),
-            "overprovision": False,
+            "overprovision": spec.overprovision,
         },
     }
     return body | ({"zones": list(spec.zones)} if spec.zones else {})
@@ -78,7 +81,9 @@ def _profile(scenario: Scenario, spec: SetSpec) -> Json:
     if "uri" in reference:
         storage = {"osDisk": disk | {"image": reference}}
     nic = {"primary": True, "ipConfigurations": [ip_configuration(scenario, spec)]}
+    spot = {"priority": "Spot", "evictionPolicy": spec.spot, "billingProfile": {"maxPrice": -1.0}} if spec.spot else {}
     profile: Json = {
+        **spot,
         "osProfile": {
             "computerNamePrefix": name,
             "adminUsername": "azureuser",

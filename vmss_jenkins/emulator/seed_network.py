@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator import balancing
 from vmss_jenkins.emulator.balancers import FRONTENDS, NAT_POOLS, NAT_RULES, POOLS, PROBES, RULES
+from vmss_jenkins.emulator.kept_responses import NETWORKS, keep
 from vmss_jenkins.emulator.loopback import HOST
+from vmss_jenkins.emulator.network_state import PublicIp
 from vmss_jenkins.emulator.scenario import NETWORK
-from vmss_jenkins.emulator.state import Json, PublicIp
+from vmss_jenkins.emulator.state import Json
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.backend import Backend
@@ -28,8 +30,17 @@ def add_load_balancer(backend: Backend, spec: SetSpec, *, listens: bool) -> None
         shared = backend.load_balancer(group, f"{spec.behind}LB")
         balancing.written_pool(backend, shared, f"{name}Pool", {})
         return
-    address = PublicIp(f"{name}LBPublicIP", group, scenario.location, HOST, backend.guid())
+    address = PublicIp(f"{name}LBPublicIP", group, scenario.location, HOST, backend.guid(), {"tags": {}})
     backend.public_ips[group.lower(), address.name.lower()] = address
+    network: Json = {
+        "location": scenario.location,
+        "tags": {},
+        "properties": {
+            "addressSpace": {"addressPrefixes": ["10.0.0.0/16"]},
+            "subnets": [{"name": f"{name}Subnet", "properties": {"addressPrefix": "10.0.0.0/24"}}],
+        },
+    }
+    keep(backend, NETWORKS, group, f"{name}VNET", network)
     body = _body(scenario, spec, 0 if listens else PORT)
     balancing.written(backend, None, group, f"{name}LB", body)
 

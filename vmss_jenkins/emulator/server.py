@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vmss_jenkins.emulator import az_setup
 from vmss_jenkins.emulator.app import App
 from vmss_jenkins.emulator.backend import Backend
 from vmss_jenkins.emulator.clock import ScaledClock
@@ -50,6 +51,7 @@ class Emulator:
         data_plane: Whether instances and load balancers serve HTTP.
         page_size: How many instances a page of a list has.
         seed: Of the drawn times and ids.
+        azurite: The URL of an Azurite that serves the blobs of storage accounts, such as http://127.0.0.1:10000.
         faults: What goes wrong from the start on, as ``inject`` takes it.
 
     Raises:
@@ -70,6 +72,7 @@ class Emulator:
         data_plane: bool = True,
         page_size: int = 100,
         seed: int = 0,
+        azurite: str = "",
         faults: Iterable[Fault | str] = (),
     ) -> None:
         self.scenario = named(scenario) if isinstance(scenario, str) else scenario
@@ -86,7 +89,8 @@ class Emulator:
             page_size=page_size,
             time_scale=time_scale,
         )
-        self.identity = Identity(self.scenario.tenant_id)
+        self.backend.blob_endpoint = azurite.rstrip("/")
+        self.identity = Identity(self.scenario.tenant_id, time_scale=time_scale)
         self._wiring = Wiring(self.backend, self._data_plane) if self._data_plane else None
         self._injector = Injector(self.backend, self.identity, self._refuse)
         self._faults = [_fault(fault) for fault in faults]
@@ -121,6 +125,7 @@ class Emulator:
         if self._data_plane and self._wiring:
             self._data_plane.start()
             self.backend.on_balanced = self._wiring.follow
+            self.backend.on_resized = self._wiring.place
         with self.backend.lock:
             populate(self.backend, listens=self._wiring is not None)
         for fault in self._faults:
@@ -249,6 +254,16 @@ class Emulator:
                 "REQUESTS_CA_BUNDLE": str(Path(self._authority.name) / "ca.pem"),
             }
         return variables
+
+    @property
+    def az_environment(self) -> dict[str, str]:
+        """The variables by which ``az`` takes the emulator for its cloud; none without TLS, which it needs."""
+        return az_setup.environment(str(Path(self._authority.name) / "azure")) if self._authority else {}
+
+    @property
+    def az_commands(self) -> list[str]:
+        """The commands that register the emulator as a cloud of ``az`` and log in; none without TLS."""
+        return az_setup.commands(self.endpoint) if self._authority else []
 
     def _refuse(self, seconds: float) -> None:
         if self._server is not None:

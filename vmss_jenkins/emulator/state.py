@@ -13,7 +13,7 @@ from vmss_jenkins.emulator.availability import Cause
 from vmss_jenkins.emulator.disclosure import disclosed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from vmss_jenkins.emulator.extensions import Ran
     from vmss_jenkins.emulator.rolling_state import RollingUpgrade
@@ -40,8 +40,11 @@ class Servers(Protocol):
     def remove(self, name: str) -> None:
         """The instance is gone."""
 
-    def port(self, name: str) -> int | None:
-        """Return the loopback port that is the instance's own, None where there is none."""
+    def port(self, name: str, wished: Sequence[int] = ()) -> int | None:
+        """Return the loopback port that is the instance's own, None where there is none.
+
+        An instance that has none yet gets the first of those that are ``wished`` and free, else any.
+        """
         ...
 
 
@@ -57,7 +60,7 @@ class NoServers:
     def remove(self, name: str) -> None:
         """Do nothing."""
 
-    def port(self, name: str) -> int | None:
+    def port(self, name: str, wished: Sequence[int] = ()) -> int | None:
         """Return None."""
 
 
@@ -90,6 +93,7 @@ class ResourceGroup:
     name: str
     location: str
     tags: Json = field(default_factory=dict)
+    provisioning: str = "Succeeded"
 
 
 @dataclass
@@ -123,6 +127,16 @@ class Operation:
         if self.error and self.error["code"] in ("OperationCanceled", "OperationPreempted"):
             return "Canceled"
         return "Failed" if self.error else "Succeeded"
+
+    def then(self, follow: Callable[[Operation], None]) -> None:
+        """Call ``follow`` too when it ends."""
+        before = self.on_end
+
+        def both(operation: Operation) -> None:
+            before(operation)
+            follow(operation)
+
+        self.on_end = both
 
 
 @dataclass(frozen=True)
@@ -249,47 +263,3 @@ class ScaleSet:
     def server(self, instance: Instance) -> str:
         """Return the name of the instance in the data plane."""
         return f"{self.group}/{instance.name}"
-
-
-@dataclass
-class PublicIp:
-    """A public IP address: here always an address of this machine."""
-
-    name: str
-    group: str
-    location: str
-    address: str
-    guid: str
-
-
-@dataclass
-class LoadBalancer:
-    """A load balancer: ``body`` is the resource as clients write it, what Azure adds is made from the state."""
-
-    name: str
-    group: str
-    body: Json
-    guid: str
-    version: int = 1
-    """Counts the changes of the body; the etag shows it."""
-    ready_at: float = 0.0
-    """When the last change of it is done."""
-    forced: dict[tuple[str, str], str] = field(default_factory=dict)
-    """Administrative states, Up or Down, by the name of a pool and the id of a backend, both in lower case."""
-    ports: dict[tuple[str, str], int] = field(default_factory=dict)
-    """Frontend ports, by the name of a NAT pool or rule and the id of a backend, both in lower case."""
-
-    @property
-    def location(self) -> str:
-        """The Azure region."""
-        return str(self.body["location"])
-
-    @property
-    def standard(self) -> bool:
-        """Whether it is of the sku Standard, not Basic."""
-        return str(self.body.get("sku", {}).get("name", "Standard")).lower() != "basic"
-
-    def children(self, kind: str) -> list[Json]:
-        """Return its parts of one kind, such as ``probes``."""
-        found: list[Json] = self.body["properties"].get(kind, [])
-        return found

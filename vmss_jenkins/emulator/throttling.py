@@ -75,6 +75,8 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
     "act on instance": _pair("VMScaleSetVMActions", (4, 12), (667, 2000)),
     "get operation": tuple(reversed(_pair("GetOperation", (15, 45), (5000, 15000)))),
     "get vm": _pair("LowCostGet", (12, 36), (8000, 24000)),
+    "update vm": _pair("UpdateVM", (4, 12), (500, 1500)),
+    "delete vm": _pair("DeleteVM", (4, 12), (500, 1500)),
     "get image": _windows("GetImages", 360, 1800),
     "list images": _windows("HighCostGetImages", 80, 400),
     "put image": _windows("CreateImages", 40, 200),

@@ -24,8 +24,8 @@ def follow_model(backend: Backend, operation: Operation, scale_set: ScaleSet) ->
 def resize(backend: Backend, operation: Operation, scale_set: ScaleSet) -> None:
     """Create or delete instances until there are as many as the set's capacity."""
     staying = [i for i in scale_set.instances.values() if i.provisioning != "Deleting"]
-    for _ in range(scale_set.capacity - len(staying)):
-        instances.create(backend, operation, scale_set, "scale-out")
+    for place in instances.new_places(backend, scale_set, max(0, scale_set.capacity - len(staying))):
+        instances.create(backend, operation, scale_set, place, "scale-out")
     for _ in range(len(staying) - scale_set.capacity):
         victim = _next_to_go(staying)
         if victim is None:

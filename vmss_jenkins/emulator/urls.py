@@ -2,84 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property, partial
-
+from vmss_jenkins.emulator import deployment_responses as deployments
 from vmss_jenkins.emulator import extension_responses as extensions
+from vmss_jenkins.emulator import group_responses as groups
 from vmss_jenkins.emulator import instance_responses as one
-from vmss_jenkins.emulator import network_responses as network
+from vmss_jenkins.emulator import machine_responses as machines
+from vmss_jenkins.emulator import platform_image_responses as platform_images
+from vmss_jenkins.emulator import resource_list_responses as resource_list
 from vmss_jenkins.emulator import resource_responses as resources
 from vmss_jenkins.emulator import set_responses as sets
 from vmss_jenkins.emulator import tag_responses as tags
 from vmss_jenkins.emulator import upgrade_responses as upgrades
-from vmss_jenkins.emulator.balancers import KINDS as PARTS
-from vmss_jenkins.emulator.calls import Call, Reply
 from vmss_jenkins.emulator.errors import ArmError, gateway
-from vmss_jenkins.emulator.scenario import COMPUTE, INSIGHTS, NETWORK
+from vmss_jenkins.emulator.network_routes import NETWORK_ROUTES
+from vmss_jenkins.emulator.routes import COMPUTE_IN_GROUP as _IN_GROUP
+from vmss_jenkins.emulator.routes import GROUP as _GROUP
+from vmss_jenkins.emulator.routes import INSTANCE as _INSTANCE
+from vmss_jenkins.emulator.routes import SCALE_SET as _SET
+from vmss_jenkins.emulator.routes import SUBSCRIPTION as _SUBSCRIPTION
+from vmss_jenkins.emulator.routes import Route
+from vmss_jenkins.emulator.scenario import COMPUTE, INSIGHTS, NETWORK, STORAGE
+from vmss_jenkins.emulator.storage_routes import STORAGE_ROUTES
 
 RESOURCES = "Microsoft.Resources"
-Handler = Callable[[Call], Reply]
 
-_SUBSCRIPTION = "/subscriptions/{subscription}"
-_GROUP = f"{_SUBSCRIPTION}/resourceGroups/{{group}}"
 _TAGS = f"{_GROUP}/providers/{RESOURCES}/tags/{{tags}}"
+_DEPLOYMENTS = f"{_GROUP}/providers/{RESOURCES}/deployments"
+_DEPLOYMENT = f"{_DEPLOYMENTS}/{{deployment}}"
 _ALL = f"{_SUBSCRIPTION}/providers/{COMPUTE}"
-_IN_GROUP = f"{_GROUP}/providers/{COMPUTE}"
-_SET = f"{_IN_GROUP}/virtualMachineScaleSets/{{set}}"
-_NETWORKS = f"{_SUBSCRIPTION}/providers/{NETWORK}"
-_NETWORK = f"{_GROUP}/providers/{NETWORK}"
-_BALANCER = f"{_NETWORK}/loadBalancers/{{balancer}}"
-_INSTANCE = f"{_SET}/virtualMachines/{{instance}}"
-
-
-@dataclass(frozen=True)
-class Route:
-    """One method of one path."""
-
-    method: str
-    template: str
-    handler: Handler
-    limits: str = "none"
-    """Which of ``throttling.LIMITS`` it pays from."""
-
-    @cached_property
-    def segments(self) -> tuple[str, ...]:
-        """The parts of the template."""
-        return tuple(self.template.strip("/").split("/"))
-
-    def match(self, segments: list[str]) -> dict[str, str] | None:
-        """Return the variable parts of a path of as many segments, or None where it is another path."""
-        params = {}
-        for wanted, found in zip(self.segments, segments, strict=True):
-            if wanted.startswith("{"):
-                params[wanted[1:-1]] = found
-            elif wanted.lower() != found.lower():
-                return None
-        return params
-
-    @property
-    def action(self) -> str:
-        """What a role must allow, such as Microsoft.Compute/virtualMachineScaleSets/read."""
-        template = self.template.partition("/providers/")[2]
-        kinds = [part for part in template.split("/") if part and not part.startswith("{")]
-        if not kinds:
-            kinds = ["Microsoft.Resources", *(p for p in self.segments if not p.startswith("{"))]
-        verbs = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
-        return "/".join([*kinds, verbs.get(self.method, "action")])
-
+_PUBLISHER = f"{_ALL}/locations/{{location}}/publishers/{{publisher}}"
+_VERSIONS = f"{_PUBLISHER}/artifacttypes/vmimage/offers/{{offer}}/skus/{{sku}}/versions"
+_MACHINE = f"{_IN_GROUP}/virtualMachines/{{machine}}"
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/subscriptions", resources.list_subscriptions),
     Route("GET", _SUBSCRIPTION, resources.get_subscription),
-    Route("GET", f"{_SUBSCRIPTION}/resourceGroups", resources.list_groups),
-    Route("GET", _GROUP, resources.get_group),
-    Route("HEAD", _GROUP, resources.head_group),
-    Route("PUT", _GROUP, resources.put_group),
+    Route("GET", f"{_SUBSCRIPTION}/resourceGroups", groups.list_groups),
+    Route("GET", _GROUP, groups.get_group),
+    Route("HEAD", _GROUP, groups.head_group),
+    Route("PUT", _GROUP, groups.put_group),
+    Route("DELETE", _GROUP, groups.delete_group),
+    Route("GET", f"{_SUBSCRIPTION}/operationresults/{{operation}}", groups.get_result),
+    Route("GET", f"{_SUBSCRIPTION}/resources", resource_list.list_resources),
+    Route("GET", f"{_GROUP}/resources", resource_list.list_resources),
     Route("GET", _TAGS, tags.get_tags),
     Route("PUT", _TAGS, tags.put_tags),
     Route("PATCH", _TAGS, tags.patch_tags),
     Route("DELETE", _TAGS, tags.delete_tags),
+    Route("GET", _DEPLOYMENTS, deployments.list_deployments),
+    Route("GET", _DEPLOYMENT, deployments.get_deployment),
+    Route("HEAD", _DEPLOYMENT, deployments.head_deployment),
+    Route("PUT", _DEPLOYMENT, deployments.put_deployment),
+    Route("POST", f"{_DEPLOYMENT}/validate", deployments.validate_deployment),
+    Route("GET", f"{_DEPLOYMENT}/operationStatuses/{{status}}", deployments.get_status),
     Route("GET", f"{_ALL}/locations/{{location}}/operations/{{operation}}", resources.get_operation, "get operation"),
     Route("GET", f"{_ALL}/images", resources.list_images, "list images"),
     Route("GET", f"{_IN_GROUP}/images", resources.list_images, "list images"),
@@ -124,33 +99,21 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{_INSTANCE}/reimage", one.reimage, "act on instance"),
     Route("POST", f"{_INSTANCE}/poweroff", one.power_off, "act on instance"),
     Route("POST", f"{_INSTANCE}/deallocate", one.deallocate, "act on instance"),
-    Route("GET", f"{_SET}/networkInterfaces", network.list_set_interfaces),
-    Route("GET", f"{_SET}/publicipaddresses", network.list_set_public_ips),
-    Route("GET", f"{_INSTANCE}/networkInterfaces", network.list_instance_interfaces),
-    Route("GET", f"{_INSTANCE}/networkInterfaces/{{interface}}", network.get_instance_interface),
-    Route("GET", f"{_IN_GROUP}/virtualMachines", one.list_machines, "get vm"),
-    Route("GET", f"{_IN_GROUP}/virtualMachines/{{machine}}", one.get_machine, "get vm"),
-    Route("GET", f"{_IN_GROUP}/virtualMachines/{{machine}}/instanceView", one.view_machine, "get vm"),
-    Route("GET", f"{_NETWORKS}/locations/{{location}}/operations/{{operation}}", network.get_operation),
-    Route("GET", f"{_NETWORKS}/loadBalancers", network.list_load_balancers),
-    Route("GET", f"{_NETWORK}/loadBalancers", network.list_load_balancers),
-    Route("GET", _BALANCER, network.get_load_balancer),
-    Route("PUT", _BALANCER, network.put_load_balancer),
-    Route("PATCH", _BALANCER, network.patch_load_balancer),
-    *(Route("GET", f"{_BALANCER}/{kind}", partial(network.list_parts, kind)) for kind in PARTS),
-    *(Route("GET", f"{_BALANCER}/{kind}/{{part}}", partial(network.get_part, kind)) for kind in PARTS),
-    Route("PUT", f"{_BALANCER}/backendAddressPools/{{part}}", network.put_pool),
-    Route(
-        "POST",
-        f"{_BALANCER}/backendAddressPools/{{part}}/queryInboundNatRulePortMapping",
-        network.query_port_mapping,
-    ),
-    Route("GET", f"{_NETWORKS}/publicIPAddresses", network.list_public_ips),
-    Route("GET", f"{_NETWORK}/publicIPAddresses", network.list_public_ips),
-    Route("GET", f"{_NETWORK}/publicIPAddresses/{{address}}", network.get_public_ip),
-    Route("GET", f"{_NETWORKS}/networkInterfaces", network.list_interfaces),
-    Route("GET", f"{_NETWORK}/networkInterfaces", network.list_interfaces),
-    Route("GET", f"{_NETWORK}/networkInterfaces/{{interface}}", network.get_interface),
+    Route("POST", f"{_INSTANCE}/simulateEviction", one.simulate_eviction, "act on instance"),
+    Route("GET", f"{_IN_GROUP}/virtualMachines", machines.list_machines, "get vm"),
+    Route("GET", _MACHINE, machines.get_machine, "get vm"),
+    Route("GET", f"{_MACHINE}/instanceView", machines.view_machine, "get vm"),
+    Route("DELETE", _MACHINE, machines.delete, "delete vm"),
+    Route("POST", f"{_MACHINE}/start", machines.start, "update vm"),
+    Route("POST", f"{_MACHINE}/restart", machines.restart, "update vm"),
+    Route("POST", f"{_MACHINE}/reimage", machines.reimage, "update vm"),
+    Route("POST", f"{_MACHINE}/powerOff", machines.power_off, "update vm"),
+    Route("POST", f"{_MACHINE}/deallocate", machines.deallocate, "delete vm"),
+    Route("POST", f"{_MACHINE}/simulateEviction", machines.simulate_eviction, "delete vm"),
+    Route("GET", _VERSIONS, platform_images.list_versions),
+    Route("GET", f"{_VERSIONS}/{{version}}", platform_images.get_version),
+    *NETWORK_ROUTES,
+    *STORAGE_ROUTES,
 )
 
 
@@ -180,7 +143,7 @@ def _unknown(segments: list[str], api_version: str) -> ArmError:
             "The request did not have a subscription or a valid tenant level resource provider.",
         )
     namespace, *rest = segments[lowered.index("providers") + 1 :]
-    served = {name.lower(): name for name in (COMPUTE, INSIGHTS, NETWORK, RESOURCES)}
+    served = {name.lower(): name for name in (COMPUTE, INSIGHTS, NETWORK, RESOURCES, STORAGE)}
     if namespace.lower() not in served:
         return gateway(404, "InvalidResourceNamespace", f"The resource namespace '{namespace}' is invalid.")
     kind = "/".join(rest[::2])

@@ -24,6 +24,7 @@ _POWER = {
     "deallocating": "VM deallocating",
     "deallocated": "VM deallocated",
 }
+_SPOT = ("priority", "evictionPolicy", "billingProfile")
 EXACT_VERSION_OF_LATEST = "1.0.0"
 
 
@@ -56,7 +57,7 @@ class Views:
             "type": "Microsoft.Resources/resourceGroups",
             "location": group.location,
             "tags": group.tags,
-            "properties": {"provisioningState": "Succeeded"},
+            "properties": {"provisioningState": group.provisioning},
         }
 
     def resource_id(self, group: str, path: str) -> str:
@@ -65,7 +66,11 @@ class Views:
 
     def image(self, image: Image) -> Json:
         """Return a managed image."""
-        properties = {"storageProfile": {"dataDisks": []}, "hyperVGeneration": "V1"} | image.body.get("properties", {})
+        written = image.body.get("properties", {})
+        disk = {"osType": "Linux", "osState": "Generalized", "diskSizeGB": 30, "caching": "ReadWrite"}
+        storage = {"dataDisks": [], **written.get("storageProfile", {})}
+        storage["osDisk"] = {**disk, "storageAccountType": "Standard_LRS", **storage.get("osDisk", {})}
+        properties = {"hyperVGeneration": "V1", **written, "storageProfile": storage}
         return {
             "name": image.name,
             "id": self.resource_id(image.group, f"images/{image.name}"),
@@ -252,6 +257,7 @@ class Views:
                 "dataDisks": [],
             },
             "osProfile": {"computerName": f"{prefix}{number}", **os_profile},
+            **{key: profile[key] for key in _SPOT if key in profile},
             "timeCreated": timestamp(instance.created),
         }
 

@@ -6,7 +6,8 @@ import asyncio
 import logging
 import random
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -61,10 +62,13 @@ class WebInstance:
     It belongs to the running event loop; only `port` may be read from other threads.
     """
 
-    def __init__(self, seed: str) -> None:
-        """Reserve a loopback port; `seed` decides which requests of an error rate fail."""
+    def __init__(self, seed: str, wished: Sequence[int] = ()) -> None:
+        """Reserve a loopback port, one that is `wished` where it is free.
+
+        `seed` decides which requests of an error rate fail.
+        """
         self._dice = random.Random(seed)  # noqa: S311 - repeatable, not secret
-        self._reserved: socket.socket | None = _bound(0)
+        self._reserved: socket.socket | None = _first_bound(wished)
         self.port: int = self._reserved.getsockname()[1]
         self._page = Page("")
         self._serving: Serving | None = None
@@ -144,6 +148,16 @@ class Serving:
             self._requests[task] = request
             task.add_done_callback(self._requests.pop)
         return await self._answer(request)
+
+
+def _first_bound(wished: Sequence[int]) -> socket.socket:
+    for port in wished:
+        # Two sockets that reuse addresses may be bound to one port until one listens; this one finds the other.
+        with suppress(OSError), socket.socket() as alone:
+            alone.bind((HOST, port))
+            alone.close()
+            return _bound(port)
+    return _bound(0)
 
 
 def _bound(port: int) -> socket.socket:

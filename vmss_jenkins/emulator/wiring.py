@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
     from vmss_jenkins.emulator.backend import Backend
     from vmss_jenkins.emulator.interfaces import Member
+    from vmss_jenkins.emulator.network_state import LoadBalancer
     from vmss_jenkins.emulator.scenario import Release
-    from vmss_jenkins.emulator.state import Json, LoadBalancer
+    from vmss_jenkins.emulator.state import Json
 
 _HEALTH_STATUS = {"healthy": 200, "unhealthy": 503, "initializing": 503, "unknown": 404}
 
@@ -72,13 +73,16 @@ class Wiring:
         self._pools: dict[str, str] = {}
 
     def follow(self, load_balancer: LoadBalancer) -> None:
-        """Open, close and change what a load balancer's new body asks for; connections elsewhere go on."""
+        """Open, close and change what a load balancer's new body asks for.
+
+        Connections of a rule that is no more are reset; those of a changed one, as of all others, go on.
+        """
         balancer = Balancer(self._backend, load_balancer)
         wanted = {_name(load_balancer, rule): rule for rule in load_balancer.children(RULES)}
         for name, (known, _) in list(self._open.items()):
             asked = _rule(balancer, wanted[name]) if name in wanted else None
             if name.startswith(f"{_prefix(load_balancer)}/") and (asked is None or not known.goes_on_as(asked)):
-                self._data_plane.close_frontend(name)
+                self._data_plane.close_frontend(name, keep_connections=name in wanted)
                 del self._open[name]
         for name, rule in wanted.items():
             if (asked := _rule(balancer, rule)) is not None:
@@ -90,6 +94,11 @@ class Wiring:
                     self._open[name] = (asked, self._open[name][1])
                     self._data_plane.probe_now(name)
                 self._data_plane.administer(name, _forced(balancer, asked))
+
+    def place(self) -> None:
+        """Give new instances ports of their own while they do not serve yet: from the ranges of their NAT rules."""
+        for load_balancer in self._backend.load_balancers.values():
+            Balancer(self._backend, load_balancer)
 
     def url(self, load_balancer: LoadBalancer, rule: str) -> str:
         """Return where a rule is really reached; raises ``KeyError`` where it is not open."""

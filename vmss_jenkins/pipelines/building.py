@@ -192,4 +192,6 @@ class _Builder:
             schedule=(own.schedule or "") if kind is Kind.CANARY else "",
             lock=jenkins.lock,
             copies_from=self._absolute(Kind.CANARY) if copies else "",
+            report="" if self._plugin else self._commands.report(),
+            publishes=jenkins.publish_html and not self._plugin,
         )

@@ -16,6 +16,8 @@ VENV = ".vmss-jenkins"
 RECORD = f"{RESULTS}/handoff.json"
 NEXT = f"{RESULTS}/next.txt"
 IMAGE_FILE = f"{RESULTS}/image-id.txt"
+REPORT = f"{RESULTS}/report"
+SUMMARY = f"{RESULTS}/summary.txt"
 ISOLATED = "-I"
 """Python without the modules of the workspace: a `requests.py` there would run with Azure's credentials."""
 IMAGE = '${IMAGE_ID:+--image-id="$IMAGE_ID"} ${IMAGE_URN:+--image="$IMAGE_URN"}'
@@ -96,6 +98,12 @@ class Commands:
     def roll_back(self) -> str:
         """Go back to the previous image."""
         return self._call("rollback", '${IMAGE_ID:+--to="$IMAGE_ID"}', *self._how(), *_files("rollback"))
+
+    def report(self) -> str:
+        """Make a report of what rollouts there were; that it cannot be made fails nothing."""
+        made = f"{self._command} report {RESULTS}/*.jsonl --out={REPORT} --summary={SUMMARY}"
+        otherwise = "echo 'the report could not be made'"
+        return f"if ls {RESULTS}/*.jsonl > /dev/null 2>&1; then\n    {made} || {otherwise}\nfi"
 
     def _call(self, command: str, *words: str) -> str:
         target = ['--resource-group="$RESOURCE_GROUP"', '--name="$VMSS_NAME"']

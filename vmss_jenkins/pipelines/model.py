@@ -116,6 +116,11 @@ class Pipeline:
     results: str = "vmss-jenkins-results"
     """Directory in the workspace for what is archived."""
 
+    report: str = ""
+    """The script that makes a report of the rollout; empty where there is none."""
+    publishes: bool = False
+    """Whether the report gets a place of its own beside the build; needs the plugin htmlpublisher."""
+
     @property
     def path(self) -> str:
         """The job's full name."""

@@ -39,6 +39,7 @@ def plugins_of(pipeline: Pipeline) -> dict[str, str]:
         "pipeline-input-step": pipeline.hand_over is not None and bool(pipeline.hand_over.ask),
         "lockable-resources": pipeline.lock,
         "copyartifact": bool(pipeline.copies_from),
+        "htmlpublisher": pipeline.publishes,
         "docker-workflow": bool(pipeline.agent.container),
     }
     return {name: SEEN.get(name, "") for name, used in uses.items() if used}

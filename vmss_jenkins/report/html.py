@@ -7,7 +7,7 @@ picture is there twice, light and dark, with its colours in attributes: a style 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -17,6 +17,7 @@ from vmss_jenkins.gates import Consequence
 from vmss_jenkins.report.advice import next_steps
 from vmss_jenkins.report.curves_picture import Curves, curves
 from vmss_jenkins.report.facts import facts
+from vmss_jenkins.report.fleet import HEADINGS, Row
 from vmss_jenkins.report.palette import PALETTES
 from vmss_jenkins.report.scales import clock
 from vmss_jenkins.report.story import GateRun, Story, duration
@@ -57,6 +58,18 @@ def pages(story: Story) -> dict[str, str]:
         link=story.planned.build if story.planned.build.startswith(("https://", "http://")) else "",
     )
     return files
+
+
+def fleet_pages(rows: Sequence[Row], source: str, at: str) -> dict[str, str]:
+    """Render the page of a fleet: the files of its directory, by name.
+
+    Args:
+        rows: a row each set.
+        source: the file that names them.
+        at: when they were looked at.
+    """
+    page = _template("fleet.html.j2").render(rows=rows, headings=HEADINGS, source=source, at=at)
+    return {"index.html": page, "style.css": _template("style.css").render()}
 
 
 def _pictures(story: Story) -> dict[int, Curves]:

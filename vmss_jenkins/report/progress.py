@@ -82,7 +82,7 @@ class Progress:
 
     @_take.register
     def _(self, event: events.GateStarted) -> None:
-        self.gate, self.stage, self.points = event.gate, event.stage, ()
+        self.gate, self.stage, self.points, self.waiting = event.gate, event.stage, (), ""
 
     @_take.register
     def _(self, event: events.GateSampled) -> None:

@@ -12,6 +12,9 @@ from vmss_jenkins.curves import CurvePoint
 from vmss_jenkins.gates import Consequence, Verdict
 from vmss_jenkins.rollout_events import InstanceState, RolloutPlanned
 
+LONGEST = 300
+"""Characters of the summary."""
+
 
 class Ending(Enum):
     """How a rollout ended, as far as its events tell."""
@@ -141,7 +144,9 @@ class Story:
         image = planned.image_to.short_name if planned.image_to else "the model"
         counts = ", ".join(f"{number} {state.value}" for state, number in self.counts.items())
         cause = f": {self.cause}" if self.cause else ""
-        return f"{planned.scale_set}: {image} {self.ending.value} in {duration(self.seconds)} ({counts}){cause}"
+        told = f"{planned.scale_set}: {image} {self.ending.value} in {duration(self.seconds)} ({counts}){cause}"
+        told = " ".join(told.split())
+        return told if len(told) <= LONGEST else f"{told[: LONGEST - 1]}…"
 
 
 def duration(seconds: float) -> str:

@@ -9,6 +9,7 @@ from functools import singledispatch
 from vmss_jenkins import events, rollout_events
 from vmss_jenkins.curves import totals
 from vmss_jenkins.gates import Consequence
+from vmss_jenkins.instances import UpgradeMode
 from vmss_jenkins.preflight import Severity
 from vmss_jenkins.releases import ExtensionSettings, Release
 from vmss_jenkins.report import switch_text
@@ -143,7 +144,9 @@ def _(event: events.UpdateFinished) -> str:
     if not event.changed:
         return f"{event.scale_set} has the {_kind(event.image)} {event.image.short_name} already: nothing changed"
     model = f"{event.scale_set} now has the {_kind(event.image)} {event.image.short_name} in its model"
-    return f"{model} ({event.seconds:.1f} s); no instance changed"
+    if event.mode is UpgradeMode.MANUAL:
+        return f"{model} ({event.seconds:.1f} s); no instance changed"
+    return f"{model} ({event.seconds:.1f} s), and Azure brings its instances there (upgrade mode {event.mode.value})"
 
 
 @line.register

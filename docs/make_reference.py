@@ -1,0 +1,138 @@
+"""Print docs/reference.md, made from the code.
+
+python docs/make_reference.py > docs/reference.md
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+import click
+
+from vmss_jenkins import boundary, claims, errors, seed
+from vmss_jenkins.azure_errors import NEXT_STEPS as AZURE_STEPS
+from vmss_jenkins.cli import COMMANDS, cli
+from vmss_jenkins.config import json_schema
+from vmss_jenkins.jenkins_errors import NEXT_STEPS as JENKINS_STEPS
+from vmss_jenkins.report.reading import KINDS
+
+HEAD = """# Reference
+
+Made from the code by `docs/make_reference.py`; a test keeps it true. [How-to pages](how-to.md) and the
+[tutorial](tutorial.md) tell what to do with it.
+
+- [Commands](#commands)
+- [Exit codes](#exit-codes)
+- [vmss.yaml](#vmssyaml)
+- [Events](#events)
+- [Errors](#errors)
+"""
+
+
+ROOTS = (errors, claims)
+"""The modules that define errors, so that all of them are known."""
+
+
+def document() -> str:
+    """Write the whole page."""
+    parts = (HEAD, *_commands(), *_exit_codes(), *_configuration(), *_events(), *_errors())
+    return "\n".join(parts) + "\n"
+
+
+def _commands() -> Iterator[str]:
+    yield "## Commands\n"
+    root = click.Context(cli, info_name="vmss-jenkins", max_content_width=100, terminal_width=100)
+    for name in COMMANDS:
+        module = import_module(f"vmss_jenkins.cli.{name.replace('-', '_')}")
+        yield from _help(module.command, name, root)
+    yield from _help(seed.command, "python -m vmss_jenkins.seed", None)
+
+
+def _help(command: click.Command, name: str, parent: click.Context | None) -> Iterator[str]:
+    context = click.Context(command, info_name=name, parent=parent, max_content_width=100, terminal_width=100)
+    yield f"### {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n"
+    if isinstance(command, click.Group):
+        for inner in command.list_commands(context):
+            found = command.get_command(context, inner)
+            if found:
+                yield from _help(found, inner, context)
+
+
+def _exit_codes() -> Iterator[str]:
+    yield "## Exit codes\n\n| code | means |\n|---|---|"
+    yield from (f"| {code} | {_cell(means)} |" for code, means in boundary.MEANINGS.items())
+    yield ""
+
+
+def _configuration() -> Iterator[str]:
+    yield "## vmss.yaml\n\nThe keys of each part; `vmss-jenkins schema` prints the JSON Schema for editors.\n"
+    schema = json_schema()
+    yield from _part("The file", schema)
+    for name, part in schema["$defs"].items():
+        yield from _part(name, part)
+
+
+def _part(name: str, part: dict[str, Any]) -> Iterator[str]:
+    yield f"### {name}\n\n{_sentence(part.get('description', ''))}\n\n| key | value | default | |\n|---|---|---|---|"
+    for key, value in part.get("properties", {}).items():
+        default = "" if value.get("default") in (None, "") else f"`{value['default']}`"
+        if isinstance(value.get("default"), (dict, list)):
+            default = ""
+        yield f"| `{key}` | {_cell(_type(value))} | {_cell(default)} | {_cell(value.get('description', ''))} |"
+    yield ""
+
+
+def _type(value: dict[str, Any]) -> str:
+    if "$ref" in value:
+        name = value["$ref"].split("/")[-1]
+        return f"[{name}](#{name.lower()})"
+    if "enum" in value:
+        return ", ".join(f"`{one}`" for one in value["enum"])
+    if "anyOf" in value:
+        return " or ".join(dict.fromkeys(_type(one) for one in value["anyOf"] if one.get("type") != "null"))
+    if value.get("type") == "array":
+        return f"list of {_type(value.get('items', {}))}"
+    return str(value.get("type", "any"))
+
+
+def _events() -> Iterator[str]:
+    yield "## Events\n"
+    yield "`rollout --events FILE` writes one JSON object a line: `time`, `kind`, and what the kind tells."
+    yield "`vmss-jenkins schema events` prints the JSON Schema.\n\n| kind | when | tells |\n|---|---|---|"
+    for kind, event in KINDS.items():
+        tells = ", ".join(f"`{one.name}`" for one in dataclasses.fields(event))
+        yield f"| `{kind}` | {_cell(_sentence(event.__doc__ or ''))} | {tells} |"
+    yield ""
+
+
+def _errors() -> Iterator[str]:
+    yield "## Errors\n\nEach is a `vmss_jenkins.VmssJenkinsError`.\n\n| error | exit code | when |\n|---|---|---|"
+    for error in sorted(_tree(errors.VmssJenkinsError), key=lambda one: one.__name__):
+        yield f"| `{error.__name__}` | {error.exit_code} | {_cell(_sentence(error.__doc__ or ''))} |"
+    yield "\n### What Azure says, and what to do\n\n| code | cure |\n|---|---|"
+    yield from (f"| `{code}` | {_cell(cure)} |" for code, cure in AZURE_STEPS.items())
+    yield "\n### What Jenkins says, and what to do\n\n| HTTP status | cure |\n|---|---|"
+    yield from (f"| {status} | {_cell(cure)} |" for status, cure in JENKINS_STEPS.items())
+
+
+def _tree(error: type[errors.VmssJenkinsError]) -> Iterator[type[errors.VmssJenkinsError]]:
+    yield error
+    for inner in error.__subclasses__():
+        yield from _tree(inner)
+
+
+def _sentence(text: str) -> str:
+    """The first paragraph, on one line."""
+    return " ".join(text.partition("\n\n")[0].split())
+
+
+def _cell(text: str) -> str:
+    return re.sub(r"\s+", " ", text).replace("|", "\\|").replace("<", "&lt;")
+
+
+if __name__ == "__main__":
+    click.echo(document(), nl=False)

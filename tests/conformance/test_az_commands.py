@@ -1,0 +1,147 @@
+"""The commands of the real `az` that deploy scale sets and balance load, all against one emulator."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import requests
+
+from tests.conformance.conftest import Az
+
+GROUP = "--resource-group canary-rg"
+SET = f"{GROUP} --name web"
+BALANCER = f"{GROUP} --lb-name webLB"
+PAIRS = "--query '[].[instanceId, latestModelApplied]' --output tsv"
+NAMES = "--query '[].name' --output tsv"
+
+
+def test_groups_come_and_go(az: Az) -> None:
+    assert az("group create --name other --location westeurope --tags a=b --query tags.a --output tsv") == "b"
+    assert az("group show --name other --query location --output tsv") == "westeurope"
+    assert az(f"group list {NAMES}").split() == ["canary-rg", "other"]
+    az("network public-ip create --resource-group other --name address --sku Standard --only-show-errors --output none")
+    az("group delete --name other --yes")
+    assert az("group exists --name other") == "false"
+    assert "ResourceGroupNotFound" in az.refused("group show --name other")
+
+
+def test_sets_are_shown_and_listed(az: Az) -> None:
+    assert az(f"vmss show {SET} --query sku.capacity") == "3"
+    assert az(f"vmss show {SET} --instance-id 1 --query name --output tsv") == "web_1"
+    assert az(f"vmss list {GROUP} {NAMES}") == az(f"vmss list {NAMES}") == "web"
+    assert az(f"vmss list-instances {SET} --query '[].instanceId' --output tsv").split() == ["0", "1", "2"]
+    assert "ResourceNotFound" in az.refused(f"vmss show {GROUP} --name nothing")
+    view = json.loads(az(f"vmss get-instance-view {SET}"))
+    assert view["virtualMachine"]["statusesSummary"] == [{"code": "ProvisioningState/succeeded", "count": 3}]
+    views = az(f"vmss get-instance-view {SET} --instance-id \\* --query '[].statuses[1].code' --output tsv")
+    assert views.split() == ["PowerState/running"] * 3
+
+
+def test_instances_are_updated_one_by_one_and_all_together(az: Az) -> None:
+    new = az.emulator.scenario.image_id("nginx-updated-image")
+    path = "virtualMachineProfile.storageProfile.imageReference.id"
+    assert az(f"vmss update {SET} --set {path}={new} --query {path} --output tsv") == new
+    assert az(f"vmss list-instances {SET} {PAIRS}").split() == ["0", "False", "1", "False", "2", "False"]
+    az(f"vmss update-instances {SET} --instance-ids 1")
+    outdated = az(f"vmss list-instances {SET} --query '[?latestModelApplied==`false`].instanceId' --output tsv")
+    assert outdated.split() == ["0", "2"]
+    az(f"vmss update-instances {SET} --instance-ids \\*")
+    assert "False" not in az(f"vmss list-instances {SET} {PAIRS}")
+    assert "InvalidParameter" in az.refused(f"vmss update-instances {SET} --instance-ids 77")
+
+
+def test_sets_scale_and_instances_go_and_are_made_anew(az: Az) -> None:
+    assert az(f"vmss scale {SET} --new-capacity 4 --query sku.capacity") == "4"
+    az(f"vmss reimage {SET} --instance-ids 1")
+    az(f"vmss delete-instances {SET} --instance-ids 3")
+    assert az(f"vmss show {SET} --query sku.capacity") == "3"
+    az(f"vmss stop {SET} --instance-ids 1 --only-show-errors")
+    state = f"vmss get-instance-view {SET} --instance-id 1 --query 'statuses[1].code' --output tsv"
+    assert az(state) == "PowerState/stopped"
+    az(f"vmss start {SET} --instance-ids 1")
+    assert az(state) == "PowerState/running"
+    protected = az(f"vmss update {SET} --instance-id 1 --protect-from-scale-in true --query protectionPolicy")
+    assert json.loads(protected)["protectFromScaleIn"]
+
+
+def test_extensions_are_set_listed_and_shown(az: Az) -> None:
+    target = f"{GROUP} --vmss-name web"
+    settings = '\'{"commandToExecute": "apt-get install -y nginx"}\''
+    kind = "--publisher Microsoft.Azure.Extensions --version 2.0 --name CustomScript"
+    az(f"vmss extension set {target} {kind} --settings {settings} --output none")
+    assert az(f"vmss extension list {target} {NAMES}").split() == ["healthExtension", "CustomScript"]
+    shown = az(f"vmss extension show {target} --name CustomScript --query settings.commandToExecute --output tsv")
+    assert shown == "apt-get install -y nginx"
+    assert "True" not in az(f"vmss list-instances {SET} {PAIRS}")
+    az(f"vmss extension delete {target} --name CustomScript")
+    assert az(f"vmss extension list {target} {NAMES}").split() == ["healthExtension"]
+
+
+def test_images_are_made_shown_and_listed(az: Az) -> None:
+    source = "--source https://account.blob.core.windows.net/vhds/disk.vhd --os-type Linux"
+    made = az(f"image create {GROUP} --name made {source} --query id --output tsv")
+    assert az(f"image show {GROUP} --name made --query id --output tsv") == made
+    assert "made" in az(f"image list {GROUP} {NAMES}").split()
+    az(f"image delete {GROUP} --name made")
+    assert "made" not in az(f"image list {GROUP} {NAMES}").split()
+
+
+def test_probes_rules_and_pools_are_edited(az: Az) -> None:
+    az(f"network lb probe create {BALANCER} --name ready --port 80 --protocol Http --path /health --output none")
+    assert az(f"network lb probe update {BALANCER} --name ready --interval 7 --query intervalInSeconds") == "7"
+    updated = az(f"network lb rule update {BALANCER} --name webRule --probe ready --query probe.id --output tsv")
+    assert updated.endswith("/probes/ready")
+    new = "--name second --protocol Tcp --frontend-port 0 --backend-pool-name webPool --probe ready"
+    assert "RulesUseSameBackendPortProtocolAndPool" in az.refused(
+        f"network lb rule create {BALANCER} {new} --backend-port 80"
+    )
+    az(f"network lb address-pool create {BALANCER} --name extra --output none")
+    assert az(f"network lb address-pool list {BALANCER} {NAMES}").split() == ["webPool", "extra"]
+    az(f"network lb address-pool delete {BALANCER} --name extra")
+    members = az(
+        f"network lb address-pool show {BALANCER} --name webPool --query 'length(backendIPConfigurations)' --output tsv"
+    )
+    assert members == "3"
+
+
+def test_a_nat_port_leads_to_its_instance(az: Az) -> None:
+    rule = f"network lb inbound-nat-rule show {BALANCER} --name webNatPool.1 --query frontendPort"
+    port = az(rule)
+    assert "webNatPool.1" in az(f"network lb inbound-nat-rule list {BALANCER} {NAMES}").split()
+    ids = az(f"network lb show {GROUP} --name webLB --query 'frontendIPConfigurations[].publicIPAddress.id' -o tsv")
+    address = az(f"network public-ip show --ids {ids} --query ipAddress --output tsv")
+    assert "<title>Welcome" in requests.get(f"http://{address}:{port}/", timeout=10).text
+    connection = json.loads(az(f"vmss list-instance-connection-info {SET}"))
+    assert connection["instance 1"] == f"{address}:{port}"
+
+
+def test_a_flexible_set_with_the_defaults_of_today_gets_its_network_too(az: Az) -> None:
+    kind = "--image Ubuntu2204 --vm-sku Standard_D2_v3 --instance-count 2 --admin-username u --generate-ssh-keys"
+    made = az(f"vmss create {GROUP} --name flexible {kind} --only-show-errors --query vmss.orchestrationMode -o tsv")
+    assert made == "Flexible"
+    rules = az(f"network lb inbound-nat-rule list {GROUP} --lb-name flexibleLB {NAMES}")
+    assert rules == "NatRule"
+    assert len(az(f"vmss list-instances {GROUP} --name flexible {NAMES}").split()) == 2
+    assert "LoadBalancerInUse" in az.refused(f"network lb delete {GROUP} --name flexibleLB")
+    az(f"vmss delete {GROUP} --name flexible")
+    az(f"network lb delete {GROUP} --name flexibleLB")
+    az(f"network public-ip delete {GROUP} --name flexibleLBPublicIP")
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (f"vmss create {GROUP} --name x --image Ubuntu1404 --generate-ssh-keys", "Microsoft.Compute/images/Ubuntu1404"),
+        (f"vmss create {GROUP} --name x --image a:b:c:latest --generate-ssh-keys", "VMImage was not found"),
+    ],
+)
+def test_an_image_that_is_not_there_is_told(az: Az, command: str, reason: str) -> None:
+    assert reason in az.refused(command)
+
+
+def test_rolling_upgrades_are_started_shown_and_cancelled(az: Az) -> None:
+    assert "OperationNotAllowed" in az.refused(f"vmss rolling-upgrade cancel {SET}")
+    az(f"vmss rolling-upgrade start {SET}")
+    latest = json.loads(az(f"vmss rolling-upgrade get-latest {SET}"))
+    assert latest["runningStatus"]["code"] in ("RollingForward", "Completed")

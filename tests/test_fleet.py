@@ -1,0 +1,70 @@
+"""All scale sets of a file at one moment."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from defusedxml import ElementTree
+
+from vmss_jenkins.__main__ import main
+from vmss_jenkins.emulator import Emulator, Scenario, SetSpec
+
+Output = pytest.CaptureFixture[str]
+FILE = """
+defaults: {resource_group: canary-rg}
+sets:
+  - name: web
+  - name: api
+  - name: missing
+"""
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    with Emulator(
+        Scenario(more_sets=(SetSpec("api", instances=5, image="nginx-broken-image"),)), data_plane=False
+    ) as one:
+        yield one
+
+
+@pytest.fixture
+def file(tmp_path: Path, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> str:
+    for name, value in emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "vmss.yaml").write_text(FILE)
+    return str(tmp_path / "vmss.yaml")
+
+
+def test_each_set_is_a_row_and_one_that_cannot_be_read_hides_no_other(file: str, capsys: Output) -> None:
+    assert main(["status", "--all", file]) == 1
+    web, api, missing, *_ = capsys.readouterr().out.splitlines()[1:]
+    assert web.split() == ["canary-rg/web", "nginx-base-image", "3", "of", "3", "3", "of", "3"]
+    assert api.split()[2:] == ["5", "of", "5", "0", "of", "5"]
+    assert "could not read scale set canary-rg/missing" in missing
+
+
+def test_the_page_has_the_same_rows(file: str, tmp_path: Path, capsys: Output) -> None:
+    assert main(["status", "--all", file, "--html", str(tmp_path / "page"), "--output", "json"]) == 1
+    assert [row["healthy"] for row in json.loads(capsys.readouterr().out)] == [3, 0, 0]
+    page = (tmp_path / "page" / "index.html").read_text()
+    assert "<h1>1 of 3 are as they should be</h1>" in page
+    assert page.count('<th scope="row">') == 3
+    assert "style=" not in page
+    assert (tmp_path / "page" / "style.css").exists()
+    table = page[page.index("<table") : page.index("</table>") + len("</table>")]
+    assert len(list(ElementTree.fromstring(table).iter("tr"))) == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--all", "vmss.yaml", "--name", "web"], "found options of one scale set beside it"),
+        ([], "found no set; give --resource-group and --name, or --all vmss.yaml"),
+        (["--resource-group", "g", "--name", "n", "--html", "page"], "is for --all vmss.yaml only"),
+        (["--all", "none.yaml"], "cannot be read"),
+    ],
+)
+def test_what_does_not_go_together_is_told(words: list[str], reason: str, capsys: Output) -> None:
+    assert main(["status", *words]) == 2
+    assert reason in capsys.readouterr().err
