@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from vmss_jenkins.emulator.roles import Role  # here at run time too: `settings` reads the fields' types
+
 if TYPE_CHECKING:
     import random
     from collections.abc import Mapping
-
-    from vmss_jenkins.emulator.roles import Role
 
 COMPUTE = "Microsoft.Compute"
 INSIGHTS = "Microsoft.Insights"
