@@ -224,3 +224,10 @@ def test_a_rollout_of_a_script_is_read_again_as_it_was_told() -> None:
     event = rollout_events.RollbackStarted(script, script, "bad")
     read = reading.told([json.line(event, "2026-01-02T03:04:05.678+00:00")], "events")
     assert [one.event for one in read] == [event]
+
+
+def test_the_way_back_of_a_script_names_its_extension() -> None:
+    script = ExtensionSettings.of({"commandToExecute": "./v1.sh"}, name="install it")
+    story = story_of(rollout(Consequence.GO_ON, Consequence.GO_ON)[1])
+    told = next_steps(replace(story, planned=replace(story.planned, image_to=script)))
+    assert any("--extension 'install it'" in str(step) for step in told)

@@ -81,6 +81,11 @@ def stood_in(command: str, url: str) -> str:
     return ":" if "storage" in command.lower() else command
 
 
+def without_ids(lines: list[str]) -> list[str]:
+    """The lines that say something, with a sign for an instance's id: which ids a set gets is left to chance."""
+    return [re.sub(r"^\d+(?=$|\t)", "ID", line) for line in lines if line]
+
+
 @pytest.mark.skipif(not PYTHON.exists(), reason=WITHOUT_AZ)
 def test_the_page_about_az_comes_out_as_it_is_shown(tmp_path: Path) -> None:
     blobs, frontend, stored = free_port(), free_port(), shutil.which("azurite-blob") is not None
@@ -96,12 +101,11 @@ def test_the_page_about_az_comes_out_as_it_is_shown(tmp_path: Path) -> None:
             expected.append(shown if stored or not needs else [])
         printed = [part.strip("\n").split("\n") for part in az.shell(*script).stdout.split(f"{MARK}\n")]
     for (command, _, _), shown, lines in zip(steps(), expected, printed, strict=False):
-        found = [line for line in lines if line]
         if command.startswith("for visit"):
             # Which of the instances is next is left to the load balancer; each of three gets two of six.
-            assert Counter(found) == Counter(shown), command
+            assert Counter(filter(None, lines)) == Counter(shown), command
         else:
-            assert found == shown, command
+            assert without_ids(lines) == without_ids(shown), command
 
 
 def test_the_page_has_every_step_of_the_post() -> None:

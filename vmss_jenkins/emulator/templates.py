@@ -94,7 +94,7 @@ def plan(template: Json, parameters: Json, scope: Scope) -> Plan:
     Raises:
         TemplateError: It cannot be deployed.
     """
-    declared = _mapping(template, "parameters")
+    declared = _declarations(template, "parameters")
     functions = _functions(scope)
     values = _values(declared, parameters, functions)
     functions["parameters"] = lambda name: _known(values, name, "parameter")
@@ -107,7 +107,7 @@ def plan(template: Json, parameters: Json, scope: Scope) -> Plan:
         for name, one in declared.items()
         if str(one.get("type", "")).lower() not in _SECURE
     }
-    found = Plan(resources, shown, _mapping(template, "outputs"), functions)
+    found = Plan(resources, shown, _declarations(template, "outputs", "value"), functions)
     try:
         found.order()
     except CycleError as error:
@@ -208,6 +208,15 @@ def _mapping(template: Json, key: str) -> Json:
     found = template.get(key) or {}
     if not isinstance(found, dict):
         raise TemplateError(f"'{key}' of the template must be an object.")
+    return found
+
+
+def _declarations(template: Json, key: str, needed: str = "") -> Json:
+    """Return a mapping of objects, each with what is needed in it."""
+    found = _mapping(template, key)
+    wrong = next((n for n, one in found.items() if not isinstance(one, dict) or (needed and needed not in one)), None)
+    if wrong is not None:
+        raise TemplateError(f"'{wrong}' of '{key}' must be an object{f' with a {needed}' if needed else ''}.")
     return found
 
 
