@@ -50,7 +50,7 @@ def test_faults_and_the_size_are_given_at_the_start() -> None:
         (["--set", "mood=Rolling"], "'mood=Rolling' is no setting NAME=VALUE; the names are: admin_state, auto"),
         (["--set", "mode=Wild"], "the value of 'mode=Wild' does not fit: Input should be 'Manual', 'Automatic' or"),
         (["--set", "zones=[1"], "the value of 'zones=[1' is no YAML"),
-        (["--scenario", "other"], "no scenario 'other'; there are: nginx-canary"),
+        (["--scenario", "other"], "no scenario 'other'; there are: nginx-blue-green, nginx-canary"),
     ],
 )
 def test_what_cannot_be_started_says_why(options: list[str], reason: str) -> None:

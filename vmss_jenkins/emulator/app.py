@@ -13,6 +13,7 @@ from werkzeug.test import create_environ
 from werkzeug.wrappers import Request, Response
 
 from vmss_jenkins.emulator.arm import Arm
+from vmss_jenkins.emulator.blobs import Blobs
 from vmss_jenkins.emulator.calls import Reply
 from vmss_jenkins.emulator.control import PREFIX
 from vmss_jenkins.emulator.errors import ArmError
@@ -57,11 +58,12 @@ class App:
         self.journal: Journal | None = None
         """Where requests that change the state are kept."""
         self._arm = Arm(backend, throttle)
-        routes: list[tuple[str, str, Callable[..., Reply]]] = [
+        routes: list[tuple[str, str, Callable[..., Reply | Response]]] = [
             ("GET", "/metadata/endpoints", self._metadata),
             ("GET", "/<tenant>/v2.0/.well-known/openid-configuration", self._configuration),
             ("POST", f"/<tenant>{_TOKEN}", self._token),
             *control.routes,
+            *Blobs().routes,
         ]
         rules = [Rule(path, methods=[method], endpoint=handler) for method, path, handler in routes]
         self._map = Map(rules, merge_slashes=False)
@@ -111,7 +113,8 @@ class App:
         try:
             if fault:
                 self._injector.check(fault)
-            return fault, _response(self._reply(request))
+            reply = self._reply(request)
+            return fault, reply if isinstance(reply, Response) else _response(reply)
         except ArmError as error:
             return fault, _response(Reply(error.status, error.body, error.headers))
         except HTTPException as error:
@@ -138,12 +141,12 @@ class App:
             return _response(Reply(error.status, error.body, error.headers))
         return response
 
-    def _reply(self, request: Request) -> Reply:
+    def _reply(self, request: Request) -> Reply | Response:
         try:
             handler, params = self._map.bind_to_environ(request.environ).match()
         except (NotFound, MethodNotAllowed):
             return self._resource_manager(request)
-        reply: Reply = handler(request, **params)
+        reply: Reply | Response = handler(request, **params)
         return reply
 
     def _resource_manager(self, request: Request) -> Reply:

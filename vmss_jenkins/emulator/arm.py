@@ -83,7 +83,7 @@ class Arm:
 
     def _handle(self, route: Route, call: Call) -> Reply:
         self._check_subscription(call)
-        if route.action.lower() in (action.lower() for action in self._backend.scenario.denied_actions):
+        if not self._allowed(route.action):
             scope = call.path.rpartition("/")[0] if route.method == "POST" else call.path
             raise authorization_failed(CLIENT_ID, route.action, scope)
         self._check_exists(route, call)
@@ -95,6 +95,11 @@ class Arm:
             return reply
         call.take_tokens()
         return route.handler(call)
+
+    def _allowed(self, action: str) -> bool:
+        scenario = self._backend.scenario
+        denied = action.lower() in (one.lower() for one in scenario.denied_actions)
+        return not denied and (scenario.role is None or scenario.role.allows(action))
 
     def _check_subscription(self, call: Call) -> None:
         wanted = call.params.get("subscription")

@@ -61,7 +61,7 @@ class Backend:
         seed: int = 0,
         page_size: int = 100,
         time_scale: float = 1.0,
-        fetch: Callable[[str], str] = fetch,
+        fetch: Callable[..., str] = fetch,
     ) -> None:
         self.scenario = scenario
         self.timings = timings or Timings()

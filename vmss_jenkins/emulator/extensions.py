@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import gzip
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ REPLACED = ("settings", "protectedSettings")
 """What a PATCH gives whole."""
 _INPUTS = ("settings", "protectedSettings", "forceUpdateTag")
 _SCRIPT_TYPE = "customscript"
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -234,19 +236,22 @@ def _texts(backend: Backend, settings: Json) -> tuple[str, ...]:
     if not command:
         raise _RunError("invalid configuration: 'commandToExecute' is not specified")
     urls = [str(url) for url in settings.get("fileUris", [])]
-    files = {url.partition("?")[0].rpartition("/")[2]: _file(backend, index, url) for index, url in enumerate(urls)}
+    files = {
+        url.partition("?")[0].rpartition("/")[2]: _file(backend, index, url, settings) for index, url in enumerate(urls)
+    }
     return scripts.texts(str(command), files)
 
 
-def _file(backend: Backend, index: int, url: str) -> str:
+def _file(backend: Backend, index: int, url: str, settings: Json) -> str:
     try:
-        return backend.fetch(url)
+        return backend.fetch(url, identity=True) if "managedIdentity" in settings else backend.fetch(url)
     except FetchError as reason:
         raise _RunError(f"processing file downloads failed: failed to download file[{index}]: {reason}") from None
 
 
 def _decoded(script: Any) -> str:  # noqa: ANN401  (any JSON)
     try:
-        return base64.b64decode(str(script), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+        text = base64.b64decode(str(script), validate=True)
+        return (gzip.decompress(text) if text.startswith(_GZIP) else text).decode()
+    except (binascii.Error, UnicodeDecodeError, EOFError, OSError):
         raise _RunError("failed to decode script") from None

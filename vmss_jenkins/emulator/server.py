@@ -186,7 +186,7 @@ class Emulator:
         """The URL of each set's load balancer, by the set's name."""
         if self._wiring is None or self._server is None:
             return {}
-        find, names = self.backend.load_balancer, [spec.scale_set for spec in self.scenario.sets]
+        find, names = self.backend.load_balancer, [s.scale_set for s in self.scenario.sets if not s.behind]
         with self.backend.lock:
             group = self.scenario.resource_group
             return {name: self._wiring.url(find(group, f"{name}LB"), f"{name}Rule") for name in names}
@@ -256,7 +256,11 @@ class Emulator:
     @property
     def environment(self) -> dict[str, str]:
         """The variables by which the package, the Azure SDK and requests find the emulator."""
-        variables = {"VMSS_JENKINS_ENDPOINT": self.endpoint, "AZURE_SUBSCRIPTION_ID": self.subscription_id}
+        variables = {
+            "VMSS_JENKINS_ENDPOINT": self.endpoint,
+            "AZURE_SUBSCRIPTION_ID": self.subscription_id,
+            "VMSS_JENKINS_EMULATOR_CONTAINER": f"{self.endpoint}/_emulator/blobs/scripts/init",
+        }
         if self._wiring:
             variables["VMSS_JENKINS_EMULATOR_FRONTEND"] = self.frontend_url
         if self._authority:
