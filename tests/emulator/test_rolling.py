@@ -335,3 +335,24 @@ def test_a_new_model_while_instances_go_back_brings_them_along(emulate: Emulate)
     azure.settle()
     assert rolling(azure) == ("Completed", [5, 0, 0, 0])
     assert len(latest(azure)) == 5
+
+
+def test_an_instance_that_came_up_a_moment_ago_is_not_counted_as_unhealthy(emulate: Emulate) -> None:
+    azure = emulate(mode="Rolling", instances=5)
+    azure.ask("POST", "restart", {"instanceIds": ["3", "4"]})
+    azure.settle(EXACT.start)
+    azure.ask("PATCH", body=azure.image(UPDATED))
+    assert rolling(azure) == ("RollingForward", [0, 0, 1, 4])
+
+
+def test_a_set_that_is_scaled_when_its_upgrade_ends_goes_on_updating(emulate: Emulate) -> None:
+    azure = emulate(mode="Rolling", instances=1)
+    azure.ask("PATCH", body=azure.image(UPDATED))
+    azure.settle(EXACT.update + EXACT.health - 1)
+    answer = azure.ask("PATCH", body={"sku": {"capacity": 2}})
+    azure.settle(1)
+    assert rolling(azure)[0] == "Completed"
+    assert azure.ask("GET").json()["properties"]["provisioningState"] == "Updating"
+    azure.settle()
+    assert azure.status(answer) == "Succeeded"
+    assert azure.ask("GET").json()["properties"]["provisioningState"] == "Succeeded"
