@@ -42,6 +42,11 @@ if TYPE_CHECKING:
     metavar="FAULT",
     help="What goes wrong, such as '503 GET */virtualMachines count=3'; may be given again. See the README.",
 )
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep the state in this file, and go on with what it has; the same options are needed again.",
+)
 @click.option("--azurite", default="", metavar="URL", help="An Azurite that serves the blobs of storage accounts.")
 @click.option("--env-file", type=click.Path(dir_okay=False), metavar="FILE", help="Write the printed lines there too.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the drawn durations and ids.")
@@ -53,6 +58,7 @@ def command(
     instances: int | None,
     settings: tuple[str, ...],
     faults: tuple[str, ...],
+    state: Path | None,
     azurite: str,
     env_file: str | None,
     seed: int,
@@ -72,7 +78,9 @@ def command(
     _stop_on_signals(stopped)
     try:
         start = _scenario(scenario, instances, settings)
-        emulator = Emulator(start, port=port, tls=tls, time_scale=time_scale, seed=seed, azurite=azurite, faults=faults)
+        emulator = Emulator(
+            start, port=port, tls=tls, time_scale=time_scale, seed=seed, azurite=azurite, faults=faults, state=state
+        )
         with emulator:
             variables = emulator.environment | emulator.az_environment
             lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 import re
+import uuid
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.availability import Cause
@@ -31,6 +33,7 @@ class Arm:
     def __init__(self, backend: Backend, throttle: Throttle) -> None:
         self._backend = backend
         self._throttle = throttle
+        self._chance = random.Random(0)  # noqa: S311  (ids of requests; the state's own draws must not hang on reads)
 
     def answer(
         self,
@@ -118,7 +121,7 @@ class Arm:
         return version
 
     def _common(self, call: Call | None, headers: Mapping[str, str]) -> dict[str, str]:
-        request_id = self._backend.guid()
+        request_id = str(uuid.UUID(int=self._chance.getrandbits(128), version=4))
         common = {
             "Cache-Control": "no-cache",
             "x-ms-request-id": request_id,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vmss_jenkins.emulator import scripts
+from vmss_jenkins.emulator.disclosure import SEALED
 from vmss_jenkins.emulator.errors import ArmError, instance_not_found, invalid_parameter
 from vmss_jenkins.emulator.fetching import FetchError
 from vmss_jenkins.emulator.state import Instance, Json, Model
@@ -228,6 +229,8 @@ def _texts(backend: Backend, settings: Json) -> tuple[str, ...]:
         if str(settings["release"]) not in backend.scenario.releases:
             raise _RunError(f"the scenario has no release '{settings['release']}'")
         return ()
+    if SEALED in settings:
+        return ()  # a command of before a restart, which no state file keeps
     if not command:
         raise _RunError("invalid configuration: 'commandToExecute' is not specified")
     urls = [str(url) for url in settings.get("fileUris", [])]

@@ -6,8 +6,6 @@ import ipaddress
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-import requests
-
 _SECONDS = 5.0
 _LARGEST = 1024 * 1024
 
@@ -20,6 +18,8 @@ def fetch(url: str) -> str:
     """Return the text of a file; raises ``FetchError``. Redirections, proxies and other machines are not followed."""
     if not on_loopback(url):
         raise FetchError("failed to download file: the emulator fetches from this machine only, http://127.0.0.1/...")
+    import requests  # noqa: PLC0415 - few emulators fetch anything
+
     with requests.Session() as session:
         session.trust_env = False
         try:

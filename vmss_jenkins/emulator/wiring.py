@@ -96,6 +96,11 @@ class Wiring:
         return f"http://{HOST}:{self._open[f'{_prefix(load_balancer)}/{rule}'][1]}"
 
     @property
+    def ports(self) -> dict[str, int]:
+        """The port of this machine that each rule (GROUP/LOAD BALANCER/RULE) really got."""
+        return {name: port for name, (_, port) in self._open.items()}
+
+    @property
     def endpoints(self) -> list[Json]:
         """Every address and port of ARM that leads somewhere, with the URL where it really does."""
         found: list[Json] = []
