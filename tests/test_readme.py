@@ -62,7 +62,11 @@ def test_the_story_comes_out_as_the_readme_shows_it() -> None:
     assert {line for line in shown if not _told(line)} == {
         line for line in generalised(played.stdout) if not _told(line)
     }
-    assert {line for line in shown if _told(line)} == {line for line in generalised(played.stderr) if _told(line)}
+    # Whether an instance is healthy by the first look at it is a matter of the machine's speed.
+    waits = {"waiting for N: not healthy yet"}
+    assert {line for line in shown if _told(line)} - waits == {
+        line for line in generalised(played.stderr) if _told(line)
+    } - waits
 
 
 def _told(line: str) -> bool:

@@ -101,3 +101,17 @@ def test_the_readmes_rolling_set_starts_as_shown() -> None:
         (found,) = requests.get(endpoint + path, timeout=10).json()["value"]
     assert found["sku"]["capacity"] == 10
     assert found["properties"]["upgradePolicy"]["rollingUpgradePolicy"]["maxBatchInstancePercent"] == 40
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        ("releases={}", "is no setting NAME=VALUE"),
+        ("mode", "is no setting NAME=VALUE"),
+        ("core_quota=many", "does not fit"),
+        ("zones={", "is no YAML"),
+    ],
+)
+def test_what_is_no_setting_is_refused(setting: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        changed(Scenario(), [setting])
