@@ -82,6 +82,19 @@ def test_an_instance_is_read_with_its_view() -> None:
     assert found.error == "did not finish in time"
 
 
+def test_the_words_of_a_failed_extension_tell_why_an_instance_failed() -> None:
+    failed = {"code": "ProvisioningState/failed", "displayStatus": "Provisioning failed"}
+    extensions = [
+        {"name": "health", "statuses": [{"code": "ProvisioningState/succeeded", "message": "fine"}]},
+        {"name": "script", "statuses": [{"code": "ProvisioningState/failed", "message": "exit status=7\n[stdout]\n"}]},
+    ]
+    view = {"statuses": [failed], "extensions": extensions}
+    assert arm.instance_from({"properties": {"instanceView": view}}).error == "exit status=7 [stdout]"
+    assert arm.instance_from({"properties": {"instanceView": {"statuses": [failed]}}}).error == "Provisioning failed"
+    well = {"statuses": [{"code": "ProvisioningState/succeeded"}], "extensions": extensions}
+    assert arm.instance_from({"properties": {"instanceView": well}}).error is None
+
+
 @pytest.mark.parametrize(
     ("view", "health"),
     [

@@ -78,13 +78,13 @@ def test_one_instance_is_read_as_the_list_shows_it_and_one_that_is_gone_is_not_f
 @pytest.mark.parametrize("policy", ["Deallocate", "Delete"])
 @pytest.mark.parametrize("strategy", list(Strategy))
 def test_an_instance_that_azure_evicts_in_the_middle_takes_no_release_back(strategy: Strategy, policy: Any) -> None:
-    with session(Scenario(instances=6, spot=policy)) as azure:
-        azure.emulator.inject("evict GET */operations/* instance=5 skip=1")
+    with session(Scenario(instances=3, spot=policy)) as azure:
+        azure.emulator.inject("evict GET */operations/* instance=2 skip=1")
         result = roll(azure, Order(azure.new), strategy=strategy, max_unavailable=Amount(1), instance_timeout=200.0)
         assert result.outcome is Outcome.ROLLED_OUT
         served = [instance for instance in azure.instances() if instance.is_healthy]
         assert {instance.image for instance in served} == {azure.new}
-        assert len(served) == 5
+        assert len(served) == 2
         assert [c.act for c in azure.emulator.availability.changes() if c.request == "eviction"]
 
 
@@ -97,3 +97,17 @@ def test_a_rollout_onto_a_set_that_azure_has_no_room_for_says_what_to_do() -> No
         with pytest.raises(AzureError, match="OverconstrainedZonalAllocationRequest") as told:
             roll(azure, Order(azure.new))
         assert "Azure has no room for an instance that the set lacks" in str(told.value.next_step)
+
+
+def test_an_instance_whose_provisioning_failed_before_is_not_waited_for() -> None:
+    with session(Scenario(instances=3)) as azure:
+        old = azure.sets.get(WEB).image
+        azure.update(azure.new)
+        azure.emulator.inject("fail instance=0")
+        with pytest.raises(AzureError):
+            azure.update_instances("0")
+        began = azure.clock.now()
+        result = roll(azure, Order(azure.new), canary=Amount(1), instance_timeout=3600.0)
+        assert result.outcome is Outcome.ROLLED_BACK
+        assert azure.clock.now() - began < 600
+        assert {instance.image for instance in azure.instances()} == {old}

@@ -142,8 +142,18 @@ def _status(view: Body, family: str) -> str | None:
 
 
 def _error(view: Body) -> str | None:
-    failed = (status for status in view.get("statuses") or () if "/failed" in str(status.get("code")).lower())
-    return next((status.get("message") or status.get("displayStatus") for status in failed), None)
+    """Azure's words on what failed; its own status often says no more than that, where an extension's tells why."""
+    failed = _failed(view)
+    extensions = (
+        [status for extension in view.get("extensions") or () for status in _failed(extension)] if failed else []
+    )
+    told = (status.get("message") for status in (*failed, *extensions))
+    text = next(filter(None, told), None) or next((status.get("displayStatus") for status in failed), None)
+    return " ".join(str(text).split()) if text else None
+
+
+def _failed(view: Body) -> list[Body]:
+    return [status for status in view.get("statuses") or () if "/failed" in str(status.get("code")).lower()]
 
 
 def _at(body: Body, *path: str) -> Body:

@@ -103,20 +103,26 @@ class Gate(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class HealthGate(Gate):
+class TimedGate(Gate):
+    """What the gates that measure for a time, not for a number of samples, have."""
+
+    timeout: float = 300.0
+    """Seconds in which health must be reached, or after which a program and all that it started are killed."""
+
+    def longest(self, instances: int) -> float:  # noqa: ARG002 - it looks at all of them at once
+        """Seconds that one measurement takes at the most."""
+        return self.timeout
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthGate(TimedGate):
     """Every chosen instance is healthy by its instance view, for a time without a break."""
 
     kind: ClassVar[str] = "instance-health"
     steady: float = 30.0
     """Seconds for which all of them must be healthy."""
-    timeout: float = 300.0
-    """Seconds in which that must be reached."""
     interval: float = 10.0
     """Seconds between two looks; Azure allows a list of instances every 6 s on average."""
-
-    def longest(self, instances: int) -> float:  # noqa: ARG002 - it looks at all of them at once
-        """Seconds that one measurement takes at the most."""
-        return self.timeout
 
     def faults(self) -> Iterator[str]:
         """Every fault of the values."""
@@ -165,11 +171,12 @@ class ProbingGate(Gate):
         """Every fault of the values."""
         yield from super().faults()
         yield from _not_positive(self, "timeout", "rate")
+        ports = (self.ssh_port,) if self.port is None else (self.ssh_port, self.port)
         if self.scheme not in {"http", "https"}:
             yield f"found scheme {self.scheme!r}; wanted http or https"
         if not self.path.startswith("/") or any(char.isspace() for char in self.path):
             yield f"found path {self.path!r}; wanted one that begins with '/' and has no blanks"
-        yield from (f"found port {port}; wanted 1 to 65535" for port in self._ports() if not 0 < port < 65536)  # noqa: PLR2004
+        yield from (f"found port {port}; wanted 1 to 65535" for port in ports if not 0 < port < 65536)  # noqa: PLR2004
         if self.url is not None and self.via is not Via.FRONTEND:
             yield f"found a url with via {self.via.value}; it is for frontend only"
         if self.url is not None and not _is_http_url(self.url):
@@ -177,9 +184,6 @@ class ProbingGate(Gate):
         if self.via is Via.SSH and not self.ssh_user:
             yield "via ssh needs ssh_user"
         yield from _expectation_faults(self.expect)
-
-    def _ports(self) -> tuple[int, ...]:
-        return (self.ssh_port,) if self.port is None else (self.ssh_port, self.port)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,20 +251,14 @@ class CompareGate(ProbingGate):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CommandGate(Gate):
+class CommandGate(TimedGate):
     """A program of the user, told by environment variables what to look at; its exit code decides."""
 
     kind: ClassVar[str] = "command"
     run: tuple[str, ...] = ()
     """The program and its arguments. No shell reads them, unless the program is one."""
-    timeout: float = 300.0
-    """Seconds; then the program and all that it started are killed."""
     secrets: tuple[str, ...] = ()
     """Names of secret environment variables that it gets, such as AZURE_CLIENT_SECRET; without, it gets none."""
-
-    def longest(self, instances: int) -> float:  # noqa: ARG002 - it is told of all of them at once
-        """Seconds that one measurement takes at the most."""
-        return self.timeout
 
     def faults(self) -> Iterator[str]:
         """Every fault of the values."""
@@ -273,8 +271,6 @@ class CommandGate(Gate):
 
 
 AnyGate: TypeAlias = HealthGate | HttpGate | CompareGate | CommandGate
-"""Any gate."""
-
 GATES: tuple[type[AnyGate], ...] = (HealthGate, HttpGate, CompareGate, CommandGate)
 
 

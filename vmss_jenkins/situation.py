@@ -158,6 +158,9 @@ def _failures(
         read = observed.read.get(key, 0.0)
         has_it = bool(history.target.reached(instances[key], observed.scale_set))
         reason = _failed_update(instances[key], taken, operations.get(key), read, has_it=has_it) if taken else None
+        if taken is None and instances[key].provisioning_state == "Failed":
+            told = instances[key].error
+            reason = f"has the release, but its provisioning failed before{f': {told}' if told else ''}"
         if reason is None and read - history.unwell_since.get(key, read) > spec.instance_timeout:
             reason = f"not healthy after {spec.instance_timeout:.0f} s"
         if reason:
