@@ -42,7 +42,7 @@ def add_load_balancer(backend: Backend, spec: SetSpec, *, listens: bool) -> None
     }
     keep(backend, NETWORKS, group, f"{name}VNET", network)
     body = _body(scenario, spec, 0 if listens else PORT)
-    balancing.written(backend, None, group, f"{name}LB", body)
+    backend.on_balanced(balancing.written(backend, None, group, f"{name}LB", body))
 
 
 def ip_configuration(scenario: Scenario, spec: SetSpec) -> Json:
