@@ -110,6 +110,12 @@ def test_the_log_is_as_it_was(bad: Story) -> None:
     assert log == golden("rollout.log", log)
 
 
+@pytest.mark.parametrize("name", ["timeline.svg", "gate-2-dark.svg"])
+def test_the_pictures_are_as_they_were(bad: Story, name: str) -> None:
+    found = html.pages(bad)[name]
+    assert found == golden(name, found)
+
+
 def test_each_gate_is_a_test_case_with_its_measurements(bad: Story) -> None:
     root = ElementTree.fromstring(junit.document("web", junit.evidence(bad)))
     assert (root.attrib["tests"], root.attrib["failures"]) == ("2", "1")
@@ -180,6 +186,7 @@ def test_what_others_wrote_shows_as_text(hostile: Story) -> None:
         if name.endswith(".svg"):
             ElementTree.fromstring(files[name])
     assert "\\<script\\>" in markdown.document(hostile)
+    assert "\\`z\\`" in markdown.document(hostile)
     assert "[x](javascript" not in markdown.document(hostile)
 
 
