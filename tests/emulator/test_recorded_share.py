@@ -134,6 +134,6 @@ def test_95_of_100_exchanges_agree_and_every_other_has_its_reason(
     for key, found in differing:
         show(f"  differs: {key[0]} {key[1]} {key[2].rpartition('/deployments/')[2]}: {'; '.join(found)[:150]}")
     unread = sum(found is None for _, found in deployed)
-    show(f"  not replayed: {unread} about deployments whose recorded body is no JSON, or of resources that are refused")
+    show(f"  not replayed: {unread} about deployments, their recorded body no JSON or their resources refused")
     assert all(reason(method, path, status) != "no reason is named" for _, method, path, status in out)
     assert agree / total >= WANTED
