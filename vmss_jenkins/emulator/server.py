@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ssl
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vmss_jenkins.emulator import az_setup
+from vmss_jenkins.emulator import az_setup, certificate
 from vmss_jenkins.emulator.app import App
 from vmss_jenkins.emulator.backend import Backend
 from vmss_jenkins.emulator.clock import ScaledClock
@@ -27,6 +26,7 @@ from vmss_jenkins.emulator.ticking import Ticker
 from vmss_jenkins.emulator.wiring import Pages, Wiring
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterable, Sequence
     from types import TracebackType
 
@@ -269,7 +269,7 @@ class Emulator:
                 "AZURE_CLIENT_ID": self.client_id,
                 "AZURE_CLIENT_SECRET": self.client_secret,
                 "AZURE_AUTHORITY_HOST": self.endpoint,
-                "REQUESTS_CA_BUNDLE": str(Path(self._authority.name) / "ca.pem"),
+                "REQUESTS_CA_BUNDLE": str(Path(self._authority.name) / certificate.CA_FILE),
             }
         return variables
 
@@ -289,14 +289,8 @@ class Emulator:
             self.backend.after(seconds, self._server.accept)
 
     def _certificate(self) -> ssl.SSLContext:
-        import trustme  # noqa: PLC0415 - it takes long to load, and plain HTTP needs none of it
-
-        authority = trustme.CA()
         self._authority = tempfile.TemporaryDirectory(prefix="vmss-jenkins-emulator-")
-        authority.cert_pem.write_to_path(str(Path(self._authority.name) / "ca.pem"))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert(HOST, "localhost").configure_cert(context)
-        return context
+        return certificate.made_in(self._authority.name)
 
 
 def _fault(fault: Fault | str) -> Fault:
