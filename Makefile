@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # The tests start many Python processes; without the compiled files each would compile the package anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test coverage lint
+.PHONY: demo test coverage lint docs
 
 demo: $(STAMP)
 	$(VENV)/bin/python -m vmss_jenkins.demo
@@ -23,6 +23,9 @@ lint: $(STAMP)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+docs: $(STAMP)
+	$(VENV)/bin/python -m vmss_jenkins.emulator.reference > docs/emulator.md
 
 $(STAMP): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -16,6 +16,7 @@ from vmss_jenkins.claims import Claim
 from vmss_jenkins.errors import AzureError, Failure
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Health, Instance, ScaleSet, ScaleSetName
+from vmss_jenkins.releases import Release
 
 MINUTE = 60.0
 PAGE = 100
@@ -166,7 +167,8 @@ class Cloud:
     def autoscale_settings(self, scale_set: ScaleSet) -> tuple[str, ...] | None:
         return ()
 
-    def begin_set_image(self, scale_set: ScaleSet, image: ImageReference) -> CloudOperation:
+    def begin_set_image(self, scale_set: ScaleSet, image: Release) -> CloudOperation:
+        assert isinstance(image, ImageReference)
         self._call("begin_set_image", ("patch", "", 1))
         operation = CloudOperation(f"set the image of {scale_set.name}", f"r{next(self.number)}", "model")
         self.set_model(image)

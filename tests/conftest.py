@@ -1,7 +1,8 @@
 """What several tests share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -27,3 +28,21 @@ def command() -> Iterator[Path]:
     """A program that does what `vmss-jenkins` does, with no time for Python's start and imports."""
     with forked_command.running() as program:
         yield program
+
+
+SHOWN = "shown to people"
+
+
+@pytest.fixture
+def show(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Say something at the end of the run, whether the test passes or not."""
+    return lambda text: record_property(SHOWN, text)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    lines = [text for report in reports for name, text in report.user_properties if name == SHOWN]
+    if lines:
+        terminalreporter.section("measured")
+        for line in lines:
+            terminalreporter.line(line)

@@ -9,6 +9,7 @@ from vmss_jenkins import events
 from vmss_jenkins.errors import AzureError, Failure
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Health, Instance, ScaleSet, ScaleSetName
+from vmss_jenkins.releases import Release
 from vmss_jenkins.waiting import Patience
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
@@ -94,7 +95,8 @@ class FakeAzure:
         self._call("autoscale_settings")
         return self.autoscale
 
-    def begin_set_image(self, scale_set: ScaleSet, image: ImageReference) -> FakeOperation:
+    def begin_set_image(self, scale_set: ScaleSet, image: Release) -> FakeOperation:
+        assert isinstance(image, ImageReference)
         self._call("begin_set_image")
         return FakeOperation(f"set the image of {scale_set.name}", self.clock.now(), lambda: self.set_image(image))
 

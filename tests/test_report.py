@@ -21,6 +21,7 @@ from vmss_jenkins.actions import RolloutSpec
 from vmss_jenkins.engine import RolloutResult
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.gates import Consequence, Outcome, Verdict
+from vmss_jenkins.releases import ExtensionSettings
 from vmss_jenkins.report import html, json, junit, markdown, reading, schema
 from vmss_jenkins.report.advice import next_steps
 from vmss_jenkins.report.reading import Told
@@ -223,3 +224,17 @@ def test_a_report_is_made_after_the_fact(tmp_path: Path, capsys: pytest.CaptureF
     assert main(["report", str(file)]) == 0
     assert capsys.readouterr().out == targets["report.md"].read_text()
     assert main(["report", str(tmp_path / "none")]) == 2
+
+
+def test_a_rollout_of_a_script_is_read_again_as_it_was_told() -> None:
+    script = ExtensionSettings.of({"commandToExecute": "./v1.sh"}, force_update_tag="7")
+    event = rollout_events.RollbackStarted(script, script, "bad")
+    read = reading.told([json.line(event, "2026-01-02T03:04:05.678+00:00")], "events")
+    assert [one.event for one in read] == [event]
+
+
+def test_the_way_back_of_a_script_names_its_extension() -> None:
+    script = ExtensionSettings.of({"commandToExecute": "./v1.sh"}, name="install it")
+    story = story_of(rollout(Consequence.GO_ON, Consequence.GO_ON)[1])
+    told = next_steps(replace(story, planned=replace(story.planned, image_to=script)))
+    assert any("--extension 'install it'" in str(step) for step in told)

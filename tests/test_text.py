@@ -5,12 +5,13 @@ from json import loads
 import pytest
 
 from tests.fakes import NEW, OLD, WEB
-from vmss_jenkins import events, rollout_events
+from vmss_jenkins import events, rollout_events, switch_events
 from vmss_jenkins.curves import CurvePoint
 from vmss_jenkins.gates import Consequence, Outcome, Verdict
 from vmss_jenkins.instances import UpgradeMode
 from vmss_jenkins.jobs import Delete, JobPlan, Refused, Unchanged
 from vmss_jenkins.preflight import Finding, Severity
+from vmss_jenkins.releases import ExtensionSettings
 from vmss_jenkins.report import json, text
 from vmss_jenkins.report.text import line
 from vmss_jenkins.rollout_events import InstanceState
@@ -20,6 +21,7 @@ PLANNED = rollout_events.RolloutPlanned(
     canary="", max_unavailable="1", on_failure="rollback", timeout=7200.0,
 )  # fmt: skip
 
+SCRIPT = ExtensionSettings.of({"commandToExecute": "./v1.sh"})
 EXAMPLES: list[tuple[events.Event, str]] = [
     (events.UpdateStarted(WEB, OLD, NEW), f"update canary-rg/web: image {OLD} -> {NEW}"),
     (events.UpdateStarted(WEB, None, NEW), f"update canary-rg/web: image unknown -> {NEW}"),
@@ -57,6 +59,14 @@ EXAMPLES: list[tuple[events.Event, str]] = [
             "canary-rg/web now has the image nginx-updated-image in its model (60.0 s), and Azure brings its instances "
             "there (upgrade mode Rolling)"
         ),
+    ),
+    (
+        events.UpdateStarted(WEB, SCRIPT, SCRIPT),
+        "update canary-rg/web: script ./v1.sh -> ./v1.sh",
+    ),
+    (
+        events.UpdateFinished(WEB, SCRIPT, changed=False, seconds=0.1),
+        "canary-rg/web has the script ./v1.sh already: nothing changed",
     ),
     (
         events.UpdateFinished(WEB, NEW, changed=False, seconds=0),
@@ -165,6 +175,20 @@ EXAMPLES: list[tuple[events.Event, str]] = [
     (
         rollout_events.RolloutFinished(WEB, "rolled out", NEW, ("0",), 61.23),
         "canary-rg/web: rolled out: nginx-updated-image, 1 instance updated (61.2 s)",
+    ),
+    (
+        switch_events.TestRuleOpened("blueLB", 8081, "greenPool"),
+        "port 8081 of blueLB leads to greenPool for the check",
+    ),
+    (switch_events.SwitchUnchanged("live", "greenPool"), "rule live leads to greenPool already: nothing changed"),
+    (
+        switch_events.Switched("live", "bluePool", "greenPool"),
+        "rule live leads to greenPool now, no longer to bluePool: open connections stay",
+    ),
+    (switch_events.NotSwitched("http: 500"), "not switched: http: 500"),
+    (
+        switch_events.SwitchedBack("live", "bluePool", "http: 500"),
+        "switched back: rule live leads to bluePool again: http: 500",
     ),
     (
         events.SeedPlanned("http://j/", JobPlan((Delete("a"), Refused("b", "not ours"), Unchanged("c")))),

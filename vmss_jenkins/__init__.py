@@ -11,7 +11,8 @@ from vmss_jenkins._version import VERSION
 
 if TYPE_CHECKING:
     from vmss_jenkins.actions import OnFailure, RolloutSpec, Strategy
-    from vmss_jenkins.api import observe, update, update_instances, verify
+    from vmss_jenkins.api import observe, update, update_extension, update_instances, verify
+    from vmss_jenkins.blue_green import switch
     from vmss_jenkins.claims import AnotherRollout
     from vmss_jenkins.engine import Outcome, RolloutResult
     from vmss_jenkins.errors import AzureError, ConfigError, UnsafeRollout, VmssJenkinsError
@@ -45,7 +46,9 @@ __all__ = [
     "observe",
     "roll_back",
     "roll_out",
+    "switch",
     "update",
+    "update_extension",
     "update_instances",
     "verify",
 ]
@@ -71,7 +74,9 @@ _HOMES = {
     "observe": "api",
     "roll_back": "rollouts",
     "roll_out": "rollouts",
+    "switch": "blue_green",
     "update": "api",
+    "update_extension": "api",
     "update_instances": "api",
     "verify": "api",
 }

@@ -14,9 +14,9 @@ from vmss_jenkins.gates import Consequence
 from vmss_jenkins.gates import Outcome as GateOutcome
 from vmss_jenkins.history import GateResult, History
 from vmss_jenkins.holding import Hold
-from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Instance, ScaleSet, ScaleSetName
 from vmss_jenkins.protocols import Drainer, Gates, OperationT, ScaleSets
+from vmss_jenkins.releases import Release
 from vmss_jenkins.rollout import strategy_of
 from vmss_jenkins.waiting import ATTEMPTS, LONGEST_WAIT, Patience
 from vmss_jenkins.watching import Watch
@@ -53,7 +53,7 @@ class Actor(Generic[OperationT]):
         """Turn back, and restore the model's image; the claim tells of it first, should this run be killed."""
         self.watch.reread()
         left = history.left if history.going_back else history.target.image
-        if not history.going_back and not (left is None or left.same_as(self._set.image)):
+        if not history.going_back and not (left is None or left.same_as(self._set.release)):
             return history  # somebody changed the model at this very moment: the decision sees it
         if not history.going_back:
             self.patience.on_event(rollout_events.RollbackStarted(left, action.image, action.cause))
@@ -61,7 +61,7 @@ class Actor(Generic[OperationT]):
         self._set_image(action.image)
         return history.turned_back(action.image, action.cause, self.now)
 
-    def _set_image(self, image: ImageReference) -> None:
+    def _set_image(self, image: Release) -> None:
         """Set the image as the step does; where the set changed since it was read, the next turn looks again."""
         try:
             known = self.watch.observed.instances

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from vmss_jenkins.history import Stage
-from vmss_jenkins.images import ImageReference
+from vmss_jenkins.releases import Release
 from vmss_jenkins.selection import Amount, Scope
 
 
@@ -52,7 +52,7 @@ class RolloutSpec:
     """Failed instances that do not stop the others; in the end they are told all the same."""
     ids_per_call: int = 100
     on_failure: OnFailure = OnFailure.ROLLBACK
-    rollback_to: ImageReference | None = None
+    rollback_to: Release | None = None
     """None: the one other image that the instances run."""
     drain: float | None = None
     """From taking an instance out of the load balancer to its update; None: it is not taken out."""
@@ -62,14 +62,14 @@ class RolloutSpec:
 class SetModel:
     """Set the model's image to the new release."""
 
-    image: ImageReference
+    image: Release
 
 
 @dataclass(frozen=True)
 class RestoreModel:
     """Set the model's image back, the first step of a rollback."""
 
-    image: ImageReference
+    image: Release
     cause: str
 
 

@@ -21,6 +21,7 @@ from vmss_jenkins.heartbeat import Heartbeat
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Instance, InstanceIds, ScaleSet, ScaleSetName, has_latest_model
 from vmss_jenkins.measuring import connected_means
+from vmss_jenkins.releases import Script
 from vmss_jenkins.report import text
 from vmss_jenkins.verification import Assessment, Verification
 from vmss_jenkins.waiting import Patience
@@ -81,6 +82,54 @@ def update(  # noqa: PLR0913 - the plugin's parameters and how to reach Azure, e
     patience = Patience.starting(SystemClock(), timeout, on_event)
     with _scale_sets(subscription, credential, endpoint, on_event) as sets:
         return steps.update(sets, target, image, options, patience)
+
+
+def update_extension(  # noqa: PLR0913 - the script and how to reach Azure, each by its name
+    resource_group: str,
+    name: str,
+    script: Script,
+    *,
+    extension: str = "",
+    subscription: str | None = None,
+    credential: TokenCredential | None = None,
+    endpoint: str | None = None,
+    allow_automatic_rollout: bool = False,
+    dry_run: bool = False,
+    timeout: float = TIMEOUT,
+    on_event: events.OnEvent = log,
+) -> steps.UpdateResult:
+    """Put another script into the CustomScript extension of a scale set's model; it is made where missing.
+
+    In the upgrade mode Manual it runs on no instance; `update_instances` lets it run. What the extension was told is
+    written down in tags of the resource group first, where a rollback finds it.
+
+    Args:
+        resource_group: the set's resource group.
+        name: the set's name.
+        script: as `releases.from_url`, `releases.inline` or `releases.from_settings` make it.
+        extension: the extension's name; empty for the only one of the set.
+        subscription: the subscription's GUID; `AZURE_SUBSCRIPTION_ID` by default.
+        credential: azure-identity's `DefaultAzureCredential` by default.
+        endpoint: Azure Resource Manager's URL; `VMSS_JENKINS_ENDPOINT` or the public cloud by default.
+        allow_automatic_rollout: go on although Azure takes the script to every instance by itself.
+        dry_run: tell what would happen and what stands in the way; change nothing.
+        timeout: seconds to wait for Azure.
+        on_event: told each thing that happens; by default it is logged.
+
+    Raises:
+        ConfigError: for parameters that cannot be used; nothing was changed.
+        UnsafeRollout: for a set whose upgrade policy leaves no canary; nothing was changed.
+        AzureError: where Azure refuses, or cannot be reached.
+    """
+    target = ScaleSetName(resource_group, name)
+    options = steps.Options(dry_run=dry_run, allow_automatic_rollout=allow_automatic_rollout)
+    patience = Patience.starting(SystemClock(), timeout, on_event)
+    with _scale_sets(subscription, credential, endpoint, on_event) as sets:
+        from vmss_jenkins.script_sets import ScriptSets  # noqa: PLC0415 - the SDK takes 0.3 s
+
+        script_sets = ScriptSets(sets, sets.memory(target), on_event, extension, script)
+        release = patience.retry(lambda: script_sets.adopt(target))
+        return steps.update(script_sets, target, release or script.release, options, patience)
 
 
 def update_instances(  # noqa: PLR0913 - the plugin's parameters and how to reach Azure, each by its name

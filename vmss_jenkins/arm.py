@@ -15,6 +15,7 @@ from typing import Any
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.images import ImageKind, ImageReference
 from vmss_jenkins.instances import Health, Instance, OrchestrationMode, ScaleSet, ScaleSetName, UpgradeMode
+from vmss_jenkins.releases import ExtensionSettings
 
 Body = Mapping[str, Any]
 
@@ -29,6 +30,7 @@ def scale_set_from(body: Body, name: ScaleSetName) -> ScaleSet:
     """Read a scale set."""
     properties = _at(body, "properties")
     policy = _at(properties, "upgradePolicy")
+    listed = _at(properties, "virtualMachineProfile", "extensionProfile").get("extensions") or ()
     return ScaleSet(
         name=name,
         image=_image_of(_at(properties, "virtualMachineProfile", "storageProfile")),
@@ -40,6 +42,7 @@ def scale_set_from(body: Body, name: ScaleSetName) -> ScaleSet:
         etag=body.get("etag"),
         id=body.get("id") or "",
         profile=profile_digest(_at(properties, "virtualMachineProfile")),
+        scripts=tuple(script for script in map(ExtensionSettings.from_body, listed) if script),
         load_balanced=_is_load_balanced(_at(properties, "virtualMachineProfile", "networkProfile")),
     )
 

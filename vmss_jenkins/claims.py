@@ -30,7 +30,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from vmss_jenkins.errors import VmssJenkinsError
-from vmss_jenkins.images import ImageReference
+from vmss_jenkins.releases import Release
 
 LEASE = 120.0
 """Seconds from the last renewal until a claim lapses."""
@@ -83,7 +83,7 @@ class AnotherRollout(VmssJenkinsError):  # noqa: N818 - what it found, as in `Un
         )
 
 
-def fingerprint(left: ImageReference | None, target: ImageReference | None) -> str:
+def fingerprint(left: Release | None, target: Release | None) -> str:
     """What a claim tells of the way back: short, since a tag holds 256 characters and an image id may have 200."""
     return ">".join(hashlib.sha256(str(image).lower().encode()).hexdigest()[:12] for image in (left, target))
 

@@ -49,7 +49,7 @@ class _RaceError(AzureError):
     """Somebody else changed the load balancer between our read and our write."""
 
 
-class _ClockedPolling(ARMPolling):
+class ClockedPolling(ARMPolling):
     """The SDK's reading of long-running operations, waiting by our clock."""
 
     def __init__(self, clock: Clock) -> None:
@@ -146,7 +146,7 @@ class AzureDrainer:
                 name,
                 cast("Any", pool),
                 headers={"If-Match": pool["etag"]} if pool.get("etag") else {},
-                polling=_ClockedPolling(self._clock),
+                polling=ClockedPolling(self._clock),
             ).result()
         names = {entry.get("name") for entry in network.addresses_of(cast("Body", after))}
         if lost := [entry["name"] for entry in network.addresses_of(pool) if entry["name"] not in names]:

@@ -29,9 +29,9 @@ from vmss_jenkins.actions import (
 from vmss_jenkins.claims import Claim
 from vmss_jenkins.history import GateResult, History, Observed
 from vmss_jenkins.holding import Hold
-from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import ScaleSetName
 from vmss_jenkins.protocols import Claims, Drainer, Gates, OperationT, ScaleSets
+from vmss_jenkins.releases import Release
 from vmss_jenkins.rollback import resumed_back, start
 from vmss_jenkins.rollout import choose
 from vmss_jenkins.selection import Include
@@ -56,7 +56,7 @@ class RolloutResult:
 
     scale_set: ScaleSetName
     outcome: Outcome
-    image: ImageReference | None
+    image: Release | None
     """The release that was gone to in the end: the new one, or the one gone back to."""
     updated: tuple[str, ...]
     """Instances that this run updated on the way forward."""
@@ -76,7 +76,7 @@ class RolloutResult:
 class Order:
     """What is to be rolled out, or back."""
 
-    image: ImageReference | None = None
+    image: Release | None = None
     """None for what the model has."""
     going_back: bool = False
     """Go back from what the model has, to `RolloutSpec.rollback_to` or to the one other image that instances run."""
@@ -167,7 +167,7 @@ def _put_back(drainer: Drainer | None, observed: Observed, patience: Patience) -
 
 
 def _planned(observed: Observed, history: History, spec: RolloutSpec, hooks: Hooks) -> rollout_events.RolloutPlanned:
-    found, to = observed.scale_set.image, history.target.image
+    found, to = observed.scale_set.release, history.target.image
     others = [image for image in (found, *history.previous) if image and not (to and to.same_as(image))]
     return rollout_events.RolloutPlanned(
         scale_set=observed.scale_set.name,

@@ -11,11 +11,12 @@ from typing import TypeAlias
 
 from vmss_jenkins.curves import CurvePoint
 from vmss_jenkins.gates import Consequence, Verdict
-from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import ScaleSetName, UpgradeMode
 from vmss_jenkins.jobs import JobPlan
 from vmss_jenkins.preflight import Finding
+from vmss_jenkins.releases import Release
 from vmss_jenkins.rollout_events import RolloutEvent
+from vmss_jenkins.switch_events import SwitchEvent
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class UpdateStarted:
     """`update` looks at the model of a set."""
 
     scale_set: ScaleSetName
-    image_before: ImageReference | None
-    image_after: ImageReference
+    image_before: Release | None
+    image_after: Release
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ class UpdateFinished:
     """`update` is done."""
 
     scale_set: ScaleSetName
-    image: ImageReference
+    image: Release
     changed: bool
     seconds: float
     mode: UpgradeMode = UpgradeMode.MANUAL
@@ -243,6 +244,7 @@ Event: TypeAlias = (
     | GateSampled
     | GateJudged
     | RolloutEvent
+    | SwitchEvent
     | SeedPlanned
     | FolderCreated
     | JobChanged

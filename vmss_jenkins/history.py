@@ -12,6 +12,7 @@ from enum import Enum
 from vmss_jenkins.gates import Consequence, Verdict
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Instance, ScaleSet
+from vmss_jenkins.releases import Release
 from vmss_jenkins.selection import Target
 
 SETTLED = 15.0
@@ -98,10 +99,10 @@ class History:
     began: float
     target: Target
     """The release that instances are brought to at this moment."""
-    previous: tuple[ImageReference, ...] = ()
+    previous: tuple[Release, ...] = ()
     """The other images that ran when the run began."""
     going_back: bool = False
-    left: ImageReference | None = None
+    left: Release | None = None
     """The release that it goes back from; None where every other image is to go."""
     cause: str | None = None
     """Why it goes back, or is to."""
@@ -142,7 +143,7 @@ class History:
             unwell_since={key: since for key, since in unwell.items() if key in instances},
             taken=dict(self._still_taken(observed, instances, well)),
             drained=self.drained & instances.keys(),
-            model_set=self.model_set or _same(observed.scale_set.image, self.target.image),
+            model_set=self.model_set or _same(observed.scale_set.release, self.target.image),
         )
 
     def _still_taken(
@@ -198,11 +199,20 @@ class History:
         """Put instances back into the load balancer."""
         return replace(self, drained=self.drained - frozenset(instance_ids))
 
+    def concerns(self, instance: Instance) -> bool:
+        """Whether the way back is about an instance: this run touched it, or it may run the release that is left.
+
+        Of a script no instance tells; then all whose model is not the one gone back to may have it.
+        """
+        if not isinstance(self.left, ImageReference):
+            return True
+        return instance.id in self.forward or self.left.same_as(instance.image)
+
     def gated(self, result: GateResult) -> History:
         """Add a gate's result."""
         return replace(self, gates=(*self.gates, result))
 
-    def turned_back(self, image: ImageReference, cause: str, now: float) -> History:
+    def turned_back(self, image: Release, cause: str, now: float) -> History:
         """Go back to an image: what was taken stays known, and may be taken once more."""
         if self.going_back:
             return self
@@ -244,5 +254,5 @@ def _taken(instance: Instance, now: float) -> Taken:
     return Taken(now, provisioning_before=instance.provisioning_state, ran=runs(instance))
 
 
-def _same(image: ImageReference | None, other: ImageReference | None) -> bool:
+def _same(image: Release | None, other: Release | None) -> bool:
     return other is not None and other.same_as(image)

@@ -147,9 +147,9 @@ class ImageReference:
             return f"{path[-3]}/{path[-1]}"
         return path[-1]
 
-    def same_as(self, other: ImageReference | None) -> bool:
+    def same_as(self, other: object) -> bool:
         """Whether both name the same image; Azure compares ids without regard to case."""
-        return other is not None and _key(self) == _key(other)
+        return isinstance(other, ImageReference) and _key(self) == _key(other)
 
     def __str__(self) -> str:
         return self.id or f"{self.publisher}:{self.offer}:{self.sku}:{self.version}"

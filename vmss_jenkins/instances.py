@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
 
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.images import ImageReference
+from vmss_jenkins.releases import ExtensionSettings, Release, Scripted, choose
 
 PARKED = frozenset({"deallocating", "deallocated"})
 """Power states of an instance without hardware: parked by somebody, or a spot one that was evicted."""
@@ -81,6 +82,26 @@ class ScaleSet:
     """The ARM resource id."""
     profile: str = ""
     """Digest of the machine profile beside its image; empty where it is not known."""
+    scripts: tuple[ExtensionSettings, ...] = ()
+    """What the model tells its CustomScript extensions."""
+    extension: ExtensionSettings | None = None
+    """The one of them that is the release, where releases are scripts; None where they are images."""
+    extension_before: ExtensionSettings | None = None
+    """What that one was told before; None where nobody wrote it down."""
+
+    def seen_by(self, scripted: Scripted | None) -> ScaleSet:
+        """The set as a rollout of scripts sees it; itself for one of images.
+
+        Raises:
+            ConfigError: where it has several CustomScript extensions and none is named.
+        """
+        return replace(self, extension=choose(self.scripts, scripted.extension)) if scripted else self
+
+    @property
+    def release(self) -> Release | None:
+        """What the model has of what a rollout changes: its script or its image."""
+        return self.extension or self.image
+
     load_balanced: bool = False
     """Its model puts instances into backend pools of load balancers."""
 

@@ -13,11 +13,13 @@ from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import (
     Instance,
     InstanceIds,
+    OrchestrationMode,
     ScaleSet,
     UpgradeMode,
     has_latest_model,
     running_images,
 )
+from vmss_jenkins.releases import Release
 
 MODEL_LIMIT = 10
 """Models that the instances of one set may run at a time; Azure refuses the next one."""
@@ -60,8 +62,8 @@ class Surroundings:
 class UpdatePlan:
     """What `update` would do to the model."""
 
-    image_before: ImageReference | None
-    image_after: ImageReference
+    image_before: Release | None
+    image_after: Release
     findings: tuple[Finding, ...]
 
     @property
@@ -87,7 +89,7 @@ class InstancesPlan:
 
 def plan_update(
     scale_set: ScaleSet,
-    image: ImageReference,
+    image: Release,
     instances: Sequence[Instance] = (),
     surroundings: Surroundings | None = None,
 ) -> UpdatePlan:
@@ -99,13 +101,16 @@ def plan_update(
         instances: its instances, for the count of models in use.
         surroundings: None where they were not looked up, which a real run does not do.
     """
-    plan = UpdatePlan(scale_set.image, image, ())
+    plan = UpdatePlan(scale_set.release, image, ())
     findings = list(_deletion(scale_set))
     if plan.changes:
-        findings += [*_image_kind(scale_set, image), *_followers(scale_set), *_models(instances, image)]
+        findings += _followers(scale_set)
+        findings += (
+            _image(scale_set, image, instances) if isinstance(image, ImageReference) else _script(scale_set, image)
+        )
     if surroundings:
         findings += [*_autoscale(surroundings), *_throttling(surroundings)]
-    return UpdatePlan(scale_set.image, image, tuple(findings))
+    return UpdatePlan(scale_set.release, image, tuple(findings))
 
 
 def plan_update_instances(
@@ -145,6 +150,30 @@ def plan_update_instances(
 def _deletion(scale_set: ScaleSet) -> Iterable[Finding]:
     if scale_set.provisioning_state == "Deleting":
         yield Finding(Severity.IMPOSSIBLE, f"scale set {scale_set.name} is being deleted")
+
+
+def _image(scale_set: ScaleSet, image: ImageReference, instances: Sequence[Instance]) -> Iterable[Finding]:
+    yield from _image_kind(scale_set, image)
+    yield from _models(instances, image)
+
+
+def _script(scale_set: ScaleSet, script: Release) -> Iterable[Finding]:
+    """A script runs on the disk as it is: what an older one did stays there."""
+    if scale_set.orchestration_mode is OrchestrationMode.FLEXIBLE:
+        text = (
+            f"{scale_set.name} is in Flexible orchestration mode: its instances do not tell whether they have the "
+            "latest model, so a script cannot be rolled out; roll out an image, or make a Uniform set"
+        )
+        yield Finding(Severity.IMPOSSIBLE, text)
+    before = scale_set.extension
+    if before and before.absent:
+        yield Finding(Severity.WARNING, "the set had no CustomScript before: there is no script to go back to")
+    elif before and not script.same_as(scale_set.extension_before):
+        text = (
+            f"going back runs {before.short_name} again, on disks where the new script ran: it must undo what the "
+            "new one does, or the instances be reimaged"
+        )
+        yield Finding(Severity.NOTE, text)
 
 
 def _image_kind(scale_set: ScaleSet, image: ImageReference) -> Iterable[Finding]:

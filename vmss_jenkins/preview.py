@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vmss_jenkins.actions import RolloutSpec
-from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Instance, ScaleSet
 from vmss_jenkins.preflight import Finding, Severity, plan_update
+from vmss_jenkins.releases import ExtensionSettings, Release
 from vmss_jenkins.selection import Target, choose_canary, select, spread
 
 UNDRAINED = Finding(
@@ -22,7 +22,7 @@ UNDRAINED = Finding(
 class Preview:
     """What would happen, and what stands in the way."""
 
-    image: ImageReference | None
+    image: Release | None
     changes_model: bool
     canary: tuple[str, ...]
     """Ids that would go first."""
@@ -51,17 +51,17 @@ class Preview:
         yield from (f"{finding.severity.value}: {finding.text}" for finding in self.findings)
 
 
-def preview(
-    spec: RolloutSpec, image: ImageReference | None, scale_set: ScaleSet, instances: Sequence[Instance]
-) -> Preview:
+def preview(spec: RolloutSpec, image: Release | None, scale_set: ScaleSet, instances: Sequence[Instance]) -> Preview:
     """Decide what a rollout would do now, without asking gates.
 
     Raises:
         ConfigError: for ids that no instance has.
     """
     spec.scope.ids.choose(instances)
-    release = image or scale_set.image
-    changes = image is not None and not image.same_as(scale_set.image)
+    release = image or scale_set.release
+    changes = image is not None and not image.same_as(scale_set.release)
+    if changes and isinstance(release, ExtensionSettings):
+        instances = [replace(each, latest_model_applied=False) for each in instances]
     selection = select(spec.scope, Target(release, by_image=changes), scale_set, instances)
     canary = choose_canary(spec.canary, selection) if spec.canary else ()
     rest = () if spec.canary_only else spread([each for each in selection.pending if each not in canary], canary)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from vmss_jenkins.claims import Claim
 from vmss_jenkins.gate_specs import CommandGate, Expectation, ProbingGate, Via
 from vmss_jenkins.gates import CommandResult, Consequence, Sample, Verdict
-from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Instance, ScaleSet, ScaleSetName
 from vmss_jenkins.jobs import ExistingJob
-from vmss_jenkins.network import Address, Unreachable
+from vmss_jenkins.network import Address, Body, Unreachable
+from vmss_jenkins.releases import Release
 
 
 class Clock(Protocol):
@@ -79,7 +79,7 @@ class ScaleSets(Protocol[OperationT]):
         """Name the enabled autoscale settings that target it; None where they cannot be read."""
         ...
 
-    def begin_set_image(self, scale_set: ScaleSet, image: ImageReference) -> OperationT:
+    def begin_set_image(self, scale_set: ScaleSet, image: Release) -> OperationT:
         """Set the image of the model."""
         ...
 
@@ -141,6 +141,22 @@ class Drainer(Protocol):
 
     def restore(self, scale_set: ScaleSet, ids: Sequence[str]) -> None:
         """Leave instances to the health probes again; raises `AzureError`."""
+        ...
+
+
+class Switchboard(Protocol):
+    """Reads and writes load balancers whole; each call is made once and raises `AzureError`."""
+
+    def read(self, resource_group: str, name: str) -> Body:
+        """Read a load balancer."""
+        ...
+
+    def write(self, body: Mapping[str, Any]) -> None:
+        """Put it in the place of the one that was read, only if nobody changed it since: else the status 412."""
+        ...
+
+    def pools(self, scale_set: ScaleSet, ids: Sequence[str]) -> tuple[str, ...]:
+        """The ARM ids of the backend pools that instances are in."""
         ...
 
 

@@ -7,39 +7,50 @@ from collections.abc import Iterable
 from vmss_jenkins.actions import RolloutSpec
 from vmss_jenkins.claims import fingerprint
 from vmss_jenkins.history import History, Observed
-from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Instance, ScaleSet, has_latest_model
+from vmss_jenkins.releases import ExtensionSettings, Release
 from vmss_jenkins.selection import Target
 
 ASKED_FOR = "asked for"
 RESUMED = "an earlier run that was stopped was going back"
 
 
-def way_back(spec: RolloutSpec, observed: Observed, history: History) -> tuple[ImageReference | None, str]:
+def way_back(spec: RolloutSpec, observed: Observed, history: History) -> tuple[Release | None, str]:
     """The image to go back to, or None and what stands in the way of finding it."""
     if spec.rollback_to:
         return spec.rollback_to, ""
-    found = other_images(observed.instances, history.target.image) or history.previous
+    left = history.target.image
+    found = history.previous
+    if not isinstance(left, ExtensionSettings):
+        found = other_images(observed.instances, left) or found
     if len(found) == 1:
         return found[0], ""
+    if isinstance(left, ExtensionSettings):
+        return None, "the script before is not known: nobody wrote it down; name its settings with --to-settings FILE"
     if not found:
         return None, "no instance runs a previous image: name the one to go back to with --to"
     names = ", ".join(str(image) for image in found)
     return None, f"the instances run {len(found)} previous images ({names}): name the one to go back to with --to"
 
 
-def other_images(instances: Iterable[Instance], image: ImageReference | None) -> tuple[ImageReference, ...]:
+def other_images(instances: Iterable[Instance], image: Release | None) -> tuple[Release, ...]:
     """The different images that instances run beside one, in a stable order."""
-    found: dict[str, ImageReference] = {}
+    found: dict[str, Release] = {}
     for instance in instances:
         if instance.image and not (image and image.same_as(instance.image)):
             found.setdefault(str(instance.image).lower(), instance.image)
     return tuple(found[key] for key in sorted(found))
 
 
-def start(
-    observed: Observed, image: ImageReference | None, to: ImageReference | None, now: float, *, going_back: bool
-) -> History:
+def previous_releases(observed: Observed, release: Release | None) -> tuple[Release, ...]:
+    """What a rollback could go to: the other images that run, or the script that the model has or had."""
+    if not isinstance(release, ExtensionSettings):
+        return other_images(observed.instances, release)
+    known = (observed.scale_set.extension, observed.scale_set.extension_before)
+    return tuple(one for one in known if one and not one.absent and not one.same_as(release))[:1]
+
+
+def start(observed: Observed, image: Release | None, to: Release | None, now: float, *, going_back: bool) -> History:
     """The history of a run that did nothing yet.
 
     Args:
@@ -49,15 +60,15 @@ def start(
         now: the time.
         going_back: whether it is to go back from what the model has.
     """
-    model = observed.scale_set.image
+    model = observed.scale_set.release
     if going_back and to and to.same_as(model):
         return History(now, Target(None)).turned_back(to, ASKED_FOR, now)
     target = Target(image or model)
-    previous = other_images(observed.instances, target.image)
+    previous = previous_releases(observed, target.image)
     return History(now, target, previous=previous, cause=ASKED_FOR if going_back else None)
 
 
-def resumed_back(observed: Observed, was_going_back: str, image: ImageReference | None, now: float) -> History | None:
+def resumed_back(observed: Observed, was_going_back: str, image: Release | None, now: float) -> History | None:
     """The history of a run that goes on going back where a killed one left off; None where none was going back.
 
     Args:
@@ -66,8 +77,8 @@ def resumed_back(observed: Observed, was_going_back: str, image: ImageReference 
         image: the release that is to be rolled out now; None for what the model has.
         now: the time.
     """
-    model = observed.scale_set.image
-    there = [*other_images(observed.instances, None), *([model] if model else []), *([image] if image else [])]
+    model, before = observed.scale_set.release, observed.scale_set.extension_before
+    there = [*other_images(observed.instances, None), *(one for one in (model, before, image) if one)]
     for left in (image,) if image else there:
         for target in there:
             if was_going_back == fingerprint(left, target):

@@ -24,6 +24,7 @@ from vmss_jenkins.actions import (
 )
 from vmss_jenkins.gates import Consequence
 from vmss_jenkins.history import History, Observed, Stage
+from vmss_jenkins.images import ImageReference
 from vmss_jenkins.rollback import state_of, way_back
 from vmss_jenkins.situation import Situation, survey
 
@@ -56,12 +57,13 @@ def choose(spec: RolloutSpec, observed: Observed, history: History, situation: S
 
 def _model(observed: Observed, history: History) -> Action | None:
     """See to it that the model has the release, once; a later change is somebody else's and stops the rollout."""
-    wanted, found = history.target.image, observed.scale_set.image
+    wanted, found = history.target.image, observed.scale_set.release
     if wanted is None or wanted.same_as(found):
         return None
     if not history.model_set:
         return RestoreModel(wanted, history.cause or "") if history.going_back else SetModel(wanted)
-    reason = f"somebody changed the model's image to {found or 'an unknown one'} while {wanted} was rolled out"
+    what = "image" if isinstance(wanted, ImageReference) else "script"
+    reason = f"somebody changed the model's {what} to {found or 'an unknown one'} while {wanted} was rolled out"
     return _halt(reason, observed, history)
 
 

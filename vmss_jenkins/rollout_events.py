@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
-from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import ScaleSetName
+from vmss_jenkins.releases import Release
 
 
 class InstanceState(Enum):
@@ -42,9 +42,9 @@ class RolloutPlanned:
     """A run begins: what is wanted, by whom, and what is there."""
 
     scale_set: ScaleSetName
-    image_from: ImageReference | None
+    image_from: Release | None
     """What runs, as far as it is another image."""
-    image_to: ImageReference | None
+    image_to: Release | None
     """Where this run goes; None for what the model has."""
     going_back: bool
     owner: str
@@ -75,7 +75,7 @@ class RolloutStarted:
     """A rollout knows what is there."""
 
     scale_set: ScaleSetName
-    image: ImageReference | None
+    image: Release | None
     """The release to go to, or to go back to."""
     going_back: bool
     reached: int
@@ -172,8 +172,8 @@ class ClaimAwaited:
 class RollbackStarted:
     """The release is bad: the model is restored first."""
 
-    image_from: ImageReference | None
-    image_to: ImageReference
+    image_from: Release | None
+    image_to: Release
     cause: str
 
 
@@ -209,7 +209,7 @@ class RolloutFinished:
 
     scale_set: ScaleSetName
     outcome: str
-    image: ImageReference | None
+    image: Release | None
     updated: tuple[str, ...]
     seconds: float
 

@@ -16,6 +16,7 @@ from vmss_jenkins.api import log
 from vmss_jenkins.clock import SystemClock
 from vmss_jenkins.credentials import Connection, connection, default_credential
 from vmss_jenkins.engine import Hooks, Order, RolloutResult, run_rollout
+from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.gate_parsing import gates_from
 from vmss_jenkins.gate_specs import AnyGate
 from vmss_jenkins.heartbeat import Heartbeat
@@ -23,11 +24,14 @@ from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import ScaleSetName
 from vmss_jenkins.measuring import connected_means
 from vmss_jenkins.protocols import Drainer
+from vmss_jenkins.releases import Scripted
 from vmss_jenkins.verification import Verification
 from vmss_jenkins.waiting import Patience
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
+
+    from vmss_jenkins.scale_sets import AzureScaleSets
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ def roll_out(  # noqa: PLR0913 - what, where, how, and who is told, each by its 
     image_reference: ImageReference | Mapping[str, str] | None = None,
     spec: RolloutSpec | None = None,
     *,
+    scripted: Scripted | None = None,
     gates: Iterable[str | Mapping[str, object]] = (),
     claim: bool = True,
     allow_automatic_rollout: bool = False,
@@ -63,6 +68,7 @@ def roll_out(  # noqa: PLR0913 - what, where, how, and who is told, each by its 
         name: the set's name.
         image_reference: the release, as `vmss_jenkins.update` takes it; None for what the model has.
         spec: how; see `RolloutSpec`.
+        scripted: the release is a script; no image is given then.
         gates: as `vmss_jenkins.verify` takes them; they are asked after the canary and after each batch.
         claim: refuse where another rollout of the set is under way, and make others refuse; takes the permission
             `Microsoft.Resources/tags/write` on the resource group.
@@ -79,7 +85,9 @@ def roll_out(  # noqa: PLR0913 - what, where, how, and who is told, each by its 
     given = image_reference
     image = ImageReference.from_mapping(given) if isinstance(given, Mapping) else given
     hooks = Hooks(allow_automatic_rollout=allow_automatic_rollout)
-    run = _Connected(ScaleSetName(resource_group, name), spec or RolloutSpec(), _some(gates), claim, reach)
+    if image and scripted:
+        raise ConfigError("release", ["found both an image and a script; give one of them"])
+    run = _Connected(ScaleSetName(resource_group, name), spec or RolloutSpec(), _some(gates), claim, reach, scripted)
     return run(Order(image), hooks, on_event)
 
 
@@ -88,6 +96,7 @@ def roll_back(
     name: str,
     spec: RolloutSpec | None = None,
     *,
+    scripted: Scripted | None = None,
     claim: bool = True,
     allow_automatic_rollout: bool = False,
     reach: Reach | None = None,
@@ -95,12 +104,14 @@ def roll_back(
 ) -> RolloutResult:
     """Take a scale set back: the model first, then the instances that were updated.
 
-    It goes to `RolloutSpec.rollback_to`, or to the one other image that instances still run.
+    It goes to `RolloutSpec.rollback_to`, or to the one other image that instances still run, or to the script that was
+    written down before the one that there is.
 
     Args:
         resource_group: the set's resource group.
         name: the set's name.
         spec: how; see `RolloutSpec`.
+        scripted: the release is a script; its `protected_before` are the protected settings to go back to.
         claim: as `roll_out`.
         allow_automatic_rollout: as `roll_out`.
         reach: how Azure is reached.
@@ -113,7 +124,7 @@ def roll_back(
         AzureError: where Azure refuses, or cannot be reached.
     """
     hooks = Hooks(allow_automatic_rollout=allow_automatic_rollout)
-    run = _Connected(ScaleSetName(resource_group, name), spec or RolloutSpec(), (), claim, reach)
+    run = _Connected(ScaleSetName(resource_group, name), spec or RolloutSpec(), (), claim, reach, scripted)
     return run(Order(going_back=True), hooks, on_event)
 
 
@@ -132,6 +143,7 @@ class _Connected:
     gates: tuple[AnyGate, ...]
     claim: bool
     reach: Reach | None
+    scripted: Scripted | None
 
     def __call__(self, order: Order, hooks: Hooks, on_event: events.OnEvent) -> RolloutResult:
         clock = Heartbeat(SystemClock(), on_event)
@@ -156,9 +168,29 @@ class _Connected:
                     owner=owner(os.environ, order),
                     build=os.environ.get("BUILD_URL", ""),
                 )
-                return run_rollout(sets, self.name, order, self.spec, connected, patience)
+                if self.scripted is None:
+                    return run_rollout(sets, self.name, order, self.spec, connected, patience)
+                return _run_scripted(sets, self.name, order, self.spec, connected, patience, self.scripted)
         finally:
             sets.close()
+
+
+def _run_scripted(
+    sets: AzureScaleSets,
+    name: ScaleSetName,
+    order: Order,
+    spec: RolloutSpec,
+    hooks: Hooks,
+    patience: Patience,
+    scripted: Scripted,
+) -> RolloutResult:
+    """Roll a script out or back."""
+    from vmss_jenkins.script_sets import ScriptSets  # noqa: PLC0415 - the SDK takes 0.3 s
+
+    script_sets = ScriptSets(sets, sets.memory(name), patience.on_event, scripted.extension, scripted.script)
+    release = patience.retry(lambda: script_sets.adopt(name))
+    known = replace(order, image=release)
+    return run_rollout(script_sets, name, known, spec, replace(hooks, owner=owner(os.environ, known)), patience)
 
 
 @contextmanager

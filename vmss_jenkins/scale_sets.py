@@ -21,7 +21,8 @@ from vmss_jenkins.client_options import client_options
 from vmss_jenkins.credentials import Connection
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Instance, OrchestrationMode, ScaleSet, ScaleSetName
-from vmss_jenkins.tag_claims import TagClaims
+from vmss_jenkins.releases import ExtensionSettings, Release, extension_body
+from vmss_jenkins.tag_claims import TagClaims, TagMemory
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -110,6 +111,10 @@ class AzureScaleSets:
         """The claims of rollouts of a set."""
         return TagClaims(self._client.send_request, f"{self._endpoint}/subscriptions/{self._subscription}", name)
 
+    def memory(self, name: ScaleSetName) -> TagMemory:
+        """What is written down of a set's releases."""
+        return TagMemory(self._client.send_request, f"{self._endpoint}/subscriptions/{self._subscription}", name)
+
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
@@ -164,13 +169,15 @@ class AzureScaleSets:
                 )
             return arm.instance_from(machine)
 
-    def begin_set_image(self, scale_set: ScaleSet, image: ImageReference) -> AzureOperation:
+    def begin_set_image(self, scale_set: ScaleSet, image: Release) -> AzureOperation:
         """Set the image of the model: a PATCH of it alone, conditional on the etag where there is one.
 
         Raises:
             AzureError: where Azure refuses, with `PreconditionFailed` where the set changed since it was read.
         """
         name = scale_set.name
+        if not isinstance(image, ImageReference):
+            raise TypeError(f"{image} is no image; scripts are set through `ScriptSets`")
         unchanged: dict[str, Any] = (
             {"etag": scale_set.etag, "match_condition": MatchConditions.IfNotModified} if scale_set.etag else {}
         )
@@ -179,6 +186,25 @@ class AzureScaleSets:
             lambda polling: self._client.virtual_machine_scale_sets.begin_update(
                 name.resource_group, name.name, cast("Any", arm.image_patch(image)), polling=polling, **unchanged
             ),
+        )
+
+    def begin_set_script(
+        self, scale_set: ScaleSet, release: ExtensionSettings, protected: Mapping[str, Any] | None
+    ) -> AzureOperation:
+        """Set what a CustomScript extension of the model is told, by its own sub-resource: it is made where missing.
+
+        A PUT of the whole set or of the array of extensions would lose the protected settings of every one of them.
+
+        Raises:
+            AzureError: where Azure refuses.
+        """
+        name, extensions = scale_set.name, self._client.virtual_machine_scale_set_extensions
+        known = next((one for one in scale_set.scripts if one.name.lower() == release.name.lower()), None)
+        begin = extensions.begin_update if known else extensions.begin_create_or_update
+        body = cast("Any", extension_body(release, protected, known))
+        return self._begin(
+            f"set the script extension {release.name} of {name}",
+            lambda polling: begin(name.resource_group, name.name, release.name, body, polling=polling),
         )
 
     def begin_update_instances(self, scale_set: ScaleSet, ids: Sequence[str]) -> AzureOperation:

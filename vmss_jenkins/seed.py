@@ -75,7 +75,7 @@ def seed_jobs(
 
 
 def jobs_of_file(
-    path: str, source: str | None = None, templates: Mapping[str, str] | None = None
+    path: str, source: str | None = None, templates: Mapping[str, str] | None = None, *, images: bool = False
 ) -> tuple[JobSpec, ...]:
     """Read vmss.yaml and render its jobs.
 
@@ -83,6 +83,7 @@ def jobs_of_file(
         path: the file.
         source: the name of the file that the jobs carry, by which a later run knows them; the path by default.
         templates: a user's own templates by name, as `pipelines.jobs_of` takes them.
+        images: whether the jobs that build images by Packer are among them.
 
     Raises:
         ConfigError: for a file that cannot be read, and every fault in it.
@@ -95,7 +96,7 @@ def jobs_of_file(
         raise ConfigError(path, [f"is not UTF-8: {error.reason} at byte {error.start}"]) from error
     from vmss_jenkins.config import parse  # noqa: PLC0415 - takes a moment
 
-    return _rendered(parse(content, path), source or path, templates)
+    return _rendered(parse(content, path), source or path, templates, images=images)
 
 
 def jobs_of_set(
@@ -103,6 +104,8 @@ def jobs_of_set(
     jenkins: Mapping[str, object],
     source: str | None = None,
     templates: Mapping[str, str] | None = None,
+    *,
+    images: bool = False,
 ) -> tuple[JobSpec, ...]:
     """Render the jobs of one scale set, with no file.
 
@@ -111,6 +114,7 @@ def jobs_of_set(
         jenkins: as under `jenkins`.
         source: the name that the jobs carry, by which a later run knows them; made of the set's by default.
         templates: a user's own templates by name, as `pipelines.jobs_of` takes them.
+        images: whether the jobs that build images by Packer are among them.
 
     Raises:
         ConfigError: with every fault.
@@ -118,7 +122,7 @@ def jobs_of_set(
     from vmss_jenkins.config import one_set  # noqa: PLC0415 - takes a moment
 
     source = source or f"options for {values.get('resource_group')}/{values.get('name')}"
-    return _rendered(one_set(values, jenkins), source, templates)
+    return _rendered(one_set(values, jenkins), source, templates, images=images)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -216,10 +220,10 @@ def _checked(result: SeedResult) -> int:
     return 0
 
 
-def _rendered(config: Config, source: str, templates: Mapping[str, str] | None) -> tuple[JobSpec, ...]:
-    from vmss_jenkins.pipelines import jobs_of  # noqa: PLC0415 - takes a moment
+def _rendered(config: Config, source: str, templates: Mapping[str, str] | None, *, images: bool) -> tuple[JobSpec, ...]:
+    from vmss_jenkins.pipelines import image_jobs_of, jobs_of  # noqa: PLC0415 - takes a moment
 
-    return tuple(jobs_of(config, source, templates))
+    return (*jobs_of(config, source, templates), *(image_jobs_of(config, source, templates) if images else ()))
 
 
 if __name__ == "__main__":

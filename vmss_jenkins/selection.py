@@ -27,8 +27,8 @@ from enum import Enum
 from functools import cache
 
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Instance, InstanceIds, ScaleSet, has_latest_model
+from vmss_jenkins.releases import ExtensionSettings, Release
 
 PERCENT = 100
 
@@ -100,14 +100,14 @@ class Scope:
 class Target:
     """What the instances are to become: the release that a rollout goes to, or that it goes back to."""
 
-    image: ImageReference | None
+    image: Release | None
     by_image: bool = False
     """Judge by the image alone, as on the way back: restoring a model may leave the flag of instances that
-    never changed at false, and they need no update."""
+    never changed at false, and they need no update. A script shows on no instance, so then the flag tells."""
 
     def reached(self, instance: Instance, scale_set: ScaleSet) -> bool | None:
         """Whether an instance has it; None where nothing tells."""
-        if not self.by_image:
+        if not self.by_image or isinstance(self.image, ExtensionSettings):
             return has_latest_model(instance, scale_set)
         if instance.image is None or self.image is None:
             return None

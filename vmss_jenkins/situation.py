@@ -92,11 +92,7 @@ def _selection(spec: RolloutSpec, observed: Observed, history: History) -> Selec
         return select(spec.scope, history.target, observed.scale_set, observed.instances)
     scope = Scope(include=spec.scope.include | {Include.FAILED})
     selection = select(scope, history.target, observed.scale_set, observed.instances)
-    concerned = {
-        instance.id
-        for instance in observed.instances
-        if instance.id in history.forward or history.left is None or history.left.same_as(instance.image)
-    }
+    concerned = {instance.id for instance in observed.instances if history.concerns(instance)}
     broken = tuple(instance for instance in selection.reached if _broken(spec, history, instance))
     reached = tuple(instance for instance in selection.reached if instance not in broken)
     pending = (*broken, *(instance for instance in selection.pending if instance.id in concerned))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vmss_jenkins.history import History, Observed, runs
+from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Health, Instance
 from vmss_jenkins.rollout_events import InstanceSeen, InstanceState
 from vmss_jenkins.situation import Situation
@@ -35,8 +36,8 @@ def _is_new(instance: Instance, observed: Observed, history: History) -> bool:
     if history.going_back:
         left = history.left
         return not history.target.reached(instance, observed.scale_set) and (
-            left is None or left.same_as(instance.image)
+            not isinstance(left, ImageReference) or left.same_as(instance.image)
         )
     image = history.target.image
-    other = image is not None and instance.image is not None and not image.same_as(instance.image)
+    other = isinstance(image, ImageReference) and instance.image is not None and not image.same_as(instance.image)
     return bool(history.target.reached(instance, observed.scale_set)) and not other

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from vmss_jenkins import events
 from vmss_jenkins.errors import AzureError, ConfigError, Failure, UnsafeRollout
-from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import (
     ALL,
     PARKED,
@@ -32,6 +31,7 @@ from vmss_jenkins.preflight import (
     plan_update_instances,
 )
 from vmss_jenkins.protocols import OperationT, ScaleSets
+from vmss_jenkins.releases import Release
 from vmss_jenkins.waiting import Patience, complete
 
 
@@ -39,8 +39,8 @@ from vmss_jenkins.waiting import Patience, complete
 class UpdateResult:
     """What `update` did."""
 
-    image_before: ImageReference | None
-    image_after: ImageReference
+    image_before: Release | None
+    image_after: Release
     changed: bool
     """False where the model had the image already, and after a dry run."""
     seconds: float
@@ -91,7 +91,7 @@ class _Requests:
 def update(
     sets: ScaleSets[OperationT],
     name: ScaleSetName,
-    image: ImageReference,
+    image: Release,
     options: Options,
     patience: Patience,
     known: Sequence[Instance] | None = None,
@@ -113,19 +113,19 @@ def update(
     """
     began = patience.clock.now()
     requests = _Requests()
-    first: list[ImageReference | None] = []
+    first: list[Release | None] = []
     mode = UpgradeMode.MANUAL
 
     def attempt() -> UpdatePlan:
         nonlocal mode
         scale_set = sets.get(name)
         mode = scale_set.upgrade_mode
-        changes = not image.same_as(scale_set.image)
+        changes = not image.same_as(scale_set.release)
         instances = (sets.instances(scale_set) if known is None else known) if changes else ()
         plan = plan_update(scale_set, image, instances, _surroundings(sets, scale_set, options))
         if not first:
-            first.append(scale_set.image)
-            patience.on_event(events.UpdateStarted(name, scale_set.image, image))
+            first.append(scale_set.release)
+            patience.on_event(events.UpdateStarted(name, scale_set.release, image))
             _tell_findings(plan.findings, options, patience)
         _refuse(name, plan.findings, options)
         if plan.changes and not options.dry_run:

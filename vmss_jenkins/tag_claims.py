@@ -1,4 +1,4 @@
-"""Claims as tags of the resource group: the adapter that satisfies `protocols.Claims`; see `claims` for why there."""
+"""Claims and what is to be remembered, as tags of the resource group; see `claims` for why there."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ from azure.core.rest import HttpRequest
 from vmss_jenkins.azure_errors import translated
 from vmss_jenkins.claims import Claim
 from vmss_jenkins.instances import ScaleSetName
+from vmss_jenkins.releases import ExtensionSettings
 
 API_VERSION = "2021-04-01"
+LONGEST = 256
+"""Characters of a tag's value."""
+PARTS = 8
+"""Tags that one script's settings may take; a resource has 50."""
 
 
-class TagClaims:
-    """The claims of rollouts of one scale set.
+class _Tags:
+    """The tags of a set's resource group whose names start with a prefix.
 
     No compute SDK knows tags, and one resource justifies no other SDK
     (https://learn.microsoft.com/rest/api/resources/tags/update-at-scope).
@@ -28,11 +33,35 @@ class TagClaims:
         name: the scale set.
     """
 
+    kind = ""
+
     def __init__(self, send: Callable[[HttpRequest], Any], subscription: str, name: ScaleSetName) -> None:
         self._send = send
-        self._prefix = f"vmss-jenkins.{name.name.lower()}."
+        self._prefix = f"vmss-jenkins{self.kind}.{name.name.lower()}."
         self._url = f"{subscription}/resourceGroups/{name.resource_group}/providers/Microsoft.Resources/tags/default"
         self._what = f"the tags of resource group {name.resource_group}"
+
+    def _tags(self) -> tuple[float, dict[str, str]]:
+        """The server's time, and the tags that are of this kind and set."""
+        answer = self._call("read", HttpRequest("GET", self._url, params={"api-version": API_VERSION}))
+        tags: Mapping[str, str] = answer.json().get("properties", {}).get("tags") or {}
+        date = answer.headers.get("Date")
+        now = parsedate_to_datetime(date).timestamp() if date else time.time()
+        return now, {key: value for key, value in tags.items() if key.lower().startswith(self._prefix)}
+
+    def _change(self, operation: str, tags: Mapping[str, str]) -> None:
+        body = {"operation": operation, "properties": {"tags": dict(tags)}}
+        self._call("change", HttpRequest("PATCH", self._url, params={"api-version": API_VERSION}, json=body))
+
+    def _call(self, verb: str, request: HttpRequest) -> Any:  # noqa: ANN401 - azure-core types its response by transport
+        with translated(f"{verb} {self._what}"):
+            answer = self._send(request)
+            answer.raise_for_status()
+            return answer
+
+
+class TagClaims(_Tags):
+    """The claims of rollouts of one scale set."""
 
     def read(self) -> tuple[float, tuple[Claim, ...]]:
         """The server's time and the claims there are.
@@ -62,20 +91,44 @@ class TagClaims:
         if found := {key: value for key, value in self._tags()[1].items() if key.lower() in names}:
             self._change("Delete", found)
 
-    def _tags(self) -> tuple[float, dict[str, str]]:
-        """The server's time, and the tags that are claims of this set."""
-        answer = self._call("read", HttpRequest("GET", self._url, params={"api-version": API_VERSION}))
-        tags: Mapping[str, str] = answer.json().get("properties", {}).get("tags") or {}
-        date = answer.headers.get("Date")
-        now = parsedate_to_datetime(date).timestamp() if date else time.time()
-        return now, {key: value for key, value in tags.items() if key.lower().startswith(self._prefix)}
 
-    def _change(self, operation: str, tags: Mapping[str, str]) -> None:
-        body = {"operation": operation, "properties": {"tags": dict(tags)}}
-        self._call("change", HttpRequest("PATCH", self._url, params={"api-version": API_VERSION}, json=body))
+class TagMemory(_Tags):
+    """The script that a set had before, in as many tags as it takes: a value holds 256 characters.
 
-    def _call(self, verb: str, request: HttpRequest) -> Any:  # noqa: ANN401 - azure-core types its response by transport
-        with translated(f"{verb} {self._what}"):
-            answer = self._send(request)
-            answer.raise_for_status()
-            return answer
+    There, for the reasons of `claims`, and because the group is there whatever storage the scripts lie in. Only what
+    Azure shows to every reader of the set anyway is written down: never a protected setting.
+    """
+
+    kind = "-before"
+
+    def recall(self, extension: str) -> ExtensionSettings | None:
+        """What an extension was told before; None where it was not written down.
+
+        Raises:
+            AzureError: where the tags cannot be read.
+        """
+        tags = {key.lower(): value for key, value in self._tags()[1].items()}
+        wanted = [f"{self._key(extension)}.{number}" for number in range(PARTS)]
+        text = "".join(tags.get(key, "") for key in wanted)
+        return ExtensionSettings.parse(text) if text else None
+
+    def remember(self, release: ExtensionSettings) -> bool:
+        """Write down what an extension is told; false where it is too long.
+
+        Raises:
+            AzureError: where Azure refuses.
+        """
+        text = str(release)
+        parts = [text[at : at + LONGEST] for at in range(0, len(text), LONGEST)]
+        if len(parts) > PARTS:
+            return False
+        key = self._key(release.name)
+        old = {name: value for name, value in self._tags()[1].items() if name.lower().startswith(f"{key}.")}
+        new = {f"{key}.{number}": part for number, part in enumerate(parts)}
+        if left := {name: value for name, value in old.items() if name.lower() not in new}:
+            self._change("Delete", left)
+        self._change("Merge", new)
+        return True
+
+    def _key(self, extension: str) -> str:
+        return f"{self._prefix}{extension.lower()}"

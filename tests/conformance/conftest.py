@@ -54,7 +54,7 @@ class Az:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=400,
             check=False,
         )
         assert not check or done.returncode == 0, f"{done.args}\n{done.stdout}\n{done.stderr}"

@@ -50,7 +50,7 @@ def test_faults_and_the_size_are_given_at_the_start() -> None:
         (["--set", "mood=Rolling"], "'mood=Rolling' is no setting NAME=VALUE; the names are: admin_state, auto"),
         (["--set", "mode=Wild"], "the value of 'mode=Wild' does not fit: Input should be 'Manual', 'Automatic' or"),
         (["--set", "zones=[1"], "the value of 'zones=[1' is no YAML"),
-        (["--scenario", "other"], "no scenario 'other'; there are: nginx-canary"),
+        (["--scenario", "other"], "no scenario 'other'; there are: nginx-blue-green, nginx-canary"),
     ],
 )
 def test_what_cannot_be_started_says_why(options: list[str], reason: str) -> None:
@@ -101,3 +101,17 @@ def test_the_readmes_rolling_set_starts_as_shown() -> None:
         (found,) = requests.get(endpoint + path, timeout=10).json()["value"]
     assert found["sku"]["capacity"] == 10
     assert found["properties"]["upgradePolicy"]["rollingUpgradePolicy"]["maxBatchInstancePercent"] == 40
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        ("releases={}", "is no setting NAME=VALUE"),
+        ("mode", "is no setting NAME=VALUE"),
+        ("core_quota=many", "does not fit"),
+        ("zones={", "is no YAML"),
+    ],
+)
+def test_what_is_no_setting_is_refused(setting: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        changed(Scenario(), [setting])

@@ -47,8 +47,6 @@ NOT_EMULATED = {
 """Exchanges of paths that are served, in cases that are not."""
 LACKING = {
     r"(value\[\]\.)?properties\.subnets\[\]\.properties\.ipConfigurations": "no instances are in these networks here",
-    r"properties\.automaticRepairsPolicy\.repairAction": "repairs are not emulated",
-    r"(value\[\]\.)?properties\.(sourceVirtualMachine|storageProfile\.osDisk)": "images are made from nothing",
 }
 """Fields of real bodies that the emulator has not, with the reason."""
 _OUTPUT = {"value", "properties"}
@@ -167,14 +165,23 @@ def prepared(exchange: Exchange, emulate: Emulate) -> Azure:
             _put_set(azure, known["id"].partition("/providers/")[0], known)
     if exchange.path.endswith("/images"):
         for known in exchange.answer["value"]:
-            azure.ask("PUT", known["id"], {"location": known["location"], "tags": known["tags"]})
+            azure.ask("PUT", known["id"], {**known, "properties": _source(known)})
+        azure.settle()
     if found and exchange.path.endswith(found[1]):
         azure.ask("PUT", exchange.path, {"tags": exchange.answer["tags"]})
     if "/images/" in exchange.path and exchange.status != 201:
-        azure.ask("PUT", exchange.path, {"location": _location(exchange), "tags": (exchange.answer or {}).get("tags")})
+        known = exchange.answer or {}
+        body = {"location": _location(exchange), "tags": known.get("tags"), "properties": _source(known)}
+        azure.ask("PUT", exchange.path, body)
         azure.settle()
     del azure.backend.scale_sets[group.lower(), "other"]
     return azure
+
+
+def _source(image: Json) -> Json:
+    """What a managed image is made from, as a client says it."""
+    found = image.get("properties", {})
+    return {key: found[key] for key in ("sourceVirtualMachine",) if key in found}
 
 
 def _platform_image(exchange: Exchange) -> dict[str, Release]:

@@ -78,7 +78,7 @@ def test_a_new_model_in_the_middle_starts_a_rolling_upgrade_anew(emulate: Emulat
     azure.ask("PATCH", body=azure.image(UPDATED))
     azure.settle()
     assert rolling(azure)[0] == "Completed"
-    assert len(latest(azure)) >= 4
+    assert len(latest(azure)) == 5
 
 
 def test_a_set_deleted_in_the_middle_ends_its_rolling_upgrade(emulate: Emulate) -> None:
@@ -304,3 +304,55 @@ def test_a_model_that_changes_no_image_rolls_with_nothing_down(emulate: Emulate)
     azure.settle()
     assert rolling(azure) == ("Completed", [5, 0, 0, 0])
     assert azure.emulator.availability.summary(azure.clock.now()).most_down == 0
+
+
+def test_an_instance_that_is_worked_on_has_its_turn_later(emulate: Emulate) -> None:
+    azure = emulate(mode="Rolling", instances=2)
+    azure.ask("POST", "reimage", {"instanceIds": ["0", "1"]})
+    azure.settle(1)
+    azure.ask("PATCH", body=azure.image(UPDATED))
+    assert rolling(azure) == ("RollingForward", [0, 0, 0, 2])
+    azure.settle()
+    assert rolling(azure) == ("Completed", [2, 0, 0, 0])
+
+
+def test_a_cancelled_upgrade_begins_no_batch_after_its_pause(emulate: Emulate) -> None:
+    azure = emulate(mode="Rolling", instances=5, rolling_policy={"pauseTimeBetweenBatches": "PT1H"})
+    answer = azure.ask("PATCH", body=azure.image(UPDATED))
+    azure.settle(100)
+    azure.ask("POST", "rollingUpgrades/cancel")
+    assert azure.status(answer) == "Canceled"
+    azure.settle()
+    assert rolling(azure) == ("Cancelled", [1, 0, 0, 4])
+
+
+def test_a_new_model_while_instances_go_back_brings_them_along(emulate: Emulate) -> None:
+    azure = emulate(mode="Rolling", instances=5, rolling_policy={"rollbackFailedInstancesOnPolicyBreach": True})
+    azure.ask("PATCH", body=azure.image(BROKEN))
+    azure.settle(EXACT.update + EXACT.health)
+    assert rolling(azure)[0] == "RollingBack"
+    azure.ask("PATCH", body=azure.image(UPDATED))
+    azure.settle()
+    assert rolling(azure) == ("Completed", [5, 0, 0, 0])
+    assert len(latest(azure)) == 5
+
+
+def test_an_instance_that_came_up_a_moment_ago_is_not_counted_as_unhealthy(emulate: Emulate) -> None:
+    azure = emulate(mode="Rolling", instances=5)
+    azure.ask("POST", "restart", {"instanceIds": ["3", "4"]})
+    azure.settle(EXACT.start)
+    azure.ask("PATCH", body=azure.image(UPDATED))
+    assert rolling(azure) == ("RollingForward", [0, 0, 1, 4])
+
+
+def test_a_set_that_is_scaled_when_its_upgrade_ends_goes_on_updating(emulate: Emulate) -> None:
+    azure = emulate(mode="Rolling", instances=1)
+    azure.ask("PATCH", body=azure.image(UPDATED))
+    azure.settle(EXACT.update + EXACT.health - 1)
+    answer = azure.ask("PATCH", body={"sku": {"capacity": 2}})
+    azure.settle(1)
+    assert rolling(azure)[0] == "Completed"
+    assert azure.ask("GET").json()["properties"]["provisioningState"] == "Updating"
+    azure.settle()
+    assert azure.status(answer) == "Succeeded"
+    assert azure.ask("GET").json()["properties"]["provisioningState"] == "Succeeded"

@@ -212,7 +212,7 @@ def test_a_denied_action_is_named_with_its_scope(emulate: Emulate) -> None:
 
 
 def test_an_unknown_scenario_names_those_there_are() -> None:
-    with pytest.raises(ValueError, match="no scenario 'x'; there are: nginx-canary"):
+    with pytest.raises(ValueError, match="no scenario 'x'; there are: nginx-blue-green, nginx-canary"):
         named("x")
     assert named("nginx-canary") == Scenario()
 

@@ -109,6 +109,7 @@ def test_the_environment_says_where_everything_is(emulate: Emulate) -> None:
         assert emulator.environment == {
             "VMSS_JENKINS_ENDPOINT": emulator.endpoint,
             "AZURE_SUBSCRIPTION_ID": emulator.subscription_id,
+            "VMSS_JENKINS_EMULATOR_CONTAINER": f"{emulator.endpoint}/_emulator/blobs/scripts/init",
             "VMSS_JENKINS_EMULATOR_FRONTEND": emulator.frontend_url,
         }
         assert emulator.endpoint.startswith("http://127.0.0.1:")

@@ -88,3 +88,12 @@ def test_the_priority_of_a_set_stays(azure: Azure) -> None:
     answer = azure.ask("PATCH", body={"properties": {"virtualMachineProfile": SPOT}})
     assert error_of(answer) == (409, "PropertyChangeNotAllowed")
     assert azure.ask("PATCH", body={"properties": {"virtualMachineProfile": {"priority": "Regular"}}}).ok
+
+
+def test_an_instance_without_hardware_is_not_evicted_again(emulate: Emulate) -> None:
+    azure = emulate(spot="Deallocate")
+    azure.ask("POST", "deallocate", {"instanceIds": ["1"]})
+    azure.settle()
+    azure.ask("POST", "virtualMachines/1/simulateEviction")
+    azure.settle()
+    assert "evict" not in [c.act for c in azure.emulator.availability.changes()]

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.emulator.conftest import Azure, Emulate
-from vmss_jenkins.emulator import Emulator, ManualClock, Release, SetSpec
+from vmss_jenkins.emulator import Emulator, ManualClock, Release, SetSpec, Timings
 
 OLD, NEW = "old", "new"
 RELEASES = {OLD: Release("old page"), NEW: Release("new page"), "slow": Release("slow page", latency=0.4)}
@@ -242,6 +242,20 @@ def test_a_rule_that_changes_keeps_its_port_and_connections_and_one_that_goes_do
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((host, int(port)), timeout=10)
     connection.close()
+
+
+def test_a_change_takes_effect_when_arm_says_that_it_is_done(live: Callable[..., Azure]) -> None:
+    azure = live(timings=Timings(network=5, spread=0))
+    url = frontend(azure)
+    body = read(azure)
+    body["properties"]["loadBalancingRules"] = []
+    write(azure, body)
+    assert read(azure)["properties"]["provisioningState"] == "Updating"
+    assert page(url) == "old page"
+    azure.settle(5)
+    assert read(azure)["properties"]["provisioningState"] == "Succeeded"
+    with pytest.raises(requests.ConnectionError):
+        page(url)
 
 
 def test_where_a_port_cannot_be_had_another_stands_in_and_the_endpoints_tell(live: Callable[..., Azure]) -> None:

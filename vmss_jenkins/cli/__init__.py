@@ -11,10 +11,13 @@ from vmss_jenkins._version import VERSION
 COMMANDS = {
     "update": "Set the image of a scale set's model (the plugin's azureVMSSUpdate).",
     "update-instances": "Bring chosen instances to the latest model (azureVMSSUpdateInstances).",
+    "update-extension": "Put another script into the CustomScript extension of a scale set's model.",
     "status": "Show a scale set and its instances, or all sets of a file.",
     "rollout": "Roll a release out: the canary first, then in small steps, and back if it is bad.",
     "rollback": "Take a scale set back to the previous release.",
+    "switch": "Point the traffic at the other one of two scale sets (blue-green).",
     "verify": "Ask gates whether the instances with the new release are good.",
+    "azure-role": "Print the least Azure role for some commands.",
     "report": "Make a report of a rollout out of its events.",
     "render": "Write the Jenkins jobs of scale sets into files.",
     "schema": "Print the JSON Schema of vmss.yaml, of a rollout's result or of its events.",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 import signal
 import threading
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -42,6 +43,16 @@ if TYPE_CHECKING:
     metavar="FAULT",
     help="What goes wrong, such as '503 GET */virtualMachines count=3'; may be given again. See the README.",
 )
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep the state in this file, and go on with what it has; the same options are needed again.",
+)
+@click.option(
+    "--role",
+    type=click.File(),
+    help="Role definition as JSON; what it does not allow answers 403. See `azure-role`.",
+)
 @click.option("--azurite", default="", metavar="URL", help="An Azurite that serves the blobs of storage accounts.")
 @click.option("--env-file", type=click.Path(dir_okay=False), metavar="FILE", help="Write the printed lines there too.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the drawn durations and ids.")
@@ -53,6 +64,8 @@ def command(
     instances: int | None,
     settings: tuple[str, ...],
     faults: tuple[str, ...],
+    state: Path | None,
+    role: TextIO | None,
     azurite: str,
     env_file: str | None,
     seed: int,
@@ -64,6 +77,7 @@ def command(
     """
     try:
         from vmss_jenkins.emulator import Emulator  # noqa: PLC0415 - not loaded for --help
+        from vmss_jenkins.emulator.roles import Role  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
         message = f"the emulator needs {error.name}, which is not installed: pip install 'vmss-jenkins[demo]'"
         raise click.ClickException(message) from error
@@ -72,7 +86,11 @@ def command(
     _stop_on_signals(stopped)
     try:
         start = _scenario(scenario, instances, settings)
-        emulator = Emulator(start, port=port, tls=tls, time_scale=time_scale, seed=seed, azurite=azurite, faults=faults)
+        if role:
+            start = replace(start, role=Role.parse(role.read()))
+        emulator = Emulator(
+            start, port=port, tls=tls, time_scale=time_scale, seed=seed, azurite=azurite, faults=faults, state=state
+        )
         with emulator:
             variables = emulator.environment | emulator.az_environment
             lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]

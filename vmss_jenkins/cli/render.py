@@ -20,8 +20,15 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, path_type=Path),
     help="Directory for PATH/Jenkinsfile and PATH/config.xml of each job.",
 )
+@click.option("--packer", is_flag=True, help="Write the jobs that build images by Packer too, with their template.")
 @job_options
-def command(file: str | None, out: Path, templates: Path | None, **options: Any) -> None:  # noqa: ANN401 - as click gives them
+def command(
+    file: str | None,
+    out: Path,
+    templates: Path | None,
+    packer: bool,
+    **options: Any,  # noqa: ANN401 - as click gives them
+) -> None:
     r"""Write the Jenkins jobs of a file's scale sets, or of one set by options alone.
 
     \b
@@ -31,9 +38,22 @@ def command(file: str | None, out: Path, templates: Path | None, **options: Any)
     from vmss_jenkins.seed import jobs_of_file, jobs_of_set  # noqa: PLC0415 - not loaded for --help
 
     chosen, own = one_set(file, options), templates_in(templates)
-    jobs = jobs_of_set(*chosen, templates=own) if chosen else jobs_of_file(str(file), templates=own)
+    if chosen:
+        jobs = jobs_of_set(*chosen, templates=own, images=packer)
+    else:
+        jobs = jobs_of_file(str(file), templates=own, images=packer)
     for job in jobs:
         _write(job, out)
+        if packer and job.path.endswith("-image"):
+            _write_template(job, out)
+
+
+def _write_template(job: JobSpec, out: Path) -> None:
+    from vmss_jenkins.pipelines import image_job  # noqa: PLC0415 - as above
+
+    file = out / job.path / image_job.TEMPLATE
+    file.write_text(image_job.template(), encoding="utf-8", newline="\n")
+    click.echo(str(file))
 
 
 def _write(job: JobSpec, out: Path) -> None:

@@ -10,8 +10,10 @@ from vmss_jenkins.actions import RolloutSpec, Strategy
 from vmss_jenkins.cli.listening import leaving_options, listener
 from vmss_jenkins.cli.options import target_options
 from vmss_jenkins.cli.rollout_options import finish, how_options
+from vmss_jenkins.cli.script_options import ScriptOptions, script_options
 from vmss_jenkins.engine import Outcome
 from vmss_jenkins.images import ImageReference
+from vmss_jenkins.releases import Scripted
 from vmss_jenkins.selection import Amount
 
 
@@ -21,6 +23,7 @@ from vmss_jenkins.selection import Amount
     "--to",
     help="Image to go back to: its id, or publisher:offer:sku:version.  [default: the other one that instances run]",
 )
+@script_options(release=False)
 @how_options
 @leaving_options
 def command(
@@ -29,6 +32,7 @@ def command(
     subscription: str | None,
     endpoint: str | None,
     to: str | None,
+    script: ScriptOptions,
     max_unavailable: str,
     strategy: str,
     min_healthy_time: float,
@@ -54,7 +58,7 @@ def command(
         instance_timeout=instance_timeout,
         timeout=timeout,
         ids_per_call=ids_per_call,
-        rollback_to=_image(to) if to else None,
+        rollback_to=_image(to) if to else script.to,
         drain=drain,
     )
     from vmss_jenkins.rollouts import Reach, roll_back  # noqa: PLC0415 - bad input is told before anything is loaded
@@ -64,6 +68,7 @@ def command(
             resource_group,
             name,
             spec,
+            scripted=Scripted(script.read(), script.extension) if script.given else None,
             claim=not no_claim,
             allow_automatic_rollout=allow_automatic_rollout,
             reach=Reach(subscription=subscription, endpoint=endpoint),

@@ -10,12 +10,14 @@ from vmss_jenkins.actions import OnFailure, RolloutSpec, Strategy
 from vmss_jenkins.cli.listening import leaving_options, listener
 from vmss_jenkins.cli.options import print_json, target_options, tell
 from vmss_jenkins.cli.rollout_options import amount, finish, how_options
+from vmss_jenkins.cli.script_options import ScriptOptions, script_options
 from vmss_jenkins.engine import Outcome
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.gate_parsing import gates_from
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import ALL, InstanceIds
 from vmss_jenkins.preview import Preview, preview
+from vmss_jenkins.releases import Scripted
 from vmss_jenkins.selection import Amount, Include, Scope
 
 
@@ -39,6 +41,7 @@ from vmss_jenkins.selection import Amount, Include, Scope
 @click.option("--on-failure", type=click.Choice([on.value for on in OnFailure]), default="rollback", show_default=True)
 @click.option("--to", help="Id of the image that a rollback goes to.  [default: the other one that instances run]")
 @click.option("--dry-run", is_flag=True, help="Tell what would happen and what stands in the way; change nothing.")
+@script_options()
 @how_options
 @leaving_options
 def command(
@@ -59,6 +62,7 @@ def command(
     on_failure: str,
     to: str | None,
     dry_run: bool,
+    script: ScriptOptions,
     max_unavailable: str,
     strategy: str,
     min_healthy_time: float,
@@ -91,21 +95,26 @@ def command(
         max_failed=max_failed,
         ids_per_call=ids_per_call,
         on_failure=OnFailure(on_failure),
-        rollback_to=ImageReference(id=to) if to else None,
+        rollback_to=ImageReference(id=to) if to else script.to,
         drain=drain,
     )
     release = _image(image_id, image)
+    if release and script.given:
+        raise ConfigError("release", ["found both an image and a script; give one of them"])
     if gates:
         gates_from(gates)
     if canary_only and not canary:
         raise ConfigError("--canary-only", ["found no --canary; say how many instances it has"])
+    scripted = Scripted(script.read(upload=not dry_run), script.extension) if script.given else None
     if dry_run:
         from vmss_jenkins.api import observe  # noqa: PLC0415 - as below
 
         scale_set, instances = observe(
             resource_group, name, subscription=subscription, endpoint=endpoint, on_event=tell
         )
-        return _show(preview(spec, release, scale_set, instances), allow_automatic_rollout, output)
+        seen = scale_set.seen_by(scripted)
+        wanted = scripted.release_for(seen.extension) if scripted else release
+        return _show(preview(spec, wanted, seen, instances), allow_automatic_rollout, output)
     from vmss_jenkins.rollouts import Reach, roll_out  # noqa: PLC0415 - bad input is told before anything is loaded
 
     with listener(events_file, report) as on_event:
@@ -114,6 +123,7 @@ def command(
             name,
             release,
             spec,
+            scripted=scripted,
             gates=gates,
             claim=not no_claim,
             allow_automatic_rollout=allow_automatic_rollout,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import orjson
 from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed, NotFound
 from werkzeug.routing import Map, Rule
+from werkzeug.test import create_environ
 from werkzeug.wrappers import Request, Response
 
 from vmss_jenkins.emulator.arm import Arm
+from vmss_jenkins.emulator.blobs import Blobs
 from vmss_jenkins.emulator.calls import Reply
 from vmss_jenkins.emulator.control import PREFIX
 from vmss_jenkins.emulator.errors import ArmError
@@ -25,10 +28,12 @@ if TYPE_CHECKING:
     from vmss_jenkins.emulator.faults import Fault
     from vmss_jenkins.emulator.identity import Identity
     from vmss_jenkins.emulator.injection import Injector
+    from vmss_jenkins.emulator.journal import Entry, Journal
     from vmss_jenkins.emulator.throttling import Throttle
 
 _LARGEST_BODY = 4 * 1024 * 1024
 _UNREAD = (400, 413)
+_TOKEN = "/oauth2/v2.0/token"  # noqa: S105 - a path
 _log = logging.getLogger(__name__)
 
 
@@ -50,42 +55,76 @@ class App:
         tokens: bool,
     ) -> None:
         self._backend, self._identity, self._injector, self._tokens = backend, identity, injector, tokens
+        self.journal: Journal | None = None
+        """Where requests that change the state are kept."""
         self._arm = Arm(backend, throttle)
-        routes: list[tuple[str, str, Callable[..., Reply]]] = [
+        routes: list[tuple[str, str, Callable[..., Reply | Response]]] = [
             ("GET", "/metadata/endpoints", self._metadata),
             ("GET", "/<tenant>/v2.0/.well-known/openid-configuration", self._configuration),
-            ("POST", "/<tenant>/oauth2/v2.0/token", self._token),
+            ("POST", f"/<tenant>{_TOKEN}", self._token),
             *control.routes,
+            *Blobs().routes,
         ]
         rules = [Rule(path, methods=[method], endpoint=handler) for method, path, handler in routes]
         self._map = Map(rules, merge_slashes=False)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
-        request, fault = _Request(environ), None
+        request = _Request(environ)
+        return self._answer(request)(environ, start_response)
+
+    def again(self, entry: Entry) -> int:
+        """Handle a request as it was handled before, and return the status of the answer."""
+        known, refused = entry.request, HTTPStatus.UNAUTHORIZED
+        environ = create_environ(method=known.method, headers=known.headers, data=known.body.encode())
+        environ |= {"PATH_INFO": known.path.encode().decode("latin-1"), "QUERY_STRING": known.query}
+        journal, tokens = self.journal, self._tokens
+        self.journal, self._tokens = None, tokens and entry.status == refused
+        try:
+            return self._answer(_Request(environ)).status_code
+        finally:
+            self.journal, self._tokens = journal, tokens
+
+    def _answer(self, request: Request) -> Response:
         try:
             # Whatever becomes of the request: the next one on this connection starts after its body.
-            request.get_data()
-            if fault := self._strike(request):
-                with self._backend.lock:
-                    self._injector.check(fault)
-            response = _response(self._reply(request))
-        except ArmError as error:
-            response = _response(Reply(error.status, error.body, error.headers))
+            content = request.get_data()
+            with self._backend.moment():
+                armed = self._backend.armed
+                fault, response = self._handled(request)
+                if self.journal and (self._backend.armed != armed or _changes(request, response)):
+                    kept = self.journal.request(
+                        request.method,
+                        request.path,
+                        request.query_string.decode("latin-1"),
+                        dict(request.headers),
+                        content,
+                    )
+                    self.journal.add(kept, self._backend.now, self._backend.time_scale, response.status_code)
         except HTTPException as error:
-            response = _http_error(error)
+            fault, response = None, _http_error(error)
         except Exception:  # noqa: BLE001 - whatever it is, the client gets ARM's body and the log the traceback
             _log.exception("the emulator failed at %s %s", request.method, request.path)
-            response = _http_error(InternalServerError())
-        return self._recorded(request, response, fault)(environ, start_response)
+            fault, response = None, _http_error(InternalServerError())
+        return self._recorded(request, response, fault)
+
+    def _handled(self, request: Request) -> tuple[Fault | None, Response]:
+        fault = self._strike(request)
+        try:
+            if fault:
+                self._injector.check(fault)
+            reply = self._reply(request)
+            return fault, reply if isinstance(reply, Response) else _response(reply)
+        except ArmError as error:
+            return fault, _response(Reply(error.status, error.body, error.headers))
+        except HTTPException as error:
+            return fault, _http_error(error)
 
     def _strike(self, request: Request) -> Fault | None:
         """Let faults strike every request but those to the emulator's own endpoints."""
         if request.path.startswith(PREFIX):
             return None
-        with self._backend.lock:
-            self._backend.advance()
-            return self._injector.strike(request.method, request.path)
+        return self._injector.strike(request.method, request.path)
 
     def _recorded(self, request: Request, response: Response, fault: Fault | None) -> Response:
         """Keep what was asked and answered, and end the answer as the fault has it."""
@@ -102,19 +141,17 @@ class App:
             return _response(Reply(error.status, error.body, error.headers))
         return response
 
-    def _reply(self, request: Request) -> Reply:
+    def _reply(self, request: Request) -> Reply | Response:
         try:
             handler, params = self._map.bind_to_environ(request.environ).match()
         except (NotFound, MethodNotAllowed):
             return self._resource_manager(request)
-        reply: Reply = handler(request, **params)
+        reply: Reply | Response = handler(request, **params)
         return reply
 
     def _resource_manager(self, request: Request) -> Reply:
         if self._tokens:
-            with self._backend.lock:
-                self._backend.advance()
-                self._identity.check(request.headers.get("Authorization"), self._backend.now)
+            self._identity.check(request.headers.get("Authorization"), self._backend.now)
         headers = {key.lower(): value for key, value in request.headers.items()}
         query, content = request.args.to_dict(), request.get_data()
         return self._arm.answer(request.method, _base_url(request), request.path, query, headers, content)
@@ -126,9 +163,13 @@ class App:
         return self._identity.configuration(_base_url(request), tenant)
 
     def _token(self, request: Request, tenant: str) -> Reply:
-        with self._backend.lock:
-            self._backend.advance()
-            return self._identity.token(tenant, request.form, _base_url(request), self._backend.now)
+        return self._identity.token(tenant, request.form, _base_url(request), self._backend.now)
+
+
+def _changes(request: Request, response: Response) -> bool:
+    """Whether a request may have changed something: no read, let in, and none for a token, which is no state."""
+    read = request.method in ("GET", "HEAD") or request.path.endswith(_TOKEN)
+    return not read and response.status_code != HTTPStatus.UNAUTHORIZED
 
 
 def _base_url(request: Request) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 import re
+import uuid
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.availability import Cause
@@ -31,6 +33,7 @@ class Arm:
     def __init__(self, backend: Backend, throttle: Throttle) -> None:
         self._backend = backend
         self._throttle = throttle
+        self._chance = random.Random(0)  # noqa: S311  (ids of requests; the state's own draws must not hang on reads)
 
     def answer(
         self,
@@ -80,7 +83,7 @@ class Arm:
 
     def _handle(self, route: Route, call: Call) -> Reply:
         self._check_subscription(call)
-        if route.action.lower() in (action.lower() for action in self._backend.scenario.denied_actions):
+        if not self._allowed(route.action):
             scope = call.path.rpartition("/")[0] if route.method == "POST" else call.path
             raise authorization_failed(CLIENT_ID, route.action, scope)
         self._check_exists(route, call)
@@ -92,6 +95,11 @@ class Arm:
             return reply
         call.take_tokens()
         return route.handler(call)
+
+    def _allowed(self, action: str) -> bool:
+        scenario = self._backend.scenario
+        denied = action.lower() in (one.lower() for one in scenario.denied_actions)
+        return not denied and (scenario.role is None or scenario.role.allows(action))
 
     def _check_subscription(self, call: Call) -> None:
         wanted = call.params.get("subscription")
@@ -118,7 +126,7 @@ class Arm:
         return version
 
     def _common(self, call: Call | None, headers: Mapping[str, str]) -> dict[str, str]:
-        request_id = self._backend.guid()
+        request_id = str(uuid.UUID(int=self._chance.getrandbits(128), version=4))
         common = {
             "Cache-Control": "no-cache",
             "x-ms-request-id": request_id,

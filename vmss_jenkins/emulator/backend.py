@@ -61,7 +61,7 @@ class Backend:
         seed: int = 0,
         page_size: int = 100,
         time_scale: float = 1.0,
-        fetch: Callable[[str], str] = fetch,
+        fetch: Callable[..., str] = fetch,
     ) -> None:
         self.scenario = scenario
         self.timings = timings or Timings()
@@ -89,8 +89,9 @@ class Backend:
         self.on_scheduled: Callable[[], None] = lambda: None
         self.on_balanced: Callable[[LoadBalancer], None] = lambda _: None
         self.on_resized: Callable[[], None] = lambda: None
-        self._clock = clock
+        self.clock = clock
         self._schedule = Schedule()
+        self._standing = False
 
     # Time
 
@@ -100,10 +101,23 @@ class Backend:
         with self.lock:
             return self._schedule.next_due
 
+    @contextmanager
+    def moment(self) -> Iterator[None]:
+        """Hold the lock, and let all that happens meanwhile happen at one time."""
+        with self.lock:
+            self.advance()
+            self._standing = True
+            try:
+                yield
+            finally:
+                self._standing = False
+
     def advance(self) -> None:
         """Do every transition that is due, each at its own time, then let it be the clock's time."""
         with self.lock:
-            target = self._clock.now()
+            if self._standing:
+                return
+            target = self.clock.now()
             while (due := self._schedule.next_due) is not None and due <= target:
                 self.now, transition = self._schedule.pop()
                 transition()

@@ -165,7 +165,6 @@ def _changed(backend: Backend, load_balancer: LoadBalancer, draft: LoadBalancer)
         load_balancer.version += 1
     load_balancer.body, load_balancer.forced, load_balancer.ports = draft.body, draft.forced, draft.ports
     backend.load_balancers[load_balancer.group.lower(), load_balancer.name.lower()] = load_balancer
-    backend.on_balanced(load_balancer)
     return load_balancer
 
 

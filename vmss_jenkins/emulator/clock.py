@@ -15,13 +15,13 @@ class Clock(Protocol):
 
 
 class ScaledClock:
-    """Starts at the real time, then runs ``scale`` times as fast."""
+    """Starts at the real time, or at ``start``, then runs ``scale`` times as fast."""
 
-    def __init__(self, scale: float = 1.0) -> None:
+    def __init__(self, scale: float = 1.0, start: float | None = None) -> None:
         if scale <= 0:
             raise ValueError(f"a clock's scale must be above 0, not {scale}")
         self.scale = scale
-        self._epoch = time.time()
+        self._epoch = time.time() if start is None else start
         self._started = time.monotonic()
 
     def now(self) -> float:

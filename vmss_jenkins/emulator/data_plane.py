@@ -161,9 +161,10 @@ class DataPlane:
         """Return what the last round of probes concluded of each backend, in the pool's order."""
         return dict(_known(self._frontends, "load balancer", frontend).up)
 
-    def probe_now(self) -> None:
-        """Probe every backend of every load balancer once; the conclusions are drawn when this returns."""
-        pools = [(frontend, list(frontend.backends())) for frontend in list(self._frontends.values())]
+    def probe_now(self, name: str | None = None) -> None:
+        """Probe every backend of one load balancer, or of all, once; the conclusions are drawn when this returns."""
+        chosen = [_known(self._frontends, "load balancer", name)] if name else list(self._frontends.values())
+        pools = [(frontend, list(frontend.backends())) for frontend in chosen]
         self._call(_probe_all(pools))
 
     def _call(self, change: Coroutine[Any, Any, T]) -> T:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SEALED = "sealed"
+"""The one key of an object that stands for secret settings."""
 _SECRETS = frozenset({"protectedSettings", "adminPassword", "customData"})
 
 
@@ -12,3 +17,16 @@ def disclosed(value: Any) -> Any:  # noqa: ANN401  (any JSON)
     if isinstance(value, dict):
         return {key: disclosed(item) for key, item in value.items() if key not in _SECRETS}
     return [disclosed(item) for item in value] if isinstance(value, list) else value
+
+
+def sealed(value: Any, seal: Callable[[Any], str]) -> Any:  # noqa: ANN401  (any JSON)
+    """Return a copy with ``seal`` of each such secret in its place, of the same type where it is a text."""
+    if isinstance(value, list):
+        return [sealed(item, seal) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: _hidden(item, seal) if key in _SECRETS else sealed(item, seal) for key, item in value.items()}
+
+
+def _hidden(secret: Any, seal: Callable[[Any], str]) -> Any:  # noqa: ANN401  (any JSON)
+    return seal(secret) if isinstance(secret, str) else {SEALED: seal(secret)}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import gzip
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vmss_jenkins.emulator import scripts
+from vmss_jenkins.emulator.disclosure import SEALED
 from vmss_jenkins.emulator.errors import ArmError, instance_not_found, invalid_parameter
 from vmss_jenkins.emulator.fetching import FetchError
 from vmss_jenkins.emulator.state import Instance, Json, Model
@@ -35,6 +37,7 @@ REPLACED = ("settings", "protectedSettings")
 """What a PATCH gives whole."""
 _INPUTS = ("settings", "protectedSettings", "forceUpdateTag")
 _SCRIPT_TYPE = "customscript"
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -228,22 +231,27 @@ def _texts(backend: Backend, settings: Json) -> tuple[str, ...]:
         if str(settings["release"]) not in backend.scenario.releases:
             raise _RunError(f"the scenario has no release '{settings['release']}'")
         return ()
+    if SEALED in settings:
+        return ()  # a command of before a restart, which no state file keeps
     if not command:
         raise _RunError("invalid configuration: 'commandToExecute' is not specified")
     urls = [str(url) for url in settings.get("fileUris", [])]
-    files = {url.partition("?")[0].rpartition("/")[2]: _file(backend, index, url) for index, url in enumerate(urls)}
+    files = {
+        url.partition("?")[0].rpartition("/")[2]: _file(backend, index, url, settings) for index, url in enumerate(urls)
+    }
     return scripts.texts(str(command), files)
 
 
-def _file(backend: Backend, index: int, url: str) -> str:
+def _file(backend: Backend, index: int, url: str, settings: Json) -> str:
     try:
-        return backend.fetch(url)
+        return backend.fetch(url, identity=True) if "managedIdentity" in settings else backend.fetch(url)
     except FetchError as reason:
         raise _RunError(f"processing file downloads failed: failed to download file[{index}]: {reason}") from None
 
 
 def _decoded(script: Any) -> str:  # noqa: ANN401  (any JSON)
     try:
-        return base64.b64decode(str(script), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+        text = base64.b64decode(str(script), validate=True)
+        return (gzip.decompress(text) if text.startswith(_GZIP) else text).decode()
+    except (binascii.Error, UnicodeDecodeError, EOFError, OSError):
         raise _RunError("failed to decode script") from None

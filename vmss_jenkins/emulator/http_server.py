@@ -9,8 +9,11 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import orjson
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.test import run_wsgi_app
+
+from vmss_jenkins.emulator.errors import ArmError
 
 if TYPE_CHECKING:
     import ssl
@@ -36,11 +39,26 @@ class _Handler(WSGIRequestHandler):
     # Headers and body in two packets meet Nagle's algorithm and delayed acknowledgements: 40 ms an answer.
     disable_nagle_algorithm = True
     wbufsize = -1
-    error_content_type = "application/json"
-    error_message_format = '{"error": {"code": "BadRequest", "message": "%(code)d %(message)s"}}'
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002, ANN401  (the base class's)
         """Say nothing: the calls are kept in the backend."""
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer what is no HTTP with ARM's error body, and end the connection."""
+        text = message or explain or self.responses.get(code, ("",))[0]
+        content = orjson.dumps(ArmError(code, "BadRequest", f"{code} {text}").body)
+        self.send_response(code)
+        self.send_header("Content-Type", "application/json; charset=utf-8")
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def finish(self) -> None:
+        """Let go of the connection also where the client went before it had its answer."""
+        with contextlib.suppress(OSError):
+            super().finish()
+        self.rfile.close()
 
     def run_wsgi(self) -> None:
         """Answer and keep the connection; the base class closes each, and waits 10 ms for bytes nobody read.
@@ -94,6 +112,8 @@ class HttpServer(ThreadedWSGIServer):
         with self._lifecycle:
             thread, self._thread = self._thread, None
             if thread is not None:
+                with contextlib.suppress(OSError):
+                    self.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread, which looks up only now and then
                 self.shutdown()
                 thread.join()
         for connection in tuple(self._connections):

@@ -112,6 +112,7 @@ def delete_part(kind: str, call: Call) -> Reply:
     if all(part["name"].lower() != name.lower() for part in found.children(kind)):
         return Reply(204)
     balancing.without_part(backend, found, kind, name)
+    backend.on_balanced(found)
     return network_calls.accepted(call, backend.begin(found.location, backend.timings.network))
 
 
@@ -226,4 +227,8 @@ def _written(call: Call, load_balancer: LoadBalancer, view: Callable[[], Json], 
     seconds = backend.draw(backend.timings.network)
     load_balancer.ready_at = backend.now + seconds
     operation = backend.begin(load_balancer.location, seconds)
+    if seconds:
+        operation.then(lambda _: backend.on_balanced(load_balancer))
+    else:
+        backend.on_balanced(load_balancer)
     return network_calls.written(call, operation, view(), created=created)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 HEALTH_WAIT = 300.0
 """The most seconds that an upgraded instance has to get healthy."""
+BUSY_WAIT = 30.0
+"""Seconds until instances are looked at again of which something else works on every one that is left."""
 KEPT_OS_UPGRADES = 20
 
 
@@ -97,10 +99,13 @@ def _next_batch(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade) 
     if scale_set.provisioning == "Deleting":
         _end(backend, scale_set, rolling, "Cancelled", _PREEMPTED)
         return
-    due = {one.id for one in instances.outdated(scale_set) if not one.operation}
+    due = {one.id: one for one in instances.outdated(scale_set)}
     rolling.waiting = [key for key in rolling.waiting if key in due]
     if not rolling.waiting:
         _end(backend, scale_set, rolling, "Completed")
+        return
+    if all(due[key].operation for key in rolling.waiting):
+        backend.after(BUSY_WAIT, lambda: _next_batch(backend, scale_set, rolling))
         return
     policy, seen = batches.Policy.read(rolling.policy), _seen(backend, scale_set, rolling)
     if error := batches.too_unhealthy(policy, seen, first=not (rolling.upgraded or rolling.failed)):
@@ -123,7 +128,12 @@ def _next_batch(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade) 
 
 def _seen(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade) -> list[batches.Seen]:
     return [
-        batches.Seen(one.id, one.zone, health.is_bad(scale_set, one, backend.now), one.id in rolling.waiting)
+        batches.Seen(
+            one.id,
+            one.zone,
+            health.is_bad(scale_set, one, backend.now),
+            one.id in rolling.waiting and one.operation is None,
+        )
         for one in scale_set.instances.values()
     ]
 

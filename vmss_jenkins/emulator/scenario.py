@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from vmss_jenkins.emulator.roles import Role  # here at run time too: `settings` reads the fields' types
+
 if TYPE_CHECKING:
     import random
     from collections.abc import Mapping
@@ -140,6 +142,9 @@ class SetSpec:
     """The names of enabled autoscale settings that target it."""
     probe_path: str = "/"
     """What the load balancer's probe asks an instance for."""
+    behind: str = ""
+    """The name of another set: this one stands behind that one's load balancer, in a backend pool of its own to which
+    no rule leads yet, as the idle half of a blue-green pair; empty for a load balancer of its own."""
     nat: Literal["pool", "rule", "none"] = "pool"
     """How the load balancer gives each instance a port of its own: by an inbound NAT pool, which makes a rule for
     each instance, or by one NAT rule with a range of ports, the only way of Flexible sets. Both lead to port 80."""
@@ -182,6 +187,8 @@ class Scenario(SetSpec):
     """Further sets in the same group."""
     denied_actions: frozenset[str] = frozenset()
     """Actions such as ``Microsoft.Compute/virtualMachineScaleSets/manualupgrade/action`` that answer 403."""
+    role: Role | None = None
+    """What the caller may do; None for everything."""
     parallel_operations: bool = True
     """False: a set refuses a second operation on its instances (409) even when it names other instances, as
     users report of upgrades started side by side."""
@@ -231,11 +238,16 @@ def _custom_script(command: str) -> Mapping[str, Any]:
 
 SCENARIOS: Mapping[str, Scenario] = {
     "nginx-canary": Scenario(),
+    "nginx-blue-green": Scenario(
+        scale_set="blue",
+        more_sets=(SetSpec("green", image="nginx-updated-image", behind="blue", nat="none"),),
+    ),
     "nginx-extension": Scenario(
         image=UBUNTU, extensions=(_custom_script("apt-get update && apt-get install -y nginx"),)
     ),
 }
-"""``nginx-canary``: the release is an image; ``nginx-extension``: Ubuntu, on which a script installs nginx."""
+"""``nginx-canary``: the release is an image; ``nginx-extension``: Ubuntu, on which a script installs nginx;
+``nginx-blue-green``: two sets behind one load balancer, of which blue serves."""
 
 
 def named(name: str, instances: int | None = None) -> Scenario:

@@ -26,6 +26,10 @@ def add_load_balancer(backend: Backend, spec: SetSpec, *, listens: bool) -> None
     """Create the load balancer of a set; one that ``listens`` takes a free port of this machine for its frontend."""
     scenario, name = backend.scenario, spec.scale_set
     group = scenario.resource_group
+    if spec.behind:
+        shared = backend.load_balancer(group, f"{spec.behind}LB")
+        balancing.written_pool(backend, shared, f"{name}Pool", {})
+        return
     address = PublicIp(f"{name}LBPublicIP", group, scenario.location, HOST, backend.guid(), {"tags": {}})
     backend.public_ips[group.lower(), address.name.lower()] = address
     network: Json = {
@@ -38,7 +42,7 @@ def add_load_balancer(backend: Backend, spec: SetSpec, *, listens: bool) -> None
     }
     keep(backend, NETWORKS, group, f"{name}VNET", network)
     body = _body(scenario, spec, 0 if listens else PORT)
-    balancing.written(backend, None, group, f"{name}LB", body)
+    backend.on_balanced(balancing.written(backend, None, group, f"{name}LB", body))
 
 
 def ip_configuration(scenario: Scenario, spec: SetSpec) -> Json:
@@ -55,7 +59,7 @@ def ip_configuration(scenario: Scenario, spec: SetSpec) -> Json:
 
 def probe_id(scenario: Scenario, spec: SetSpec) -> str:
     """Return the ARM id of the load balancer's probe."""
-    return f"{_load_balancer(scenario, spec)}/{PROBES}/{spec.scale_set}Probe"
+    return f"{_load_balancer(scenario, spec)}/{PROBES}/{spec.behind or spec.scale_set}Probe"
 
 
 def _body(scenario: Scenario, spec: SetSpec, port: int) -> Json:
@@ -88,6 +92,8 @@ def _body(scenario: Scenario, spec: SetSpec, port: int) -> Json:
 
 
 def _nat(spec: SetSpec) -> str:
+    if spec.behind:
+        return "none"
     return "rule" if spec.nat == "pool" and spec.orchestration == "Flexible" else spec.nat
 
 
@@ -96,4 +102,4 @@ def _network(scenario: Scenario) -> str:
 
 
 def _load_balancer(scenario: Scenario, spec: SetSpec) -> str:
-    return f"{_network(scenario)}/loadBalancers/{spec.scale_set}LB"
+    return f"{_network(scenario)}/loadBalancers/{spec.behind or spec.scale_set}LB"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ssl
 import tempfile
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vmss_jenkins.emulator import az_setup
+from vmss_jenkins.emulator import az_setup, certificate
 from vmss_jenkins.emulator.app import App
 from vmss_jenkins.emulator.backend import Backend
 from vmss_jenkins.emulator.clock import ScaledClock
@@ -18,13 +16,17 @@ from vmss_jenkins.emulator.faults import Fault
 from vmss_jenkins.emulator.http_server import HOST, HttpServer
 from vmss_jenkins.emulator.identity import Identity
 from vmss_jenkins.emulator.injection import Injector
+from vmss_jenkins.emulator.journal import Journal
+from vmss_jenkins.emulator.resuming import resume
 from vmss_jenkins.emulator.scenario import Scenario, Timings, named
 from vmss_jenkins.emulator.seed import populate
 from vmss_jenkins.emulator.state import NoServers, Servers
 from vmss_jenkins.emulator.throttling import Throttle
+from vmss_jenkins.emulator.ticking import Ticker
 from vmss_jenkins.emulator.wiring import Pages, Wiring
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterable, Sequence
     from types import TracebackType
 
@@ -53,10 +55,12 @@ class Emulator:
         seed: Of the drawn times and ids.
         azurite: The URL of an Azurite that serves the blobs of storage accounts, such as http://127.0.0.1:10000.
         faults: What goes wrong from the start on, as ``inject`` takes it.
+        state: A file that keeps the state, so that another emulator goes on with it; new where it does not exist.
+            It takes the same scenario, timings, seed and faults. What ``inject`` and ``withdraw`` do is not kept.
 
     Raises:
-        ValueError: An unknown scenario, a time scale of 0 or below, or no fault.
-        OSError: ``start``: the port is taken.
+        ValueError: An unknown scenario, a time scale of 0 or below, no fault, or a file that is no such state.
+        OSError: ``start``: the port is taken; the state cannot be read or written.
     """
 
     def __init__(  # noqa: PLR0913  (each has its default, and a caller names the few it wants)
@@ -74,6 +78,7 @@ class Emulator:
         seed: int = 0,
         azurite: str = "",
         faults: Iterable[Fault | str] = (),
+        state: Path | None = None,
     ) -> None:
         self.scenario = named(scenario) if isinstance(scenario, str) else scenario
         self._clock = clock or ScaledClock(time_scale)
@@ -95,11 +100,13 @@ class Emulator:
         self._injector = Injector(self.backend, self.identity, self._refuse)
         self._faults = [_fault(fault) for fault in faults]
         self._throttle = Throttle(throttling, time_scale)
+        options = {"scenario": self.scenario, "timings": self.backend.timings, "seed": seed}
+        options |= {"faults": list(map(str, self._faults)), "throttling": throttling, "page_size": page_size}
+        self._journal = Journal(state, options) if state else None
         self._port, self._tls = port, tls
         self._server: HttpServer | None = None
         self._authority: tempfile.TemporaryDirectory[str] | None = None
-        self._ticker: threading.Thread | None = None
-        self._wake, self._stopping = threading.Event(), threading.Event()
+        self._ticker = Ticker(self.backend)
 
     def __enter__(self) -> Self:
         self.start()
@@ -122,19 +129,33 @@ class Emulator:
         control = Control(self.backend, self._injector, lambda: self.endpoints)
         app = App(self.backend, self._throttle, self.identity, self._injector, control, tokens=self._tls)
         self._server = HttpServer(app, self._port, self._certificate() if self._tls else None)
-        if self._data_plane and self._wiring:
+        if self._data_plane:
             self._data_plane.start()
+        with self.backend.lock:
+            self._begin(app)
+        app.journal = self._journal
+        if isinstance(self._clock, ScaledClock):
+            self._ticker.start(self._clock)
+        self._server.start()
+
+    def _begin(self, app: App) -> None:
+        """Fill the backend by the scenario, or by what the state file kept; the data plane follows."""
+        if self._wiring:
             self.backend.on_balanced = self._wiring.follow
             self.backend.on_resized = self._wiring.place
-        with self.backend.lock:
-            populate(self.backend, listens=self._wiring is not None)
+        if self._journal:
+            self.backend.fetch = self._journal.fetching(self.backend.fetch)
+        if self._journal and self._journal.beginning:
+            self._clock = resume(self.backend, app, self._journal, self._populate, self._clock)
+            return
+        self._populate()
+        if self._journal:
+            self._journal.begin(self.backend.now, self._wiring.ports if self._wiring else {})
+
+    def _populate(self) -> None:
+        populate(self.backend, listens=self._wiring is not None)
         for fault in self._faults:
             self.inject(fault)
-        if isinstance(self._clock, ScaledClock):
-            self.backend.on_scheduled = self._wake.set
-            self._ticker = threading.Thread(target=self._tick, args=(self._clock,), daemon=True, name="ticker")
-            self._ticker.start()
-        self._server.start()
 
     def stop(self) -> None:
         """Close every port and thread; do nothing where it does not run."""
@@ -142,10 +163,7 @@ class Emulator:
         if server is None:
             return
         server.stop()
-        self._stopping.set()
-        self._wake.set()
-        if self._ticker:
-            self._ticker.join()
+        self._ticker.stop()
         if self._data_plane:
             self._data_plane.stop()
         if self._authority:
@@ -168,7 +186,7 @@ class Emulator:
         """The URL of each set's load balancer, by the set's name."""
         if self._wiring is None or self._server is None:
             return {}
-        find, names = self.backend.load_balancer, [spec.scale_set for spec in self.scenario.sets]
+        find, names = self.backend.load_balancer, [s.scale_set for s in self.scenario.sets if not s.behind]
         with self.backend.lock:
             group = self.scenario.resource_group
             return {name: self._wiring.url(find(group, f"{name}LB"), f"{name}Rule") for name in names}
@@ -238,7 +256,11 @@ class Emulator:
     @property
     def environment(self) -> dict[str, str]:
         """The variables by which the package, the Azure SDK and requests find the emulator."""
-        variables = {"VMSS_JENKINS_ENDPOINT": self.endpoint, "AZURE_SUBSCRIPTION_ID": self.subscription_id}
+        variables = {
+            "VMSS_JENKINS_ENDPOINT": self.endpoint,
+            "AZURE_SUBSCRIPTION_ID": self.subscription_id,
+            "VMSS_JENKINS_EMULATOR_CONTAINER": f"{self.endpoint}/_emulator/blobs/scripts/init",
+        }
         if self._wiring:
             variables["VMSS_JENKINS_EMULATOR_FRONTEND"] = self.frontend_url
         if self._authority:
@@ -247,7 +269,7 @@ class Emulator:
                 "AZURE_CLIENT_ID": self.client_id,
                 "AZURE_CLIENT_SECRET": self.client_secret,
                 "AZURE_AUTHORITY_HOST": self.endpoint,
-                "REQUESTS_CA_BUNDLE": str(Path(self._authority.name) / "ca.pem"),
+                "REQUESTS_CA_BUNDLE": str(Path(self._authority.name) / certificate.CA_FILE),
             }
         return variables
 
@@ -267,22 +289,8 @@ class Emulator:
             self.backend.after(seconds, self._server.accept)
 
     def _certificate(self) -> ssl.SSLContext:
-        import trustme  # noqa: PLC0415 - it takes long to load, and plain HTTP needs none of it
-
-        authority = trustme.CA()
         self._authority = tempfile.TemporaryDirectory(prefix="vmss-jenkins-emulator-")
-        authority.cert_pem.write_to_path(str(Path(self._authority.name) / "ca.pem"))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert(HOST, "localhost").configure_cert(context)
-        return context
-
-    def _tick(self, clock: ScaledClock) -> None:
-        """Let what is due happen although no request comes: the data plane shows it."""
-        while not self._stopping.is_set():
-            self.backend.advance()
-            due = self.backend.next_due
-            self._wake.wait(None if due is None else clock.real_seconds_until(due))
-            self._wake.clear()
+        return certificate.made_in(self._authority.name)
 
 
 def _fault(fault: Fault | str) -> Fault:

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from vmss_jenkins.emulator import scenario as scenarios
 from vmss_jenkins.emulator.scenario import Scenario
 
-_NOT_AS_TEXT = ("releases", "more_sets")
+_NOT_AS_TEXT = ("releases", "more_sets", "role")
 
 
 def changed(scenario: Scenario, settings: Iterable[str]) -> Scenario:

@@ -67,7 +67,9 @@ class Views:
     def image(self, image: Image) -> Json:
         """Return a managed image."""
         written = image.body.get("properties", {})
-        disk = {"osType": "Linux", "osState": "Generalized", "diskSizeGB": 30, "caching": "ReadWrite"}
+        disk: Json = {"osType": "Linux", "osState": "Generalized", "diskSizeGB": 30, "caching": "ReadWrite"}
+        if "sourceVirtualMachine" in written:
+            disk["managedDisk"] = {"id": self.resource_id(image.group, f"disks/{image.name}_OsDisk_1")}
         storage = {"dataDisks": [], **written.get("storageProfile", {})}
         storage["osDisk"] = {**disk, "storageAccountType": "Standard_LRS", **storage.get("osDisk", {})}
         properties = {"hyperVGeneration": "V1", **written, "storageProfile": storage}
@@ -114,6 +116,8 @@ class Views:
         """Return a scale set; the etag is of newer api-versions only."""
         created = timestamp(scale_set.created)
         body: Json = disclosed(scale_set.body)
+        if repairs := body["properties"].get("automaticRepairsPolicy"):
+            body["properties"]["automaticRepairsPolicy"] = {"repairAction": "Replace", **repairs}
         body["properties"]["virtualMachineProfile"]["timeCreated"] = created
         body["properties"] |= {
             "provisioningState": scale_set.provisioning,

@@ -59,6 +59,10 @@ class _Rule:
     pool_id: str
     probe: Probe
 
+    def goes_on_as(self, other: _Rule) -> bool:
+        """Whether the other one is the same but for its backend pool."""
+        return replace(self, pool_id=other.pool_id) == other
+
 
 class Wiring:
     """Keeps the load balancers of one data plane as ARM has them. Hold the backend's lock."""
@@ -66,6 +70,7 @@ class Wiring:
     def __init__(self, backend: Backend, data_plane: DataPlane) -> None:
         self._backend, self._data_plane = backend, data_plane
         self._open: dict[str, tuple[_Rule, int]] = {}
+        self._pools: dict[str, str] = {}
 
     def follow(self, load_balancer: LoadBalancer) -> None:
         """Open, close and change what a load balancer's new body asks for.
@@ -75,15 +80,19 @@ class Wiring:
         balancer = Balancer(self._backend, load_balancer)
         wanted = {_name(load_balancer, rule): rule for rule in load_balancer.children(RULES)}
         for name, (known, _) in list(self._open.items()):
-            if name.startswith(f"{_prefix(load_balancer)}/") and (
-                name not in wanted or _rule(balancer, wanted[name]) != known
-            ):
+            asked = _rule(balancer, wanted[name]) if name in wanted else None
+            if name.startswith(f"{_prefix(load_balancer)}/") and (asked is None or not known.goes_on_as(asked)):
                 self._data_plane.close_frontend(name, keep_connections=name in wanted)
                 del self._open[name]
         for name, rule in wanted.items():
             if (asked := _rule(balancer, rule)) is not None:
+                self._pools[name] = asked.pool_id
                 if name not in self._open:
                     self._listen(name, rule, asked)
+                elif self._open[name][0].pool_id != asked.pool_id:
+                    # Connections to the pool before go on, new ones go to the new one's once it is probed.
+                    self._open[name] = (asked, self._open[name][1])
+                    self._data_plane.probe_now(name)
                 self._data_plane.administer(name, _forced(balancer, asked))
 
     def place(self) -> None:
@@ -94,6 +103,11 @@ class Wiring:
     def url(self, load_balancer: LoadBalancer, rule: str) -> str:
         """Return where a rule is really reached; raises ``KeyError`` where it is not open."""
         return f"http://{HOST}:{self._open[f'{_prefix(load_balancer)}/{rule}'][1]}"
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The port of this machine that each rule (GROUP/LOAD BALANCER/RULE) really got."""
+        return {name: port for name, (_, port) in self._open.items()}
 
     @property
     def endpoints(self) -> list[Json]:
@@ -142,7 +156,7 @@ class Wiring:
     def _listen(self, name: str, rule: Json, asked: _Rule) -> None:
         def backends() -> list[str]:
             # Without the backend's lock: the data plane asks while the control plane may wait for it.
-            return [member.server for member in interfaces.in_pool(self._backend, asked.pool_id)]
+            return [member.server for member in interfaces.in_pool(self._backend, self._pools[name])]
 
         try:
             port = self._data_plane.open_frontend(name, backends, asked.probe, asked.port)

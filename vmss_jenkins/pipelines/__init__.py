@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from vmss_jenkins.config import Config
 from vmss_jenkins.jobs import JobSpec
 from vmss_jenkins.pipelines.building import pipelines_of
+from vmss_jenkins.pipelines.image_job import image_pipelines_of
 from vmss_jenkins.pipelines.job_xml import config_xml
 from vmss_jenkins.pipelines.model import Agent, Field, HandOver, Kind, Parameter, Pipeline, Stage
 from vmss_jenkins.pipelines.plugins import plugins_of, useful_to
@@ -22,6 +23,7 @@ __all__ = [
     "Pipeline",
     "Stage",
     "config_xml",
+    "image_jobs_of",
     "jenkinsfile",
     "jobs_of",
     "pipelines_of",
@@ -42,6 +44,22 @@ def jobs_of(
         ConfigError: for templates that are wrong, and what no job can hold.
     """
     return tuple(_job(pipeline, templates) for pipeline in pipelines_of(config, source))
+
+
+def image_jobs_of(
+    config: Config, source: str = "vmss.yaml", templates: Mapping[str, str] | None = None
+) -> tuple[JobSpec, ...]:
+    """The jobs that build images by Packer, one for each set.
+
+    Args:
+        config: as `vmss_jenkins.config.parse` gives it.
+        source: the file's name.
+        templates: as `jobs_of`.
+
+    Raises:
+        ConfigError: as `jobs_of`.
+    """
+    return tuple(_job(pipeline, templates) for pipeline in image_pipelines_of(config, source))
 
 
 def _job(pipeline: Pipeline, templates: Mapping[str, str] | None) -> JobSpec:

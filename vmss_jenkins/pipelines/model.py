@@ -9,11 +9,12 @@ from vmss_jenkins.config import Credentials, Timeouts
 
 
 class Kind(Enum):
-    """The three jobs of a set; the value ends the job's name."""
+    """The jobs of a set; the value ends the job's name."""
 
     CANARY = "canary"
     FULL = "full"
     ROLLBACK = "rollback"
+    IMAGE = "image"
 
 
 class Field(Enum):
@@ -52,6 +53,8 @@ class Stage:
     """Whether it leaves the hand-off record."""
     describes: bool = False
     """Whether it leaves the line that becomes the build's description."""
+    leaves_image: bool = False
+    """Whether it leaves the id of an image that it built."""
     fetches: bool = False
     """Whether it needs the hand-off record of the other job."""
     image_step: bool = False
@@ -72,6 +75,8 @@ class HandOver:
     """Names of the parameters that are handed on as they are."""
     record: bool
     """Whether the hand-off record goes along."""
+    image: bool = False
+    """Whether the image that was built goes along, as `IMAGE_ID`."""
 
 
 @dataclass(frozen=True)

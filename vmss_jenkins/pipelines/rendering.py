@@ -9,7 +9,7 @@ import jinja2
 
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.pipelines import groovy
-from vmss_jenkins.pipelines.commands import NEXT, RECORD, REPORT, SUMMARY
+from vmss_jenkins.pipelines.commands import IMAGE_FILE, NEXT, RECORD, REPORT, SUMMARY
 from vmss_jenkins.pipelines.model import Pipeline
 
 TEMPLATE = "jenkinsfile.groovy.j2"
@@ -29,7 +29,8 @@ def jenkinsfile(pipeline: Pipeline, templates: Mapping[str, str] | None = None) 
     own = tuple(sorted((templates or {}).items()))
     try:
         template = _environment(own).get_template(TEMPLATE)
-        return template.render(pipeline=pipeline, record=RECORD, next_file=NEXT, report=REPORT, summary=SUMMARY)
+        named = {"record": RECORD, "next_file": NEXT, "report": REPORT, "summary": SUMMARY, "image_file": IMAGE_FILE}
+        return template.render(pipeline=pipeline, **named)
     except jinja2.TemplateSyntaxError as error:
         raise ConfigError(f"template {error.name}", [f"line {error.lineno}: {error.message}"]) from error
     except (jinja2.TemplateError, _NotGroovyError) as error:

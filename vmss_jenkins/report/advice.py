@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from vmss_jenkins.gates import Consequence
+from vmss_jenkins.releases import ExtensionSettings
 from vmss_jenkins.report.story import Ending, Story
 from vmss_jenkins.rollout_events import InstanceState
 
@@ -31,18 +32,20 @@ def next_steps(story: Story) -> tuple[Step, ...]:
 def _steps(story: Story) -> Iterator[Step]:
     target = f"--resource-group {shlex.quote(story.planned.scale_set.resource_group)} "
     target += f"--name {shlex.quote(story.planned.scale_set.name)}"
-    look = f"vmss-jenkins status {target}"
+    look, back = f"vmss-jenkins status {target}", f"vmss-jenkins rollback {target}"
+    if isinstance(story.planned.image_to, ExtensionSettings):
+        back += f" --extension {shlex.quote(story.planned.image_to.name)}"
     if story.ending is Ending.ROLLED_OUT:
-        yield Step("Nothing. Should the release turn out bad later, go back:", f"vmss-jenkins rollback {target}")
+        yield Step("Nothing. Should the release turn out bad later, go back:", back)
     elif story.ending is Ending.CANARY:
         yield Step("Look at the canary. If it is good, run the rollout again without --canary-only for the others.")
-        yield Step("If it is not, go back:", f"vmss-jenkins rollback {target}")
+        yield Step("If it is not, go back:", back)
     elif story.ending is Ending.ROLLED_BACK:
         yield from _after_rollback(story)
     elif story.ending is Ending.HALTED:
         yield Step("Look how every instance is; nothing more was touched:", look)
         yield Step("Mend the cause, then run the same command again: it goes on from here. Or go back:",
-                   f"vmss-jenkins rollback {target}")  # fmt: skip
+                   back)  # fmt: skip
     elif story.ending is Ending.INTERRUPTED:
         yield Step("Run the same command again: it goes on from here. Azure finishes by itself what it has begun.")
     elif story.ending is Ending.FAILED:

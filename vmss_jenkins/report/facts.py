@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vmss_jenkins.images import ImageReference
+from vmss_jenkins.releases import Release
 from vmss_jenkins.report.story import Story, duration
 
 
@@ -30,7 +30,7 @@ def _facts(story: Story) -> Iterator[tuple[str, str]]:
     yield "Requests to Azure", f"{story.calls}" + (f", {story.retries} put off and made again" if story.retries else "")
 
 
-def _image(image: ImageReference | None, otherwise: str) -> str:
+def _image(image: Release | None, otherwise: str) -> str:
     """Its name first, since an id is long."""
     if image is None:
         return otherwise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cache
 from typing import Any, get_args
@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from vmss_jenkins import events
 from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.releases import ExtensionSettings
 from vmss_jenkins.report.json import kind
 
 KINDS: dict[str, type] = {kind(one): one for one in get_args(events.Event)}
@@ -61,9 +62,16 @@ def _told(line: str) -> Told | str:
         if not isinstance(values, dict):
             return f"found {type(values).__name__}, wanted an object"
         at, name = datetime.fromisoformat(str(values.pop("time"))), values.pop("kind")
-        return Told(at, adapter(KINDS[name]).validate_python(values)) if name in KINDS else ""
+        return Told(at, adapter(KINDS[name]).validate_python(_with_scripts(values))) if name in KINDS else ""
     except (ValueError, KeyError, RecursionError, ConfigError) as error:
         return _first(error)
+
+
+def _with_scripts(values: dict[str, Any]) -> dict[str, Any]:
+    """Make the releases that are scripts first: an image made of their fields, to see whether it fits, is an error."""
+    keys = {field.name for field in fields(ExtensionSettings)}
+    scripts = {key: value for key, value in values.items() if isinstance(value, dict) and value.keys() == keys}
+    return {**values, **{key: adapter(ExtensionSettings).validate_python(value) for key, value in scripts.items()}}
 
 
 @cache

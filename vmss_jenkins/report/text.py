@@ -11,7 +11,8 @@ from vmss_jenkins.curves import totals
 from vmss_jenkins.gates import Consequence
 from vmss_jenkins.instances import UpgradeMode
 from vmss_jenkins.preflight import Severity
-from vmss_jenkins.report import rollout_text
+from vmss_jenkins.releases import ExtensionSettings, Release
+from vmss_jenkins.report import switch_text
 
 
 class Level(Enum):
@@ -56,12 +57,19 @@ def line(event: events.Event) -> str:
     Raises:
         TypeError: for a value that is no event.
     """
-    return rollout_text.line(event)
+    return switch_text.line(event)
 
 
 @line.register
 def _(event: events.UpdateStarted) -> str:
-    return f"update {event.scale_set}: image {event.image_before or 'unknown'} -> {event.image_after}"
+    after, before = event.image_after, event.image_before
+    if isinstance(after, ExtensionSettings):
+        return f"update {event.scale_set}: script {before.short_name if before else 'unknown'} -> {after.short_name}"
+    return f"update {event.scale_set}: image {before or 'unknown'} -> {after}"
+
+
+def _kind(release: Release) -> str:
+    return "script" if isinstance(release, ExtensionSettings) else "image"
 
 
 @line.register
@@ -134,8 +142,8 @@ def _(event: events.Interrupted) -> str:
 @line.register
 def _(event: events.UpdateFinished) -> str:
     if not event.changed:
-        return f"{event.scale_set} has the image {event.image.short_name} already: nothing changed"
-    model = f"{event.scale_set} now has the image {event.image.short_name} in its model"
+        return f"{event.scale_set} has the {_kind(event.image)} {event.image.short_name} already: nothing changed"
+    model = f"{event.scale_set} now has the {_kind(event.image)} {event.image.short_name} in its model"
     if event.mode is UpgradeMode.MANUAL:
         return f"{model} ({event.seconds:.1f} s); no instance changed"
     return f"{model} ({event.seconds:.1f} s), and Azure brings its instances there (upgrade mode {event.mode.value})"

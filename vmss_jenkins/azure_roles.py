@@ -1,0 +1,111 @@
+"""The least role that each command needs, as a custom role definition of Azure.
+
+The actions are those of the requests that the emulator records while each command runs; a test holds the two together.
+`LINKED` are actions that no request names: Azure checks them on what a request refers to
+(https://learn.microsoft.com/azure/role-based-access-control/role-definitions, and the `join/action` of
+https://learn.microsoft.com/azure/role-based-access-control/permissions/networking).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from vmss_jenkins.errors import ConfigError
+
+_SETS = "Microsoft.Compute/virtualMachineScaleSets"
+_BALANCERS = "Microsoft.Network/loadBalancers"
+_READ = (f"{_SETS}/read", f"{_SETS}/virtualMachines/read", "Microsoft.Compute/virtualMachines/read")
+_OPERATION = "Microsoft.Compute/locations/operations/read"
+_AUTOSCALE = "Microsoft.Insights/autoscaleSettings/read"
+_TAGS = ("Microsoft.Resources/tags/read", "Microsoft.Resources/tags/write")
+_NETWORK = (
+    f"{_SETS}/networkInterfaces/read",
+    f"{_SETS}/publicIPAddresses/read",
+    f"{_BALANCERS}/read",
+    "Microsoft.Network/networkInterfaces/read",
+    "Microsoft.Network/publicIPAddresses/read",
+)
+_ROLL = (*_READ, *_TAGS, _OPERATION, f"{_SETS}/manualupgrade/action")
+
+USED: Mapping[str, tuple[str, ...]] = {
+    "status": _READ,
+    "update": (*_READ, _OPERATION, f"{_SETS}/write", _AUTOSCALE),
+    "update-instances": (*_READ, _OPERATION, f"{_SETS}/manualupgrade/action", _AUTOSCALE),
+    "update-extension": (*_READ[:2], *_TAGS, _OPERATION, f"{_SETS}/extensions/write", _AUTOSCALE),
+    "rollout": (*_ROLL, f"{_SETS}/write"),
+    "rollback": (*_ROLL, f"{_SETS}/write"),
+    "rollout-script": (*(a for a in _ROLL if a != _READ[2]), f"{_SETS}/extensions/write"),
+    "verify": (*_READ, *_NETWORK),
+    "switch": (
+        *_READ,
+        *_TAGS,
+        f"{_SETS}/networkInterfaces/read",
+        "Microsoft.Network/networkInterfaces/read",
+        f"{_BALANCERS}/read",
+        f"{_BALANCERS}/write",
+        "Microsoft.Network/locations/operations/read",
+    ),
+    "drain": (
+        f"{_SETS}/networkInterfaces/read",
+        "Microsoft.Network/networkInterfaces/read",
+        f"{_BALANCERS}/read",
+        f"{_BALANCERS}/backendAddressPools/read",
+        f"{_BALANCERS}/backendAddressPools/write",
+        "Microsoft.Network/locations/operations/read",
+    ),
+}
+"""The actions that each command's requests name. `drain` is what `--drain` adds to a rollout."""
+LINKED: Mapping[str, tuple[str, ...]] = {
+    "update": ("Microsoft.Compute/images/read", "Microsoft.Compute/galleries/images/versions/read"),
+    "rollout": ("Microsoft.Compute/images/read", "Microsoft.Compute/galleries/images/versions/read"),
+    "rollback": ("Microsoft.Compute/images/read", "Microsoft.Compute/galleries/images/versions/read"),
+    "switch": (
+        f"{_BALANCERS}/backendAddressPools/join/action",
+        f"{_BALANCERS}/frontendIPConfigurations/join/action",
+        f"{_BALANCERS}/probes/join/action",
+        "Microsoft.Network/publicIPAddresses/join/action",
+    ),
+}
+"""What Azure checks beside: on the image that the model is to have, and on what a load balancer's rules refer to."""
+
+
+def table() -> str:
+    """The actions and what uses them, as the README's table."""
+    users: dict[str, list[str]] = {}
+    for part, note in ((USED, ""), (LINKED, " (linked)")):
+        for command, actions in part.items():
+            for action in actions:
+                users.setdefault(action, []).append(f"`{command}`{note}")
+    rows = [f"| `{action}` | {', '.join(sorted(users[action]))} |" for action in sorted(users)]
+    return "\n".join(["| action | for |", "|---|---|", *rows])
+
+
+def role(commands: Iterable[str], scope: str, name: str = "vmss-jenkins") -> dict[str, Any]:
+    """Make the custom role of some commands, as `az role definition create --role-definition` takes it.
+
+    Args:
+        commands: keys of `USED`.
+        scope: where it may be assigned: a subscription's or a resource group's ARM id.
+        name: the role's name; a tenant has each name once.
+
+    Raises:
+        ConfigError: for a command that there is none of, and a scope that is none.
+    """
+    wanted = tuple(dict.fromkeys(commands))
+    reasons = [f"found {one!r}; wanted some of: {', '.join(USED)}" for one in wanted if one not in USED]
+    if not wanted:
+        reasons.append(f"found none; wanted some of: {', '.join(USED)}")
+    if not scope.lower().startswith("/subscriptions/"):
+        reasons.append(f"found the scope {scope!r}; wanted /subscriptions/ID or /subscriptions/ID/resourceGroups/NAME")
+    if reasons:
+        raise ConfigError("role", reasons)
+    actions = {action for one in wanted for action in (*USED[one], *LINKED.get(one, ()))}
+    return {
+        "Name": name,
+        "IsCustom": True,
+        "Description": f"The least that vmss-jenkins needs for: {', '.join(wanted)}",
+        "Actions": sorted(actions),
+        "NotActions": [],
+        "AssignableScopes": [scope],
+    }

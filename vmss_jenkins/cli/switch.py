@@ -1,0 +1,79 @@
+"""`vmss-jenkins switch`: point the traffic at the other one of two scale sets."""
+
+from __future__ import annotations
+
+import click
+
+from vmss_jenkins.cli.options import print_json, tell
+from vmss_jenkins.gate_parsing import gates_from
+from vmss_jenkins.switching import SwitchOutcome
+
+
+@click.command("switch")
+@click.option("-g", "--resource-group", required=True, help="Resource group of the sets and the load balancer.")
+@click.option("--load-balancer", required=True, help="The load balancer that both sets stand behind.")
+@click.option("--blue", required=True, help="One scale set of the pair.")
+@click.option("--green", required=True, help="The other one.")
+@click.option("--to", type=click.Choice(["blue", "green"]), required=True, help="Which of them is to serve.")
+@click.option("--rule", default="", help="The production rule.  [default: the only one that leads to the pair]")
+@click.option(
+    "--test-port", type=click.IntRange(1, 65535), help="A frontend port that leads to the idle set for the check."
+)
+@click.option("--gate", "check", multiple=True, metavar="'KIND KEY=VALUE ...'", help="Asked before; as for `verify`.")
+@click.option("--watch", multiple=True, metavar="'KIND KEY=VALUE ...'", help="Asked after; fails: switched back.")
+@click.option("--allow-fewer", is_flag=True, help="Switch although fewer instances are healthy there.")
+@click.option("--no-claim", is_flag=True, help="Do not tag the resource group against two switches at a time.")
+@click.option("--subscription", help="Subscription GUID.  [default: AZURE_SUBSCRIPTION_ID]")
+@click.option(
+    "--endpoint", help="URL of Azure Resource Manager.  [default: VMSS_JENKINS_ENDPOINT, or the public cloud]"
+)
+@click.option("--timeout", type=click.FloatRange(min=1), default=3600.0, show_default=True, help="Seconds for all.")
+@click.option(
+    "--output", type=click.Choice(["text", "json"]), default="text", help="Result on standard output as JSON."
+)
+def command(
+    resource_group: str,
+    load_balancer: str,
+    blue: str,
+    green: str,
+    to: str,
+    rule: str,
+    test_port: int | None,
+    check: tuple[str, ...],
+    watch: tuple[str, ...],
+    allow_fewer: bool,
+    no_claim: bool,
+    subscription: str | None,
+    endpoint: str | None,
+    timeout: float,
+    output: str,
+) -> int:
+    """Point the production rule at the other one of two scale sets behind one load balancer.
+
+    The idle set is checked first, through --test-port or on each instance; then one conditional write of the load
+    balancer switches, and open connections stay. Exits 0 where the set serves, 1 where a gate refused it and the
+    other one does.
+    """
+    for gates in filter(None, (check, watch)):
+        gates_from(gates)
+    from vmss_jenkins.blue_green import switch  # noqa: PLC0415 - bad input is told before anything is loaded
+    from vmss_jenkins.rollouts import Reach  # noqa: PLC0415
+
+    result = switch(
+        resource_group,
+        load_balancer,
+        to=green if to == "green" else blue,
+        away=blue if to == "green" else green,
+        rule=rule,
+        test_port=test_port,
+        check=check,
+        watch=watch,
+        allow_fewer=allow_fewer,
+        claim=not no_claim,
+        reach=Reach(subscription=subscription, endpoint=endpoint),
+        timeout=timeout,
+        on_event=tell,
+    )
+    if output == "json":
+        print_json(result)
+    return int(result.outcome not in {SwitchOutcome.SWITCHED, SwitchOutcome.UNCHANGED})

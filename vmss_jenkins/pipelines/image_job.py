@@ -1,0 +1,78 @@
+"""The job that builds an image by Packer, publishes its id, and starts the canary's job with it."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from vmss_jenkins.config import Config, Jenkins, ScaleSetConfig
+from vmss_jenkins.jobs import mark
+from vmss_jenkins.pipelines.commands import IMAGE_FILE, NEXT, RESULTS
+from vmss_jenkins.pipelines.model import Agent, Field, HandOver, Kind, Parameter, Pipeline, Stage
+
+TEMPLATE = "image.pkr.hcl"
+INSTALL = "apt-get update\napt-get dist-upgrade -y\napt-get install -y nginx\n"
+"""The base image of the blog post; its updated one edits the page as well."""
+_SCRIPT = """set -eu
+rm -rf {results}
+mkdir -p {results}
+cat > {results}/image.pkr.hcl <<'PACKER'
+{template}PACKER
+printf '%s\\n' "$SCRIPT" > {results}/install.sh
+name=${{IMAGE_NAME:-$VMSS_NAME-$BUILD_NUMBER}}
+export PKR_VAR_client_id="${{AZURE_CLIENT_ID:-}}" PKR_VAR_client_secret="${{AZURE_CLIENT_SECRET:-}}"
+export PKR_VAR_tenant_id="${{AZURE_TENANT_ID:-}}" PKR_VAR_subscription_id="$AZURE_SUBSCRIPTION_ID"
+export PKR_VAR_resource_group="$RESOURCE_GROUP" PKR_VAR_location="$LOCATION" PKR_VAR_image_name="$name"
+export PKR_VAR_script={results}/install.sh PKR_VAR_gallery="$GALLERY" PKR_VAR_gallery_version="$GALLERY_VERSION"
+packer validate {results}/image.pkr.hcl
+packer build -color=false {results}/image.pkr.hcl
+group="/subscriptions/$AZURE_SUBSCRIPTION_ID/resourceGroups/$RESOURCE_GROUP/providers/Microsoft.Compute"
+if [ -n "$GALLERY" ]; then
+    image="$group/galleries/${{GALLERY%%/*}}/images/${{GALLERY#*/}}/versions/$GALLERY_VERSION"
+else
+    image="$group/images/$name"
+fi
+printf '%s\\n' "$image" > {image}
+cp {image} {next}"""
+
+
+def template() -> str:
+    """The Packer template; it holds no value of anybody: all come as variables."""
+    return (files("vmss_jenkins.pipelines") / "templates" / TEMPLATE).read_text(encoding="utf-8")
+
+
+def image_pipelines_of(config: Config, source: str) -> tuple[Pipeline, ...]:
+    """The image jobs of all sets of a file, in its order."""
+    return tuple(_pipeline(config.jenkins, one, source) for one in config.sets)
+
+
+def _pipeline(jenkins: Jenkins, own: ScaleSetConfig, source: str) -> Pipeline:
+    what = "Builds an image by Packer, and starts the canary's job with it."
+    canary = "/".join(["", *filter(None, [jenkins.folder, f"{own.base_name}-{Kind.CANARY.value}"])])
+    script = _SCRIPT.format(results=RESULTS, template=template(), image=IMAGE_FILE, next=NEXT)
+    return Pipeline(
+        kind=Kind.IMAGE,
+        name=f"{own.base_name}-{Kind.IMAGE.value}",
+        folder=jenkins.folder,
+        summary=what,
+        description="\n\n".join(filter(None, [own.description.strip(), what, mark(source)])),
+        source=source,
+        parameters=_parameters(own),
+        stages=(Stage("Build Image", script, describes=True, leaves_image=True),),
+        agent=Agent(jenkins.agent, (jenkins.install.image or "") if jenkins.install.how == "container" else ""),
+        credentials=jenkins.credentials,
+        timeouts=own.timeouts,
+        keep_builds=jenkins.keep_builds,
+        hand_over=HandOver(canary, "", ("RESOURCE_GROUP", "VMSS_NAME"), record=False, image=True),
+    )
+
+
+def _parameters(own: ScaleSetConfig) -> tuple[Parameter, ...]:
+    return (
+        Parameter("RESOURCE_GROUP", own.resource_group or "", "Resource group of the scale set and of the image."),
+        Parameter("VMSS_NAME", own.name, "Name of the scale set."),
+        Parameter("LOCATION", "", "Azure region of the image, such as westeurope: that of the scale set."),
+        Parameter("SCRIPT", INSTALL, "What is run by root to install the service.", Field.TEXT),
+        Parameter("IMAGE_NAME", "", "Name of the managed image. Empty: the scale set's, with the build's number."),
+        Parameter("GALLERY", "", "GALLERY/DEFINITION, for a version of a gallery's image. Empty: a managed image."),
+        Parameter("GALLERY_VERSION", "1.0.0", "That version."),
+    )

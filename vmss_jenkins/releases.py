@@ -1,0 +1,285 @@
+"""What a release is: an image of the model, or the settings of its CustomScript extension.
+
+The shapes are those of the extension's schema
+(https://learn.microsoft.com/azure/virtual-machines/extensions/custom-script-linux): ``fileUris`` and
+``commandToExecute``, or ``script``; and of `VirtualMachineScaleSetExtension` in Azure's compute API.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any, TypeAlias
+from urllib.parse import unquote, urlsplit
+
+from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.images import ImageReference
+
+NAME = "CustomScript"
+PUBLISHER = "Microsoft.Azure.Extensions"
+VERSION = "2.1"
+SOURCE = "script extension"
+LARGEST_SCRIPT = 256 * 1024
+"""Bytes that the extension takes in ``script``."""
+_TYPES = frozenset({"customscript", "customscriptextension", "customscriptforlinux"})
+_KNOWN = frozenset({"commandToExecute", "script", "fileUris", "timestamp", "skipDos2Unix"})
+_SECRET_KEYS = frozenset({"storageAccountName", "storageAccountKey", "managedIdentity"})
+_SHOWN = 40
+
+
+class Access(Enum):
+    """How an instance may read the script at its URL."""
+
+    PUBLIC = "public"
+    SAS = "sas"
+    """The URL carries a signature, so it is a secret: it goes into the protected settings."""
+    MANAGED_IDENTITY = "managed-identity"
+    """The set's system-assigned identity may read the blob."""
+
+
+@dataclass(frozen=True)
+class ExtensionSettings:
+    """What a CustomScript extension is told in the open; its protected settings are never part of it.
+
+    Two are the same release where they tell the same. Azure never shows protected settings, so the tag tells one
+    version of those from the next.
+    """
+
+    name: str = NAME
+    settings: str = "{}"
+    """Its public settings, as JSON with sorted keys."""
+    force_update_tag: str = ""
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any], *, name: str = NAME, force_update_tag: str = "") -> ExtensionSettings:
+        """Make one of public settings as a mapping."""
+        return cls(name, json.dumps(settings, sort_keys=True), force_update_tag)
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> ExtensionSettings | None:
+        """Read an extension of a set's model; None where it is no CustomScript."""
+        properties = body.get("properties") or {}
+        if str(properties.get("type") or "").lower() not in _TYPES:
+            return None
+        tag = str(properties.get("forceUpdateTag") or "")
+        return cls.of(properties.get("settings") or {}, name=str(body.get("name")), force_update_tag=tag)
+
+    @property
+    def absent(self) -> bool:
+        """Whether it stands for a set that has no such extension."""
+        return self.settings == "{}" and not self.force_update_tag
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The public settings as a mapping."""
+        found: dict[str, Any] = json.loads(self.settings)
+        return found
+
+    @property
+    def short_name(self) -> str:
+        """The part that a person knows it by: the script's name, or the command, with its tag."""
+        if self.absent:
+            return "no script"
+        files = [_file_name(str(url)) for url in self.values.get("fileUris") or ()]
+        inline_script = f"script {hashlib.sha256(self.settings.encode()).hexdigest()[:8]}"
+        told = ", ".join(files) or str(self.values.get("commandToExecute") or inline_script)
+        told = told if len(told) <= _SHOWN else f"{told[: _SHOWN - 3]}..."
+        return f"{told} ({self.force_update_tag})" if self.force_update_tag else told
+
+    def same_as(self, other: object) -> bool:
+        """Whether both tell the same to an extension of the same name."""
+        return isinstance(other, ExtensionSettings) and _key(self) == _key(other)
+
+    def __str__(self) -> str:
+        return json.dumps([self.name, self.values, self.force_update_tag], sort_keys=True)
+
+    @classmethod
+    def parse(cls, text: str) -> ExtensionSettings | None:
+        """Read what ``str`` wrote; None where it is none of ours."""
+        try:
+            name, settings, tag = json.loads(text)
+        except ValueError:
+            return None
+        return cls.of(settings, name=str(name), force_update_tag=str(tag)) if isinstance(settings, dict) else None
+
+
+Release: TypeAlias = ImageReference | ExtensionSettings
+"""What a rollout brings to the instances."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """A release by script, with the secrets that go along and are shown to nobody."""
+
+    release: ExtensionSettings
+    protected: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+    """Protected settings of the release; None leaves those that the set has."""
+    protected_before: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+    """Those of the release before, for the way back: Azure never shows them."""
+
+    def named(self, name: str) -> Script:
+        """The same under the name that a set's extension has."""
+        return replace(self, release=replace(self.release, name=name))
+
+    @property
+    def warning(self) -> str | None:
+        """What a person must know before it starts; None for nothing."""
+        secret = set(self.protected or {}) - {"managedIdentity"}
+        if not secret or self.protected_before is not None:
+            return None
+        return (
+            "the protected settings change, and Azure never shows the old ones: going back needs them, by "
+            "--previous-protected-settings FILE or --previous-protected-settings-env NAME. Without them a rollback "
+            "keeps the new ones"
+        )
+
+
+@dataclass(frozen=True)
+class Scripted:
+    """A rollout whose release is the script of the set's CustomScript extension, not an image."""
+
+    script: Script | None = None
+    """The release with its secrets; None for what the model has."""
+    extension: str = ""
+    """The extension's name; empty for the only one of the set."""
+
+    def release_for(self, extension: ExtensionSettings | None) -> ExtensionSettings | None:
+        """The release under the name of the set's extension; None for what the model has."""
+        if self.script is None or self.script.release.absent or extension is None:
+            return None
+        return self.script.named(extension.name).release
+
+
+def from_url(url: str, access: Access = Access.PUBLIC, command: str = "", tag: str = "") -> Script:
+    """Make a release of a script at a URL.
+
+    Args:
+        url: where instances read it; with its signature for `Access.SAS`.
+        access: how they may read it.
+        command: what they run; the script with bash by default.
+        tag: the force-update tag: another one lets the extension run although nothing else changed.
+
+    Raises:
+        ConfigError: for a URL that is none, whose file name cannot be, or that does not fit the access.
+    """
+    if faults := tuple(_url_faults(url, access)):
+        raise ConfigError("script URL", faults)
+    run = command or f"bash {shlex.quote(_file_name(url))}"
+    if access is Access.SAS:
+        settings = {"commandToExecute": run}
+        return Script(ExtensionSettings.of(settings, force_update_tag=tag or _file_name(url)), {"fileUris": [url]})
+    release = ExtensionSettings.of({"commandToExecute": run, "fileUris": [url]}, force_update_tag=tag)
+    return Script(release, {"managedIdentity": {}} if access is Access.MANAGED_IDENTITY else None)
+
+
+def _url_faults(url: str, access: Access) -> Iterable[str]:
+    parts = urlsplit(url)
+    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    local = parts.hostname in ("127.0.0.1", "localhost", "::1")
+    if parts.scheme != "https" and not (parts.scheme == "http" and local):
+        yield f"found {shown!r}; wanted https://HOST/PATH"
+    elif not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", _file_name(url)):
+        yield f"the file name in {shown!r} has other characters than letters, digits, '.', '_' and '-', or none"
+    if parts.query and access is not Access.SAS:
+        yield f"{shown!r} carries a query, which may be a signature and would be shown: give --access sas"
+    if not parts.query and access is Access.SAS:
+        yield f"{shown!r} carries no signature; give the URL with its SAS token, or another --access"
+
+
+def inline(text: str, tag: str = "") -> Script:
+    """Make a release of a script that goes into the settings themselves: no storage is needed.
+
+    Raises:
+        ConfigError: for an empty one, and one that is too large.
+    """
+    packed = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+    if not text.strip():
+        raise ConfigError("script", ["it is empty"])
+    if len(packed) > LARGEST_SCRIPT:
+        raise ConfigError(
+            "script", [f"it has {len(packed)} bytes packed; the extension takes {LARGEST_SCRIPT}: upload it"]
+        )
+    return Script(ExtensionSettings.of({"script": packed}, force_update_tag=tag))
+
+
+def from_settings(
+    settings: Mapping[str, Any], protected: Mapping[str, Any] | None = None, tag: str = "", name: str = NAME
+) -> Script:
+    """Make a release of settings as they are.
+
+    Raises:
+        ConfigError: for keys that the extension does not have, secrets in the open, no or two commands, and
+            protected settings with no tag to tell them by.
+    """
+    if faults := tuple(_settings_faults(settings, protected or {}, tag)):
+        raise ConfigError(SOURCE, faults)
+    return Script(ExtensionSettings.of(settings, name=name, force_update_tag=tag), protected)
+
+
+def _settings_faults(settings: Mapping[str, Any], protected: Mapping[str, Any], tag: str) -> Iterable[str]:
+    if open_secrets := sorted(_SECRET_KEYS & settings.keys()):
+        yield f"{', '.join(open_secrets)} would be shown to everybody; give them as protected settings"
+    if unknown := sorted(settings.keys() - _KNOWN - _SECRET_KEYS):
+        yield f"unknown settings {', '.join(unknown)}; the extension takes {', '.join(sorted(_KNOWN))}"
+    if any(urlsplit(str(url)).query for url in settings.get("fileUris") or ()):
+        yield "a URL of fileUris carries a query, which may be a signature: give fileUris as a protected setting"
+    commands = [key for key in ("commandToExecute", "script") for part in (settings, protected) if part.get(key)]
+    if len(commands) != 1:
+        yield f"found {' and '.join(commands) or 'no command'}; wanted either commandToExecute or script, once"
+    if protected.keys() - {"managedIdentity"} and not tag:
+        yield (
+            "protected settings need a force-update tag, such as the build's number: Azure never shows them, so "
+            "the tag alone tells one version from the next"
+        )
+
+
+def choose(found: Iterable[ExtensionSettings], name: str = "") -> ExtensionSettings:
+    """Choose the CustomScript extension of a set: the one of that name, or the only one.
+
+    Where there is none, the answer stands for one that is still to be made.
+
+    Raises:
+        ConfigError: where there are several and none is named.
+    """
+    scripts = tuple(found)
+    if name:
+        return next((one for one in scripts if one.name.lower() == name.lower()), ExtensionSettings(name))
+    if len(scripts) > 1:
+        names = ", ".join(one.name for one in scripts)
+        raise ConfigError(
+            SOURCE, [f"the set has {len(scripts)} CustomScript extensions ({names}): name one with --extension"]
+        )
+    return next(iter(scripts), ExtensionSettings())
+
+
+def extension_body(
+    release: ExtensionSettings, protected: Mapping[str, Any] | None, known: ExtensionSettings | None
+) -> dict[str, Any]:
+    """The body that writes an extension: all of one that is not known, else what changes, so that the rest stays.
+
+    A tag is written only where there is one to write or to take away: to write an empty one is a change too.
+    """
+    properties: dict[str, Any] = {"settings": release.values}
+    if release.force_update_tag or (known and known.force_update_tag):
+        properties["forceUpdateTag"] = release.force_update_tag
+    if protected is not None:
+        properties["protectedSettings"] = dict(protected)
+    if known is None:
+        handler = {"publisher": PUBLISHER, "type": NAME, "typeHandlerVersion": VERSION, "autoUpgradeMinorVersion": True}
+        properties = {**handler, **properties}
+    return {"properties": properties}
+
+
+def _key(release: ExtensionSettings) -> tuple[str, str, str]:
+    return (release.name.lower(), release.settings, release.force_update_tag)
+
+
+def _file_name(url: str) -> str:
+    return unquote(urlsplit(url).path).rpartition("/")[2]

@@ -1,0 +1,43 @@
+"""One log line an event of a switch."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+from vmss_jenkins import switch_events as events
+from vmss_jenkins.report import rollout_text
+
+
+@singledispatch
+def line(event: object) -> str:
+    """Say an event in one line.
+
+    Raises:
+        TypeError: for a value that is no event.
+    """
+    return rollout_text.line(event)
+
+
+@line.register
+def _(event: events.TestRuleOpened) -> str:
+    return f"port {event.port} of {event.load_balancer} leads to {event.pool} for the check"
+
+
+@line.register
+def _(event: events.SwitchUnchanged) -> str:
+    return f"rule {event.rule} leads to {event.pool} already: nothing changed"
+
+
+@line.register
+def _(event: events.Switched) -> str:
+    return f"rule {event.rule} leads to {event.pool_after} now, no longer to {event.pool_before}: open connections stay"
+
+
+@line.register
+def _(event: events.NotSwitched) -> str:
+    return f"not switched: {event.reason}"
+
+
+@line.register
+def _(event: events.SwitchedBack) -> str:
+    return f"switched back: rule {event.rule} leads to {event.pool} again: {event.reason}"

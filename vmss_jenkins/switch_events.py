@@ -1,0 +1,53 @@
+"""What happens in a blue-green switch: the events of `events.Event` that only switches have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True)
+class TestRuleOpened:
+    """The idle set is reached through a rule of its own, for the check."""
+
+    __test__ = False  # no test class, whatever its name
+    load_balancer: str
+    port: int
+    pool: str
+
+
+@dataclass(frozen=True)
+class SwitchUnchanged:
+    """The rule leads there already."""
+
+    rule: str
+    pool: str
+
+
+@dataclass(frozen=True)
+class Switched:
+    """New connections go to the other set."""
+
+    rule: str
+    pool_before: str
+    pool_after: str
+
+
+@dataclass(frozen=True)
+class NotSwitched:
+    """The gates refused the idle set: visitors never saw it."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class SwitchedBack:
+    """The gates refused it in production: new connections go to the set before again."""
+
+    rule: str
+    pool: str
+    reason: str
+
+
+SwitchEvent: TypeAlias = TestRuleOpened | SwitchUnchanged | Switched | NotSwitched | SwitchedBack
+"""Any event of a switch."""
