@@ -39,7 +39,7 @@ SCRIPTED = [c for c in ROLLOUTS if "--script" in c or "--extension" in c]
 
 
 def generalised(text: str) -> list[str]:
-    """Lines with what differs from run to run (ports, ids, times, counts, pages, whether a look finds all well) taken out."""
+    """Lines with what differs from run to run (ports, ids, times, counts, pages, waits) taken out."""
     untimed = re.sub(r"^\d\d:\d\d:\d\dZ ", "", text, flags=re.MULTILINE)
     lines = [re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+(\.\d+)?", "N", line.rstrip()) for line in untimed.splitlines()]
     return [line for line in lines if line and not line.startswith(("  Welcome", "waiting for"))]
