@@ -354,6 +354,20 @@ def test_a_backend_is_out_after_as_many_failures_in_a_row_as_the_threshold(plane
     assert seen == [True, True, True, True, True, False]
 
 
+def test_a_backend_is_in_after_as_many_successes_in_a_row_as_are_asked_for(plane: DataPlane) -> None:
+    plane.serve("web_0", Page("page"))
+    plane.open_frontend("lb", lambda: ["web_0"], Probe(interval=3600.0, threshold=2, recovery=2))
+    seen = [plane.backend_up("lb")["web_0"]]
+    for page in [Page("page"), None, None, Page("page"), None, Page("page"), Page("page")]:
+        if page is None:
+            plane.take_down("web_0")
+        else:
+            plane.serve("web_0", page)
+        plane.probe_now()
+        seen.append(plane.backend_up("lb")["web_0"])
+    assert seen == [False, True, True, False, False, False, False, True]
+
+
 def test_one_success_brings_a_backend_in(plane: DataPlane, frontend: int) -> None:
     plane.take_down("web_1")
     plane.probe_now()
@@ -667,6 +681,7 @@ def test_a_page_that_cannot_be_is_refused(values: dict[str, float], message: str
     [
         ({"interval": 0.0}, "interval is 0.0 s"),
         ({"threshold": 0}, "threshold is 0"),
+        ({"recovery": 0}, "threshold is 0"),
         ({"path": "health"}, "path is 'health'"),
     ],
 )

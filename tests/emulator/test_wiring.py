@@ -166,6 +166,24 @@ def test_a_rule_without_a_probe_takes_every_instance_for_up_and_no_notice_of_sta
     assert set(azure.emulator.data_plane.backend_up("canary-rg/webLB/webRule").values()) == {True}
 
 
+def test_a_probe_threshold_counts_both_ways(live: Callable[..., Azure]) -> None:
+    azure = live()
+    body = read(azure)
+    body["properties"]["probes"][0]["properties"]["probeThreshold"] = 3
+    write(azure, body)
+    plane, name = azure.emulator.data_plane, "canary-rg/webLB/webRule"
+    for _ in range(3):
+        plane.probe_now()
+    instance = next(iter(plane.backend_up(name)))
+    assert plane.backend_up(name)[instance]
+    plane.take_down(instance)
+    seen = []
+    for _ in range(3):
+        plane.probe_now()
+        seen.append(plane.backend_up(name)[instance])
+    assert seen == [True, True, False]
+
+
 def test_a_probes_path_may_lack_its_slash(live: Callable[..., Azure]) -> None:
     azure = live()
     body = read(azure)

@@ -2,9 +2,8 @@
 
 As Azure's, it works on connections and never looks into the bytes. What it simplifies: Azure picks a backend
 by a hash over the connection's five-tuple, this one in turn (round robin), so that a test can tell how many
-connections each gets, though in an order of its own: as in Azure, a client that tries again is not sent to the
-next instance of the same batch. And Azure lets a connection that no backend can take time out, this one resets
-it, so that nobody waits.
+connections each gets, though in an order of its own: as in Azure, a client that tries again is not sent to the next
+instance of the same batch. And Azure lets a connection that no backend can take time out, this one resets it.
 """
 
 from __future__ import annotations
@@ -40,18 +39,19 @@ _log = logging.getLogger(__name__)
 class Probe:
     """How a load balancer finds out which of its backends may get connections.
 
-    A backend is out until its first successful probe, and one success brings it in. Azure documents for
-    `probeThreshold` that it takes as many successes in a row as failures; of the older `numberOfProbes` it
-    lists as a known issue that it is not respected, and one probe decides either way.
+    Azure documents for `probeThreshold` that it takes as many successes in a row as failures; of the older
+    `numberOfProbes` it lists as a known issue that it is not respected, and one probe decides either way.
 
     Raises:
-        ValueError: The interval is not positive, the threshold under 1, or the path has no leading slash.
+        ValueError: The interval is not positive, a threshold under 1, or the path has no leading slash.
     """
 
     interval: float = 5.0
     """Seconds of the emulated clock from one round of probes to the next."""
     threshold: int = 2
     """Failures in a row until a backend is out: another status than 200, no connection, no answer in time."""
+    recovery: int = 1
+    """Successes in a row until a backend that is out, as it is at first, is in."""
     path: str = "/"
     """What is asked for, by GET. The answer must be 200; a redirection is not followed."""
     kind: Literal["http", "tcp", "none"] = "http"
@@ -60,8 +60,8 @@ class Probe:
     def __post_init__(self) -> None:
         if self.interval <= 0:
             raise ValueError(f"a probe's interval is {self.interval} s; it must be above 0")
-        if self.threshold < 1:
-            raise ValueError(f"a probe's threshold is {self.threshold}; it must be at least 1")
+        if (least := min(self.threshold, self.recovery)) < 1:
+            raise ValueError(f"a probe's threshold is {least}; it must be at least 1")
         if not self.path.startswith("/"):
             raise ValueError(f"a probe's path is {self.path!r}; it must begin with a slash")
 
@@ -95,7 +95,7 @@ class Frontend:
         self._port_of = port_of
         self._interval = probe.interval / time_scale
         self._timeout = max(min(probe.interval, PROBE_TIMEOUT) / time_scale, LEAST_TIMEOUT)
-        self._failures: dict[str, int] = {}
+        self._row: dict[str, int] = {}  # probes answered one after another; below 0, not answered
         self._in: tuple[str, ...] = ()
         self._turns = itertools.count()
         self._one_round = asyncio.Lock()
@@ -153,10 +153,11 @@ class Frontend:
             self._conclude({name: answers[name] for name in members})
 
     def _conclude(self, answers: Mapping[str, bool]) -> None:
-        self._failures = {name: 0 if ok else self._failures.get(name, 0) + 1 for name, ok in answers.items()}
+        row = {name: self._row.get(name, 0) for name in answers}
+        self._row = {name: max(row[name], 0) + 1 if ok else min(row[name], 0) - 1 for name, ok in answers.items()}
         self.up = {
-            name: ok or (self.up.get(name, False) and self._failures[name] < self._probe.threshold)
-            for name, ok in answers.items()
+            name: count > -self._probe.threshold if self.up.get(name, False) else count >= self._probe.recovery
+            for name, count in self._row.items()
         }
         self._choose()
 

@@ -191,9 +191,11 @@ def _probe(properties: Json | None) -> Probe:
         return Probe(kind="none")
     kind: Literal["http", "tcp"] = "http" if str(properties.get("protocol")).lower() == "http" else "tcp"
     path = str(properties.get("requestPath") or "/")
+    both_ways = max(1, int(properties.get("probeThreshold", 1)))
     return Probe(
         interval=float(properties["intervalInSeconds"]),
-        threshold=max(1, int(properties["numberOfProbes"])),
+        threshold=both_ways if both_ways > 1 else max(1, int(properties["numberOfProbes"])),
+        recovery=both_ways,
         path=path if path.startswith("/") else f"/{path}",
         kind=kind,
     )
