@@ -18,6 +18,7 @@ from vmss_jenkins.cli import COMMANDS
 from vmss_jenkins.errors import AzureError, Failure
 from vmss_jenkins.gates import Consequence, Outcome, Verdict
 from vmss_jenkins.instances import Health, ScaleSet, UpgradeMode
+from vmss_jenkins.network import Address, Port, Reached
 from vmss_jenkins.preflight import Finding, Severity
 from vmss_jenkins.steps import UpdateInstancesResult, UpdateResult
 from vmss_jenkins.verification import Assessment
@@ -195,6 +196,21 @@ def test_status_says_what_is_amiss_with_the_set(
     library("observe", (replace(scale_set, **changes), instances))
     assert main(["status", *SET]) == 0
     assert capsys.readouterr().out.splitlines()[1].startswith(remark)
+
+
+def test_status_tells_on_request_where_the_set_and_each_instance_are_reached(library: Replace, capsys: Output) -> None:
+    library("observe", observed())
+    here = Address("127.0.0.1", 8080)
+    library("addresses", Reached((here,), {"0": (Port(Address("127.0.0.1", 50000), 80),)}))
+    assert main(["status", *SET, "--addresses"]) == 0
+    _, balanced, headings, *rows = capsys.readouterr().out.splitlines()
+    assert balanced == "load-balanced at 127.0.0.1:8080"
+    assert "its own port" in headings
+    assert ["127.0.0.1:50000 -> 80" in row for row in rows] == [True, False, False]
+    assert main(["status", *SET, "--addresses", "--output", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)["addresses"]
+    assert found["frontends"] == [{"host": "127.0.0.1", "port": 8080}]
+    assert found["ports"]["0"][0]["backend_port"] == 80
 
 
 def test_status_gives_the_outdated_ids_as_update_instances_takes_them(library: Replace, capsys: Output) -> None:

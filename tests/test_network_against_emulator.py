@@ -52,6 +52,16 @@ def is_reached(address: object) -> bool:
     return isinstance(address, Address) and requests.get(f"http://{address}", timeout=10).text == "page"
 
 
+@pytest.mark.parametrize("nat", ["pool", "rule", "none"])
+def test_every_address_that_leads_to_instances_is_found_and_reached(start: Callable[..., World], nat: str) -> None:
+    world = start(nat=nat)
+    found = world.balancers.reached(MODEL, IDS)
+    assert [f"http://{address}" for address in found.frontends] == [world.emulator.frontend_url]
+    ports = [port for id_ in IDS for port in found.ports[id_]]
+    assert len({port.address for port in ports}) == (0 if nat == "none" else 3)
+    assert all(is_reached(port.address) and port.backend_port == 80 for port in ports)
+
+
 @pytest.mark.parametrize("nat", ["pool", "rule"])
 def test_the_nat_address_of_each_instance_is_found_and_reached(start: Callable[..., World], nat: str) -> None:
     found = start(nat=nat).balancers.addresses(MODEL, IDS, Via.NAT, 80)

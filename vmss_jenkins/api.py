@@ -29,6 +29,7 @@ from vmss_jenkins.waiting import Patience
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
+    from vmss_jenkins.network import Reached
     from vmss_jenkins.scale_sets import AzureScaleSets
 
 TIMEOUT = 3600.0
@@ -192,6 +193,30 @@ def observe(
     with _scale_sets(subscription, credential, endpoint, on_event) as sets:
         scale_set = patience.retry(lambda: sets.get(ScaleSetName(resource_group, name)))
         return scale_set, patience.retry(lambda: sets.instances(scale_set))
+
+
+def addresses(
+    scale_set: ScaleSet,
+    instances: Iterable[Instance],
+    *,
+    subscription: str | None = None,
+    credential: TokenCredential | None = None,
+    endpoint: str | None = None,
+) -> Reached:
+    """Find where a scale set that was read by `observe` is reached through its load balancers.
+
+    Raises:
+        ConfigError: for parameters that cannot be used.
+        AzureError: where Azure refuses, or cannot be reached.
+    """
+    where = connection(os.environ, subscription, endpoint)
+    from vmss_jenkins.load_balancers import AzureLoadBalancers  # noqa: PLC0415 - the SDK takes half a second
+
+    balancers = AzureLoadBalancers(where, _credential(credential, where))
+    try:
+        return balancers.reached(scale_set, [instance.id for instance in instances])
+    finally:
+        balancers.close()
 
 
 def verify(  # noqa: PLR0913 - the gates and how to reach Azure, each by its name

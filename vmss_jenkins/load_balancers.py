@@ -16,7 +16,7 @@ from vmss_jenkins.client_options import client_options
 from vmss_jenkins.credentials import Connection
 from vmss_jenkins.gate_specs import Via
 from vmss_jenkins.instances import OrchestrationMode, ScaleSet
-from vmss_jenkins.network import Address, Body, Interface, Unreachable
+from vmss_jenkins.network import Address, Body, Interface, Reached, Unreachable
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -106,6 +106,25 @@ class AzureLoadBalancers:
                 if (host := self._host(body, rule.frontend_id))
             )
         )
+
+    def reached(self, scale_set: ScaleSet, ids: Sequence[str]) -> Reached:
+        """Find every address that leads to instances through load balancers.
+
+        Raises:
+            AzureError: where Azure cannot be asked.
+        """
+        interfaces = self.interfaces(scale_set, ids)
+        bodies = list(self.load_balancers(interfaces.values()))
+        ports = {
+            id_: tuple(
+                network.Port(Address(host, rule.port), rule.backend_port)
+                for body in bodies
+                for rule in network.nat_rules(body, one)
+                if (host := self._host(body, rule.frontend_id))
+            )
+            for id_, one in interfaces.items()
+        }
+        return Reached(self.frontends(scale_set, ids), ports)
 
     def load_balancers(self, interfaces: Iterable[Interface]) -> Iterator[Body]:
         """Read each load balancer before some instances once.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Body = Mapping[str, Any]
@@ -67,6 +67,27 @@ class Rule:
     backend_port: int
     probed: bool = True
     """Whether a health probe decides who gets its connections."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port of a load balancer that leads to one instance."""
+
+    address: Address
+    backend_port: int
+
+    def __str__(self) -> str:
+        return f"{self.address} -> {self.backend_port}"
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Where a scale set is reached through its load balancers."""
+
+    frontends: tuple[Address, ...] = ()
+    """The load-balanced addresses."""
+    ports: Mapping[str, tuple[Port, ...]] = field(default_factory=dict)
+    """By instance id, the ports that lead to that one alone."""
 
 
 def interface_from(body: Body) -> Interface | None:

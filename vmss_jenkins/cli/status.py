@@ -11,6 +11,7 @@ from vmss_jenkins.cli.options import optional_target_options, print_json, tell
 from vmss_jenkins.cli.tables import show
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.instances import Instance, ScaleSet, UpgradeMode, disagreement, has_latest_model
+from vmss_jenkins.network import Reached
 
 
 @click.command("status")
@@ -18,6 +19,7 @@ from vmss_jenkins.instances import Instance, ScaleSet, UpgradeMode, disagreement
 @click.option("--all", "file", type=click.Path(path_type=Path), help="Show every scale set of this vmss.yaml instead.")
 @click.option("--html", type=click.Path(file_okay=False, path_type=Path), help="With --all: write a page there too.")
 @click.option("--outdated", is_flag=True, help="Only the instances that do not have the latest model.")
+@click.option("--addresses", is_flag=True, help="Where load balancers lead to the set and to each instance, too.")
 @click.option(
     "--output",
     type=click.Choice(["table", "json", "ids"]),
@@ -33,6 +35,7 @@ def command(
     file: Path | None,
     html: Path | None,
     outdated: bool,
+    addresses: bool,
     output: str,
 ) -> int:
     """Show a scale set and its instances: image, latest model, power, health, protection.
@@ -41,38 +44,50 @@ def command(
     where one cannot be read.
     """
     if file is not None:
-        if resource_group or name or subscription or outdated or output == "ids":
+        if resource_group or name or subscription or outdated or addresses or output == "ids":
             raise ConfigError("--all", ["found options of one scale set beside it; give one of both"])
         return status(file, endpoint, output, html)
     if not resource_group or not name:
         raise ConfigError("status", ["found no set; give --resource-group and --name, or --all vmss.yaml"])
     if html:
         raise ConfigError("--html", ["is for --all vmss.yaml only"])
-    from vmss_jenkins.api import observe  # noqa: PLC0415 - not loaded for --help
+    from vmss_jenkins import api  # noqa: PLC0415 - not loaded for --help
 
-    scale_set, instances = observe(resource_group, name, subscription=subscription, endpoint=endpoint, on_event=tell)
+    scale_set, instances = api.observe(
+        resource_group, name, subscription=subscription, endpoint=endpoint, on_event=tell
+    )
     if outdated:
         instances = tuple(instance for instance in instances if not has_latest_model(instance, scale_set))
+    reached = None
+    if addresses:
+        reached = api.addresses(scale_set, instances, subscription=subscription, endpoint=endpoint)
     if output == "ids":
         click.echo(",".join(instance.id for instance in instances))
     elif output == "json":
         notes = {instance.id: _note(instance, scale_set) for instance in instances}
-        print_json({"scale_set": scale_set, "instances": instances, "notes": {k: v for k, v in notes.items() if v}})
+        found = {"scale_set": scale_set, "instances": instances, "notes": {k: v for k, v in notes.items() if v}}
+        print_json(found | ({"addresses": reached} if reached else {}))
     else:
-        _table(scale_set, instances, outdated=outdated)
+        _table(scale_set, instances, reached, outdated=outdated)
     return 0
 
 
-def _table(scale_set: ScaleSet, instances: tuple[Instance, ...], *, outdated: bool) -> None:
+def _table(scale_set: ScaleSet, instances: tuple[Instance, ...], reached: Reached | None, *, outdated: bool) -> None:
     facts = (
         f"{scale_set.name}: image {scale_set.image.short_name if scale_set.image else 'unknown'}, "
         f"upgrade mode {scale_set.upgrade_mode.value}, {scale_set.orchestration_mode.value}, "
         f"capacity {scale_set.capacity}, {scale_set.provisioning_state}"
     )
     remark = _remark(scale_set, instances, outdated=outdated)
-    headings = ("instance", "zone", "image", "latest model", "power", "health", "note")
-    rows = [_row(instance, scale_set) for instance in instances]
-    show(headings, rows, *filter(None, (facts, remark)))
+    headings = ["instance", "zone", "image", "latest model", "power", "health", "note"]
+    rows = [list(_row(instance, scale_set)) for instance in instances]
+    balanced = ""
+    if reached:
+        balanced = f"load-balanced at {', '.join(map(str, reached.frontends)) or 'no address'}"
+        headings.insert(-1, "its own port")
+        for instance, row in zip(instances, rows, strict=True):
+            row.insert(-1, ", ".join(map(str, reached.ports.get(instance.id, ()))) or "-")
+    show(headings, rows, *filter(None, (facts, remark, balanced)))
 
 
 def _remark(scale_set: ScaleSet, instances: tuple[Instance, ...], *, outdated: bool) -> str:
