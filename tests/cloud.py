@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from tests.fakes import NEW, OLD, WEB
-from vmss_jenkins.claims import Claim
+from vmss_jenkins.claims import Claim, Ended
 from vmss_jenkins.errors import AzureError, Failure
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Health, Instance, ScaleSet, ScaleSetName
@@ -111,6 +111,16 @@ class Behaviour:
 
 
 @dataclass
+class CloudEnds:
+    """How rollouts ended, in order."""
+
+    told: list[Ended] = field(default_factory=list)
+
+    def write(self, ended: Ended) -> None:
+        self.told.append(ended)
+
+
+@dataclass
 class Cloud:
     """One scale set, what is done to it, and the record of what was down."""
 
@@ -131,6 +141,7 @@ class Cloud:
     number: itertools.count[int] = field(default_factory=itertools.count)
     dead: bool = False
     claims: dict[str, Claim] = field(default_factory=dict)
+    ends: CloudEnds = field(default_factory=CloudEnds)
     zones_lost: list[tuple[float, str]] = field(default_factory=list)
 
     @classmethod

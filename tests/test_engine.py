@@ -12,7 +12,7 @@ from tests.cloud import Behaviour, Cloud, Killed, by_ids, lognormal, refusal
 from tests.fakes import NEW, OLD, WEB
 from vmss_jenkins import events, rollout_events
 from vmss_jenkins.actions import OnFailure, RolloutSpec, Strategy
-from vmss_jenkins.claims import LEASE, AnotherRollout, Claim
+from vmss_jenkins.claims import LEASE, AnotherRollout, Claim, Ended
 from vmss_jenkins.engine import Hooks, Order, Outcome, RolloutResult, run_rollout
 from vmss_jenkins.errors import AzureError, ConfigError, Failure
 from vmss_jenkins.gates import Consequence, Verdict
@@ -462,6 +462,16 @@ def test_a_second_rollout_of_the_same_set_refuses_and_changes_nothing() -> None:
     assert refused.value.seconds == pytest.approx(60)
     assert cloud.updates == []
     assert set(cloud.claims) == {"other"}
+
+
+def test_how_a_run_ended_is_written_down_where_it_changed_something() -> None:
+    cloud = Cloud.of(2)
+    roll(cloud, claims=cloud, owner="job 7")
+    roll(cloud, claims=cloud, owner="job 8")
+    (ended,) = cloud.ends.told
+    assert (ended.outcome, ended.release, ended.owner) == ("rolled out", NEW.short_name, "job 7")
+    assert Ended.parse(ended.text()) == replace(ended, at=float(round(ended.at)))
+    assert Ended.parse("until=7 back= owner=job") is None
 
 
 def test_the_claim_holds_through_a_measurement_and_no_longer() -> None:

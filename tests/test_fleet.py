@@ -1,6 +1,7 @@
 """All scale sets of a file at one moment."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +43,25 @@ def test_each_set_is_a_row_and_one_that_cannot_be_read_hides_no_other(file: str,
     assert web.split() == ["canary-rg/web", "nginx-base-image", "3", "of", "3", "3", "of", "3"]
     assert api.split()[2:] == ["5", "of", "5", "0", "of", "5"]
     assert "could not read scale set canary-rg/missing" in missing
+
+
+def test_the_last_rollout_is_told_with_its_end_and_who_ran_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.setenv("JOB_NAME", "deploy/web-full")
+    with Emulator(Scenario(), data_plane=False, time_scale=1000) as azure:
+        for name, value in azure.environment.items():
+            monkeypatch.setenv(name, value)
+        (tmp_path / "vmss.yaml").write_text("defaults: {resource_group: canary-rg}\nsets: [{name: web}]\n")
+        image = azure.scenario.image_id("nginx-updated-image")
+        for _ in range(2):  # the second changes nothing, and is no rollout to be told of
+            assert main(["rollout", "-g", "canary-rg", "-n", "web", "--image-id", image, "--quiet"]) == 0
+        written = [call for call in azure.calls if call["method"] == "PATCH" and "/tags/" in call["path"]]
+        assert main(["status", "--all", str(tmp_path / "vmss.yaml"), "--output", "json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    told = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC rolled out \(nginx-updated-image\) by deploy/web-full: rollout of .*"
+    assert re.fullmatch(told, row["last"])
+    assert len(written) == 5, "a claim and its removal each, and one end"
 
 
 def test_the_page_has_the_same_rows(file: str, tmp_path: Path, capsys: Output) -> None:

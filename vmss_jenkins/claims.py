@@ -26,8 +26,10 @@ the same command goes on going back.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
 from vmss_jenkins.errors import VmssJenkinsError
 from vmss_jenkins.releases import Release
@@ -61,6 +63,33 @@ class Claim:
         until, _, rest = text.removeprefix("until=").partition(" back=")
         back, _, owner = rest.partition(" owner=")
         return cls(run, owner, float(until), back) if until.isdecimal() and owner else None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the last rollout of a set that changed something ended, for those who look later."""
+
+    at: float
+    """Seconds, UTC."""
+    outcome: str
+    release: str
+    """What it went to in the end, in short."""
+    owner: str
+    """Who ran which command."""
+
+    def text(self) -> str:
+        """The tag's value; Azure allows 256 characters."""
+        return f"at={self.at:.0f} outcome={self.outcome} release={self.release} owner={self.owner}"[:256]
+
+    def __str__(self) -> str:
+        at = datetime.fromtimestamp(self.at, timezone.utc)
+        return f"{at:%Y-%m-%d %H:%M} UTC {self.outcome} ({self.release}) by {self.owner}"
+
+    @classmethod
+    def parse(cls, text: str) -> Ended | None:
+        """Read a tag's value; None where it is none of ours."""
+        found = re.fullmatch(r"at=(\d+) outcome=(.*?) release=(.*?) owner=(.*)", text)
+        return cls(float(found[1]), found[2], found[3], found[4]) if found else None
 
 
 class AnotherRollout(VmssJenkinsError):  # noqa: N818 - what it found, as in `UnsafeRollout`

@@ -253,6 +253,8 @@ def _finish(actor: Actor[OperationT], history: History, action: Done | Halt, sec
         seconds=seconds,
         request_ids=tuple(actor.request_ids),
     )
+    if updated or back or halted:
+        actor.hold.tell_end(outcome.value, result.image.short_name if result.image else "the model")
     if not halted:
         told = rollout_events.RolloutFinished(actor.name, outcome.value, result.image, back or updated, seconds)
         actor.patience.on_event(told)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from vmss_jenkins import events, rollout_events
-from vmss_jenkins.claims import LEASE, RENEWAL, AnotherRollout, Claim, lapsed, others
+from vmss_jenkins.claims import LEASE, RENEWAL, AnotherRollout, Claim, Ended, lapsed, others
 from vmss_jenkins.errors import AzureError
 from vmss_jenkins.protocols import Claims
 from vmss_jenkins.waiting import Patience, passes
@@ -100,12 +102,21 @@ class Hold:
         self._claim = Claim(self._claim.run, self._claim.owner, self._claim.until, told)
         self._patience.retry(lambda: self._write(claims, lease))
 
-    def release(self) -> None:
-        """Give the claim back, as far as Azure lets: what is left of it lapses."""
+    def tell_end(self, outcome: str, release: str) -> None:
+        """Write down how the run ended, as far as Azure lets."""
         if self._claims is None:
             return
+        ends = self._claims.ends
+        ended = Ended(self._server_now, outcome, release, self._claim.owner)
+        self._as_far_as_azure_lets(lambda: ends.write(ended))
+
+    def release(self) -> None:
+        """Give the claim back, as far as Azure lets: what is left of it lapses."""
+        self._as_far_as_azure_lets(lambda: self._remove([self._claim.run]))
+
+    def _as_far_as_azure_lets(self, call: Callable[[], None]) -> None:
         try:
-            self._patience.retry(lambda: self._remove([self._claim.run]))
+            self._patience.retry(call)
         except AzureError as error:
             self._patience.on_event(events.CallRetried(str(error).splitlines()[0], 1, LEASE))
 

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from vmss_jenkins.claims import Claim
+from vmss_jenkins.claims import Claim, Ended
 from vmss_jenkins.gate_specs import CommandGate, Expectation, ProbingGate, Via
 from vmss_jenkins.gates import CommandResult, Consequence, Sample, Verdict
 from vmss_jenkins.instances import Instance, ScaleSet, ScaleSetName
@@ -204,8 +204,21 @@ class Gates(Protocol):
         ...
 
 
+class Ends(Protocol):
+    """How the last rollout of a scale set ended; each call raises `AzureError`."""
+
+    def write(self, ended: Ended) -> None:
+        """Write down how one ended."""
+        ...
+
+
 class Claims(Protocol):
     """The marks in Azure by which rollouts of one scale set see each other; each call raises `AzureError`."""
+
+    @property
+    def ends(self) -> Ends:
+        """Where the end of a rollout is written down."""
+        ...
 
     def read(self) -> tuple[float, tuple[Claim, ...]]:
         """The server's time (seconds, UTC) and the claims there are, lapsed ones too."""

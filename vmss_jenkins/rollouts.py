@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from vmss_jenkins import events
 from vmss_jenkins.actions import RolloutSpec
-from vmss_jenkins.api import log
+from vmss_jenkins.api import TIMEOUT, log
+from vmss_jenkins.claims import Ended
 from vmss_jenkins.clock import SystemClock
 from vmss_jenkins.credentials import Connection, connection, default_credential
 from vmss_jenkins.engine import Hooks, Order, RolloutResult, run_rollout
@@ -126,6 +127,34 @@ def roll_back(
     hooks = Hooks(allow_automatic_rollout=allow_automatic_rollout)
     run = _Connected(ScaleSetName(resource_group, name), spec or RolloutSpec(), (), claim, reach, scripted)
     return run(Order(going_back=True), hooks, on_event)
+
+
+def last_rollout(
+    resource_group: str, name: str, *, reach: Reach | None = None, on_event: events.OnEvent = log
+) -> Ended | None:
+    """How the last rollout that changed something of a scale set ended; None where none wrote it down.
+
+    Args:
+        resource_group: the set's resource group.
+        name: the set's name.
+        reach: how Azure is reached.
+        on_event: told each thing that happens; by default it is logged.
+
+    Raises:
+        ConfigError: for parameters that cannot be used.
+        AzureError: where the tags of the resource group cannot be read.
+    """
+    reach = reach or Reach()
+    where = connection(os.environ, reach.subscription, reach.endpoint)
+    credential = (reach.credential or default_credential(where, os.environ)) if where.sends_token else None
+    from vmss_jenkins.scale_sets import AzureScaleSets  # noqa: PLC0415 - the SDK takes 0.3 s
+
+    sets = AzureScaleSets(where, credential, on_event)
+    try:
+        ends = sets.claims(ScaleSetName(resource_group, name)).ends
+        return Patience.starting(SystemClock(), TIMEOUT, on_event).retry(ends.read)
+    finally:
+        sets.close()
 
 
 def _some(gates: Iterable[str | Mapping[str, object]]) -> tuple[AnyGate, ...]:

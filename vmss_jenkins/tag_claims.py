@@ -10,7 +10,7 @@ from typing import Any
 from azure.core.rest import HttpRequest
 
 from vmss_jenkins.azure_errors import translated
-from vmss_jenkins.claims import Claim
+from vmss_jenkins.claims import Claim, Ended
 from vmss_jenkins.instances import ScaleSetName
 from vmss_jenkins.releases import ExtensionSettings
 
@@ -61,7 +61,11 @@ class _Tags:
 
 
 class TagClaims(_Tags):
-    """The claims of rollouts of one scale set."""
+    """The claims of rollouts of one scale set, and how the last one ended."""
+
+    def __init__(self, send: Callable[[HttpRequest], Any], subscription: str, name: ScaleSetName) -> None:
+        super().__init__(send, subscription, name)
+        self.ends = TagEnds(send, subscription, name)
 
     def read(self) -> tuple[float, tuple[Claim, ...]]:
         """The server's time and the claims there are.
@@ -90,6 +94,28 @@ class TagClaims(_Tags):
         names = {f"{self._prefix}{run}".lower() for run in runs}
         if found := {key: value for key, value in self._tags()[1].items() if key.lower() in names}:
             self._change("Delete", found)
+
+
+class TagEnds(_Tags):
+    """How the last rollout of one scale set ended."""
+
+    kind = "-last"
+
+    def read(self) -> Ended | None:
+        """How it ended; None where no rollout wrote it down.
+
+        Raises:
+            AzureError: where the tags cannot be read.
+        """
+        return next(filter(None, map(Ended.parse, self._tags()[1].values())), None)
+
+    def write(self, ended: Ended) -> None:
+        """Write down how one ended.
+
+        Raises:
+            AzureError: where Azure refuses.
+        """
+        self._change("Merge", {f"{self._prefix}rollout": ended.text()})
 
 
 class TagMemory(_Tags):

@@ -48,4 +48,15 @@ def _row(one: ScaleSetConfig, endpoint: str | None) -> fleet.Row:
         found = observe(group, one.name, subscription=one.subscription, endpoint=endpoint, on_event=tell)
     except AzureError as error:
         return fleet.Row(f"{group}/{one.name}", error=str(error).splitlines()[0])
-    return fleet.row_of(*found)
+    return fleet.row_of(*found, _last(one, endpoint))
+
+
+def _last(one: ScaleSetConfig, endpoint: str | None) -> str:
+    """How the last rollout ended; empty too where the tags of the resource group may not be read."""
+    from vmss_jenkins.rollouts import Reach, last_rollout  # noqa: PLC0415 - as above
+
+    try:
+        reach = Reach(subscription=one.subscription, endpoint=endpoint)
+        return str(last_rollout(one.resource_group or "", one.name, reach=reach, on_event=tell) or "")
+    except AzureError:
+        return ""

@@ -22,6 +22,8 @@ class Row:
     """How many run, provisioned without failure, and are not known to be unhealthy."""
     others: str = ""
     """The images that instances run beside the model's, with their number."""
+    last: str = ""
+    """How the last rollout ended."""
     note: str = ""
     error: str = ""
     """Why nothing is known of it; empty where something is."""
@@ -35,15 +37,15 @@ class Row:
     def cells(self) -> tuple[str, ...]:
         """What a table shows, in the order of `HEADINGS`."""
         if self.error:
-            return (self.name, "unknown", "", "", "", self.error)
+            return (self.name, "unknown", "", "", "", "", self.error)
         share = f"{self.latest} of {self.instances}"
-        return (self.name, self.image, share, f"{self.healthy} of {self.instances}", self.others, self.note)
+        return (self.name, self.image, share, f"{self.healthy} of {self.instances}", self.others, self.last, self.note)
 
 
-HEADINGS = ("scale set", "image", "latest model", "healthy", "other images", "note")
+HEADINGS = ("scale set", "image", "latest model", "healthy", "other images", "last rollout", "note")
 
 
-def row_of(scale_set: ScaleSet, instances: Sequence[Instance]) -> Row:
+def row_of(scale_set: ScaleSet, instances: Sequence[Instance], last: str = "") -> Row:
     """Sum a set up."""
     image = scale_set.image
     others = Counter(one.image.short_name for one in instances if one.image and not one.image.same_as(image))
@@ -59,5 +61,6 @@ def row_of(scale_set: ScaleSet, instances: Sequence[Instance]) -> Row:
         sum(has_latest_model(one, scale_set) is True for one in instances),
         sum(one.is_healthy for one in instances),
         ", ".join(f"{number} {name}" for name, number in others.most_common()),
+        last,
         "; ".join(filter(None, notes)),
     )
