@@ -268,8 +268,12 @@ def served(state: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], 
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as run:
         try:
             assert run.stdout
-            lines = [run.stdout.readline() for _ in range(3)]
-            yield run, dict(line.removeprefix("export ").strip().split("=", 1) for line in lines)
+            variables: dict[str, str] = {}
+            while "VMSS_JENKINS_EMULATOR_FRONTEND" not in variables:
+                name, _, value = run.stdout.readline().removeprefix("export ").strip().partition("=")
+                assert name, "it ended before it served"
+                variables[name] = value
+            yield run, variables
         finally:
             run.kill()
 

@@ -13,6 +13,7 @@ from werkzeug.test import create_environ
 from werkzeug.wrappers import Request, Response
 
 from vmss_jenkins.emulator.arm import Arm
+from vmss_jenkins.emulator.blobs import PREFIX as BLOBS
 from vmss_jenkins.emulator.blobs import Blobs
 from vmss_jenkins.emulator.calls import Reply
 from vmss_jenkins.emulator.control import PREFIX
@@ -89,6 +90,8 @@ class App:
         try:
             # Whatever becomes of the request: the next one on this connection starts after its body.
             content = request.get_data()
+            if request.path.startswith(BLOBS):  # instances fetch scripts while the state is held
+                return self._handled(request)[1]
             with self._backend.moment():
                 armed = self._backend.armed
                 fault, response = self._handled(request)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request
 
-PATH = "/_emulator/blobs/<account>/<container>/<path:blob>"
+PREFIX = "/_emulator/blobs/"
+PATH = PREFIX + "<account>/<container>/<path:blob>"
 ACCOUNT = "scripts"
 _PUBLIC = {"init": True, "private": False}
 
