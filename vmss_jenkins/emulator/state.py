@@ -6,7 +6,7 @@ import heapq
 import itertools
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vmss_jenkins.emulator.availability import Cause
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
+@lru_cache(maxsize=8192)  # a list of instances shows the same moments again and again
 def timestamp(seconds: float) -> str:
     """Return the time as Azure writes it: UTC with seven digits after the seconds."""
     text = datetime.fromtimestamp(seconds, tz=timezone.utc).isoformat(timespec="microseconds")
