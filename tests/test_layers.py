@@ -42,7 +42,7 @@ LAYERS = (
         "preview",
         "pacing",
     ),
-    ("located_yaml", "config_values", "config_faults", "config"),
+    ("located_yaml", "config_values", "config_faults", "config_parts", "config"),
     ("pipelines",),
     ("protocols",),
     (

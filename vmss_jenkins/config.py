@@ -8,101 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from vmss_jenkins import config_faults, config_values, located_yaml
+from vmss_jenkins.config_parts import Jenkins, Rollout, Timeouts, Value
 from vmss_jenkins.config_values import as_tuple
 from vmss_jenkins.errors import ConfigError
 
 
-class _Value(BaseModel):
-    """What every part of the file is: frozen, with no other keys than its own, nothing converted silently."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
-
-
-class Credentials(_Value):
-    """How a build signs in to Azure."""
-
-    kind: Literal["azure-service-principal", "username-password", "none"] = "azure-service-principal"
-    """`none`: the agent's managed or workload identity."""
-    id: config_values.Text | None = None
-    """The id of the credentials in Jenkins."""
-    tenant: config_values.Guid | None = None
-    """For `username-password`: the user name is the client id, the password its secret."""
-
-    @model_validator(mode="after")
-    def _fits(self) -> Credentials:
-        if self.kind == "none" and self.id:
-            raise ValueError("found an id with kind none; wanted no id, or another kind")
-        if self.kind != "none" and not self.id:
-            raise ValueError(f"kind {self.kind} needs the id of the credentials in Jenkins")
-        if self.kind == "username-password" and not self.tenant:
-            raise ValueError("kind username-password needs the tenant, which such credentials do not hold")
-        return self
-
-
-class Install(_Value):
-    """How the command gets onto the agent."""
-
-    how: Literal["preinstalled", "pip", "container"] = "preinstalled"
-    requirement: config_values.Requirement | None = None
-    """For `pip`: what is installed into a virtual environment of the workspace."""
-    image: config_values.ContainerImage | None = None
-    """For `container`: the image that the stages run in."""
-    python: config_values.Text = "python3"
-    """The interpreter's name or path on the agent."""
-
-    @model_validator(mode="after")
-    def _fits(self) -> Install:
-        if self.how == "pip" and not self.requirement:
-            raise ValueError("how: pip needs a requirement, pinned, such as vmss-jenkins==1.0")
-        if self.how == "container" and not self.image:
-            raise ValueError("how: container needs an image")
-        return self
-
-
-class Jenkins(_Value):
-    """The Jenkins server's side."""
-
-    folder: config_values.Folder = ""
-    """Where the jobs are, `a/b`; empty for the top."""
-    agent: config_values.Prose = ""
-    """Label of the agents; empty for any."""
-    credentials: Credentials = Credentials(kind="none")
-    install: Install = Install()
-    lock: bool = False
-    """Lock the scale set while a job works on it; needs the plugin lockable-resources."""
-    copy_artifacts: bool = False
-    """Job 2 fetches the hand-off record from job 1 by itself; needs the plugin copyartifact."""
-    publish_html: bool = False
-    """Each build shows the report of its rollout; needs the plugin htmlpublisher. It is archived in any case."""
-    keep_builds: Annotated[int, Field(ge=1, le=100_000)] = 30
-
-
-class Rollout(_Value):
-    """How instances are updated."""
-
-    max_unavailable: config_values.Amount = "10%"
-    strategy: Literal["waves", "window"] = "waves"
-    pause: config_values.Seconds = 0.0
-    min_healthy_time: config_values.Seconds = 0.0
-    instance_timeout: Annotated[config_values.Seconds, Field(ge=1)] = 900.0
-    timeout: Annotated[config_values.Seconds, Field(ge=1)] = 7200.0
-    max_failed: Annotated[int, Field(ge=0)] = 0
-    drain: config_values.Seconds | None = None
-
-
-class Timeouts(_Value):
-    """How long Jenkins lets a job go on."""
-
-    build: Annotated[config_values.Seconds, Field(ge=60)] = 4 * 3600.0
-    """The stages that work; keep it above the rollout's own, which ends more gently."""
-    approval: Annotated[config_values.Seconds, Field(ge=60)] = 86400.0
-    """The wait for a person."""
-
-
-class Settings(_Value):
+class Settings(Value):
     """What may stand under `defaults` as well."""
 
     resource_group: config_values.GroupName | None = None
@@ -151,7 +65,7 @@ class ScaleSetConfig(Settings):
         return self
 
 
-class Config(_Value):
+class Config(Value):
     """A whole file."""
 
     jenkins: Jenkins = Jenkins()
@@ -166,7 +80,7 @@ class Config(_Value):
         return self
 
 
-class _File(_Value):
+class _File(Value):
     """The file as an editor sees it."""
 
     jenkins: Jenkins = Jenkins()

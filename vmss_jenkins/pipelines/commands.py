@@ -9,7 +9,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
-from vmss_jenkins.config import Install, ScaleSetConfig
+from vmss_jenkins.config import ScaleSetConfig
+from vmss_jenkins.config_parts import Install
 
 RESULTS = "vmss-jenkins-results"
 VENV = ".vmss-jenkins"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from vmss_jenkins.config import Config, Jenkins, ScaleSetConfig
+from vmss_jenkins.config import Config, ScaleSetConfig
+from vmss_jenkins.config_parts import Jenkins
 from vmss_jenkins.jobs import mark
 from vmss_jenkins.pipelines.commands import IMAGE_FILE, NEXT, RESULTS
 from vmss_jenkins.pipelines.model import Agent, Field, HandOver, Kind, Parameter, Pipeline, Stage

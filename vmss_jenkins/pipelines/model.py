@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from vmss_jenkins.config import Credentials, Timeouts
+from vmss_jenkins.config_parts import Credentials, Timeouts
 
 
 class Kind(Enum):
