@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +10,7 @@ import pytest
 import requests
 from click.testing import CliRunner
 
+from tests.visiting import visitors
 from vmss_jenkins import cli, switch
 from vmss_jenkins.emulator import Emulator
 from vmss_jenkins.errors import AzureError, ConfigError, UnsafeRollout
@@ -53,28 +52,14 @@ def writes(emulator: Emulator) -> list[int]:
 
 
 def test_under_traffic_a_switch_and_its_way_back_fail_no_new_connection(emulator: Emulator) -> None:
-    found: Counter[str] = Counter()
-    ended = threading.Event()
-
-    def visit() -> None:
-        while not ended.is_set():
-            try:
-                found[title(emulator)] += 1
-            except requests.RequestException as error:  # noqa: PERF203 - it goes on
-                found[f"failed: {error}"] += 1
-
-    visitor = threading.Thread(target=visit)
-    visitor.start()
-    try:
+    with visitors(emulator.frontend_url) as visits:
         port = free_port()
         there = run(test_port=port, check=[f"http via=frontend port={port} expect_text=Azure samples=2 rate=50"])
         back = run(to="blue", away="green", watch=gate(emulator, "Azure"))
-    finally:
-        ended.set()
-        visitor.join()
     assert (there.outcome, there.pool) == (SwitchOutcome.SWITCHED, "greenPool")
     assert (back.outcome, back.pool) == (SwitchOutcome.SWITCHED_BACK, "greenPool")
-    assert set(found) == {"Welcome to nginx!", "Welcome to nginx on Azure VMSS!"}
+    assert (visits.failed, visits.refused) == ([], 0)
+    assert set(visits.pages) == {"Welcome to nginx!", "Welcome to nginx on Azure VMSS!"}
     assert writes(emulator) == [200] * 4, "the test rule, the switch, there and back"
 
 
