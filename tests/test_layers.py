@@ -9,11 +9,12 @@ import pytest
 ROOT = Path(__file__).parent.parent / "vmss_jenkins"
 LAYERS = (
     ("_version", "errors"),
-    ("comparison", "gate_specs", "gate_parsing", "gates", "answers", "curves", "network"),
+    ("comparison", "gate_specs", "gate_parsing", "gates", "answers", "curves", "network", "switch_gates"),
     (
         "images",
         "releases",
         "switch_plan",
+        "switch_preview",
         "azure_roles",
         "instances",
         "preflight",
@@ -60,10 +61,10 @@ LAYERS = (
     ),
     ("probes", "programs", "ssh_tunnels", "plugin_calls", "jenkins_errors", "jenkins_server"),
     ("heartbeat", "waiting", "steps", "probing", "verification", "job_changes", "seeding"),
-    ("watching", "holding", "acting", "telling", "engine", "switching"),
+    ("watching", "holding", "joint_claims", "acting", "telling", "engine", "pair_looking", "rewriting", "switching"),
     ("measuring",),
     ("api",),
-    ("rollouts", "blue_green"),
+    ("rollouts", "pair_connection", "blue_green"),
     ("job_progress", "boundary", "live"),
     ("__init__", "cli", "demo", "pytest_plugin", "seed"),
     ("__main__",),

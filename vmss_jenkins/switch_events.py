@@ -22,6 +22,8 @@ class SwitchUnchanged:
 
     rule: str
     pool: str
+    watch_due: bool = False
+    """Whether a run was killed after the switch, so that the gates of the watch are asked now."""
 
 
 @dataclass(frozen=True)

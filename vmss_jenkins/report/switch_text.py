@@ -25,7 +25,8 @@ def _(event: events.TestRuleOpened) -> str:
 
 @line.register
 def _(event: events.SwitchUnchanged) -> str:
-    return f"rule {event.rule} leads to {event.pool} already: nothing changed"
+    due = "; the run that switched did not end its watch, so it is done now" if event.watch_due else ""
+    return f"rule {event.rule} leads to {event.pool} already: nothing changed{due}"
 
 
 @line.register
