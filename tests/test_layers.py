@@ -51,6 +51,7 @@ LAYERS = (
         "credentials",
         "client_options",
         "azure_errors",
+        "azure_operations",
         "tag_claims",
         "scale_sets",
         "script_sets",
