@@ -159,9 +159,7 @@ def test_a_dry_run_tells_all_that_stands_in_the_way(emulator: Emulator, capsys: 
     assert "Allowed by --allow-fewer." in told
     assert "impossible: another switch or rollout is under way: somebody: rollout of x" in told
     assert code("--to", "green", "--dry-run", "--gate", "http") == 1
-    assert (
-        "impossible: a check asks port 80 of it, which is that of no rule, not to green" in capsys.readouterr().err
-    )
+    assert "impossible: a check asks port 80 of it, which is that of no rule, not to green" in capsys.readouterr().err
     assert {one["method"] for one in emulator.calls} == {"GET"}
 
 

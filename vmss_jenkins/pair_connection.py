@@ -26,7 +26,8 @@ from vmss_jenkins.verification import Means, Verification
 from vmss_jenkins.waiting import Patience
 
 if TYPE_CHECKING:
-    from vmss_jenkins.scale_sets import AzureOperation, AzureScaleSets
+    from vmss_jenkins.azure_operations import AzureOperation
+    from vmss_jenkins.scale_sets import AzureScaleSets
 
 
 @dataclass(frozen=True)
