@@ -58,7 +58,7 @@ def planned(
 ) -> SwitchPlan:
     """The plan, where nothing stands in its way."""
     plan = plan_switch(order, body, to, away, skus)
-    refuse(plan)
+    refuse(order.load_balancer, plan.findings)
     return plan
 
 

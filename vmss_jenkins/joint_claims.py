@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vmss_jenkins.claims import Claim
+from vmss_jenkins.instances import ScaleSetName
 from vmss_jenkins.protocols import Claims, Ends
 
 
@@ -13,14 +14,15 @@ from vmss_jenkins.protocols import Claims, Ends
 class JointClaims:
     """The claims on several things as if on one; satisfies `protocols.Claims`."""
 
-    first: Claims
-    """Where the end of a rollout is written down."""
-    others: tuple[Claims, ...]
+    by_name: Mapping[ScaleSetName, Claims]
+    """What is claimed: a set each, or a load balancer under its name."""
+    ending: ScaleSetName
+    """The one of them where the end of a rollout is written down."""
 
     @property
     def ends(self) -> Ends:
         """Where the end of a rollout is written down."""
-        return self.first.ends
+        return self.by_name[self.ending].ends
 
     def read(self) -> tuple[float, tuple[Claim, ...]]:
         """The server's time and the claims there are; of those of one run the one that holds longest.
@@ -28,10 +30,9 @@ class JointClaims:
         Raises:
             AzureError: where they cannot be read.
         """
-        now, found = self.first.read()
-        every = [*found, *(claim for claims in self.others for claim in claims.read()[1])]
-        by_run = {claim.run: claim for claim in sorted(every, key=lambda one: one.until)}
-        return now, tuple(by_run.values())
+        found = [claims.read() for claims in self.by_name.values()]
+        every = sorted((claim for _, claims in found for claim in claims), key=lambda one: one.until)
+        return found[-1][0], tuple({claim.run: claim for claim in every}.values())
 
     def write(self, claim: Claim) -> None:
         """Add a claim everywhere, or replace the one of the same run.
@@ -39,7 +40,7 @@ class JointClaims:
         Raises:
             AzureError: where Azure refuses.
         """
-        for claims in (self.first, *self.others):
+        for claims in self.by_name.values():
             claims.write(claim)
 
     def remove(self, runs: Sequence[str]) -> None:
@@ -48,5 +49,5 @@ class JointClaims:
         Raises:
             AzureError: where Azure refuses.
         """
-        for claims in (self.first, *self.others):
+        for claims in self.by_name.values():
             claims.remove(runs)

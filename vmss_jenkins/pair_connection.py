@@ -47,15 +47,14 @@ class PairConnection:
 
         Args:
             what: is done, for others to see: the same for the same command run again.
-            names: what is claimed, the one first of which the end is written down; none to run without claims.
+            names: what is claimed; none to run without claims.
             check: the gates before a switch.
             watch: those after it.
         """
-        claims = [self.sets.claims(name) for name in names]
         return SwitchHooks(
             check=partial(self._gates, check) if check else None,
             watch=partial(self._gates, watch) if watch else None,
-            claims=JointClaims(claims[0], tuple(claims[1:])) if claims else None,
+            claims=JointClaims({name: self.sets.claims(name) for name in names}, names[0]) if names else None,
             run=secrets.token_hex(4),
             owner=f"{self.environ.get('JOB_NAME') or socket.gethostname()}: {what}",
         )

@@ -3,46 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 
-from vmss_jenkins.instances import Instance, ScaleSet, ScaleSetName
-from vmss_jenkins.network import Body
+from vmss_jenkins.instances import ScaleSetName
+from vmss_jenkins.pair_plan import Member, Seen
 from vmss_jenkins.protocols import OperationT, ScaleSets, Switchboard
-from vmss_jenkins.switch_plan import Side, SwitchOrder, SwitchPlan, plan_switch
+from vmss_jenkins.switch_plan import SwitchOrder
 from vmss_jenkins.waiting import Patience
-
-
-@dataclass(frozen=True)
-class Member:
-    """One of the two sets, as observed."""
-
-    scale_set: ScaleSet
-    instances: tuple[Instance, ...]
-    pools: tuple[str, ...]
-    """ARM ids of the backend pools that its instances are in."""
-
-    @property
-    def side(self) -> Side:
-        """What of it matters for a switch."""
-        ids, healthy = tuple(one.id for one in self.instances), sum(one.is_healthy for one in self.instances)
-        return Side(self.scale_set.name, ids, healthy, self.pools)
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A pair at one moment."""
-
-    to: Member
-    away: Member
-    body: Body
-    """The load balancer."""
-    skus: Mapping[str, str]
-    """The sku of each other load balancer that a set stands behind, by its name."""
-
-    def plan(self, order: SwitchOrder) -> SwitchPlan:
-        """What a switch is, and what stands in its way."""
-        return plan_switch(order, self.body, self.to.side, self.away.side, self.skus)
 
 
 def look(sets: ScaleSets[OperationT], board: Switchboard, order: SwitchOrder, patience: Patience) -> Seen:

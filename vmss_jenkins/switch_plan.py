@@ -111,16 +111,21 @@ def plan_switch(
     return replace(plan, findings=(*found, *health))
 
 
-def refuse(plan: SwitchPlan) -> None:
-    """Refuse what cannot be switched, or should not be without a word.
+def refuse(load_balancer: str, findings: Iterable[Finding]) -> None:
+    """Refuse what cannot be done to a pair, or should not be without a word.
+
+    Args:
+        load_balancer: the pair's.
+        findings: what was found.
 
     Raises:
         ConfigError: for a pair that cannot be switched; all reasons are told.
         UnsafeRollout: where fewer instances are healthy there than serve now.
     """
-    if reasons := [one.text for one in plan.findings if one.severity is Severity.IMPOSSIBLE]:
-        raise ConfigError(f"load balancer {plan.load_balancer}", reasons)
-    for one in plan.findings:
+    found = tuple(findings)
+    if reasons := [one.text for one in found if one.severity is Severity.IMPOSSIBLE]:
+        raise ConfigError(f"load balancer {load_balancer}", reasons)
+    for one in found:
         if one.severity is Severity.UNSAFE:
             raise UnsafeRollout(one.text, one.flag or ALLOW_FEWER)
 

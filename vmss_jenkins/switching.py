@@ -199,7 +199,7 @@ class _Switch(Generic[OperationT]):
         for one in plan.findings:
             if one.severity is Severity.WARNING:
                 self.patience.on_event(PreflightFound(one))
-        refuse(plan)
+        refuse(order.load_balancer, plan.findings)
         return plan
 
     def _resumed(self) -> SwitchOrder:
