@@ -53,7 +53,7 @@ def command(step: str, **given: Any) -> int:  # noqa: ANN401 - as click gives th
 
     pair = Pair(*(given[key] for key in ("resource_group", "load_balancer", "blue", "green", "rule", "test_port")))
     with (
-        _leaving(given["summary"]),
+        _leaving(given["summary"], keeps=step == "scale-in"),
         listener(given["events_file"], None) as on_event,
         release_to_pair(
             pair,
@@ -135,7 +135,7 @@ class _Steps:
         name, image = result.serves, self._image.short_name
         said = {
             SwitchOutcome.SWITCHED: f"{name} serves {image} now.{self._way_back(name)}",
-            SwitchOutcome.UNCHANGED: f"{name} serves {image}.{self._way_back(name)}",
+            SwitchOutcome.UNCHANGED: f"{name} serves {image} already: nothing was changed.{self._way_back(name)}",
             SwitchOutcome.CHECKED: f"{image} passed its check; {name} serves still.",
             SwitchOutcome.REFUSED: f"Not switched, {name} goes on serving: {result.reason}",
             SwitchOutcome.SWITCHED_BACK: f"Switched back to {name}: {result.reason}",
@@ -160,13 +160,14 @@ class _Steps:
 
 
 @contextmanager
-def _leaving(summary: Path | None) -> Iterator[None]:
-    """Say in the summary why a step ended with an error."""
+def _leaving(summary: Path | None, *, keeps: bool) -> Iterator[None]:
+    """Say in the summary why a step ended with an error; what was said of the switch before stays where it happened."""
     try:
         yield
     except VmssJenkinsError as error:
         if summary:
-            summary.write_text(f"Stopped: {' '.join(str(error).split())}\n", encoding="utf-8")
+            before = summary.read_text(encoding="utf-8") if keeps and summary.exists() else ""
+            summary.write_text(f"{before}Stopped: {' '.join(str(error).split())}\n", encoding="utf-8")
         raise
 
 

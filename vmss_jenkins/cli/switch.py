@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from vmss_jenkins.cli.options import print_json, tell
 from vmss_jenkins.switch_gates import check_gates, watch_gates
 from vmss_jenkins.switch_preview import SwitchPreview
-from vmss_jenkins.switching import SwitchOutcome
+from vmss_jenkins.switching import SwitchOutcome, SwitchResult
 
 
 @click.command("switch")
@@ -35,6 +37,7 @@ from vmss_jenkins.switching import SwitchOutcome
     "--endpoint", help="URL of Azure Resource Manager.  [default: VMSS_JENKINS_ENDPOINT, or the public cloud]"
 )
 @click.option("--timeout", type=click.FloatRange(min=1), default=3600.0, show_default=True, help="Seconds for all.")
+@click.option("--summary", type=click.Path(dir_okay=False, path_type=Path), help="Write there in a line how it ended.")
 @click.option(
     "--output", type=click.Choice(["text", "json"]), default="text", help="Result on standard output as JSON."
 )
@@ -54,6 +57,7 @@ def command(
     subscription: str | None,
     endpoint: str | None,
     timeout: float,
+    summary: Path | None,
     output: str,
 ) -> int:
     """Point the production rule at the other one of two scale sets behind one load balancer.
@@ -86,12 +90,23 @@ def command(
     )
     if output == "json":
         print_json(result)
+    if summary and not result.preview:
+        summary.write_text(f"{_said(result)}\n", encoding="utf-8")
     if result.preview:
-        return show_preview(result.preview, quiet=output == "json")
+        return _show(result.preview, quiet=output == "json")
     return int(result.outcome not in {SwitchOutcome.SWITCHED, SwitchOutcome.UNCHANGED})
 
 
-def show_preview(found: SwitchPreview, *, quiet: bool = False) -> int:
+def _said(result: SwitchResult) -> str:
+    now = "serves already" if result.outcome is SwitchOutcome.UNCHANGED else "serves now"
+    return (
+        f"{result.outcome.value}, {result.serves} serves: {result.reason}"
+        if result.reason
+        else f"{result.serves} {now}"
+    )
+
+
+def _show(found: SwitchPreview, *, quiet: bool) -> int:
     """Say what would happen, and return the exit code: 1 where it would be refused."""
     for line in () if quiet else found.lines():
         click.echo(f"dry run: {line}", err=True)

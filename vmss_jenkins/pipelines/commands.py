@@ -11,16 +11,14 @@ from collections.abc import Iterable
 
 from vmss_jenkins.config import ScaleSetConfig
 from vmss_jenkins.config_parts import Install
+from vmss_jenkins.pipelines import installing
 
 RESULTS = "vmss-jenkins-results"
-VENV = ".vmss-jenkins"
 RECORD = f"{RESULTS}/handoff.json"
 NEXT = f"{RESULTS}/next.txt"
 IMAGE_FILE = f"{RESULTS}/image-id.txt"
 REPORT = f"{RESULTS}/report"
 SUMMARY = f"{RESULTS}/summary.txt"
-ISOLATED = "-I"
-"""Python without the modules of the workspace: a `requests.py` there would run with Azure's credentials."""
 IMAGE = '${IMAGE_ID:+--image-id="$IMAGE_ID"} ${IMAGE_URN:+--image="$IMAGE_URN"}'
 _DRY_RUN = 'if [ "$DRY_RUN" = true ]; then set -- "$@" --dry-run; fi'
 _CHOSEN = (
@@ -40,18 +38,11 @@ class Commands:
     def __init__(self, scale_set: ScaleSetConfig, install: Install) -> None:
         self._set = scale_set
         self._install = install
-        python = f"{VENV}/bin/python" if install.how == "pip" else shlex.quote(install.python)
-        self._command = f"{python} {ISOLATED} -m vmss_jenkins"
+        self._command = installing.command_of(install)
 
     def set_up(self) -> str:
         """Make the results' directory anew and the command ready."""
-        lines = [f"rm -rf {RESULTS}", f"mkdir -p {RESULTS}"]
-        if self._install.how == "pip":
-            lines += [
-                f"{shlex.quote(self._install.python)} {ISOLATED} -m venv {VENV}",
-                f"{VENV}/bin/python {ISOLATED} -m pip install --quiet {shlex.quote(self._install.requirement or '')}",
-            ]
-        return "\n".join([*lines, f"{self._command} --version"])
+        return installing.set_up(self._install, RESULTS)
 
     def update(self) -> str:
         """Set the image of the model."""
