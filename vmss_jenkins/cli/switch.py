@@ -98,12 +98,10 @@ def command(
 
 
 def _said(result: SwitchResult) -> str:
-    now = "serves already" if result.outcome is SwitchOutcome.UNCHANGED else "serves now"
-    return (
-        f"{result.outcome.value}, {result.serves} serves: {result.reason}"
-        if result.reason
-        else f"{result.serves} {now}"
-    )
+    if result.reason:
+        return f"{result.outcome.value}, {result.serves} serves: {result.reason}"
+    unchanged = result.outcome is SwitchOutcome.UNCHANGED
+    return f"{result.serves} serves already: nothing was changed" if unchanged else f"{result.serves} serves now"
 
 
 def _show(found: SwitchPreview, *, quiet: bool) -> int:
