@@ -174,8 +174,6 @@ def _leaving(summary: Path | None, *, keeps: bool) -> Iterator[None]:
 def _image(image_id: str | None, urn: str | None) -> ImageReference:
     if bool(image_id) == bool(urn):
         found = "both" if image_id else "neither"
-        reason = (
-            f"found {found}; give one of them: what serves is known by its image, so that a release can be done again"
-        )
+        reason = f"found {found}; give one of them: by it a set is known to have the release already"
         raise ConfigError("--image-id, --image", [reason])
     return ImageReference.parse_urn(urn) if urn else ImageReference(id=image_id or "")
