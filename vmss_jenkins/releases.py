@@ -93,6 +93,11 @@ class ExtensionSettings:
         told = told if len(told) <= _SHOWN else f"{told[: _SHOWN - 3]}..."
         return f"{told} ({self.force_update_tag})" if self.force_update_tag else told
 
+    @property
+    def digest(self) -> str:
+        """What tells it from every other one."""
+        return hashlib.sha256("\n".join(_key(self)).encode()).hexdigest()
+
     def same_as(self, other: object) -> bool:
         """Whether both tell the same to an extension of the same name."""
         return isinstance(other, ExtensionSettings) and _key(self) == _key(other)
