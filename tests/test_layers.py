@@ -13,6 +13,7 @@ LAYERS = (
     (
         "images",
         "releases",
+        "scripts",
         "switch_plan",
         "azure_roles",
         "instances",

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import click
 
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.releases import Access, ExtensionSettings, Script, from_settings, from_url, inline
+from vmss_jenkins.releases import Access, ExtensionSettings, Script
+from vmss_jenkins.scripts import blob_name, check_container, from_settings, from_url, inline
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -104,8 +105,8 @@ class ScriptOptions:
         from vmss_jenkins.credentials import connection, default_credential  # noqa: PLC0415
 
         container, content = str(self.values["container"]), file.read_bytes()
-        name = uploading.blob_name(file.name, content)
-        uploading.check_container(container)
+        name = blob_name(file.name, content)
+        check_container(container)
         if not upload:
             return f"{container.rstrip('/')}/{name}{'?sig=dry-run' if access is Access.SAS else ''}"
         where = connection(os.environ, self.values.get("subscription"), self.values.get("endpoint"))
