@@ -23,6 +23,8 @@ LARGEST_SCRIPT = 256 * 1024
 """Bytes that the extension takes in ``script``."""
 _KNOWN = frozenset({"commandToExecute", "script", "fileUris", "timestamp", "skipDos2Unix"})
 _SECRET_KEYS = frozenset({"storageAccountName", "storageAccountKey", "managedIdentity"})
+_FILE = re.compile(r"(?<!\$)\{script\}")
+"""Where a command names the script's file; `${script}` is the shell's own."""
 _CONTAINER = re.compile(r"\$root|[a-z0-9](?:-?[a-z0-9]){2,62}")
 _BLOB = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
 
@@ -33,7 +35,7 @@ def from_url(url: str, access: Access = Access.PUBLIC, command: str = "", tag: s
     Args:
         url: where instances read it; with its signature for `Access.SAS`.
         access: how they may read it.
-        command: what they run; the script with bash by default.
+        command: what they run, with `{script}` for the script's file; `bash {script}` by default.
         tag: the force-update tag: another one lets the extension run although nothing else changed.
 
     Raises:
@@ -41,7 +43,7 @@ def from_url(url: str, access: Access = Access.PUBLIC, command: str = "", tag: s
     """
     if faults := tuple(_url_faults(url, access)):
         raise ConfigError("script URL", faults)
-    run = command or f"bash {shlex.quote(file_name(url))}"
+    run = _FILE.sub(shlex.quote(file_name(url)), command or "bash {script}")
     if access is Access.SAS:
         settings = {"commandToExecute": run}
         return Script(ExtensionSettings.of(settings, force_update_tag=tag or file_name(url)), {"fileUris": [url]})

@@ -30,7 +30,7 @@ _SCRIPT = (
         show_default=True,
         help="How instances may read it; sas: the URL's signature goes into the protected settings.",
     ),
-    click.option("--command", "run", help="What runs.  [default: bash SCRIPT]"),
+    click.option("--command", "run", help="What runs, {script} being the script's file.  [default: bash {script}]"),
     click.option("--settings", type=_FILE, help="Public settings as a JSON file, instead of a script."),
     click.option("--force-update-tag", default="", help="Another one runs the script though nothing else changed."),
     click.option("--protected-settings", type=_FILE, help="Protected settings as a JSON file.  [default: the set's]"),
@@ -97,6 +97,8 @@ class ScriptOptions:
             return from_url(url, access, get("run") or "", tag)
         file: Path = self.values["script"]
         if not get("container"):
+            if get("run"):
+                raise ConfigError("--command", ["a script in the settings runs as it is; give --container too"])
             return inline(file.read_text(), tag)
         return from_url(self._uploaded(file, access, upload=upload), access, get("run") or "", tag)
 
