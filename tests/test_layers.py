@@ -13,6 +13,7 @@ LAYERS = (
     (
         "images",
         "releases",
+        "scripts",
         "switch_plan",
         "azure_roles",
         "instances",
@@ -42,7 +43,7 @@ LAYERS = (
         "preview",
         "pacing",
     ),
-    ("located_yaml", "config_values", "config_faults", "config_parts", "config"),
+    ("located_yaml", "config_values", "config_faults", "config_parts", "config_script", "config"),
     ("pipelines",),
     ("protocols",),
     (
