@@ -40,7 +40,7 @@ def test_the_least_file_has_a_name_and_a_resource_group() -> None:
 
 def test_the_example_is_right() -> None:
     config = parse(EXAMPLE.read_text(), "examples/vmss.yaml")
-    assert [one.name for one in config.sets] == ["web", "blog"]
+    assert [one.name for one in config.sets] == ["web", "blog", "app"]
     assert config.sets[0].gates[1] == "http path=/ 'expect_text=Welcome to nginx' samples=50"
 
 

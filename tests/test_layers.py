@@ -13,6 +13,7 @@ LAYERS = (
     (
         "images",
         "releases",
+        "scripts",
         "switch_plan",
         "switch_preview",
         "pair_plan",
@@ -44,7 +45,7 @@ LAYERS = (
         "preview",
         "pacing",
     ),
-    ("located_yaml", "config_values", "config_faults", "config_parts", "config_pairs", "config"),
+    ("located_yaml", "config_values", "config_faults", "config_parts", "config_script", "config_pairs", "config"),
     ("pipelines",),
     ("protocols",),
     (

@@ -16,10 +16,8 @@ from vmss_jenkins.releases import (
     Script,
     choose,
     extension_body,
-    from_settings,
-    from_url,
-    inline,
 )
+from vmss_jenkins.scripts import from_settings, from_url, inline
 
 URL = "https://scripts.blob.core.windows.net/init/install_nginx.v1.sh"
 JSON = st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5), max_size=3)

@@ -19,10 +19,11 @@ from vmss_jenkins.emulator.scenario import SCENARIOS, UBUNTU, Scenario
 from vmss_jenkins.engine import Hooks, Order, Outcome, RolloutResult, run_rollout
 from vmss_jenkins.errors import AzureError, ConfigError
 from vmss_jenkins.gates import Consequence, Verdict
-from vmss_jenkins.releases import Access, ExtensionSettings, Script, Scripted, from_settings, inline
+from vmss_jenkins.releases import Access, ExtensionSettings, Script, Scripted
 from vmss_jenkins.report import json as report
 from vmss_jenkins.report import text
 from vmss_jenkins.script_sets import ScriptSets
+from vmss_jenkins.scripts import from_settings, inline
 from vmss_jenkins.selection import Amount
 
 FOUR = replace(SCENARIOS["nginx-extension"], instances=4)

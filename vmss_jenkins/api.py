@@ -107,7 +107,7 @@ def update_extension(  # noqa: PLR0913 - the script and how to reach Azure, each
     Args:
         resource_group: the set's resource group.
         name: the set's name.
-        script: as `releases.from_url`, `releases.inline` or `releases.from_settings` make it.
+        script: as `scripts.from_url`, `scripts.inline` or `scripts.from_settings` make it.
         extension: the extension's name; empty for the only one of the set.
         subscription: the subscription's GUID; `AZURE_SUBSCRIPTION_ID` by default.
         credential: azure-identity's `DefaultAzureCredential` by default.

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, ConfigDict, ValidationError, model_validat
 from vmss_jenkins import config_faults, config_values, located_yaml
 from vmss_jenkins.config_pairs import PairConfig, inherited
 from vmss_jenkins.config_parts import Jenkins, Rollout, Timeouts, Value
+from vmss_jenkins.config_script import ScriptRelease
 from vmss_jenkins.config_values import as_tuple
 from vmss_jenkins.errors import ConfigError
 
@@ -29,6 +30,8 @@ class Settings(Value):
     description: config_values.Prose = ""
     image: config_values.Image | None = None
     """What the image parameter is filled in with: an id, or publisher:offer:sku:version."""
+    script: ScriptRelease | None = None
+    """The release is the script of an extension instead of an image."""
     canary: config_values.Amount = "1"
     """How many instances get the release first."""
     instance_ids: config_values.Ids | None = None
@@ -58,15 +61,27 @@ class ScaleSetConfig(Settings):
 
     @model_validator(mode="after")
     def _fits(self) -> ScaleSetConfig:
-        if not self.resource_group:
-            raise ValueError("needs a resource_group, here or under defaults")
-        if self.flavour == "plugin" and not self.instance_ids:
-            raise ValueError("flavour plugin needs instance_ids such as '0,1': its step cannot choose a canary")
-        if self.flavour == "plugin" and self.image and "/" not in self.image:
-            raise ValueError("flavour plugin needs an image id: our jobs hand its step no marketplace image")
-        if self.schedule and not self.image:
-            raise ValueError("a schedule needs an image: nobody is there to fill it in")
+        if reasons := tuple(self._faults()):
+            raise ValueError("; ".join(reasons))
         return self
+
+    def _faults(self) -> Iterator[str]:
+        if not self.resource_group:
+            yield "needs a resource_group, here or under defaults"
+        if self.flavour == "plugin" and not self.instance_ids:
+            yield "flavour plugin needs instance_ids such as '0,1': its step cannot choose a canary"
+        if self.flavour == "plugin" and self.image and "/" not in self.image:
+            yield "flavour plugin needs an image id: our jobs hand its step no marketplace image"
+        if self.flavour == "plugin" and self.script:
+            yield "flavour plugin knows no script: its steps set images alone"
+        if self.image and self.script:
+            yield "found an image and a script; wanted one of them (image: null takes away that of the defaults)"
+        if self.schedule and not self._filled_in:
+            yield "a schedule needs an image, or a script with a text or url: nobody is there to fill it in"
+
+    @property
+    def _filled_in(self) -> bool:
+        return bool(self.script.text or self.script.url) if self.script else bool(self.image)
 
 
 class Config(Value):
@@ -85,6 +100,8 @@ class Config(Value):
         subscriptions = [one.subscription for one in self.sets] + [one.subscription for one in self.pairs]
         if self.jenkins.credentials.kind == "username-password" and not all(subscriptions):
             raise ValueError("credentials of the kind username-password need a subscription at each set, or as default")
+        if self.jenkins.install.lacks_extras and any(one.script and one.script.container for one in self.sets):
+            raise ValueError("a script's container needs the extra blob: install vmss-jenkins[blob]==VERSION")
         return self
 
     @property

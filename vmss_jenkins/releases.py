@@ -7,12 +7,8 @@ The shapes are those of the extension's schema
 
 from __future__ import annotations
 
-import base64
-import gzip
 import hashlib
 import json
-import re
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -26,11 +22,7 @@ NAME = "CustomScript"
 PUBLISHER = "Microsoft.Azure.Extensions"
 VERSION = "2.1"
 SOURCE = "script extension"
-LARGEST_SCRIPT = 256 * 1024
-"""Bytes that the extension takes in ``script``."""
 _TYPES = frozenset({"customscript", "customscriptextension", "customscriptforlinux"})
-_KNOWN = frozenset({"commandToExecute", "script", "fileUris", "timestamp", "skipDos2Unix"})
-_SECRET_KEYS = frozenset({"storageAccountName", "storageAccountKey", "managedIdentity"})
 _SHOWN = 40
 
 
@@ -87,11 +79,16 @@ class ExtensionSettings:
         """The part that a person knows it by: the script's name, or the command, with its tag."""
         if self.absent:
             return "no script"
-        files = [_file_name(str(url)) for url in self.values.get("fileUris") or ()]
+        files = [file_name(str(url)) for url in self.values.get("fileUris") or ()]
         inline_script = f"script {hashlib.sha256(self.settings.encode()).hexdigest()[:8]}"
         told = ", ".join(files) or str(self.values.get("commandToExecute") or inline_script)
         told = told if len(told) <= _SHOWN else f"{told[: _SHOWN - 3]}..."
         return f"{told} ({self.force_update_tag})" if self.force_update_tag else told
+
+    @property
+    def digest(self) -> str:
+        """What tells it from every other one."""
+        return hashlib.sha256("\n".join(_key(self)).encode()).hexdigest()
 
     def same_as(self, other: object) -> bool:
         """Whether both tell the same to an extension of the same name."""
@@ -157,89 +154,6 @@ class Scripted:
         return self.script.named(extension.name).release
 
 
-def from_url(url: str, access: Access = Access.PUBLIC, command: str = "", tag: str = "") -> Script:
-    """Make a release of a script at a URL.
-
-    Args:
-        url: where instances read it; with its signature for `Access.SAS`.
-        access: how they may read it.
-        command: what they run; the script with bash by default.
-        tag: the force-update tag: another one lets the extension run although nothing else changed.
-
-    Raises:
-        ConfigError: for a URL that is none, whose file name cannot be, or that does not fit the access.
-    """
-    if faults := tuple(_url_faults(url, access)):
-        raise ConfigError("script URL", faults)
-    run = command or f"bash {shlex.quote(_file_name(url))}"
-    if access is Access.SAS:
-        settings = {"commandToExecute": run}
-        return Script(ExtensionSettings.of(settings, force_update_tag=tag or _file_name(url)), {"fileUris": [url]})
-    release = ExtensionSettings.of({"commandToExecute": run, "fileUris": [url]}, force_update_tag=tag)
-    return Script(release, {"managedIdentity": {}} if access is Access.MANAGED_IDENTITY else None)
-
-
-def _url_faults(url: str, access: Access) -> Iterable[str]:
-    parts = urlsplit(url)
-    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    local = parts.hostname in ("127.0.0.1", "localhost", "::1")
-    if parts.scheme != "https" and not (parts.scheme == "http" and local):
-        yield f"found {shown!r}; wanted https://HOST/PATH"
-    elif not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", _file_name(url)):
-        yield f"the file name in {shown!r} has other characters than letters, digits, '.', '_' and '-', or none"
-    if parts.query and access is not Access.SAS:
-        yield f"{shown!r} carries a query, which may be a signature and would be shown: give --access sas"
-    if not parts.query and access is Access.SAS:
-        yield f"{shown!r} carries no signature; give the URL with its SAS token, or another --access"
-
-
-def inline(text: str, tag: str = "") -> Script:
-    """Make a release of a script that goes into the settings themselves: no storage is needed.
-
-    Raises:
-        ConfigError: for an empty one, and one that is too large.
-    """
-    packed = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
-    if not text.strip():
-        raise ConfigError("script", ["it is empty"])
-    if len(packed) > LARGEST_SCRIPT:
-        raise ConfigError(
-            "script", [f"it has {len(packed)} bytes packed; the extension takes {LARGEST_SCRIPT}: upload it"]
-        )
-    return Script(ExtensionSettings.of({"script": packed}, force_update_tag=tag))
-
-
-def from_settings(
-    settings: Mapping[str, Any], protected: Mapping[str, Any] | None = None, tag: str = "", name: str = NAME
-) -> Script:
-    """Make a release of settings as they are.
-
-    Raises:
-        ConfigError: for keys that the extension does not have, secrets in the open, no or two commands, and
-            protected settings with no tag to tell them by.
-    """
-    if faults := tuple(_settings_faults(settings, protected or {}, tag)):
-        raise ConfigError(SOURCE, faults)
-    return Script(ExtensionSettings.of(settings, name=name, force_update_tag=tag), protected)
-
-
-def _settings_faults(settings: Mapping[str, Any], protected: Mapping[str, Any], tag: str) -> Iterable[str]:
-    if open_secrets := sorted(_SECRET_KEYS & settings.keys()):
-        yield f"{', '.join(open_secrets)} would be shown to everybody; give them as protected settings"
-    if unknown := sorted(settings.keys() - _KNOWN - _SECRET_KEYS):
-        yield f"unknown settings {', '.join(unknown)}; the extension takes {', '.join(sorted(_KNOWN))}"
-    if any(urlsplit(str(url)).query for url in settings.get("fileUris") or ()):
-        yield "a URL of fileUris carries a query, which may be a signature: give fileUris as a protected setting"
-    commands = [key for key in ("commandToExecute", "script") for part in (settings, protected) if part.get(key)]
-    if len(commands) != 1:
-        yield f"found {' and '.join(commands) or 'no command'}; wanted either commandToExecute or script, once"
-    if protected.keys() - {"managedIdentity"} and not tag:
-        yield (
-            "protected settings need a force-update tag, such as the build's number: Azure never shows them, so "
-            "the tag alone tells one version from the next"
-        )
-
-
 def choose(found: Iterable[ExtensionSettings], name: str = "") -> ExtensionSettings:
     """Choose the CustomScript extension of a set: the one of that name, or the only one.
 
@@ -281,5 +195,6 @@ def _key(release: ExtensionSettings) -> tuple[str, str, str]:
     return (release.name.lower(), release.settings, release.force_update_tag)
 
 
-def _file_name(url: str) -> str:
+def file_name(url: str) -> str:
+    """The name under which an instance stores what it reads at a URL."""
     return unquote(urlsplit(url).path).rpartition("/")[2]

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from vmss_jenkins.azure_errors import translated
 from vmss_jenkins.errors import AzureError, ConfigError, Failure
 from vmss_jenkins.releases import Access
+from vmss_jenkins.scripts import SAS, check_container
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
 KEY = "AZURE_STORAGE_KEY"
-SAS = "AZURE_STORAGE_SAS_TOKEN"
 MISSING = "uploading needs azure-storage-blob, which is not installed: pip install 'vmss-jenkins[blob]'"
 NEXT_STEPS: Mapping[str, str] = {
     "ContainerNotFound": "make the container: az storage container create --account-name ACCOUNT --name CONTAINER",
@@ -26,41 +23,6 @@ NEXT_STEPS: Mapping[str, str] = {
     "NoAnswer": "check the storage account's name, the network and the proxy (HTTPS_PROXY)",
 }
 """What to do next, by the storage's error code."""
-_CONTAINER = re.compile(r"\$root|[a-z0-9](?:-?[a-z0-9]){2,62}")
-_BLOB = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
-
-
-def blob_name(file_name: str, content: bytes) -> str:
-    """Name a blob by the script's name and content: another content is another release, the same one is not.
-
-    Raises:
-        ConfigError: for a name with characters that a shell or a URL would not take as they are.
-    """
-    if not _BLOB.fullmatch(file_name):
-        raise ConfigError(
-            "script", [f"found the file name {file_name!r}; wanted letters, digits, '.', '_' and '-', at most 200"]
-        )
-    stem, dot, suffix = file_name.rpartition(".")
-    digest = hashlib.sha256(content).hexdigest()[:12]
-    return f"{stem}-{digest}.{suffix}" if dot and stem else f"{file_name}-{digest}"
-
-
-def check_container(url: str) -> None:
-    """Refuse what is no container's URL; raises `ConfigError`."""
-    parts = urlsplit(url)
-    name = parts.path.rstrip("/").rpartition("/")[2]
-    local = parts.hostname in ("127.0.0.1", "localhost", "::1")
-    reasons = []
-    if parts.scheme != "https" and not (parts.scheme == "http" and local):
-        reasons.append("wanted https://ACCOUNT.blob.core.windows.net/CONTAINER")
-    if not _CONTAINER.fullmatch(name):
-        reasons.append(
-            f"found the container name {name!r}; wanted 3 to 63 lower-case letters, digits and single dashes"
-        )
-    if parts.query:
-        reasons.append(f"it carries a query, which may be a signature: give that in the environment, as {SAS}")
-    if reasons:
-        raise ConfigError("container URL", reasons)
 
 
 def upload(

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import click
 
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.releases import Access, ExtensionSettings, Script, from_settings, from_url, inline
+from vmss_jenkins.releases import Access, ExtensionSettings, Script
+from vmss_jenkins.scripts import blob_name, check_container, from_settings, from_url, inline
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,7 +30,7 @@ _SCRIPT = (
         show_default=True,
         help="How instances may read it; sas: the URL's signature goes into the protected settings.",
     ),
-    click.option("--command", "run", help="What runs.  [default: bash SCRIPT]"),
+    click.option("--command", "run", help="What runs, {script} being the script's file.  [default: bash {script}]"),
     click.option("--settings", type=_FILE, help="Public settings as a JSON file, instead of a script."),
     click.option("--force-update-tag", default="", help="Another one runs the script though nothing else changed."),
     click.option("--protected-settings", type=_FILE, help="Protected settings as a JSON file.  [default: the set's]"),
@@ -96,6 +97,8 @@ class ScriptOptions:
             return from_url(url, access, get("run") or "", tag)
         file: Path = self.values["script"]
         if not get("container"):
+            if get("run"):
+                raise ConfigError("--command", ["a script in the settings runs as it is; give --container too"])
             return inline(file.read_text(), tag)
         return from_url(self._uploaded(file, access, upload=upload), access, get("run") or "", tag)
 
@@ -104,8 +107,8 @@ class ScriptOptions:
         from vmss_jenkins.credentials import connection, default_credential  # noqa: PLC0415
 
         container, content = str(self.values["container"]), file.read_bytes()
-        name = uploading.blob_name(file.name, content)
-        uploading.check_container(container)
+        name = blob_name(file.name, content)
+        check_container(container)
         if not upload:
             return f"{container.rstrip('/')}/{name}{'?sig=dry-run' if access is Access.SAS else ''}"
         where = connection(os.environ, self.values.get("subscription"), self.values.get("endpoint"))

@@ -7,6 +7,9 @@ from enum import Enum
 
 from vmss_jenkins.config_parts import Credentials, Timeouts
 
+RESULTS = "vmss-jenkins-results"
+"""Directory in the workspace for what is archived."""
+
 
 class Kind(Enum):
     """The jobs of a set or a pair; the value ends the job's name."""
@@ -40,6 +43,28 @@ class Parameter:
     """The default first, as Jenkins has it."""
 
 
+class SecretKind(Enum):
+    """What credentials of Jenkins hold; the name of its binding is in `Secret.step`."""
+
+    TEXT = "text"
+    FILE = "file"
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A secret that Jenkins binds to an environment variable: a text, or the path of a file that has it."""
+
+    id: str
+    """Of the credentials in Jenkins."""
+    variable: str
+    kind: SecretKind = SecretKind.TEXT
+
+    @property
+    def step(self) -> str:
+        """The binding's name in a Jenkinsfile."""
+        return "string" if self.kind is SecretKind.TEXT else "file"
+
+
 @dataclass(frozen=True)
 class Stage:
     """A stage that works on the scale set."""
@@ -49,6 +74,8 @@ class Stage:
     """For `sh`; empty where the stage is a step of the plugin."""
     signed_in: bool = True
     """Whether it needs the credentials of Azure."""
+    secrets: tuple[Secret, ...] = ()
+    """What it needs beside them."""
     in_dry_run: bool = True
     """Whether it is part of a dry run."""
     records: bool = False
@@ -119,7 +146,7 @@ class Pipeline:
     """The resource to lock; empty for the scale set that the parameters name."""
     copies_from: str = ""
     """The job whose record is copied, from the top; empty where it comes as a parameter."""
-    results: str = "vmss-jenkins-results"
+    results: str = RESULTS
     """Directory in the workspace for what is archived."""
 
     report: str = ""
@@ -137,6 +164,11 @@ class Pipeline:
     def path(self) -> str:
         """The job's full name."""
         return f"{self.folder}/{self.name}" if self.folder else self.name
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """What its stages need beside the credentials of Azure, each once."""
+        return tuple(dict.fromkeys(secret for stage in self.stages for secret in stage.secrets))
 
     @property
     def leaves_results(self) -> bool:

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from vmss_jenkins.config_pairs import PairConfig
 from vmss_jenkins.config_parts import Install
 from vmss_jenkins.pipelines import installing
-from vmss_jenkins.pipelines.commands import REPORT, RESULTS, SUMMARY
+from vmss_jenkins.pipelines.commands import REPORT, SUMMARY
+from vmss_jenkins.pipelines.model import RESULTS
 
 PENDING = f"{RESULTS}/pending.txt"
 _IMAGE = '${IMAGE_ID:+--image-id="$IMAGE_ID"} ${IMAGE_URN:+--image="$IMAGE_URN"}'
