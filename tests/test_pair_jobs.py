@@ -119,6 +119,7 @@ def test_a_release_goes_to_the_idle_set_and_serves_and_the_next_one_goes_to_the_
     assert there.stages == ["Work", "Set Up", "Plan", "Deploy", "Check", "Switch", "Scale In"]
     assert (there.description or "").startswith("green serves nginx-updated-image now. Back: ")
     assert (again.description or "").startswith("green serves nginx-updated-image already: nothing was changed.")
+    assert "<h1>Switched to</h1>" in there.archived[f"{RESULTS}/report/index.html"]
     assert "updating 0, 1, 2 (request id" in there.log, "all at once, zones or not: nobody is served by it"
     assert "canary-rg/blue is scaled out from 1 to 3 instances" in on.log
     assert [(one["path"].rpartition("/")[2], one["failed"]) for one in there.junit] == [

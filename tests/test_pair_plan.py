@@ -45,7 +45,8 @@ def test_a_release_goes_to_all_of_the_set_that_does_not_serve() -> None:
     assert (plan.target.name, plan.serves, plan.outdated, plan.scale_out) == ("green", False, ("0", "1", "2"), None)
     assert not plan.deployed
     assert told(plan).splitlines() == [
-        "serves: blue, nginx-base-image, 3 of 3 healthy; idle: green, nginx-base-image, 3 of 3 healthy",
+        "blue serves: nginx-base-image, 3 of 3 healthy",
+        "green is idle: nginx-base-image, 3 of 3 healthy",
         "would bring nginx-updated-image to green: 0, 1, 2 at once, since nobody is served by it",
         "would check it, and point rule live from bluePool to greenPool",
     ]
