@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
-from vmss_jenkins import Pair, release_to_pair
+from vmss_jenkins import AnotherRollout, Pair, release_to_pair, roll_out
 from vmss_jenkins.__main__ import main
 from vmss_jenkins.emulator import Emulator, Scenario
 from vmss_jenkins.emulator.scenario import SCENARIOS, SetSpec
 from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.holding import Hold
+from vmss_jenkins.pair_connection import connected_pair
 from vmss_jenkins.releasing import Pace, Releasing, Step
 from vmss_jenkins.switching import SwitchOutcome
 
@@ -71,6 +73,8 @@ def test_the_idle_set_is_deployed_to_whatever_its_upgrade_mode_and_each_step_don
     assert [step(emulator, deploy), step(emulator, deploy)] == [Step.DONE, Step.UNCHANGED]
     assert [step(emulator, lambda one: one.check().outcome) for _ in range(2)] == [SwitchOutcome.CHECKED] * 2
     assert rule_leads_to(emulator) == "bluePool"
+    updates = [one for one in changes(emulator) if one.endswith("/manualupgrade")]
+    assert len(updates) == (mode == "Manual"), "all at once, zones or not; in the other modes Azure does it"
     outcomes = [step(emulator, lambda one: one.switch().outcome) for _ in range(2)]
     assert outcomes == [SwitchOutcome.SWITCHED, SwitchOutcome.UNCHANGED]
     found = [step(emulator, lambda one: one.scale_in().step, idle=1) for _ in range(2)]
@@ -83,6 +87,22 @@ def test_the_idle_set_is_deployed_to_whatever_its_upgrade_mode_and_each_step_don
     assert [one for one in changes(emulator)[seen:] if "/tags/" not in one] == []
     assert rule_leads_to(emulator) == "greenPool"
     assert {one.id for one in step(emulator, lambda one: one.plan()).other.instances} <= {"0", "1", "2"}
+
+
+def test_while_one_works_on_a_pair_no_rollout_of_its_sets_begins(start: Start) -> None:
+    emulator = start(image=BASE)
+    image = {"id": emulator.scenario.image_id(UPDATED)}
+    with connected_pair(None, 60, lambda _: None) as pair:
+        hold = Hold(pair.hooks("a switch", PAIR.names).claims, "run", "somebody: a switch", pair.patience)
+        hold.take()
+        for name in ("blue", "green"):
+            with pytest.raises(AnotherRollout, match="somebody: a switch"):
+                roll_out("canary-rg", name, image)
+        with pytest.raises(AnotherRollout):
+            step(emulator, deploy)
+        hold.release()
+    assert step(emulator, deploy) is Step.DONE
+    assert emulator.backend.group("canary-rg").tags.keys() == {"vmss-jenkins-last.green.rollout"}
 
 
 def test_killed_at_any_moment_and_started_again_it_goes_on(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,8 +139,8 @@ def test_a_person_is_told_by_the_command_what_is_done_and_how_it_ended(
     assert main(["blue-green", "plan", *words, "--pending", str(tmp_path / "pending")]) == 0
     assert (tmp_path / "pending").read_text() == "green\n"
     assert "would scale blue in from 3 to 1 instances in the end" in capsys.readouterr().err
-    assert main(["blue-green", "release", *words, "--result", str(result), "--switch-job", "shop-switch"]) == 0
-    assert summary.read_text() == "green serves nginx-updated-image now. Back: shop-switch\n"
+    assert main(["blue-green", "release", *words, "--result", str(result), "--back-job", "shop"]) == 0
+    assert summary.read_text() == "green serves nginx-updated-image now. Back: shop\n"
     assert json.loads(result.read_text())["step"] == "done"
     assert main(["blue-green", "release", *words]) == 0
     assert "canary-rg/green serves nginx-updated-image already: nothing is to be done" in capsys.readouterr().err

@@ -64,8 +64,13 @@ def test_a_person_is_waited_for_on_no_agent_and_what_follows_sets_up_anew() -> N
     assert release.useful == {"build-with-parameters": "links to the next job fill in no form"}
     assert release.jenkinsfile.count("--gate='http path=/x'") == 3, "planned, checked, and asked again after the wait"
     assert release.jenkinsfile.count("--watch='http path=/y'") == 2
-    assert release.jenkinsfile.count("--idle=0") == 2
+    assert release.jenkinsfile.count("--idle=0") == 3
     assert release.jenkinsfile.count("--rule=live --subscription=") == 5
+
+
+def test_the_way_back_is_a_switch_or_a_release_where_the_other_set_is_scaled_in() -> None:
+    assert "--back-job=shop-switch" in jobs()[0].jenkinsfile
+    assert "--back-job=shop-blue-green" in jobs({"idle": 1})[0].jenkinsfile
 
 
 def test_what_was_checked_a_moment_ago_is_not_asked_again_without_a_wait() -> None:
