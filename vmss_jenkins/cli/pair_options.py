@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from vmss_jenkins.blue_green import Pair
-    from vmss_jenkins.rollouts import Reach
+    from vmss_jenkins.reach import Reach
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -88,7 +88,7 @@ def pair_of(given: Mapping[str, Any]) -> Pair:
 
 def reach_of(given: Mapping[str, Any]) -> Reach:
     """How options say that Azure is reached."""
-    from vmss_jenkins.rollouts import Reach  # noqa: PLC0415 - as above
+    from vmss_jenkins.reach import Reach  # noqa: PLC0415 - as above
 
     return Reach(subscription=given["subscription"], endpoint=given["endpoint"])
 

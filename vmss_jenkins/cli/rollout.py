@@ -115,7 +115,8 @@ def command(
         seen = scale_set.seen_by(scripted)
         wanted = scripted.release_for(seen.extension) if scripted else release
         return _show(preview(spec, wanted, seen, instances), allow_automatic_rollout, output)
-    from vmss_jenkins.rollouts import Reach, roll_out  # noqa: PLC0415 - bad input is told before anything is loaded
+    from vmss_jenkins.reach import Reach  # noqa: PLC0415 - bad input is told before anything is loaded
+    from vmss_jenkins.rollouts import roll_out  # noqa: PLC0415
 
     with listener(events_file, report) as on_event:
         found = roll_out(

@@ -10,9 +10,9 @@ from vmss_jenkins.config_parts import Install
 from vmss_jenkins.pipelines import installing
 from vmss_jenkins.pipelines.commands import REPORT, SUMMARY
 from vmss_jenkins.pipelines.model import RESULTS
+from vmss_jenkins.pipelines.releasing import IMAGE
 
 PENDING = f"{RESULTS}/pending.txt"
-_IMAGE = '${IMAGE_ID:+--image-id="$IMAGE_ID"} ${IMAGE_URN:+--image="$IMAGE_URN"}'
 
 
 class PairCommands:
@@ -72,7 +72,7 @@ class PairCommands:
         return f"if grep -qs rollout_planned {RESULTS}/*.jsonl; then\n    {made} || {otherwise}\nfi"
 
     def _step(self, step: str, *words: str) -> str:
-        return self._call(f"blue-green {step}", _IMAGE, *words, f"--summary={SUMMARY}")
+        return self._call(f"blue-green {step}", IMAGE, *words, f"--summary={SUMMARY}")
 
     def _judged(self, step: str, *words: str) -> str:
         """A step that leaves what gates said, which becomes test results however it ends."""
