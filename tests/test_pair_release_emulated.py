@@ -89,6 +89,23 @@ def test_the_idle_set_is_deployed_to_whatever_its_upgrade_mode_and_each_step_don
     assert {one.id for one in step(emulator, lambda one: one.plan()).other.instances} <= {"0", "1", "2"}
 
 
+def test_a_check_alone_takes_its_test_rule_away_again(start: Start) -> None:
+    emulator, pair = start(), replace(PAIR, test_port=18099)
+    with release_to_pair(pair, {"id": emulator.scenario.image_id(UPDATED)}, check=QUICK) as release:
+        assert release.check().outcome is SwitchOutcome.CHECKED
+    puts = [one for one in changes(emulator) if "loadBalancers" in one]
+    rules = emulator.backend.load_balancer("canary-rg", "blueLB").children("loadBalancingRules")
+    assert (len(puts), [one["name"] for one in rules]) == (2, ["blueRule"])
+
+
+def test_a_set_that_somebody_else_scaled_in_further_meanwhile_is_not_scaled_out_again(start: Start) -> None:
+    emulator = start()
+    assert step(emulator, lambda one: one.switch().outcome) is SwitchOutcome.SWITCHED
+    emulator.inject("scale PATCH */virtualMachineScaleSets/blue by=-2")
+    assert step(emulator, lambda one: one.scale_in().step, idle=2) is Step.DONE
+    assert emulator.backend.scale_set("canary-rg", "blue").body["sku"]["capacity"] == 1
+
+
 def test_while_one_works_on_a_pair_no_rollout_of_its_sets_begins(start: Start) -> None:
     emulator = start(image=BASE)
     image = {"id": emulator.scenario.image_id(UPDATED)}

@@ -137,7 +137,6 @@ class Releasing(Generic[OperationT]):
                 run=self.hooks.run,
                 owner=self.hooks.owner,
                 build=self.build,
-                allow_automatic_rollout=True,
             )
             found = run_rollout(self.sets, target, Order(plan.image), pace.spec, hooks, self.patience)
         finally:
