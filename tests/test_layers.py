@@ -56,6 +56,7 @@ LAYERS = (
         "script_sets",
         "switchboards",
         "uploading",
+        "readability",
         "load_balancers",
         "draining",
     ),

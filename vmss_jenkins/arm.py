@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from vmss_jenkins.errors import ConfigError
@@ -43,8 +43,13 @@ def scale_set_from(body: Body, name: ScaleSetName) -> ScaleSet:
         id=body.get("id") or "",
         profile=profile_digest(_at(properties, "virtualMachineProfile")),
         scripts=tuple(script for script in map(ExtensionSettings.from_body, listed) if script),
+        sequence=tuple((str(one.get("name")), str(first)) for one in listed for first in _first(one)),
         load_balanced=_is_load_balanced(_at(properties, "virtualMachineProfile", "networkProfile")),
     )
+
+
+def _first(extension: Body) -> Iterable[object]:
+    return _at(extension, "properties").get("provisionAfterExtensions") or ()
 
 
 def _is_load_balanced(network_profile: Body) -> bool:

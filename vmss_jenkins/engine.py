@@ -26,7 +26,7 @@ from vmss_jenkins.actions import (
     Update,
     Wait,
 )
-from vmss_jenkins.claims import Claim
+from vmss_jenkins.claims import FULLY_OUT, Claim
 from vmss_jenkins.history import GateResult, History, Observed
 from vmss_jenkins.holding import Hold
 from vmss_jenkins.instances import ScaleSetName
@@ -44,7 +44,7 @@ from vmss_jenkins.watching import TICK, Watch
 class Outcome(Enum):
     """How a rollout ended."""
 
-    ROLLED_OUT = "rolled out"
+    ROLLED_OUT = FULLY_OUT
     CANARY = "rolled out to the canary"
     ROLLED_BACK = "rolled back"
     HALTED = "halted"

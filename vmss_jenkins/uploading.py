@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from vmss_jenkins.azure_errors import translated
 from vmss_jenkins.errors import AzureError, ConfigError, Failure
-from vmss_jenkins.releases import Access
-from vmss_jenkins.scripts import SAS, check_container
+from vmss_jenkins.releases import SIGNATURE, Access
+from vmss_jenkins.scripts import check_container
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -19,7 +19,7 @@ NEXT_STEPS: Mapping[str, str] = {
     "ContainerNotFound": "make the container: az storage container create --account-name ACCOUNT --name CONTAINER",
     "AuthorizationPermissionMismatch": "give the identity the role Storage Blob Data Contributor on the container",
     "AuthorizationFailure": "the account's firewall refuses this machine, or the key is of another account",
-    "NoAuthenticationInformation": f"log in to Azure, or set {KEY} or {SAS}",
+    "NoAuthenticationInformation": f"log in to Azure, or set {KEY} or {SIGNATURE}",
     "NoAnswer": "check the storage account's name, the network and the proxy (HTTPS_PROXY)",
 }
 """What to do next, by the storage's error code."""
@@ -56,9 +56,9 @@ def upload(
     except ModuleNotFoundError as error:
         raise ConfigError("script", [MISSING]) from error
     check_container(container)
-    token = environ.get(SAS, "").lstrip("?")
+    token = environ.get(SIGNATURE, "").lstrip("?")
     if access is Access.SAS and not token:
-        raise ConfigError(SAS, ["it is not set; instances read the script with it"])
+        raise ConfigError(SIGNATURE, ["it is not set; instances read the script with it"])
     chosen: Any = environ.get(KEY) or token or credential()
     retries = LinearRetry(backoff=1, retry_total=1, random_jitter_range=1)
     url, action = f"{container.rstrip('/')}/{name}", f"upload {name} to {container}"

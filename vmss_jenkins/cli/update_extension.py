@@ -36,7 +36,7 @@ def command(
     file or the environment, and are never shown. Exits 1 in a dry run that found something in the way.
     """
     wanted = script.read(upload=not dry_run)
-    if wanted is None or wanted.release.absent:
+    if wanted.release.absent:
         raise ConfigError("script", ["found none; give --script-url, --script or --settings"])
     from vmss_jenkins.api import update_extension  # noqa: PLC0415 - bad input is told before anything is loaded
 
