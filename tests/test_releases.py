@@ -71,6 +71,20 @@ def test_a_signed_script_is_read_again_on_the_way_back_by_todays_signature_or_no
     assert list(replace(new, signature="sig=new").warnings(before, before)) == []
 
 
+def test_a_command_in_the_protected_settings_does_not_stay_beside_a_new_one() -> None:
+    """The extension takes one command alone, and Azure never shows the other."""
+    hidden = from_settings({"timestamp": 1}, {"commandToExecute": "hunter2"}, "7")
+    public = from_url(URL)
+    with pytest.raises(ConfigError, match="would stay there beside the new one"):
+        public.protection_of(public.release, hidden.release)
+    assert with_secrets(public, {}).protection_of(public.release, hidden.release) == {}
+    with pytest.raises(ConfigError, match="is not known"):
+        public.protection_of(hidden.release, public.release)
+    known = replace(public, protected_before={"commandToExecute": "hunter2"})
+    assert known.protection_of(hidden.release, public.release) == known.protected_before
+    assert hidden.protection_of(hidden.release, public.release) == hidden.protected
+
+
 def test_a_command_names_the_scripts_file_and_leaves_the_shells_words_alone() -> None:
     script = from_url(URL, command="bash {script} --port 80 ${script}")
     assert script.release.values["commandToExecute"] == "bash install_nginx.v1.sh --port 80 ${script}"

@@ -81,6 +81,11 @@ class ExtensionSettings:
         return found
 
     @property
+    def in_open(self) -> bool:
+        """Whether what runs is in the public settings; else it is among the protected ones."""
+        return bool(self.values.keys() & {"commandToExecute", "script"})
+
+    @property
     def access(self) -> Access:
         """How instances may read the script; `PUBLIC` too where nobody knows."""
         first = self.force_update_tag.partition(" ")[0]
@@ -189,6 +194,10 @@ class Script:
         if own is None and given is None:
             text = f"{release.short_name} is read with a signature, and Azure never shows the old one"
             raise ConfigError(SIGNATURE, [f"{text}: set it to a SAS token that reads {release.signed_url}"])
+        if given is None and now and not now.absent and not release.absent and release.in_open != now.in_open:
+            where = "would stay there beside the new one" if release.in_open else "is not known"
+            reason = f"the old command is among the protected settings, and {where}: give those that the set is to have"
+            raise ConfigError("protected settings", [f"{reason}; an empty object {{}} takes them away"])
         if not own and given is None:
             return {} if now and now.access is not Access.PUBLIC else None
         return {**(own or {}), **(given or {})}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from azure.core.exceptions import ResourceExistsError
+
 from vmss_jenkins.azure_errors import translated
 from vmss_jenkins.errors import AzureError, ConfigError, Failure
 from vmss_jenkins.releases import SIGNATURE, Access
@@ -12,6 +14,7 @@ from vmss_jenkins.scripts import check_container
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
+    from azure.storage.blob import ContainerClient
 
 KEY = "AZURE_STORAGE_KEY"
 MISSING = "uploading needs azure-storage-blob, which is not installed: pip install 'vmss-jenkins[blob]'"
@@ -50,33 +53,37 @@ def upload(
         ConfigError: where azure-storage-blob is not installed, or there is no SAS token to give to instances.
         AzureError: where the storage refuses, or cannot be reached.
     """
-    try:
-        from azure.core.exceptions import HttpResponseError, ResourceExistsError  # noqa: PLC0415 - loaded where it is needed
-        from azure.storage.blob import ContainerClient, LinearRetry  # noqa: PLC0415 - an extra
-    except ModuleNotFoundError as error:
-        raise ConfigError("script", [MISSING]) from error
     check_container(container)
     token = environ.get(SIGNATURE, "").lstrip("?")
     if access is Access.SAS and not token:
         raise ConfigError(SIGNATURE, ["it is not set; instances read the script with it"])
     chosen: Any = environ.get(KEY) or token or credential()
-    retries = LinearRetry(backoff=1, retry_total=1, random_jitter_range=1)
-    url, action = f"{container.rstrip('/')}/{name}", f"upload {name} to {container}"
-    with ContainerClient.from_container_url(container, credential=chosen, retry_policy=retries) as client:
+    with _client(container, chosen) as client:
         try:
-            with translated(action):
+            with translated(f"upload {name} to {container}"):
                 client.upload_blob(name, content)
         except AzureError as error:
-            cause = error.__cause__
-            if isinstance(cause, ResourceExistsError):
-                return _readable(url, access, token)
-            code = getattr(getattr(cause, "error_code", None), "value", None) or getattr(cause, "error_code", None)
-            if isinstance(cause, HttpResponseError) and code:
-                failure = Failure(str(code), str(cause).splitlines()[0], cause.status_code)
-                raise AzureError(action, failure, NEXT_STEPS.get(str(code))) from cause
-            raise AzureError(action, error.failure, NEXT_STEPS.get(error.code)) from cause
-    return _readable(url, access, token)
-
-
-def _readable(url: str, access: Access, token: str) -> str:
+            if not isinstance(error.__cause__, ResourceExistsError):
+                raise _refusal(error) from error.__cause__
+    url = f"{container.rstrip('/')}/{name}"
     return f"{url}?{token}" if access is Access.SAS else url
+
+
+def _client(container: str, credential: object) -> ContainerClient:
+    try:
+        from azure.storage.blob import ContainerClient, LinearRetry  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        raise ConfigError("script", [MISSING]) from error
+    retries: Any = LinearRetry(backoff=1, retry_total=1, random_jitter_range=1)
+    return ContainerClient.from_container_url(container, credential=credential, retry_policy=retries)  # type: ignore[arg-type]
+
+
+def _refusal(error: AzureError) -> AzureError:
+    """The same with the storage's own code, and what to do next."""
+    cause: Any = error.__cause__
+    code = getattr(cause, "error_code", None)
+    code = getattr(code, "value", None) or code
+    if not code:
+        return AzureError(error.action, error.failure, NEXT_STEPS.get(error.code))
+    failure = Failure(str(code), str(cause).splitlines()[0], getattr(cause, "status_code", None))
+    return AzureError(error.action, failure, NEXT_STEPS.get(str(code)))

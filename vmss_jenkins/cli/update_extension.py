@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from vmss_jenkins.cli.options import print_json, step_options, target_options, tell
 from vmss_jenkins.cli.script_options import ScriptOptions, script_options
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.preflight import Severity
+
+if TYPE_CHECKING:
+    from vmss_jenkins.steps import UpdateResult
 
 
 @click.command("update-extension")
@@ -57,6 +62,10 @@ def command(
     if output == "json":
         print_json(result)
     elif dry_run:
-        change = "change nothing" if result.image_after.same_as(result.image_before) else "change the model's script"
-        click.echo(f"dry run: would {'be refused' if refused else change}", err=True)
+        _tell_dry_run(result, refused=refused)
     return int(refused)
+
+
+def _tell_dry_run(result: UpdateResult, *, refused: bool) -> None:
+    change = "change nothing" if result.image_after.same_as(result.image_before) else "change the model's script"
+    click.echo(f"dry run: would {'be refused' if refused else change}", err=True)
