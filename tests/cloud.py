@@ -104,6 +104,8 @@ class Behaviour:
     fails: Callable[[str, ImageReference | None], bool] = lambda _id, _image: False
     healthy_after: Callable[[str, ImageReference | None], float | None] = lambda _id, _image: 0.0
     """Seconds from the end of the update; None for never."""
+    deletes_in: float = 10.0
+    """Seconds that a deletion takes."""
     overlaps: bool = True
     """False: Azure refuses an update while another one runs."""
     flags_follow_image: bool = True
@@ -142,6 +144,10 @@ class Cloud:
     dead: bool = False
     claims: dict[str, Claim] = field(default_factory=dict)
     ends: CloudEnds = field(default_factory=CloudEnds)
+    removed: list[tuple[float, Instance]] = field(default_factory=list)
+    """Instances that were deleted, as they were before."""
+    ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1000))
+    """Of those that come."""
     zones_lost: list[tuple[float, str]] = field(default_factory=list)
 
     @classmethod
@@ -150,6 +156,7 @@ class Cloud:
         for n in range(count):
             zone = str(n % zones + 1) if zones else None
             world.add(str(n), zone, n // max(zones, 1) % domains if domains else None, **changes)
+        world.scale_set = replace(world.scale_set, capacity=count)
         return world
 
     def add(self, key: str, zone: str | None = None, domain: int | None = None, **changes: object) -> None:
@@ -206,6 +213,52 @@ class Cloud:
         self.clock.after(longest, lambda: setattr(operation, "ended", True))
         self._fault("begin_update_instances answer")
         return operation
+
+    def begin_set_capacity(self, scale_set: ScaleSet, capacity: int) -> CloudOperation:
+        self._call("begin_set_capacity", ("patch", "", 1), ("batch", "", abs(capacity - self.scale_set.capacity)))
+        if scale_set.etag != self.scale_set.etag:
+            raise refusal(412, "PreconditionFailed", "The condition was not met.")
+        staying = [key for key, found in self.there.items() if found.provisioning_state != "Deleting"]
+        assert capacity >= len(staying), "no test lets Azure choose who goes"
+        key = f"op{next(self.number)}"
+        operation = CloudOperation(f"set the capacity to {capacity}", f"r{key}", key)
+        self._resize(capacity)
+        longest = max((self._create(operation) for _ in range(capacity - len(staying))), default=2.0)
+        self.clock.after(longest, lambda: setattr(operation, "ended", True))
+        self._fault("begin_set_capacity answer")
+        return operation
+
+    def begin_delete_instances(self, scale_set: ScaleSet, ids: Sequence[str]) -> CloudOperation:
+        self._call("begin_delete_instances", ("update", "", 1), ("batch", "", len(ids)))
+        if gone := [key for key in ids if key not in self.there]:
+            message = f"The provided instanceId {gone[0]} is not an active Virtual Machine Scale Set VM instanceId."
+            raise refusal(400, "InvalidParameter", message)
+        if any(self.there[key].is_updating for key in ids):
+            raise refusal(409, "Conflict", "The request failed due to conflict with a concurrent request.")
+        key = f"op{next(self.number)}"
+        operation = CloudOperation(f"delete instances {', '.join(ids)}", f"r{key}", key)
+        self._resize(self.scale_set.capacity - len(ids))
+        for each in ids:
+            self.removed.append((self.clock.time, self.there[each]))
+            self.change(each, provisioning_state="Deleting", power="stopped", health=Health.UNKNOWN)
+            self.clock.after(self.behaviour.deletes_in, lambda each=each: self.delete(each))  # type: ignore[misc]
+        self.clock.after(self.behaviour.deletes_in, lambda: setattr(operation, "ended", True))
+        self._fault("begin_delete_instances answer")
+        return operation
+
+    def _resize(self, capacity: int) -> None:
+        self.scale_set = replace(self.scale_set, capacity=capacity, etag=f"W/{next(self.number)}")
+
+    def _create(self, operation: CloudOperation) -> float:
+        """A new instance of the model of this moment, in the emptiest zone; the seconds until it is there."""
+        key, zones = str(next(self.ids)), [i.zone for i in self.there.values() if i.zone]
+        zone = min(sorted(set(zones)), key=zones.count, default=None)
+        self.add(key, zone, provisioning_state="Creating", power=None, health=Health.NOT_REPORTED)
+        self.change(key, created=1e6 + self.clock.time)
+        image = self.scale_set.image
+        seconds = self.behaviour.seconds(key, image)
+        self.clock.after(seconds, lambda: self._end_update(key, operation, image))
+        return seconds
 
     def poll(self, operation: CloudOperation) -> None:
         self._call("poll", ("operation", operation.key, 1))

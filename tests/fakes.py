@@ -108,6 +108,16 @@ class FakeAzure:
         self._call("answer")
         return operation
 
+    def begin_set_capacity(self, scale_set: ScaleSet, capacity: int) -> FakeOperation:
+        self._call(f"begin_set_capacity {capacity}")
+        ends = self.clock.now() + self.seconds
+        return FakeOperation(f"set the capacity of {scale_set.name}", ends, lambda: self.resize(capacity))
+
+    def begin_delete_instances(self, scale_set: ScaleSet, ids: Sequence[str]) -> FakeOperation:
+        self._call(f"begin_delete_instances {','.join(ids)}")
+        ends = self.clock.now() + self.seconds
+        return FakeOperation(f"delete instances {', '.join(ids)}", ends, lambda: self.delete(ids))
+
     def poll(self, operation: FakeOperation) -> None:
         self._call("poll")
         if not operation.done and self.clock.now() >= operation.ends:
@@ -124,6 +134,20 @@ class FakeAzure:
             chosen = {i.id for i in self.listed if "*" in ids or i.id in ids}
             chosen -= {i.id for i in self.listed if i.protected_from_scale_set_actions}
             self.change(chosen, latest_model_applied=True, image=self.scale_set.image, provisioning_state="Succeeded")
+
+    def resize(self, capacity: int) -> None:
+        """Instances of the model come at the end of the list, and go from there."""
+        self.scale_set = replace(self.scale_set, capacity=capacity)
+        first = 1 + max((int(instance.id) for instance in self.listed), default=-1)
+        new = Instance(
+            "", image=self.scale_set.image, latest_model_applied=True, power="running", health=Health.HEALTHY
+        )
+        more = range(first, first + capacity - len(self.listed))
+        self.listed = (*self.listed, *(replace(new, id=str(n), name=f"web_{n}") for n in more))[:capacity]
+
+    def delete(self, ids: Sequence[str]) -> None:
+        self.listed = tuple(instance for instance in self.listed if instance.id not in ids)
+        self.scale_set = replace(self.scale_set, capacity=self.scale_set.capacity - len(ids))
 
     def change(self, ids: set[str], **changes: object) -> None:
         self.listed = tuple(replace(i, **changes) if i.id in ids else i for i in self.listed)  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ import pytest
 from tests.fakes import NEW, OLD, WEB
 from vmss_jenkins import arm
 from vmss_jenkins.images import ImageKind
-from vmss_jenkins.instances import Health, OrchestrationMode, UpgradeMode
+from vmss_jenkins.instances import Health, OrchestrationMode, ScaleInPolicy, ScaleInRule, UpgradeMode
 
 
 def test_a_body_with_nothing_in_it_is_a_set_we_know_nothing_of() -> None:
@@ -112,3 +112,32 @@ def test_what_is_written_is_read_back() -> None:
     patch = arm.image_patch(NEW)
     assert arm.scale_set_from(patch, WEB).image == NEW
     assert NEW.kind is ImageKind.MANAGED
+
+
+@pytest.mark.parametrize(
+    ("policy", "found"),
+    [
+        (None, ScaleInPolicy()),
+        ({"rules": ["Default"]}, ScaleInPolicy()),
+        ({"rules": ["OldestVM"], "forceDeletion": True}, ScaleInPolicy(ScaleInRule.OLDEST, force_deletion=True)),
+        (
+            {"rules": ["of a new kind", "NewestVM"], "prioritizeUnhealthyVMs": True},
+            ScaleInPolicy(ScaleInRule.NEWEST, prioritize_unhealthy=True),
+        ),
+    ],
+)
+def test_a_set_is_read_with_who_goes_first_when_it_is_made_smaller(policy: Any, found: ScaleInPolicy) -> None:
+    assert arm.scale_set_from({"properties": {"scaleInPolicy": policy}}, WEB).scale_in == found
+
+
+@pytest.mark.parametrize(("told", "found"), [(None, True), (True, True), (False, False)])
+def test_only_a_set_that_says_so_spans_placement_groups(told: bool | None, found: bool) -> None:
+    assert arm.scale_set_from({"properties": {"singlePlacementGroup": told}}, WEB).single_placement_group is found
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [("2023-04-10T10:00:01.1234567+00:00", 1681120801), ("2023-04-10T10:00:01Z", 1681120801), ("soon", None)],
+)
+def test_the_age_of_an_instance_is_read_as_azure_writes_it(told: str, found: float | None) -> None:
+    assert arm.instance_from({"instanceId": "0", "properties": {"timeCreated": told}}).created == found

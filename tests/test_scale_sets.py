@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,7 +16,7 @@ from vmss_jenkins import events
 from vmss_jenkins.credentials import Connection
 from vmss_jenkins.errors import AzureError
 from vmss_jenkins.images import ImageReference
-from vmss_jenkins.instances import Instance, OrchestrationMode, ScaleSet
+from vmss_jenkins.instances import Instance, OrchestrationMode, ScaleInPolicy, ScaleSet
 from vmss_jenkins.scale_sets import AzureScaleSets
 
 ENDPOINT = "http://127.0.0.1:1"
@@ -304,3 +305,24 @@ def test_each_call_is_told_with_its_request_id_and_never_its_token(azure: respon
     assert azure.calls[0].request.headers["Authorization"] == "Bearer s3cret"
     path = urlsplit(SET).path
     assert told == [events.AzureCalled("GET", path, 200, "id-1"), events.AzureCalled("GET", path, None, None)]
+
+
+def test_the_capacity_is_patched_alone_and_only_in_the_set_that_was_read(
+    azure: responses.RequestsMock, sets: AzureScaleSets
+) -> None:
+    azure.patch(SET, json=BODY, headers={"Azure-AsyncOperation": OPERATION})
+    operation = sets.begin_set_capacity(replace(MODEL, capacity=3), 4)
+    assert sent(azure) == {"sku": {"capacity": 4}}
+    assert azure.calls[-1].request.headers["If-Match"] == '"7"'
+    assert operation.action == "set the capacity of canary-rg/web from 3 to 4"
+
+
+@pytest.mark.parametrize(("forced", "parameter"), [(False, None), (True, ["true"])])
+def test_instances_are_deleted_by_their_ids_and_by_force_only_where_the_policy_of_the_set_says_so(
+    azure: responses.RequestsMock, sets: AzureScaleSets, forced: bool, parameter: list[str] | None
+) -> None:
+    headers = {"Azure-AsyncOperation": OPERATION, "Location": f"{OPERATION}?monitor=true"}
+    azure.post(f"{SET}/delete", status=202, headers=headers)
+    sets.begin_delete_instances(replace(MODEL, scale_in=ScaleInPolicy(force_deletion=forced)), ["3", "5"])
+    assert sent(azure) == {"instanceIds": ["3", "5"]}
+    assert asked(azure).get("forceDeletion") == parameter

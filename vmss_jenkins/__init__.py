@@ -12,7 +12,7 @@ from vmss_jenkins._version import VERSION
 if TYPE_CHECKING:
     from vmss_jenkins.actions import OnFailure, RolloutSpec, Strategy
     from vmss_jenkins.api import observe, update, update_extension, update_instances, verify
-    from vmss_jenkins.blue_green import switch
+    from vmss_jenkins.blue_green import Pair, release_to_pair, switch
     from vmss_jenkins.claims import AnotherRollout
     from vmss_jenkins.engine import Outcome, RolloutResult
     from vmss_jenkins.errors import AzureError, ConfigError, UnsafeRollout, VmssJenkinsError
@@ -33,6 +33,7 @@ __all__ = [
     "ImageReference",
     "OnFailure",
     "Outcome",
+    "Pair",
     "Reach",
     "RolloutResult",
     "RolloutSpec",
@@ -44,6 +45,7 @@ __all__ = [
     "VmssJenkinsError",
     "__version__",
     "observe",
+    "release_to_pair",
     "roll_back",
     "roll_out",
     "switch",
@@ -62,6 +64,7 @@ _HOMES = {
     "ImageReference": "images",
     "OnFailure": "actions",
     "Outcome": "engine",
+    "Pair": "blue_green",
     "Reach": "rollouts",
     "RolloutResult": "engine",
     "RolloutSpec": "actions",
@@ -72,6 +75,7 @@ _HOMES = {
     "UpdateResult": "steps",
     "VmssJenkinsError": "errors",
     "observe": "api",
+    "release_to_pair": "blue_green",
     "roll_back": "rollouts",
     "roll_out": "rollouts",
     "switch": "blue_green",

@@ -10,11 +10,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timezone
 from typing import Any
 
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.images import ImageKind, ImageReference
-from vmss_jenkins.instances import Health, Instance, OrchestrationMode, ScaleSet, ScaleSetName, UpgradeMode
+from vmss_jenkins.instances import (
+    Health,
+    Instance,
+    OrchestrationMode,
+    ScaleInPolicy,
+    ScaleInRule,
+    ScaleSet,
+    ScaleSetName,
+    UpgradeMode,
+)
 from vmss_jenkins.releases import ExtensionSettings
 
 Body = Mapping[str, Any]
@@ -45,6 +55,19 @@ def scale_set_from(body: Body, name: ScaleSetName) -> ScaleSet:
         scripts=tuple(script for script in map(ExtensionSettings.from_body, listed) if script),
         sequence=tuple((str(one.get("name")), str(first)) for one in listed for first in _first(one)),
         load_balanced=_is_load_balanced(_at(properties, "virtualMachineProfile", "networkProfile")),
+        scale_in=_scale_in_policy(_at(properties, "scaleInPolicy")),
+        single_placement_group=properties.get("singlePlacementGroup") is not False,
+    )
+
+
+def _scale_in_policy(policy: Body) -> ScaleInPolicy:
+    """The first rule that we know is the rule; Azure takes one."""
+    known = {rule.value: rule for rule in ScaleInRule}
+    rules = (known[str(rule)] for rule in policy.get("rules") or () if str(rule) in known)
+    return ScaleInPolicy(
+        next(rules, ScaleInRule.DEFAULT),
+        force_deletion=bool(policy.get("forceDeletion")),
+        prioritize_unhealthy=bool(policy.get("prioritizeUnhealthyVMs")),
     )
 
 
@@ -88,7 +111,13 @@ def instance_from(body: Body) -> Instance:
         protected_from_scale_set_actions=bool(protection.get("protectFromScaleSetActions")),
         model_definition_applied=properties.get("modelDefinitionApplied") or "VirtualMachineScaleSet",
         error=_error(view),
+        created=_moment(properties.get("timeCreated")),
     )
+
+
+def capacity_patch(capacity: int) -> dict[str, Any]:
+    """The body that changes the wanted number of instances, and nothing else of a set."""
+    return {"sku": {"capacity": capacity}}
 
 
 def image_patch(image: ImageReference) -> dict[str, Any]:
@@ -134,6 +163,14 @@ def _image_of(storage: Body) -> ImageReference | None:
         return ImageReference(**{key: reference[key] for key in keys}) if reference else None
     except (ConfigError, KeyError):
         return None  # an image of a kind that came after us: what we cannot name we do not judge
+
+
+def _moment(text: str | None) -> float | None:
+    """Seconds UTC of a time as Azure writes it; its seven digits after the seconds are more than Python 3.10 reads."""
+    try:
+        return datetime.fromisoformat(text[:19]).replace(tzinfo=timezone.utc).timestamp() if text else None
+    except ValueError:
+        return None
 
 
 def _health(view: Body) -> Health:

@@ -128,6 +128,9 @@ GroupName: TypeAlias = Annotated[
     str,
     checked(matches(r"[-\w.()]{0,89}[-\w()]", "a resource group's name: letters, digits, '_', '-', '.', '(', ')'")),
 ]
+ResourceName: TypeAlias = Annotated[
+    str, checked(matches(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}", "a name of Azure: letters, digits, '_', '.', '-'"))
+]
 Requirement: TypeAlias = Annotated[
     str, checked(matches(_REQUIREMENT, "a pinned requirement such as vmss-jenkins==1.0"))
 ]

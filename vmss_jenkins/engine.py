@@ -186,7 +186,7 @@ def _planned(observed: Observed, history: History, spec: RolloutSpec, hooks: Hoo
 
 def _loop(actor: Actor[OperationT], history: History, planned: rollout_events.RolloutPlanned) -> RolloutResult:
     began = actor.now
-    teller = Teller(planned, actor.patience.on_event, drains=actor.spec.drain is not None)
+    teller = Teller(planned, actor.patience.on_event, drains=actor.spec.drain is not None or actor.spec.idle)
     while True:
         observed = actor.watch.observed
         history = history.noted(observed, actor.now)

@@ -42,6 +42,26 @@ class Health(Enum):
     """The set has neither a health extension nor a health probe."""
 
 
+class ScaleInRule(Enum):
+    """Which instances Azure takes away first; a set with zones is balanced over them before anything else."""
+
+    DEFAULT = "Default"
+    """The newest of the fullest fault domain."""
+    OLDEST = "OldestVM"
+    NEWEST = "NewestVM"
+
+
+@dataclass(frozen=True)
+class ScaleInPolicy:
+    """How a set is made smaller (the compute API's `ScaleInPolicy`)."""
+
+    rule: ScaleInRule = ScaleInRule.DEFAULT
+    force_deletion: bool = False
+    """Instances are deleted without being shut down."""
+    prioritize_unhealthy: bool = False
+    """Those that are unhealthy or do not run go before the others."""
+
+
 @dataclass(frozen=True)
 class ScaleSetName:
     """Which scale set: the plugin's `resourceGroup` and `name`.
@@ -114,6 +134,10 @@ class ScaleSet:
 
     load_balanced: bool = False
     """Its model puts instances into backend pools of load balancers."""
+    scale_in: ScaleInPolicy = ScaleInPolicy()
+    """Which instances go first where the set is made smaller."""
+    single_placement_group: bool = True
+    """One placement group holds its instances, which is 100 of them at the most."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +167,8 @@ class Instance:
     """`VirtualMachine` where the instance was changed on its own."""
     error: str | None = None
     """Azure's message on the last operation that failed on it."""
+    created: float | None = None
+    """When it was made, in seconds UTC; None where Azure does not tell."""
 
     @property
     def is_updating(self) -> bool:

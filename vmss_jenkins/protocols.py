@@ -87,6 +87,14 @@ class ScaleSets(Protocol[OperationT]):
         """Bring instances to the latest model."""
         ...
 
+    def begin_set_capacity(self, scale_set: ScaleSet, capacity: int) -> OperationT:
+        """Set the wanted number of instances; new ones come with the model of this moment."""
+        ...
+
+    def begin_delete_instances(self, scale_set: ScaleSet, ids: Sequence[str]) -> OperationT:
+        """Delete instances; the wanted number is lowered by as many."""
+        ...
+
     def poll(self, operation: OperationT) -> None:
         """Ask once how an operation stands."""
         ...

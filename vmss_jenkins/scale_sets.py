@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from azure.core import MatchConditions
@@ -13,10 +12,10 @@ from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.core.polling.base_polling import BadStatus
 from azure.core.rest import HttpRequest
 from azure.mgmt.compute import ComputeManagementClient
-from azure.mgmt.core.polling.arm_polling import ARMPolling
 
 from vmss_jenkins import arm, events
-from vmss_jenkins.azure_errors import azure_error, body_failure, response_failure, retry_after_of, translated
+from vmss_jenkins.azure_errors import azure_error, body_failure, response_failure, translated
+from vmss_jenkins.azure_operations import AzureOperation, SteppedPolling
 from vmss_jenkins.client_options import client_options
 from vmss_jenkins.credentials import Connection
 from vmss_jenkins.images import ImageReference
@@ -49,37 +48,6 @@ class _Answers(SansIOHTTPPolicy[Any, Any]):
             bucket, _, count = entry.strip().partition(";")
             if count.isdigit():
                 self.remaining[bucket.removeprefix("Microsoft.Compute/")] = int(count)
-
-
-class _SteppedPolling(ARMPolling):
-    """The SDK's reading of long-running operations, with the loop left to the engine and its clock."""
-
-    def run(self) -> None:
-        """Leave the polling to `AzureScaleSets.poll`."""
-
-    @property
-    def response(self) -> Any:  # noqa: ANN401 - azure-core types its response by transport
-        """The last answer."""
-        return self._pipeline_response.http_response
-
-
-@dataclass
-class AzureOperation:
-    """A long-running operation under way; satisfies `engine.Operation`."""
-
-    action: str
-    request_id: str | None
-    polling: _SteppedPolling = field(repr=False)
-
-    @property
-    def done(self) -> bool:
-        """Whether it ended."""
-        return bool(self.polling.finished())
-
-    @property
-    def retry_after(self) -> float | None:
-        """Seconds that the last answer asked to wait; None where it did not."""
-        return retry_after_of(self.polling.response.headers)
 
 
 class AzureScaleSets:
@@ -178,13 +146,17 @@ class AzureScaleSets:
         name = scale_set.name
         if not isinstance(image, ImageReference):
             raise TypeError(f"{image} is no image; scripts are set through `ScriptSets`")
+        return self._patch(scale_set, f"set the image of {name}", arm.image_patch(image))
+
+    def _patch(self, scale_set: ScaleSet, action: str, body: Mapping[str, Any]) -> AzureOperation:
+        name = scale_set.name
         unchanged: dict[str, Any] = (
             {"etag": scale_set.etag, "match_condition": MatchConditions.IfNotModified} if scale_set.etag else {}
         )
         return self._begin(
-            f"set the image of {name}",
+            action,
             lambda polling: self._client.virtual_machine_scale_sets.begin_update(
-                name.resource_group, name.name, cast("Any", arm.image_patch(image)), polling=polling, **unchanged
+                name.resource_group, name.name, cast("Any", body), polling=polling, **unchanged
             ),
         )
 
@@ -221,8 +193,37 @@ class AzureScaleSets:
             ),
         )
 
-    def _begin(self, action: str, begin: Callable[[_SteppedPolling], object]) -> AzureOperation:
-        polling = _SteppedPolling(0, path_format_arguments={"endpoint": self._endpoint})
+    def begin_set_capacity(self, scale_set: ScaleSet, capacity: int) -> AzureOperation:
+        """Set the wanted number of instances: a PATCH of it alone, conditional as that of the image.
+
+        Raises:
+            AzureError: where Azure refuses (a quota, a limit), or the set changed since it was read.
+        """
+        action = f"set the capacity of {scale_set.name} from {scale_set.capacity} to {capacity}"
+        return self._patch(scale_set, action, arm.capacity_patch(capacity))
+
+    def begin_delete_instances(self, scale_set: ScaleSet, ids: Sequence[str]) -> AzureOperation:
+        """Delete instances, which lowers the wanted number by as many; forced where the set's scale-in policy says so.
+
+        Azure heeds no instance protection here: the caller does.
+
+        Raises:
+            AzureError: where Azure refuses.
+        """
+        name = scale_set.name
+        return self._begin(
+            f"delete instances {', '.join(ids)} of {name}",
+            lambda polling: self._client.virtual_machine_scale_sets.begin_delete_instances(
+                name.resource_group,
+                name.name,
+                cast("Any", {"instanceIds": list(ids)}),
+                force_deletion=scale_set.scale_in.force_deletion or None,
+                polling=polling,
+            ),
+        )
+
+    def _begin(self, action: str, begin: Callable[[SteppedPolling], object]) -> AzureOperation:
+        polling = SteppedPolling(0, path_format_arguments={"endpoint": self._endpoint})
         with translated(action):
             begin(polling)
         operation = AzureOperation(action, polling.response.headers.get("x-ms-request-id"), polling)

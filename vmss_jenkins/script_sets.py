@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from vmss_jenkins import events, readability
+from vmss_jenkins.azure_operations import AzureOperation
 from vmss_jenkins.claims import FULLY_OUT
 from vmss_jenkins.instances import Instance, ScaleSet, ScaleSetName
 from vmss_jenkins.preflight import Finding, Severity
 from vmss_jenkins.releases import ExtensionSettings, Release, Script, choose
-from vmss_jenkins.scale_sets import AzureOperation, AzureScaleSets
+from vmss_jenkins.scale_sets import AzureScaleSets
 from vmss_jenkins.tag_claims import TagMemory
 
 
@@ -127,6 +128,14 @@ class ScriptSets:
     def begin_update_instances(self, scale_set: ScaleSet, ids: Sequence[str]) -> AzureOperation:
         """Bring instances to the latest model."""
         return self.sets.begin_update_instances(scale_set, ids)
+
+    def begin_set_capacity(self, scale_set: ScaleSet, capacity: int) -> AzureOperation:
+        """Set the wanted number of instances."""
+        return self.sets.begin_set_capacity(scale_set, capacity)
+
+    def begin_delete_instances(self, scale_set: ScaleSet, ids: Sequence[str]) -> AzureOperation:
+        """Delete instances; the wanted number is lowered by as many."""
+        return self.sets.begin_delete_instances(scale_set, ids)
 
     def poll(self, operation: AzureOperation) -> None:
         """Ask once how an operation stands."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from vmss_jenkins.emulator import extensions, health
+from vmss_jenkins.emulator import extensions, policies
 from vmss_jenkins.emulator.backend import CUSTOM_KEYS, PLATFORM_KEYS
-from vmss_jenkins.emulator.batches import seconds
 from vmss_jenkins.emulator.errors import ArmError, invalid_content, invalid_parameter, not_allowed
 from vmss_jenkins.emulator.state import Json, Model, ScaleSet
 
@@ -19,12 +18,6 @@ CAPACITY_LIMIT = 1000
 _LONGEST_NUMBER = 10
 ONE_GROUP_LIMIT = 100
 """How many instances a single placement group takes. The emulator tells it and does not hold clients to it."""
-_PERCENTS = {
-    "maxBatchInstancePercent": 5,
-    "maxUnhealthyInstancePercent": 5,
-    "maxUnhealthyUpgradedInstancePercent": 0,
-}
-"""The least of each; the most is 100."""
 DEPTH_LIMIT = 64
 """How deep a body may be nested: what .NET's JSON readers take by default."""
 _REPLACED = ("tags", "identity", "zones", *extensions.REPLACED)
@@ -41,6 +34,8 @@ SET_SHAPE: Json = {
     "sku": {"name": str, "tier": str, "capacity": int},
     "properties": {
         "orchestrationMode": str,
+        "singlePlacementGroup": bool,
+        "scaleInPolicy": {"rules": [str], "forceDeletion": bool, "prioritizeUnhealthyVMs": bool},
         "upgradePolicy": {
             "mode": str,
             "rollingUpgradePolicy": {
@@ -193,28 +188,7 @@ def check_set(body: Json) -> None:
 
     if _at(body["properties"], _EVICTION) and _at(body["properties"], _PRIORITY) not in ("Low", "Spot"):
         raise invalid_parameter("Eviction policy can be set only on Azure Spot Virtual Machines.", _EVICTION)
-    _check_rolling(body["properties"])
-
-
-def _check_rolling(properties: Json) -> None:
-    policy = properties["upgradePolicy"]
-    rolling = policy.get("rollingUpgradePolicy", {})
-    for name, least in _PERCENTS.items():
-        if not least <= rolling.get(name, least) <= 100:  # noqa: PLR2004 - percent
-            path = f"upgradePolicy.rollingUpgradePolicy.{name}"
-            message = f"The value {rolling[name]} of '{path}' is out of range. Allowed: {least} to 100."
-            raise invalid_parameter(message, path)
-    pause = rolling.get("pauseTimeBetweenBatches", "PT0S")
-    if seconds(pause) is None:
-        path = "upgradePolicy.rollingUpgradePolicy.pauseTimeBetweenBatches"
-        raise invalid_parameter(f"The value '{pause}' of '{path}' is no ISO 8601 duration such as PT30S.", path)
-    if policy["mode"] == "Rolling" and health.reporter(properties["virtualMachineProfile"]) is None:
-        raise ArmError(
-            400,
-            "BadRequest",
-            "Rolling Upgrade mode is not supported for this Virtual Machine Scale Set because a health probe or health "
-            "extension was not provided.",
-        )
+    policies.check(body["properties"])
 
 
 def check_change(scale_set: ScaleSet, changes: Json) -> None:

@@ -101,6 +101,7 @@ def delete_instances(backend: Backend, operation: Operation, scale_set: ScaleSet
     body = copy.deepcopy(scale_set.body)
     body["sku"]["capacity"] = max(0, scale_set.capacity - len(chosen))
     scale_set.body = body
+    scale_set.version += 1
     for instance in chosen:
         instances.delete(backend, operation, scale_set, instance)
 

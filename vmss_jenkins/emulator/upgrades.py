@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmss_jenkins.emulator import instances, rolling
+from vmss_jenkins.emulator import instances, rolling, scaling_in
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.backend import Backend
-    from vmss_jenkins.emulator.state import Instance, Operation, ScaleSet
+    from vmss_jenkins.emulator.state import Operation, ScaleSet
 
 
 def follow_model(backend: Backend, operation: Operation, scale_set: ScaleSet) -> None:
@@ -26,16 +26,6 @@ def resize(backend: Backend, operation: Operation, scale_set: ScaleSet) -> None:
     staying = [i for i in scale_set.instances.values() if i.provisioning != "Deleting"]
     for place in instances.new_places(backend, scale_set, max(0, scale_set.capacity - len(staying))):
         instances.create(backend, operation, scale_set, place, "scale-out")
-    for _ in range(len(staying) - scale_set.capacity):
-        victim = _next_to_go(staying)
-        if victim is None:
-            return
-        staying.remove(victim)
+    policy = scale_set.body["properties"].get("scaleInPolicy", {})
+    for victim in scaling_in.leaving(staying, len(staying) - scale_set.capacity, policy):
         instances.delete(backend, operation, scale_set, victim, "scale-in")
-
-
-def _next_to_go(staying: list[Instance]) -> Instance | None:
-    """Azure's default scale-in policy: the newest instance of the fullest zone, never a protected one."""
-    zones = [instance.zone for instance in staying]
-    candidates = [instance for instance in staying if not instance.protected_from_scale_in]
-    return max(candidates, key=lambda i: (zones.count(i.zone), i.created, len(i.id), i.id), default=None)

@@ -7,18 +7,21 @@ from vmss_jenkins.config_parts import Jenkins
 from vmss_jenkins.jobs import mark
 from vmss_jenkins.pipelines.commands import Commands, gates_without_comparison
 from vmss_jenkins.pipelines.model import Agent, Field, HandOver, Kind, Parameter, Pipeline, Stage
+from vmss_jenkins.pipelines.pair_job import pair_pipelines_of
 from vmss_jenkins.pipelines.releasing import ImageRelease, Releasing
 from vmss_jenkins.pipelines.script_release import ScriptRelease
 
 
 def pipelines_of(config: Config, source: str) -> tuple[Pipeline, ...]:
-    """All pipelines of a file, in its order.
+    """All pipelines of a file, in its order, those of the sets first.
 
     Args:
         config: what is wanted.
         source: the file's name, which the jobs carry.
     """
-    return tuple(pipeline for one in config.sets for pipeline in _Builder(config.jenkins, one, source).all())
+    alone = [pipeline for one in config.sets for pipeline in _Builder(config.jenkins, one, source).all()]
+    paired = [pipeline for one in config.pairs for pipeline in pair_pipelines_of(config.jenkins, one, source)]
+    return (*alone, *paired)
 
 
 class _Builder:
@@ -184,5 +187,6 @@ class _Builder:
             lock=jenkins.lock,
             copies_from=self._absolute(Kind.CANARY) if copies else "",
             report="" if self._plugin else self._commands.report(),
+            summarizes=not self._plugin,
             publishes=jenkins.publish_html and not self._plugin,
         )

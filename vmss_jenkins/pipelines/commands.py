@@ -11,17 +11,15 @@ from collections.abc import Iterable
 
 from vmss_jenkins.config import ScaleSetConfig
 from vmss_jenkins.config_parts import Install
+from vmss_jenkins.pipelines import installing
 from vmss_jenkins.pipelines.model import RESULTS
 from vmss_jenkins.pipelines.releasing import Releasing
 
-VENV = ".vmss-jenkins"
 RECORD = f"{RESULTS}/handoff.json"
 NEXT = f"{RESULTS}/next.txt"
 IMAGE_FILE = f"{RESULTS}/image-id.txt"
 REPORT = f"{RESULTS}/report"
 SUMMARY = f"{RESULTS}/summary.txt"
-ISOLATED = "-I"
-"""Python without the modules of the workspace: a `requests.py` there would run with Azure's credentials."""
 _DRY_RUN = 'if [ "$DRY_RUN" = true ]; then set -- "$@" --dry-run; fi'
 _CHOSEN = (
     'if [ -n "$INSTANCE_IDS" ]; then set -- --instance-ids="$INSTANCE_IDS"; '
@@ -42,18 +40,11 @@ class Commands:
         self._set = scale_set
         self._release = release
         self._install = install
-        python = f"{VENV}/bin/python" if install.how == "pip" else shlex.quote(install.python)
-        self._command = f"{python} {ISOLATED} -m vmss_jenkins"
+        self._command = installing.command_of(install)
 
     def set_up(self, *prepared: str) -> str:
         """Make the results' directory anew and the command ready, with further lines in between."""
-        lines = [f"rm -rf {RESULTS}", f"mkdir -p {RESULTS}", *prepared]
-        if self._install.how == "pip":
-            lines += [
-                f"{shlex.quote(self._install.python)} {ISOLATED} -m venv {VENV}",
-                f"{VENV}/bin/python {ISOLATED} -m pip install --quiet {shlex.quote(self._install.requirement or '')}",
-            ]
-        return "\n".join([*lines, f"{self._command} --version"])
+        return installing.set_up(self._install, RESULTS, *prepared)
 
     def update(self) -> str:
         """Set the release in the model."""

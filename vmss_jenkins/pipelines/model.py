@@ -12,12 +12,14 @@ RESULTS = "vmss-jenkins-results"
 
 
 class Kind(Enum):
-    """The jobs of a set; the value ends the job's name."""
+    """The jobs of a set or a pair; the value ends the job's name."""
 
     CANARY = "canary"
     FULL = "full"
     ROLLBACK = "rollback"
     IMAGE = "image"
+    BLUE_GREEN = "blue-green"
+    SWITCH = "switch"
 
 
 class Field(Enum):
@@ -82,6 +84,8 @@ class Stage:
     """Whether it leaves the line that becomes the build's description."""
     leaves_image: bool = False
     """Whether it leaves the id of an image that it built."""
+    decides: bool = False
+    """Whether it leaves a file where there is something to ask a person about."""
     fetches: bool = False
     """Whether it needs the hand-off record of the other job."""
     image_step: bool = False
@@ -138,6 +142,8 @@ class Pipeline:
     hand_over: HandOver | None = None
     schedule: str = ""
     lock: bool = False
+    locked: str = ""
+    """The resource to lock; empty for the scale set that the parameters name."""
     copies_from: str = ""
     """The job whose record is copied, from the top; empty where it comes as a parameter."""
     results: str = RESULTS
@@ -145,6 +151,12 @@ class Pipeline:
 
     report: str = ""
     """The script that makes a report of the rollout; empty where there is none."""
+    summarizes: bool = False
+    """Whether its stages or its report leave a line that becomes part of the build's description."""
+    ask: str = ""
+    """What a person is asked after its stages, if one of them left something to ask about; empty where nobody is."""
+    after: tuple[Stage, ...] = ()
+    """The stages that follow then, on an agent of their own: nobody holds one while a person is waited for."""
     publishes: bool = False
     """Whether the report gets a place of its own beside the build; needs the plugin htmlpublisher."""
 
