@@ -67,6 +67,7 @@ LAYERS = (
     ("heartbeat", "waiting", "steps", "probing", "verification", "job_changes", "seeding"),
     ("watching", "holding", "joint_claims", "acting", "telling", "engine", "pair_looking", "rewriting", "switching"),
     ("releasing",),
+    ("reach",),
     ("measuring",),
     ("api",),
     ("rollouts", "pair_connection", "blue_green"),

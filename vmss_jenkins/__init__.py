@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from vmss_jenkins.engine import Outcome, RolloutResult
     from vmss_jenkins.errors import AzureError, ConfigError, UnsafeRollout, VmssJenkinsError
     from vmss_jenkins.images import ImageReference
-    from vmss_jenkins.rollouts import Reach, roll_back, roll_out
+    from vmss_jenkins.reach import Reach
+    from vmss_jenkins.rollouts import roll_back, roll_out
     from vmss_jenkins.selection import Amount, Scope
     from vmss_jenkins.steps import UpdateInstancesResult, UpdateResult
     from vmss_jenkins.verification import Assessment
@@ -65,7 +66,7 @@ _HOMES = {
     "OnFailure": "actions",
     "Outcome": "engine",
     "Pair": "blue_green",
-    "Reach": "rollouts",
+    "Reach": "reach",
     "RolloutResult": "engine",
     "RolloutSpec": "actions",
     "Scope": "selection",

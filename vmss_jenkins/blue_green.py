@@ -15,8 +15,8 @@ from vmss_jenkins.instances import ScaleSetName
 from vmss_jenkins.joint_claims import JointClaims
 from vmss_jenkins.pair_connection import connected_pair
 from vmss_jenkins.pair_plan import ReleaseOrder
+from vmss_jenkins.reach import Reach
 from vmss_jenkins.releasing import Releasing
-from vmss_jenkins.rollouts import Reach
 from vmss_jenkins.switch_gates import Texts, asked_ports, check_gates, watch_gates
 from vmss_jenkins.switch_plan import SwitchOrder
 from vmss_jenkins.switch_preview import preview

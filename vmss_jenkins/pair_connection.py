@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 
 from vmss_jenkins import events
 from vmss_jenkins.clock import SystemClock
-from vmss_jenkins.credentials import connection, default_credential
 from vmss_jenkins.gate_specs import AnyGate
 from vmss_jenkins.heartbeat import Heartbeat
 from vmss_jenkins.instances import ScaleSetName
 from vmss_jenkins.joint_claims import JointClaims
 from vmss_jenkins.measuring import connected_means
 from vmss_jenkins.protocols import Switchboard
-from vmss_jenkins.rollouts import Reach
+from vmss_jenkins.reach import Reach
 from vmss_jenkins.switching import SwitchHooks
 from vmss_jenkins.verification import Means, Verification
 from vmss_jenkins.waiting import Patience
@@ -74,14 +73,12 @@ def connected_pair(reach: Reach | None, timeout: float, on_event: events.OnEvent
     """
     clock = Heartbeat(SystemClock(), on_event)
     patience = Patience.starting(clock, timeout, clock.on_event)
-    reach = reach or Reach()
-    where = connection(os.environ, reach.subscription, reach.endpoint)
-    credential = (reach.credential or default_credential(where, os.environ)) if where.sends_token else None
-    from vmss_jenkins.load_balancers import AzureLoadBalancers  # noqa: PLC0415 - the SDK takes half a second
-    from vmss_jenkins.scale_sets import AzureScaleSets  # noqa: PLC0415
-    from vmss_jenkins.switchboards import AzureSwitchboard  # noqa: PLC0415
+    azure = (reach or Reach()).connect(on_event)
+    from vmss_jenkins.switchboards import AzureSwitchboard  # noqa: PLC0415 - the SDK takes half a second
 
-    sets = AzureScaleSets(where, credential, on_event)
-    balancers = AzureLoadBalancers(where, credential, on_event)
-    with closing(sets), closing(balancers), connected_means(sets, where, credential, clock, on_event) as means:
+    with (
+        closing(azure.scale_sets()) as sets,
+        closing(azure.load_balancers()) as balancers,
+        connected_means(sets, azure, clock) as means,
+    ):
         yield PairConnection(sets, AzureSwitchboard(balancers, clock), means, patience, os.environ)

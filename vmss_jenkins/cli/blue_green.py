@@ -49,7 +49,7 @@ def command(step: str, **given: Any) -> int:  # noqa: ANN401 - as click gives th
     check_gates(given["check"], given["test_port"])
     watch_gates(given["watch"])
     from vmss_jenkins.blue_green import Pair, release_to_pair  # noqa: PLC0415 - bad input is told before it is loaded
-    from vmss_jenkins.rollouts import Reach  # noqa: PLC0415
+    from vmss_jenkins.reach import Reach  # noqa: PLC0415
 
     pair = Pair(*(given[key] for key in ("resource_group", "load_balancer", "blue", "green", "rule", "test_port")))
     with (

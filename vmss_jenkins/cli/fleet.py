@@ -52,7 +52,8 @@ def _row(one: Target, endpoint: str | None) -> fleet.Row:
 
 def _last(one: Target, endpoint: str | None) -> str:
     """How the last rollout ended; empty too where the tags of the resource group may not be read."""
-    from vmss_jenkins.rollouts import Reach, last_rollout  # noqa: PLC0415 - as above
+    from vmss_jenkins.reach import Reach  # noqa: PLC0415 - as above
+    from vmss_jenkins.rollouts import last_rollout  # noqa: PLC0415
 
     try:
         reach = Reach(subscription=one.subscription, endpoint=endpoint)

@@ -118,7 +118,8 @@ def command(
         for doubt in doubts(scripted.script) if scripted else ():
             click.echo(f"dry run: {doubt}", err=True)
         return _show(preview(spec, wanted, seen, instances), allow_automatic_rollout, output)
-    from vmss_jenkins.rollouts import Reach, roll_out  # noqa: PLC0415 - bad input is told before anything is loaded
+    from vmss_jenkins.reach import Reach  # noqa: PLC0415 - bad input is told before anything is loaded
+    from vmss_jenkins.rollouts import roll_out  # noqa: PLC0415
 
     with listener(events_file, report) as on_event:
         found = roll_out(

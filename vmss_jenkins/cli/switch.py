@@ -69,7 +69,7 @@ def command(
     check_gates(check, test_port)
     watch_gates(watch)
     from vmss_jenkins.blue_green import switch  # noqa: PLC0415 - bad input is told before anything is loaded
-    from vmss_jenkins.rollouts import Reach  # noqa: PLC0415
+    from vmss_jenkins.reach import Reach  # noqa: PLC0415
 
     result = switch(
         resource_group,
