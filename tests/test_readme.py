@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import test_seeding_story
-from vmss_jenkins import demo
+from vmss_jenkins import config, demo, pipelines
 from vmss_jenkins.emulator import Emulator
 
 ROOT = Path(__file__).parent.parent
@@ -118,6 +118,12 @@ def test_the_script_shown_goes_out_and_back(tmp_path: Path) -> None:
             done = subprocess.run(words, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr
     assert "rolled back: apt-get update" in done.stderr
+
+
+def test_the_set_of_a_script_shown_gets_its_jobs() -> None:
+    (text,) = [block for block in blocks("yaml") if "script:" in block]
+    canary, *_ = pipelines.jobs_of(config.parse(text, "README.md"))
+    assert "--access=sas" in canary.jenkinsfile
 
 
 def test_the_image_job_shown_is_written(tmp_path: Path) -> None:

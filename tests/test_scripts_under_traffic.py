@@ -134,8 +134,9 @@ def test_the_jobs_give_secrets_to_the_extension_and_show_them_to_nobody(
     secrets |= {"before": '{"storageAccountName": "before", "storageAccountKey": "hush"}'}
     with Emulator(replace(THREE, instances=1), data_plane=False, time_scale=200) as emulator:
         kept = {"sas_token": "sas", "protected_settings": {"kind": "file", "id": "new"}}
-        script = {"container": container(emulator).replace("/init", "/private"), "access": "sas"}
-        script |= {"credentials": {**kept, "previous_protected_settings": {"id": "before"}}}
+        private, before = container(emulator).replace("/init", "/private"), {"id": "before"}
+        credentials = {**kept, "previous_protected_settings": before}
+        script = {"container": private, "access": "sas", "credentials": credentials}
         server = Server(jenkins, emulator, tmp_path, command, script=script, gates=[])
         server.secrets |= secrets
         told = []
