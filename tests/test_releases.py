@@ -150,6 +150,19 @@ def test_what_is_written_down_is_read_again(settings: dict[str, Any], name: str,
     assert not release.same_as(ExtensionSettings.of(settings, name=name, force_update_tag=f"{tag}."))
 
 
+@given(tag=st.one_of(st.text(), st.sampled_from(["sas", "sas x", "sas ", "managed-identity", "managed-identity 7"])))
+def test_any_tag_of_anybody_can_be_shown_and_the_one_given_is_told_again(tag: str) -> None:
+    found = ExtensionSettings.of({"commandToExecute": "x"}, force_update_tag=tag)
+    assert found.short_name.startswith("x")
+    for access, url in ((Access.SAS, f"{URL}?sig=a"), (Access.MANAGED_IDENTITY, URL), (Access.PUBLIC, URL)):
+        if found.access is Access.PUBLIC:
+            made = from_url(url, access, tag=tag).release
+            assert (made.access, made.version) == (access, tag)
+        else:
+            with pytest.raises(ConfigError, match="does not begin as those of --access"):
+                from_url(url, access, tag=tag)
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '["a", 1, ""]'])
 def test_what_was_not_written_by_us_is_nothing(text: str) -> None:
     assert ExtensionSettings.parse(text) is None

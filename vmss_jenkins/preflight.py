@@ -200,7 +200,7 @@ def _followers(scale_set: ScaleSet) -> Iterable[Finding]:
         how = "in batches by itself" if scale_set.upgrade_mode is UpgradeMode.ROLLING else "at once"
         yield Finding(
             Severity.UNSAFE,
-            f"the upgrade policy of {scale_set.name} is {mode}, wanted Manual: Azure would take the new image to "
+            f"the upgrade policy of {scale_set.name} is {mode}, wanted Manual: Azure would take the release to "
             f"every instance {how}, with no canary.",
             ALLOW_AUTOMATIC,
         )

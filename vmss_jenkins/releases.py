@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -25,6 +26,8 @@ SOURCE = "script extension"
 SIGNATURE = "AZURE_STORAGE_SAS_TOKEN"
 """The environment variable of the token by which instances read a script, where their access is `Access.SAS`."""
 _TYPES = frozenset({"customscript", "customscriptextension", "customscriptforlinux"})
+_MARK = re.compile(r"(?:sas (?P<url>https?://\S+)|managed-identity)(?: (?P<version>.*))?", re.DOTALL)
+"""A force-update tag that tells an access; any other one is a person's."""
 _SHOWN = 40
 
 
@@ -88,19 +91,20 @@ class ExtensionSettings:
     @property
     def access(self) -> Access:
         """How instances may read the script; `PUBLIC` too where nobody knows."""
-        first = self.force_update_tag.partition(" ")[0]
-        return next((one for one in Access if one is not Access.PUBLIC and one.value == first), Access.PUBLIC)
+        found = _MARK.fullmatch(self.force_update_tag)
+        return (Access.SAS if found["url"] else Access.MANAGED_IDENTITY) if found else Access.PUBLIC
 
     @property
     def signed_url(self) -> str:
         """The URL to which instances are given a signature, without it; empty where they need none."""
-        return self.force_update_tag.split(" ")[1] if self.access is Access.SAS else ""
+        found = _MARK.fullmatch(self.force_update_tag)
+        return (found["url"] or "") if found else ""
 
     @property
     def version(self) -> str:
         """The force-update tag that a person gave."""
-        words = {Access.PUBLIC: 0, Access.MANAGED_IDENTITY: 1, Access.SAS: 2}[self.access]
-        return " ".join(self.force_update_tag.split(" ")[words:])
+        found = _MARK.fullmatch(self.force_update_tag)
+        return (found["version"] or "") if found else self.force_update_tag
 
     def protection(self, signature: str) -> dict[str, Any] | None:
         """What its access puts into the protected settings.

@@ -40,7 +40,7 @@ def from_url(url: str, access: Access = Access.PUBLIC, command: str = "", tag: s
     Raises:
         ConfigError: for a URL that is none, whose file name cannot be, or that does not fit the access.
     """
-    if faults := tuple(_url_faults(url, access)):
+    if faults := (*_url_faults(url, access), *_tag_faults(tag)):
         raise ConfigError("script URL", faults)
     run = _FILE.sub(shlex.quote(file_name(url)), command or "bash {script}")
     bare, _, signature = url.partition("?")
@@ -72,8 +72,8 @@ def inline(text: str, tag: str = "") -> Script:
         ConfigError: for an empty one, and one that is too large.
     """
     packed = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
-    if not text.strip():
-        raise ConfigError("script", ["it is empty"])
+    if faults := [*_tag_faults(tag), *([] if text.strip() else ["it is empty"])]:
+        raise ConfigError("script", faults)
     if len(packed) > LARGEST_SCRIPT:
         raise ConfigError(
             "script", [f"it has {len(packed)} bytes packed; the extension takes {LARGEST_SCRIPT}: upload it"]
@@ -90,13 +90,14 @@ def from_settings(
         ConfigError: for keys that the extension does not have, secrets in the open, no or two commands, and
             protected settings with no tag to tell them by.
     """
-    release = ExtensionSettings.of(settings, name=name, force_update_tag=tag)
-    faults = list(_settings_faults(settings, protected or {}, tag))
-    if release.access is not Access.PUBLIC:
-        faults.append(f"found the force-update tag {tag!r}; wanted one that does not begin as those of --access")
-    if faults:
+    if faults := (*_settings_faults(settings, protected or {}, tag), *_tag_faults(tag)):
         raise ConfigError(SOURCE, faults)
-    return Script(release, protected)
+    return Script(ExtensionSettings.of(settings, name=name, force_update_tag=tag), protected)
+
+
+def _tag_faults(tag: str) -> Iterable[str]:
+    if ExtensionSettings(force_update_tag=tag).access is not Access.PUBLIC:
+        yield f"found the force-update tag {tag!r}; wanted one that does not begin as those of --access"
 
 
 def with_secrets(script: Script, protected: Mapping[str, Any] | None) -> Script:
