@@ -59,6 +59,7 @@ LAYERS = (
         "script_sets",
         "switchboards",
         "uploading",
+        "readability",
         "load_balancers",
         "draining",
     ),

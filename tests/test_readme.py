@@ -120,6 +120,12 @@ def test_the_script_shown_goes_out_and_back(tmp_path: Path) -> None:
     assert "rolled back: apt-get update" in done.stderr
 
 
+def test_the_set_of_a_script_shown_gets_its_jobs() -> None:
+    (text,) = [block for block in blocks("yaml") if "script:" in block]
+    canary, *_ = pipelines.jobs_of(config.parse(text, "README.md"))
+    assert "--access=sas" in canary.jenkinsfile
+
+
 def test_the_image_job_shown_is_written(tmp_path: Path) -> None:
     (command,) = [c for c in commands() if c.startswith("vmss-jenkins render --packer")]
     subprocess.run(["bash", "-c", command], env=HERE, cwd=tmp_path, check=True)
@@ -141,7 +147,7 @@ def test_the_releases_and_switches_of_the_pair_come_out_as_shown() -> None:
 
 
 def test_the_pair_shown_can_be_had_as_jobs() -> None:
-    (text,) = blocks("yaml")
+    (text,) = [block for block in blocks("yaml") if "pairs:" in block]
     assert [job.path for job in pipelines.jobs_of(config.parse(text, "README"))] == ["shop-blue-green", "shop-switch"]
 
 

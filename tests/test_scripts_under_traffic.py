@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tests.groovy_harness import Build, Jenkins
 from tests.test_generated_jobs import Server, linked
@@ -123,3 +124,34 @@ def good(build: Build) -> Build:
     assert build.result == "SUCCESS", build.log
     assert KEY not in build.log
     return build
+
+
+def test_the_jobs_give_secrets_to_the_extension_and_show_them_to_nobody(
+    jenkins: Jenkins, tmp_path: Path, command: Path
+) -> None:
+    """A signature and a secret file on the way out, a secret text and today's signature on the way back."""
+    secrets = {"sas": "sig=hush", "new": '{"storageAccountName": "new", "storageAccountKey": "hush"}'}
+    secrets |= {"before": '{"storageAccountName": "before", "storageAccountKey": "hush"}'}
+    with Emulator(replace(THREE, instances=1), data_plane=False, time_scale=200) as emulator:
+        kept = {"sas_token": "sas", "protected_settings": {"kind": "file", "id": "new"}}
+        private, before = container(emulator).replace("/init", "/private"), {"id": "before"}
+        credentials = {**kept, "previous_protected_settings": before}
+        script = {"container": private, "access": "sas", "credentials": credentials}
+        server = Server(jenkins, emulator, tmp_path, command, script=script, gates=[])
+        server.secrets |= secrets
+        told = []
+        for text in (INSTALL, GOOD):
+            told.append(good(server.run("web-canary", {"SCRIPT": text})))
+            (url,) = protected(emulator)["fileUris"]
+            assert (url.endswith(".sh?sig=hush"), protected(emulator)["storageAccountName"]) == (True, "new")
+        told.append(good(server.run("web-rollback")))
+        assert (pages(emulator), protected(emulator)["storageAccountName"]) == ({OLD}, "before")
+        assert protected(emulator)["fileUris"] != [url]
+        shown = [build.log + "".join(build.archived.values()) for build in told]
+        assert "hush" not in f"{shown} {emulator.backend.group('canary-rg').tags}"
+
+
+def protected(emulator: Emulator) -> dict[str, Any]:
+    model = emulator.backend.scale_set("canary-rg", "web").model
+    found: dict[str, Any] = model.extensions[-1]["properties"]["protectedSettings"]
+    return found

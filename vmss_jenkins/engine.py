@@ -26,7 +26,7 @@ from vmss_jenkins.actions import (
     Update,
     Wait,
 )
-from vmss_jenkins.claims import Claim
+from vmss_jenkins.claims import FULLY_OUT, Claim
 from vmss_jenkins.history import GateResult, History, Observed
 from vmss_jenkins.holding import Hold
 from vmss_jenkins.instances import ScaleSetName
@@ -44,7 +44,7 @@ from vmss_jenkins.watching import TICK, Watch
 class Outcome(Enum):
     """How a rollout ended."""
 
-    ROLLED_OUT = "rolled out"
+    ROLLED_OUT = FULLY_OUT
     CANARY = "rolled out to the canary"
     ROLLED_BACK = "rolled back"
     HALTED = "halted"
@@ -168,6 +168,8 @@ def _put_back(drainer: Drainer | None, observed: Observed, patience: Patience) -
 
 def _planned(observed: Observed, history: History, spec: RolloutSpec, hooks: Hooks) -> rollout_events.RolloutPlanned:
     found, to = observed.scale_set.release, history.target.image
+    if history.cause and not history.going_back:
+        to = spec.rollback_to or (history.previous[0] if len(history.previous) == 1 else None)
     others = [image for image in (found, *history.previous) if image and not (to and to.same_as(image))]
     return rollout_events.RolloutPlanned(
         scale_set=observed.scale_set.name,

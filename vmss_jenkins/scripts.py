@@ -11,14 +11,13 @@ import hashlib
 import re
 import shlex
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.releases import NAME, SOURCE, Access, ExtensionSettings, Script, file_name
+from vmss_jenkins.releases import NAME, SIGNATURE, SOURCE, Access, ExtensionSettings, Script, file_name
 
-SAS = "AZURE_STORAGE_SAS_TOKEN"
-"""The environment variable of the token by which instances read a script, where their access is `Access.SAS`."""
 LARGEST_SCRIPT = 256 * 1024
 """Bytes that the extension takes in ``script``."""
 _KNOWN = frozenset({"commandToExecute", "script", "fileUris", "timestamp", "skipDos2Unix"})
@@ -41,14 +40,15 @@ def from_url(url: str, access: Access = Access.PUBLIC, command: str = "", tag: s
     Raises:
         ConfigError: for a URL that is none, whose file name cannot be, or that does not fit the access.
     """
-    if faults := tuple(_url_faults(url, access)):
+    if faults := (*_url_faults(url, access), *_tag_faults(tag)):
         raise ConfigError("script URL", faults)
     run = _FILE.sub(shlex.quote(file_name(url)), command or "bash {script}")
+    bare, _, signature = url.partition("?")
     if access is Access.SAS:
-        settings = {"commandToExecute": run}
-        return Script(ExtensionSettings.of(settings, force_update_tag=tag or file_name(url)), {"fileUris": [url]})
-    release = ExtensionSettings.of({"commandToExecute": run, "fileUris": [url]}, force_update_tag=tag)
-    return Script(release, {"managedIdentity": {}} if access is Access.MANAGED_IDENTITY else None)
+        marked = " ".join(filter(None, [access.value, bare, tag]))
+        return Script(ExtensionSettings.of({"commandToExecute": run}, force_update_tag=marked), signature=signature)
+    marked = tag if access is Access.PUBLIC else " ".join(filter(None, [access.value, tag]))
+    return Script(ExtensionSettings.of({"commandToExecute": run, "fileUris": [url]}, force_update_tag=marked))
 
 
 def _url_faults(url: str, access: Access) -> Iterable[str]:
@@ -72,8 +72,8 @@ def inline(text: str, tag: str = "") -> Script:
         ConfigError: for an empty one, and one that is too large.
     """
     packed = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
-    if not text.strip():
-        raise ConfigError("script", ["it is empty"])
+    if faults := [*_tag_faults(tag), *([] if text.strip() else ["it is empty"])]:
+        raise ConfigError("script", faults)
     if len(packed) > LARGEST_SCRIPT:
         raise ConfigError(
             "script", [f"it has {len(packed)} bytes packed; the extension takes {LARGEST_SCRIPT}: upload it"]
@@ -90,9 +90,28 @@ def from_settings(
         ConfigError: for keys that the extension does not have, secrets in the open, no or two commands, and
             protected settings with no tag to tell them by.
     """
-    if faults := tuple(_settings_faults(settings, protected or {}, tag)):
+    if faults := (*_settings_faults(settings, protected or {}, tag), *_tag_faults(tag)):
         raise ConfigError(SOURCE, faults)
     return Script(ExtensionSettings.of(settings, name=name, force_update_tag=tag), protected)
+
+
+def _tag_faults(tag: str) -> Iterable[str]:
+    if ExtensionSettings(force_update_tag=tag).access is not Access.PUBLIC:
+        yield f"found the force-update tag {tag!r}; wanted one that does not begin as those of --access"
+
+
+def with_secrets(script: Script, protected: Mapping[str, Any] | None) -> Script:
+    """Add protected settings to a release.
+
+    Raises:
+        ConfigError: as `from_settings`.
+    """
+    if protected is None:
+        return script
+    own = script.release.protection("a signature") or {}
+    if faults := tuple(_settings_faults(script.release.values, {**own, **protected}, script.release.version)):
+        raise ConfigError(SOURCE, faults)
+    return replace(script, protected=protected)
 
 
 def _settings_faults(settings: Mapping[str, Any], protected: Mapping[str, Any], tag: str) -> Iterable[str]:
@@ -150,5 +169,5 @@ def container_faults(url: str) -> list[str]:
             f"found the container name {name!r}; wanted 3 to 63 lower-case letters, digits and single dashes"
         )
     if parts.query:
-        reasons.append(f"it carries a query, which may be a signature: give that in the environment, as {SAS}")
+        reasons.append(f"it carries a query, which may be a signature: give that in the environment, as {SIGNATURE}")
     return reasons

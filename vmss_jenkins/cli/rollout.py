@@ -108,12 +108,15 @@ def command(
     scripted = Scripted(script.read(upload=not dry_run), script.extension) if script.given else None
     if dry_run:
         from vmss_jenkins.api import observe  # noqa: PLC0415 - as below
+        from vmss_jenkins.readability import doubts  # noqa: PLC0415 - as below
 
         scale_set, instances = observe(
             resource_group, name, subscription=subscription, endpoint=endpoint, on_event=tell
         )
         seen = scale_set.seen_by(scripted)
         wanted = scripted.release_for(seen.extension) if scripted else release
+        for doubt in doubts(scripted.script) if scripted else ():
+            click.echo(f"dry run: {doubt}", err=True)
         return _show(preview(spec, wanted, seen, instances), allow_automatic_rollout, output)
     from vmss_jenkins.reach import Reach  # noqa: PLC0415 - bad input is told before anything is loaded
     from vmss_jenkins.rollouts import roll_out  # noqa: PLC0415
