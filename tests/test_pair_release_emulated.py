@@ -206,6 +206,19 @@ def test_what_cannot_be_released_to_is_refused_before_anything_is_changed(
     assert changes(emulator) == []
 
 
+def test_an_idle_set_that_is_not_well_is_awaited_and_told_by_the_deployment(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator = start()
+    monkeypatch.setattr("vmss_jenkins.pacing.LIST_EVERY", 0.5)
+    with emulator.backend.lock:
+        green = emulator.backend.scale_set("canary-rg", "green")
+        green.instances["0"].release = emulator.scenario.releases["nginx-broken-image"]
+    found = step(emulator, lambda one: one.deploy(Pace(instance_timeout=1, timeout=30)))
+    assert (found.step, rule_leads_to(emulator)) == (Step.FAILED, "bluePool")
+    assert "0: not healthy after 1 s" in found.reason
+
+
 def test_fewer_healthy_instances_than_serve_are_no_release_to_switch_to(start: Start, tmp_path: Path) -> None:
     emulator = start()
     with emulator.backend.lock:

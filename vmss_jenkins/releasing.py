@@ -122,13 +122,13 @@ class Releasing(Generic[OperationT]):
             AzureError: where Azure refuses, or cannot be reached.
         """
         plan = self._planned()
-        if plan.serves or plan.deployed:
+        if plan.serves or plan.settled:
             return self._unchanged(plan)
         hold = self._hold()
         hold.take()
         try:
             plan = self._planned()
-            if plan.serves or plan.deployed:
+            if plan.serves or plan.settled:
                 return self._unchanged(plan)
             self._prepare(plan, hold, pace)
             target = plan.target.scale_set.name
