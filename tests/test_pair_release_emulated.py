@@ -210,7 +210,8 @@ def test_an_idle_set_that_is_not_well_is_awaited_and_told_by_the_deployment(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     emulator = start()
-    monkeypatch.setattr("vmss_jenkins.pacing.LIST_EVERY", 0.5)
+    for name in ("LIST_EVERY", "PAGE_EVERY"):
+        monkeypatch.setattr(f"vmss_jenkins.pacing.{name}", 0.5)
     with emulator.backend.lock:
         green = emulator.backend.scale_set("canary-rg", "green")
         green.instances["0"].release = emulator.scenario.releases["nginx-broken-image"]
