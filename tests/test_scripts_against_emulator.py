@@ -218,7 +218,8 @@ def test_a_script_is_uploaded_once_under_a_name_that_tells_its_content(emulator:
     assert (code, "rolled out: v1-" in told) == (0, True), told
     code, told = run("rollback", "--extension", "CustomScript")
     assert (code, "rolled back: " in told) == (0, True), told
-    assert f"{extension['fileUris'][0].rpartition('/')[2]} -> apt-get update" in told, "from there to here"
+    blob = extension["fileUris"][0].rpartition("/")[2]
+    assert f"4 instances, {blob} -> apt-get update && apt-get install -y ...: waves" in told, "from there to here"
     code, told = run("status")
     assert "script apt-get update && apt-get install -y ..., upgrade mode Manual" in told
 
