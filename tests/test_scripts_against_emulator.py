@@ -240,6 +240,8 @@ def test_a_private_script_is_read_with_a_signature_or_an_identity_and_not_withou
         (["--script", "v1.sh", "--container", "CONTAINER/nothing"], "az storage container create"),
         (["--script", "v1.sh", "--container", "https://x.blob.core.windows.net/No_Container"], "container name"),
         (["--script", "v1.sh", "--container", "https://x.blob.core.windows.net/init?sig=hunter2"], "query"),
+        (["--script", "empty.sh", "--container", "CONTAINER/init"], "it is empty"),
+        (["--script", "v1.sh", "--command", "bash {script}"], "give --container too"),
         (["--script", "b;d.sh", "--container", "CONTAINER/init"], "the file name"),
         (["--script", "v1.sh", "--script-url", "https://example.com/a.sh"], "give one of them"),
         (["--settings", "bad.json"], "no JSON"),
@@ -253,7 +255,7 @@ def test_what_cannot_be_used_is_told_before_anything_changes(
     emulator: Any, tmp_path: Path, words: list[str], reason: str
 ) -> None:
     base = emulator.environment["VMSS_JENKINS_EMULATOR_CONTAINER"].removesuffix("/init")
-    for name, content in {"b;d.sh": "true", "bad.json": "{", "list.json": "[]"}.items():
+    for name, content in {"b;d.sh": "true", "empty.sh": "\n", "bad.json": "{", "list.json": "[]"}.items():
         (tmp_path / name).write_text(content)
     code, told = run("update-extension", *(word.replace("CONTAINER", base) for word in words))
     assert (code, reason in told, "hunter2" in told) == (-1, True, False), told
