@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import requests
 
 from tests.visiting import visitors
-from vmss_jenkins import cli, switch
+from vmss_jenkins import Pair, cli, switch
 from vmss_jenkins.claims import AnotherRollout
 from vmss_jenkins.emulator import Emulator
 from vmss_jenkins.errors import AzureError, ConfigError, UnsafeRollout
@@ -21,7 +22,7 @@ from vmss_jenkins.switch_events import SwitchUnchanged
 from vmss_jenkins.switch_plan import has_test_rule, with_test_rule
 from vmss_jenkins.switching import SwitchOutcome, SwitchResult
 
-PAIR: dict[str, Any] = {"to": "green", "away": "blue"}
+PAIR = Pair("canary-rg", "blueLB", "blue", "green")
 
 
 @pytest.fixture
@@ -32,8 +33,8 @@ def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
         yield found
 
 
-def run(**options: Any) -> SwitchResult:
-    return switch("canary-rg", "blueLB", **{**PAIR, **options})
+def run(to: str = "green", test_port: int | None = None, **options: Any) -> SwitchResult:
+    return switch(replace(PAIR, test_port=test_port), to, **options)
 
 
 def title(emulator: Emulator) -> str:
@@ -68,7 +69,7 @@ def test_under_traffic_a_switch_and_its_way_back_fail_no_new_connection(emulator
     with visitors(emulator.frontend_url) as visits:
         port = free_port()
         there = run(test_port=port, check=[f"http via=frontend port={port} expect_text=Azure samples=2 rate=50"])
-        back = run(to="blue", away="green", watch=gate(emulator, "Azure"))
+        back = run("blue", watch=gate(emulator, "Azure"))
     assert (there.outcome, there.pool) == (SwitchOutcome.SWITCHED, "greenPool")
     assert (back.outcome, back.pool) == (SwitchOutcome.SWITCHED_BACK, "greenPool")
     assert (visits.failed, visits.refused) == ([], 0)
@@ -111,9 +112,11 @@ def test_a_load_balancer_that_is_always_changed_by_others_ends_it(emulator: Emul
 
 def test_what_cannot_be_switched_changes_nothing(emulator: Emulator) -> None:
     with pytest.raises(ConfigError, match="twice"):
-        run(to="blue")
+        replace(PAIR, green="Blue")
+    with pytest.raises(ConfigError, match="found 'red'; wanted blue, green or idle"):
+        run("red")
     with pytest.raises(AzureError, match="ResourceNotFound"):
-        run(to="purple")
+        switch(replace(PAIR, green="purple"), "green")
     emulator.backend.scale_set("canary-rg", "green").instances["0"].release = emulator.scenario.releases[
         "nginx-broken-image"
     ]
@@ -188,7 +191,7 @@ def killed_in_the_watch(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, *, 
     with monkeypatch.context() as patched:
         patched.setattr("vmss_jenkins.verification.Verification.assess", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            run(watch=["instance-health steady=0s"], to_idle=to == "idle", **({} if to == "idle" else {"to": to}))
+            run(to, watch=["instance-health steady=0s"])
     assert title(emulator) == "Welcome to nginx on Azure VMSS!"
 
 
@@ -198,7 +201,7 @@ def test_a_run_that_ended_before_its_watch_is_gone_on_with_by_the_next_one(
 ) -> None:
     killed_in_the_watch(emulator, monkeypatch, to=to)
     told: list[object] = []
-    found = run(to_idle=to == "idle", watch=["instance-health steady=0s"], on_event=told.append)
+    found = run(to, watch=["instance-health steady=0s"], on_event=told.append)
     assert found.outcome is SwitchOutcome.UNCHANGED
     assert [one.watch_due for one in told if isinstance(one, SwitchUnchanged)] == [True]
     assert [one.stage for one in told if isinstance(one, GateStarted)] == ["production"]

@@ -45,7 +45,7 @@ LAYERS = (
         "preview",
         "pacing",
     ),
-    ("located_yaml", "config_values", "config_faults", "config_parts", "config_pairs", "config_script", "config"),
+    ("located_yaml", "config_values", "config_faults", "config_parts", "config_script", "config_pairs", "config"),
     ("pipelines",),
     ("protocols",),
     (

@@ -12,10 +12,11 @@ import pytest
 import requests
 
 from tests.groovy_harness import LIBRARY, Build, Jenkins
+from tests.test_generated_jobs import linked
 from tests.visiting import visitors
 from vmss_jenkins import config, pipelines
 from vmss_jenkins.emulator import Emulator
-from vmss_jenkins.emulator.scenario import SCENARIOS
+from vmss_jenkins.emulator.scenario import SCENARIOS, SetSpec
 
 OLD, NEW = "Welcome to nginx!", "Welcome to nginx on Azure VMSS!"
 BASE, UPDATED, FAILING = "nginx-base-image", "nginx-updated-image", "nginx-failing-image"
@@ -111,14 +112,19 @@ def test_a_release_goes_to_the_idle_set_and_serves_and_the_next_one_goes_to_the_
         again = server.release(UPDATED)
         assert again.result == "SUCCESS", again.log
         assert changes(fresh) == before, "done again, it changes nothing"
-        on = server.release(BASE)
+        on = server.run(*linked(there))
         assert on.result == "SUCCESS", on.log
     assert (title(fresh), capacities(fresh)) == (OLD, {"blue": 3, "green": 1})
     assert visits.failed == []
     assert set(visits.pages) == {OLD, NEW}
     assert there.stages == ["Work", "Set Up", "Plan", "Deploy", "Check", "Switch", "Scale In"]
     assert (there.description or "").startswith("green serves nginx-updated-image now. Back: ")
+    name, filled_in = linked(there)
+    assert (name, filled_in) == ("shop-blue-green", {"IMAGE_ID": fresh.scenario.image_id(BASE)}), (
+        "which scales out first"
+    )
     assert (again.description or "").startswith("green serves nginx-updated-image already: nothing was changed.")
+    assert "<h1>Switched to</h1>" in there.archived[f"{RESULTS}/report/index.html"]
     assert "updating 0, 1, 2 (request id" in there.log, "all at once, zones or not: nobody is served by it"
     assert "canary-rg/blue is scaled out from 1 to 3 instances" in on.log
     assert [(one["path"].rpartition("/")[2], one["failed"]) for one in there.junit] == [
@@ -208,13 +214,16 @@ def test_the_way_back_by_hand_is_a_job_of_its_own(
 
 
 def test_what_stands_in_the_way_is_told_before_anything_is_changed(
-    jenkins: Jenkins, emulator: Emulator, tmp_path: Path, command: Path
+    jenkins: Jenkins, tmp_path: Path, command: Path
 ) -> None:
-    server = Server(jenkins, emulator, tmp_path, command, rule="nothing")
-    build = server.release(UPDATED)
-    assert (build.result, build.stages[-1]) == ("FAILURE", "Plan")
-    assert "there is no rule 'nothing'; there are: blueRule" in (build.description or "")
-    without = server.run("shop-blue-green")
-    assert without.result == "FAILURE"
-    assert "found neither; give one of them" in without.log
-    assert changes(emulator) == []
+    scenario = SCENARIOS["nginx-blue-green"]
+    third = SetSpec("third", behind="blue", nat="none")
+    with Emulator(replace(scenario, more_sets=(*scenario.more_sets, third)), data_plane=False) as emulator:
+        server = Server(jenkins, emulator, tmp_path, command)
+        build = server.release(UPDATED)
+        assert (build.result, build.stages[-1]) == ("FAILURE", "Plan")
+        assert "it is shared with scale set third" in (build.description or "")
+        without = server.run("shop-blue-green")
+        assert without.result == "FAILURE"
+        assert "found neither; give one of them" in without.log
+        assert changes(emulator) == []

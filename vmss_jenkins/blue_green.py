@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vmss_jenkins import events
 from vmss_jenkins.api import TIMEOUT, log
 from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.gate_specs import AnyGate
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import ScaleSetName
 from vmss_jenkins.joint_claims import JointClaims
@@ -19,8 +20,10 @@ from vmss_jenkins.reach import Reach
 from vmss_jenkins.releasing import Releasing
 from vmss_jenkins.switch_gates import Texts, asked_ports, check_gates, watch_gates
 from vmss_jenkins.switch_plan import SwitchOrder
-from vmss_jenkins.switch_preview import preview
-from vmss_jenkins.switching import SwitchOutcome, SwitchResult, preview_switch, run_switch
+from vmss_jenkins.switching import SwitchResult, dry_switch, run_switch
+
+IDLE = "idle"
+"""Whichever of the two does not serve."""
 
 if TYPE_CHECKING:
     from vmss_jenkins.azure_operations import AzureOperation
@@ -53,6 +56,23 @@ class Pair:
         """The load balancer and both sets: what is claimed while one works on them."""
         group = self.resource_group
         return ScaleSetName(group, self.load_balancer), ScaleSetName(group, self.blue), ScaleSetName(group, self.green)
+
+    def order(self, to: str, check: Iterable[AnyGate] = ()) -> SwitchOrder:
+        """A switch of the pair.
+
+        Args:
+            to: `blue`, `green` or `idle`.
+            check: the gates before it.
+
+        Raises:
+            ConfigError: for another set.
+        """
+        if to not in {"blue", "green", IDLE}:
+            raise ConfigError("to", [f"found {to!r}; wanted blue, green or {IDLE}"])
+        _, blue, green = self.names
+        target, away = (green, blue) if to == "green" else (blue, green)
+        ports = asked_ports(check)
+        return SwitchOrder(self.load_balancer, target, away, self.rule, self.test_port, to_idle=to == IDLE, asked=ports)
 
 
 @contextmanager
@@ -90,25 +110,17 @@ def release_to_pair(  # noqa: PLR0913 - the pair, the checks and how to reach Az
     """
     release = image if isinstance(image, ImageReference) else ImageReference.from_mapping(image)
     before, after = check_gates(check, pair.test_port), watch_gates(watch)
-    balancer, blue, green = pair.names
-    wanted = SwitchOrder(balancer.name, blue, green, pair.rule, pair.test_port, allow_fewer, asked=asked_ports(before))
+    order = ReleaseOrder(replace(pair.order(IDLE, before), allow_fewer=allow_fewer), release, idle)
     with connected_pair(reach, timeout, on_event) as found:
         hooks = found.hooks(f"release of {release.short_name}", pair.names if claim else (), before, after)
         claims = hooks.claims if isinstance(hooks.claims, JointClaims) else None
-        build = found.environ.get("BUILD_URL", "")
-        order = ReleaseOrder(wanted, release, idle)
-        yield Releasing(found.sets, found.board, order, hooks, found.patience, claims, build)
+        yield Releasing(found.sets, found.board, order, hooks, found.patience, claims, found.build)
 
 
-def switch(  # noqa: PLR0913 - the pair, the checks and how to reach Azure, each by its name
-    resource_group: str,
-    load_balancer: str,
-    *,
+def switch(  # noqa: PLR0913 - the checks and how to reach Azure, each by its name
+    pair: Pair,
     to: str,
-    away: str,
-    to_idle: bool = False,
-    rule: str = "",
-    test_port: int | None = None,
+    *,
     check: Texts = (),
     watch: Texts = (),
     allow_fewer: bool = False,
@@ -124,19 +136,13 @@ def switch(  # noqa: PLR0913 - the pair, the checks and how to reach Azure, each
     run that was killed before the watch ended, it asks the gates of the watch.
 
     Args:
-        resource_group: of the sets and of the load balancer.
-        load_balancer: its name.
-        to: the set that is to serve.
-        away: the other one.
-        to_idle: whichever of the two does not serve is to; run again it switches back.
-        rule: the production rule; the only one that leads to the pair by default.
-        test_port: a frontend port that leads to the idle set while it is checked.
+        pair: the sets and their load balancer.
+        to: `blue`, `green`, or `idle` for whichever does not serve: run again, that switches back.
         check: gates as `vmss_jenkins.verify` takes them, asked before; where one fails nothing is switched.
         watch: gates asked after; where one fails it is switched back.
         allow_fewer: switch although fewer instances are healthy there than serve now.
         dry_run: tell what would happen and what stands in the way; change nothing.
-        claim: refuse where another switch, or a rollout of one of the sets is under way, and keep them away; takes
-            `Microsoft.Resources/tags/write`.
+        claim: keep other switches, and rollouts of both sets, away; takes `Microsoft.Resources/tags/write`.
         reach: how Azure is reached.
         timeout: seconds after which nothing is measured again.
         on_event: told each thing that happens; by default it is logged.
@@ -147,17 +153,11 @@ def switch(  # noqa: PLR0913 - the pair, the checks and how to reach Azure, each
         UnsafeRollout: where fewer instances are healthy there than serve now; nothing was changed.
         AzureError: where Azure refuses, or cannot be reached.
     """
-    names = Pair(resource_group, load_balancer, to, away).names
-    before, after = check_gates(check, test_port), watch_gates(watch)
-    order = SwitchOrder(
-        load_balancer, names[1], names[2], rule, test_port, allow_fewer, to_idle=to_idle, asked=asked_ports(before)
-    )
-    with connected_pair(reach, timeout, on_event) as pair:
-        what = f"switch to {'idle' if to_idle else to}"
-        hooks = pair.hooks(what, names if claim else (), before, after)
+    before, after = check_gates(check, pair.test_port), watch_gates(watch)
+    order = replace(pair.order(to, before), allow_fewer=allow_fewer)
+    with connected_pair(reach, timeout, on_event) as found:
+        named = to if order.to_idle else order.to.name
+        hooks = found.hooks(f"switch to {named}", pair.names if claim else (), before, after)
         if dry_run:
-            plan, findings = preview_switch(pair.sets, pair.board, order, hooks, pair.patience)
-            found = preview(order, plan, tuple(map(str, before)), tuple(map(str, after)), findings)
-            serves = (plan.away if plan.changes else plan.to).name.name
-            return SwitchResult(SwitchOutcome.DRY_RUN, plan.rule, found.pool_before, serves, "", preview=found)
-        return run_switch(pair.sets, pair.board, order, hooks, pair.patience)
+            return dry_switch(found.sets, found.board, order, hooks, found.patience, (before, after))
+        return run_switch(found.sets, found.board, order, hooks, found.patience)

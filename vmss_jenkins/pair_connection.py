@@ -39,6 +39,11 @@ class PairConnection:
     patience: Patience
     environ: Mapping[str, str]
 
+    @property
+    def build(self) -> str:
+        """The URL of the build in Jenkins; empty for none."""
+        return self.environ.get("BUILD_URL", "")
+
     def hooks(
         self, what: str, names: Sequence[ScaleSetName], check: Sequence[AnyGate] = (), watch: Sequence[AnyGate] = ()
     ) -> SwitchHooks:

@@ -55,9 +55,11 @@ class Member:
         """Whether its model and all its instances have an image; an empty set has none."""
         return bool(self.instances) and not self.without(image)
 
-    def __str__(self) -> str:
+    @property
+    def state(self) -> str:
+        """What its model has, and how many are well, for people."""
         image = self.scale_set.image.short_name if self.scale_set.image else "an unknown image"
-        return f"{self.name}, {image}, {self.side.healthy} of {len(self.instances)} healthy"
+        return f"{image}, {self.side.healthy} of {len(self.instances)} healthy"
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,8 @@ class ReleasePlan:
         if self.serves:
             yield f"{name} serves {image} already: nothing is to be deployed or switched"
         else:
-            yield f"serves: {self.other}; idle: {self.target}"
+            yield f"{self.other.name} serves: {self.other.state}"
+            yield f"{name} is idle: {self.target.state}"
             if self.scale_out is not None:
                 yield f"would scale {name} out from {self.target.scale_set.capacity} to {self.scale_out} instances"
             if self.outdated:

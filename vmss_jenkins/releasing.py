@@ -128,9 +128,10 @@ class Releasing(Generic[OperationT]):
         try:
             plan = self._planned()
             target = plan.target.scale_set.name
-            # The model first: the instances that a scale-out adds come up with it.
-            options = steps.Options(allow_automatic_rollout=True)
-            steps.update(self.sets, target, plan.image, options, self.patience, plan.target.instances)
+            if not plan.image.same_as(plan.target.scale_set.image):
+                # The model first: the instances that a scale-out adds come up with it.
+                options = steps.Options(allow_automatic_rollout=True)
+                steps.update(self.sets, target, plan.image, options, self.patience, plan.target.instances)
             if plan.scale_out is not None:
                 self._resize(target, plan.scale_out, hold, lambda now, wanted: now < wanted)
             hooks = Hooks(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Generic
@@ -10,6 +10,7 @@ from typing import Generic
 from vmss_jenkins import switch_events as events
 from vmss_jenkins.claims import LEASE, others
 from vmss_jenkins.events import PreflightFound
+from vmss_jenkins.gate_specs import AnyGate
 from vmss_jenkins.gates import Consequence, Verdict
 from vmss_jenkins.holding import Hold
 from vmss_jenkins.instances import ScaleSetName
@@ -26,7 +27,7 @@ from vmss_jenkins.switch_plan import (
     with_test_rule,
     without_test_rule,
 )
-from vmss_jenkins.switch_preview import SwitchPreview
+from vmss_jenkins.switch_preview import SwitchPreview, preview
 from vmss_jenkins.waiting import Patience
 
 
@@ -129,25 +130,35 @@ def run_check(
         hold.release()
 
 
-def preview_switch(
-    sets: ScaleSets[OperationT], board: Switchboard, order: SwitchOrder, hooks: SwitchHooks, patience: Patience
-) -> tuple[SwitchPlan, tuple[Finding, ...]]:
+def dry_switch(
+    sets: ScaleSets[OperationT],
+    board: Switchboard,
+    order: SwitchOrder,
+    hooks: SwitchHooks,
+    patience: Patience,
+    gates: tuple[Sequence[AnyGate], Sequence[AnyGate]],
+) -> SwitchResult:
     """Look and plan as `run_switch` does, and change nothing.
 
-    Returns:
-        the plan, and what stands in the way beside what it found.
+    Args:
+        sets: the scale sets.
+        board: the load balancer.
+        order: what is wanted.
+        hooks: the claims.
+        patience: clock and listener.
+        gates: those before and those after the switch, which are not asked.
 
     Raises:
         AzureError: where Azure refuses, or cannot be reached.
     """
     plan = look(sets, board, order, patience).plan(order)
-    if hooks.claims is None:
-        return plan, ()
-    now, claims = patience.retry(hooks.claims.read)
-    under_way = [one for one in others(claims, hooks.run, now) if one.owner != hooks.owner]
-    return plan, tuple(
-        Finding(Severity.IMPOSSIBLE, f"another switch or rollout is under way: {one.owner}") for one in under_way
-    )
+    now, claims = patience.retry(hooks.claims.read) if hooks.claims else (0.0, ())
+    under_way = [one.owner for one in others(claims, hooks.run, now) if one.owner != hooks.owner]
+    told = [Finding(Severity.IMPOSSIBLE, f"another switch or rollout is under way: {one}") for one in under_way]
+    check, watch = (tuple(map(str, asked)) for asked in gates)
+    found = preview(order, plan, check, watch, tuple(told))
+    serves = (plan.away if plan.changes else plan.to).name.name
+    return SwitchResult(SwitchOutcome.DRY_RUN, plan.rule, found.pool_before, serves, "", preview=found)
 
 
 @dataclass

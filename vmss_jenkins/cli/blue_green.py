@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 import click
 
 from vmss_jenkins.cli.listening import listener
-from vmss_jenkins.cli.pair_options import pair_options
+from vmss_jenkins.cli.pair_options import pair_of, reach_of, release_options
 from vmss_jenkins.errors import ConfigError, VmssJenkinsError
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.report import json
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @click.command("blue-green")
 @click.argument("step", type=click.Choice(["plan", "deploy", "check", "switch", "scale-in", "release"]))
-@pair_options
+@release_options
 def command(step: str, **given: Any) -> int:  # noqa: ANN401 - as click gives them
     r"""Release an image to the idle one of two scale sets behind one load balancer, and switch to it.
 
@@ -48,10 +48,9 @@ def command(step: str, **given: Any) -> int:  # noqa: ANN401 - as click gives th
     image = _image(given["image_id"], given["image"])
     check_gates(given["check"], given["test_port"])
     watch_gates(given["watch"])
-    from vmss_jenkins.blue_green import Pair, release_to_pair  # noqa: PLC0415 - bad input is told before it is loaded
-    from vmss_jenkins.reach import Reach  # noqa: PLC0415
+    pair = pair_of(given)
+    from vmss_jenkins.blue_green import release_to_pair  # noqa: PLC0415 - bad input is told before it is loaded
 
-    pair = Pair(*(given[key] for key in ("resource_group", "load_balancer", "blue", "green", "rule", "test_port")))
     with (
         _leaving(given["summary"], keeps=step == "scale-in"),
         listener(given["events_file"], None) as on_event,
@@ -63,7 +62,7 @@ def command(step: str, **given: Any) -> int:  # noqa: ANN401 - as click gives th
             watch=given["watch"],
             allow_fewer=given["allow_fewer"],
             claim=not given["no_claim"],
-            reach=Reach(subscription=given["subscription"], endpoint=given["endpoint"]),
+            reach=reach_of(given),
             timeout=2 * given["timeout"],
             on_event=on_event,
         ) as release,
@@ -134,21 +133,29 @@ class _Steps:
         self._leave(result)
         name, image = result.serves, self._image.short_name
         said = {
-            SwitchOutcome.SWITCHED: f"{name} serves {image} now.{self._way_back(name)}",
-            SwitchOutcome.UNCHANGED: f"{name} serves {image} already: nothing was changed.{self._way_back(name)}",
+            SwitchOutcome.SWITCHED: f"{name} serves {image} now.",
+            SwitchOutcome.UNCHANGED: f"{name} serves {image} already: nothing was changed.",
             SwitchOutcome.CHECKED: f"{image} passed its check; {name} serves still.",
             SwitchOutcome.REFUSED: f"Not switched, {name} goes on serving: {result.reason}",
             SwitchOutcome.SWITCHED_BACK: f"Switched back to {name}: {result.reason}",
         }
-        self._say(said[result.outcome])
+        there = result.outcome in {SwitchOutcome.SWITCHED, SwitchOutcome.UNCHANGED}
+        self._say(said[result.outcome] + (self._way_back(name) if there else ""))
         return int(result.outcome in {SwitchOutcome.REFUSED, SwitchOutcome.SWITCHED_BACK})
 
     def _way_back(self, serves: str) -> str:
-        """Where the way back is, in a build of Jenkins; the plugin build-with-parameters serves the filled-in form."""
-        job, parent = self._given["switch_job"], os.environ.get("JOB_URL", "").rstrip("/").rpartition("/job/")[0]
-        to = "green" if serves.lower() == self._pair.blue.lower() else "blue"
-        form = f"{parent}/job/{quote(job)}/parambuild/?{urlencode({'TO': to})}"
-        return f" Back: {form if parent else job}" if job else ""
+        """Where the way back is, in a build of Jenkins; the plugin build-with-parameters serves the filled-in form.
+
+        Where the other set is scaled in afterwards, it is a release of what that one has: which scales it out first.
+        """
+        job, parent = self._given["back_job"], os.environ.get("JOB_URL", "").rstrip("/").rpartition("/job/")[0]
+        if not job:
+            return ""
+        parameters = {"TO": "green" if serves.lower() == self._pair.blue.lower() else "blue"}
+        if self._given["idle"] is not None:
+            image = self._release.plan().other.scale_set.image
+            parameters = {"IMAGE_ID" if image and image.id else "IMAGE_URN": str(image or "")}
+        return f" Back: {f'{parent}/job/{quote(job)}/parambuild/?{urlencode(parameters)}' if parent else job}"
 
     def _say(self, line: str) -> None:
         if file := self._given["summary"]:
@@ -174,8 +181,6 @@ def _leaving(summary: Path | None, *, keeps: bool) -> Iterator[None]:
 def _image(image_id: str | None, urn: str | None) -> ImageReference:
     if bool(image_id) == bool(urn):
         found = "both" if image_id else "neither"
-        reason = (
-            f"found {found}; give one of them: what serves is known by its image, so that a release can be done again"
-        )
+        reason = f"found {found}; give one of them: by it a set is known to have the release already"
         raise ConfigError("--image-id, --image", [reason])
     return ImageReference.parse_urn(urn) if urn else ImageReference(id=image_id or "")

@@ -21,11 +21,11 @@ class PairCommands:
     Args:
         pair: its settings.
         install: how the command gets onto the agent.
-        switch_job: the job of the way back.
+        back_job: the job of the way back.
     """
 
-    def __init__(self, pair: PairConfig, install: Install, switch_job: str) -> None:
-        self._pair, self._install, self._switch_job = pair, install, switch_job
+    def __init__(self, pair: PairConfig, install: Install, back_job: str) -> None:
+        self._pair, self._install, self._back_job = pair, install, back_job
         self._command = installing.command_of(install)
 
     def set_up(self) -> str:
@@ -49,8 +49,8 @@ class PairCommands:
     def switch(self, *, checked: bool) -> str:
         """Switch and watch; after a wait for a person the gates are asked once more."""
         again = () if checked else self._check()
-        back = f"--switch-job={shlex.quote(self._switch_job)}"
-        return self._judged("switch", *again, *self._watch(), back)
+        back = f"--back-job={shlex.quote(self._back_job)}"
+        return self._judged("switch", *again, *self._watch(), *self._idle(), back)
 
     def scale_in(self) -> str:
         """Leave fewer instances of the other set."""

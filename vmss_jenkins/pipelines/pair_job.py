@@ -23,7 +23,9 @@ def pair_pipelines_of(jenkins: Jenkins, pair: PairConfig, source: str) -> tuple[
 class _Builder:
     def __init__(self, jenkins: Jenkins, pair: PairConfig, source: str) -> None:
         self._jenkins, self._pair, self._source = jenkins, pair, source
-        self._commands = PairCommands(pair, jenkins.install, self._name(Kind.SWITCH))
+        # A set that was scaled in bears no switch: its release goes the same way again, which scales it out.
+        back = Kind.SWITCH if pair.idle is None else Kind.BLUE_GREEN
+        self._commands = PairCommands(pair, jenkins.install, self._name(back))
 
     def all(self) -> tuple[Pipeline, ...]:
         return (self._release(), self._switch())
