@@ -220,6 +220,12 @@ def test_a_script_is_uploaded_once_under_a_name_that_tells_its_content(emulator:
     assert (code, "rolled back: " in told) == (0, True), told
     blob = extension["fileUris"][0].rpartition("/")[2]
     assert f"4 instances, {blob} -> apt-get update && apt-get install -y ...: waves" in told, "from there to here"
+    code, told = run("rollback", "--extension", "CustomScript")
+    assert (code, "no instance had to change" in told, "--to-settings FILE names another one" in told) == (
+        0,
+        True,
+        True,
+    )
     code, told = run("status")
     assert "script apt-get update && apt-get install -y ..., upgrade mode Manual" in told
 
