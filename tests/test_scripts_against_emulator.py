@@ -22,6 +22,7 @@ from vmss_jenkins.gates import Consequence, Verdict
 from vmss_jenkins.releases import Access, ExtensionSettings, Script, Scripted
 from vmss_jenkins.report import json as report
 from vmss_jenkins.report import text
+from vmss_jenkins.rollout_events import RolloutPlanned
 from vmss_jenkins.script_sets import ScriptSets
 from vmss_jenkins.scripts import from_settings, inline
 from vmss_jenkins.selection import Amount
@@ -73,6 +74,12 @@ def test_a_script_is_rolled_out_canary_first_and_back_by_what_was_written_down()
         assert (again.outcome, again.updated) == (Outcome.ROLLED_OUT, ())
         back = roll(azure, None, back=True)
         assert (back.outcome, pages(azure)) == (Outcome.ROLLED_BACK, [OLD_PAGE] * 4)
+        planned = [one for one in azure.told if isinstance(one, RolloutPlanned)][-1]
+        assert (planned.going_back, NEW.release.same_as(planned.image_from), planned.image_to) == (
+            True,
+            True,
+            back.image,
+        )
         assert azure.emulator.availability.summary(azure.clock.now(), "web").most_down <= 2
         once_more = roll(azure, None, back=True)
         assert (once_more.outcome, once_more.brought_back) == (Outcome.ROLLED_BACK, ()), "it is where it was to go"
