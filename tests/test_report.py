@@ -240,6 +240,8 @@ def test_a_rollback_that_was_asked_for_says_what_the_set_runs_again(bad: Story) 
     asked = replace(bad.planned, image_from=NEW, image_to=OLD, going_back=True)
     (step,) = next_steps(replace(bad, planned=asked))
     assert step.text == f"Nothing: the set runs {OLD.short_name} again."
+    told = [html.pages(replace(bad, planned=replace(asked, going_back=back)))["index.html"] for back in (True, False)]
+    assert ['<header class="good">' in page for page in told] == [True, False]
 
 
 def test_the_facts_of_a_script_are_where_it_is_and_what_runs_and_not_its_text(bad: Story) -> None:
