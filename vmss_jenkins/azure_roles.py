@@ -54,7 +54,9 @@ USED: Mapping[str, tuple[str, ...]] = {
     "rollout-script": (*(a for a in _ROLL if a != _READ[2]), f"{_SETS}/extensions/write"),
     "verify": (*_READ, *_NETWORK),
     "switch": _SWITCH,
-    "blue-green": tuple(dict.fromkeys((*_ROLL, f"{_SETS}/write", _AUTOSCALE, *_SWITCH))),
+    "blue-green": tuple(
+        dict.fromkeys((*_ROLL, f"{_SETS}/write", _AUTOSCALE, *_SWITCH, "Microsoft.Network/publicIPAddresses/read"))
+    ),
     "drain": (
         f"{_SETS}/networkInterfaces/read",
         "Microsoft.Network/networkInterfaces/read",
