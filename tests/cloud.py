@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from tests.fakes import NEW, OLD, WEB
+from vmss_jenkins.actions import Strategy
 from vmss_jenkins.claims import Claim, Ended
 from vmss_jenkins.errors import AzureError, Failure
 from vmss_jenkins.images import ImageReference
@@ -19,6 +20,8 @@ from vmss_jenkins.instances import Health, Instance, ScaleSet, ScaleSetName
 from vmss_jenkins.releases import Release
 
 MINUTE = 60.0
+IN_PLACE = (Strategy.WAVES, Strategy.WINDOW)
+"""The strategies that update instances where they are."""
 PAGE = 100
 
 

@@ -5,7 +5,7 @@ from json import loads
 import pytest
 
 from tests.fakes import NEW, OLD, WEB
-from vmss_jenkins import events, rollout_events, switch_events
+from vmss_jenkins import events, rollout_events, surge_events, switch_events
 from vmss_jenkins.curves import CurvePoint
 from vmss_jenkins.gates import Consequence, Outcome, Verdict
 from vmss_jenkins.instances import UpgradeMode
@@ -175,6 +175,42 @@ EXAMPLES: list[tuple[events.Event, str]] = [
     (
         rollout_events.RolloutFinished(WEB, "rolled out", NEW, ("0",), 61.23),
         "canary-rg/web: rolled out: nginx-updated-image, 1 instance updated (61.2 s)",
+    ),
+    (
+        surge_events.SurgeResumed(WEB, 3, 4),
+        "an earlier run surged canary-rg/web: its capacity is 4, and 3 is what it ends with",
+    ),
+    (
+        surge_events.ScaledByOthers(WEB, 6, 5),
+        "somebody else set the capacity of canary-rg/web to 6: it ends with 5 instances now",
+    ),
+    (surge_events.ScalingOut(WEB, 3, 4, "r-1"), "scaling out from 3 to 4 instances (request id r-1)"),
+    (
+        surge_events.ScalingOut(WEB, 3, 4, None, answered=False),
+        "scaling out from 3 to 4 instances: the answer was lost; looking whether Azure began",
+    ),
+    (
+        surge_events.CapacityGivenUp(WEB, 4, 3),
+        "1 instance that Azure did not make is wanted no longer: the capacity goes from 4 back to 3",
+    ),
+    (
+        surge_events.CapacityGivenUp(WEB, 5, 3),
+        "2 instances that Azure did not make are wanted no longer: the capacity goes from 5 back to 3",
+    ),
+    (surge_events.InstancesRemoving(("1", "2"), "r-1"), "removing 1, 2 (request id r-1)"),
+    (
+        surge_events.InstancesRemoving(("1",), None, answered=False),
+        "removing 1: the answer was lost; looking whether Azure began",
+    ),
+    (surge_events.InstanceRemoved("1"), "instance 1 is removed"),
+    (
+        rollout_events.RolloutStarted(WEB, NEW, False, 1, ("0", "1"), 0, 2),
+        "roll out nginx-updated-image on canary-rg/web: 2 instances to replace, 1 have it, up to 2 more at a time and "
+        "none down",
+    ),
+    (
+        rollout_events.RolloutFinished(WEB, "rolled out", NEW, ("5",), 61.23, ("0",)),
+        "canary-rg/web: rolled out: nginx-updated-image, 1 instance made, 1 removed (61.2 s)",
     ),
     (
         switch_events.TestRuleOpened("blueLB", 8081, "greenPool"),

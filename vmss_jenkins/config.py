@@ -52,6 +52,16 @@ class ScaleSetConfig(Settings):
         """What its jobs' names begin with."""
         return self.job_name or self.name
 
+    @property
+    def surges(self) -> bool:
+        """Whether instances are replaced, and none updated."""
+        return self.rollout.strategy == "surge"
+
+    @property
+    def max_surge(self) -> str:
+        """How many more there may be at a time; the canary's size by default."""
+        return self.rollout.max_surge or self.canary
+
     @model_validator(mode="after")
     def _fits(self) -> ScaleSetConfig:
         if not self.resource_group:
@@ -60,6 +70,8 @@ class ScaleSetConfig(Settings):
             raise ValueError("flavour plugin needs instance_ids such as '0,1': its step cannot choose a canary")
         if self.flavour == "plugin" and self.image and "/" not in self.image:
             raise ValueError("flavour plugin needs an image id: our jobs hand its step no marketplace image")
+        if self.surges and (self.flavour == "plugin" or self.instance_ids):
+            raise ValueError("the strategy surge makes its canary: leave instance_ids and flavour plugin out")
         if self.schedule and not self.image:
             raise ValueError("a schedule needs an image: nobody is there to fill it in")
         return self

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from vmss_jenkins.gates import Consequence, Verdict
+from vmss_jenkins.headcount import Headcount
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Instance, ScaleSet
 from vmss_jenkins.releases import Release
@@ -68,13 +69,15 @@ class Taken:
 
 @dataclass(frozen=True)
 class OperationState:
-    """A manualupgrade of this run, as last heard of."""
+    """An operation of this run on instances, as last heard of."""
 
     instance_ids: tuple[str, ...]
     ended: float | None = None
     """When its end was heard of; None while it runs."""
     error: str | None = None
     """Why it ended badly."""
+    resizes: bool = False
+    """It makes the set larger or smaller."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,12 @@ class History:
     """No update before: Azure asked to wait."""
     refusals: int = 0
     """Updates that Azure put off, one after another."""
+    headcount: Headcount | None = None
+    """How many instances there are to be, where a surge changes that for a while."""
+    removed: tuple[str, ...] = ()
+    """Instances that Azure was asked to delete."""
+    refusal: str | None = None
+    """Why Azure makes no instances in this direction."""
 
     def noted(self, observed: Observed, now: float) -> History:
         """Add what was seen: who is well since when, whose update shows, who is gone."""
@@ -183,6 +192,17 @@ class History:
         }
         return replace(self._touched(new, now), refusals=0)
 
+    def made(self, instances: Iterable[Instance], now: float) -> History:
+        """Azure makes instances for this run."""
+        new = {instance.id: Taken(now, asked=now, provisioning_before="Creating") for instance in instances}
+        return self._touched(new, now) if new else self
+
+    def removing(self, instances: Iterable[Instance], now: float, *, answered: bool = True) -> History:
+        """Ask Azure to delete instances."""
+        known = tuple(instances)
+        removed = tuple(dict.fromkeys((*self.removed, *(instance.id for instance in known))))
+        return replace(self.asked(known, now, answered=answered), removed=removed)
+
     def _touched(self, new: Mapping[str, Taken], now: float) -> History:
         return replace(
             self,
@@ -230,6 +250,7 @@ class History:
             well_since={},
             unwell_since={},
             held_until=0.0,
+            refusal=None,
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from math import inf
 from typing import Generic
 
 from vmss_jenkins import events, pacing
@@ -49,11 +50,12 @@ class Flight(Generic[OperationT]):
     tokens: pacing.Tokens = field(default_factory=pacing.operation_tokens)
     ended: float | None = None
     error: str | None = None
+    resizes: bool = False
 
     @property
     def state(self) -> OperationState:
         """What the decision needs of it."""
-        return OperationState(self.instance_ids, self.ended, self.error)
+        return OperationState(self.instance_ids, self.ended, self.error, self.resizes)
 
 
 @dataclass
@@ -110,11 +112,11 @@ class Watch(Generic[OperationT]):
         """Read the set's model anew."""
         self._patience.retry(self._get)
 
-    def follow(self, operation: OperationT, instance_ids: tuple[str, ...]) -> None:
+    def follow(self, operation: OperationT, instance_ids: tuple[str, ...], *, resizes: bool = False) -> None:
         """Watch an operation of this run."""
         now = self._now()
         self._flights = [flight for flight in self._flights if flight.ended is None or now - flight.ended < 600]  # noqa: PLR2004
-        flight = Flight(operation, instance_ids, now, now)
+        flight = Flight(operation, instance_ids, now, now, resizes=resizes)
         self._flights.append(flight)
         if operation.done:
             self._end(flight)
@@ -229,6 +231,8 @@ class Watch(Generic[OperationT]):
     def _end(self, flight: Flight[OperationT]) -> None:
         self._news += 1
         flight.ended = self._now()
+        if flight.resizes:
+            self._set_read = self._list_read = -inf
 
     def _read_one(self, instance_id: str) -> None:
         began = self._now()

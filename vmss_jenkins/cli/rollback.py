@@ -9,7 +9,7 @@ import click
 from vmss_jenkins.actions import RolloutSpec, Strategy
 from vmss_jenkins.cli.listening import leaving_options, listener
 from vmss_jenkins.cli.options import target_options
-from vmss_jenkins.cli.rollout_options import finish, how_options
+from vmss_jenkins.cli.rollout_options import amount, finish, how_options
 from vmss_jenkins.cli.script_options import ScriptOptions, script_options
 from vmss_jenkins.engine import Outcome
 from vmss_jenkins.images import ImageReference
@@ -35,6 +35,8 @@ def command(
     script: ScriptOptions,
     max_unavailable: str,
     strategy: str,
+    max_surge: str | None,
+    allow_unknown_autoscale: bool,
     min_healthy_time: float,
     instance_timeout: float,
     timeout: float,
@@ -54,6 +56,8 @@ def command(
     spec = RolloutSpec(
         max_unavailable=Amount.parse(max_unavailable),
         strategy=Strategy(strategy),
+        max_surge=amount(max_surge),
+        allow_unknown_autoscale=allow_unknown_autoscale,
         min_healthy_time=min_healthy_time,
         instance_timeout=instance_timeout,
         timeout=timeout,

@@ -17,8 +17,9 @@ from vmss_jenkins.gate_parsing import gates_from
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import ALL, InstanceIds
 from vmss_jenkins.preview import Preview, preview
-from vmss_jenkins.releases import Scripted
+from vmss_jenkins.releases import Release, Scripted
 from vmss_jenkins.selection import Amount, Include, Scope
+from vmss_jenkins.surge_preview import SurgePreview
 
 
 @click.command("rollout")
@@ -65,6 +66,8 @@ def command(
     script: ScriptOptions,
     max_unavailable: str,
     strategy: str,
+    max_surge: str | None,
+    allow_unknown_autoscale: bool,
     min_healthy_time: float,
     instance_timeout: float,
     timeout: float,
@@ -88,6 +91,8 @@ def command(
         canary_only=canary_only,
         max_unavailable=Amount.parse(max_unavailable),
         strategy=Strategy(strategy),
+        max_surge=amount(max_surge),
+        allow_unknown_autoscale=allow_unknown_autoscale,
         pause=pause,
         min_healthy_time=min_healthy_time,
         instance_timeout=instance_timeout,
@@ -107,14 +112,8 @@ def command(
         raise ConfigError("--canary-only", ["found no --canary; say how many instances it has"])
     scripted = Scripted(script.read(upload=not dry_run), script.extension) if script.given else None
     if dry_run:
-        from vmss_jenkins.api import observe  # noqa: PLC0415 - as below
-
-        scale_set, instances = observe(
-            resource_group, name, subscription=subscription, endpoint=endpoint, on_event=tell
-        )
-        seen = scale_set.seen_by(scripted)
-        wanted = scripted.release_for(seen.extension) if scripted else release
-        return _show(preview(spec, wanted, seen, instances), allow_automatic_rollout, output)
+        seen = _seen(resource_group, name, release, spec, scripted, (subscription, endpoint))
+        return _show(seen, allow_automatic_rollout, output)
     from vmss_jenkins.rollouts import Reach, roll_out  # noqa: PLC0415 - bad input is told before anything is loaded
 
     with listener(events_file, report) as on_event:
@@ -133,7 +132,31 @@ def command(
     return finish(found, frozenset({Outcome.ROLLED_OUT, Outcome.CANARY}), result, output)
 
 
-def _show(found: Preview, allow_automatic_rollout: bool, output: str) -> int:
+def _seen(
+    resource_group: str,
+    name: str,
+    release: Release | None,
+    spec: RolloutSpec,
+    scripted: Scripted | None,
+    where: tuple[str | None, str | None],
+) -> Preview | SurgePreview:
+    """Look at the set, and decide what would happen."""
+    subscription, endpoint = where
+    if spec.strategy is Strategy.SURGE:
+        from vmss_jenkins.rollouts import Reach  # noqa: PLC0415 - bad input is told before anything is loaded
+        from vmss_jenkins.surges import look_before_surge  # noqa: PLC0415 - as above
+
+        reach = Reach(subscription=subscription, endpoint=endpoint)
+        return look_before_surge(resource_group, name, release, spec, scripted=scripted, reach=reach, on_event=tell)
+    from vmss_jenkins.api import observe  # noqa: PLC0415 - as above
+
+    scale_set, instances = observe(resource_group, name, subscription=subscription, endpoint=endpoint, on_event=tell)
+    seen = scale_set.seen_by(scripted)
+    wanted = scripted.release_for(seen.extension) if scripted else release
+    return preview(spec, wanted, seen, instances)
+
+
+def _show(found: Preview | SurgePreview, allow_automatic_rollout: bool, output: str) -> int:
     if output == "json":
         print_json(found)
     else:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from vmss_jenkins.actions import Strategy
 from vmss_jenkins.cli.options import print_json
 from vmss_jenkins.engine import Outcome, RolloutResult
 from vmss_jenkins.report import json
@@ -26,10 +27,19 @@ _HOW = (
     ),
     click.option(
         "--strategy",
-        type=click.Choice(["waves", "window"]),
+        type=click.Choice([strategy.value for strategy in Strategy]),
         default="waves",
         show_default=True,
-        help="waves: batch by batch. window: the next instance as soon as one is healthy.",
+        help="waves: batch by batch. window: the next instance as soon as one is healthy. surge: none is updated; new "
+        "ones are made first, and as many old ones deleted when those are good.",
+    ),
+    click.option(
+        "--max-surge",
+        metavar="COUNT|PERCENT%",
+        help="How many more there may be at a time in a surge; rounded up.  [default: as many as the canary, or 1]",
+    ),
+    click.option(
+        "--allow-unknown-autoscale", is_flag=True, help="Surge though nobody can tell whether autoscale is on."
     ),
     click.option("--min-healthy-time", type=_SECONDS, default=0.0, help="Seconds that an instance has to be healthy."),
     click.option(

@@ -35,7 +35,7 @@ class _Builder:
         return (*both, self._rollback()) if self._set.rollback_job else both
 
     def _canary(self) -> Pipeline:
-        chooses = (self._instance_ids(),) if self._plugin else (self._canary_size(), self._instance_ids())
+        chooses = (self._instance_ids(),) if self._plugin else (self._canary_size(), *self._chosen_ids())
         parameters = (*self._target(), *self._image(), *chooses, *self._rollout_parameters(), *self._dry_run())
         stages = self._canary_by_plugin() if self._plugin else self._canary_by_command()
         what = "Updates the image of the scale set and a part of its instances, and verifies them."
@@ -52,7 +52,7 @@ class _Builder:
     def _rollback(self) -> Pipeline:
         what = "Image to go back to: an id, or publisher:offer:sku:version."
         previous = Parameter("IMAGE_ID", "", f"{what} Empty: the other one that instances run.")
-        parameters = (*self._target(), previous, self._max_unavailable())
+        parameters = (*self._target(), previous, self._limit())
         stages = (self._set_up(), Stage("Roll Back", self._commands.roll_back()))
         what = "Takes the scale set back to its previous image: the model first, then the instances."
         return self._pipeline(Kind.ROLLBACK, what, parameters, stages)
@@ -60,10 +60,15 @@ class _Builder:
     def _canary_by_command(self) -> tuple[Stage, ...]:
         commands = self._commands
         verify = (Stage("Verify", commands.judge_canary(), in_dry_run=False),) if self._set.gates else ()
-        return (
-            self._set_up(),
+        begin: tuple[Stage, ...] = (
             Stage("Update Image Configuration", commands.update()),
             Stage("Update A Subset of Instances", commands.canary()),
+        )
+        if self._set.surges:  # it looks at all that stands in its way before it sets the image
+            begin = (Stage("Add Instances With The New Image", commands.canary()),)
+        return (
+            self._set_up(),
+            *begin,
             *verify,
             Stage("Report", commands.record(self._name(Kind.FULL)), in_dry_run=False, records=True, describes=True),
         )
@@ -105,7 +110,7 @@ class _Builder:
         ask = f"The canary of {self._set.name} is good. Update the rest?" if self._set.promotion == "approval" else ""
         names: tuple[str, ...] = ("RESOURCE_GROUP", "VMSS_NAME")
         if not self._plugin:
-            names += ("IMAGE_ID", "IMAGE_URN", "MAX_UNAVAILABLE", "ON_FAILURE")
+            names += ("IMAGE_ID", "IMAGE_URN", self._limit().name, "ON_FAILURE")
         return HandOver(self._absolute(Kind.FULL), ask, names, record=not self._plugin)
 
     def _target(self) -> tuple[Parameter, ...]:
@@ -132,7 +137,14 @@ class _Builder:
         also = "" if self._plugin else " Empty: chosen by CANARY."
         return Parameter("INSTANCE_IDS", self._set.instance_ids or "", what + also)
 
-    def _max_unavailable(self) -> Parameter:
+    def _chosen_ids(self) -> tuple[Parameter, ...]:
+        """A surge makes its canary: none is chosen."""
+        return () if self._set.surges else (self._instance_ids(),)
+
+    def _limit(self) -> Parameter:
+        if self._set.surges:
+            what = "How many more instances there may be at a time: a count, or a percentage."
+            return Parameter("MAX_SURGE", self._set.max_surge, what)
         what = "How many instances may be down at a time: a count, or a percentage."
         return Parameter("MAX_UNAVAILABLE", self._set.rollout.max_unavailable, what)
 
@@ -142,7 +154,7 @@ class _Builder:
         first = self._set.on_failure
         choices = (first, "stop" if first == "rollback" else "rollback")
         what = "What happens where instances or gates fail."
-        return (self._max_unavailable(), Parameter("ON_FAILURE", first, what, Field.CHOICE, choices))
+        return (self._limit(), Parameter("ON_FAILURE", first, what, Field.CHOICE, choices))
 
     def _handoff_parameters(self) -> tuple[Parameter, ...]:
         canary = self._name(Kind.CANARY)
