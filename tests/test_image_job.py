@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
-from tests.groovy_harness import LIBRARY, Jenkins
+from tests.groovy_harness import Build, Jenkins
+from tests.test_generated_jobs import Server
+from tests.visiting import visitors
 from vmss_jenkins import cli, config, pipelines
 from vmss_jenkins.emulator import Emulator
 from vmss_jenkins.pipelines import image_job
@@ -50,25 +54,28 @@ def test_the_template_has_no_value_of_anybody_and_todays_ubuntu() -> None:
     assert "waagent -force -deprovision+user" in text
 
 
-def test_the_jobs_image_is_built_and_given_to_the_canarys_job(
-    jenkins: Jenkins, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    packer = tmp_path / "bin" / "packer"
-    packer.parent.mkdir()
-    packer.write_text(STAND_IN)
-    packer.chmod(0o755)
+@pytest.fixture
+def packer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "bin" / "packer"
+    program.parent.mkdir()
+    program.write_text(STAND_IN)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+
+
+def server_of(jenkins: Jenkins, emulator: Emulator, home: Path, command: Path, **settings: Any) -> Server:
+    server = Server(jenkins, emulator, home, command, **settings)
     wanted = config.one_set({"name": "web", "resource_group": "canary-rg"}, CREDENTIALS)
-    (job,) = pipelines.image_jobs_of(wanted)
-    credential = {f"{key}_id": getattr(emulator, f"{key}_id") for key in ("subscription", "tenant", "client")}
-    build = jenkins.run(
-        job.jenkinsfile,
-        {"LOCATION": "westeurope", "IMAGE_NAME": "it's-new"},
-        {"VMSS_JENKINS_ENDPOINT": emulator.endpoint, "PATH": f"{packer.parent}:{_path()}"},
-        libraries=[LIBRARY],
-        credentials={"azure": credential | {"client_secret": emulator.client_secret}},
-        job=job.path,
-        home=tmp_path,
-    )
+    server.jobs |= {job.path: job.jenkinsfile for job in pipelines.image_jobs_of(wanted)}
+    return server
+
+
+@pytest.mark.usefixtures("packer")
+def test_the_jobs_image_is_built_and_given_to_the_canarys_job(
+    jenkins: Jenkins, emulator: Emulator, tmp_path: Path, command: Path
+) -> None:
+    server = server_of(jenkins, emulator, tmp_path, command)
+    build = server.run("web-image", {"LOCATION": "westeurope", "IMAGE_NAME": "it's-new"})
     assert build.result == "SUCCESS", build.log
     image = emulator.scenario.image_id("it's-new")
     assert emulator.backend.image("canary-rg", "it's-new")
@@ -79,10 +86,31 @@ def test_the_jobs_image_is_built_and_given_to_the_canarys_job(
     assert emulator.client_secret not in build.log
 
 
-def _path() -> str:
-    import os  # noqa: PLC0415 - used here alone
+@pytest.mark.usefixtures("packer")
+def test_under_traffic_an_image_is_built_and_goes_out_by_the_three_jobs_and_a_bad_one_comes_back(
+    jenkins: Jenkins, tmp_path: Path, command: Path
+) -> None:
+    gate = "http via=nat port=80 expect_text=nginx samples=2 rate=50"
+    with Emulator(time_scale=50) as emulator, visitors(emulator.frontend_url) as visits:
+        server = server_of(jenkins, emulator, tmp_path, command, gates=[gate], promotion="automatic")
+        good = server.run("web-image", {"LOCATION": "westeurope", "IMAGE_NAME": "nginx-1.27"}, jobs=server.jobs)
+        chain = [good, *started(good)]
+        assert [one.result for one in chain] == ["SUCCESS"] * 3, chain[-1].log
+        assert set(server.images().values()) == {"nginx-1.27"}
+        bad = server.run("web-image", {"LOCATION": "westeurope", "IMAGE_NAME": "apache"}, jobs=server.jobs)
+        chain = [bad, *started(bad)]
+        assert [one.result for one in chain] == ["SUCCESS", "FAILURE"], chain[-1].log
+        assert set(server.images().values()) == {"nginx-1.27"}
+    assert visits.failed == []
+    assert set(visits.pages) == {"Welcome to nginx!", "nginx-1.27", "apache"}
 
-    return os.environ["PATH"]
+
+def started(build: Build) -> Iterator[Build]:
+    """The builds that a build started, and that those did."""
+    for one in build.started_jobs:
+        if one["build"]:
+            yield one["build"]
+            yield from started(one["build"])
 
 
 def test_render_writes_the_job_beside_its_template(tmp_path: Path) -> None:

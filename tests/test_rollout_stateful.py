@@ -164,6 +164,6 @@ class Rollouts(RuleBasedStateMachine):
 
 
 Rollouts.TestCase.settings = settings(
-    max_examples=15, stateful_step_count=6, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=30, stateful_step_count=6, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestRollouts = Rollouts.TestCase

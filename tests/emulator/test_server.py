@@ -2,6 +2,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 
 import pytest
 import requests
@@ -157,6 +158,21 @@ def test_clocks_refuse_what_makes_no_time() -> None:
         ScaledClock(0)
     with pytest.raises(ValueError, match="backwards"):
         ManualClock().advance(-1)
+
+
+def test_the_date_of_an_answer_is_the_time_in_which_clients_wait() -> None:
+    """Claims are leased by it: beside a clock moved by hand a client waits by that one, and else in real time."""
+    clock = ManualClock()
+    with Emulator(clock=clock, data_plane=False) as emulator:
+        clock.advance(86_400)
+        assert date(emulator) == int(clock.now())
+    with Emulator(time_scale=1000, data_plane=False) as emulator:
+        assert abs(date(emulator) - time.time()) < 60
+
+
+def date(emulator: Emulator) -> float:
+    answer = requests.get(f"{emulator.endpoint}/_emulator/endpoints", timeout=10)
+    return parsedate_to_datetime(answer.headers["Date"]).timestamp()
 
 
 def test_a_scaled_clock_runs_as_fast_as_told() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -48,3 +49,11 @@ class ManualClock:
         if seconds < 0:
             raise ValueError(f"time does not run backwards: {seconds}")
         self._now += seconds
+
+
+def date_of(clock: Clock) -> Callable[[], float]:
+    """Return where the ``Date`` of an answer is read.
+
+    Clients lease by it, and renew in their own time: that is real beside a scaled clock, and another clock's own.
+    """
+    return time.time if isinstance(clock, ScaledClock) else clock.now

@@ -17,6 +17,7 @@ from vmss_jenkins.emulator.errors import ArmError
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
     from wsgiref.types import WSGIApplication
 
 HOST = "127.0.0.1"
@@ -39,6 +40,11 @@ class _Handler(WSGIRequestHandler):
     # Headers and body in two packets meet Nagle's algorithm and delayed acknowledgements: 40 ms an answer.
     disable_nagle_algorithm = True
     wbufsize = -1
+    server: HttpServer
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Write the ``Date`` by the emulator's clock."""
+        return super().date_time_string(self.server.date() if timestamp is None else timestamp)
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002, ANN401  (the base class's)
         """Say nothing: the calls are kept in the backend."""
@@ -86,11 +92,12 @@ class _Handler(WSGIRequestHandler):
 class HttpServer(ThreadedWSGIServer):
     """Serves an application in threads until ``stop``. Raises ``OSError`` where the port is taken."""
 
-    def __init__(self, app: WSGIApplication, port: int, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, app: WSGIApplication, port: int, tls: ssl.SSLContext | None, date: Callable[[], float]) -> None:
         # Bound here, because the base class ends the process where the port is taken.
         with socket.create_server((HOST, port)) as listener:
             super().__init__(HOST, listener.getsockname()[1], app, handler=_Handler, fd=listener.fileno())
         self.ssl_context = tls
+        self.date = date
         self._connections: set[socket.socket] = set()
         self._lifecycle = threading.Lock()
         self._thread: threading.Thread | None = None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vmss_jenkins.emulator import az_setup, certificate
 from vmss_jenkins.emulator.app import App
 from vmss_jenkins.emulator.backend import Backend
-from vmss_jenkins.emulator.clock import ScaledClock
+from vmss_jenkins.emulator.clock import ScaledClock, date_of
 from vmss_jenkins.emulator.control import Control
 from vmss_jenkins.emulator.data_plane import DataPlane
 from vmss_jenkins.emulator.faults import Fault
@@ -128,7 +128,8 @@ class Emulator:
     def _start(self) -> None:
         control = Control(self.backend, self._injector, lambda: self.endpoints)
         app = App(self.backend, self._throttle, self.identity, self._injector, control, tokens=self._tls)
-        self._server = HttpServer(app, self._port, self._certificate() if self._tls else None)
+        certificate = self._certificate() if self._tls else None
+        self._server = HttpServer(app, self._port, certificate, date_of(self._clock))
         if self._data_plane:
             self._data_plane.start()
         with self.backend.lock:
