@@ -204,9 +204,8 @@ EXAMPLES: list[tuple[events.Event, str]] = [
     ),
     (surge_events.InstanceRemoved("1"), "instance 1 is removed"),
     (
-        rollout_events.RolloutStarted(WEB, NEW, False, 1, ("0", "1"), 0, 2),
-        "roll out nginx-updated-image on canary-rg/web: 2 instances to replace, 1 have it, up to 2 more at a time and "
-        "none down",
+        rollout_events.RolloutStarted(WEB, NEW, False, 1, ("0",), 0, 2),  # noqa: FBT003
+        "roll out nginx-updated-image on canary-rg/web: 1 instance to replace, 1 have it, up to 2 more and none down",
     ),
     (
         rollout_events.RolloutFinished(WEB, "rolled out", NEW, ("5",), 61.23, ("0",)),

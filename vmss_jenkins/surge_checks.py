@@ -114,7 +114,7 @@ def _zones(spec: RolloutSpec, instances: Sequence[Instance], headcount: Headcoun
     alone = sorted(str(zone) for zone, count in zones.items() if count == 1)
     if len(zones) > 1 and alone and spec.surge_of(headcount.wanted) < len(zones):
         text = (
-            f"zone {', '.join(alone)} has one instance: Azure chooses where new ones go, so it may serve nobody until "
-            f"the next one is made; --max-surge {len(zones)} keeps every zone served"
+            f"one instance alone serves zone {', zone '.join(alone)}: Azure chooses where new ones go, so a zone may "
+            f"serve nobody until the next one is made; --max-surge {len(zones)} keeps every zone served"
         )
         yield Finding(Severity.WARNING, text)

@@ -45,7 +45,7 @@ def _(event: events.RolloutStarted) -> str:
         return f"{what} {image} on {event.scale_set}: all {event.reached} instances have it"
     how = f"update, {event.reached} have it, at most {event.max_unavailable} down at a time"
     if event.surge:
-        how = f"replace, {event.reached} have it, up to {event.surge} more at a time and none down"
+        how = f"replace, {event.reached} have it, up to {event.surge} more and none down"
     return f"{what} {image} on {event.scale_set}: {count(len(event.pending))} to {how}"
 
 
