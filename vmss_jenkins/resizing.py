@@ -91,8 +91,9 @@ class Resizer(Generic[OperationT]):
                 return self.remove(action, history)
 
     def scale_out(self, action: ScaleOut, history: History) -> History:
-        """Ask Azure for more instances."""
-        self.watch.reread()
+        """Ask Azure for more instances; refused where the set changed since it was read."""
+        if self._set.etag is None:
+            self.watch.reread()
         found, headcount = self._set, history.headcount
         if headcount is None or headcount.seen(found.capacity).wanted != headcount.wanted:
             return history  # somebody scaled the set at this very moment: the next look counts anew
@@ -140,7 +141,7 @@ class Resizer(Generic[OperationT]):
 
     def remove(self, action: Remove, history: History) -> History:
         """Ask Azure to delete instances, looked at once more before: it heeds no protection here."""
-        self.watch.refresh()
+        self.watch.reread_instances(action.instance_ids)
         found, headcount = self._set, history.headcount
         known = self._free(action.instance_ids[: self.spec.ids_per_call])
         ids = tuple(instance.id for instance in known)

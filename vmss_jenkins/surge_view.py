@@ -151,6 +151,6 @@ def _in_canary(spec: RolloutSpec, history: History, found: _Sorted) -> bool:
 
 def _resizing(observed: Observed, headcount: Headcount, now: float) -> bool:
     """Whether the capacity and the instances may be of two different moments."""
-    runs = any(operation.resizes and operation.ended is None for operation in observed.operations)
+    ours = [operation.ended is None for operation in observed.operations if operation.resizes]
     unheard = not headcount.answered and now < headcount.at + SETTLED
-    return runs or unheard or observed.scale_set.provisioning_state == "Updating"
+    return unheard or (any(ours) if ours else observed.scale_set.provisioning_state == "Updating")

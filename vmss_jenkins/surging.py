@@ -34,8 +34,11 @@ def begin_surge(actor: Actor[OperationT], headcounts: Headcounts | None, history
 
 def _is_there(observed: Observed, history: History, headcount: Headcount) -> bool:
     """Whether every instance has the release, and there are as many as there are to be."""
-    reached = (history.target.reached(instance, observed.scale_set) for instance in observed.instances)
-    return not history.cause and observed.scale_set.capacity == headcount.wanted > 0 and all(reached)
+    scale_set, wanted = observed.scale_set, history.target.image
+    if history.cause or not (wanted and wanted.same_as(scale_set.release)):
+        return False
+    reached = (history.target.reached(instance, scale_set) for instance in observed.instances)
+    return scale_set.capacity == headcount.wanted > 0 and all(reached)
 
 
 def _refuse(actor: Actor[OperationT], observed: Observed, headcount: Headcount, release: Release | None) -> None:

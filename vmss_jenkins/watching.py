@@ -7,7 +7,7 @@ its bucket allows, and tells of instances that came and went.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from math import inf
 from typing import Generic
@@ -36,6 +36,8 @@ PROOF_EVERY = 5.0
 """Seconds between two reads of an instance that is healthy, and not yet for long enough."""
 WORTH = 0.03
 """Seconds of expected lateness from which a look is worth its call."""
+FEW = 10
+"""Instances that are read one by one where they are to be seen at once."""
 NOT_FOUND = 404
 
 
@@ -111,6 +113,14 @@ class Watch(Generic[OperationT]):
     def reread(self) -> None:
         """Read the set's model anew."""
         self._patience.retry(self._get)
+
+    def reread_instances(self, instance_ids: Collection[str]) -> None:
+        """Read some instances anew: one by one, for each has a bucket of its own; many of them by the list."""
+        if len(instance_ids) > FEW:
+            self._patience.retry(self._list)
+            return
+        for key in self._instances.keys() & instance_ids:
+            self._patience.retry(lambda key=key: self._read_one(key))  # type: ignore[misc]
 
     def follow(self, operation: OperationT, instance_ids: tuple[str, ...], *, resizes: bool = False) -> None:
         """Watch an operation of this run."""
@@ -231,8 +241,8 @@ class Watch(Generic[OperationT]):
     def _end(self, flight: Flight[OperationT]) -> None:
         self._news += 1
         flight.ended = self._now()
-        if flight.resizes:
-            self._set_read = self._list_read = -inf
+        if flight.resizes and not flight.instance_ids:
+            self._list_read = -inf
 
     def _read_one(self, instance_id: str) -> None:
         began = self._now()
