@@ -106,6 +106,8 @@ class ScaleOut:
     """Make instances, which come with the model's release."""
 
     count: int
+    levels: bool = False
+    """For the sake of zones that were left without any."""
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,7 @@ def scale_set_from(body: Body, name: ScaleSetName) -> ScaleSet:
         scripts=tuple(script for script in map(ExtensionSettings.from_body, listed) if script),
         load_balanced=_is_load_balanced(_at(properties, "virtualMachineProfile", "networkProfile")),
         scale_in=_scale_in_policy(_at(properties, "scaleInPolicy")),
+        zones=tuple(map(str, body.get("zones") or ())),
         single_placement_group=properties.get("singlePlacementGroup") is not False,
     )
 

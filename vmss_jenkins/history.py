@@ -134,6 +134,8 @@ class History:
     """How many instances there are to be, where a surge changes that for a while."""
     removed: tuple[str, ...] = ()
     """Instances that Azure was asked to delete."""
+    levelled: int = 0
+    """How often instances were made for the sake of zones without any."""
     refusal: str | None = None
     """Why Azure makes no instances in this direction."""
 
@@ -168,7 +170,7 @@ class History:
                 or taken.seen_busy
                 or instance.is_updating
                 or instance.provisioning_state != taken.provisioning_before
-                or bool(self.target.reached(instance, observed.scale_set))
+                or (instance_id not in self.removed and bool(self.target.reached(instance, observed.scale_set)))
             )
             if begun or taken.asked is None or observed.read.get(instance_id, 0.0) < taken.asked + SETTLED:
                 yield instance_id, taken.seen(busy=instance.is_updating, well=instance_id in well)
@@ -199,9 +201,9 @@ class History:
 
     def removing(self, instances: Iterable[Instance], now: float, *, answered: bool = True) -> History:
         """Ask Azure to delete instances."""
-        known = tuple(instances)
-        removed = tuple(dict.fromkeys((*self.removed, *(instance.id for instance in known))))
-        return replace(self.asked(known, now, answered=answered), removed=removed)
+        new = {i.id: replace(_taken(i, now), asked=now, answered=answered) for i in instances}
+        removed = tuple(dict.fromkeys((*self.removed, *new)))
+        return replace(self._touched(new, now), removed=removed, refusals=0)
 
     def _touched(self, new: Mapping[str, Taken], now: float) -> History:
         return replace(

@@ -99,6 +99,7 @@ class Resizer(Generic[OperationT]):
             return history  # somebody scaled the set at this very moment: the next look counts anew
         asking = headcount.asking(found.capacity, found.capacity + action.count, self._now)
         self.write_down(asking)
+        history = replace(history, levelled=history.levelled + action.levels)
         try:
             operation = self.sets.begin_set_capacity(found, asking.asked)
         except AzureError as error:

@@ -83,7 +83,7 @@ def _end(spec: RolloutSpec, observed: Observed, history: History, found: SurgeSi
     if _under_way(found) or found.awaited or found.in_canary:
         return None
     judged_canary = spec.canary_only and not history.going_back
-    if not judged_canary and (found.old or found.surplus > 0):
+    if not judged_canary and (found.old or found.surplus > 0 or found.bare_zones):
         return None
     if found.failed:
         told = "; ".join(f"{instance_id}: {reason}" for instance_id, reason in found.failed.items())
@@ -114,8 +114,10 @@ def _resize(spec: RolloutSpec, observed: Observed, found: SurgeSituation) -> Act
     if found.surplus > 0:
         ids = tuple(instance.id for instance in _may_go(observed.scale_set, found))
         return (Remove(ids) if spec.drain is None else Drain(ids)) if ids else None
-    count = min(spec.surge_of(found.headcount.wanted), len(found.old))
-    return ScaleOut(count) if count else None
+    step = spec.surge_of(found.headcount.wanted)
+    if found.old:
+        return ScaleOut(min(step, len(found.old)))
+    return ScaleOut(min(step, found.bare_zones), levels=True) if found.bare_zones else None
 
 
 def _may_go(scale_set: ScaleSet, found: SurgeSituation) -> tuple[Instance, ...]:

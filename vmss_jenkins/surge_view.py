@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from vmss_jenkins.capacity import Capacity, unhealthy
 from vmss_jenkins.gates import Consequence
 from vmss_jenkins.headcount import Headcount
 from vmss_jenkins.history import SETTLED, History, Observed, Stage
-from vmss_jenkins.instances import Instance
+from vmss_jenkins.instances import Instance, ScaleSet
 from vmss_jenkins.selection import Include, reason_to_skip
 from vmss_jenkins.situation import LAG, Situation, well_for
 
@@ -32,6 +33,8 @@ class SurgeSituation(Situation):
     """Those that are to go and nobody was asked to delete."""
     untouched: tuple[Instance, ...]
     """Those that stay as they are."""
+    bare_zones: int
+    """Zones without any instance, that one of a fuller zone could be in."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,16 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
         new=found.new,
         old=found.old,
         untouched=skipped_or_foreign,
+        bare_zones=_bare_zones(observed.scale_set, found, present, history),
     )
+
+
+def _bare_zones(scale_set: ScaleSet, found: _Sorted, present: list[Instance], history: History) -> int:
+    """Azure chooses the zone of a new instance, so a small surge may leave one without any; it is tried so often."""
+    there, new = Counter(instance.zone for instance in present), Counter(instance.zone for instance in found.new)
+    bare = sum(not there[zone] for zone in scale_set.zones)
+    doubled = sum(count - 1 for zone, count in there.items() if count > 1 and new[zone])
+    return min(bare, doubled) if history.levelled < len(scale_set.zones) else 0
 
 
 def _sort(spec: RolloutSpec, observed: Observed, history: History) -> _Sorted:
@@ -91,7 +103,8 @@ def _sort(spec: RolloutSpec, observed: Observed, history: History) -> _Sorted:
     for instance in observed.instances:
         taken = history.taken.get(instance.id)
         has_it = history.target.reached(instance, observed.scale_set)
-        if instance.provisioning_state == "Deleting" or (taken and taken.asked is not None and not has_it):
+        asked = taken is not None and taken.asked is not None
+        if instance.provisioning_state == "Deleting" or (asked and instance.id in history.removed):
             leaving.append(instance)
         elif has_it:
             new.append(instance)
