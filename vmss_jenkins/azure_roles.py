@@ -36,6 +36,7 @@ USED: Mapping[str, tuple[str, ...]] = {
     "rollout": (*_ROLL, f"{_SETS}/write"),
     "rollback": (*_ROLL, f"{_SETS}/write"),
     "rollout-script": (*(a for a in _ROLL if a != _READ[2]), f"{_SETS}/extensions/write"),
+    "surge": (*_READ, *_TAGS, _OPERATION, f"{_SETS}/write", f"{_SETS}/delete/action", _AUTOSCALE),
     "verify": (*_READ, *_NETWORK),
     "switch": (
         *_READ,
@@ -55,11 +56,13 @@ USED: Mapping[str, tuple[str, ...]] = {
         "Microsoft.Network/locations/operations/read",
     ),
 }
-"""The actions that each command's requests name. `drain` is what `--drain` adds to a rollout."""
+"""The actions that each command's requests name. `drain` is what `--drain` adds to a rollout; `surge` is one with
+`--strategy surge`."""
 LINKED: Mapping[str, tuple[str, ...]] = {
     "update": ("Microsoft.Compute/images/read", "Microsoft.Compute/galleries/images/versions/read"),
     "rollout": ("Microsoft.Compute/images/read", "Microsoft.Compute/galleries/images/versions/read"),
     "rollback": ("Microsoft.Compute/images/read", "Microsoft.Compute/galleries/images/versions/read"),
+    "surge": ("Microsoft.Compute/images/read", "Microsoft.Compute/galleries/images/versions/read"),
     "switch": (
         f"{_BALANCERS}/backendAddressPools/join/action",
         f"{_BALANCERS}/frontendIPConfigurations/join/action",

@@ -35,11 +35,11 @@ class Resizer(Generic[OperationT]):
     patience: Patience
     request_ids: list[str]
     known: set[str] = field(default_factory=set)
-    """Ids of the instances that were seen."""
+    """Ids of the instances that were seen; those that an earlier run had begun to make are none."""
 
     def begin(self) -> Headcount:
         """What is written down of the set by an earlier run, else what it has."""
-        self.known = {instance.id for instance in self.watch.observed.instances}
+        self.known = {instance.id for instance in self.watch.observed.instances if not instance.is_updating}
         headcounts, scale_set = self.headcounts, self._set
         found = self.patience.retry(headcounts.read) if headcounts else None
         if found is None:
