@@ -42,7 +42,7 @@ def test_by_the_command_nobody_notices_a_release_nor_a_bad_one() -> None:
         assert "no instance had to change" in again.output
         bad = run(emulator, f"--image-id={emulator.scenario.image_id(BROKEN)}")
         assert bad.return_value == 1
-        assert "rolled back: nginx-updated-image, 1 instance made, 1 removed" in bad.output
+        assert "rolled back: nginx-updated-image, 0 instances new, 1 removed" in bad.output
         assert fewest_up(emulator) == 3
     assert visits.failed == []
     assert len(set(visits.pages) - {"HTTP 500"}) == 2, "visitors saw the old release and the new one"

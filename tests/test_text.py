@@ -209,7 +209,7 @@ EXAMPLES: list[tuple[events.Event, str]] = [
     ),
     (
         rollout_events.RolloutFinished(WEB, "rolled out", NEW, ("5",), 61.23, ("0",)),
-        "canary-rg/web: rolled out: nginx-updated-image, 1 instance made, 1 removed (61.2 s)",
+        "canary-rg/web: rolled out: nginx-updated-image, 1 instance new, 1 removed (61.2 s)",
     ),
     (
         switch_events.TestRuleOpened("blueLB", 8081, "greenPool"),

@@ -224,7 +224,7 @@ def _finish(actor: Actor[OperationT], history: History, action: Done | Halt, sec
         outcome = Outcome.ROLLED_BACK
     else:
         outcome = Outcome.CANARY if actor.spec.canary_only else Outcome.ROLLED_OUT
-    updated = tuple(key for key, taken in forward.items() if taken.asked is not None)
+    updated = tuple(key for key, taken in forward.items() if taken.asked is not None and key not in history.removed)
     back = tuple(key for key in history.taken if history.going_back)
     result = RolloutResult(
         scale_set=actor.name,

@@ -144,7 +144,9 @@ class History:
         instances = observed.by_id()
         well, unwell = dict(self.well_since), dict(self.unwell_since)
         for instance_id, instance in instances.items():
-            good = is_well(instance, self.target, observed.scale_set, self.taken.get(instance_id))
+            taken = self.taken.get(instance_id)
+            going = taken is not None and taken.asked is not None and instance_id in self.removed
+            good = not going and is_well(instance, self.target, observed.scale_set, taken)
             mine, other = (well, unwell) if good else (unwell, well)
             mine.setdefault(instance_id, observed.read.get(instance_id, now))
             other.pop(instance_id, None)

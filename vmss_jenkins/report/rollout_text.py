@@ -139,7 +139,7 @@ def _(event: events.RolloutFinished) -> str:
     image = event.image.short_name if event.image else "the model"
     updated = f"{count(len(event.updated))} updated" if event.updated else "no instance had to change"
     if event.removed:
-        updated = f"{count(len(event.updated))} made, {len(event.removed)} removed"
+        updated = f"{count(len(event.updated))} new, {len(event.removed)} removed"
     return f"{event.scale_set}: {event.outcome}: {image}, {updated} ({event.seconds:.1f} s)"
 
 
