@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
 
 from tests.test_against_emulator import WEB, Session, session
+from vmss_jenkins import events
 from vmss_jenkins.actions import RolloutSpec, Strategy
 from vmss_jenkins.emulator import Scenario
 from vmss_jenkins.emulator.scenario import SCENARIOS
@@ -64,6 +66,17 @@ def test_no_zone_is_left_without_an_instance() -> None:
         assert surge(azure, Order(azure.new)).outcome is Outcome.ROLLED_OUT
         assert zones(azure.instances()) == {"1", "2", "3"}
         assert fewest_up(azure, 3) == 3
+
+
+def test_with_one_more_for_each_zone_every_zone_serves_at_every_moment() -> None:
+    with session(Scenario(instances=3)) as azure:
+        up = Counter(instance.zone for instance in azure.instances())
+        assert surge(azure, Order(azure.new), max_surge=Amount(3)).outcome is Outcome.ROLLED_OUT
+        for change in azure.emulator.availability.changes():
+            up[change.zone] += change.act == "scale-out" and change.phase == "end"
+            up[change.zone] -= change.act == "delete" and change.phase == "begin"
+            assert min(up[zone] for zone in "123") >= 1
+        assert not [one for one in azure.told if isinstance(one, events.PreflightFound)]
 
 
 def test_a_release_that_breaks_its_instances_is_taken_back() -> None:

@@ -103,20 +103,22 @@ def _change(
         return Remove(tuple(ready))
     if drained or _under_way(found) or now < resumes_at(spec, history):
         return None
-    return _resize(spec, observed, found)
+    return _resize(spec, observed, found, going_back=history.going_back)
 
 
-def _resize(spec: RolloutSpec, observed: Observed, found: SurgeSituation) -> Action | None:
+def _resize(spec: RolloutSpec, observed: Observed, found: SurgeSituation, *, going_back: bool) -> Action | None:
+    """Make as many as there may be more, then delete as many; on the way back the bad ones go at once."""
     if found.absent and found.surplus > 0:
         return Shrink(min(found.absent, found.surplus))
     if missing := _missing_canary(spec, found):
         return ScaleOut(missing)
-    if found.surplus > 0:
+    step = spec.surge_of(found.headcount.wanted)
+    full = going_back or found.surplus >= min(step, len(found.old))
+    if found.surplus > 0 and full:
         ids = tuple(instance.id for instance in _may_go(observed.scale_set, found))
         return (Remove(ids) if spec.drain is None else Drain(ids)) if ids else None
-    step = spec.surge_of(found.headcount.wanted)
     if found.old:
-        return ScaleOut(min(step, len(found.old)))
+        return ScaleOut(min(step, len(found.old)) - found.surplus)
     return ScaleOut(min(step, found.bare_zones), levels=True) if found.bare_zones else None
 
 
