@@ -13,74 +13,21 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import re
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
 
+from tests.visiting import Visits, visitors
 from vmss_jenkins.emulator import Emulator, Scenario
 from vmss_jenkins.emulator.scenario import nginx_releases
 
-RETRIES = 5
 VISITORS = 4
 PAUSE = 0.02
 """Seconds between two requests of one visitor."""
 GOOD, FLAKY = "nginx-updated-image", "nginx-flaky-image"
-
-
-@dataclass
-class Visits:
-    """What the visitors met."""
-
-    total: int = 0
-    refused: int = 0
-    """Requests whose first try was refused or reset."""
-    failed: int = 0
-    """Requests that had no answer, or a bad one, at their last try."""
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def visit(self, session: requests.Session, url: str) -> None:
-        tries, title = 1, "no answer"
-        try:
-            answer = session.get(url, headers={"Connection": "close"}, timeout=10)
-            tries += len(answer.raw.retries.history) if answer.raw.retries else 0
-            found = re.search("<title>(.*)</title>", answer.text)
-            title = found[1] if found and answer.ok else f"HTTP {answer.status_code}"
-        except requests.ConnectionError:
-            tries += RETRIES
-        with self.lock:
-            self.total += 1
-            self.refused += tries > 1
-            self.failed += title.startswith(("no answer", "HTTP"))
-
-    @contextmanager
-    def all_along(self, url: str) -> Iterator[None]:
-        """Send requests until the block is left."""
-        over = threading.Event()
-
-        def visit_on() -> None:
-            with requests.Session() as session:
-                session.mount("http://", HTTPAdapter(max_retries=Retry(RETRIES, backoff_factor=0.05)))
-                while not over.wait(PAUSE):
-                    self.visit(session, url)
-
-        threads = [threading.Thread(target=visit_on) for _ in range(VISITORS)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            for thread in threads:
-                thread.join()
 
 
 def scenario(instances: int) -> Scenario:
@@ -105,8 +52,8 @@ def play(instances: int, time_scale: float, image: str, *words: str) -> Play:
     with Emulator(scenario(instances), time_scale=time_scale) as emulator:
         command = [sys.executable, "-m", "vmss_jenkins", "rollout", "-g", "canary-rg", "-n", "web", "--canary", "1"]
         command += ["--image-id", emulator.scenario.image_id(image), *words]
-        visits, began = Visits(), time.perf_counter()
-        with visits.all_along(emulator.frontend_url):
+        began = time.perf_counter()
+        with visitors(emulator.frontend_url, VISITORS, PAUSE) as visits:
             done = subprocess.run(command, env={**os.environ, **emulator.environment}, check=False)
         seconds = time.perf_counter() - began
         down = requests.get(f"{emulator.endpoint}/_emulator/availability", timeout=30).json()["summary"]["most_down"]
@@ -133,7 +80,7 @@ def main() -> None:
         run = play(options.instances, options.time_scale, image, *words)
         met = run.visits
         print(
-            f"{name:<26}{run.code:>5}{met.total:>10}{met.failed:>8}{met.refused:>22}{run.down:>11}"
+            f"{name:<26}{run.code:>5}{met.total:>10}{met.bad:>8}{met.refused:>22}{run.down:>11}"
             f"{run.throttled:>5}   {run.seconds:.0f} s",
             flush=True,
         )

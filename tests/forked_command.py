@@ -31,12 +31,17 @@ with socket.socket(socket.AF_UNIX) as server:
     server.shutdown(socket.SHUT_WR)
     sys.exit(int(server.recv(16)))
 """
-CALLED = ("handoff", "junit", "rollback", "rollout", "update", "update_instances")
+CALLED = ("blue_green", "handoff", "junit", "report", "rollback", "rollout", "switch", "update", "update_instances")
 USED = (
     "azure.identity",
     "azure.mgmt.compute",
     "azure.mgmt.network",
+    "vmss_jenkins.blue_green",
+    "vmss_jenkins.load_balancers",
+    "vmss_jenkins.probes",
+    "vmss_jenkins.report.html",
     "vmss_jenkins.rollouts",
+    "vmss_jenkins.switchboards",
     "vmss_jenkins.report.junit",
 )
 

@@ -101,7 +101,8 @@ class Jenkins:
             params: the build's parameters; declared ones that are not here have their default.
             env: the environment of the agent, beside PATH and HOME.
             libraries: folders with `vars/`, loaded as implicit shared libraries.
-            credentials: by id: `subscription_id`, `client_id`, `client_secret`, `tenant_id`, or `username`, `password`.
+            credentials: by id: `subscription_id`, `client_id`, `client_secret`, `tenant_id`, or `username`, `password`,
+                or `secret`, a text or what a file holds.
             jobs: Jenkinsfiles of the jobs that a `build` step really runs, by name; others are only noted.
             answers: by the message or id of an `input`: `abort`, or what was filled in. It goes on by default.
             job: the job's name: workspace, build numbers and archives belong to it.

@@ -40,10 +40,18 @@ RUNS: dict[str, list[tuple[Scenario, str]]] = {
     "surge": [(s, "rollout --image-id NEW --canary 1 --strategy surge") for s in (UNIFORM, FLEXIBLE)],
     "verify": [(s, f"verify --gate '{gate}'") for s in (UNIFORM, FLEXIBLE) for gate in GATES],
     "switch": [(pair, "switch --load-balancer blueLB --blue blue --green green --to green") for pair in PAIRS],
+    "blue-green": [
+        (
+            replace(pair, more_sets=(replace(pair.more_sets[0], image="nginx-base-image", instances=1),)),
+            "blue-green release --load-balancer blueLB --blue blue --green green --image-id NEW --idle 1",
+        )
+        for pair in PAIRS
+    ],
     "drain": [(s, "rollout --image-id NEW --drain 0.1") for s in (UNIFORM, FLEXIBLE)],
 }
 
 
+PAIRED = {"switch", "blue-green"}
 WHERE = {False: ["-g", "canary-rg", "-n", "web"], True: ["-g", "canary-rg"]}
 
 
@@ -61,7 +69,7 @@ def used(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]
             if name == "update-instances":
                 _change_model(emulator)
             words = shlex.split(line.replace("NEW", emulator.scenario.image_id("nginx-updated-image")))
-            done = CliRunner().invoke(cli.cli, [*words, *WHERE[name == "switch"]], standalone_mode=False)
+            done = CliRunner().invoke(cli.cli, [*words, *WHERE[name in PAIRED]], standalone_mode=False)
             refused = [call for call in emulator.calls if call["status"] == 403]
             assert not refused, (line, done.output)
             found |= {resolve(call["method"], call["path"], "")[0].action for call in emulator.calls}

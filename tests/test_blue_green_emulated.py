@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import requests
-from click.testing import CliRunner
 
 from tests.visiting import visitors
-from vmss_jenkins import cli, switch
+from vmss_jenkins import Pair, cli, switch
+from vmss_jenkins.claims import AnotherRollout
 from vmss_jenkins.emulator import Emulator
 from vmss_jenkins.errors import AzureError, ConfigError, UnsafeRollout
+from vmss_jenkins.events import GateStarted
+from vmss_jenkins.pair_connection import connected_pair
+from vmss_jenkins.rewriting import Rewriter
+from vmss_jenkins.switch_events import SwitchUnchanged
+from vmss_jenkins.switch_plan import has_test_rule, with_test_rule
 from vmss_jenkins.switching import SwitchOutcome, SwitchResult
 
-PAIR: dict[str, Any] = {"to": "green", "away": "blue"}
+PAIR = Pair("canary-rg", "blueLB", "blue", "green")
 
 
 @pytest.fixture
@@ -27,8 +33,8 @@ def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
         yield found
 
 
-def run(**options: Any) -> SwitchResult:
-    return switch("canary-rg", "blueLB", **{**PAIR, **options})
+def run(to: str = "green", test_port: int | None = None, **options: Any) -> SwitchResult:
+    return switch(replace(PAIR, test_port=test_port), to, **options)
 
 
 def title(emulator: Emulator) -> str:
@@ -38,6 +44,14 @@ def title(emulator: Emulator) -> str:
 def gate(emulator: Emulator, text: str) -> list[str]:
     port = emulator.frontend_url.rpartition(":")[2]
     return [f"http via=frontend port={port} expect_text={text} samples=2 rate=50"]
+
+
+WORDS = ["switch", "-g", "canary-rg", "--load-balancer", "blueLB", "--blue", "blue", "--green", "green"]
+
+
+def code(*more: str) -> Any:
+    """The exit code of the command."""
+    return cli.cli.main([*WORDS, *more], standalone_mode=False)
 
 
 def free_port() -> int:
@@ -55,7 +69,7 @@ def test_under_traffic_a_switch_and_its_way_back_fail_no_new_connection(emulator
     with visitors(emulator.frontend_url) as visits:
         port = free_port()
         there = run(test_port=port, check=[f"http via=frontend port={port} expect_text=Azure samples=2 rate=50"])
-        back = run(to="blue", away="green", watch=gate(emulator, "Azure"))
+        back = run("blue", watch=gate(emulator, "Azure"))
     assert (there.outcome, there.pool) == (SwitchOutcome.SWITCHED, "greenPool")
     assert (back.outcome, back.pool) == (SwitchOutcome.SWITCHED_BACK, "greenPool")
     assert (visits.failed, visits.refused) == ([], 0)
@@ -98,9 +112,11 @@ def test_a_load_balancer_that_is_always_changed_by_others_ends_it(emulator: Emul
 
 def test_what_cannot_be_switched_changes_nothing(emulator: Emulator) -> None:
     with pytest.raises(ConfigError, match="twice"):
-        run(to="blue")
+        replace(PAIR, green="Blue")
+    with pytest.raises(ConfigError, match="found 'red'; wanted blue, green or idle"):
+        run("red")
     with pytest.raises(AzureError, match="ResourceNotFound"):
-        run(to="purple")
+        switch(replace(PAIR, green="purple"), "green")
     emulator.backend.scale_set("canary-rg", "green").instances["0"].release = emulator.scenario.releases[
         "nginx-broken-image"
     ]
@@ -110,11 +126,103 @@ def test_what_cannot_be_switched_changes_nothing(emulator: Emulator) -> None:
 
 
 def test_the_command_tells_by_its_exit_code_which_set_serves(emulator: Emulator) -> None:
-    words = ["switch", "-g", "canary-rg", "--load-balancer", "blueLB", "--blue", "blue", "--green", "green"]
-
-    def code(*more: str) -> Any:
-        return CliRunner().invoke(cli.cli, [*words, *more], standalone_mode=False).return_value
-
     assert code("--to", "green") == 0
     assert code("--to", "blue", "--watch", gate(emulator, "Azure")[0]) == 1
     assert code("--to", "green") == 0
+
+
+def test_a_dry_run_tells_what_would_happen_and_changes_nothing(
+    emulator: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = free_port()
+    asked = ["--test-port", str(port), "--gate", "http samples=2", "--watch", "instance-health steady=0s"]
+    assert code("--to", "idle", "--dry-run", *asked) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        f"dry run: would let port {port} lead to greenPool for the check",
+        "dry run: would ask green first: http",
+        "dry run: would point rule blueRule from bluePool (blue, 3 of 3 healthy) to greenPool (green, 3 of 3 healthy)",
+        "dry run: would ask then, and switch back where it fails: instance-health",
+    ]
+    assert code("--to", "blue", "--dry-run") == 0
+    assert "rule blueRule leads to bluePool (blue, 3 of 3 healthy) already: nothing would change" in (
+        capsys.readouterr().err
+    )
+    assert {one["method"] for one in emulator.calls} == {"GET"}
+
+
+def test_a_dry_run_tells_all_that_stands_in_the_way(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = emulator.scenario.releases["nginx-broken-image"]
+    emulator.backend.scale_set("canary-rg", "green").instances["0"].release = broken
+    with emulator.backend.lock:
+        tags = emulator.backend.group("canary-rg").tags
+        tags["vmss-jenkins.green.1"] = "until=99999999999 back= owner=somebody: rollout of x"
+    assert code("--to", "green", "--dry-run") == 1
+    told = capsys.readouterr().err
+    assert "unsafe: green has 2 healthy instance(s), and blue serves with 3" in told
+    assert "Allowed by --allow-fewer." in told
+    assert "impossible: another switch or rollout is under way: somebody: rollout of x" in told
+    assert code("--to", "green", "--dry-run", "--gate", "http") == 1
+    assert "impossible: a check asks port 80 of it, which is that of no rule, not to green" in capsys.readouterr().err
+    assert {one["method"] for one in emulator.calls} == {"GET"}
+
+
+def test_a_rollout_of_the_set_that_is_to_serve_keeps_the_switch_away(emulator: Emulator) -> None:
+    with emulator.backend.lock:
+        tags = emulator.backend.group("canary-rg").tags
+        tags["vmss-jenkins.green.1"] = "until=99999999999 back= owner=somebody: rollout of x"
+    with pytest.raises(AnotherRollout, match="somebody: rollout of x"):
+        run()
+    assert writes(emulator) == []
+
+
+def test_to_idle_needs_no_colour_and_goes_there_and_back(emulator: Emulator) -> None:
+    assert [(code("--to", "idle"), title(emulator)) for _ in range(2)] == [
+        (0, "Welcome to nginx on Azure VMSS!"),
+        (0, "Welcome to nginx!"),
+    ]
+
+
+def killed_in_the_watch(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, *, to: str = "green") -> None:
+    """A switch whose run ends before its watch did."""
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("vmss_jenkins.verification.Verification.assess", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(to, watch=["instance-health steady=0s"])
+    assert title(emulator) == "Welcome to nginx on Azure VMSS!"
+
+
+@pytest.mark.parametrize("to", ["green", "idle"])
+def test_a_run_that_ended_before_its_watch_is_gone_on_with_by_the_next_one(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, to: str
+) -> None:
+    killed_in_the_watch(emulator, monkeypatch, to=to)
+    told: list[object] = []
+    found = run(to, watch=["instance-health steady=0s"], on_event=told.append)
+    assert found.outcome is SwitchOutcome.UNCHANGED
+    assert [one.watch_due for one in told if isinstance(one, SwitchUnchanged)] == [True]
+    assert [one.stage for one in told if isinstance(one, GateStarted)] == ["production"]
+    told.clear()
+    assert run(watch=["instance-health steady=0s"], on_event=told.append).outcome is SwitchOutcome.UNCHANGED
+    assert [one for one in told if isinstance(one, GateStarted)] == [], "a watch that ended is not due again"
+    assert emulator.backend.group("canary-rg").tags == {}
+
+
+def test_where_that_watch_fails_it_is_switched_back(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed_in_the_watch(emulator, monkeypatch)
+    found = run(watch=gate(emulator, "nothing"))
+    assert (found.outcome, found.serves, title(emulator)) == (SwitchOutcome.SWITCHED_BACK, "blue", "Welcome to nginx!")
+
+
+def test_a_test_rule_that_a_killed_run_left_open_is_closed_by_the_next_one(emulator: Emulator) -> None:
+    run()
+    with connected_pair(None, 60, lambda _: None) as pair:
+        board = Rewriter(pair.board, "canary-rg", "blueLB", pair.patience)
+        pool = f"{board.read()['id']}/backendAddressPools/bluePool"
+        board.write(lambda body: with_test_rule(body, "blueRule", pool, free_port()))
+        assert has_test_rule(board.read())
+        assert run().outcome is SwitchOutcome.UNCHANGED
+        assert not has_test_rule(board.read())

@@ -40,7 +40,7 @@ def test_the_least_file_has_a_name_and_a_resource_group() -> None:
 
 def test_the_example_is_right() -> None:
     config = parse(EXAMPLE.read_text(), "examples/vmss.yaml")
-    assert [one.name for one in config.sets] == ["web", "blog"]
+    assert [one.name for one in config.sets] == ["web", "blog", "app"]
     assert config.sets[0].gates[1] == "http path=/ 'expect_text=Welcome to nginx' samples=50"
 
 
@@ -105,8 +105,8 @@ sets:
         ("sets: [", "line 1: is not YAML: "),
         ("a: b: c", "line 1: is not YAML: mapping values are not allowed here"),
         ("\0", "line 1: is not YAML: "),
-        ("jenkins: {}", "line 1, sets: is missing"),
-        ("sets: []", "line 1, sets: found []; wanted at least one"),
+        ("jenkins: {}", "line 1: found neither sets nor pairs; wanted at least one"),
+        ("sets: []", "line 1: found neither sets nor pairs; wanted at least one"),
         ("sets: web", "line 1, sets: found 'web'; wanted a list"),
         ("sets: [web]", "line 1, sets[0]: found 'web'; wanted a mapping"),
         ("sets:\n- {resource_group: rg}", "line 2, sets[0].name: is missing"),

@@ -41,11 +41,11 @@ class Server:
     """Jenkins with the jobs of one scale set, on an agent where a script stands for the command."""
 
     def __init__(
-        self, jenkins: Jenkins, home: Path, script: str, server: Mapping[str, Any] = MOST, **settings: Any
+        self, jenkins: Jenkins, home: Path, program: str, server: Mapping[str, Any] = MOST, **settings: Any
     ) -> None:
         self.jenkins, self.home = jenkins, home
         self.command = home / "command"
-        self.command.write_text(script)
+        self.command.write_text(program)
         self.command.chmod(0o755)
         one = {"name": "web", "resource_group": "canary-rg", "timeouts": {"build": 60}, **settings}
         install = {**server.get("install", {}), "python": str(self.command)}
@@ -59,6 +59,7 @@ class Server:
     def run(self, jenkinsfile: str, params: Mapping[str, str | bool] | None = None, **given: Any) -> Build:
         agent = {"VMSS_JENKINS_COMMAND": str(self.command)}
         secrets = {"azure": SECRETS, "sp": {"username": "me", "password": "hush"}}
+        secrets |= {name: {"secret": f"hush {name}"} for name in ("key", "sas", "app-secrets", "before")}
         return self.jenkins.run(
             jenkinsfile, params, agent, libraries=[LIBRARY], credentials=secrets, home=self.home, **given
         )

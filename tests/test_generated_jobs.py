@@ -23,6 +23,7 @@ class Server:
 
     def __init__(self, jenkins: Jenkins, emulator: Emulator, home: Path, command: Path, **settings: Any) -> None:
         self.jenkins, self.emulator, self.home, self.command = jenkins, emulator, home, command
+        self.secrets: dict[str, str] = {}
         rollout = {"instance_timeout": 4, "timeout": 50}
         one = {"name": "web", "resource_group": "canary-rg", "rollout": rollout, "gates": [QUICK]}
         one |= {"timeouts": {"build": 60}, **settings}
@@ -38,7 +39,8 @@ class Server:
             params,
             {"VMSS_JENKINS_ENDPOINT": self.emulator.endpoint, "VMSS_JENKINS_COMMAND": str(self.command)},
             libraries=[LIBRARY],
-            credentials={"azure": credential | {"client_secret": self.emulator.client_secret}},
+            credentials={"azure": credential | {"client_secret": self.emulator.client_secret}}
+            | {name: {"secret": secret} for name, secret in self.secrets.items()},
             job=name,
             home=self.home,
             **given,

@@ -14,9 +14,10 @@ from vmss_jenkins import api, arm
 from vmss_jenkins.__main__ import main
 from vmss_jenkins.emulator import Emulator
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.handoff import GateEvidence, Handoff, from_json, handoff_of, mismatches, to_json
+from vmss_jenkins.handoff import GateEvidence, Handoff, JudgedScript, from_json, handoff_of, mismatches, to_json
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Health, Instance, ScaleSet, ScaleSetName
+from vmss_jenkins.releases import ExtensionSettings
 
 SCALE_SET = ScaleSet(WEB, NEW, capacity=3, profile="digest")
 CANARY, *STABLE = (replace(one, image=OLD, latest_model_applied=False) for one in three_old_instances())
@@ -138,6 +139,41 @@ def test_a_set_that_changed_is_told_by_what_changed(
     assert found.startswith(reason)
 
 
+SCRIPT = ExtensionSettings.of({"commandToExecute": "bash v2.sh"}, name="app")
+SCRIPTED = replace(SCALE_SET, scripts=(SCRIPT,), extension=SCRIPT)
+GONE = "the model has no longer the script"
+
+
+def test_a_script_is_recorded_by_its_digest_with_the_image_that_it_ran_on() -> None:
+    found = handoff_of(SCRIPTED, INSTANCES)
+    assert (found.script, found.image) == (JudgedScript.of(SCRIPT), NEW)
+    assert from_json(to_json(found)) == found
+    assert "v2.sh" in found.release
+    with pytest.raises(ConfigError, match="no extension app"):
+        handoff_of(replace(SCRIPTED, extension=ExtensionSettings("app")), INSTANCES)
+
+
+@pytest.mark.parametrize(
+    ("scale_set", "instances", "reasons"),
+    [
+        (SCRIPTED, INSTANCES, []),
+        (replace(SCRIPTED, scripts=(replace(SCRIPT, settings="{}"),), profile="x"), INSTANCES, [GONE]),
+        (replace(SCRIPTED, scripts=(replace(SCRIPT, force_update_tag="2"),)), INSTANCES, [GONE]),
+        (replace(SCRIPTED, scripts=()), INSTANCES, [GONE]),
+        (replace(SCRIPTED, profile="x"), INSTANCES, ["the machine profile changed"]),
+        (replace(SCRIPTED, image=OLD), INSTANCES, ["the model's image is"]),
+        (SCRIPTED, changed(CANARY, latest_model_applied=False), ["canary instance 0 has not the latest model"]),
+        (SCRIPTED, changed(CANARY, health=Health.UNHEALTHY), ["canary instance 0 is not well"]),
+    ],
+)  # fmt: skip
+def test_a_script_is_still_the_judged_one_by_the_model_and_the_flag_of_the_canary(
+    scale_set: ScaleSet, instances: tuple[Instance, ...], reasons: list[str]
+) -> None:
+    found = mismatches(handoff_of(SCRIPTED, INSTANCES), scale_set, instances)
+    assert [one for one in found if not any(one.startswith(reason) for reason in reasons)] == []
+    assert len(found) == len(reasons)
+
+
 PROFILE = {
     "storageProfile": {"imageReference": {"id": NEW.id}, "osDisk": {"diskSizeGB": 30}},
     "osProfile": {"computerNamePrefix": "web", "adminPassword": None, "secrets": []},
@@ -204,6 +240,36 @@ def test_the_second_job_refuses_what_changed_unless_told(
     assert "say so with --allow-changed" in said
     assert main([*words, "--allow-changed"]) == 0
     assert "changed since the canary, and allowed: the machine profile" in capsys.readouterr().err
+
+
+def test_the_second_job_checks_the_script_where_that_is_the_release(
+    observed: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    observed[0] = replace(SCALE_SET, scripts=(SCRIPT,))
+    monkeypatch.setenv("JOB_URL", "https://ci.example.com/job/web-canary/")
+    file, line = tmp_path / "handoff.json", tmp_path / "next.txt"
+    script = ["--file", str(file), "--extension", "app", "--next", str(line)]
+    assert main(["handoff", "write", *SET, *script, "--full-job", "web-full"]) == 0
+    parameters = parse_qs(urlsplit(line.read_text().split()[-1]).query)
+    assert set(parameters) == {"RESOURCE_GROUP", "VMSS_NAME", "HANDOFF"}
+    assert main(["handoff", "check", *SET, *script, "--rollback-job", "web-rollback"]) == 0
+    assert line.read_text().startswith("Rolls out bash v2.sh. Back: https://ci.example.com/job/web-rollback/")
+    said = capsys.readouterr().err
+    assert "handed over: the script bash v2.sh on 0" in said
+    assert "as the canary left it: the script bash v2.sh on 0" in said
+
+
+def test_a_record_of_the_other_kind_of_release_vouches_for_nothing(
+    observed: list[object], tmp_path: Path, capsys: Output
+) -> None:
+    observed[0] = replace(SCALE_SET, scripts=(SCRIPT,))
+    file = tmp_path / "handoff.json"
+    file.write_text(to_json(handoff_of(SCRIPTED, INSTANCES)))
+    assert main(["handoff", "check", *SET, "--file", str(file)]) == 1
+    assert "the record is of the script bash v2.sh, and an image is asked for" in capsys.readouterr().err
+    file.write_text(to_json(record()))
+    assert main(["handoff", "check", *SET, "--file", str(file), "--extension", "app"]) == 1
+    assert "the record is of an image, and the script of app is asked for" in capsys.readouterr().err
 
 
 def test_without_a_record_no_canary_vouches(observed: list[object], tmp_path: Path, capsys: Output) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import test_seeding_story
-from vmss_jenkins import demo
+from vmss_jenkins import config, demo, pipelines
 from vmss_jenkins.emulator import Emulator
 
 ROOT = Path(__file__).parent.parent
@@ -29,12 +29,12 @@ def commands() -> Iterator[str]:
         yield from re.findall(r"^\$ (.*)$", block, re.MULTILINE)
 
 
-STORY, OTHERS = blocks("console")[0], [c for c in commands() if "--dry-run" in c]
+PAIRED = [c for c in commands() if c.startswith(("vmss-jenkins switch", "vmss-jenkins blue-green"))]
+STORY, OTHERS = blocks("console")[0], [c for c in commands() if "--dry-run" in c and c not in PAIRED]
 ROLLOUTS = [
     c for c in commands() if c.startswith(("vmss-jenkins rollout", "vmss-jenkins rollback")) and c not in OTHERS
 ]
 ROLES = [c for c in commands() if c.startswith("vmss-jenkins azure-role")]
-SWITCHES = [c for c in commands() if c.startswith("vmss-jenkins switch")]
 SURGED = [c for c in ROLLOUTS if "surge" in c]
 SCRIPTED = [c for c in ROLLOUTS if "--script" in c or "--extension" in c]
 
@@ -129,19 +129,35 @@ def test_the_script_shown_goes_out_and_back(tmp_path: Path) -> None:
     assert "rolled back: apt-get update" in done.stderr
 
 
+def test_the_set_of_a_script_shown_gets_its_jobs() -> None:
+    (text,) = [block for block in blocks("yaml") if "script:" in block]
+    canary, *_ = pipelines.jobs_of(config.parse(text, "README.md"))
+    assert "--access=sas" in canary.jenkinsfile
+
+
 def test_the_image_job_shown_is_written(tmp_path: Path) -> None:
     (command,) = [c for c in commands() if c.startswith("vmss-jenkins render --packer")]
     subprocess.run(["bash", "-c", command], env=HERE, cwd=tmp_path, check=True)
     assert (tmp_path / "jobs" / "web-image" / "image.pkr.hcl").exists()
 
 
-def test_the_switches_shown_go_there_and_back() -> None:
-    with Emulator("nginx-blue-green", time_scale=20) as emulator:
-        for command in SWITCHES:
-            env, words = {**HERE, **emulator.environment}, ["bash", "-c", command]
+def test_the_releases_and_switches_of_the_pair_come_out_as_shown() -> None:
+    (block,) = [one for one in blocks("console") if "vmss-jenkins blue-green" in one]
+    shown = [part.splitlines() for part in block.split("$ ")[1:]]
+    assert [lines[0] for lines in shown] == PAIRED
+    with Emulator("nginx-blue-green", time_scale=50) as emulator:
+        images = {"IMAGE_ID": "nginx-updated-image", "OLD_IMAGE_ID": "nginx-base-image"}
+        values = {key: emulator.scenario.image_id(name) for key, name in images.items()}
+        for command, *lines in shown:
+            env, words = {**HERE, **emulator.environment, **values}, ["bash", "-c", command]
             done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr
-    assert "leads to bluePool now" in done.stderr
+            assert set(generalised("\n".join(lines))) <= set(generalised(done.stderr))
+
+
+def test_the_pair_shown_can_be_had_as_jobs() -> None:
+    (text,) = blocks("yaml")
+    assert [job.path for job in pipelines.jobs_of(config.parse(text, "README"))] == ["shop-blue-green", "shop-switch"]
 
 
 @pytest.mark.parametrize("command", ROLES)
@@ -175,7 +191,7 @@ def test_every_command_line_is_covered_by_one_of_these() -> None:
     story = set(re.findall(r"^\$ (.*)$", STORY, re.MULTILINE))
     emulators = {c for c in commands() if c.startswith("vmss-jenkins emulator")}
     renders = {c for c in commands() if c.startswith("vmss-jenkins render --packer")}
-    shown_alone = renders | set(OTHERS) | set(ROLLOUTS) | set(ROLES) | set(SWITCHES)
+    shown_alone = renders | set(OTHERS) | set(ROLLOUTS) | set(ROLES) | set(PAIRED)
     assert set(commands()) == story | shown_alone | emulators | set(test_seeding_story.COMMANDS)
 
 

@@ -31,6 +31,15 @@ def test_one_set_is_rendered_by_options_alone(tmp_path: Path) -> None:
         assert part in text
 
 
+def test_a_script_is_the_release_of_a_set_by_options(tmp_path: Path) -> None:
+    container = "https://examplescripts.blob.core.windows.net/releases"
+    options = ["--extension", "app", "--container", container, "--access", "managed-identity"]
+    assert main(["render", *SET, *options, "--out", str(tmp_path)]) == 0
+    text = (tmp_path / "web-canary" / "Jenkinsfile").read_text()
+    for part in ("--extension=app", f"--container={container}", "--access=managed-identity", "name: 'SCRIPT'"):
+        assert part in text
+
+
 def test_a_user_s_templates_stand_in_for_ours(tmp_path: Path) -> None:
     (tmp_path / "agent.groovy.j2").write_text("            agent { label 'mine' }\n")
     assert main(["render", *SET, "--templates", str(tmp_path), "--out", str(tmp_path / "out")]) == 0
@@ -47,6 +56,7 @@ def test_a_user_s_templates_stand_in_for_ours(tmp_path: Path) -> None:
         ([*SET, "--canary", "few"], "canary: found 'few'; wanted a count such as 1"),
         ([*SET, "--flavour", "plugin"], "flavour plugin needs instance_ids"),
         ([*SET, "--promotion", "soon"], "promotion: found 'soon'; wanted 'manual', 'approval' or 'automatic'"),
+        ([*SET, "--container", "https://x/B"], "script.container: found 'https://x/B'; found the container name 'B'"),
         ([*SET, "--templates", "none"], "Directory 'none' does not exist"),
     ],
 )

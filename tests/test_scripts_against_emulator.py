@@ -13,16 +13,17 @@ from click.testing import CliRunner
 
 from tests.test_against_emulator import WEB, Session, session
 from vmss_jenkins import cli, events, steps, uploading
-from vmss_jenkins.actions import RolloutSpec
-from vmss_jenkins.emulator import Emulator, Fault
+from vmss_jenkins.actions import OnFailure, RolloutSpec
+from vmss_jenkins.emulator import Emulator, Fault, scale_sets
 from vmss_jenkins.emulator.scenario import SCENARIOS, UBUNTU, Scenario
 from vmss_jenkins.engine import Hooks, Order, Outcome, RolloutResult, run_rollout
 from vmss_jenkins.errors import AzureError, ConfigError
 from vmss_jenkins.gates import Consequence, Verdict
-from vmss_jenkins.releases import Access, ExtensionSettings, Script, Scripted, from_settings, inline
+from vmss_jenkins.releases import Access, ExtensionSettings, Script, Scripted
 from vmss_jenkins.report import json as report
 from vmss_jenkins.report import text
 from vmss_jenkins.script_sets import ScriptSets
+from vmss_jenkins.scripts import from_settings, inline
 from vmss_jenkins.selection import Amount
 
 FOUR = replace(SCENARIOS["nginx-extension"], instances=4)
@@ -43,7 +44,8 @@ class Says:
 
 
 def scripts(azure: Session, script: Script | None = None, extension: str = "") -> ScriptSets:
-    return ScriptSets(azure.sets, azure.sets.memory(WEB), azure.told.append, extension, script)
+    known = script or Script(ExtensionSettings())
+    return ScriptSets(azure.sets, azure.sets.memory(WEB), azure.told.append, extension, known)
 
 
 def roll(
@@ -73,7 +75,7 @@ def test_a_script_is_rolled_out_canary_first_and_back_by_what_was_written_down()
         assert (back.outcome, pages(azure)) == (Outcome.ROLLED_BACK, [OLD_PAGE] * 4)
         assert azure.emulator.availability.summary(azure.clock.now(), "web").most_down <= 2
         once_more = roll(azure, None, back=True)
-        assert once_more.outcome is Outcome.HALTED, "it never goes back to what it came from"
+        assert (once_more.outcome, once_more.brought_back) == (Outcome.ROLLED_BACK, ()), "it is where it was to go"
 
 
 def test_a_script_that_the_gate_refuses_goes_back_by_itself() -> None:
@@ -106,6 +108,31 @@ def test_a_run_that_was_stopped_goes_on_and_knows_its_way_back() -> None:
         azure.update_instances("1")
         result = roll(azure, NEW, gates=Says(Consequence.FAIL))
         assert (result.outcome, pages(azure)) == (Outcome.ROLLED_BACK, [OLD_PAGE] * 4)
+
+
+def test_a_script_that_not_every_instance_got_is_no_way_back() -> None:
+    """Where a bad canary was left standing, what comes next goes back to what the others have."""
+    worse = inline("apt-get install -y nginx\nsed -i 's/nginx/nothing/' /var/www/html/index*.html\n")
+    with session(FOUR) as azure:
+        stopped = roll(azure, worse, gates=Says(Consequence.FAIL), on_failure=OnFailure.STOP)
+        assert (stopped.outcome, set(pages(azure))) == (Outcome.HALTED, {OLD_PAGE, "Welcome to nothing!"})
+        result = roll(azure, NEW, gates=Says(Consequence.FAIL))
+        assert (result.outcome, pages(azure)) == (Outcome.ROLLED_BACK, [OLD_PAGE] * 4)
+        roll(azure, worse, gates=Says(Consequence.FAIL), on_failure=OnFailure.STOP)
+        assert roll(azure, NEW).outcome is Outcome.ROLLED_OUT
+        assert (roll(azure, None, back=True).outcome, pages(azure)) == (Outcome.ROLLED_BACK, [OLD_PAGE] * 4)
+
+
+def test_a_script_that_was_rolled_out_is_the_way_back_though_the_model_changed_otherwise() -> None:
+    with session(FOUR) as azure:
+        assert roll(azure, NEW).outcome is Outcome.ROLLED_OUT
+        with azure.emulator.backend.lock:
+            found = azure.emulator.backend.scale_set("canary-rg", "web")
+            change = {"properties": {"virtualMachineProfile": {"licenseType": "RHEL_BYOS"}}}
+            scale_sets.change(azure.emulator.backend, found, change, lambda _: None)
+        assert not any(one.latest_model_applied for one in azure.instances())
+        assert roll(azure, BAD, instance_timeout=60.0).outcome is Outcome.ROLLED_BACK
+        assert NEW.release.same_as(azure.sets.get(WEB).scripts[0])
 
 
 def test_where_nothing_was_written_down_it_halts_and_says_how_to_name_it() -> None:
@@ -191,6 +218,9 @@ def test_a_script_is_uploaded_once_under_a_name_that_tells_its_content(emulator:
     assert (code, "rolled out: v1-" in told) == (0, True), told
     code, told = run("rollback", "--extension", "CustomScript")
     assert (code, "rolled back: " in told) == (0, True), told
+    assert f"{extension['fileUris'][0].rpartition('/')[2]} -> apt-get update" in told, "from there to here"
+    code, told = run("status")
+    assert "script apt-get update && apt-get install -y ..., upgrade mode Manual" in told
 
 
 def test_a_private_script_is_read_with_a_signature_or_an_identity_and_not_without(
@@ -198,9 +228,9 @@ def test_a_private_script_is_read_with_a_signature_or_an_identity_and_not_withou
 ) -> None:
     private = emulator.environment["VMSS_JENKINS_EMULATOR_CONTAINER"].replace("/init", "/private")
     monkeypatch.setenv("AZURE_STORAGE_SAS_TOKEN", "?sig=hunter2")
-    for access, code in (("public", 1), ("managed-identity", 0), ("sas", 0)):
+    for access, code in (("public", -1), ("managed-identity", 0), ("sas", 0)):
         found, told = run("rollout", "--script", "v1.sh", "--container", private, "--access", access)
-        assert (found, "hunter2" in told, "actual=404" in told) == (code, False, access == "public"), told
+        assert (found, "hunter2" in told, "answers 404" in told) == (code, False, access == "public"), told
 
 
 @pytest.mark.parametrize(

@@ -376,9 +376,9 @@ def test_what_stands_in_the_way_is_refused_before_anything_is_changed(
 ) -> None:
     world = World()
     world.cloud.scale_set = replace(world.cloud.scale_set, **change)  # type: ignore[arg-type]
-    world.cloud.autoscale_settings = lambda _: ("by-cpu",)  # type: ignore[method-assign, assignment, misc]
+    world.cloud.autoscale_settings = lambda _: ("by-cpu",)  # type: ignore[method-assign, assignment]
     with pytest.raises(ConfigError) as caught:
-        world.surge(**how)
+        world.surge(**how)  # type: ignore[arg-type]
     text = str(caught.value)
     assert said in text
     assert "autoscale (by-cpu) is on" in text
@@ -389,7 +389,7 @@ def test_what_stands_in_the_way_is_refused_before_anything_is_changed(
 
 def test_autoscale_that_cannot_be_read_is_refused_unless_it_is_allowed() -> None:
     world = World()
-    world.cloud.autoscale_settings = lambda _: None  # type: ignore[method-assign, assignment, misc]
+    world.cloud.autoscale_settings = lambda _: None  # type: ignore[method-assign, assignment]
     with pytest.raises(ConfigError, match="--allow-unknown-autoscale"):
         world.surge()
     assert world.surge(allow_unknown_autoscale=True).outcome is Outcome.ROLLED_OUT

@@ -13,10 +13,12 @@ from vmss_jenkins.switch_plan import (
     TEST_RULE,
     Side,
     SwitchOrder,
+    SwitchPlan,
     has_test_rule,
     plan_switch,
     pointed,
     pool_of_rule,
+    refuse,
     with_test_rule,
 )
 
@@ -51,13 +53,22 @@ def balancer(*rules: dict[str, Any], pools: tuple[dict[str, Any], ...] = ()) -> 
 LIVE = rule("live", BLUE_POOL)
 
 
+def planned(
+    order: SwitchOrder, body: dict[str, Any], to: Side, away: Side, skus: dict[str, str] | None = None
+) -> SwitchPlan:
+    """The plan, where nothing stands in its way."""
+    plan = plan_switch(order, body, to, away, skus)
+    refuse(order.load_balancer, plan.findings)
+    return plan
+
+
 def test_the_only_rule_that_leads_to_the_pair_is_pointed_at_the_idle_pool() -> None:
-    plan = plan_switch(ORDER, balancer(LIVE, rule("other", f"{LB}/lb/backendAddressPools/x")), TO, AWAY)
+    plan = planned(ORDER, balancer(LIVE, rule("other", f"{LB}/lb/backendAddressPools/x")), TO, AWAY)
     assert (plan.rule, plan.pool_before, plan.pool_after, plan.changes) == ("live", BLUE_POOL, GREEN_POOL, True)
 
 
 def test_an_already_active_set_is_no_change_however_few_it_has() -> None:
-    plan = plan_switch(ORDER, balancer(rule("live", GREEN_POOL.upper())), replace(TO, healthy=0), AWAY)
+    plan = planned(ORDER, balancer(rule("live", GREEN_POOL.upper())), replace(TO, healthy=0), AWAY)
     assert not plan.changes
 
 
@@ -88,21 +99,21 @@ def test_a_pair_that_cannot_be_switched_is_told(
     to: Side, body: dict[str, Any], order: SwitchOrder, reason: str
 ) -> None:
     with pytest.raises(ConfigError, match=reason):
-        plan_switch(order, body, to, AWAY, {"old": "Basic"})
+        planned(order, body, to, AWAY, {"old": "Basic"})
 
 
 def test_a_third_set_elsewhere_is_no_matter_where_the_rule_is_named_but_never_in_a_pool_of_the_pair() -> None:
     elsewhere = balancer(LIVE, pools=(pool(f"{LB}/lb/backendAddressPools/x", "third"),))
-    assert plan_switch(replace(ORDER, rule="LIVE"), elsewhere, TO, AWAY).rule == "live"
+    assert planned(replace(ORDER, rule="LIVE"), elsewhere, TO, AWAY).rule == "live"
     elsewhere["properties"]["backendAddressPools"][1] = pool(GREEN_POOL, "green", "third")
     with pytest.raises(ConfigError, match="third is in backend pool greenPool too"):
-        plan_switch(replace(ORDER, rule="live"), elsewhere, TO, AWAY)
+        planned(replace(ORDER, rule="live"), elsewhere, TO, AWAY)
 
 
 def test_fewer_healthy_instances_than_serve_now_need_a_word() -> None:
     with pytest.raises(UnsafeRollout, match="--allow-fewer"):
-        plan_switch(ORDER, balancer(LIVE), replace(TO, healthy=1), AWAY)
-    assert plan_switch(replace(ORDER, allow_fewer=True), balancer(LIVE), replace(TO, healthy=1), AWAY).changes
+        planned(ORDER, balancer(LIVE), replace(TO, healthy=1), AWAY)
+    assert planned(replace(ORDER, allow_fewer=True), balancer(LIVE), replace(TO, healthy=1), AWAY).changes
 
 
 def test_the_test_rule_is_like_the_production_rule_and_goes_with_the_switch() -> None:

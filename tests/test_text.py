@@ -220,6 +220,20 @@ EXAMPLES: list[tuple[events.Event, str]] = [
         switch_events.Switched("live", "bluePool", "greenPool"),
         "rule live leads to greenPool now, no longer to bluePool: open connections stay",
     ),
+    (
+        switch_events.SwitchUnchanged("live", "greenPool", watch_due=True),
+        (
+            "rule live leads to greenPool already: nothing changed; the run that switched did not end its watch, so it "
+            "is done now"
+        ),
+    ),
+    (
+        switch_events.ReleaseThere(WEB, "v2", serves=False),
+        "canary-rg/web has v2 on all its instances already: nothing is to be deployed",
+    ),
+    (switch_events.ReleaseThere(WEB, "v2", serves=True), "canary-rg/web serves v2 already: nothing is to be done"),
+    (switch_events.SetScaled(WEB, 1, 3), "canary-rg/web is scaled out from 1 to 3 instances"),
+    (switch_events.SetScaled(WEB, 3, 1), "canary-rg/web is scaled in from 3 to 1 instances"),
     (switch_events.NotSwitched("http: 500"), "not switched: http: 500"),
     (
         switch_events.SwitchedBack("live", "bluePool", "http: 500"),

@@ -30,35 +30,58 @@ class Visits:
     refused: int = 0
     """Requests whose first try was refused or reset."""
 
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def total(self) -> int:
+        """How many requests there were."""
+        return len(self.failed) + self.pages.total()
+
+    @property
+    def bad(self) -> int:
+        """How many had no answer, or none that is a page."""
+        return len(self.failed) + sum(count for title, count in self.pages.items() if title.startswith("HTTP"))
+
     def visit(self, session: requests.Session, url: str) -> None:
         """Ask once."""
         try:
             answer = session.get(url, headers={"Connection": "close"}, timeout=10)
         except requests.RequestException as error:
-            self.failed.append(str(error))
+            with self.lock:
+                self.refused += 1
+                self.failed.append(str(error))
             return
-        self.refused += bool(answer.raw.retries and answer.raw.retries.history)
         found = re.search("<title>(.*)</title>", answer.text)
-        self.pages[found[1] if found and answer.ok else f"HTTP {answer.status_code}"] += 1
+        with self.lock:
+            self.refused += bool(answer.raw.retries and answer.raw.retries.history)
+            self.pages[found[1] if found and answer.ok else f"HTTP {answer.status_code}"] += 1
 
 
 @contextmanager
-def visitors(url: str) -> Iterator[Visits]:
-    """Ask a URL all along, until the end of the block."""
+def visitors(url: str, count: int = 1, pause: float = PAUSE) -> Iterator[Visits]:
+    """Ask a URL all along, until the end of the block.
+
+    Args:
+        url: what is asked.
+        count: how many visitors there are.
+        pause: seconds between two requests of one of them.
+    """
     visits, ended = Visits(), threading.Event()
 
     def visit_on() -> None:
         with requests.Session() as session:
             session.trust_env = False
             session.mount("http://", HTTPAdapter(max_retries=TRIES))
-            while not ended.wait(PAUSE):
+            while not ended.wait(pause):
                 visits.visit(session, url)
 
-    visitor = threading.Thread(target=visit_on)
-    visitor.start()
+    threads = [threading.Thread(target=visit_on) for _ in range(count)]
+    for thread in threads:
+        thread.start()
     try:
         yield visits
     finally:
         ended.set()
-        visitor.join()
+        for thread in threads:
+            thread.join()
     assert visits.pages, "nobody asked"

@@ -12,12 +12,13 @@ from vmss_jenkins._version import VERSION
 if TYPE_CHECKING:
     from vmss_jenkins.actions import OnFailure, RolloutSpec, Strategy
     from vmss_jenkins.api import observe, update, update_extension, update_instances, verify
-    from vmss_jenkins.blue_green import switch
+    from vmss_jenkins.blue_green import Pair, release_to_pair, switch
     from vmss_jenkins.claims import AnotherRollout
     from vmss_jenkins.engine import Outcome, RolloutResult
     from vmss_jenkins.errors import AzureError, ConfigError, UnsafeRollout, VmssJenkinsError
     from vmss_jenkins.images import ImageReference
-    from vmss_jenkins.rollouts import Reach, roll_back, roll_out
+    from vmss_jenkins.reach import Reach
+    from vmss_jenkins.rollouts import roll_back, roll_out
     from vmss_jenkins.selection import Amount, Scope
     from vmss_jenkins.steps import UpdateInstancesResult, UpdateResult
     from vmss_jenkins.verification import Assessment
@@ -33,6 +34,7 @@ __all__ = [
     "ImageReference",
     "OnFailure",
     "Outcome",
+    "Pair",
     "Reach",
     "RolloutResult",
     "RolloutSpec",
@@ -44,6 +46,7 @@ __all__ = [
     "VmssJenkinsError",
     "__version__",
     "observe",
+    "release_to_pair",
     "roll_back",
     "roll_out",
     "switch",
@@ -62,7 +65,8 @@ _HOMES = {
     "ImageReference": "images",
     "OnFailure": "actions",
     "Outcome": "engine",
-    "Reach": "rollouts",
+    "Pair": "blue_green",
+    "Reach": "reach",
     "RolloutResult": "engine",
     "RolloutSpec": "actions",
     "Scope": "selection",
@@ -72,6 +76,7 @@ _HOMES = {
     "UpdateResult": "steps",
     "VmssJenkinsError": "errors",
     "observe": "api",
+    "release_to_pair": "blue_green",
     "roll_back": "rollouts",
     "roll_out": "rollouts",
     "switch": "blue_green",

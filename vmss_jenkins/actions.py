@@ -54,6 +54,8 @@ class RolloutSpec:
     """For the way forward, and once more for the way back."""
     max_failed: int = 0
     """Failed instances that do not stop the others; in the end they are told all the same."""
+    idle: bool = False
+    """The set serves nobody, so that all of a zone may be down: the idle one of a blue-green pair."""
     ids_per_call: int = 100
     on_failure: OnFailure = OnFailure.ROLLBACK
     rollback_to: Release | None = None

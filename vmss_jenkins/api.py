@@ -7,20 +7,19 @@ Python's spelling, and connect the engine to Azure.
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from vmss_jenkins import events, steps
 from vmss_jenkins.clock import SystemClock
-from vmss_jenkins.credentials import Connection, connection, default_credential
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.gate_parsing import gates_from
 from vmss_jenkins.heartbeat import Heartbeat
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Instance, InstanceIds, ScaleSet, ScaleSetName, has_latest_model
 from vmss_jenkins.measuring import connected_means
+from vmss_jenkins.reach import Reach
 from vmss_jenkins.releases import Script
 from vmss_jenkins.report import text
 from vmss_jenkins.verification import Assessment, Verification
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
     from vmss_jenkins.network import Reached
-    from vmss_jenkins.scale_sets import AzureScaleSets
 
 TIMEOUT = 3600.0
 """Seconds that a step may take, unless told otherwise."""
@@ -81,7 +79,7 @@ def update(  # noqa: PLR0913 - the plugin's parameters and how to reach Azure, e
     )
     options = steps.Options(dry_run=dry_run, allow_automatic_rollout=allow_automatic_rollout)
     patience = Patience.starting(SystemClock(), timeout, on_event)
-    with _scale_sets(subscription, credential, endpoint, on_event) as sets:
+    with closing(Reach(subscription, credential, endpoint).connect(on_event).scale_sets()) as sets:
         return steps.update(sets, target, image, options, patience)
 
 
@@ -107,7 +105,7 @@ def update_extension(  # noqa: PLR0913 - the script and how to reach Azure, each
     Args:
         resource_group: the set's resource group.
         name: the set's name.
-        script: as `releases.from_url`, `releases.inline` or `releases.from_settings` make it.
+        script: as `scripts.from_url`, `scripts.inline` or `scripts.from_settings` make it.
         extension: the extension's name; empty for the only one of the set.
         subscription: the subscription's GUID; `AZURE_SUBSCRIPTION_ID` by default.
         credential: azure-identity's `DefaultAzureCredential` by default.
@@ -125,7 +123,7 @@ def update_extension(  # noqa: PLR0913 - the script and how to reach Azure, each
     target = ScaleSetName(resource_group, name)
     options = steps.Options(dry_run=dry_run, allow_automatic_rollout=allow_automatic_rollout)
     patience = Patience.starting(SystemClock(), timeout, on_event)
-    with _scale_sets(subscription, credential, endpoint, on_event) as sets:
+    with closing(Reach(subscription, credential, endpoint).connect(on_event).scale_sets()) as sets:
         from vmss_jenkins.script_sets import ScriptSets  # noqa: PLC0415 - the SDK takes 0.3 s
 
         script_sets = ScriptSets(sets, sets.memory(target), on_event, extension, script)
@@ -170,7 +168,7 @@ def update_instances(  # noqa: PLR0913 - the plugin's parameters and how to reac
     chosen = InstanceIds.parse(instance_ids)
     options = steps.Options(dry_run=dry_run, await_healthy=await_healthy)
     patience = Patience.starting(SystemClock(), timeout, on_event)
-    with _scale_sets(subscription, credential, endpoint, on_event) as sets:
+    with closing(Reach(subscription, credential, endpoint).connect(on_event).scale_sets()) as sets:
         return steps.update_instances(sets, target, chosen, options, patience)
 
 
@@ -190,7 +188,7 @@ def observe(
         AzureError: where Azure refuses, or cannot be reached.
     """
     patience = Patience.starting(SystemClock(), TIMEOUT, on_event)
-    with _scale_sets(subscription, credential, endpoint, on_event) as sets:
+    with closing(Reach(subscription, credential, endpoint).connect(on_event).scale_sets()) as sets:
         scale_set = patience.retry(lambda: sets.get(ScaleSetName(resource_group, name)))
         return scale_set, patience.retry(lambda: sets.instances(scale_set))
 
@@ -209,14 +207,8 @@ def addresses(
         ConfigError: for parameters that cannot be used.
         AzureError: where Azure refuses, or cannot be reached.
     """
-    where = connection(os.environ, subscription, endpoint)
-    from vmss_jenkins.load_balancers import AzureLoadBalancers  # noqa: PLC0415 - the SDK takes half a second
-
-    balancers = AzureLoadBalancers(where, _credential(credential, where))
-    try:
+    with closing(Reach(subscription, credential, endpoint).connect(log).load_balancers()) as balancers:
         return balancers.reached(scale_set, [instance.id for instance in instances])
-    finally:
-        balancers.close()
 
 
 def verify(  # noqa: PLR0913 - the gates and how to reach Azure, each by its name
@@ -253,34 +245,12 @@ def verify(  # noqa: PLR0913 - the gates and how to reach Azure, each by its nam
     chosen = InstanceIds.parse(instance_ids) if instance_ids is not None else None
     clock = Heartbeat(SystemClock(), on_event)
     patience = Patience.starting(clock, timeout, clock.on_event)
-    where = connection(os.environ, subscription, endpoint)
-    chosen_credential = _credential(credential, where)
-    with (
-        _scale_sets(subscription, chosen_credential, endpoint, on_event) as sets,
-        connected_means(sets, where, chosen_credential, clock, on_event) as means,
-    ):
+    azure = Reach(subscription, credential, endpoint).connect(on_event)
+    with closing(azure.scale_sets()) as sets, connected_means(sets, azure, clock) as means:
         scale_set = patience.retry(lambda: sets.get(target))
         instances = patience.retry(lambda: sets.instances(scale_set))
         ids = [one.id for one in (chosen.choose(instances) if chosen else _updated(scale_set, instances))]
         return Verification(target, specs, means, patience).assess("verify", ids)
-
-
-@contextmanager
-def _scale_sets(
-    subscription: str | None, credential: TokenCredential | None, endpoint: str | None, on_event: events.OnEvent
-) -> Iterator[AzureScaleSets]:
-    where = connection(os.environ, subscription, endpoint)
-    from vmss_jenkins.scale_sets import AzureScaleSets  # noqa: PLC0415 - the SDK takes 0.3 s, bad input is told before
-
-    sets = AzureScaleSets(where, _credential(credential, where), on_event)
-    try:
-        yield sets
-    finally:
-        sets.close()
-
-
-def _credential(given: TokenCredential | None, where: Connection) -> TokenCredential | None:
-    return (given or default_credential(where, os.environ)) if where.sends_token else None
 
 
 def _updated(scale_set: ScaleSet, instances: Iterable[Instance]) -> list[Instance]:

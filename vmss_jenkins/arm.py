@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -53,6 +53,7 @@ def scale_set_from(body: Body, name: ScaleSetName) -> ScaleSet:
         id=body.get("id") or "",
         profile=profile_digest(_at(properties, "virtualMachineProfile")),
         scripts=tuple(script for script in map(ExtensionSettings.from_body, listed) if script),
+        sequence=tuple((str(one.get("name")), str(first)) for one in listed for first in _first(one)),
         load_balanced=_is_load_balanced(_at(properties, "virtualMachineProfile", "networkProfile")),
         scale_in=_scale_in_policy(_at(properties, "scaleInPolicy")),
         zones=tuple(map(str, body.get("zones") or ())),
@@ -69,6 +70,10 @@ def _scale_in_policy(policy: Body) -> ScaleInPolicy:
         force_deletion=bool(policy.get("forceDeletion")),
         prioritize_unhealthy=bool(policy.get("prioritizeUnhealthyVMs")),
     )
+
+
+def _first(extension: Body) -> Iterable[object]:
+    return _at(extension, "properties").get("provisionAfterExtensions") or ()
 
 
 def _is_load_balanced(network_profile: Body) -> bool:

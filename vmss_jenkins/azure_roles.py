@@ -27,6 +27,22 @@ _NETWORK = (
     "Microsoft.Network/publicIPAddresses/read",
 )
 _ROLL = (*_READ, *_TAGS, _OPERATION, f"{_SETS}/manualupgrade/action")
+_SWITCH = (
+    *_READ,
+    *_TAGS,
+    f"{_SETS}/networkInterfaces/read",
+    "Microsoft.Network/networkInterfaces/read",
+    f"{_BALANCERS}/read",
+    f"{_BALANCERS}/write",
+    "Microsoft.Network/locations/operations/read",
+)
+_IMAGES = ("Microsoft.Compute/images/read", "Microsoft.Compute/galleries/images/versions/read")
+_JOINS = (
+    f"{_BALANCERS}/backendAddressPools/join/action",
+    f"{_BALANCERS}/frontendIPConfigurations/join/action",
+    f"{_BALANCERS}/probes/join/action",
+    "Microsoft.Network/publicIPAddresses/join/action",
+)
 
 USED: Mapping[str, tuple[str, ...]] = {
     "status": _READ,
@@ -38,15 +54,8 @@ USED: Mapping[str, tuple[str, ...]] = {
     "rollout-script": (*(a for a in _ROLL if a != _READ[2]), f"{_SETS}/extensions/write"),
     "surge": (*_READ, *_TAGS, _OPERATION, f"{_SETS}/write", f"{_SETS}/delete/action", _AUTOSCALE),
     "verify": (*_READ, *_NETWORK),
-    "switch": (
-        *_READ,
-        *_TAGS,
-        f"{_SETS}/networkInterfaces/read",
-        "Microsoft.Network/networkInterfaces/read",
-        f"{_BALANCERS}/read",
-        f"{_BALANCERS}/write",
-        "Microsoft.Network/locations/operations/read",
-    ),
+    "switch": _SWITCH,
+    "blue-green": tuple(dict.fromkeys((*_ROLL, f"{_SETS}/write", _AUTOSCALE, *_SWITCH))),
     "drain": (
         f"{_SETS}/networkInterfaces/read",
         "Microsoft.Network/networkInterfaces/read",
@@ -59,16 +68,12 @@ USED: Mapping[str, tuple[str, ...]] = {
 """The actions that each command's requests name. `drain` is what `--drain` adds to a rollout; `surge` is one with
 `--strategy surge`."""
 LINKED: Mapping[str, tuple[str, ...]] = {
-    "update": ("Microsoft.Compute/images/read", "Microsoft.Compute/galleries/images/versions/read"),
-    "rollout": ("Microsoft.Compute/images/read", "Microsoft.Compute/galleries/images/versions/read"),
-    "rollback": ("Microsoft.Compute/images/read", "Microsoft.Compute/galleries/images/versions/read"),
-    "surge": ("Microsoft.Compute/images/read", "Microsoft.Compute/galleries/images/versions/read"),
-    "switch": (
-        f"{_BALANCERS}/backendAddressPools/join/action",
-        f"{_BALANCERS}/frontendIPConfigurations/join/action",
-        f"{_BALANCERS}/probes/join/action",
-        "Microsoft.Network/publicIPAddresses/join/action",
-    ),
+    "update": _IMAGES,
+    "rollout": _IMAGES,
+    "rollback": _IMAGES,
+    "surge": _IMAGES,
+    "switch": _JOINS,
+    "blue-green": (*_IMAGES, *_JOINS),
 }
 """What Azure checks beside: on the image that the model is to have, and on what a load balancer's rules refer to."""
 

@@ -1,38 +1,86 @@
-"""Blue-green as a library: `vmss_jenkins.switch` points the traffic at the other one of two scale sets."""
+"""Blue-green as a library: `switch` points the traffic at the other one of two sets, `release_to_pair` does it all."""
 
 from __future__ import annotations
 
-import os
-import secrets
-import socket
-from collections.abc import Iterable, Mapping
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from vmss_jenkins import events
 from vmss_jenkins.api import TIMEOUT, log
-from vmss_jenkins.clock import SystemClock
-from vmss_jenkins.credentials import connection, default_credential
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.gate_parsing import gates_from
+from vmss_jenkins.gate_specs import AnyGate
+from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import ScaleSetName
-from vmss_jenkins.measuring import connected_means
-from vmss_jenkins.rollouts import Reach
+from vmss_jenkins.joint_claims import JointClaims
+from vmss_jenkins.pair_connection import connected_pair
+from vmss_jenkins.pair_plan import ReleaseOrder
+from vmss_jenkins.reach import Reach
+from vmss_jenkins.releasing import Releasing
+from vmss_jenkins.switch_gates import Texts, asked_ports, check_gates, watch_gates
 from vmss_jenkins.switch_plan import SwitchOrder
-from vmss_jenkins.switching import SwitchHooks, SwitchResult, run_switch
-from vmss_jenkins.verification import Verification
-from vmss_jenkins.waiting import Patience
+from vmss_jenkins.switching import SwitchResult, dry_switch, run_switch
 
-Texts = Iterable[str | Mapping[str, object]]
+IDLE = "idle"
+"""Whichever of the two does not serve."""
+
+if TYPE_CHECKING:
+    from vmss_jenkins.azure_operations import AzureOperation
 
 
-def switch(  # noqa: PLR0913 - the pair, the checks and how to reach Azure, each by its name
-    resource_group: str,
-    load_balancer: str,
+@dataclass(frozen=True)
+class Pair:
+    """Two scale sets behind one load balancer, of which one serves.
+
+    Raises:
+        ConfigError: where both are one.
+    """
+
+    resource_group: str
+    """Of the sets and of the load balancer."""
+    load_balancer: str
+    blue: str
+    green: str
+    rule: str = ""
+    """The production rule; the only one that leads to the pair by default."""
+    test_port: int | None = None
+    """A frontend port that leads to the idle set while it is checked."""
+
+    def __post_init__(self) -> None:
+        if self.blue.lower() == self.green.lower():
+            raise ConfigError("pair", [f"found {self.blue!r} twice; wanted two scale sets"])
+
+    @property
+    def names(self) -> tuple[ScaleSetName, ScaleSetName, ScaleSetName]:
+        """The load balancer and both sets: what is claimed while one works on them."""
+        group = self.resource_group
+        return ScaleSetName(group, self.load_balancer), ScaleSetName(group, self.blue), ScaleSetName(group, self.green)
+
+    def order(self, to: str, check: Iterable[AnyGate] = ()) -> SwitchOrder:
+        """A switch of the pair.
+
+        Args:
+            to: `blue`, `green` or `idle`.
+            check: the gates before it.
+
+        Raises:
+            ConfigError: for another set.
+        """
+        if to not in {"blue", "green", IDLE}:
+            raise ConfigError("to", [f"found {to!r}; wanted blue, green or {IDLE}"])
+        _, blue, green = self.names
+        target, away = (green, blue) if to == "green" else (blue, green)
+        ports = asked_ports(check)
+        return SwitchOrder(self.load_balancer, target, away, self.rule, self.test_port, to_idle=to == IDLE, asked=ports)
+
+
+@contextmanager
+def release_to_pair(  # noqa: PLR0913 - the pair, the checks and how to reach Azure, each by its name
+    pair: Pair,
+    image: ImageReference | Mapping[str, str],
     *,
-    to: str,
-    away: str,
-    rule: str = "",
-    test_port: int | None = None,
+    idle: int | None = None,
     check: Texts = (),
     watch: Texts = (),
     allow_fewer: bool = False,
@@ -40,22 +88,61 @@ def switch(  # noqa: PLR0913 - the pair, the checks and how to reach Azure, each
     reach: Reach | None = None,
     timeout: float = TIMEOUT,
     on_event: events.OnEvent = log,
+) -> Iterator[Releasing[AzureOperation]]:
+    """Release an image to a blue-green pair, step by step: `plan`, `deploy`, `check`, `switch`, `scale_in`.
+
+    Each step looks at Azure first. Done again after success it changes nothing; after an interruption it goes on.
+
+    Args:
+        pair: the sets and their load balancer.
+        image: the release.
+        idle: how many instances are left of the other set by `scale_in`; None leaves all.
+        check: gates that `check` and `switch` ask of the idle set; as `vmss_jenkins.verify` takes them.
+        watch: gates that `switch` asks afterwards; where one fails it is switched back.
+        allow_fewer: switch although fewer instances are healthy there than serve now.
+        claim: as `switch`.
+        reach: how Azure is reached.
+        timeout: seconds after which nothing is tried again.
+        on_event: told each thing that happens; by default it is logged.
+
+    Raises:
+        ConfigError: for gates and names that cannot be used.
+    """
+    release = image if isinstance(image, ImageReference) else ImageReference.from_mapping(image)
+    before, after = check_gates(check, pair.test_port), watch_gates(watch)
+    order = ReleaseOrder(replace(pair.order(IDLE, before), allow_fewer=allow_fewer), release, idle)
+    with connected_pair(reach, timeout, on_event) as found:
+        hooks = found.hooks(f"release of {release.short_name}", pair.names if claim else (), before, after)
+        claims = hooks.claims if isinstance(hooks.claims, JointClaims) else None
+        yield Releasing(found.sets, found.board, order, hooks, found.patience, claims, found.build)
+
+
+def switch(  # noqa: PLR0913 - the checks and how to reach Azure, each by its name
+    pair: Pair,
+    to: str,
+    *,
+    check: Texts = (),
+    watch: Texts = (),
+    allow_fewer: bool = False,
+    dry_run: bool = False,
+    claim: bool = True,
+    reach: Reach | None = None,
+    timeout: float = TIMEOUT,
+    on_event: events.OnEvent = log,
 ) -> SwitchResult:
     """Point a load balancer's production rule at the other one of two scale sets, by one conditional write.
 
-    New connections go there from then on; open ones go on to the set before. Run again it changes nothing.
+    New connections go there from then on; open ones go on to the set before. Run again it changes nothing; after a
+    run that was killed before the watch ended, it asks the gates of the watch.
 
     Args:
-        resource_group: of the sets and of the load balancer.
-        load_balancer: its name.
-        to: the set that is to serve.
-        away: the other one.
-        rule: the production rule; the only one that leads to the pair by default.
-        test_port: a frontend port that leads to the idle set while it is checked.
+        pair: the sets and their load balancer.
+        to: `blue`, `green`, or `idle` for whichever does not serve: run again, that switches back.
         check: gates as `vmss_jenkins.verify` takes them, asked before; where one fails nothing is switched.
         watch: gates asked after; where one fails it is switched back.
         allow_fewer: switch although fewer instances are healthy there than serve now.
-        claim: refuse where another switch is under way; takes `Microsoft.Resources/tags/write`.
+        dry_run: tell what would happen and what stands in the way; change nothing.
+        claim: keep other switches, and rollouts of both sets, away; takes `Microsoft.Resources/tags/write`.
         reach: how Azure is reached.
         timeout: seconds after which nothing is measured again.
         on_event: told each thing that happens; by default it is logged.
@@ -66,28 +153,11 @@ def switch(  # noqa: PLR0913 - the pair, the checks and how to reach Azure, each
         UnsafeRollout: where fewer instances are healthy there than serve now; nothing was changed.
         AzureError: where Azure refuses, or cannot be reached.
     """
-    target, other = ScaleSetName(resource_group, to), ScaleSetName(resource_group, away)
-    if to.lower() == away.lower():
-        raise ConfigError("pair", [f"found {to!r} twice; wanted two scale sets"])
-    asked = [gates_from(tuple(gates)) if tuple(gates) else () for gates in (tuple(check), tuple(watch))]
-    clock = SystemClock()
-    patience = Patience.starting(clock, timeout, on_event)
-    reach = reach or Reach()
-    where = connection(os.environ, reach.subscription, reach.endpoint)
-    credential = (reach.credential or default_credential(where, os.environ)) if where.sends_token else None
-    from vmss_jenkins.load_balancers import AzureLoadBalancers  # noqa: PLC0415 - the SDK takes half a second
-    from vmss_jenkins.scale_sets import AzureScaleSets  # noqa: PLC0415
-    from vmss_jenkins.switchboards import AzureSwitchboard  # noqa: PLC0415
-
-    sets, balancers = AzureScaleSets(where, credential), AzureLoadBalancers(where, credential)
-    with closing(sets), closing(balancers), connected_means(sets, where, credential, clock) as means:
-        gates = [Verification(target, found, means, patience) if found else None for found in asked]
-        hooks = SwitchHooks(
-            check=gates[0],
-            watch=gates[1],
-            claims=sets.claims(ScaleSetName(resource_group, load_balancer)) if claim else None,
-            run=secrets.token_hex(4),
-            owner=f"{os.environ.get('JOB_NAME') or socket.gethostname()}: switch to {to}",
-        )
-        order = SwitchOrder(load_balancer, target, other, rule, test_port, allow_fewer)
-        return run_switch(sets, AzureSwitchboard(balancers, clock), order, hooks, patience)
+    before, after = check_gates(check, pair.test_port), watch_gates(watch)
+    order = replace(pair.order(to, before), allow_fewer=allow_fewer)
+    with connected_pair(reach, timeout, on_event) as found:
+        named = to if order.to_idle else order.to.name
+        hooks = found.hooks(f"switch to {named}", pair.names if claim else (), before, after)
+        if dry_run:
+            return dry_switch(found.sets, found.board, order, hooks, found.patience, (before, after))
+        return run_switch(found.sets, found.board, order, hooks, found.patience)

@@ -35,6 +35,8 @@ class Capacity:
     """Ids that are down by our doing."""
     limit: int
     """How many may be down."""
+    keeps_zones: bool = True
+    """False where the set serves nobody: all of a zone may be down."""
 
     def admit(self, candidates: Sequence[Instance]) -> tuple[Instance, ...]:
         """The first of the candidates that may be taken together, those that are down already before the others."""
@@ -47,7 +49,7 @@ class _Tally:
     """What would be down, as one instance after the other is taken."""
 
     def __init__(self, capacity: Capacity) -> None:
-        self._limit = capacity.limit
+        self._limit, self._keeps_zones = capacity.limit, capacity.keeps_zones
         self._down, self._ours = set(capacity.down), set(capacity.ours)
         zoned = [instance for instance in capacity.counted if instance.zone]
         self._zones = Counter(instance.zone for instance in zoned)
@@ -61,7 +63,7 @@ class _Tally:
         lost = runs(instance) and instance.id not in self._down
         if len(self._ours) >= self._limit or (lost and len(self._down) >= self._limit):
             return False
-        if not self._zone_allows(instance, lost=lost):
+        if self._keeps_zones and not self._zone_allows(instance, lost=lost):
             return False
         self._ours.add(instance.id)
         self._taken[instance.zone] += 1

@@ -36,6 +36,8 @@ from vmss_jenkins.releases import Release
 
 LEASE = 120.0
 """Seconds from the last renewal until a claim lapses."""
+FULLY_OUT = "rolled out"
+"""The outcome of a rollout that every chosen instance got."""
 RENEWAL = 30.0
 """Seconds between two renewals."""
 

@@ -1,19 +1,24 @@
-"""vmss.yaml: which scale sets get Jenkins jobs, and of what kind.
+"""vmss.yaml: which scale sets and blue-green pairs get Jenkins jobs, and of what kind.
 
 `parse` reads it, with every fault at once; `json_schema` describes it to editors. Reading the file is the caller's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, ConfigDict, ValidationError, model_validator
 
 from vmss_jenkins import config_faults, config_values, located_yaml
+from vmss_jenkins.config_pairs import PairConfig, inherited
 from vmss_jenkins.config_parts import Jenkins, Rollout, Timeouts, Value
+from vmss_jenkins.config_script import ScriptRelease
 from vmss_jenkins.config_values import as_tuple
 from vmss_jenkins.errors import ConfigError
+
+ValueT = TypeVar("ValueT", bound=Value)
 
 
 class Settings(Value):
@@ -25,6 +30,8 @@ class Settings(Value):
     description: config_values.Prose = ""
     image: config_values.Image | None = None
     """What the image parameter is filled in with: an id, or publisher:offer:sku:version."""
+    script: ScriptRelease | None = None
+    """The release is the script of an extension instead of an image."""
     canary: config_values.Amount = "1"
     """How many instances get the release first."""
     instance_ids: config_values.Ids | None = None
@@ -64,40 +71,89 @@ class ScaleSetConfig(Settings):
 
     @model_validator(mode="after")
     def _fits(self) -> ScaleSetConfig:
-        if not self.resource_group:
-            raise ValueError("needs a resource_group, here or under defaults")
-        if self.flavour == "plugin" and not self.instance_ids:
-            raise ValueError("flavour plugin needs instance_ids such as '0,1': its step cannot choose a canary")
-        if self.flavour == "plugin" and self.image and "/" not in self.image:
-            raise ValueError("flavour plugin needs an image id: our jobs hand its step no marketplace image")
-        if self.surges and (self.flavour == "plugin" or self.instance_ids):
-            raise ValueError("the strategy surge makes its canary: leave instance_ids and flavour plugin out")
-        if self.schedule and not self.image:
-            raise ValueError("a schedule needs an image: nobody is there to fill it in")
+        if reasons := tuple(self._faults()):
+            raise ValueError("; ".join(reasons))
         return self
+
+    def _faults(self) -> Iterator[str]:
+        if not self.resource_group:
+            yield "needs a resource_group, here or under defaults"
+        if self.flavour == "plugin" and not self.instance_ids:
+            yield "flavour plugin needs instance_ids such as '0,1': its step cannot choose a canary"
+        if self.flavour == "plugin" and self.image and "/" not in self.image:
+            yield "flavour plugin needs an image id: our jobs hand its step no marketplace image"
+        if self.flavour == "plugin" and self.script:
+            yield "flavour plugin knows no script: its steps set images alone"
+        if self.surges and (self.flavour == "plugin" or self.instance_ids):
+            yield "the strategy surge makes its canary: leave instance_ids and flavour plugin out"
+        if self.image and self.script:
+            yield "found an image and a script; wanted one of them (image: null takes away that of the defaults)"
+        if self.schedule and not self._filled_in:
+            yield "a schedule needs an image, or a script with a text or url: nobody is there to fill it in"
+
+    @property
+    def _filled_in(self) -> bool:
+        return bool(self.script.text or self.script.url) if self.script else bool(self.image)
 
 
 class Config(Value):
     """A whole file."""
 
     jenkins: Jenkins = Jenkins()
-    sets: Annotated[tuple[ScaleSetConfig, ...], BeforeValidator(as_tuple), Field(min_length=1)]
+    sets: Annotated[tuple[ScaleSetConfig, ...], BeforeValidator(as_tuple)] = ()
+    pairs: Annotated[tuple[PairConfig, ...], BeforeValidator(as_tuple)] = ()
 
     @model_validator(mode="after")
     def _fits(self) -> Config:
+        if not self.sets and not self.pairs:
+            raise ValueError("found neither sets nor pairs; wanted at least one scale set or blue-green pair")
         if self.jenkins.credentials.kind != "azure-service-principal" and any(s.flavour == "plugin" for s in self.sets):
             raise ValueError("flavour plugin needs jenkins.credentials of the kind azure-service-principal")
-        if self.jenkins.credentials.kind == "username-password" and not all(s.subscription for s in self.sets):
+        subscriptions = [one.subscription for one in self.sets] + [one.subscription for one in self.pairs]
+        if self.jenkins.credentials.kind == "username-password" and not all(subscriptions):
             raise ValueError("credentials of the kind username-password need a subscription at each set, or as default")
+        if self.jenkins.install.lacks_extras and any(one.script and one.script.container for one in self.sets):
+            raise ValueError("a script's container needs the extra blob: install vmss-jenkins[blob]==VERSION")
         return self
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Every scale set that it names, those of pairs too."""
+        alone = [Target(one.resource_group or "", one.name, one.subscription) for one in self.sets]
+        paired = [
+            Target(pair.resource_group or "", name, pair.subscription)
+            for pair in self.pairs
+            for name in (pair.blue, pair.green)
+        ]
+        return (*alone, *paired)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A scale set and where it is."""
+
+    resource_group: str
+    name: str
+    subscription: str | None
 
 
 class _File(Value):
     """The file as an editor sees it."""
 
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["sets"]}, {"required": ["pairs"]}]})
+
     jenkins: Jenkins = Jenkins()
     defaults: Settings = Settings()
-    sets: Annotated[list[ScaleSetConfig], Field(min_length=1)]
+    sets: tuple[ScaleSetConfig, ...] = ()
+    """Scale sets that get jobs."""
+    pairs: tuple[PairConfig, ...] = ()
+    """Pairs of scale sets behind one load balancer that get jobs together."""
+
+
+class _Defaults(Value):
+    """The defaults of a file, on their own."""
+
+    defaults: Settings = Settings()
 
 
 def parse(text: str, source: str) -> Config:
@@ -114,16 +170,25 @@ def parse(text: str, source: str) -> Config:
     faults = list(document.faults)
     config: Config | None = None
     if isinstance(document.data, dict):
-        try:
-            config = Config.model_validate(_merged(document.data))
-        except ValidationError as error:
-            faults += config_faults.faults_of(error, document, _File)
-        faults += [*_misplaced(document), *_doubles(document)]
+        _, wrong = _validated(_Defaults, _shared(document.data), document)
+        config, faulty = _validated(Config, _merged(document.data), document)
+        faults += [*wrong, *faulty, *_misplaced(document), *_doubles(document)]
     elif not faults:
-        faults.append(located_yaml.Fault((), 1, "found no mapping; wanted the key sets with a list of scale sets"))
+        faults.append(
+            located_yaml.Fault((), 1, "found no mapping; wanted the key sets with a list of scale sets, or pairs")
+        )
     if faults or config is None:
         raise ConfigError(source, [str(fault) for fault in sorted(set(faults), key=lambda one: (one.line, str(one)))])
     return config
+
+
+def _validated(
+    model: type[ValueT], data: dict[str, Any], document: located_yaml.Document
+) -> tuple[ValueT | None, list[located_yaml.Fault]]:
+    try:
+        return model.model_validate(data), []
+    except ValidationError as error:
+        return None, config_faults.faults_of(error, document, _File)
 
 
 def one_set(values: Mapping[str, object], jenkins: Mapping[str, object], source: str = "options") -> Config:
@@ -157,13 +222,22 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "vmss.yaml"}
 
 
+def _shared(data: dict[str, Any]) -> dict[str, Any]:
+    """The defaults that no set shows the faults of, since there is none."""
+    defaults = data.get("defaults")
+    return {"defaults": defaults} if isinstance(defaults, dict) and not data.get("sets") else {}
+
+
 def _merged(data: dict[str, Any]) -> dict[str, Any]:
-    """The file with the defaults put under each set."""
-    defaults, sets = data.get("defaults") or {}, data.get("sets")
+    """The file with the defaults put under each set and each pair."""
+    defaults = data.get("defaults") or {}
     rest = {key: value for key, value in data.items() if key != "defaults"}
-    if not isinstance(defaults, dict) or not isinstance(sets, list):
+    if not isinstance(defaults, dict):
         return rest
-    return {**rest, "sets": [_under(one, defaults) if isinstance(one, dict) else one for one in sets]}
+    for key, below in (("sets", defaults), ("pairs", inherited(defaults))):
+        if isinstance(ones := data.get(key), list):
+            rest[key] = [_under(one, below) if isinstance(one, dict) else one for one in ones]
+    return rest
 
 
 def _under(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -187,15 +261,16 @@ def _misplaced(document: located_yaml.Document) -> Iterable[located_yaml.Fault]:
 
 
 def _doubles(document: located_yaml.Document) -> Iterable[located_yaml.Fault]:
-    """Two sets whose jobs would have one name; Jenkins does not tell names apart by their case."""
-    seen: dict[str, int] = {}
-    sets = document.data.get("sets")
-    for index, one in enumerate(sets if isinstance(sets, list) else ()):
-        base = (one.get("job_name") or one.get("name")) if isinstance(one, dict) else None
-        if not isinstance(base, str):
-            continue
-        first = seen.setdefault(base.casefold(), index)
-        if first != index:
-            path = ("sets", index)
-            reason = f"its job {base}-canary is that of sets[{first}] as well; give one of them a job_name"
-            yield located_yaml.Fault(path, document.line(path), reason)
+    """Two sets or pairs whose jobs would have one name; Jenkins does not tell names apart by their case."""
+    for kind, ending, other in (("sets", "canary", "job_name"), ("pairs", "blue-green", "name of its own")):
+        seen: dict[str, int] = {}
+        ones = document.data.get(kind)
+        for index, one in enumerate(ones if isinstance(ones, list) else ()):
+            base = (one.get("job_name") or one.get("name")) if isinstance(one, dict) else None
+            if not isinstance(base, str):
+                continue
+            first = seen.setdefault(base.casefold(), index)
+            if first != index:
+                path = (kind, index)
+                reason = f"its job {base}-{ending} is that of {kind}[{first}] as well; give one of them a {other}"
+                yield located_yaml.Fault(path, document.line(path), reason)

@@ -44,8 +44,8 @@ def _fault(detail: Mapping[str, Any], document: Document, file: type[BaseModel])
 
 
 def _written(path: Path, document: Document) -> Path:
-    """Where a value of a set was written: at the set, or under the defaults."""
-    if path in document.lines or len(path) < 3 or path[0] != "sets":  # noqa: PLR2004 - sets, index, key
+    """Where a value of a set or pair was written: there, or under the defaults."""
+    if path in document.lines or len(path) < 3 or path[0] not in {"sets", "pairs"}:  # noqa: PLR2004 - sets, index, key
         return path
     default: Path = ("defaults", *path[2:])
     return default if default in document.lines else path

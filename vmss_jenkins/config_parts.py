@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -54,6 +55,12 @@ class Install(Value):
         if self.how == "container" and not self.image:
             raise ValueError("how: container needs an image")
         return self
+
+    @property
+    def lacks_extras(self) -> bool:
+        """Whether pip installs our package, and none of its extras."""
+        named = re.match(r"vmss[-_.]jenkins\s*[=@]", self.requirement or "", re.IGNORECASE)
+        return self.how == "pip" and bool(named)
 
 
 class Jenkins(Value):

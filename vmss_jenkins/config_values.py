@@ -48,7 +48,9 @@ def job_name_fault(name: str) -> str | None:
     return text_fault(name)
 
 
-def _checked(fault: Callable[[str], str | None]) -> BeforeValidator:
+def checked(fault: Callable[[str], str | None]) -> BeforeValidator:
+    """Take a text, unless a function says why it is none that is wanted."""
+
     def check(value: object) -> str:
         if not isinstance(value, str):
             raise ValueError(f"found {value!r}; wanted a text: quote it")  # noqa: TRY004 - pydantic's way to say no
@@ -59,7 +61,9 @@ def _checked(fault: Callable[[str], str | None]) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-def _pattern(pattern: str, wanted: str) -> Callable[[str], str | None]:
+def matches(pattern: str, wanted: str) -> Callable[[str], str | None]:
+    """Make the function that says why a text does not match a regular expression as a whole."""
+
     def fault(value: str) -> str | None:
         return None if re.fullmatch(pattern, value) else f"found {shortened(value)}; wanted {wanted}"
 
@@ -111,24 +115,27 @@ def _amount(value: object) -> str:
 _GUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _REQUIREMENT = r"[A-Za-z0-9][A-Za-z0-9._-]*(?:\[[A-Za-z0-9._,-]+\])?\s*(?:==\s*[A-Za-z0-9.!+_-]+|@\s*[a-z+]+://\S+)"
 
-Text: TypeAlias = Annotated[str, _checked(_filled)]
-Prose: TypeAlias = Annotated[str, _checked(lambda value: text_fault(value, lines=True))]
-JobName: TypeAlias = Annotated[str, _checked(job_name_fault)]
-Folder: TypeAlias = Annotated[str, _checked(_folder)]
-Schedule: TypeAlias = Annotated[str, _checked(_schedule)]
-Guid: TypeAlias = Annotated[str, _checked(_pattern(_GUID, "a GUID"))]
+Text: TypeAlias = Annotated[str, checked(_filled)]
+Prose: TypeAlias = Annotated[str, checked(lambda value: text_fault(value, lines=True))]
+JobName: TypeAlias = Annotated[str, checked(job_name_fault)]
+Folder: TypeAlias = Annotated[str, checked(_folder)]
+Schedule: TypeAlias = Annotated[str, checked(_schedule)]
+Guid: TypeAlias = Annotated[str, checked(matches(_GUID, "a GUID"))]
 SetName: TypeAlias = Annotated[
-    str, _checked(_pattern(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", "a scale set's name: letters, digits, '_', '.', '-'"))
+    str, checked(matches(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", "a scale set's name: letters, digits, '_', '.', '-'"))
 ]
 GroupName: TypeAlias = Annotated[
     str,
-    _checked(_pattern(r"[-\w.()]{0,89}[-\w()]", "a resource group's name: letters, digits, '_', '-', '.', '(', ')'")),
+    checked(matches(r"[-\w.()]{0,89}[-\w()]", "a resource group's name: letters, digits, '_', '-', '.', '(', ')'")),
+]
+ResourceName: TypeAlias = Annotated[
+    str, checked(matches(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}", "a name of Azure: letters, digits, '_', '.', '-'"))
 ]
 Requirement: TypeAlias = Annotated[
-    str, _checked(_pattern(_REQUIREMENT, "a pinned requirement such as vmss-jenkins==1.0"))
+    str, checked(matches(_REQUIREMENT, "a pinned requirement such as vmss-jenkins==1.0"))
 ]
 ContainerImage: TypeAlias = Annotated[
-    str, _checked(_pattern(r"[A-Za-z0-9][\w.:/@-]{0,400}", "a container image such as registry/name:tag"))
+    str, checked(matches(r"[A-Za-z0-9][\w.:/@-]{0,400}", "a container image such as registry/name:tag"))
 ]
 Seconds: TypeAlias = Annotated[
     float,

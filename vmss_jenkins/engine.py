@@ -13,7 +13,7 @@ from enum import Enum
 from vmss_jenkins import rollout_events, steps, surge, surge_view
 from vmss_jenkins.acting import Actor
 from vmss_jenkins.actions import Action, Done, Halt, OnFailure, RolloutSpec, Strategy, Wait
-from vmss_jenkins.claims import Claim
+from vmss_jenkins.claims import FULLY_OUT, Claim
 from vmss_jenkins.headcount import Headcounts
 from vmss_jenkins.history import GateResult, History, Observed
 from vmss_jenkins.holding import Hold
@@ -33,7 +33,7 @@ from vmss_jenkins.watching import TICK, Watch
 class Outcome(Enum):
     """How a rollout ended."""
 
-    ROLLED_OUT = "rolled out"
+    ROLLED_OUT = FULLY_OUT
     CANARY = "rolled out to the canary"
     ROLLED_BACK = "rolled back"
     HALTED = "halted"
@@ -163,6 +163,8 @@ def _put_back(drainer: Drainer | None, observed: Observed, patience: Patience) -
 
 def _planned(observed: Observed, history: History, spec: RolloutSpec, hooks: Hooks) -> rollout_events.RolloutPlanned:
     found, to = observed.scale_set.release, history.target.image
+    if history.cause and not history.going_back:
+        to = spec.rollback_to or (history.previous[0] if len(history.previous) == 1 else None)
     others = [image for image in (found, *history.previous) if image and not (to and to.same_as(image))]
     return rollout_events.RolloutPlanned(
         scale_set=observed.scale_set.name,
@@ -182,7 +184,7 @@ def _planned(observed: Observed, history: History, spec: RolloutSpec, hooks: Hoo
 
 def _loop(actor: Actor[OperationT], history: History, planned: rollout_events.RolloutPlanned) -> RolloutResult:
     began = actor.now
-    teller = Teller(planned, actor.patience.on_event, drains=actor.spec.drain is not None)
+    teller = Teller(planned, actor.patience.on_event, drains=actor.spec.drain is not None or actor.spec.idle)
     while True:
         observed = actor.watch.observed
         history = history.noted(observed, actor.now)

@@ -16,6 +16,7 @@ from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.gates import Measurement, Threshold
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Instance, ScaleSet, ScaleSetName, has_latest_model
+from vmss_jenkins.releases import ExtensionSettings
 
 FORMAT = 1
 """Of the record; raised where an older reader would misunderstand it."""
@@ -38,6 +39,26 @@ class GateEvidence:
 
 
 @dataclass(frozen=True)
+class JudgedScript:
+    """The script that was judged, where the release is one: too long to be handed over, so by its digest."""
+
+    extension: str
+    name: str
+    """What a person knows it by."""
+    digest: str
+
+    @classmethod
+    def of(cls, release: ExtensionSettings) -> JudgedScript:
+        """Name what an extension is told."""
+        return cls(release.name, release.short_name, release.digest)
+
+    def is_in(self, scale_set: ScaleSet) -> bool:
+        """Whether the model of a set tells it to its extension."""
+        there = (one for one in scale_set.scripts if one.name.lower() == self.extension.lower())
+        return any(one.digest == self.digest for one in there)
+
+
+@dataclass(frozen=True)
 class Handoff:
     """What was judged."""
 
@@ -46,10 +67,22 @@ class Handoff:
     profile: str
     """Digest of the rest of the machine profile."""
     canary: tuple[str, ...]
-    """Ids of the instances that ran the image."""
+    """Ids of the instances that ran the release."""
     gates: tuple[GateEvidence, ...] = ()
     build: str = ""
     """URL of the build that judged."""
+    script: JudgedScript | None = None
+    """The release where it is a script; else it is the image."""
+
+    @property
+    def release(self) -> str:
+        """What was judged, for people."""
+        return f"the script {self.script.name}" if self.script else str(self.image)
+
+    @property
+    def short_name(self) -> str:
+        """The part of that which a person knows it by."""
+        return self.script.name if self.script else self.image.short_name
 
 
 def handoff_of(
@@ -58,20 +91,26 @@ def handoff_of(
     """Record what a set is now, its updated instances as the canary.
 
     Raises:
-        ConfigError: where no instance has the latest model, or the image is of no kind that we know.
+        ConfigError: where no instance has the latest model, the image is of no kind that we know, or the set has no
+            script where the release is one.
     """
+    script = scale_set.extension
+    if script and script.absent:
+        raise ConfigError(f"scale set {scale_set.name}", [f"it has no extension {script.name} to hand over"])
     canary = tuple(one.id for one in instances if has_latest_model(one, scale_set))
     if not canary or scale_set.image is None:
         reason = "its image is unknown" if scale_set.image is None else "no instance has the latest model"
         raise ConfigError(f"scale set {scale_set.name}", [f"{reason}: there is no canary to hand over"])
-    return Handoff(scale_set.name, scale_set.image, scale_set.profile, canary, tuple(gates), build)
+    judged = JudgedScript.of(script) if script else None
+    return Handoff(scale_set.name, scale_set.image, scale_set.profile, canary, tuple(gates), build, judged)
 
 
 def to_json(record: Handoff) -> str:
     """Write a record on one line, so that it can be pasted into a build's form."""
     image = {key: value for key, value in asdict(record.image).items() if value}
     gates = [{"gate": one.gate, "verdict": one.verdict, "detail": one.detail} for one in record.gates]
-    return json.dumps({"format": FORMAT, **asdict(record), "image": image, "gates": gates})
+    values = {key: value for key, value in asdict(record).items() if value is not None}
+    return json.dumps({"format": FORMAT, **values, "image": image, "gates": gates})
 
 
 def from_json(text: str) -> Handoff:
@@ -95,6 +134,7 @@ def from_json(text: str) -> Handoff:
             tuple(_text(one) for one in values["canary"]),
             tuple(GateEvidence(**_texts(one)) for one in values.get("gates", ())),
             _text(values.get("build", "")),
+            JudgedScript(**_texts(values["script"])) if "script" in values else None,
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ConfigError(SOURCE, [f"is incomplete or malformed: {type(error).__name__}: {error}"]) from error
@@ -118,7 +158,9 @@ def _mismatches(record: Handoff, scale_set: ScaleSet, instances: Sequence[Instan
         return
     if not record.image.same_as(scale_set.image):
         yield f"the model's image is {scale_set.image or 'unknown'}; the canary had {record.image}"
-    if record.profile != scale_set.profile:
+    if record.script and not record.script.is_in(scale_set):
+        yield f"the model has no longer {record.release} in its extension {record.script.extension}"
+    elif record.profile != scale_set.profile:
         yield "the machine profile changed beside its image since the canary was verified"
     yield from _canary_faults(record, {one.id.lower(): one for one in instances})
 
@@ -130,6 +172,8 @@ def _canary_faults(record: Handoff, present: dict[str, Instance]) -> Iterator[st
     for one in canaries:
         if not record.image.same_as(one.image):
             yield f"canary instance {one.id} runs {one.image or 'an unknown image'}; wanted {record.image}"
+        elif record.script and not one.latest_model_applied:
+            yield f"canary instance {one.id} has not the latest model, and so not {record.release}"
         elif not one.is_healthy:
             state = f"{one.provisioning_state}, {one.power or 'power unknown'}, health {one.health.value}"
             yield f"canary instance {one.id} is not well: {state}"

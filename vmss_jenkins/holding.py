@@ -110,9 +110,17 @@ class Hold:
         ended = Ended(self._server_now, outcome, release, self._claim.owner)
         self._as_far_as_azure_lets(lambda: ends.write(ended))
 
-    def release(self) -> None:
-        """Give the claim back, as far as Azure lets: what is left of it lapses."""
-        self._as_far_as_azure_lets(lambda: self._remove([self._claim.run]))
+    def release(self, *, keep: bool = False) -> None:
+        """Give the claim back, as far as Azure lets: what is left of it lapses.
+
+        Args:
+            keep: let it lapse at once instead, so that the next run reads of it that this one did not end.
+        """
+        claims = self._claims
+        if keep and claims:
+            self._as_far_as_azure_lets(lambda: self._write(claims, -1.0))
+        else:
+            self._as_far_as_azure_lets(lambda: self._remove([self._claim.run]))
 
     def _as_far_as_azure_lets(self, call: Callable[[], None]) -> None:
         try:

@@ -108,6 +108,16 @@ class ScaleSet:
     """The one of them that is the release, where releases are scripts; None where they are images."""
     extension_before: ExtensionSettings | None = None
     """What that one was told before; None where nobody wrote it down."""
+    extension_settled: bool = True
+    """Whether every instance got what it is told now: else what it was told before is the way back."""
+    sequence: tuple[tuple[str, str], ...] = ()
+    """Pairs of extensions of which the first is provisioned after the second (`provisionAfterExtensions`)."""
+
+    def script_before(self, release: Release | None) -> ExtensionSettings | None:
+        """What a rollback from a script leads to: what the model has, or had; None where that is not known."""
+        known = (self.extension, self.extension_before)
+        ordered = known if self.extension_settled else known[::-1]
+        return next((one for one in ordered if one and not one.absent and not one.same_as(release)), None)
 
     def seen_by(self, scripted: Scripted | None) -> ScaleSet:
         """The set as a rollout of scripts sees it; itself for one of images.

@@ -52,8 +52,8 @@ def credential_findings(specs: Iterable[JobSpec], seen: Mapping[str, frozenset[s
     """
     needed: dict[tuple[str, tuple[str, ...]], str] = {}
     for spec in specs:
-        if spec.credentials_id:
-            needed.setdefault((spec.credentials_id, ("", *ancestors(spec.path))), spec.path)
+        for each in filter(None, (spec.credentials_id, *spec.secrets)):
+            needed.setdefault((each, ("", *ancestors(spec.path))), spec.path)
     findings = (_credential(name, [seen.get(each) for each in stores], job) for (name, stores), job in needed.items())
     return tuple(dict.fromkeys(each for each in findings if each is not None))
 

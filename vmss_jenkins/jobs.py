@@ -66,6 +66,8 @@ class JobSpec:
     """The plugins it does without: short name -> what is lost then."""
     summary: str = ""
     """What it does, in a line."""
+    secrets: tuple[str, ...] = ()
+    """Ids of further credentials that it needs."""
 
 
 @dataclass(frozen=True)

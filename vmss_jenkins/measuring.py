@@ -7,36 +7,27 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from vmss_jenkins import events
-from vmss_jenkins.credentials import Connection
 from vmss_jenkins.gate_specs import Via
 from vmss_jenkins.instances import ScaleSet
 from vmss_jenkins.network import Address, Unreachable
 from vmss_jenkins.protocols import Clock, OperationT, ScaleSets
+from vmss_jenkins.reach import Azure
 from vmss_jenkins.verification import Means
 
 if TYPE_CHECKING:
-    from azure.core.credentials import TokenCredential
-
     from vmss_jenkins.load_balancers import AzureLoadBalancers
 
 
 class LateLoadBalancers:
     """`AzureLoadBalancers` that is made when an address is looked for: the SDK takes half a second."""
 
-    def __init__(
-        self, where: Connection, credential: TokenCredential | None, on_event: events.OnEvent | None = None
-    ) -> None:
-        self._where = where
-        self._credential = credential
-        self._on_event = on_event
+    def __init__(self, azure: Azure) -> None:
+        self._azure = azure
 
     @cached_property
     def adapter(self) -> AzureLoadBalancers:
         """The adapter."""
-        from vmss_jenkins.load_balancers import AzureLoadBalancers  # noqa: PLC0415 - not every gate needs it
-
-        return AzureLoadBalancers(self._where, self._credential, self._on_event)
+        return self._azure.load_balancers()
 
     def addresses(
         self, scale_set: ScaleSet, ids: Sequence[str], via: Via, port: int
@@ -55,27 +46,19 @@ class LateLoadBalancers:
 
 
 @contextmanager
-def connected_means(
-    sets: ScaleSets[OperationT],
-    where: Connection,
-    credential: TokenCredential | None,
-    clock: Clock,
-    on_event: events.OnEvent | None = None,
-) -> Iterator[Means[OperationT]]:
+def connected_means(sets: ScaleSets[OperationT], azure: Azure, clock: Clock) -> Iterator[Means[OperationT]]:
     """Connect everything that gates measure by, for the time of the block.
 
     Args:
         sets: the scale sets, connected already.
-        where: subscription and endpoint.
-        credential: None for an endpoint that takes no token.
+        azure: where load balancers are.
         clock: by which it is measured.
-        on_event: who is told each call; None for nobody.
     """
     from vmss_jenkins.probes import HttpProber  # noqa: PLC0415 - requests is not needed to read bad input
     from vmss_jenkins.programs import Programs  # noqa: PLC0415
     from vmss_jenkins.ssh_tunnels import SshTunnels  # noqa: PLC0415
 
-    balancers = LateLoadBalancers(where, credential, on_event)
+    balancers = LateLoadBalancers(azure)
     try:
         yield Means(sets, balancers, HttpProber(clock), SshTunnels(clock), Programs(clock))
     finally:

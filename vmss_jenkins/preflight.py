@@ -165,8 +165,8 @@ def _script(scale_set: ScaleSet, script: Release) -> Iterable[Finding]:
             "latest model, so a script cannot be rolled out; roll out an image, or make a Uniform set"
         )
         yield Finding(Severity.IMPOSSIBLE, text)
-    before = scale_set.extension
-    if before and before.absent:
+    before = scale_set.script_before(script)
+    if scale_set.extension and scale_set.extension.absent:
         yield Finding(Severity.WARNING, "the set had no CustomScript before: there is no script to go back to")
     elif before and not script.same_as(scale_set.extension_before):
         text = (
@@ -174,6 +174,13 @@ def _script(scale_set: ScaleSet, script: Release) -> Iterable[Finding]:
             "new one does, or the instances be reimaged"
         )
         yield Finding(Severity.NOTE, text)
+    name = scale_set.extension.name if scale_set.extension else ""
+    if after := [one for one, first in scale_set.sequence if first.lower() == name.lower()]:
+        text = (
+            f"{', '.join(after)} is provisioned after {name} (provisionAfterExtensions): where the script fails, that "
+            "does not run either, and an instance may have no health"
+        )
+        yield Finding(Severity.WARNING, text)
 
 
 def _image_kind(scale_set: ScaleSet, image: ImageReference) -> Iterable[Finding]:
@@ -193,7 +200,7 @@ def _followers(scale_set: ScaleSet) -> Iterable[Finding]:
         how = "in batches by itself" if scale_set.upgrade_mode is UpgradeMode.ROLLING else "at once"
         yield Finding(
             Severity.UNSAFE,
-            f"the upgrade policy of {scale_set.name} is {mode}, wanted Manual: Azure would take the new image to "
+            f"the upgrade policy of {scale_set.name} is {mode}, wanted Manual: Azure would take the release to "
             f"every instance {how}, with no canary.",
             ALLOW_AUTOMATIC,
         )

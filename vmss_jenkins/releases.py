@@ -7,12 +7,9 @@ The shapes are those of the extension's schema
 
 from __future__ import annotations
 
-import base64
-import gzip
 import hashlib
 import json
 import re
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -26,16 +23,20 @@ NAME = "CustomScript"
 PUBLISHER = "Microsoft.Azure.Extensions"
 VERSION = "2.1"
 SOURCE = "script extension"
-LARGEST_SCRIPT = 256 * 1024
-"""Bytes that the extension takes in ``script``."""
+SIGNATURE = "AZURE_STORAGE_SAS_TOKEN"
+"""The environment variable of the token by which instances read a script, where their access is `Access.SAS`."""
 _TYPES = frozenset({"customscript", "customscriptextension", "customscriptforlinux"})
-_KNOWN = frozenset({"commandToExecute", "script", "fileUris", "timestamp", "skipDos2Unix"})
-_SECRET_KEYS = frozenset({"storageAccountName", "storageAccountKey", "managedIdentity"})
+_MARK = re.compile(r"(?:sas (?P<url>https?://\S+)|managed-identity)(?: (?P<version>.*))?", re.DOTALL)
+"""A force-update tag that tells an access; any other one is a person's."""
 _SHOWN = 40
 
 
 class Access(Enum):
-    """How an instance may read the script at its URL."""
+    """How an instance may read the script at its URL.
+
+    What it puts into the protected settings is taken away with it again, so it must be known: all but `PUBLIC` begin
+    the force-update tag, `sas URL TAG` and `managed-identity TAG`, which Azure shows and the protected settings not.
+    """
 
     PUBLIC = "public"
     SAS = "sas"
@@ -83,15 +84,56 @@ class ExtensionSettings:
         return found
 
     @property
+    def in_open(self) -> bool:
+        """Whether what runs is in the public settings; else it is among the protected ones."""
+        return bool(self.values.keys() & {"commandToExecute", "script"})
+
+    @property
+    def access(self) -> Access:
+        """How instances may read the script; `PUBLIC` too where nobody knows."""
+        found = _MARK.fullmatch(self.force_update_tag)
+        return (Access.SAS if found["url"] else Access.MANAGED_IDENTITY) if found else Access.PUBLIC
+
+    @property
+    def signed_url(self) -> str:
+        """The URL to which instances are given a signature, without it; empty where they need none."""
+        found = _MARK.fullmatch(self.force_update_tag)
+        return (found["url"] or "") if found else ""
+
+    @property
+    def version(self) -> str:
+        """The force-update tag that a person gave."""
+        found = _MARK.fullmatch(self.force_update_tag)
+        return (found["version"] or "") if found else self.force_update_tag
+
+    def protection(self, signature: str) -> dict[str, Any] | None:
+        """What its access puts into the protected settings.
+
+        Args:
+            signature: the SAS token by which the script is read.
+
+        Returns:
+            None where that needs a signature and there is none.
+        """
+        if self.access is Access.SAS:
+            return {"fileUris": [f"{self.signed_url}?{signature}"]} if signature else None
+        return {"managedIdentity": {}} if self.access is Access.MANAGED_IDENTITY else {}
+
+    @property
     def short_name(self) -> str:
         """The part that a person knows it by: the script's name, or the command, with its tag."""
         if self.absent:
             return "no script"
-        files = [_file_name(str(url)) for url in self.values.get("fileUris") or ()]
+        files = [file_name(str(url)) for url in self.values.get("fileUris") or filter(None, [self.signed_url])]
         inline_script = f"script {hashlib.sha256(self.settings.encode()).hexdigest()[:8]}"
         told = ", ".join(files) or str(self.values.get("commandToExecute") or inline_script)
         told = told if len(told) <= _SHOWN else f"{told[: _SHOWN - 3]}..."
-        return f"{told} ({self.force_update_tag})" if self.force_update_tag else told
+        return f"{told} ({self.version})" if self.version else told
+
+    @property
+    def digest(self) -> str:
+        """What tells it from every other one."""
+        return hashlib.sha256("\n".join(_key(self)).encode()).hexdigest()
 
     def same_as(self, other: object) -> bool:
         """Whether both tell the same to an extension of the same name."""
@@ -123,121 +165,81 @@ class Script:
     """Protected settings of the release; None leaves those that the set has."""
     protected_before: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
     """Those of the release before, for the way back: Azure never shows them."""
+    signature: str = field(default="", repr=False, compare=False)
+    """The SAS token with which a script that is read so can be read again on the way back."""
+    uploaded: bool = True
+    """Whether it is where it is said to be: a dry run uploads nothing."""
 
     def named(self, name: str) -> Script:
         """The same under the name that a set's extension has."""
         return replace(self, release=replace(self.release, name=name))
 
     @property
-    def warning(self) -> str | None:
-        """What a person must know before it starts; None for nothing."""
-        secret = set(self.protected or {}) - {"managedIdentity"}
-        if not secret or self.protected_before is not None:
-            return None
-        return (
-            "the protected settings change, and Azure never shows the old ones: going back needs them, by "
-            "--previous-protected-settings FILE or --previous-protected-settings-env NAME. Without them a rollback "
-            "keeps the new ones"
-        )
+    def urls(self) -> tuple[str, ...]:
+        """Where its files can be looked at from anywhere, signatures and all; those that an identity reads cannot."""
+        signed = (self.release.protection(self.signature) or {}).get("fileUris", ())
+        is_open = self.release.access is Access.PUBLIC and not self.protected
+        return tuple(signed or (self.release.values.get("fileUris", ()) if is_open else ()))
+
+    def protection_of(self, release: ExtensionSettings, now: ExtensionSettings | None) -> Mapping[str, Any] | None:
+        """The protected settings to write with a release, this one or the one before; None for those that are there.
+
+        What is there is known to be our own where the model's release has an access that needs some: that goes.
+
+        Args:
+            release: what is to be set.
+            now: what the model has.
+
+        Raises:
+            ConfigError: where instances could not read the script, since the signature is not known.
+        """
+        given = self.protected if release.same_as(self.release) else self.protected_before
+        own = release.protection(self.signature)
+        if own is None and given is None:
+            text = f"{release.short_name} is read with a signature, and Azure never shows the old one"
+            raise ConfigError(SIGNATURE, [f"{text}: set it to a SAS token that reads {release.signed_url}"])
+        if given is None and now and not now.absent and not release.absent and release.in_open != now.in_open:
+            where = "would stay there beside the new one" if release.in_open else "is not known"
+            reason = f"the old command is among the protected settings, and {where}: give those that the set is to have"
+            raise ConfigError("protected settings", [f"{reason}; an empty object {{}} takes them away"])
+        if not own and given is None:
+            return {} if now and now.access is not Access.PUBLIC else None
+        return {**(own or {}), **(given or {})}
+
+    def warnings(self, now: ExtensionSettings | None, before: ExtensionSettings | None) -> Iterable[str]:
+        """What a person must know of the way back before it is needed.
+
+        Args:
+            now: what the model has.
+            before: where the way back leads to.
+        """
+        if self.protected_before is not None:
+            return
+        if before and before.access is Access.SAS and not self.signature:
+            yield f"going back to {before.short_name} needs a SAS token in {SIGNATURE}, and there is none"
+        kept = now is not None and now.access is Access.PUBLIC and not now.absent
+        if (self.release.version and self.protected) or (kept and self.release.access is Access.SAS):
+            yield (
+                "the protected settings change, and Azure never shows the old ones: where there were some, going back "
+                "needs them, by --previous-protected-settings FILE or --previous-protected-settings-env NAME. Without "
+                "them a rollback goes without"
+            )
 
 
 @dataclass(frozen=True)
 class Scripted:
     """A rollout whose release is the script of the set's CustomScript extension, not an image."""
 
-    script: Script | None = None
-    """The release with its secrets; None for what the model has."""
+    script: Script = field(default_factory=lambda: Script(ExtensionSettings()))
+    """The release with its secrets; of what the model has, the secrets alone."""
     extension: str = ""
     """The extension's name; empty for the only one of the set."""
 
     def release_for(self, extension: ExtensionSettings | None) -> ExtensionSettings | None:
         """The release under the name of the set's extension; None for what the model has."""
-        if self.script is None or self.script.release.absent or extension is None:
+        if self.script.release.absent or extension is None:
             return None
         return self.script.named(extension.name).release
-
-
-def from_url(url: str, access: Access = Access.PUBLIC, command: str = "", tag: str = "") -> Script:
-    """Make a release of a script at a URL.
-
-    Args:
-        url: where instances read it; with its signature for `Access.SAS`.
-        access: how they may read it.
-        command: what they run; the script with bash by default.
-        tag: the force-update tag: another one lets the extension run although nothing else changed.
-
-    Raises:
-        ConfigError: for a URL that is none, whose file name cannot be, or that does not fit the access.
-    """
-    if faults := tuple(_url_faults(url, access)):
-        raise ConfigError("script URL", faults)
-    run = command or f"bash {shlex.quote(_file_name(url))}"
-    if access is Access.SAS:
-        settings = {"commandToExecute": run}
-        return Script(ExtensionSettings.of(settings, force_update_tag=tag or _file_name(url)), {"fileUris": [url]})
-    release = ExtensionSettings.of({"commandToExecute": run, "fileUris": [url]}, force_update_tag=tag)
-    return Script(release, {"managedIdentity": {}} if access is Access.MANAGED_IDENTITY else None)
-
-
-def _url_faults(url: str, access: Access) -> Iterable[str]:
-    parts = urlsplit(url)
-    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    local = parts.hostname in ("127.0.0.1", "localhost", "::1")
-    if parts.scheme != "https" and not (parts.scheme == "http" and local):
-        yield f"found {shown!r}; wanted https://HOST/PATH"
-    elif not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", _file_name(url)):
-        yield f"the file name in {shown!r} has other characters than letters, digits, '.', '_' and '-', or none"
-    if parts.query and access is not Access.SAS:
-        yield f"{shown!r} carries a query, which may be a signature and would be shown: give --access sas"
-    if not parts.query and access is Access.SAS:
-        yield f"{shown!r} carries no signature; give the URL with its SAS token, or another --access"
-
-
-def inline(text: str, tag: str = "") -> Script:
-    """Make a release of a script that goes into the settings themselves: no storage is needed.
-
-    Raises:
-        ConfigError: for an empty one, and one that is too large.
-    """
-    packed = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
-    if not text.strip():
-        raise ConfigError("script", ["it is empty"])
-    if len(packed) > LARGEST_SCRIPT:
-        raise ConfigError(
-            "script", [f"it has {len(packed)} bytes packed; the extension takes {LARGEST_SCRIPT}: upload it"]
-        )
-    return Script(ExtensionSettings.of({"script": packed}, force_update_tag=tag))
-
-
-def from_settings(
-    settings: Mapping[str, Any], protected: Mapping[str, Any] | None = None, tag: str = "", name: str = NAME
-) -> Script:
-    """Make a release of settings as they are.
-
-    Raises:
-        ConfigError: for keys that the extension does not have, secrets in the open, no or two commands, and
-            protected settings with no tag to tell them by.
-    """
-    if faults := tuple(_settings_faults(settings, protected or {}, tag)):
-        raise ConfigError(SOURCE, faults)
-    return Script(ExtensionSettings.of(settings, name=name, force_update_tag=tag), protected)
-
-
-def _settings_faults(settings: Mapping[str, Any], protected: Mapping[str, Any], tag: str) -> Iterable[str]:
-    if open_secrets := sorted(_SECRET_KEYS & settings.keys()):
-        yield f"{', '.join(open_secrets)} would be shown to everybody; give them as protected settings"
-    if unknown := sorted(settings.keys() - _KNOWN - _SECRET_KEYS):
-        yield f"unknown settings {', '.join(unknown)}; the extension takes {', '.join(sorted(_KNOWN))}"
-    if any(urlsplit(str(url)).query for url in settings.get("fileUris") or ()):
-        yield "a URL of fileUris carries a query, which may be a signature: give fileUris as a protected setting"
-    commands = [key for key in ("commandToExecute", "script") for part in (settings, protected) if part.get(key)]
-    if len(commands) != 1:
-        yield f"found {' and '.join(commands) or 'no command'}; wanted either commandToExecute or script, once"
-    if protected.keys() - {"managedIdentity"} and not tag:
-        yield (
-            "protected settings need a force-update tag, such as the build's number: Azure never shows them, so "
-            "the tag alone tells one version from the next"
-        )
 
 
 def choose(found: Iterable[ExtensionSettings], name: str = "") -> ExtensionSettings:
@@ -246,13 +248,18 @@ def choose(found: Iterable[ExtensionSettings], name: str = "") -> ExtensionSetti
     Where there is none, the answer stands for one that is still to be made.
 
     Raises:
-        ConfigError: where there are several and none is named.
+        ConfigError: where there are several and none is named, or some and none of that name: Azure takes no second
+            one ("Multiple VMExtensions per handler not supported").
     """
     scripts = tuple(found)
+    names = ", ".join(one.name for one in scripts)
+    named = [one for one in scripts if one.name.lower() == name.lower()]
+    if name and scripts and not named:
+        reason = f"the set has no extension {name}, and Azure takes no second CustomScript beside {names}"
+        raise ConfigError(SOURCE, [f"{reason}: name that one with --extension, or delete it first"])
     if name:
-        return next((one for one in scripts if one.name.lower() == name.lower()), ExtensionSettings(name))
+        return named[0] if named else ExtensionSettings(name)
     if len(scripts) > 1:
-        names = ", ".join(one.name for one in scripts)
         raise ConfigError(
             SOURCE, [f"the set has {len(scripts)} CustomScript extensions ({names}): name one with --extension"]
         )
@@ -281,5 +288,6 @@ def _key(release: ExtensionSettings) -> tuple[str, str, str]:
     return (release.name.lower(), release.settings, release.force_update_tag)
 
 
-def _file_name(url: str) -> str:
+def file_name(url: str) -> str:
+    """The name under which an instance stores what it reads at a URL."""
     return unquote(urlsplit(url).path).rpartition("/")[2]

@@ -46,8 +46,7 @@ def previous_releases(observed: Observed, release: Release | None) -> tuple[Rele
     """What a rollback could go to: the other images that run, or the script that the model has or had."""
     if not isinstance(release, ExtensionSettings):
         return other_images(observed.instances, release)
-    known = (observed.scale_set.extension, observed.scale_set.extension_before)
-    return tuple(one for one in known if one and not one.absent and not one.same_as(release))[:1]
+    return tuple(filter(None, [observed.scale_set.script_before(release)]))
 
 
 def start(observed: Observed, image: Release | None, to: Release | None, now: float, *, going_back: bool) -> History:
@@ -60,7 +59,9 @@ def start(observed: Observed, image: Release | None, to: Release | None, now: fl
         now: the time.
         going_back: whether it is to go back from what the model has.
     """
-    model = observed.scale_set.release
+    model, before = observed.scale_set.release, observed.scale_set.extension_before
+    if going_back and to is None and before and before.same_as(model):
+        to = before
     if going_back and to and to.same_as(model):
         return History(now, Target(None)).turned_back(to, ASKED_FOR, now)
     target = Target(image or model)

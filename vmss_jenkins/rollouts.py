@@ -6,7 +6,7 @@ import os
 import secrets
 import socket
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,6 @@ from vmss_jenkins.actions import RolloutSpec, Strategy
 from vmss_jenkins.api import TIMEOUT, log
 from vmss_jenkins.claims import Ended
 from vmss_jenkins.clock import SystemClock
-from vmss_jenkins.credentials import Connection, connection, default_credential
 from vmss_jenkins.engine import Hooks, Order, RolloutResult, run_rollout
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.gate_parsing import gates_from
@@ -25,26 +24,13 @@ from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import ScaleSetName
 from vmss_jenkins.measuring import connected_means
 from vmss_jenkins.protocols import Drainer
+from vmss_jenkins.reach import Azure, Reach
 from vmss_jenkins.releases import Scripted
 from vmss_jenkins.verification import Verification
 from vmss_jenkins.waiting import Patience
 
 if TYPE_CHECKING:
-    from azure.core.credentials import TokenCredential
-
     from vmss_jenkins.scale_sets import AzureScaleSets
-
-
-@dataclass(frozen=True)
-class Reach:
-    """How Azure is reached; each with a default from the environment."""
-
-    subscription: str | None = None
-    """`AZURE_SUBSCRIPTION_ID` by default."""
-    credential: TokenCredential | None = None
-    """azure-identity's `DefaultAzureCredential` by default."""
-    endpoint: str | None = None
-    """`VMSS_JENKINS_ENDPOINT` or the public cloud by default."""
 
 
 def roll_out(  # noqa: PLR0913 - what, where, how, and who is told, each by its name
@@ -144,17 +130,9 @@ def last_rollout(
         ConfigError: for parameters that cannot be used.
         AzureError: where the tags of the resource group cannot be read.
     """
-    reach = reach or Reach()
-    where = connection(os.environ, reach.subscription, reach.endpoint)
-    credential = (reach.credential or default_credential(where, os.environ)) if where.sends_token else None
-    from vmss_jenkins.scale_sets import AzureScaleSets  # noqa: PLC0415 - the SDK takes 0.3 s
-
-    sets = AzureScaleSets(where, credential, on_event)
-    try:
+    with closing((reach or Reach()).connect(on_event).scale_sets()) as sets:
         ends = sets.claims(ScaleSetName(resource_group, name)).ends
         return Patience.starting(SystemClock(), TIMEOUT, on_event).retry(ends.read)
-    finally:
-        sets.close()
 
 
 def _some(gates: Iterable[str | Mapping[str, object]]) -> tuple[AnyGate, ...]:
@@ -177,32 +155,25 @@ class _Connected:
     def __call__(self, order: Order, hooks: Hooks, on_event: events.OnEvent) -> RolloutResult:
         clock = Heartbeat(SystemClock(), on_event)
         patience = Patience.starting(clock, 2 * self.spec.timeout, clock.on_event)
-        reach = self.reach or Reach()
-        where = connection(os.environ, reach.subscription, reach.endpoint)
-        credential = (reach.credential or default_credential(where, os.environ)) if where.sends_token else None
-        from vmss_jenkins.scale_sets import AzureScaleSets  # noqa: PLC0415 - the SDK takes 0.3 s
-
-        sets = AzureScaleSets(where, credential, on_event)
-        try:
-            with (
-                connected_means(sets, where, credential, clock, on_event) as means,
-                _drainer(self.spec, where, credential, on_event) as pool,
-            ):
-                connected = replace(
-                    hooks,
-                    gates=Verification(self.name, self.gates, means, patience) if self.gates else None,
-                    drainer=pool,
-                    claims=sets.claims(self.name) if self.claim else None,
-                    headcounts=sets.headcounts(self.name) if self.spec.strategy is Strategy.SURGE else None,
-                    run=secrets.token_hex(4),
-                    owner=owner(os.environ, order),
-                    build=os.environ.get("BUILD_URL", ""),
-                )
-                if self.scripted is None:
-                    return run_rollout(sets, self.name, order, self.spec, connected, patience)
-                return _run_scripted(sets, self.name, order, self.spec, connected, patience, self.scripted)
-        finally:
-            sets.close()
+        azure = (self.reach or Reach()).connect(on_event)
+        with (
+            closing(azure.scale_sets()) as sets,
+            connected_means(sets, azure, clock) as means,
+            _drainer(self.spec, azure) as pool,
+        ):
+            connected = replace(
+                hooks,
+                gates=Verification(self.name, self.gates, means, patience) if self.gates else None,
+                drainer=pool,
+                claims=sets.claims(self.name) if self.claim else None,
+                headcounts=sets.headcounts(self.name) if self.spec.strategy is Strategy.SURGE else None,
+                run=secrets.token_hex(4),
+                owner=owner(os.environ, order),
+                build=os.environ.get("BUILD_URL", ""),
+            )
+            if self.scripted is None:
+                return run_rollout(sets, self.name, order, self.spec, connected, patience)
+            return _run_scripted(sets, self.name, order, self.spec, connected, patience, self.scripted)
 
 
 def _run_scripted(
@@ -224,21 +195,15 @@ def _run_scripted(
 
 
 @contextmanager
-def _drainer(
-    spec: RolloutSpec, where: Connection, credential: TokenCredential | None, on_event: events.OnEvent
-) -> Iterator[Drainer | None]:
+def _drainer(spec: RolloutSpec, azure: Azure) -> Iterator[Drainer | None]:
     """What takes instances out of their load balancers, where that is wanted."""
     if spec.drain is None:
         yield None
         return
     from vmss_jenkins.draining import AzureDrainer  # noqa: PLC0415 - the SDK takes half a second
-    from vmss_jenkins.load_balancers import AzureLoadBalancers  # noqa: PLC0415
 
-    balancers = AzureLoadBalancers(where, credential, on_event)
-    try:
+    with closing(azure.load_balancers()) as balancers:
         yield AzureDrainer(balancers, SystemClock())
-    finally:
-        balancers.close()
 
 
 def owner(environ: Mapping[str, str], order: Order) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
-from vmss_jenkins import events
+from vmss_jenkins import events, readability
 from vmss_jenkins.azure_operations import AzureOperation
+from vmss_jenkins.claims import FULLY_OUT
 from vmss_jenkins.instances import Instance, ScaleSet, ScaleSetName
 from vmss_jenkins.preflight import Finding, Severity
 from vmss_jenkins.releases import ExtensionSettings, Release, Script, choose
@@ -27,30 +27,52 @@ class ScriptSets:
         memory: where the script before is written down.
         on_event: told what a person must know before the way back is needed.
         extension: the extension's name; empty for the only one.
-        script: the release with its secrets; None on a way back that needs none.
+        script: the release with its secrets; of a way back, and of what the model has, the secrets alone.
     """
 
     sets: AzureScaleSets
     memory: TagMemory
     on_event: events.OnEvent
     extension: str = ""
-    script: Script | None = None
+    script: Script = field(default_factory=lambda: Script(ExtensionSettings()))
+    _unsettled: ExtensionSettings | None = None
+    """What the model had when the release was adopted, where not every instance had got it."""
 
     def adopt(self, name: ScaleSetName) -> ExtensionSettings | None:
         """Give the release the name that the set's extension has, and return it; None where there is none.
 
+        What a person must know of the way back is told now. Where the release is new, its script is looked at first.
+
         Raises:
-            ConfigError: as `get`.
+            ConfigError: as `get`, and where nobody can read the script.
             AzureError: as `get`.
         """
-        extension = self.get(name).extension
-        self.extension = extension.name if extension else self.extension
-        if self.script is None or self.script.release.absent:
-            return None
-        self.script = self.script.named(self.extension)
-        if self.script.warning:
-            self._warn(self.script.warning)
-        return self.script.release
+        found = self.get(name)
+        now = found.extension
+        self.extension = now.name if now else self.extension
+        script = self.script.named(self.extension)
+        new = not script.release.absent and not script.release.same_as(now)
+        for doubt in readability.doubts(script) if new else ():
+            self._warn(doubt)
+        if new and now and found.extension_before and not now.same_as(found.extension_before):
+            self._unsettled = None if self._is_settled(found, now) else now
+            found = self.get(name)
+        self.script = script
+        leads_to = found.script_before(found.release if script.release.absent else script.release)
+        for text in script.warnings(now, leads_to):
+            self._warn(text)
+        return None if script.release.absent else script.release
+
+    def _is_settled(self, found: ScaleSet, now: ExtensionSettings) -> bool:
+        """Whether every instance got what the model has: by their flags, or by how the last rollout ended.
+
+        A flag alone says too little: it turns false for other changes of the model too.
+        """
+        outdated = (one for one in self.sets.instances(found) if one.latest_model_applied is False)
+        if all(one.protected_from_scale_set_actions for one in outdated):
+            return True
+        last = self.sets.claims(found.name).ends.read()
+        return last is not None and (last.outcome, last.release) == (FULLY_OUT, now.short_name)
 
     @property
     def remaining(self) -> Mapping[str, int]:
@@ -66,7 +88,8 @@ class ScriptSets:
         """
         found = self.sets.get(name)
         extension = choose(found.scripts, self.extension)
-        return replace(found, extension=extension, extension_before=self.memory.recall(extension.name))
+        before, settled = self.memory.recall(extension.name), not extension.same_as(self._unsettled)
+        return replace(found, extension=extension, extension_before=before, extension_settled=settled)
 
     def instances(self, scale_set: ScaleSet) -> tuple[Instance, ...]:
         """Read all its instances."""
@@ -84,26 +107,23 @@ class ScriptSets:
         """Tell the extension something else; what it was told is written down first, but on the way back to it.
 
         Raises:
+            ConfigError: where instances could not read the script, since its signature is not known.
             AzureError: where Azure refuses.
         """
-        now, before = scale_set.extension, scale_set.extension_before
         if not isinstance(image, ExtensionSettings):
             raise TypeError(f"{image} is no script; images are set through `AzureScaleSets`")
-        if now and not now.absent and not image.same_as(before) and not self.memory.remember(now):
+        now = scale_set.extension
+        protected = self.script.protection_of(image, now)
+        leaves = now and not now.absent and not image.same_as(scale_set.extension_before)
+        if now and leaves and scale_set.extension_settled and not self.memory.remember(now):
             self._warn(
                 "the settings before are too long to be written down in tags: a rollback finds them in this run only; "
                 "keep them, and give them with --to-settings FILE later"
             )
-        return self.sets.begin_set_script(scale_set, image, self._protected(image))
+        return self.sets.begin_set_script(scale_set, image, protected)
 
     def _warn(self, text: str) -> None:
         self.on_event(events.PreflightFound(Finding(Severity.WARNING, text)))
-
-    def _protected(self, release: ExtensionSettings) -> Mapping[str, Any] | None:
-        if self.script is None:
-            return None
-        mine = release.same_as(self.script.release)
-        return self.script.protected if mine else self.script.protected_before
 
     def begin_update_instances(self, scale_set: ScaleSet, ids: Sequence[str]) -> AzureOperation:
         """Bring instances to the latest model."""

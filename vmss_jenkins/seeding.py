@@ -171,7 +171,7 @@ class _Seeding:
         return plugin_findings(specs, self._once(self._server.plugins))
 
     def _credentials(self, specs: Sequence[JobSpec], existing: Mapping[str, ExistingJob]) -> tuple[Finding, ...]:
-        users = [spec for spec in specs if spec.credentials_id]
+        users = [spec for spec in specs if spec.credentials_id or spec.secrets]
         stores = {""} if users else set()
         stores |= {folder for spec in users for folder in ancestors(spec.path) if folder in existing}
         ordered = sorted(stores)

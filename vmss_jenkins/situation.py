@@ -210,4 +210,5 @@ def _capacity(
     ids = {instance.id for instance in counted}
     down = unhealthy(counted) | (ids & set(under_way))
     ours = frozenset(under_way) | (down & (history.broken if history.going_back else set(reached)))
-    return Capacity(counted, down, ours, max(1, spec.max_unavailable.rounded_down(len(counted))))
+    limit = max(1, spec.max_unavailable.rounded_down(len(counted)))
+    return Capacity(counted, down, ours, limit, keeps_zones=not spec.idle)

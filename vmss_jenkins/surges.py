@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
+from contextlib import closing
 
 from vmss_jenkins import events
 from vmss_jenkins.actions import RolloutSpec
 from vmss_jenkins.api import TIMEOUT, log
 from vmss_jenkins.clock import SystemClock
-from vmss_jenkins.credentials import connection, default_credential
 from vmss_jenkins.headcount import Headcount
 from vmss_jenkins.history import Observed
 from vmss_jenkins.instances import ScaleSetName
+from vmss_jenkins.reach import Reach
 from vmss_jenkins.releases import Release, Scripted
-from vmss_jenkins.rollouts import Reach
 from vmss_jenkins.surge_preview import SurgePreview, preview_surge
 from vmss_jenkins.waiting import Patience
 
@@ -43,19 +42,13 @@ def look_before_surge(
         ConfigError: for parameters that cannot be used.
         AzureError: where the set or the tags of its resource group cannot be read.
     """
-    reach, target = reach or Reach(), ScaleSetName(resource_group, name)
-    where = connection(os.environ, reach.subscription, reach.endpoint)
-    credential = (reach.credential or default_credential(where, os.environ)) if where.sends_token else None
-    from vmss_jenkins.scale_sets import AzureScaleSets  # noqa: PLC0415 - the SDK takes 0.3 s
-
-    sets, patience = AzureScaleSets(where, credential, on_event), Patience.starting(SystemClock(), TIMEOUT, on_event)
-    try:
+    target, azure = ScaleSetName(resource_group, name), (reach or Reach()).connect(on_event)
+    patience = Patience.starting(SystemClock(), TIMEOUT, on_event)
+    with closing(azure.scale_sets()) as sets:
         scale_set = patience.retry(lambda: sets.get(target)).seen_by(scripted)
         instances = patience.retry(lambda: sets.instances(scale_set))
         headcount = patience.retry(sets.headcounts(target).read) or Headcount.of(scale_set.capacity)
         autoscale = sets.autoscale_settings(scale_set)
-    finally:
-        sets.close()
     release = scripted.release_for(scale_set.extension) if scripted else image
     observed = Observed(scale_set, instances, {})
     return preview_surge(spec, release, observed, headcount, autoscale)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from vmss_jenkins.instances import ScaleSetName
+
 
 @dataclass(frozen=True)
 class TestRuleOpened:
@@ -22,6 +24,8 @@ class SwitchUnchanged:
 
     rule: str
     pool: str
+    watch_due: bool = False
+    """Whether a run was killed after the switch, so that the gates of the watch are asked now."""
 
 
 @dataclass(frozen=True)
@@ -49,5 +53,26 @@ class SwitchedBack:
     reason: str
 
 
-SwitchEvent: TypeAlias = TestRuleOpened | SwitchUnchanged | Switched | NotSwitched | SwitchedBack
+@dataclass(frozen=True)
+class ReleaseThere:
+    """The set that is to serve has the release on all its instances."""
+
+    scale_set: ScaleSetName
+    release: str
+    serves: bool
+    """Whether it serves too, so that nothing is to be done."""
+
+
+@dataclass(frozen=True)
+class SetScaled:
+    """A set of the pair has another number of instances."""
+
+    scale_set: ScaleSetName
+    before: int
+    after: int
+
+
+SwitchEvent: TypeAlias = (
+    TestRuleOpened | SwitchUnchanged | Switched | NotSwitched | SwitchedBack | ReleaseThere | SetScaled
+)
 """Any event of a switch."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vmss_jenkins.errors import ConfigError, UnsafeRollout
 from vmss_jenkins.instances import ScaleSetName
 from vmss_jenkins.network import Body
+from vmss_jenkins.preflight import Finding, Severity
 
 TEST_RULE = "vmss-jenkins-test"
 ALLOW_FEWER = "--allow-fewer"
@@ -50,16 +51,29 @@ class SwitchOrder:
     """A frontend port that leads to the idle set during the check; None for no such rule."""
     allow_fewer: bool = False
     """Switch although fewer instances are healthy there."""
+    to_idle: bool = False
+    """Whichever of the two does not serve is to: then `to` and `away` tell the pair alone."""
+    asked: tuple[int, ...] = ()
+    """The ports of the load balancer that the check asks: each must lead to the idle set."""
+    deployed: bool = True
+    """False while the release is still to come to the idle set: how many of it are healthy does not matter yet."""
 
 
 @dataclass(frozen=True)
 class SwitchPlan:
-    """The rule, and where it leads before and after."""
+    """The rule, where it leads before and after, and what stands in the way."""
 
+    load_balancer: str
     rule: str
+    """Empty where it was not found."""
     pool_before: str
     """ARM id."""
     pool_after: str
+    pool_away: str
+    """That of the other set."""
+    to: Side
+    away: Side
+    findings: tuple[Finding, ...] = ()
 
     @property
     def changes(self) -> bool:
@@ -67,21 +81,10 @@ class SwitchPlan:
         return self.pool_before.lower() != self.pool_after.lower()
 
 
-@dataclass
-class _Faults:
-    """Everything that stands in the way, told at once."""
-
-    reasons: list[str] = field(default_factory=list)
-
-    def stop_if_any(self, source: str) -> None:
-        if self.reasons:
-            raise ConfigError(source, self.reasons)
-
-
 def plan_switch(
     order: SwitchOrder, body: Body, to: Side, away: Side, skus: Mapping[str, str] | None = None
 ) -> SwitchPlan:
-    """Decide what the switch is.
+    """Decide what the switch is, and what stands in its way.
 
     Args:
         order: what is wanted.
@@ -89,57 +92,89 @@ def plan_switch(
         to: the set that is to serve.
         away: the other one.
         skus: the sku of each other load balancer that a set stands behind, by its name.
+    """
+    faults: list[str] = []
+    pools = {side.name: _pool_of(side, order, body, skus or {}, faults) for side in (to, away)}
+    known = tuple(filter(None, pools.values()))
+    if known and pools[to.name] == pools[away.name]:
+        faults.append(f"{to.name.name} and {away.name.name} are in one backend pool, {pool_name(known[0])}")
+    rule = _rule(order, body, known, faults) if known and not faults else {"name": order.rule}
+    before = pool_of_rule(rule)
+    if order.to_idle and before and before.lower() == pools[to.name].lower():
+        to, away = away, to
+    faults += [f"{side.name.name} has no instance" for side in _wanting(order, to, away, before)]
+    faults += _others(order, body, (to, away), known)
+    plan = SwitchPlan(order.load_balancer, str(rule["name"]), before, pools[to.name], pools[away.name], to, away)
+    faults += _port_faults(order, body, plan)
+    found = [Finding(Severity.IMPOSSIBLE, fault) for fault in faults]
+    health = () if found or not plan.changes or not order.deployed else _health(order, plan)
+    return replace(plan, findings=(*found, *health))
+
+
+def refuse(load_balancer: str, findings: Iterable[Finding]) -> None:
+    """Refuse what cannot be done to a pair, or should not be without a word.
+
+    Args:
+        load_balancer: the pair's.
+        findings: what was found.
 
     Raises:
         ConfigError: for a pair that cannot be switched; all reasons are told.
         UnsafeRollout: where fewer instances are healthy there than serve now.
     """
-    source, faults = f"load balancer {order.load_balancer}", _Faults()
-    pools = {side: _pool_of(side, order, body, skus or {}, faults) for side in (to, away)}
-    faults.stop_if_any(source)
-    if pools[to] == pools[away]:
-        faults.reasons.append(f"{to.name.name} and {away.name.name} are in one backend pool, {_name(pools[to])}")
-    rule = _rule(order, body, tuple(pools.values()), faults)
-    faults.reasons += _others(order, body, (to, away), tuple(pools.values()))
-    faults.reasons += _port_faults(order, body)
-    faults.stop_if_any(source)
-    plan = SwitchPlan(str(rule["name"]), pool_of_rule(rule), pools[to])
-    if plan.changes and to.healthy < away.healthy and not order.allow_fewer:
+    found = tuple(findings)
+    if reasons := [one.text for one in found if one.severity is Severity.IMPOSSIBLE]:
+        raise ConfigError(f"load balancer {load_balancer}", reasons)
+    for one in found:
+        if one.severity is Severity.UNSAFE:
+            raise UnsafeRollout(one.text, one.flag or ALLOW_FEWER)
+
+
+def _wanting(order: SwitchOrder, to: Side, away: Side, before: str) -> Iterator[Side]:
+    """The empty sets that stand in the way: the idle one may be empty, until it is to serve."""
+    for side in (to, away):
+        if not side.instance_ids and (not before or (side is to and order.deployed)):
+            yield side
+
+
+def _health(order: SwitchOrder, plan: SwitchPlan) -> Iterator[Finding]:
+    to, away = plan.to, plan.away
+    if not to.healthy:
+        yield Finding(Severity.IMPOSSIBLE, f"no instance of {to.name.name} is healthy")
+    elif to.healthy < away.healthy:
         told = (
             f"{to.name.name} has {to.healthy} healthy instance(s), and {away.name.name} serves with {away.healthy}: "
             "it may not bear the load."
         )
-        raise UnsafeRollout(told, ALLOW_FEWER)
-    if plan.changes and not to.healthy:
-        raise ConfigError(source, [f"no instance of {to.name.name} is healthy"])
-    return plan
+        severity = Severity.WARNING if order.allow_fewer else Severity.UNSAFE
+        yield Finding(severity, told, None if order.allow_fewer else ALLOW_FEWER)
 
 
-def _pool_of(side: Side, order: SwitchOrder, body: Body, skus: Mapping[str, str], faults: _Faults) -> str:
+def _pool_of(side: Side, order: SwitchOrder, body: Body, skus: Mapping[str, str], faults: list[str]) -> str:
     """The pool of this load balancer that a set is in; a fault and an empty text where it is in none or several."""
     here = {pool["id"].lower(): str(pool["id"]) for pool in _parts(body, "backendAddressPools")}
     found = [here[pool.lower()] for pool in side.pools if pool.lower() in here]
-    if side.instance_ids and len(found) == 1:
+    if len(found) == 1:
         return found[0]
     elsewhere = sorted({pool.split("/loadBalancers/")[-1].partition("/")[0] for pool in side.pools})
     if not side.instance_ids:
-        faults.reasons.append(f"{side.name.name} has no instance")
-    elif found:
-        names = ", ".join(map(_name, found))
-        faults.reasons.append(f"{side.name.name} is in {len(found)} of its backend pools ({names}); wanted one")
+        return ""
+    if found:
+        names = ", ".join(map(pool_name, found))
+        faults.append(f"{side.name.name} is in {len(found)} of its backend pools ({names}); wanted one")
     elif elsewhere:
         kinds = ", ".join(f"{name} (sku {skus.get(name, 'unknown')})" for name in elsewhere)
         mine = (body.get("sku") or {}).get("name", "Basic")
-        faults.reasons.append(
+        faults.append(
             f"{side.name.name} is behind {kinds}, not behind {order.load_balancer} (sku {mine}); both sets of a pair "
             "stand behind one load balancer, and a set never behind Basic and Standard ones together"
         )
     else:
-        faults.reasons.append(f"{side.name.name} is in no backend pool of a load balancer")
+        faults.append(f"{side.name.name} is in no backend pool of a load balancer")
     return ""
 
 
-def _rule(order: SwitchOrder, body: Body, pools: Iterable[str], faults: _Faults) -> Body:
+def _rule(order: SwitchOrder, body: Body, pools: Iterable[str], faults: list[str]) -> Body:
     rules = [rule for rule in _parts(body, "loadBalancingRules") if rule["name"] != TEST_RULE]
     wanted = {pool.lower() for pool in pools}
     names = ", ".join(str(rule["name"]) for rule in rules) or "none"
@@ -152,12 +187,12 @@ def _rule(order: SwitchOrder, body: Body, pools: Iterable[str], faults: _Faults)
     if len(found) == 1 and pool_of_rule(found[0]).lower() in wanted:
         chosen: Body = found[0]
         return chosen
-    leads = f"rule {order.rule} leads to {_name(pool_of_rule(found[0]))}, to neither of the pair" if found else ""
-    faults.reasons.append(leads if order.rule and found else problem)
+    leads = f"rule {order.rule} leads to {pool_name(pool_of_rule(found[0]))}, to neither of the pair" if found else ""
+    faults.append(leads if order.rule and found else problem)
     return {"name": "", "properties": {}}
 
 
-def _others(order: SwitchOrder, body: Body, sides: tuple[Side, Side], pools: tuple[str, ...]) -> Iterator[str]:
+def _others(order: SwitchOrder, body: Body, sides: tuple[Side, Side], pools: Sequence[str]) -> Iterator[str]:
     """Other sets behind the load balancer: never in a pool of the pair, and elsewhere only where the rule is named."""
     pair = {side.name.name.lower() for side in sides}
     for pool in _parts(body, "backendAddressPools"):
@@ -168,15 +203,22 @@ def _others(order: SwitchOrder, body: Body, sides: tuple[Side, Side], pools: tup
                 yield f"it is shared with scale set {name} (pool {pool['name']}): name the production rule with --rule"
 
 
-def _port_faults(order: SwitchOrder, body: Body) -> Iterator[str]:
-    port = order.test_port
-    if port is None:
-        return
-    if not 0 < port <= _LAST_PORT:
+def _port_faults(order: SwitchOrder, body: Body, plan: SwitchPlan) -> Iterator[str]:
+    """A test port that is another rule's, and a check that would ask the set that serves."""
+    port, rules = order.test_port, [one for one in _parts(body, "loadBalancingRules") if one["name"] != TEST_RULE]
+    leads = {(one.get("properties") or {}).get("frontendPort"): one for one in rules}
+    if port is not None and not 0 < port <= _LAST_PORT:
         yield f"found the test port {port}; wanted 1 to {_LAST_PORT}"
-    for rule in _parts(body, "loadBalancingRules"):
-        if rule["name"] != TEST_RULE and (rule.get("properties") or {}).get("frontendPort") == port:
-            yield f"the test port {port} is that of rule {rule['name']}; choose another one"
+    if port in leads:
+        yield f"the test port {port} is that of rule {leads[port]['name']}; choose another one"
+    for asked in sorted({*order.asked} - {port}) if plan.changes and plan.pool_before else ():
+        pool = pool_of_rule(leads[asked]) if asked in leads else ""
+        if not plan.pool_after or pool.lower() != plan.pool_after.lower():
+            where = f"leads to {pool_name(pool)}" if pool else "is that of no rule"
+            yield (
+                f"a check asks port {asked} of it, which {where}, not to {plan.to.name.name}: let it ask a "
+                "--test-port, or each instance (via=private, public, nat or ssh)"
+            )
 
 
 def sets_in(pool: Body) -> frozenset[str]:
@@ -233,5 +275,6 @@ def _parts(body: Body, kind: str) -> list[Any]:
     return (body.get("properties") or {}).get(kind) or []
 
 
-def _name(arm_id: str) -> str:
+def pool_name(arm_id: str) -> str:
+    """The name in the ARM id of a backend pool."""
     return arm_id.rpartition("/")[2]

@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
-from functools import partial
-from typing import Any, Generic
+from typing import Generic
 
 from vmss_jenkins import switch_events as events
-from vmss_jenkins.claims import LEASE
-from vmss_jenkins.errors import AzureError, Failure
-from vmss_jenkins.gates import Consequence
+from vmss_jenkins.claims import LEASE, others
+from vmss_jenkins.events import PreflightFound
+from vmss_jenkins.gate_specs import AnyGate
+from vmss_jenkins.gates import Consequence, Verdict
 from vmss_jenkins.holding import Hold
 from vmss_jenkins.instances import ScaleSetName
-from vmss_jenkins.network import Body
+from vmss_jenkins.pair_looking import look
+from vmss_jenkins.preflight import Finding, Severity
 from vmss_jenkins.protocols import Claims, Gates, OperationT, ScaleSets, Switchboard
+from vmss_jenkins.rewriting import Rewriter
 from vmss_jenkins.switch_plan import (
-    Side,
     SwitchOrder,
     SwitchPlan,
     has_test_rule,
-    plan_switch,
-    pointed,
-    pool_of_rule,
+    pool_name,
+    refuse,
     with_test_rule,
     without_test_rule,
 )
+from vmss_jenkins.switch_preview import SwitchPreview, preview
 from vmss_jenkins.waiting import Patience
-
-ATTEMPTS = 4
-"""Writes of a load balancer that somebody else changes at the same time."""
-CHANGED_MEANWHILE = 412
 
 
 class SwitchOutcome(Enum):
@@ -41,10 +37,14 @@ class SwitchOutcome(Enum):
     SWITCHED = "switched"
     UNCHANGED = "unchanged"
     """The rule led there already."""
+    CHECKED = "checked"
+    """The gates passed, and that was all that was asked for."""
     REFUSED = "refused"
     """The gates refused the idle set; the rule was never touched."""
     SWITCHED_BACK = "switched back"
     """The gates refused it in production."""
+    DRY_RUN = "dry run"
+    """Nothing was to be changed."""
 
 
 @dataclass(frozen=True)
@@ -55,18 +55,24 @@ class SwitchResult:
     rule: str
     pool: str
     """The name of the backend pool that the rule leads to in the end."""
+    serves: str
+    """The name of the set that serves in the end."""
     reason: str
     """Why it was not switched, or switched back; empty where all went well."""
+    verdicts: tuple[Verdict, ...] = ()
+    """What each gate said."""
+    preview: SwitchPreview | None = None
+    """What would happen; of a dry run alone."""
 
 
 @dataclass(frozen=True)
 class SwitchHooks:
     """What a switch uses beside Azure; None for none."""
 
-    check: Gates | None = None
-    """Asked before the switch."""
-    watch: Gates | None = None
-    """Asked after it."""
+    check: Callable[[ScaleSetName], Gates] | None = None
+    """The gates that are asked before the switch, of the set that is to serve."""
+    watch: Callable[[ScaleSetName], Gates] | None = None
+    """Those that are asked after it."""
     claims: Claims | None = None
     run: str = "run"
     owner: str = "vmss-jenkins"
@@ -76,6 +82,9 @@ def run_switch(
     sets: ScaleSets[OperationT], board: Switchboard, order: SwitchOrder, hooks: SwitchHooks, patience: Patience
 ) -> SwitchResult:
     """Switch a pair, or find that it is switched already.
+
+    A run that was killed between the switch and the end of the watch left its claim: the same command asks the gates
+    of the watch then, although it finds the pair switched.
 
     Args:
         sets: the scale sets.
@@ -91,15 +100,65 @@ def run_switch(
         AzureError: where Azure refuses, or cannot be reached.
     """
     hold = Hold(hooks.claims, hooks.run, hooks.owner, patience)
+    killed = hold.take()
+    begun = killed.going_back if killed and killed.owner == hooks.owner else ""
+    if begun:
+        hold.renew(going_back=begun)
+    switch = _Switch(sets, board, order, hooks, hold, patience, begun)
+    try:
+        return switch.run()
+    finally:
+        hold.release(keep=bool(switch.begun))
+
+
+def run_check(
+    sets: ScaleSets[OperationT], board: Switchboard, order: SwitchOrder, hooks: SwitchHooks, patience: Patience
+) -> SwitchResult:
+    """Ask the gates about the set that is to serve, as `run_switch` does first, and leave it at that.
+
+    Returns:
+        `UNCHANGED` where it serves already and nothing was asked, `CHECKED` where they pass, else `REFUSED`.
+
+    Raises:
+        VmssJenkinsError: as `run_switch`.
+    """
+    hold = Hold(hooks.claims, hooks.run, hooks.owner, patience)
     hold.take()
     try:
-        return _Switch(sets, board, order, hooks, hold, patience).run()
+        return _Switch(sets, board, order, hooks, hold, patience).check()
     finally:
         hold.release()
 
 
-class _RaceError(AzureError):
-    """Somebody else changed the load balancer between our read and our write."""
+def dry_switch(
+    sets: ScaleSets[OperationT],
+    board: Switchboard,
+    order: SwitchOrder,
+    hooks: SwitchHooks,
+    patience: Patience,
+    gates: tuple[Sequence[AnyGate], Sequence[AnyGate]],
+) -> SwitchResult:
+    """Look and plan as `run_switch` does, and change nothing.
+
+    Args:
+        sets: the scale sets.
+        board: the load balancer.
+        order: what is wanted.
+        hooks: the claims.
+        patience: clock and listener.
+        gates: those before and those after the switch, which are not asked.
+
+    Raises:
+        AzureError: where Azure refuses, or cannot be reached.
+    """
+    plan = look(sets, board, order, patience).plan(order)
+    now, claims = patience.retry(hooks.claims.read) if hooks.claims else (0.0, ())
+    under_way = [one.owner for one in others(claims, hooks.run, now) if one.owner != hooks.owner]
+    told = [Finding(Severity.IMPOSSIBLE, f"another switch or rollout is under way: {one}") for one in under_way]
+    check, watch = (tuple(map(str, asked)) for asked in gates)
+    found = preview(order, plan, check, watch, tuple(told))
+    serves = (plan.away if plan.changes else plan.to).name.name
+    return SwitchResult(SwitchOutcome.DRY_RUN, plan.rule, found.pool_before, serves, "", preview=found)
 
 
 @dataclass
@@ -110,110 +169,108 @@ class _Switch(Generic[OperationT]):
     hooks: SwitchHooks
     hold: Hold
     patience: Patience
+    begun: str = ""
+    """The set that a switch leads to which was begun, by this run or a killed one, and not judged yet."""
+    verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def _balancer(self) -> Rewriter:
+        return Rewriter(self.board, self.order.to.resource_group, self.order.load_balancer, self.patience)
 
     def run(self) -> SwitchResult:
         """Read like the steps that it is."""
-        to, away = self._side(self.order.to), self._side(self.order.away)
-        body = self._read()
-        plan = plan_switch(self.order, body, to, away, self._skus(to, away))
+        plan = self._plan()
+        watched = self.hooks.watch is not None and self.begun.lower() == plan.to.name.name.lower()
         if not plan.changes:
-            if has_test_rule(body):
-                self._write(without_test_rule)
-            self.patience.on_event(events.SwitchUnchanged(plan.rule, _name(plan.pool_after)))
-            return self._result(SwitchOutcome.UNCHANGED, plan, plan.pool_after)
-        if refusal := self._checked(plan, to):
-            self.patience.on_event(events.NotSwitched(refusal))
-            return self._result(SwitchOutcome.REFUSED, plan, plan.pool_before, refusal)
-        self._point(plan, plan.pool_before, plan.pool_after)
-        self.patience.on_event(events.Switched(plan.rule, _name(plan.pool_before), _name(plan.pool_after)))
-        if reason := self._judged(self.hooks.watch, "production", to):
-            self._point(plan, plan.pool_after, plan.pool_before)
-            self.patience.on_event(events.SwitchedBack(plan.rule, _name(plan.pool_before), reason))
-            return self._result(SwitchOutcome.SWITCHED_BACK, plan, plan.pool_before, reason)
-        return self._result(SwitchOutcome.SWITCHED, plan, plan.pool_after)
+            self._close_test_rule()
+            self.patience.on_event(events.SwitchUnchanged(plan.rule, pool_name(plan.pool_after), watch_due=watched))
+            return self._watched(plan, SwitchOutcome.UNCHANGED) if watched else self._settled(plan)
+        if refusal := self._checked(plan, leave_open=True):
+            return self._refused(plan, refusal)
+        self.begun = plan.to.name.name
+        self.hold.renew(going_back=self.begun)
+        self._balancer.point(plan.rule, plan.pool_before, plan.pool_after)
+        self.patience.on_event(events.Switched(plan.rule, pool_name(plan.pool_before), pool_name(plan.pool_after)))
+        return self._watched(plan, SwitchOutcome.SWITCHED)
 
-    def _checked(self, plan: SwitchPlan, to: Side) -> str:
-        """Ask the gates of the check, with the test rule meanwhile; where they pass it goes with the switch itself."""
+    def check(self) -> SwitchResult:
+        """The first half of it."""
+        plan = self._plan()
+        if not plan.changes:
+            self._close_test_rule()
+            self.patience.on_event(events.SwitchUnchanged(plan.rule, pool_name(plan.pool_after)))
+            return self._settled(plan)
+        refusal = self._checked(plan, leave_open=False)
+        return self._refused(plan, refusal) if refusal else self._result(SwitchOutcome.CHECKED, plan, plan.pool_before)
+
+    def _plan(self) -> SwitchPlan:
+        """Look, decide, and refuse what stands in the way."""
+        order = self._resumed()
+        plan = look(self.sets, self.board, order, self.patience).plan(order)
+        for one in plan.findings:
+            if one.severity is Severity.WARNING:
+                self.patience.on_event(PreflightFound(one))
+        refuse(order.load_balancer, plan.findings)
+        return plan
+
+    def _resumed(self) -> SwitchOrder:
+        """The order; where a killed run had begun to switch to whichever did not serve then, that one is meant."""
+        order = self.order
+        if not (order.to_idle and self.begun):
+            return order
+        pair = sorted((order.to, order.away), key=lambda one: one.name.lower() != self.begun.lower())
+        return replace(order, to=pair[0], away=pair[1], to_idle=False)
+
+    def _watched(self, plan: SwitchPlan, outcome: SwitchOutcome) -> SwitchResult:
+        """Ask the gates of the watch, and switch back where they refuse."""
+        reason = self._judged(self.hooks.watch, "production", plan)
+        if reason:
+            self._balancer.point(plan.rule, plan.pool_after, plan.pool_away)
+            self.patience.on_event(events.SwitchedBack(plan.rule, pool_name(plan.pool_away), reason))
+        self.begun = ""
+        pool = plan.pool_away if reason else plan.pool_after
+        return self._result(SwitchOutcome.SWITCHED_BACK if reason else outcome, plan, pool, reason)
+
+    def _settled(self, plan: SwitchPlan) -> SwitchResult:
+        self.begun = ""
+        return self._result(SwitchOutcome.UNCHANGED, plan, plan.pool_after)
+
+    def _refused(self, plan: SwitchPlan, refusal: str) -> SwitchResult:
+        self.begun = ""
+        self.patience.on_event(events.NotSwitched(refusal))
+        return self._result(SwitchOutcome.REFUSED, plan, plan.pool_before, refusal)
+
+    def _checked(self, plan: SwitchPlan, *, leave_open: bool) -> str:
+        """Ask the gates of the check, with the test rule meanwhile; where they pass it may go with the switch."""
         port = self.order.test_port
         if port is None:
-            return self._judged(self.hooks.check, "idle", to)
-        self._write(lambda body: with_test_rule(body, plan.rule, plan.pool_after, port))
-        self.patience.on_event(events.TestRuleOpened(self.order.load_balancer, port, _name(plan.pool_after)))
+            return self._judged(self.hooks.check, "idle", plan)
+        self._balancer.write(lambda body: with_test_rule(body, plan.rule, plan.pool_after, port))
+        self.patience.on_event(events.TestRuleOpened(self.order.load_balancer, port, pool_name(plan.pool_after)))
         passed = False
         try:
-            refusal = self._judged(self.hooks.check, "idle", to)
+            refusal = self._judged(self.hooks.check, "idle", plan)
             passed = not refusal
         finally:
-            if not passed:
-                self._write(without_test_rule)
+            if not (passed and leave_open):
+                self._balancer.write(without_test_rule)
         return refusal
 
-    def _judged(self, gates: Gates | None, stage: str, to: Side) -> str:
+    def _judged(self, asked: Callable[[ScaleSetName], Gates] | None, stage: str, plan: SwitchPlan) -> str:
         """Why the gates refuse; empty where they pass, or there are none."""
-        if gates is None:
+        if asked is None:
             return ""
-        found = gates.assess(stage, to.instance_ids, lambda seconds: self.hold.renew(lease=LEASE + seconds))
+        ids = plan.to.instance_ids
+        found = asked(plan.to.name).assess(stage, ids, lambda seconds: self.hold.renew(lease=LEASE + seconds))
+        self.verdicts += tuple(found.verdicts)
         said = "; ".join(f"{verdict.gate}: {verdict.reason}" for verdict in found.verdicts)
         return "" if found.consequence is Consequence.GO_ON else " ".join(said.split())
 
-    def _point(self, plan: SwitchPlan, before: str, after: str) -> None:
-        """Point the rule at another pool, only where it leads to the one expected."""
-
-        def edit(body: Body) -> Mapping[str, Any]:
-            rules = (body.get("properties") or {}).get("loadBalancingRules") or []
-            found = next((pool_of_rule(rule) for rule in rules if rule["name"] == plan.rule), "")
-            if found.lower() not in (before.lower(), after.lower()):
-                failure = Failure("ChangedMeanwhile", f"rule {plan.rule} leads to {_name(found) or 'nothing'} by now")
-                raise AzureError(
-                    f"switch {self.order.load_balancer}", failure, "look who changed it, then run it again"
-                )
-            return pointed(body, plan.rule, after)
-
-        self._write(edit)
-
-    def _write(self, edit: Callable[[Body], Mapping[str, Any]]) -> None:
-        """Write what an edit makes of the load balancer; read it again where somebody else was quicker."""
-        for _ in range(ATTEMPTS - 1):
-            with suppress(_RaceError):
-                self._write_once(edit)
-                return
-        self._write_once(edit)
-
-    def _write_once(self, edit: Callable[[Body], Mapping[str, Any]]) -> None:
-        body = edit(self._read())
-        try:
-            self.patience.retry(partial(self.board.write, body))
-        except AzureError as error:
-            if error.failure.status == CHANGED_MEANWHILE:
-                raise _RaceError(error.action, error.failure, error.next_step) from error
-            raise
-
-    def _read(self) -> Body:
-        group, name = self.order.to.resource_group, self.order.load_balancer
-        return self.patience.retry(lambda: self.board.read(group, name))
-
-    def _side(self, name: ScaleSetName) -> Side:
-        scale_set = self.patience.retry(lambda: self.sets.get(name))
-        instances = self.patience.retry(lambda: self.sets.instances(scale_set))
-        ids = tuple(instance.id for instance in instances)
-        pools = self.patience.retry(lambda: self.board.pools(scale_set, ids)) if ids else ()
-        return Side(name, ids, sum(instance.is_healthy for instance in instances), pools)
-
-    def _skus(self, *sides: Side) -> Mapping[str, str]:
-        """The sku of each other load balancer that a set stands behind: what a person needs to know of a wrong one."""
-        own = self.order.load_balancer.lower()
-        ids = {pool.partition("/backendAddressPools/")[0] for side in sides for pool in side.pools}
-        named = {one.rpartition("/")[2]: one.partition("/resourceGroups/")[2].partition("/")[0] for one in ids}
-        found = {}
-        for name, group in named.items():
-            if name.lower() != own:
-                body = self.patience.retry(partial(self.board.read, group, name))
-                found[name] = str((body.get("sku") or {}).get("name", "Basic"))
-        return found
+    def _close_test_rule(self) -> None:
+        """Take away the rule of a check that a killed run left open."""
+        if has_test_rule(self._balancer.read()):
+            self._balancer.write(without_test_rule)
 
     def _result(self, outcome: SwitchOutcome, plan: SwitchPlan, pool: str, reason: str = "") -> SwitchResult:
-        return SwitchResult(outcome, plan.rule, _name(pool), reason)
-
-
-def _name(arm_id: str) -> str:
-    return arm_id.rpartition("/")[2]
+        serves = plan.away if pool == plan.pool_away else plan.to
+        return SwitchResult(outcome, plan.rule, pool_name(pool), serves.name.name, reason, self.verdicts)

@@ -2,65 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+
+from azure.core.exceptions import ResourceExistsError
 
 from vmss_jenkins.azure_errors import translated
 from vmss_jenkins.errors import AzureError, ConfigError, Failure
-from vmss_jenkins.releases import Access
+from vmss_jenkins.releases import SIGNATURE, Access
+from vmss_jenkins.scripts import check_container
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
+    from azure.storage.blob import ContainerClient
 
 KEY = "AZURE_STORAGE_KEY"
-SAS = "AZURE_STORAGE_SAS_TOKEN"
 MISSING = "uploading needs azure-storage-blob, which is not installed: pip install 'vmss-jenkins[blob]'"
 NEXT_STEPS: Mapping[str, str] = {
     "ContainerNotFound": "make the container: az storage container create --account-name ACCOUNT --name CONTAINER",
     "AuthorizationPermissionMismatch": "give the identity the role Storage Blob Data Contributor on the container",
     "AuthorizationFailure": "the account's firewall refuses this machine, or the key is of another account",
-    "NoAuthenticationInformation": f"log in to Azure, or set {KEY} or {SAS}",
+    "NoAuthenticationInformation": f"log in to Azure, or set {KEY} or {SIGNATURE}",
     "NoAnswer": "check the storage account's name, the network and the proxy (HTTPS_PROXY)",
 }
 """What to do next, by the storage's error code."""
-_CONTAINER = re.compile(r"\$root|[a-z0-9](?:-?[a-z0-9]){2,62}")
-_BLOB = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
-
-
-def blob_name(file_name: str, content: bytes) -> str:
-    """Name a blob by the script's name and content: another content is another release, the same one is not.
-
-    Raises:
-        ConfigError: for a name with characters that a shell or a URL would not take as they are.
-    """
-    if not _BLOB.fullmatch(file_name):
-        raise ConfigError(
-            "script", [f"found the file name {file_name!r}; wanted letters, digits, '.', '_' and '-', at most 200"]
-        )
-    stem, dot, suffix = file_name.rpartition(".")
-    digest = hashlib.sha256(content).hexdigest()[:12]
-    return f"{stem}-{digest}.{suffix}" if dot and stem else f"{file_name}-{digest}"
-
-
-def check_container(url: str) -> None:
-    """Refuse what is no container's URL; raises `ConfigError`."""
-    parts = urlsplit(url)
-    name = parts.path.rstrip("/").rpartition("/")[2]
-    local = parts.hostname in ("127.0.0.1", "localhost", "::1")
-    reasons = []
-    if parts.scheme != "https" and not (parts.scheme == "http" and local):
-        reasons.append("wanted https://ACCOUNT.blob.core.windows.net/CONTAINER")
-    if not _CONTAINER.fullmatch(name):
-        reasons.append(
-            f"found the container name {name!r}; wanted 3 to 63 lower-case letters, digits and single dashes"
-        )
-    if parts.query:
-        reasons.append(f"it carries a query, which may be a signature: give that in the environment, as {SAS}")
-    if reasons:
-        raise ConfigError("container URL", reasons)
 
 
 def upload(
@@ -88,33 +53,37 @@ def upload(
         ConfigError: where azure-storage-blob is not installed, or there is no SAS token to give to instances.
         AzureError: where the storage refuses, or cannot be reached.
     """
+    check_container(container)
+    token = environ.get(SIGNATURE, "").lstrip("?")
+    if access is Access.SAS and not token:
+        raise ConfigError(SIGNATURE, ["it is not set; instances read the script with it"])
+    chosen: Any = environ.get(KEY) or token or credential()
+    with _client(container, chosen) as client:
+        try:
+            with translated(f"upload {name} to {container}"):
+                client.upload_blob(name, content)
+        except AzureError as error:
+            if not isinstance(error.__cause__, ResourceExistsError):
+                raise _refusal(error) from error.__cause__
+    url = f"{container.rstrip('/')}/{name}"
+    return f"{url}?{token}" if access is Access.SAS else url
+
+
+def _client(container: str, credential: object) -> ContainerClient:
     try:
-        from azure.core.exceptions import HttpResponseError, ResourceExistsError  # noqa: PLC0415 - loaded where it is needed
         from azure.storage.blob import ContainerClient, LinearRetry  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
         raise ConfigError("script", [MISSING]) from error
-    check_container(container)
-    token = environ.get(SAS, "").lstrip("?")
-    if access is Access.SAS and not token:
-        raise ConfigError(SAS, ["it is not set; instances read the script with it"])
-    chosen: Any = environ.get(KEY) or token or credential()
-    retries = LinearRetry(backoff=1, retry_total=1, random_jitter_range=1)
-    url, action = f"{container.rstrip('/')}/{name}", f"upload {name} to {container}"
-    with ContainerClient.from_container_url(container, credential=chosen, retry_policy=retries) as client:
-        try:
-            with translated(action):
-                client.upload_blob(name, content)
-        except AzureError as error:
-            cause = error.__cause__
-            if isinstance(cause, ResourceExistsError):
-                return _readable(url, access, token)
-            code = getattr(getattr(cause, "error_code", None), "value", None) or getattr(cause, "error_code", None)
-            if isinstance(cause, HttpResponseError) and code:
-                failure = Failure(str(code), str(cause).splitlines()[0], cause.status_code)
-                raise AzureError(action, failure, NEXT_STEPS.get(str(code))) from cause
-            raise AzureError(action, error.failure, NEXT_STEPS.get(error.code)) from cause
-    return _readable(url, access, token)
+    retries: Any = LinearRetry(backoff=1, retry_total=1, random_jitter_range=1)
+    return ContainerClient.from_container_url(container, credential=credential, retry_policy=retries)  # type: ignore[arg-type]
 
 
-def _readable(url: str, access: Access, token: str) -> str:
-    return f"{url}?{token}" if access is Access.SAS else url
+def _refusal(error: AzureError) -> AzureError:
+    """The same with the storage's own code, and what to do next."""
+    cause: Any = error.__cause__
+    code = getattr(cause, "error_code", None)
+    code = getattr(code, "value", None) or code
+    if not code:
+        return AzureError(error.action, error.failure, NEXT_STEPS.get(error.code))
+    failure = Failure(str(code), str(cause).splitlines()[0], getattr(cause, "status_code", None))
+    return AzureError(error.action, failure, NEXT_STEPS.get(str(code)))

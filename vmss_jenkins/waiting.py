@@ -121,8 +121,16 @@ class Patience:
                 return
 
 
-def complete(sets: ScaleSets[OperationT], operation: OperationT, patience: Patience) -> None:
+def complete(
+    sets: ScaleSets[OperationT], operation: OperationT, patience: Patience, beat: Callable[[], None] = lambda: None
+) -> None:
     """Wait until an operation ended well.
+
+    Args:
+        sets: Azure.
+        operation: what was begun.
+        patience: clock, deadline and listener.
+        beat: called at each look, by who has a claim to renew.
 
     Raises:
         AzureError: where it ended badly, or is not done in time.
@@ -131,6 +139,7 @@ def complete(sets: ScaleSets[OperationT], operation: OperationT, patience: Patie
     began = patience.clock.now()
 
     def arrived() -> bool:
+        beat()
         patience.retry(lambda: sets.poll(operation))
         return operation.done
 

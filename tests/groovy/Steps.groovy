@@ -3,7 +3,7 @@ import java.util.concurrent.TimeUnit
 /** The steps that need no workspace, and `sh`. */
 class Steps {
     final Set<String> NAMES = ['node', 'stage', 'script', 'echo', 'error', 'unstable', 'sh', 'withEnv', 'isUnix',
-                               'withCredentials', 'azureServicePrincipal', 'usernamePassword', 'string', 'timeout',
+                               'withCredentials', 'azureServicePrincipal', 'usernamePassword', 'string', 'file', 'timeout',
                                'lock', 'retry', 'catchError', 'warnError', 'timestamps', 'input', 'build', 'parallel',
                                'properties', 'booleanParam', 'choice', 'text', 'buildDiscarder', 'logRotator',
                                'parameters', 'disableConcurrentBuilds'] as Set
@@ -94,6 +94,14 @@ class Steps {
     /** A binding of secret text, the value of a parameter for `build`, or a declaration, by what it is given. */
     Map string(Map given) {
         return given.credentialsId ? [(given.variable): credential(given.credentialsId as String).secret] : given
+    }
+
+    /** A binding of a secret file: the variable has the path of a copy. */
+    Map file(Map given) {
+        File copy = File.createTempFile('secret', '.file')
+        copy.deleteOnExit()
+        copy.setText(credential(given.credentialsId as String).secret as String, 'UTF-8')
+        return [(given.variable): copy.path]
     }
 
     Map booleanParam(Map given) {

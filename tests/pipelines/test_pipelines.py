@@ -97,6 +97,17 @@ def test_the_plugin_s_flavour_verifies_by_the_command_where_gates_are_given() ->
     assert '--instance-ids="$INSTANCE_IDS"' in found["canary"].jenkinsfile
 
 
+SCRIPT = {
+    "container": "https://examplescripts.blob.core.windows.net/releases",
+    "access": "sas",
+    "command": "bash {script} --port 80",
+    "credentials": {
+        "storage_key": "key",
+        "sas_token": "sas",
+        "protected_settings": {"id": "app-secrets", "kind": "file"},
+        "previous_protected_settings": {"id": "before"},
+    },
+}
 COMBINATIONS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({}, {}),
     ({"promotion": "approval"}, {"lock": True, "copy_artifacts": True, "agent": "linux", "credentials": PRINCIPAL}),
@@ -114,6 +125,9 @@ COMBINATIONS: list[tuple[dict[str, Any], dict[str, Any]]] = [
             },
         },
     ),
+    ({"script": {}, "promotion": "automatic"}, {"copy_artifacts": True}),
+    ({"script": SCRIPT, "promotion": "approval"}, {"credentials": PRINCIPAL}),
+    ({"script": SCRIPT, "gates": []}, {}),
 ]
 
 

@@ -15,6 +15,7 @@ COMMANDS = {
     "status": "Show a scale set and its instances, or all sets of a file.",
     "rollout": "Roll a release out: the canary first, then in small steps, and back if it is bad.",
     "rollback": "Take a scale set back to the previous release.",
+    "blue-green": "Release to the idle one of two scale sets, and switch to it, step by step.",
     "switch": "Point the traffic at the other one of two scale sets (blue-green).",
     "verify": "Ask gates whether the instances with the new release are good.",
     "azure-role": "Print the least Azure role for some commands.",

@@ -13,7 +13,7 @@ from vmss_jenkins.errors import AzureError, ConfigError
 from vmss_jenkins.report import fleet
 
 if TYPE_CHECKING:
-    from vmss_jenkins.config import ScaleSetConfig
+    from vmss_jenkins.config import Target
 
 
 def status(file: Path, endpoint: str | None, output: str, html: Path | None) -> int:
@@ -28,7 +28,7 @@ def status(file: Path, endpoint: str | None, output: str, html: Path | None) -> 
         wanted = config.parse(file.read_text(encoding="utf-8"), str(file))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(str(file), [f"cannot be read: {error}"]) from error
-    rows = [_row(one, endpoint) for one in wanted.sets]
+    rows = [_row(one, endpoint) for one in wanted.targets]
     if html:
         from vmss_jenkins.report.html import fleet_pages  # noqa: PLC0415 - Jinja2 takes its time
 
@@ -40,23 +40,23 @@ def status(file: Path, endpoint: str | None, output: str, html: Path | None) -> 
     return int(any(row.error for row in rows))
 
 
-def _row(one: ScaleSetConfig, endpoint: str | None) -> fleet.Row:
+def _row(one: Target, endpoint: str | None) -> fleet.Row:
     from vmss_jenkins.api import observe  # noqa: PLC0415 - as above
 
-    group = one.resource_group or ""
     try:
-        found = observe(group, one.name, subscription=one.subscription, endpoint=endpoint, on_event=tell)
+        found = observe(one.resource_group, one.name, subscription=one.subscription, endpoint=endpoint, on_event=tell)
     except AzureError as error:
-        return fleet.Row(f"{group}/{one.name}", error=str(error).splitlines()[0])
+        return fleet.Row(f"{one.resource_group}/{one.name}", error=str(error).splitlines()[0])
     return fleet.row_of(*found, _last(one, endpoint))
 
 
-def _last(one: ScaleSetConfig, endpoint: str | None) -> str:
+def _last(one: Target, endpoint: str | None) -> str:
     """How the last rollout ended; empty too where the tags of the resource group may not be read."""
-    from vmss_jenkins.rollouts import Reach, last_rollout  # noqa: PLC0415 - as above
+    from vmss_jenkins.reach import Reach  # noqa: PLC0415 - as above
+    from vmss_jenkins.rollouts import last_rollout  # noqa: PLC0415
 
     try:
         reach = Reach(subscription=one.subscription, endpoint=endpoint)
-        return str(last_rollout(one.resource_group or "", one.name, reach=reach, on_event=tell) or "")
+        return str(last_rollout(one.resource_group, one.name, reach=reach, on_event=tell) or "")
     except AzureError:
         return ""

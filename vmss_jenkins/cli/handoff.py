@@ -15,14 +15,19 @@ from vmss_jenkins import handoff
 from vmss_jenkins.cli.options import target_options, tell
 from vmss_jenkins.errors import ConfigError, UnsafeRollout
 from vmss_jenkins.images import ImageReference
+from vmss_jenkins.releases import Scripted
 from vmss_jenkins.rollback import other_images
 
 if TYPE_CHECKING:
     from vmss_jenkins.instances import Instance, ScaleSet, ScaleSetName
+    from vmss_jenkins.releases import Release
 
 ALLOW = "--allow-changed"
 NEXT = click.option(
     "--next", "next_file", type=click.Path(dir_okay=False, path_type=Path), help="Write there what to do next."
+)
+EXTENSION = click.option(
+    "--extension", metavar="NAME", help="The release is the script of this CustomScript extension."
 )
 LONGEST_IN_LINK = 3000
 """Characters of a record; servers take links of 8 kB, and quoting makes it longer."""
@@ -32,8 +37,9 @@ LONGEST_IN_LINK = 3000
 def command() -> None:
     """Hand a canary over from one job to the next.
 
-    `write` records what was judged: the image, a digest of the machine profile, the canary's ids and what the gates
-    said. `check` refuses where the scale set is that no more; its capacity may change.
+    `write` records what was judged: the image, the script where that is the release, a digest of the machine profile,
+    the canary's ids and what the gates said. `check` refuses where the scale set is that no more; its capacity may
+    change.
     """
 
 
@@ -45,6 +51,7 @@ def command() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Result of the rollout that asked the gates.",
 )
+@EXTENSION
 @NEXT
 @click.option("--full-job", help="Jenkins job that updates the rest, beside the one that runs.")
 def write(
@@ -54,6 +61,7 @@ def write(
     endpoint: str | None,
     file: Path,
     evidence: Path | None,
+    extension: str | None,
     next_file: Path | None,
     full_job: str | None,
 ) -> None:
@@ -62,9 +70,10 @@ def write(
     from vmss_jenkins.api import observe  # noqa: PLC0415 - bad input is told before anything is loaded
 
     scale_set, instances = observe(resource_group, name, subscription=subscription, endpoint=endpoint, on_event=tell)
-    record = handoff.handoff_of(scale_set, instances, gates, os.environ.get("BUILD_URL", ""))
+    seen = scale_set.seen_by(_scripted(extension))
+    record = handoff.handoff_of(seen, instances, gates, os.environ.get("BUILD_URL", ""))
     file.write_text(handoff.to_json(record) + "\n", encoding="utf-8")
-    click.echo(f"handed over: {record.image} on {', '.join(record.canary)}, in {file}", err=True)
+    click.echo(f"handed over: {record.release} on {', '.join(record.canary)}, in {file}", err=True)
     _tell_next(next_file, _the_rest(record, full_job))
 
 
@@ -73,6 +82,7 @@ def write(
 @click.option("--file", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The record.")
 @click.option("--image-id", help="The image that is to be rolled out, which must be the record's.")
 @click.option("--image", help="The same for a marketplace image, as publisher:offer:sku:version.")
+@EXTENSION
 @click.option(ALLOW, is_flag=True, help="Go on though there is no record, or the scale set changed; say what changed.")
 @NEXT
 @click.option("--rollback-job", help="Jenkins job that goes back, beside the one that runs.")
@@ -84,6 +94,7 @@ def check(
     file: Path,
     image_id: str | None,
     image: str | None,
+    extension: str | None,
     allow_changed: bool,
     next_file: Path | None,
     rollback_job: str | None,
@@ -97,11 +108,16 @@ def check(
     from vmss_jenkins.api import observe  # noqa: PLC0415 - bad input is told before anything is loaded
 
     scale_set, instances = observe(resource_group, name, subscription=subscription, endpoint=endpoint, on_event=tell)
+    seen = scale_set.seen_by(_scripted(extension))
     if record is None:
         click.echo(f"no record in {file}: no canary vouches for this release", err=True)
     else:
-        _compare(record, wanted, scale_set, instances, allow_changed=allow_changed)
-    _tell_next(next_file, _the_way_back(wanted or scale_set.image, scale_set, instances, rollback_job))
+        _compare(record, wanted, seen, instances, allow_changed=allow_changed)
+    _tell_next(next_file, _the_way_back(wanted or seen.release, seen, instances, rollback_job))
+
+
+def _scripted(extension: str | None) -> Scripted | None:
+    return Scripted(extension=extension) if extension else None
 
 
 def _wanted(image_id: str | None, urn: str | None) -> ImageReference | None:
@@ -117,6 +133,10 @@ def _compare(
     allow_changed: bool,
 ) -> None:
     reasons = list(handoff.mismatches(record, scale_set, instances))
+    if record.script is None and scale_set.extension:
+        reasons.insert(0, f"the record is of an image, and the script of {scale_set.extension.name} is asked for")
+    if record.script and (wanted or scale_set.extension is None):
+        reasons.insert(0, f"the record is of {record.release}, and an image is asked for")
     if wanted and not record.image.same_as(wanted):
         reasons.insert(0, f"the canary had {record.image}, and {wanted} is asked for")
     if reasons and not allow_changed:
@@ -124,7 +144,7 @@ def _compare(
     for reason in reasons:
         click.echo(f"changed since the canary, and allowed: {reason}", err=True)
     if not reasons:
-        click.echo(f"as the canary left it: {record.image} on {', '.join(record.canary)}", err=True)
+        click.echo(f"as the canary left it: {record.release} on {', '.join(record.canary)}", err=True)
 
 
 def _read(file: Path) -> str:
@@ -157,10 +177,10 @@ def _tell_next(file: Path | None, line: str) -> None:
 
 def _the_rest(record: handoff.Handoff, full_job: str | None) -> str:
     """Say what was done and, in a build of Jenkins, where the rest is updated."""
-    line = f"Canary of {record.image.short_name} on {', '.join(record.canary)} is good."
+    line = f"Canary of {record.short_name} on {', '.join(record.canary)} is good."
     if not full_job:
         return line
-    parameters = {"IMAGE_ID": record.image.id} if record.image.id else {"IMAGE_URN": str(record.image)}
+    parameters = {} if record.script else _image_parameter(record.image)
     written = handoff.to_json(record)
     if len(written) <= LONGEST_IN_LINK:
         parameters["HANDOFF"] = written
@@ -169,12 +189,16 @@ def _the_rest(record: handoff.Handoff, full_job: str | None) -> str:
     return f"{line} The rest: {_form(full_job, record.scale_set, parameters)}"
 
 
+def _image_parameter(image: ImageReference) -> dict[str, str]:
+    return {"IMAGE_ID": image.id} if image.id else {"IMAGE_URN": str(image)}
+
+
 def _the_way_back(
-    image: ImageReference | None, scale_set: ScaleSet, instances: Sequence[Instance], rollback_job: str | None
+    release: Release | None, scale_set: ScaleSet, instances: Sequence[Instance], rollback_job: str | None
 ) -> str:
     """Say what is rolled out and, while instances still tell what they had before, where the way back is."""
-    before = other_images(instances, image)
-    line = f"Rolls out {image.short_name if image else 'an unknown image'}"
+    before = () if scale_set.extension else other_images(instances, release)
+    line = f"Rolls out {release.short_name if release else 'an unknown image'}"
     if before:
         line += f" in place of {', '.join(one.short_name for one in before)}"
     if not rollback_job:

@@ -13,12 +13,16 @@ from vmss_jenkins.errors import ConfigError
 F = TypeVar("F", bound=Callable[..., Any])
 
 _JENKINS = ("folder", "agent")
+_SCRIPT = ("extension", "container", "access")
 _OPTIONS = (
     click.argument("file", required=False, type=click.Path()),
     click.option("-g", "--resource-group", help="Instead of a file, for one scale set: its resource group."),
     click.option("-n", "--name", help="Its name."),
     click.option("--subscription", help="Its subscription GUID.  [default: the credentials']"),
     click.option("--image", help="What the image is filled in with: an id, or publisher:offer:sku:version."),
+    click.option("--extension", metavar="NAME", help="The release is the script of this CustomScript extension."),
+    click.option("--container", metavar="URL", help="Where such a script is uploaded to.  [default: its settings]"),
+    click.option("--access", help="How instances read it: public or managed-identity.  [default: public]"),
     click.option("--canary", metavar="COUNT|PERCENT%", help="How many instances go first.  [default: 1]"),
     click.option("--instance-ids", help="Ids of the instances that go first."),
     click.option("--gate", "gates", multiple=True, metavar="'KIND KEY=VALUE ...'", help="As for `verify`; repeatable."),
@@ -59,6 +63,8 @@ def one_set(file: str | None, options: Mapping[str, Any]) -> tuple[dict[str, Any
     jenkins = {name: given.pop(name) for name in _JENKINS if name in given}
     if "credentials_id" in given:
         jenkins["credentials"] = {"id": given.pop("credentials_id")}
+    if script := {name: given.pop(name) for name in _SCRIPT if name in given}:
+        given["script"] = script
     if "gates" in given:
         given["gates"] = list(given["gates"])
     return given, jenkins

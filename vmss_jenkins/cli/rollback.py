@@ -65,7 +65,8 @@ def command(
         rollback_to=_image(to) if to else script.to,
         drain=drain,
     )
-    from vmss_jenkins.rollouts import Reach, roll_back  # noqa: PLC0415 - bad input is told before anything is loaded
+    from vmss_jenkins.reach import Reach  # noqa: PLC0415 - bad input is told before anything is loaded
+    from vmss_jenkins.rollouts import roll_back  # noqa: PLC0415
 
     with listener(events_file, report) as on_event:
         found = roll_back(

@@ -17,6 +17,7 @@ from vmss_jenkins.gate_parsing import gates_from
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import ALL, InstanceIds
 from vmss_jenkins.preview import Preview, preview
+from vmss_jenkins.reach import Reach
 from vmss_jenkins.releases import Release, Scripted
 from vmss_jenkins.selection import Amount, Include, Scope
 from vmss_jenkins.surge_preview import SurgePreview
@@ -112,9 +113,9 @@ def command(
         raise ConfigError("--canary-only", ["found no --canary; say how many instances it has"])
     scripted = Scripted(script.read(upload=not dry_run), script.extension) if script.given else None
     if dry_run:
-        seen = _seen(resource_group, name, release, spec, scripted, (subscription, endpoint))
+        seen = _seen(resource_group, name, release, spec, scripted, Reach(subscription, endpoint=endpoint))
         return _show(seen, allow_automatic_rollout, output)
-    from vmss_jenkins.rollouts import Reach, roll_out  # noqa: PLC0415 - bad input is told before anything is loaded
+    from vmss_jenkins.rollouts import roll_out  # noqa: PLC0415 - bad input is told before anything is loaded
 
     with listener(events_file, report) as on_event:
         found = roll_out(
@@ -138,19 +139,22 @@ def _seen(
     release: Release | None,
     spec: RolloutSpec,
     scripted: Scripted | None,
-    where: tuple[str | None, str | None],
+    reach: Reach,
 ) -> Preview | SurgePreview:
     """Look at the set, and decide what would happen."""
-    subscription, endpoint = where
+    from vmss_jenkins.readability import doubts  # noqa: PLC0415 - bad input is told before anything is loaded
+
+    for doubt in doubts(scripted.script) if scripted else ():
+        click.echo(f"dry run: {doubt}", err=True)
     if spec.strategy is Strategy.SURGE:
-        from vmss_jenkins.rollouts import Reach  # noqa: PLC0415 - bad input is told before anything is loaded
         from vmss_jenkins.surges import look_before_surge  # noqa: PLC0415 - as above
 
-        reach = Reach(subscription=subscription, endpoint=endpoint)
         return look_before_surge(resource_group, name, release, spec, scripted=scripted, reach=reach, on_event=tell)
     from vmss_jenkins.api import observe  # noqa: PLC0415 - as above
 
-    scale_set, instances = observe(resource_group, name, subscription=subscription, endpoint=endpoint, on_event=tell)
+    scale_set, instances = observe(
+        resource_group, name, subscription=reach.subscription, endpoint=reach.endpoint, on_event=tell
+    )
     seen = scale_set.seen_by(scripted)
     wanted = scripted.release_for(seen.extension) if scripted else release
     return preview(spec, wanted, seen, instances)

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import click
 
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.releases import Access, ExtensionSettings, Script, from_settings, from_url, inline
+from vmss_jenkins.releases import SIGNATURE, Access, ExtensionSettings, Script
+from vmss_jenkins.scripts import blob_name, check_container, from_settings, from_url, inline, with_secrets
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,9 +28,9 @@ _SCRIPT = (
         type=click.Choice([access.value for access in Access]),
         default=Access.PUBLIC.value,
         show_default=True,
-        help="How instances may read it; sas: the URL's signature goes into the protected settings.",
+        help=f"How instances may read it; sas: by the token in {SIGNATURE}, which goes into the protected settings.",
     ),
-    click.option("--command", "run", help="What runs.  [default: bash SCRIPT]"),
+    click.option("--command", "run", help="What runs, {script} being the script's file.  [default: bash {script}]"),
     click.option("--settings", type=_FILE, help="Public settings as a JSON file, instead of a script."),
     click.option("--force-update-tag", default="", help="Another one runs the script though nothing else changed."),
     click.option("--protected-settings", type=_FILE, help="Protected settings as a JSON file.  [default: the set's]"),
@@ -66,26 +67,23 @@ class ScriptOptions:
         found = from_settings(_object(file.read_text(), str(file)), {"managedIdentity": {}}) if file else None
         return replace(found.release, name=self.extension or found.release.name) if found else None
 
-    def read(self, *, upload: bool = True) -> Script | None:
-        """Make the release, the script uploaded first where that is wanted; None where only an extension was named.
+    def read(self, *, upload: bool = True) -> Script:
+        """Make the release, the script uploaded first where that is wanted; the secrets alone where none was given.
 
         Raises:
             ConfigError: for options that do not go together, and what the files have.
             AzureError: where the storage refuses.
         """
-        get = self.values.get
-        sources = [name for name in ("script_url", "script", "settings") if get(name)]
+        sources = [name for name in ("script_url", "script", "settings") if self.values.get(name)]
         if len(sources) > 1:
             found = ", ".join(f"--{name.replace('_', '-')}" for name in sources)
             raise ConfigError("script", [f"found {found}; give one of them"])
         before = self._secrets("previous_protected_settings")
         protected = self._secrets("protected_settings")
         script = self._release(protected, upload=upload) if sources else Script(ExtensionSettings())
-        if protected is not None and sources != ["settings"]:
-            script = from_settings(
-                script.release.values, {**(script.protected or {}), **protected}, script.release.force_update_tag
-            )
-        return replace(script, protected_before=before) if sources or before is not None else None
+        if sources and sources != ["settings"]:
+            script = with_secrets(script, protected)
+        return replace(script, protected_before=before, signature=os.environ.get(SIGNATURE, "").lstrip("?"))
 
     def _release(self, protected: Mapping[str, Any] | None, *, upload: bool) -> Script:
         get, tag = self.values.get, str(self.values.get("force_update_tag") or "")
@@ -93,19 +91,22 @@ class ScriptOptions:
             return from_settings(_object(settings.read_text(), str(settings)), protected, tag)
         access = Access(get("access"))
         if url := get("script_url"):
-            return from_url(url, access, get("run") or "", tag)
+            return from_url(_signed(url, access), access, get("run") or "", tag)
         file: Path = self.values["script"]
-        if not get("container"):
-            return inline(file.read_text(), tag)
-        return from_url(self._uploaded(file, access, upload=upload), access, get("run") or "", tag)
+        if get("container"):
+            url = self._uploaded(file, access, upload=upload)
+            return replace(from_url(url, access, get("run") or "", tag), uploaded=upload)
+        if get("run"):
+            raise ConfigError("--command", ["a script in the settings runs as it is; give --container too"])
+        return inline(file.read_text(), tag)
 
     def _uploaded(self, file: Path, access: Access, *, upload: bool) -> str:
         from vmss_jenkins import uploading  # noqa: PLC0415 - the SDK is loaded where it is needed
         from vmss_jenkins.credentials import connection, default_credential  # noqa: PLC0415
 
         container, content = str(self.values["container"]), file.read_bytes()
-        name = uploading.blob_name(file.name, content)
-        uploading.check_container(container)
+        name = blob_name(file.name, content)
+        check_container(container)
         if not upload:
             return f"{container.rstrip('/')}/{name}{'?sig=dry-run' if access is Access.SAS else ''}"
         where = connection(os.environ, self.values.get("subscription"), self.values.get("endpoint"))
@@ -144,6 +145,20 @@ def script_options(*, release: bool = True) -> Callable[[F], F]:
         return result
 
     return add
+
+
+def _signed(url: str, access: Access) -> str:
+    """Add the signature out of the environment: on a command line everybody would see it."""
+    token = os.environ.get(SIGNATURE, "").lstrip("?")
+    if access is not Access.SAS:
+        return url
+    if "?" in url:
+        raise ConfigError(
+            "--script-url", [f"it carries a signature, which is seen there; set {SIGNATURE} to it instead"]
+        )
+    if not token:
+        raise ConfigError(SIGNATURE, ["it is not set; instances read the script with it"])
+    return f"{url}?{token}"
 
 
 def _name(option: Callable[[Any], Any]) -> str:

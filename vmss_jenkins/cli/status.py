@@ -73,8 +73,9 @@ def command(
 
 
 def _table(scale_set: ScaleSet, instances: tuple[Instance, ...], reached: Reached | None, *, outdated: bool) -> None:
+    scripts = "".join(f"script {one.short_name}, " for one in scale_set.scripts)
     facts = (
-        f"{scale_set.name}: image {scale_set.image.short_name if scale_set.image else 'unknown'}, "
+        f"{scale_set.name}: image {scale_set.image.short_name if scale_set.image else 'unknown'}, {scripts}"
         f"upgrade mode {scale_set.upgrade_mode.value}, {scale_set.orchestration_mode.value}, "
         f"capacity {scale_set.capacity}, {scale_set.provisioning_state}"
     )

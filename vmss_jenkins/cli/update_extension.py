@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from vmss_jenkins.cli.options import print_json, step_options, target_options, tell
 from vmss_jenkins.cli.script_options import ScriptOptions, script_options
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.preflight import Severity
+
+if TYPE_CHECKING:
+    from vmss_jenkins.steps import UpdateResult
 
 
 @click.command("update-extension")
@@ -36,7 +41,7 @@ def command(
     file or the environment, and are never shown. Exits 1 in a dry run that found something in the way.
     """
     wanted = script.read(upload=not dry_run)
-    if wanted is None or wanted.release.absent:
+    if wanted.release.absent:
         raise ConfigError("script", ["found none; give --script-url, --script or --settings"])
     from vmss_jenkins.api import update_extension  # noqa: PLC0415 - bad input is told before anything is loaded
 
@@ -57,6 +62,10 @@ def command(
     if output == "json":
         print_json(result)
     elif dry_run:
-        change = "change nothing" if result.image_after.same_as(result.image_before) else "change the model's script"
-        click.echo(f"dry run: would {'be refused' if refused else change}", err=True)
+        _tell_dry_run(result, refused=refused)
     return int(refused)
+
+
+def _tell_dry_run(result: UpdateResult, *, refused: bool) -> None:
+    change = "change nothing" if result.image_after.same_as(result.image_before) else "change the model's script"
+    click.echo(f"dry run: would {'be refused' if refused else change}", err=True)

@@ -172,6 +172,7 @@ def _run(backend: Backend, instance: Instance, extension: Json) -> Ran:
     if not is_script(extension):
         return Ran(inputs, backend.now)
     try:
+        _refuse_two_commands(extension)
         texts = _texts(backend, _settings(extension))
     except _RunError as refusal:
         return Ran(inputs, backend.now, error=failure(instance, str(extension["name"]), str(refusal)))
@@ -215,17 +216,32 @@ class _RunError(Exception):
 
 
 def _settings(extension: Json) -> Json:
+    """Return its settings as the handler reads them: of what both have, the public ones."""
+    public, protected = _both(extension)
+    return {**protected, **{key: value for key, value in public.items() if value}}
+
+
+def _both(extension: Json) -> tuple[Json, Json]:
     properties = extension.get("properties", {})
-    found = [properties.get(key) for key in REPLACED]
-    merged: Json = {}
-    for settings in found:
-        merged |= settings if isinstance(settings, dict) else {}
-    return merged
+    public, protected = (properties.get(key) for key in REPLACED)
+    return (public if isinstance(public, dict) else {}, protected if isinstance(protected, dict) else {})
+
+
+def _refuse_two_commands(extension: Json) -> None:
+    """As the handler does (handlersettings.go of Azure/custom-script-extension-linux)."""
+    public, protected = _both(extension)
+    for key in ("commandToExecute", "script"):
+        if public.get(key) and protected.get(key):
+            where = "was specified both in public and protected settings; it must be specified only once"
+            raise _RunError(f"invalid configuration: '{key}' {where}")
+    if {"commandToExecute", "script"} <= _settings(extension).keys():
+        text = "'commandToExecute' and 'script' were both specified, but only one is validate at a time"
+        raise _RunError(f"invalid configuration: {text}")
 
 
 def _texts(backend: Backend, settings: Json) -> tuple[str, ...]:
     command, script = settings.get("commandToExecute"), settings.get("script")
-    if script and not command:
+    if script:
         return (_decoded(script),)
     if "release" in settings:
         if str(settings["release"]) not in backend.scenario.releases:

@@ -9,7 +9,7 @@ from vmss_jenkins.jobs import JobSpec
 from vmss_jenkins.pipelines.building import pipelines_of
 from vmss_jenkins.pipelines.image_job import image_pipelines_of
 from vmss_jenkins.pipelines.job_xml import config_xml
-from vmss_jenkins.pipelines.model import Agent, Field, HandOver, Kind, Parameter, Pipeline, Stage
+from vmss_jenkins.pipelines.model import Agent, Field, HandOver, Kind, Parameter, Pipeline, Secret, SecretKind, Stage
 from vmss_jenkins.pipelines.plugins import plugins_of, useful_to
 from vmss_jenkins.pipelines.rendering import jenkinsfile
 
@@ -21,6 +21,8 @@ __all__ = [
     "Kind",
     "Parameter",
     "Pipeline",
+    "Secret",
+    "SecretKind",
     "Stage",
     "config_xml",
     "image_jobs_of",
@@ -73,4 +75,5 @@ def _job(pipeline: Pipeline, templates: Mapping[str, str] | None) -> JobSpec:
         source=pipeline.source,
         useful=useful_to(pipeline),
         summary=pipeline.summary,
+        secrets=tuple(dict.fromkeys(secret.id for secret in pipeline.secrets)),
     )

@@ -7,16 +7,21 @@ from vmss_jenkins.config_parts import Jenkins
 from vmss_jenkins.jobs import mark
 from vmss_jenkins.pipelines.commands import Commands, gates_without_comparison
 from vmss_jenkins.pipelines.model import Agent, Field, HandOver, Kind, Parameter, Pipeline, Stage
+from vmss_jenkins.pipelines.pair_job import pair_pipelines_of
+from vmss_jenkins.pipelines.releasing import ImageRelease, Releasing
+from vmss_jenkins.pipelines.script_release import ScriptRelease
 
 
 def pipelines_of(config: Config, source: str) -> tuple[Pipeline, ...]:
-    """All pipelines of a file, in its order.
+    """All pipelines of a file, in its order, those of the sets first.
 
     Args:
         config: what is wanted.
         source: the file's name, which the jobs carry.
     """
-    return tuple(pipeline for one in config.sets for pipeline in _Builder(config.jenkins, one, source).all())
+    alone = [pipeline for one in config.sets for pipeline in _Builder(config.jenkins, one, source).all()]
+    paired = [pipeline for one in config.pairs for pipeline in pair_pipelines_of(config.jenkins, one, source)]
+    return (*alone, *paired)
 
 
 class _Builder:
@@ -26,7 +31,8 @@ class _Builder:
         self._jenkins = jenkins
         self._set = scale_set
         self._source = source
-        self._commands = Commands(scale_set, jenkins.install)
+        self._release: Releasing = ScriptRelease(scale_set.script) if scale_set.script else ImageRelease(scale_set)
+        self._commands = Commands(scale_set, jenkins.install, self._release)
         self._plugin = scale_set.flavour == "plugin"
         self._installs = not self._plugin or bool(scale_set.gates)
 
@@ -36,40 +42,38 @@ class _Builder:
 
     def _canary(self) -> Pipeline:
         chooses = (self._instance_ids(),) if self._plugin else (self._canary_size(), *self._chosen_ids())
-        parameters = (*self._target(), *self._image(), *chooses, *self._rollout_parameters(), *self._dry_run())
+        asked = self._release.asked()
+        parameters = (*self._target(), *asked, *chooses, *self._rollout_parameters(), *self._dry_run())
         stages = self._canary_by_plugin() if self._plugin else self._canary_by_command()
-        what = "Updates the image of the scale set and a part of its instances, and verifies them."
+        what = f"Updates the {self._release.noun} of the scale set and a part of its instances, and verifies them."
         return self._pipeline(Kind.CANARY, what, parameters, stages, hand_over=self._hand_over())
 
     def _full(self) -> Pipeline:
         optional = () if self._plugin else (*self._handoff_parameters(), *self._rollout_parameters())
-        image = () if self._plugin else self._image(filled=False)
-        parameters = (*self._target(), *image, *optional, *self._dry_run())
+        parameters = (*self._target(), *self._release.asked_again(), *optional, *self._dry_run())
         stages = self._full_by_plugin() if self._plugin else self._full_by_command()
         what = f"Updates the instances that {self._name(Kind.CANARY)} left, and verifies them."
         return self._pipeline(Kind.FULL, what, parameters, stages)
 
     def _rollback(self) -> Pipeline:
-        what = "Image to go back to: an id, or publisher:offer:sku:version."
-        previous = Parameter("IMAGE_ID", "", f"{what} Empty: the other one that instances run.")
-        parameters = (*self._target(), previous, self._limit())
-        stages = (self._set_up(), Stage("Roll Back", self._commands.roll_back()))
-        what = "Takes the scale set back to its previous image: the model first, then the instances."
+        parameters = (*self._target(), *self._release.asked_back(), self._limit())
+        stages = (self._set_up(), Stage("Roll Back", self._commands.roll_back(), secrets=self._release.back.secrets))
+        what = f"Takes the scale set back to its previous {self._release.noun}: the model first, then the instances."
         return self._pipeline(Kind.ROLLBACK, what, parameters, stages)
 
     def _canary_by_command(self) -> tuple[Stage, ...]:
-        commands = self._commands
-        verify = (Stage("Verify", commands.judge_canary(), in_dry_run=False),) if self._set.gates else ()
+        commands, secrets, noun = self._commands, self._release.new.secrets, self._release.noun.title()
+        judge = Stage("Verify", commands.judge_canary(), in_dry_run=False, secrets=secrets)
         begin: tuple[Stage, ...] = (
-            Stage("Update Image Configuration", commands.update()),
-            Stage("Update A Subset of Instances", commands.canary()),
+            Stage(f"Update {noun} Configuration", commands.update(), secrets=secrets),
+            Stage("Update A Subset of Instances", commands.canary(), secrets=secrets),
         )
-        if self._set.surges:  # it looks at all that stands in its way before it sets the image
-            begin = (Stage("Add Instances With The New Image", commands.canary()),)
+        if self._set.surges:  # it looks at all that stands in its way before it changes the model
+            begin = (Stage(f"Add Instances With The New {noun}", commands.canary(), secrets=secrets),)
         return (
-            self._set_up(),
+            self._set_up(*self._release.prepared),
             *begin,
-            *verify,
+            *((judge,) if self._set.gates else ()),
             Stage("Report", commands.record(self._name(Kind.FULL)), in_dry_run=False, records=True, describes=True),
         )
 
@@ -86,7 +90,7 @@ class _Builder:
         return (
             self._set_up(),
             Stage("Check The Canary", self._commands.check(back), fetches=True, describes=True),
-            Stage("Update The Rest", self._commands.rest()),
+            Stage("Update The Rest", self._commands.rest(), secrets=self._release.rest.secrets),
             *self._verify_all(),
         )
 
@@ -98,8 +102,8 @@ class _Builder:
             return ()
         return (Stage("Verify", self._commands.verify_all(), in_dry_run=self._plugin),)
 
-    def _set_up(self) -> Stage:
-        return Stage("Set Up", self._commands.set_up(), signed_in=False)
+    def _set_up(self, *prepared: str) -> Stage:
+        return Stage("Set Up", self._commands.set_up(*prepared), signed_in=False)
 
     def _set_up_if_needed(self) -> tuple[Stage, ...]:
         return (self._set_up(),) if self._installs else ()
@@ -108,9 +112,8 @@ class _Builder:
         if self._set.promotion == "manual":
             return None
         ask = f"The canary of {self._set.name} is good. Update the rest?" if self._set.promotion == "approval" else ""
-        names: tuple[str, ...] = ("RESOURCE_GROUP", "VMSS_NAME")
-        if not self._plugin:
-            names += ("IMAGE_ID", "IMAGE_URN", self._limit().name, "ON_FAILURE")
+        how = () if self._plugin else (self._limit().name, "ON_FAILURE")
+        names = ("RESOURCE_GROUP", "VMSS_NAME", *self._release.handed_on, *how)
         return HandOver(self._absolute(Kind.FULL), ask, names, record=not self._plugin)
 
     def _target(self) -> tuple[Parameter, ...]:
@@ -118,16 +121,6 @@ class _Builder:
             Parameter("RESOURCE_GROUP", self._set.resource_group or "", "Resource group of the scale set."),
             Parameter("VMSS_NAME", self._set.name, "Name of the scale set."),
         )
-
-    def _image(self, *, filled: bool = True) -> tuple[Parameter, ...]:
-        image = (self._set.image or "") if filled else ""
-        is_id = "/" in image
-        otherwise = "Empty: what IMAGE_URN says." if filled else "Empty: what the scale set's model has."
-        by_id = Parameter("IMAGE_ID", image if is_id else "", f"Id of the new image. {otherwise}")
-        if self._plugin:
-            return (Parameter("IMAGE_ID", image, "Id of the new image."),)
-        urn = "The same for a marketplace image, as publisher:offer:sku:version."
-        return (by_id, Parameter("IMAGE_URN", "" if is_id else image, urn))
 
     def _canary_size(self) -> Parameter:
         return Parameter("CANARY", self._set.canary, "How many instances go first: a count, or a percentage.")
@@ -206,5 +199,6 @@ class _Builder:
             lock=jenkins.lock,
             copies_from=self._absolute(Kind.CANARY) if copies else "",
             report="" if self._plugin else self._commands.report(),
+            summarizes=not self._plugin,
             publishes=jenkins.publish_html and not self._plugin,
         )

@@ -11,17 +11,15 @@ from collections.abc import Iterable
 
 from vmss_jenkins.config import ScaleSetConfig
 from vmss_jenkins.config_parts import Install
+from vmss_jenkins.pipelines import installing
+from vmss_jenkins.pipelines.model import RESULTS
+from vmss_jenkins.pipelines.releasing import Releasing
 
-RESULTS = "vmss-jenkins-results"
-VENV = ".vmss-jenkins"
 RECORD = f"{RESULTS}/handoff.json"
 NEXT = f"{RESULTS}/next.txt"
 IMAGE_FILE = f"{RESULTS}/image-id.txt"
 REPORT = f"{RESULTS}/report"
 SUMMARY = f"{RESULTS}/summary.txt"
-ISOLATED = "-I"
-"""Python without the modules of the workspace: a `requests.py` there would run with Azure's credentials."""
-IMAGE = '${IMAGE_ID:+--image-id="$IMAGE_ID"} ${IMAGE_URN:+--image="$IMAGE_URN"}'
 _DRY_RUN = 'if [ "$DRY_RUN" = true ]; then set -- "$@" --dry-run; fi'
 _CHOSEN = (
     'if [ -n "$INSTANCE_IDS" ]; then set -- --instance-ids="$INSTANCE_IDS"; '
@@ -36,55 +34,52 @@ class Commands:
     Args:
         scale_set: its settings.
         install: how the command gets onto the agent.
+        release: what the release is.
     """
 
-    def __init__(self, scale_set: ScaleSetConfig, install: Install) -> None:
+    def __init__(self, scale_set: ScaleSetConfig, install: Install, release: Releasing) -> None:
         self._set = scale_set
+        self._release = release
         self._install = install
-        python = f"{VENV}/bin/python" if install.how == "pip" else shlex.quote(install.python)
-        self._command = f"{python} {ISOLATED} -m vmss_jenkins"
+        self._command = installing.command_of(install)
 
-    def set_up(self) -> str:
-        """Make the results' directory anew and the command ready."""
-        lines = [f"rm -rf {RESULTS}", f"mkdir -p {RESULTS}"]
-        if self._install.how == "pip":
-            lines += [
-                f"{shlex.quote(self._install.python)} {ISOLATED} -m venv {VENV}",
-                f"{VENV}/bin/python {ISOLATED} -m pip install --quiet {shlex.quote(self._install.requirement or '')}",
-            ]
-        return "\n".join([*lines, f"{self._command} --version"])
+    def set_up(self, *prepared: str) -> str:
+        """Make the results' directory anew and the command ready, with further lines in between."""
+        return installing.set_up(self._install, RESULTS, *prepared)
 
     def update(self) -> str:
-        """Set the image of the model."""
-        return "\n".join(["set --", _DRY_RUN, self._call("update", IMAGE, '"$@"')])
+        """Set the release in the model."""
+        return "\n".join(["set --", _DRY_RUN, self._call(self._release.update, *self._release.new.words, '"$@"')])
 
     def canary(self) -> str:
         """Update a part of the instances; with no gates, which are asked next."""
-        words = [IMAGE, *self._how(), *self._failing(), *_files("canary"), '"$@"']
+        words = [*self._release.new.words, *self._how(), *self._failing(), *_files("canary"), '"$@"']
         return "\n".join([self._canary(), _DRY_RUN, self._call("rollout", *words)])
 
     def judge_canary(self) -> str:
         """Ask the gates about the canary: the same rollout again, which updates nothing and goes back if they fail."""
-        words = [IMAGE, *self._how(), *self._failing(), *self._gates(), *_files("verify"), '"$@"']
+        new = self._release.new.words
+        words = [*new, *self._how(), *self._failing(), *self._gates(), *_files("verify"), '"$@"']
         return "\n".join([self._canary(), *self._judged(self._call("rollout", *words))])
 
     def record(self, full_job: str) -> str:
         """Leave the hand-off record, and where to go next."""
         gates = f"--evidence={RESULTS}/verify.json" if self._set.gates else ""
-        return self._call(
-            "handoff write", f"--file={RECORD}", f"--next={NEXT}", f"--full-job={shlex.quote(full_job)}", gates
-        )
+        words = [f"--file={RECORD}", f"--next={NEXT}", f"--full-job={shlex.quote(full_job)}", gates]
+        return self._call("handoff write", *words, *self._release.recorded.words)
 
     def check(self, rollback_job: str) -> str:
         """Compare the set with the hand-off record, and leave the way back while instances tell it."""
         allow = 'if [ "$ALLOW_CHANGED" = true ]; then set -- --allow-changed; fi'
         back = f"--rollback-job={shlex.quote(rollback_job)}" if rollback_job else ""
-        call = self._call("handoff check", f"--file={RECORD}", IMAGE, f"--next={NEXT}", back, '"$@"')
+        checked = self._release.checked.words
+        call = self._call("handoff check", f"--file={RECORD}", *checked, f"--next={NEXT}", back, '"$@"')
         return f"set --\n{allow}\n{call}"
 
     def rest(self) -> str:
         """Update all that do not have the release."""
-        words = [IMAGE, *self._how(), *self._pace(), *self._failing(), *self._gates(), *_files("rollout"), '"$@"']
+        rest, how = self._release.rest.words, (*self._how(), *self._pace(), *self._failing())
+        words = [*rest, *how, *self._gates(), *_files("rollout"), '"$@"']
         return "\n".join(["set --", _DRY_RUN, *self._judged(self._call("rollout", *words), "rollout")])
 
     def verify_all(self) -> str:
@@ -98,8 +93,8 @@ class Commands:
         return "\n".join(self._judged(self._call("verify", *words)))
 
     def roll_back(self) -> str:
-        """Go back to the previous image."""
-        return self._call("rollback", '${IMAGE_ID:+--to="$IMAGE_ID"}', *self._how(), *_files("rollback"))
+        """Go back to the previous release."""
+        return self._call("rollback", *self._release.back.words, *self._how(), *_files("rollback"))
 
     def report(self) -> str:
         """Make a report of what rollouts there were; that it cannot be made fails nothing."""

@@ -7,8 +7,8 @@ from importlib.resources import files
 from vmss_jenkins.config import Config, ScaleSetConfig
 from vmss_jenkins.config_parts import Jenkins
 from vmss_jenkins.jobs import mark
-from vmss_jenkins.pipelines.commands import IMAGE_FILE, NEXT, RESULTS
-from vmss_jenkins.pipelines.model import Agent, Field, HandOver, Kind, Parameter, Pipeline, Stage
+from vmss_jenkins.pipelines.commands import IMAGE_FILE, NEXT
+from vmss_jenkins.pipelines.model import RESULTS, Agent, Field, HandOver, Kind, Parameter, Pipeline, Stage
 
 TEMPLATE = "image.pkr.hcl"
 INSTALL = "apt-get update\napt-get dist-upgrade -y\napt-get install -y nginx\n"
@@ -42,8 +42,8 @@ def template() -> str:
 
 
 def image_pipelines_of(config: Config, source: str) -> tuple[Pipeline, ...]:
-    """The image jobs of all sets of a file, in its order."""
-    return tuple(_pipeline(config.jenkins, one, source) for one in config.sets)
+    """The image jobs of all sets of a file whose releases are images, in its order."""
+    return tuple(_pipeline(config.jenkins, one, source) for one in config.sets if not one.script)
 
 
 def _pipeline(jenkins: Jenkins, own: ScaleSetConfig, source: str) -> Pipeline:

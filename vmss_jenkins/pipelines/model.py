@@ -7,14 +7,19 @@ from enum import Enum
 
 from vmss_jenkins.config_parts import Credentials, Timeouts
 
+RESULTS = "vmss-jenkins-results"
+"""Directory in the workspace for what is archived."""
+
 
 class Kind(Enum):
-    """The jobs of a set; the value ends the job's name."""
+    """The jobs of a set or a pair; the value ends the job's name."""
 
     CANARY = "canary"
     FULL = "full"
     ROLLBACK = "rollback"
     IMAGE = "image"
+    BLUE_GREEN = "blue-green"
+    SWITCH = "switch"
 
 
 class Field(Enum):
@@ -38,6 +43,28 @@ class Parameter:
     """The default first, as Jenkins has it."""
 
 
+class SecretKind(Enum):
+    """What credentials of Jenkins hold; the name of its binding is in `Secret.step`."""
+
+    TEXT = "text"
+    FILE = "file"
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A secret that Jenkins binds to an environment variable: a text, or the path of a file that has it."""
+
+    id: str
+    """Of the credentials in Jenkins."""
+    variable: str
+    kind: SecretKind = SecretKind.TEXT
+
+    @property
+    def step(self) -> str:
+        """The binding's name in a Jenkinsfile."""
+        return "string" if self.kind is SecretKind.TEXT else "file"
+
+
 @dataclass(frozen=True)
 class Stage:
     """A stage that works on the scale set."""
@@ -47,6 +74,8 @@ class Stage:
     """For `sh`; empty where the stage is a step of the plugin."""
     signed_in: bool = True
     """Whether it needs the credentials of Azure."""
+    secrets: tuple[Secret, ...] = ()
+    """What it needs beside them."""
     in_dry_run: bool = True
     """Whether it is part of a dry run."""
     records: bool = False
@@ -55,6 +84,8 @@ class Stage:
     """Whether it leaves the line that becomes the build's description."""
     leaves_image: bool = False
     """Whether it leaves the id of an image that it built."""
+    decides: bool = False
+    """Whether it leaves a file where there is something to ask a person about."""
     fetches: bool = False
     """Whether it needs the hand-off record of the other job."""
     image_step: bool = False
@@ -111,13 +142,21 @@ class Pipeline:
     hand_over: HandOver | None = None
     schedule: str = ""
     lock: bool = False
+    locked: str = ""
+    """The resource to lock; empty for the scale set that the parameters name."""
     copies_from: str = ""
     """The job whose record is copied, from the top; empty where it comes as a parameter."""
-    results: str = "vmss-jenkins-results"
+    results: str = RESULTS
     """Directory in the workspace for what is archived."""
 
     report: str = ""
     """The script that makes a report of the rollout; empty where there is none."""
+    summarizes: bool = False
+    """Whether its stages or its report leave a line that becomes part of the build's description."""
+    ask: str = ""
+    """What a person is asked after its stages, if one of them left something to ask about; empty where nobody is."""
+    after: tuple[Stage, ...] = ()
+    """The stages that follow then, on an agent of their own: nobody holds one while a person is waited for."""
     publishes: bool = False
     """Whether the report gets a place of its own beside the build; needs the plugin htmlpublisher."""
 
@@ -125,6 +164,11 @@ class Pipeline:
     def path(self) -> str:
         """The job's full name."""
         return f"{self.folder}/{self.name}" if self.folder else self.name
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """What its stages need beside the credentials of Azure, each once."""
+        return tuple(dict.fromkeys(secret for stage in self.stages for secret in stage.secrets))
 
     @property
     def leaves_results(self) -> bool:

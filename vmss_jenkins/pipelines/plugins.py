@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from vmss_jenkins.pipelines.model import Pipeline
+from vmss_jenkins.pipelines.model import Kind, Pipeline
 
 SEEN: Mapping[str, str] = {
     "azure-credentials": "312.v0f3973cd1e59",
@@ -33,10 +33,11 @@ def plugins_of(pipeline: Pipeline) -> dict[str, str]:
         "workflow-durable-task-step": True,
         "pipeline-model-definition": True,
         "junit": pipeline.leaves_results,
-        "credentials-binding": kind != "none",
+        "credentials-binding": kind != "none" or bool(pipeline.secrets),
+        "plain-credentials": bool(pipeline.secrets),
         "azure-credentials": kind == "azure-service-principal",
         "pipeline-build-step": pipeline.hand_over is not None,
-        "pipeline-input-step": pipeline.hand_over is not None and bool(pipeline.hand_over.ask),
+        "pipeline-input-step": bool(pipeline.ask or (pipeline.hand_over and pipeline.hand_over.ask)),
         "lockable-resources": pipeline.lock,
         "copyartifact": bool(pipeline.copies_from),
         "htmlpublisher": pipeline.publishes,
@@ -47,6 +48,6 @@ def plugins_of(pipeline: Pipeline) -> dict[str, str]:
 
 def useful_to(pipeline: Pipeline) -> dict[str, str]:
     """Name the plugins that a pipeline does without: short name -> what is lost then."""
-    if not any(stage.describes for stage in pipeline.stages):
+    if not any(stage.describes for stage in pipeline.stages) and pipeline.kind is not Kind.BLUE_GREEN:
         return {}
     return {"build-with-parameters": "links to the next job fill in no form"}

@@ -14,6 +14,8 @@ from vmss_jenkins.rollout_events import InstanceState
 MANY = 12
 """Instances that are named; more are counted."""
 
+_OF_SWITCHES = {Ending.SWITCHED, Ending.NOT_SWITCHED, Ending.SWITCHED_BACK}
+
 
 @dataclass(frozen=True)
 class Step:
@@ -26,7 +28,7 @@ class Step:
 
 def next_steps(story: Story) -> tuple[Step, ...]:
     """Say what to do, the most urgent first."""
-    return tuple(_steps(story))
+    return tuple(_after_switch(story) if story.ending in _OF_SWITCHES else _steps(story))
 
 
 def _steps(story: Story) -> Iterator[Step]:
@@ -65,6 +67,15 @@ def _way(story: Story) -> str:
     return surge + (f" --extension {shlex.quote(release.name)}" if isinstance(release, ExtensionSettings) else "")
 
 
+def _after_switch(story: Story) -> Iterator[Step]:
+    if story.ending is Ending.SWITCHED:
+        yield Step("Nothing. Should the release turn out bad later, point the traffic at the other set again.")
+        return
+    seen = "no visitor saw the release" if story.ending is Ending.NOT_SWITCHED else "visitors see it no more"
+    yield Step(f"Nothing is urgent: {seen}; the other set serves.")
+    yield Step(f"Find out {_failed(story)}, mend it, and release a new image.")
+
+
 def _after_rollback(story: Story) -> Iterator[Step]:
     image = story.planned.image_to.short_name if story.planned.image_to else "the release"
     before = story.planned.image_from.short_name if story.planned.image_from else "the previous release"
@@ -72,9 +83,12 @@ def _after_rollback(story: Story) -> Iterator[Step]:
         yield Step(f"Nothing: the set runs {image} again.")
         return
     yield Step(f"Nothing is urgent: the set runs {before} as it did before.")
+    yield Step(f"Find out {_failed(story)}, mend it, and roll out a new image. Do not roll {image} out again as it is.")
+
+
+def _failed(story: Story) -> str:
     failed = [run for run in story.gates if run.consequence is Consequence.FAIL]
-    what = f"what the gate {failed[-1].gate} measured" if failed else "why instances failed"
-    yield Step(f"Find out {what}, mend it, and roll out a new image. Do not roll {image} out again as it is.")
+    return f"what the gate {failed[-1].gate} measured" if failed else "why instances failed"
 
 
 def _names(ids: list[str]) -> str:

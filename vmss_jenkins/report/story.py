@@ -26,11 +26,15 @@ class Ending(Enum):
     INTERRUPTED = "interrupted"
     FAILED = "ended with an error"
     UNFINISHED = "not finished"
+    SWITCHED = "switched to"
+    """Blue-green: the set with the release serves."""
+    NOT_SWITCHED = "not switched"
+    SWITCHED_BACK = "switched back"
 
     @property
     def is_good(self) -> bool:
         """Whether the release is where it was to go."""
-        return self in {Ending.ROLLED_OUT, Ending.CANARY}
+        return self in {Ending.ROLLED_OUT, Ending.CANARY, Ending.SWITCHED}
 
 
 @dataclass(frozen=True)

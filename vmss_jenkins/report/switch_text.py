@@ -25,7 +25,8 @@ def _(event: events.TestRuleOpened) -> str:
 
 @line.register
 def _(event: events.SwitchUnchanged) -> str:
-    return f"rule {event.rule} leads to {event.pool} already: nothing changed"
+    due = "; the run that switched did not end its watch, so it is done now" if event.watch_due else ""
+    return f"rule {event.rule} leads to {event.pool} already: nothing changed{due}"
 
 
 @line.register
@@ -41,3 +42,16 @@ def _(event: events.NotSwitched) -> str:
 @line.register
 def _(event: events.SwitchedBack) -> str:
     return f"switched back: rule {event.rule} leads to {event.pool} again: {event.reason}"
+
+
+@line.register
+def _(event: events.ReleaseThere) -> str:
+    if event.serves:
+        return f"{event.scale_set} serves {event.release} already: nothing is to be done"
+    return f"{event.scale_set} has {event.release} on all its instances already: nothing is to be deployed"
+
+
+@line.register
+def _(event: events.SetScaled) -> str:
+    way = "out" if event.after > event.before else "in"
+    return f"{event.scale_set} is scaled {way} from {event.before} to {event.after} instances"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import singledispatchmethod
 
-from vmss_jenkins import events, rollout_events, surge_events
+from vmss_jenkins import events, rollout_events, surge_events, switch_events
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.report import text
 from vmss_jenkins.report.reading import Told
@@ -133,6 +133,18 @@ class _Fold:
         self.ending = Ending(event.outcome)
         if self.ending.is_good:
             self.cause = ""
+
+    @_take.register
+    def _(self, event: switch_events.Switched) -> None:  # noqa: ARG002 - that it came is all
+        self.ending = Ending.SWITCHED
+
+    @_take.register
+    def _(self, event: switch_events.NotSwitched) -> None:
+        self.ending, self.cause = Ending.NOT_SWITCHED, event.reason
+
+    @_take.register
+    def _(self, event: switch_events.SwitchedBack) -> None:
+        self.ending, self.cause = Ending.SWITCHED_BACK, event.reason
 
     def _stand(self, instance_id: str, zone: str | None, state: InstanceState) -> None:
         self.zones[instance_id] = zone

@@ -1,0 +1,112 @@
+"""The shell scripts of a pair's jobs; as in `commands`, build parameters come as environment variables alone."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+from vmss_jenkins.config_pairs import PairConfig
+from vmss_jenkins.config_parts import Install
+from vmss_jenkins.pipelines import installing
+from vmss_jenkins.pipelines.commands import REPORT, SUMMARY
+from vmss_jenkins.pipelines.model import RESULTS
+from vmss_jenkins.pipelines.releasing import IMAGE
+
+PENDING = f"{RESULTS}/pending.txt"
+
+
+class PairCommands:
+    """Writes the scripts of one pair's jobs.
+
+    Args:
+        pair: its settings.
+        install: how the command gets onto the agent.
+        back_job: the job of the way back.
+    """
+
+    def __init__(self, pair: PairConfig, install: Install, back_job: str) -> None:
+        self._pair, self._install, self._back_job = pair, install, back_job
+        self._command = installing.command_of(install)
+
+    def set_up(self) -> str:
+        """Make the results' directory anew and the command ready."""
+        return installing.set_up(self._install, RESULTS)
+
+    def plan(self) -> str:
+        """Find the idle set, and refuse what stands in the way."""
+        return self._step("plan", *self._check(), *self._watch(), *self._idle(), f"--pending={PENDING}")
+
+    def deploy(self) -> str:
+        """Bring the release to the idle set."""
+        how = self._pair.rollout
+        times = f"--min-healthy-time={how.min_healthy_time:.15g} --instance-timeout={how.instance_timeout:.15g}"
+        return self._step("deploy", times, f"--timeout={how.timeout:.15g}", *_files("deploy"))
+
+    def check(self) -> str:
+        """Ask the gates about the idle set."""
+        return self._judged("check", *self._check())
+
+    def switch(self, *, checked: bool) -> str:
+        """Switch and watch; after a wait for a person the gates are asked once more."""
+        again = () if checked else self._check()
+        back = f"--back-job={shlex.quote(self._back_job)}"
+        return self._judged("switch", *again, *self._watch(), *self._idle(), back)
+
+    def scale_in(self) -> str:
+        """Leave fewer instances of the other set."""
+        return self._step("scale-in", *self._idle(), *_files("scale-in"))
+
+    def switch_by_hand(self) -> str:
+        """Switch to the set that is asked for, with no gates: it is the way back."""
+        options = (
+            'if [ "$ALLOW_FEWER" = true ]; then set -- "$@" --allow-fewer; fi',
+            'if [ "$DRY_RUN" = true ]; then set -- "$@" --dry-run; fi',
+        )
+        call = self._call("switch", '--to="$TO"', f"--summary={SUMMARY}", '"$@"')
+        return "\n".join(["set --", *options, call])
+
+    def report(self) -> str:
+        """Make a report of the rollout to the idle set, where there was one; that it cannot be made fails nothing."""
+        made = f"{self._command} report {RESULTS}/*.jsonl --out={REPORT}"
+        otherwise = "echo 'the report could not be made'"
+        return f"if grep -qs rollout_planned {RESULTS}/*.jsonl; then\n    {made} || {otherwise}\nfi"
+
+    def _step(self, step: str, *words: str) -> str:
+        return self._call(f"blue-green {step}", IMAGE, *words, f"--summary={SUMMARY}")
+
+    def _judged(self, step: str, *words: str) -> str:
+        """A step that leaves what gates said, which becomes test results however it ends."""
+        result, suite = f"{RESULTS}/{step}", shlex.quote(self._pair.name)
+        lines = (
+            f"code=0\n{self._step(step, *words, *_files(step))} || code=$?",
+            f"if [ -s {result}.json ]; then",
+            f"    {self._command} junit {result}.json --out={result}.xml --suite={suite}",
+            "fi\nexit $code",
+        )
+        return "\n".join(lines)
+
+    def _call(self, command: str, *words: str) -> str:
+        pair = self._pair
+        target = [
+            f"--resource-group={shlex.quote(pair.resource_group or '')}",
+            f"--load-balancer={shlex.quote(pair.load_balancer)}",
+            f"--blue={shlex.quote(pair.blue)} --green={shlex.quote(pair.green)}",
+        ]
+        for name, value in (("rule", pair.rule), ("subscription", pair.subscription)):
+            target += [f"--{name}={shlex.quote(value)}"] if value else []
+        return " \\\n    ".join([f"{self._command} {command}", " ".join(target), *filter(None, words)])
+
+    def _check(self) -> Iterable[str]:
+        if self._pair.test_port is not None:
+            yield f"--test-port={self._pair.test_port}"
+        yield from (f"--gate={shlex.quote(gate)}" for gate in self._pair.gates)
+
+    def _watch(self) -> Iterable[str]:
+        return (f"--watch={shlex.quote(gate)}" for gate in self._pair.watch)
+
+    def _idle(self) -> Iterable[str]:
+        return () if self._pair.idle is None else (f"--idle={self._pair.idle}",)
+
+
+def _files(name: str) -> Iterable[str]:
+    yield f"--result={RESULTS}/{name}.json --events={RESULTS}/{name}.jsonl"

@@ -1,0 +1,122 @@
+"""The jobs of a blue-green pair: the release to its idle set with the switch, and the switch by hand."""
+
+from __future__ import annotations
+
+from vmss_jenkins.config_pairs import PairConfig
+from vmss_jenkins.config_parts import Jenkins
+from vmss_jenkins.jobs import mark
+from vmss_jenkins.pipelines.model import Agent, Field, Kind, Parameter, Pipeline, Stage
+from vmss_jenkins.pipelines.pair_commands import PairCommands
+
+
+def pair_pipelines_of(jenkins: Jenkins, pair: PairConfig, source: str) -> tuple[Pipeline, ...]:
+    """The pipelines of a pair.
+
+    Args:
+        jenkins: the server's side.
+        pair: what is wanted.
+        source: the file's name, which the jobs carry.
+    """
+    return _Builder(jenkins, pair, source).all()
+
+
+class _Builder:
+    def __init__(self, jenkins: Jenkins, pair: PairConfig, source: str) -> None:
+        self._jenkins, self._pair, self._source = jenkins, pair, source
+        # A set that was scaled in bears no switch: its release goes the same way again, which scales it out.
+        back = Kind.SWITCH if pair.idle is None else Kind.BLUE_GREEN
+        self._commands = PairCommands(pair, jenkins.install, self._name(back))
+
+    def all(self) -> tuple[Pipeline, ...]:
+        return (self._release(), self._switch())
+
+    def _release(self) -> Pipeline:
+        commands, asks = self._commands, self._pair.promotion == "approval"
+        first = (
+            self._set_up(),
+            Stage("Plan", commands.plan(), decides=True),
+            Stage("Deploy", commands.deploy(), in_dry_run=False),
+            Stage("Check", commands.check(), in_dry_run=False),
+        )
+        last = [Stage("Switch", commands.switch(checked=not asks), in_dry_run=False)]
+        if self._pair.idle is not None:
+            last.append(Stage("Scale In", commands.scale_in(), in_dry_run=False))
+        what = "Releases an image to the set of the pair that does not serve, checks it, switches to it, and watches."
+        return self._pipeline(
+            Kind.BLUE_GREEN,
+            what,
+            (*self._image(), _dry_run()),
+            first if asks else (*first, *last),
+            ask=f"The release to {self._pair.name} passed its check. Let it serve?" if asks else "",
+            after=(self._set_up(), *last) if asks else (),
+            report=commands.report(),
+        )
+
+    def _switch(self) -> Pipeline:
+        to = "Which set is to serve; idle: whichever does not now, so that the same again switches back."
+        parameters = (
+            Parameter("TO", "idle", to, Field.CHOICE, ("idle", "blue", "green")),
+            Parameter(
+                "ALLOW_FEWER", default=False, field=Field.BOOLEAN,
+                description="Switch although fewer instances are healthy there than serve now.",
+            ),
+            _dry_run(),
+        )  # fmt: skip
+        what = "Points the traffic of the pair at the other set: the way back. It deploys nothing."
+        stages = (self._set_up(), Stage("Switch", self._commands.switch_by_hand()))
+        return self._pipeline(Kind.SWITCH, what, parameters, stages)
+
+    def _set_up(self) -> Stage:
+        return Stage("Set Up", self._commands.set_up(), signed_in=False)
+
+    def _image(self) -> tuple[Parameter, ...]:
+        image = self._pair.image or ""
+        by_id = "Id of the new image. Empty: what IMAGE_URN says."
+        urn = "The same for a marketplace image, as publisher:offer:sku:version."
+        is_id = "/" in image
+        return (
+            Parameter("IMAGE_ID", image if is_id else "", by_id),
+            Parameter("IMAGE_URN", "" if is_id else image, urn),
+        )
+
+    def _name(self, kind: Kind) -> str:
+        return f"{self._pair.name}-{kind.value}"
+
+    def _pipeline(
+        self,
+        kind: Kind,
+        what: str,
+        parameters: tuple[Parameter, ...],
+        stages: tuple[Stage, ...],
+        *,
+        ask: str = "",
+        after: tuple[Stage, ...] = (),
+        report: str = "",
+    ) -> Pipeline:
+        jenkins, own = self._jenkins, self._pair
+        return Pipeline(
+            kind=kind,
+            name=self._name(kind),
+            folder=jenkins.folder,
+            summary=what,
+            description="\n\n".join(filter(None, [own.description.strip(), what, mark(self._source)])),
+            source=self._source,
+            parameters=parameters,
+            stages=stages,
+            agent=Agent(jenkins.agent, (jenkins.install.image or "") if jenkins.install.how == "container" else ""),
+            credentials=jenkins.credentials,
+            timeouts=own.timeouts,
+            keep_builds=jenkins.keep_builds,
+            lock=jenkins.lock,
+            locked=f"vmss-{own.resource_group}-{own.load_balancer}",
+            report=report,
+            summarizes=True,
+            publishes=jenkins.publish_html and bool(report),
+            ask=ask,
+            after=after,
+        )
+
+
+def _dry_run() -> Parameter:
+    what = "Tell what would happen; change nothing."
+    return Parameter("DRY_RUN", default=False, field=Field.BOOLEAN, description=what)
