@@ -73,7 +73,7 @@ def test_the_images_of_the_tutorial_are_the_emulator_s(place: tuple[Path, dict[s
 
 
 def test_the_test_of_the_how_to_passes(tmp_path: Path) -> None:
-    (text,) = blocks(TYPED[1], "python")
+    (text,) = [block for block in blocks(TYPED[1], "python") if "def test_" in block]
     (tmp_path / "test_example.py").write_text(text)
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
