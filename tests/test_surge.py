@@ -9,15 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes import NEW, OLD, WEB
-from vmss_jenkins.actions import RolloutSpec, Strategy
+from vmss_jenkins.actions import Action, Remove, RolloutSpec, ScaleOut, Strategy
+from vmss_jenkins.gates import Consequence
 from vmss_jenkins.headcount import Headcount
-from vmss_jenkins.history import Observed
+from vmss_jenkins.history import GateResult, History, Observed, Stage
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Health, Instance, OrchestrationMode, ScaleInPolicy, ScaleInRule, ScaleSet
 from vmss_jenkins.scale_in import order
-from vmss_jenkins.selection import Amount
+from vmss_jenkins.selection import Amount, Target
+from vmss_jenkins.surge import choose
 from vmss_jenkins.surge_checks import ALLOW_UNKNOWN_AUTOSCALE, findings, largest, refused
 from vmss_jenkins.surge_preview import SurgePreview, preview_surge
+from vmss_jenkins.surge_view import survey
 
 
 def made(key: str, zone: str | None = None, age: float = 0.0, domain: int = 0, *, well: bool = True) -> Instance:
@@ -100,6 +103,41 @@ def test_what_is_written_down_is_read_again(wanted: int, before: int, asked: int
 @pytest.mark.parametrize("text", ["", "wanted=3", "wanted=x before=3 asked=4", "until=5 back= owner=job"])
 def test_what_is_no_headcount_is_not_taken_for_one(text: str) -> None:
     assert Headcount.parse(text) is None
+
+
+def chosen(*instances: Instance, wanted: int = 3, policy: ScaleInPolicy = OLDEST) -> Action:
+    """What a surge does with these instances, all of them judged; NEW ones have the release."""
+    scale_set = ScaleSet(WEB, NEW, capacity=len(instances), scale_in=policy)
+    there = [replace(one, latest_model_applied=one.image is NEW) for one in instances]
+    observed = Observed(scale_set, tuple(there), dict.fromkeys((one.id for one in there), 100.0))
+    count = Headcount(wanted, len(there), len(there))
+    history = History(0.0, Target(NEW), headcount=count, model_set=True).noted(observed, 100.0)
+    ids = tuple(one.id for one in there)
+    history = history.gated(GateResult(Stage.BATCH, ids, Consequence.GO_ON, 100.0))
+    spec = RolloutSpec(strategy=Strategy.SURGE)
+    return choose(spec, observed, history, survey(spec, observed, history, 101.0), 101.0)
+
+
+def new(key: str, zone: str | None = None) -> Instance:
+    return replace(made(key, zone), image=NEW)
+
+
+def test_none_that_alone_serves_its_zone_goes_before_the_others() -> None:
+    zones = made("0", "1"), made("1", "2", age=9), made("2", "3", age=5), new("3", "1")
+    assert chosen(*zones) == Remove(("0",))
+    sick = made("1", "2", age=9), made("5", "2", age=1, well=False), made("0", "1"), new("3", "1")
+    assert chosen(*sick, wanted=2) == Remove(("0", "5")), "though the policy would have 1 go first"
+
+
+def test_one_that_alone_serves_its_zone_goes_where_there_is_no_other_and_each_zone_serves() -> None:
+    zones = made("1", "2"), made("2", "3", age=5), new("3", "1"), new("4", "1")
+    assert chosen(*zones) == Remove(("2",))
+
+
+def test_what_serves_nobody_may_go_though_no_more_serve_than_are_wanted() -> None:
+    assert chosen(made("0"), made("1", well=False), new("2"), new("3")) == Remove(("1",))
+    waits = chosen(made("0"), made("1"), made("2"), new("3"), wanted=4)
+    assert waits == ScaleOut(1)
 
 
 SPEC = RolloutSpec(strategy=Strategy.SURGE, canary=Amount(1))

@@ -10,14 +10,16 @@ import pytest
 from tests.cloud import Cloud, CloudHeadcounts, Killed, refusal
 from tests.fakes import NEW, OLD, WEB
 from tests.test_engine import LOST, Judge, Pool
+from tests.test_surge import made
 from vmss_jenkins import events, surge_events
 from vmss_jenkins.actions import OnFailure, RolloutSpec, Strategy
 from vmss_jenkins.engine import Hooks, Order, Outcome, RolloutResult, run_rollout
 from vmss_jenkins.errors import AzureError, ConfigError
 from vmss_jenkins.gates import Consequence
-from vmss_jenkins.instances import Health, InstanceIds, ScaleInPolicy, ScaleInRule
+from vmss_jenkins.history import SETTLED, History, Observed
+from vmss_jenkins.instances import Health, InstanceIds, ScaleInPolicy, ScaleInRule, ScaleSet
 from vmss_jenkins.protocols import Gates
-from vmss_jenkins.selection import Amount, Scope
+from vmss_jenkins.selection import Amount, Scope, Target
 from vmss_jenkins.waiting import Patience
 
 BAD = Judge(Consequence.FAIL)
@@ -168,6 +170,7 @@ def test_a_quota_ends_in_the_way_back_with_azures_words() -> None:
     result = world.surge()
     assert (result.outcome, world.cloud.scale_set.image) == (Outcome.ROLLED_BACK, OLD)
     assert f"Azure made no instances: OperationNotAllowed: {message}" in result.reason
+    assert world.cloud.calls.count("begin_set_capacity") == 1, "a quota does not pass by itself"
     world.over()
 
 
@@ -218,15 +221,11 @@ def test_a_protected_instance_is_never_deleted_and_is_named(kind: str) -> None:
 
 
 def test_an_instance_that_is_protected_at_the_last_moment_stays() -> None:
+    """Between two lists nobody sees it; so each one is read before it is deleted."""
     world = World()
-
-    def protect(call: str) -> BaseException | None:
-        if call == "headcount":
-            world.cloud.clock.after(22.0, lambda: world.cloud.change("2", protected_from_scale_in=True))
-        return None
-
-    world.cloud.fault = protect
-    world.surge()
+    world.cloud.behaviour.seconds = lambda _key, _image: 5.0
+    world.cloud.clock.after(4.0, lambda: world.cloud.change("2", protected_from_scale_in=True))
+    assert "2" in world.surge().skipped
     assert world.cloud.there["2"].image is OLD
     world.over()
 
@@ -317,6 +316,29 @@ def test_what_azure_did_not_take_is_asked_for_again(call: str, error: AzureError
     assert len(world.cloud.removed) == 3
     world.kept()
     world.over()
+
+
+def test_after_a_lost_answer_azure_has_its_time_to_show_what_it_took() -> None:
+    world, asked = World(), list[float]()
+    lose = once("begin_set_capacity", LOST)
+
+    def fault(call: str) -> BaseException | None:
+        if call == "begin_set_capacity":
+            asked.append(world.cloud.clock.now())
+        return lose(call)
+
+    world.cloud.fault = fault
+    world.surge()
+    assert asked[1] - asked[0] >= SETTLED
+    world.over()
+
+
+def test_an_instance_that_is_being_deleted_counts_as_well_no_more() -> None:
+    new = made("5", "1")
+    observed = Observed(ScaleSet(WEB, OLD), (new,), {"5": 1.0})
+    history = History(0.0, Target(OLD)).noted(observed, 1.0)
+    assert "5" in history.well_since
+    assert "5" not in history.removing([new], 2.0).noted(replace(observed, read={"5": 3.0}), 3.0).well_since
 
 
 def once(call: str, error: BaseException) -> Callable[[str], BaseException | None]:
