@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -19,6 +20,10 @@ from vmss_jenkins.gates import Consequence
 from vmss_jenkins.history import SETTLED, History, Observed
 from vmss_jenkins.instances import Health, InstanceIds, ScaleInPolicy, ScaleInRule, ScaleSet
 from vmss_jenkins.protocols import Gates
+from vmss_jenkins.report import json, markdown, reading, telling_story, timeline
+from vmss_jenkins.report.advice import next_steps
+from vmss_jenkins.report.reading import Told
+from vmss_jenkins.rollout_events import InstanceState
 from vmss_jenkins.selection import Amount, Scope, Target
 from vmss_jenkins.waiting import Patience
 
@@ -426,3 +431,29 @@ def test_a_deletion_that_is_refused_for_good_is_an_error() -> None:
     world.cloud.fault = lambda _: None
     assert world.surge().outcome is Outcome.ROLLED_OUT
     world.over()
+
+
+def test_the_reports_tell_who_came_and_who_went_and_how_to_go_back() -> None:
+    world = World()
+    at = datetime(2026, 11, 24, tzinfo=timezone.utc)
+    clock = world.cloud.clock
+
+    class Heard(list[Told]):
+        def append(self, event: object) -> None:
+            told_at = at + timedelta(seconds=clock.now())
+            read = reading.told([json.line(event, told_at.isoformat())], "events")  # type: ignore[arg-type]
+            super().extend(read)
+
+    world.told = heard = Heard()  # type: ignore[assignment]
+    world.surge(gates=Judge())
+    story = telling_story.story_of(heard)
+    assert story.counts == {InstanceState.NEW: 3, InstanceState.GONE: 3}
+    assert (story.most_down, len(story.batches)) == (0, 3)
+    states = {life.instance_id: [span.state.value for span in life.spans] for life in story.lives}
+    assert states["0"] == ["old", "leaving", "gone"]
+    assert states["1000"] == ["coming", "new"]
+    (step,) = next_steps(story)
+    assert step.command == f"vmss-jenkins rollback --resource-group canary-rg --name web --to {OLD.id} --strategy surge"
+    page = markdown.document(story)
+    assert "1 first, then surge, up to 1 more at a time" in page
+    assert "Scale-outs began 3 times" in timeline.describe(story)

@@ -1,8 +1,9 @@
-"""The generated jobs of a set that is surged."""
+"""The generated jobs of a set that is surged, and the options of its commands."""
 
 import pytest
+from click.testing import CliRunner
 
-from vmss_jenkins import config, pipelines
+from vmss_jenkins import cli, config, pipelines
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.jobs import JobSpec
 
@@ -46,3 +47,10 @@ def test_the_first_job_makes_its_canary_and_sets_no_image_before_all_was_looked_
 def test_what_does_not_go_together_with_a_surge_is_told(settings: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         jobs(**settings)
+
+
+@pytest.mark.parametrize("command", ["rollout", "rollback"])
+def test_a_number_of_more_instances_is_for_a_surge_alone(command: str) -> None:
+    done = CliRunner().invoke(cli.cli, [command, "-g", "rg", "-n", "web", "--max-surge=1"], standalone_mode=False)
+    assert isinstance(done.exception, ConfigError)
+    assert "found the strategy waves; wanted --strategy surge" in str(done.exception)

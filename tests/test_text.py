@@ -162,7 +162,7 @@ EXAMPLES: list[tuple[events.Event, str]] = [
     (
         rollout_events.RolloutInterrupted(WEB, ("0",), ("request-1",)),
         (
-            "interrupted: Azure goes on by itself with the update of 0 (request ids request-1); "
+            "interrupted: Azure goes on by itself with the work on 0 (request ids request-1); "
             "run the same command again to go on with canary-rg/web"
         ),
     ),

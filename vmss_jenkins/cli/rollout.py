@@ -9,7 +9,7 @@ import click
 from vmss_jenkins.actions import OnFailure, RolloutSpec, Strategy
 from vmss_jenkins.cli.listening import leaving_options, listener
 from vmss_jenkins.cli.options import print_json, target_options, tell
-from vmss_jenkins.cli.rollout_options import amount, finish, how_options
+from vmss_jenkins.cli.rollout_options import amount, finish, how_options, strategy_of
 from vmss_jenkins.cli.script_options import ScriptOptions, script_options
 from vmss_jenkins.engine import Outcome
 from vmss_jenkins.errors import ConfigError
@@ -86,13 +86,14 @@ def command(
     Its state is in Azure: where it was stopped, the same command goes on with it. Exits 0 where every chosen
     instance has the release, 1 where it went back or halted.
     """
+    how, surge = strategy_of(strategy, max_surge)
     spec = RolloutSpec(
         scope=Scope(_ids(instance_ids, outdated=outdated), frozenset(map(Include, include))),
         canary=amount(canary),
         canary_only=canary_only,
         max_unavailable=Amount.parse(max_unavailable),
-        strategy=Strategy(strategy),
-        max_surge=amount(max_surge),
+        strategy=how,
+        max_surge=surge,
         allow_unknown_autoscale=allow_unknown_autoscale,
         pause=pause,
         min_healthy_time=min_healthy_time,

@@ -11,6 +11,7 @@ import click
 from vmss_jenkins.actions import Strategy
 from vmss_jenkins.cli.options import print_json
 from vmss_jenkins.engine import Outcome, RolloutResult
+from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.report import json
 from vmss_jenkins.selection import Amount
 
@@ -75,6 +76,18 @@ def how_options(function: F) -> F:
     for option in reversed(_HOW):
         function = option(function)
     return function
+
+
+def strategy_of(given: str, max_surge: str | None) -> tuple[Strategy, Amount | None]:
+    """Read how to go, and how many more there may be where that is a surge.
+
+    Raises:
+        ConfigError: for a number that no other way has a use for.
+    """
+    strategy = Strategy(given)
+    if max_surge and strategy is not Strategy.SURGE:
+        raise ConfigError("--max-surge", [f"found the strategy {given}; wanted --strategy surge, or no --max-surge"])
+    return strategy, amount(max_surge)
 
 
 def amount(given: str | None) -> Amount | None:

@@ -62,9 +62,14 @@ def _steps(story: Story) -> Iterator[Step]:
 
 def _way(story: Story) -> str:
     """The options by which a rollback goes the way that the rollout went."""
-    surge = " --strategy surge" if story.planned.max_surge else ""
-    release = story.planned.image_to
-    return surge + (f" --extension {shlex.quote(release.name)}" if isinstance(release, ExtensionSettings) else "")
+    before, release = story.planned.image_from, story.planned.image_to
+    if isinstance(release, ExtensionSettings):
+        way = f" --extension {shlex.quote(release.name)}"
+    elif story.planned.max_surge and story.ending is Ending.ROLLED_OUT and before:  # those that told it are gone
+        way = f" --to {shlex.quote(str(before))}"
+    else:
+        way = ""
+    return f"{way} --strategy surge" if story.planned.max_surge else way
 
 
 def _after_switch(story: Story) -> Iterator[Step]:

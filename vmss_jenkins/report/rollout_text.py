@@ -116,7 +116,7 @@ def _(event: events.RollbackStarted) -> str:
 @line.register
 def _(event: events.RolloutInterrupted) -> str:
     going_on = (
-        f"Azure goes on by itself with the update of {names(event.instance_ids)} "
+        f"Azure goes on by itself with the work on {names(event.instance_ids)} "
         f"(request ids {', '.join(event.request_ids) or 'not given'})"
         if event.instance_ids
         else "Azure is at work on nothing of it"
