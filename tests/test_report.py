@@ -2,6 +2,7 @@
 
 import json as plain_json
 import os
+import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from defusedxml import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fakes import WEB
+from tests.fakes import NEW, OLD, WEB
 from tests.stories import BEGAN, rollout
 from vmss_jenkins import events, rollout_events
 from vmss_jenkins.__main__ import main
@@ -21,14 +22,16 @@ from vmss_jenkins.actions import RolloutSpec
 from vmss_jenkins.engine import RolloutResult
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.gates import Consequence, Outcome, Verdict
-from vmss_jenkins.releases import ExtensionSettings
+from vmss_jenkins.releases import Access, ExtensionSettings
 from vmss_jenkins.report import html, json, junit, markdown, reading, schema
 from vmss_jenkins.report.advice import next_steps
+from vmss_jenkins.report.facts import facts
 from vmss_jenkins.report.reading import Told
 from vmss_jenkins.report.scales import ceiling, clock
 from vmss_jenkins.report.story import Ending, Story, duration
 from vmss_jenkins.report.telling_story import story_of
 from vmss_jenkins.rollout_events import InstanceState
+from vmss_jenkins.scripts import from_url, inline
 from vmss_jenkins.selection import Amount
 
 HERE = Path(__file__).parent
@@ -231,6 +234,23 @@ def test_a_rollout_of_a_script_is_read_again_as_it_was_told() -> None:
     event = rollout_events.RollbackStarted(script, script, "bad")
     read = reading.told([json.line(event, "2026-01-02T03:04:05.678+00:00")], "events")
     assert [one.event for one in read] == [event]
+
+
+def test_a_rollback_that_was_asked_for_says_what_the_set_runs_again(bad: Story) -> None:
+    asked = replace(bad.planned, image_from=NEW, image_to=OLD, going_back=True)
+    (step,) = next_steps(replace(bad, planned=asked))
+    assert step.text == f"Nothing: the set runs {OLD.short_name} again."
+    told = [html.pages(replace(bad, planned=replace(asked, going_back=back)))["index.html"] for back in (True, False)]
+    assert ['<header class="good">' in page for page in told] == [True, False]
+
+
+def test_the_facts_of_a_script_are_where_it_is_and_what_runs_and_not_its_text(bad: Story) -> None:
+    signed = from_url("https://example.com/v2.sh?sig=hunter2", Access.SAS).release
+    planned = replace(bad.planned, image_from=inline("a secret of ours\n").release, image_to=signed)
+    found = dict(facts(replace(bad, planned=planned)))
+    assert found["To"] == "v2.sh, https://example.com/v2.sh, bash v2.sh, extension CustomScript"
+    assert re.fullmatch("script [0-9a-f]{8}, extension CustomScript", found["From"])
+    assert "roll out a new script" in str(next_steps(replace(bad, planned=planned)))
 
 
 def test_the_way_back_of_a_script_names_its_extension() -> None:

@@ -22,6 +22,7 @@ from vmss_jenkins.gates import Consequence, Verdict
 from vmss_jenkins.releases import Access, ExtensionSettings, Script, Scripted
 from vmss_jenkins.report import json as report
 from vmss_jenkins.report import text
+from vmss_jenkins.rollout_events import RolloutPlanned
 from vmss_jenkins.script_sets import ScriptSets
 from vmss_jenkins.scripts import from_settings, inline
 from vmss_jenkins.selection import Amount
@@ -73,6 +74,12 @@ def test_a_script_is_rolled_out_canary_first_and_back_by_what_was_written_down()
         assert (again.outcome, again.updated) == (Outcome.ROLLED_OUT, ())
         back = roll(azure, None, back=True)
         assert (back.outcome, pages(azure)) == (Outcome.ROLLED_BACK, [OLD_PAGE] * 4)
+        planned = [one for one in azure.told if isinstance(one, RolloutPlanned)][-1]
+        assert (planned.going_back, NEW.release.same_as(planned.image_from), planned.image_to) == (
+            True,
+            True,
+            back.image,
+        )
         assert azure.emulator.availability.summary(azure.clock.now(), "web").most_down <= 2
         once_more = roll(azure, None, back=True)
         assert (once_more.outcome, once_more.brought_back) == (Outcome.ROLLED_BACK, ()), "it is where it was to go"
@@ -218,7 +225,14 @@ def test_a_script_is_uploaded_once_under_a_name_that_tells_its_content(emulator:
     assert (code, "rolled out: v1-" in told) == (0, True), told
     code, told = run("rollback", "--extension", "CustomScript")
     assert (code, "rolled back: " in told) == (0, True), told
-    assert f"{extension['fileUris'][0].rpartition('/')[2]} -> apt-get update" in told, "from there to here"
+    blob = extension["fileUris"][0].rpartition("/")[2]
+    assert f"4 instances, {blob} -> apt-get update && apt-get install -y ...: waves" in told, "from there to here"
+    code, told = run("rollback", "--extension", "CustomScript")
+    assert (code, "no instance had to change" in told, "--to-settings FILE names another one" in told) == (
+        0,
+        True,
+        True,
+    )
     code, told = run("status")
     assert "script apt-get update && apt-get install -y ..., upgrade mode Manual" in told
 
@@ -239,6 +253,8 @@ def test_a_private_script_is_read_with_a_signature_or_an_identity_and_not_withou
         (["--script", "v1.sh", "--container", "CONTAINER/nothing"], "az storage container create"),
         (["--script", "v1.sh", "--container", "https://x.blob.core.windows.net/No_Container"], "container name"),
         (["--script", "v1.sh", "--container", "https://x.blob.core.windows.net/init?sig=hunter2"], "query"),
+        (["--script", "empty.sh", "--container", "CONTAINER/init"], "it is empty"),
+        (["--script", "v1.sh", "--command", "bash {script}"], "give --container too"),
         (["--script", "b;d.sh", "--container", "CONTAINER/init"], "the file name"),
         (["--script", "v1.sh", "--script-url", "https://example.com/a.sh"], "give one of them"),
         (["--settings", "bad.json"], "no JSON"),
@@ -252,7 +268,7 @@ def test_what_cannot_be_used_is_told_before_anything_changes(
     emulator: Any, tmp_path: Path, words: list[str], reason: str
 ) -> None:
     base = emulator.environment["VMSS_JENKINS_EMULATOR_CONTAINER"].removesuffix("/init")
-    for name, content in {"b;d.sh": "true", "bad.json": "{", "list.json": "[]"}.items():
+    for name, content in {"b;d.sh": "true", "empty.sh": "\n", "bad.json": "{", "list.json": "[]"}.items():
         (tmp_path / name).write_text(content)
     code, told = run("update-extension", *(word.replace("CONTAINER", base) for word in words))
     assert (code, reason in told, "hunter2" in told) == (-1, True, False), told

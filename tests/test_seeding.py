@@ -192,6 +192,12 @@ def test_a_plugin_that_jobs_do_without_is_named_with_what_is_lost(fake: FakeJenk
     assert not [line for line in seed.lines if "build-with-parameters" in line]
 
 
+def test_the_secrets_of_a_script_are_looked_for_as_well(seed: Seeder) -> None:
+    for azure in ("azure-sp", None):
+        with pytest.raises(SeedRefused, match="the credentials 'scripts-sas', which vmss/web-canary needs"):
+            seed([job(credentials_id=azure, secrets=("scripts-sas",))])
+
+
 def test_credentials_of_a_folder_are_found(fake: FakeJenkins, seed: Seeder) -> None:
     seed([job("vmss/a", credentials_id=None)])
     fake.state.credentials = {"": set(), "vmss": {"own"}}

@@ -163,14 +163,15 @@ def _put_back(drainer: Drainer | None, observed: Observed, patience: Patience) -
 
 def _planned(observed: Observed, history: History, spec: RolloutSpec, hooks: Hooks) -> rollout_events.RolloutPlanned:
     found, to = observed.scale_set.release, history.target.image
-    if history.cause and not history.going_back:
+    going_back = history.going_back or history.cause is not None
+    if going_back and not history.going_back:
         to = spec.rollback_to or (history.previous[0] if len(history.previous) == 1 else None)
     others = [image for image in (found, *history.previous) if image and not (to and to.same_as(image))]
     return rollout_events.RolloutPlanned(
         scale_set=observed.scale_set.name,
         image_from=others[0] if others else None,
         image_to=to,
-        going_back=history.going_back,
+        going_back=going_back,
         owner=hooks.owner,
         build=hooks.build,
         strategy=spec.strategy.value,

@@ -188,7 +188,9 @@ def _run_scripted(
     """Roll a script out or back."""
     from vmss_jenkins.script_sets import ScriptSets  # noqa: PLC0415 - the SDK takes 0.3 s
 
-    script_sets = ScriptSets(sets, sets.memory(name), patience.on_event, scripted.extension, scripted.script)
+    steps_back = order.going_back and spec.rollback_to is None
+    memory, script = sets.memory(name), scripted.script
+    script_sets = ScriptSets(sets, memory, patience.on_event, scripted.extension, script, steps_back)
     release = patience.retry(lambda: script_sets.adopt(name))
     known = replace(order, image=release)
     return run_rollout(script_sets, name, known, spec, replace(hooks, owner=owner(os.environ, known)), patience)

@@ -27,6 +27,7 @@ class ScriptSets:
         memory: where the script before is written down.
         on_event: told what a person must know before the way back is needed.
         extension: the extension's name; empty for the only one.
+        steps_back: whether the order is to go to the script before, whatever that is.
         script: the release with its secrets; of a way back, and of what the model has, the secrets alone.
     """
 
@@ -35,6 +36,7 @@ class ScriptSets:
     on_event: events.OnEvent
     extension: str = ""
     script: Script = field(default_factory=lambda: Script(ExtensionSettings()))
+    steps_back: bool = False
     _unsettled: ExtensionSettings | None = None
     """What the model had when the release was adopted, where not every instance had got it."""
 
@@ -61,6 +63,9 @@ class ScriptSets:
         leads_to = found.script_before(found.release if script.release.absent else script.release)
         for text in script.warnings(now, leads_to):
             self._warn(text)
+        if self.steps_back and now and now.same_as(found.extension_before):
+            text = "again already, and one step back is all that is written down; --to-settings FILE names another one"
+            self._warn(f"{name} has {now.short_name} {text}")
         return None if script.release.absent else script.release
 
     def _is_settled(self, found: ScaleSet, now: ExtensionSettings) -> bool:

@@ -106,6 +106,8 @@ class ScriptOptions:
 
         container, content = str(self.values["container"]), file.read_bytes()
         name = blob_name(file.name, content)
+        if not content.strip():
+            raise ConfigError("script", ["it is empty"])
         check_container(container)
         if not upload:
             return f"{container.rstrip('/')}/{name}{'?sig=dry-run' if access is Access.SAS else ''}"

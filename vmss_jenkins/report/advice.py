@@ -82,13 +82,15 @@ def _after_switch(story: Story) -> Iterator[Step]:
 
 
 def _after_rollback(story: Story) -> Iterator[Step]:
+    noun = "script" if isinstance(story.planned.image_to, ExtensionSettings) else "image"
     image = story.planned.image_to.short_name if story.planned.image_to else "the release"
     before = story.planned.image_from.short_name if story.planned.image_from else "the previous release"
     if story.planned.going_back:
         yield Step(f"Nothing: the set runs {image} again.")
         return
     yield Step(f"Nothing is urgent: the set runs {before} as it did before.")
-    yield Step(f"Find out {_failed(story)}, mend it, and roll out a new image. Do not roll {image} out again as it is.")
+    again = f"Do not roll {image} out again as it is."
+    yield Step(f"Find out {_failed(story)}, mend it, and roll out a new {noun}. {again}")
 
 
 def _failed(story: Story) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vmss_jenkins.releases import Release
+from vmss_jenkins.releases import ExtensionSettings, Release
 from vmss_jenkins.report.story import Story, duration
 
 
@@ -16,7 +16,7 @@ def facts(story: Story) -> tuple[tuple[str, str], ...]:
 def _facts(story: Story) -> Iterator[tuple[str, str]]:
     planned = story.planned
     yield "Scale set", str(planned.scale_set)
-    yield "From", _image(planned.image_from, "not known: every instance had the new image")
+    yield "From", _image(planned.image_from, "not known: every instance had the new one")
     yield "To", _image(planned.image_to, "what the model has")
     yield "By", planned.owner
     if planned.build:
@@ -35,4 +35,13 @@ def _image(image: Release | None, otherwise: str) -> str:
     """Its name first, since an id is long."""
     if image is None:
         return otherwise
+    if isinstance(image, ExtensionSettings):
+        return _script(image)
     return str(image) if image.short_name == str(image) else f"{image.short_name}, {image}"
+
+
+def _script(script: ExtensionSettings) -> str:
+    """Where it is read and what it runs; one in the settings may be long, and is packed."""
+    urls = script.values.get("fileUris") or filter(None, [script.signed_url])
+    told = [script.short_name, *map(str, urls), str(script.values.get("commandToExecute") or "")]
+    return ", ".join([*filter(None, dict.fromkeys(told)), f"extension {script.name}"])

@@ -20,7 +20,7 @@ from vmss_jenkins.report.facts import facts
 from vmss_jenkins.report.fleet import HEADINGS, Row
 from vmss_jenkins.report.palette import PALETTES
 from vmss_jenkins.report.scales import clock
-from vmss_jenkins.report.story import GateRun, Story, duration
+from vmss_jenkins.report.story import Ending, GateRun, Story, duration
 from vmss_jenkins.report.timeline import timeline
 
 MOST_PICTURES = 12
@@ -87,7 +87,8 @@ def _gates(story: Story, pictures: dict[int, Curves]) -> Iterator[ShownGate]:
 
 
 def _tone(story: Story) -> str:
-    return "good" if story.ending.is_good or (story.planned.going_back and not story.cause) else "bad"
+    went_back = story.planned.going_back and story.ending is Ending.ROLLED_BACK
+    return "good" if story.ending.is_good or went_back else "bad"
 
 
 @cache
