@@ -12,13 +12,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from tests.fakes import NEW, OLD, WEB
+from vmss_jenkins.actions import Strategy
 from vmss_jenkins.claims import Claim, Ended
 from vmss_jenkins.errors import AzureError, Failure
+from vmss_jenkins.headcount import Headcount
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Health, Instance, ScaleSet, ScaleSetName
 from vmss_jenkins.releases import Release
 
 MINUTE = 60.0
+IN_PLACE = (Strategy.WAVES, Strategy.WINDOW)
+"""The strategies that update instances where they are."""
 PAGE = 100
 
 
@@ -104,6 +108,8 @@ class Behaviour:
     fails: Callable[[str, ImageReference | None], bool] = lambda _id, _image: False
     healthy_after: Callable[[str, ImageReference | None], float | None] = lambda _id, _image: 0.0
     """Seconds from the end of the update; None for never."""
+    no_room: bool = False
+    """Azure takes a larger capacity, and makes no instances."""
     deletes_in: float = 10.0
     """Seconds that a deletion takes."""
     overlaps: bool = True
@@ -120,6 +126,26 @@ class CloudEnds:
 
     def write(self, ended: Ended) -> None:
         self.told.append(ended)
+
+
+@dataclass
+class CloudHeadcounts:
+    """What is written down of a surge."""
+
+    cloud: Cloud
+    text: str = ""
+
+    def read(self) -> Headcount | None:
+        self.cloud._call("headcount")
+        return Headcount.parse(self.text)
+
+    def write(self, headcount: Headcount) -> None:
+        self.cloud._call("write headcount")
+        self.text = headcount.text()
+
+    def remove(self) -> None:
+        self.cloud._call("remove headcount")
+        self.text = ""
 
 
 @dataclass
@@ -148,6 +174,10 @@ class Cloud:
     """Instances that were deleted, as they were before."""
     ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1000))
     """Of those that come."""
+    fewest: int = 10**6
+    """Instances that served at the least after one was deleted."""
+    most: int = 0
+    """The largest capacity."""
     zones_lost: list[tuple[float, str]] = field(default_factory=list)
 
     @classmethod
@@ -222,7 +252,11 @@ class Cloud:
         assert capacity >= len(staying), "no test lets Azure choose who goes"
         key = f"op{next(self.number)}"
         operation = CloudOperation(f"set the capacity to {capacity}", f"r{key}", key)
+        grows = capacity > self.scale_set.capacity
         self._resize(capacity)
+        if self.behaviour.no_room and grows:
+            operation.failure = Failure("AllocationFailed", "Allocation failed. There is no room.")
+            staying = ["" for _ in range(capacity)]
         longest = max((self._create(operation) for _ in range(capacity - len(staying))), default=2.0)
         self.clock.after(longest, lambda: setattr(operation, "ended", True))
         self._fault("begin_set_capacity answer")
@@ -238,6 +272,9 @@ class Cloud:
         key = f"op{next(self.number)}"
         operation = CloudOperation(f"delete instances {', '.join(ids)}", f"r{key}", key)
         self._resize(self.scale_set.capacity - len(ids))
+        served = sum(one.is_healthy for one in self.there.values())
+        lost = sum(self.there[each].is_healthy for each in ids)
+        self.fewest = min(self.fewest, served - lost) if lost else self.fewest
         for each in ids:
             self.removed.append((self.clock.time, self.there[each]))
             self.change(each, provisioning_state="Deleting", power="stopped", health=Health.UNKNOWN)
@@ -247,7 +284,16 @@ class Cloud:
         return operation
 
     def _resize(self, capacity: int) -> None:
+        self.most = max(self.most, capacity)
         self.scale_set = replace(self.scale_set, capacity=capacity, etag=f"W/{next(self.number)}")
+
+    def scale(self, by: int) -> None:
+        """Somebody changes the capacity; fewer is the newest gone at once."""
+        self._resize(max(1, self.scale_set.capacity + by))
+        for _ in range(by):
+            self._create(CloudOperation("scale", None, "scale"))
+        for key in sorted(self.there, key=int)[by:] if by < 0 else ():
+            self.delete(key)
 
     def _create(self, operation: CloudOperation) -> float:
         """A new instance of the model of this moment, in the emptiest zone; the seconds until it is there."""

@@ -39,6 +39,7 @@ RUNS: dict[str, list[tuple[Scenario, str]]] = {
     "rollout": [(s, "rollout --image-id NEW --canary 1") for s in (UNIFORM, FLEXIBLE)],
     "rollback": [(s, "rollback --to NEW") for s in (UNIFORM, FLEXIBLE)],
     "rollout-script": [(SCRIPT, "rollout --script v1.sh --canary 1"), (SCRIPT, "rollback --extension CustomScript")],
+    "surge": [(s, "rollout --image-id NEW --canary 1 --strategy surge") for s in (UNIFORM, FLEXIBLE)],
     "verify": [(s, f"verify --gate '{gate}'") for s in (UNIFORM, FLEXIBLE) for gate in GATES],
     "switch": [(pair, "switch --load-balancer blueLB --blue blue --green green --to green") for pair in PAIRS],
     "blue-green": [

@@ -35,6 +35,7 @@ ROLLOUTS = [
     c for c in commands() if c.startswith(("vmss-jenkins rollout", "vmss-jenkins rollback")) and c not in OTHERS
 ]
 ROLES = [c for c in commands() if c.startswith("vmss-jenkins azure-role")]
+SURGED = [c for c in ROLLOUTS if "surge" in c]
 SCRIPTED = [c for c in ROLLOUTS if "--script" in c or "--extension" in c]
 
 
@@ -100,12 +101,20 @@ def test_the_commands_shown_alone_run(command: str, environment: dict[str, str])
 
 
 def test_the_rollout_shown_goes_out_and_its_rollback_goes_back(environment: dict[str, str]) -> None:
-    images = [command for command in ROLLOUTS if command not in SCRIPTED]
+    images = [command for command in ROLLOUTS if command not in (*SCRIPTED, *SURGED)]
     assert len(images) == 2
     for command in images:
         done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
     assert "rolled back: nginx-base-image, 3 instances updated" in done.stderr
+
+
+def test_the_surge_shown_goes_out_and_back(environment: dict[str, str]) -> None:
+    assert len(SURGED) == 2
+    for command in SURGED:
+        done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    assert "rolled back: nginx-base-image, 3 instances new" in done.stderr
 
 
 def test_the_script_shown_goes_out_and_back(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from json import loads
 import pytest
 
 from tests.fakes import NEW, OLD, WEB
-from vmss_jenkins import events, rollout_events, switch_events
+from vmss_jenkins import events, rollout_events, surge_events, switch_events
 from vmss_jenkins.curves import CurvePoint
 from vmss_jenkins.gates import Consequence, Outcome, Verdict
 from vmss_jenkins.instances import UpgradeMode
@@ -162,7 +162,7 @@ EXAMPLES: list[tuple[events.Event, str]] = [
     (
         rollout_events.RolloutInterrupted(WEB, ("0",), ("request-1",)),
         (
-            "interrupted: Azure goes on by itself with the update of 0 (request ids request-1); "
+            "interrupted: Azure goes on by itself with the work on 0 (request ids request-1); "
             "run the same command again to go on with canary-rg/web"
         ),
     ),
@@ -175,6 +175,41 @@ EXAMPLES: list[tuple[events.Event, str]] = [
     (
         rollout_events.RolloutFinished(WEB, "rolled out", NEW, ("0",), 61.23),
         "canary-rg/web: rolled out: nginx-updated-image, 1 instance updated (61.2 s)",
+    ),
+    (
+        surge_events.SurgeResumed(WEB, 3, 4),
+        "an earlier run surged canary-rg/web: its capacity is 4, and 3 is what it ends with",
+    ),
+    (
+        surge_events.ScaledByOthers(WEB, 6, 5),
+        "somebody else set the capacity of canary-rg/web to 6: it ends with 5 instances now",
+    ),
+    (surge_events.ScalingOut(WEB, 3, 4, "r-1"), "scaling out from 3 to 4 instances (request id r-1)"),
+    (
+        surge_events.ScalingOut(WEB, 3, 4, None, answered=False),
+        "scaling out from 3 to 4 instances: the answer was lost; looking whether Azure began",
+    ),
+    (
+        surge_events.CapacityGivenUp(WEB, 4, 3),
+        "1 instance that Azure did not make is wanted no longer: the capacity goes from 4 back to 3",
+    ),
+    (
+        surge_events.CapacityGivenUp(WEB, 5, 3),
+        "2 instances that Azure did not make are wanted no longer: the capacity goes from 5 back to 3",
+    ),
+    (surge_events.InstancesRemoving(("1", "2"), "r-1"), "removing 1, 2 (request id r-1)"),
+    (
+        surge_events.InstancesRemoving(("1",), None, answered=False),
+        "removing 1: the answer was lost; looking whether Azure began",
+    ),
+    (surge_events.InstanceRemoved("1"), "instance 1 is removed"),
+    (
+        rollout_events.RolloutStarted(WEB, NEW, False, 1, ("0",), 0, 2),  # noqa: FBT003
+        "roll out nginx-updated-image on canary-rg/web: 1 instance to replace, 1 have it, up to 2 more and none down",
+    ),
+    (
+        rollout_events.RolloutFinished(WEB, "rolled out", NEW, ("5",), 61.23, ("0",)),
+        "canary-rg/web: rolled out: nginx-updated-image, 1 instance new, 1 removed (61.2 s)",
     ),
     (
         switch_events.TestRuleOpened("blueLB", 8081, "greenPool"),

@@ -7,25 +7,34 @@ from dataclasses import dataclass, field, replace
 from typing import Generic
 
 from vmss_jenkins import events, pacing, rollout_events, steps
-from vmss_jenkins.actions import Drain, Restore, RestoreModel, RolloutSpec, RunGate, SetModel, Strategy, Update
+from vmss_jenkins.actions import (
+    Action,
+    Drain,
+    Remove,
+    Restore,
+    RestoreModel,
+    RolloutSpec,
+    RunGate,
+    ScaleOut,
+    SetModel,
+    Shrink,
+    Strategy,
+    Update,
+)
 from vmss_jenkins.claims import LEASE, fingerprint
-from vmss_jenkins.errors import AzureError, Failure
+from vmss_jenkins.errors import AzureError
 from vmss_jenkins.gates import Consequence
 from vmss_jenkins.gates import Outcome as GateOutcome
 from vmss_jenkins.history import GateResult, History
 from vmss_jenkins.holding import Hold
 from vmss_jenkins.instances import Instance, ScaleSet, ScaleSetName
 from vmss_jenkins.protocols import Drainer, Gates, OperationT, ScaleSets
+from vmss_jenkins.refusals import CHANGED_MEANWHILE, CONFLICT, THROTTLED, VANISHED, begun_perhaps, until_next_try
 from vmss_jenkins.releases import Release
+from vmss_jenkins.resizing import Resizer
 from vmss_jenkins.rollout import strategy_of
-from vmss_jenkins.waiting import ATTEMPTS, LONGEST_WAIT, Patience
+from vmss_jenkins.waiting import ATTEMPTS, Patience
 from vmss_jenkins.watching import Watch
-
-REFUSED_WAIT = 2.0
-"""Seconds until an update that Azure put off is tried again, doubled each time."""
-VANISHED = frozenset({"InvalidParameter", "NotFound"})
-"""Codes that Azure answers with where an id was deleted in the meantime."""
-TIMED_OUT, CONFLICT, CHANGED_MEANWHILE, THROTTLED, SERVER_ERROR = 408, 409, 412, 429, 500
 
 
 @dataclass
@@ -43,6 +52,31 @@ class Actor(Generic[OperationT]):
     patience: Patience
     pace: pacing.Pace = field(default_factory=pacing.updates)
     request_ids: list[str] = field(default_factory=list)
+    resizer: Resizer[OperationT] | None = None
+    """Where instances are replaced."""
+
+    def act(self, action: Action, history: History) -> History:
+        """Carry out an action, and return the history that follows."""
+        match action:
+            case SetModel():
+                return self.set_model(action, history)
+            case RestoreModel():
+                return self.restore_model(action, history)
+            case Drain():
+                return self.drain(action, history)
+            case Update():
+                return self.update(action, history)
+            case Restore():
+                return self.restore(action, history)
+        return self._act_else(action, history)
+
+    def _act_else(self, action: Action, history: History) -> History:
+        match action:
+            case ScaleOut() | Shrink() | Remove() if self.resizer:
+                return self.resizer.act(action, history)
+            case RunGate():
+                return self.run_gate(action, history)
+        raise TypeError(f"no action to carry out: {action!r}")
 
     def set_model(self, action: SetModel, history: History) -> History:
         """Set the model's image to the release."""
@@ -151,8 +185,7 @@ class Actor(Generic[OperationT]):
         overlapping = failure.status == CONFLICT and bool(self.watch.flights)
         if overlapping and strategy_of(self.spec, history) is Strategy.WINDOW:
             self.patience.on_event(rollout_events.FellBackToWaves(f"{failure.code}: {failure.message}"))
-        backoff = min(LONGEST_WAIT, REFUSED_WAIT * 2.0**history.refusals)
-        wait = failure.retry_after if failure.retry_after is not None else backoff
+        wait = until_next_try(failure, history.refusals)
         self.patience.on_event(events.CallRetried(str(error).splitlines()[0], history.refusals + 1, wait))
         return history.refused(self.now + wait, overlapping=overlapping)
 
@@ -168,8 +201,3 @@ class Actor(Generic[OperationT]):
     def now(self) -> float:
         """The clock's time."""
         return self.patience.clock.now()
-
-
-def begun_perhaps(failure: Failure) -> bool:
-    """Whether Azure may have begun what it gave no good answer to."""
-    return failure.sent and (failure.status is None or failure.status == TIMED_OUT or failure.status >= SERVER_ERROR)

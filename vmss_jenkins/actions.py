@@ -19,6 +19,8 @@ class Strategy(Enum):
     """A batch, all of it healthy, the next batch: Azure's own way, and one call a batch."""
     WINDOW = "window"
     """As soon as one instance is healthy the next one starts, so that a slow one holds nobody up."""
+    SURGE = "surge"
+    """Nothing is updated: new instances are made first, and old ones removed when those are good."""
 
 
 class OnFailure(Enum):
@@ -39,6 +41,8 @@ class RolloutSpec:
     """Stop when the canary is judged."""
     max_unavailable: Amount = field(default_factory=lambda: Amount(10, is_percent=True))
     """How many may be down at a time, rounded down, at least 1."""
+    max_surge: Amount | None = None
+    """How many more there may be at a time where instances are replaced, rounded up; None: as many as the canary."""
     strategy: Strategy = Strategy.WAVES
     pause: float = 0.0
     """From a passed gate to the next update: after the canary and, in waves, after each batch."""
@@ -56,8 +60,18 @@ class RolloutSpec:
     on_failure: OnFailure = OnFailure.ROLLBACK
     rollback_to: Release | None = None
     """None: the one other image that the instances run."""
+    allow_unknown_autoscale: bool = False
+    """Replace instances though nobody can tell whether autoscale is on."""
     drain: float | None = None
     """From taking an instance out of the load balancer to its update; None: it is not taken out."""
+
+    def canary_of(self, total: int) -> int:
+        """How many of so many instances are the canary; 0 for none."""
+        return self.canary.rounded_up(total) if self.canary else 0
+
+    def surge_of(self, total: int) -> int:
+        """How many more there may be at a time, after the canary."""
+        return self.max_surge.rounded_up(total) if self.max_surge else max(1, self.canary_of(total))
 
 
 @dataclass(frozen=True)
@@ -85,6 +99,29 @@ class Drain:
 @dataclass(frozen=True)
 class Update:
     """Bring instances to the latest model."""
+
+    instance_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ScaleOut:
+    """Make instances, which come with the model's release."""
+
+    count: int
+    levels: bool = False
+    """For the sake of zones that were left without any."""
+
+
+@dataclass(frozen=True)
+class Shrink:
+    """Want no longer what Azure could not make: nobody goes."""
+
+    count: int
+
+
+@dataclass(frozen=True)
+class Remove:
+    """Delete instances, and want as many fewer."""
 
     instance_ids: tuple[str, ...]
 
@@ -129,5 +166,7 @@ class Done:
     skipped: Mapping[str, str]
 
 
-Action: TypeAlias = SetModel | RestoreModel | Drain | Update | Restore | RunGate | Wait | Halt | Done
+Action: TypeAlias = (
+    SetModel | RestoreModel | Drain | Update | ScaleOut | Shrink | Remove | Restore | RunGate | Wait | Halt | Done
+)
 """Any action."""

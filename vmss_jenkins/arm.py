@@ -56,6 +56,7 @@ def scale_set_from(body: Body, name: ScaleSetName) -> ScaleSet:
         sequence=tuple((str(one.get("name")), str(first)) for one in listed for first in _first(one)),
         load_balanced=_is_load_balanced(_at(properties, "virtualMachineProfile", "networkProfile")),
         scale_in=_scale_in_policy(_at(properties, "scaleInPolicy")),
+        zones=tuple(map(str, body.get("zones") or ())),
         single_placement_group=properties.get("singlePlacementGroup") is not False,
     )
 

@@ -52,6 +52,7 @@ USED: Mapping[str, tuple[str, ...]] = {
     "rollout": (*_ROLL, f"{_SETS}/write"),
     "rollback": (*_ROLL, f"{_SETS}/write"),
     "rollout-script": (*(a for a in _ROLL if a != _READ[2]), f"{_SETS}/extensions/write"),
+    "surge": (*_READ, *_TAGS, _OPERATION, f"{_SETS}/write", f"{_SETS}/delete/action", _AUTOSCALE),
     "verify": (*_READ, *_NETWORK),
     "switch": _SWITCH,
     "blue-green": tuple(
@@ -66,11 +67,13 @@ USED: Mapping[str, tuple[str, ...]] = {
         "Microsoft.Network/locations/operations/read",
     ),
 }
-"""The actions that each command's requests name. `drain` is what `--drain` adds to a rollout."""
+"""The actions that each command's requests name. `drain` is what `--drain` adds to a rollout; `surge` is one with
+`--strategy surge`."""
 LINKED: Mapping[str, tuple[str, ...]] = {
     "update": _IMAGES,
     "rollout": _IMAGES,
     "rollback": _IMAGES,
+    "surge": _IMAGES,
     "switch": _JOINS,
     "blue-green": (*_IMAGES, *_JOINS),
 }

@@ -59,6 +59,16 @@ class ScaleSetConfig(Settings):
         """What its jobs' names begin with."""
         return self.job_name or self.name
 
+    @property
+    def surges(self) -> bool:
+        """Whether instances are replaced, and none updated."""
+        return self.rollout.strategy == "surge"
+
+    @property
+    def max_surge(self) -> str:
+        """How many more there may be at a time; the canary's size by default."""
+        return self.rollout.max_surge or self.canary
+
     @model_validator(mode="after")
     def _fits(self) -> ScaleSetConfig:
         if reasons := tuple(self._faults()):
@@ -74,6 +84,8 @@ class ScaleSetConfig(Settings):
             yield "flavour plugin needs an image id: our jobs hand its step no marketplace image"
         if self.flavour == "plugin" and self.script:
             yield "flavour plugin knows no script: its steps set images alone"
+        if self.surges and (self.flavour == "plugin" or self.instance_ids):
+            yield "the strategy surge makes its canary: leave instance_ids and flavour plugin out"
         if self.image and self.script:
             yield "found an image and a script; wanted one of them (image: null takes away that of the defaults)"
         if self.schedule and not self._filled_in:

@@ -85,13 +85,21 @@ class Rollout(Value):
     """How instances are updated."""
 
     max_unavailable: config_values.Amount = "10%"
-    strategy: Literal["waves", "window"] = "waves"
+    strategy: Literal["waves", "window", "surge"] = "waves"
+    max_surge: config_values.Amount | None = None
+    """How many more instances there may be at a time with the strategy `surge`; as many as the canary by default."""
     pause: config_values.Seconds = 0.0
     min_healthy_time: config_values.Seconds = 0.0
     instance_timeout: Annotated[config_values.Seconds, Field(ge=1)] = 900.0
     timeout: Annotated[config_values.Seconds, Field(ge=1)] = 7200.0
     max_failed: Annotated[int, Field(ge=0)] = 0
     drain: config_values.Seconds | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Rollout:
+        if self.max_surge and self.strategy != "surge":
+            raise ValueError(f"max_surge is for the strategy surge; found the strategy {self.strategy}")
+        return self
 
 
 class Timeouts(Value):

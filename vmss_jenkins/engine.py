@@ -10,23 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from vmss_jenkins import rollout_events, steps
+from vmss_jenkins import rollout_events, steps, surge, surge_view
 from vmss_jenkins.acting import Actor
-from vmss_jenkins.actions import (
-    Action,
-    Done,
-    Drain,
-    Halt,
-    OnFailure,
-    Restore,
-    RestoreModel,
-    RolloutSpec,
-    RunGate,
-    SetModel,
-    Update,
-    Wait,
-)
+from vmss_jenkins.actions import Action, Done, Halt, OnFailure, RolloutSpec, Strategy, Wait
 from vmss_jenkins.claims import FULLY_OUT, Claim
+from vmss_jenkins.headcount import Headcounts
 from vmss_jenkins.history import GateResult, History, Observed
 from vmss_jenkins.holding import Hold
 from vmss_jenkins.instances import ScaleSetName
@@ -35,7 +23,8 @@ from vmss_jenkins.releases import Release
 from vmss_jenkins.rollback import resumed_back, start
 from vmss_jenkins.rollout import choose
 from vmss_jenkins.selection import Include
-from vmss_jenkins.situation import survey
+from vmss_jenkins.situation import Situation, survey
+from vmss_jenkins.surging import begin_surge
 from vmss_jenkins.telling import Teller
 from vmss_jenkins.waiting import Patience
 from vmss_jenkins.watching import TICK, Watch
@@ -70,6 +59,8 @@ class RolloutResult:
     gates: tuple[GateResult, ...]
     seconds: float
     request_ids: tuple[str, ...]
+    removed: tuple[str, ...] = ()
+    """Instances that this run deleted, where it made others in their place."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +80,8 @@ class Hooks:
     gates: Gates | None = None
     drainer: Drainer | None = None
     claims: Claims | None = None
+    headcounts: Headcounts | None = None
+    """Where a surge writes down how many instances there are to be in the end."""
     run: str = "run"
     """A name that no other run has, for the claim."""
     owner: str = "vmss-jenkins"
@@ -128,6 +121,8 @@ def run_rollout(
         history = _begin(watch.observed, order, spec, killed, patience.clock.now())
         options = steps.Options(allow_automatic_rollout=hooks.allow_automatic_rollout)
         actor = Actor(sets, name, spec, hooks.gates, hooks.drainer, options, watch, hold, patience)
+        if spec.strategy is Strategy.SURGE:
+            history = begin_surge(actor, hooks.headcounts, history)
         if killed:
             _put_back(hooks.drainer, watch.observed, patience)
         return _loop(actor, history, _planned(watch.observed, history, spec, hooks))
@@ -184,6 +179,7 @@ def _planned(observed: Observed, history: History, spec: RolloutSpec, hooks: Hoo
         max_unavailable=str(spec.max_unavailable),
         on_failure=spec.on_failure.value,
         timeout=spec.timeout,
+        max_surge=str(spec.max_surge or spec.canary or 1) if spec.strategy is Strategy.SURGE else "",
     )
 
 
@@ -193,16 +189,24 @@ def _loop(actor: Actor[OperationT], history: History, planned: rollout_events.Ro
     while True:
         observed = actor.watch.observed
         history = history.noted(observed, actor.now)
-        situation = survey(actor.spec, observed, history, actor.now)
-        action = choose(actor.spec, observed, history, situation, actor.now)
+        history = actor.resizer.look(history) if actor.resizer else history
+        situation, action = _decided(actor.spec, observed, history, actor.now)
         teller.tell(observed, history, situation, action)
         if isinstance(action, Done | Halt):
             return _finish(actor, history, action, actor.now - began)
         if isinstance(action, Wait):
             _wait(actor, history, action)
         else:
-            history = _act(actor, action, history)
+            history = actor.act(action, history)
             actor.hold.beat()
+
+
+def _decided(spec: RolloutSpec, observed: Observed, history: History, now: float) -> tuple[Situation, Action]:
+    if spec.strategy is Strategy.SURGE:
+        found = surge_view.survey(spec, observed, history, now)
+        return found, surge.choose(spec, observed, history, found, now)
+    situation = survey(spec, observed, history, now)
+    return situation, choose(spec, observed, history, situation, now)
 
 
 def _wait(actor: Actor[OperationT], history: History, action: Wait) -> None:
@@ -214,24 +218,6 @@ def _wait(actor: Actor[OperationT], history: History, action: Wait) -> None:
             return
 
 
-def _act(actor: Actor[OperationT], action: Action, history: History) -> History:
-    """Carry out an action, and return the history that follows."""
-    match action:
-        case SetModel():
-            return actor.set_model(action, history)
-        case RestoreModel():
-            return actor.restore_model(action, history)
-        case Drain():
-            return actor.drain(action, history)
-        case Update():
-            return actor.update(action, history)
-        case Restore():
-            return actor.restore(action, history)
-        case RunGate():
-            return actor.run_gate(action, history)
-    raise TypeError(f"no action to carry out: {action!r}")
-
-
 def _finish(actor: Actor[OperationT], history: History, action: Done | Halt, seconds: float) -> RolloutResult:
     forward = history.forward if history.going_back else history.taken
     halted = isinstance(action, Halt)
@@ -241,7 +227,7 @@ def _finish(actor: Actor[OperationT], history: History, action: Done | Halt, sec
         outcome = Outcome.ROLLED_BACK
     else:
         outcome = Outcome.CANARY if actor.spec.canary_only else Outcome.ROLLED_OUT
-    updated = tuple(key for key, taken in forward.items() if taken.asked is not None)
+    updated = tuple(key for key, taken in forward.items() if taken.asked is not None and key not in history.removed)
     back = tuple(key for key in history.taken if history.going_back)
     result = RolloutResult(
         scale_set=actor.name,
@@ -255,11 +241,16 @@ def _finish(actor: Actor[OperationT], history: History, action: Done | Halt, sec
         gates=history.gates,
         seconds=seconds,
         request_ids=tuple(actor.request_ids),
+        removed=history.removed,
     )
-    if updated or back or halted:
+    if actor.resizer and history.headcount and not halted:
+        actor.resizer.finish(history.headcount)
+    if updated or back or halted or history.removed:
         actor.hold.tell_end(outcome.value, result.image.short_name if result.image else "the model")
     if not halted:
-        told = rollout_events.RolloutFinished(actor.name, outcome.value, result.image, back or updated, seconds)
+        told = rollout_events.RolloutFinished(
+            actor.name, outcome.value, result.image, back or updated, seconds, history.removed
+        )
         actor.patience.on_event(told)
     return result
 

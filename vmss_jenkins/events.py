@@ -16,6 +16,7 @@ from vmss_jenkins.jobs import JobPlan
 from vmss_jenkins.preflight import Finding
 from vmss_jenkins.releases import Release
 from vmss_jenkins.rollout_events import RolloutEvent
+from vmss_jenkins.surge_events import SurgeEvent
 from vmss_jenkins.switch_events import SwitchEvent
 
 
@@ -244,6 +245,7 @@ Event: TypeAlias = (
     | GateSampled
     | GateJudged
     | RolloutEvent
+    | SurgeEvent
     | SwitchEvent
     | SeedPlanned
     | FolderCreated

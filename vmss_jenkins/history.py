@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from vmss_jenkins.gates import Consequence, Verdict
+from vmss_jenkins.headcount import Headcount
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Instance, ScaleSet
 from vmss_jenkins.releases import Release
@@ -68,13 +69,15 @@ class Taken:
 
 @dataclass(frozen=True)
 class OperationState:
-    """A manualupgrade of this run, as last heard of."""
+    """An operation of this run on instances, as last heard of."""
 
     instance_ids: tuple[str, ...]
     ended: float | None = None
     """When its end was heard of; None while it runs."""
     error: str | None = None
     """Why it ended badly."""
+    resizes: bool = False
+    """It makes the set larger or smaller."""
 
 
 @dataclass(frozen=True)
@@ -127,13 +130,23 @@ class History:
     """No update before: Azure asked to wait."""
     refusals: int = 0
     """Updates that Azure put off, one after another."""
+    headcount: Headcount | None = None
+    """How many instances there are to be, where a surge changes that for a while."""
+    removed: tuple[str, ...] = ()
+    """Instances that Azure was asked to delete."""
+    levelled: int = 0
+    """How often instances were made for the sake of zones without any."""
+    refusal: str | None = None
+    """Why Azure makes no instances in this direction."""
 
     def noted(self, observed: Observed, now: float) -> History:
         """Add what was seen: who is well since when, whose update shows, who is gone."""
         instances = observed.by_id()
         well, unwell = dict(self.well_since), dict(self.unwell_since)
         for instance_id, instance in instances.items():
-            good = is_well(instance, self.target, observed.scale_set, self.taken.get(instance_id))
+            taken = self.taken.get(instance_id)
+            going = taken is not None and taken.asked is not None and instance_id in self.removed
+            good = not going and is_well(instance, self.target, observed.scale_set, taken)
             mine, other = (well, unwell) if good else (unwell, well)
             mine.setdefault(instance_id, observed.read.get(instance_id, now))
             other.pop(instance_id, None)
@@ -159,7 +172,7 @@ class History:
                 or taken.seen_busy
                 or instance.is_updating
                 or instance.provisioning_state != taken.provisioning_before
-                or bool(self.target.reached(instance, observed.scale_set))
+                or (instance_id not in self.removed and bool(self.target.reached(instance, observed.scale_set)))
             )
             if begun or taken.asked is None or observed.read.get(instance_id, 0.0) < taken.asked + SETTLED:
                 yield instance_id, taken.seen(busy=instance.is_updating, well=instance_id in well)
@@ -182,6 +195,17 @@ class History:
             for instance in instances
         }
         return replace(self._touched(new, now), refusals=0)
+
+    def made(self, instances: Iterable[Instance], now: float) -> History:
+        """Azure makes instances for this run."""
+        new = {instance.id: Taken(now, asked=now, provisioning_before="Creating") for instance in instances}
+        return self._touched(new, now) if new else self
+
+    def removing(self, instances: Iterable[Instance], now: float, *, answered: bool = True) -> History:
+        """Ask Azure to delete instances."""
+        new = {i.id: replace(_taken(i, now), asked=now, answered=answered) for i in instances}
+        removed = tuple(dict.fromkeys((*self.removed, *new)))
+        return replace(self._touched(new, now), removed=removed, refusals=0)
 
     def _touched(self, new: Mapping[str, Taken], now: float) -> History:
         return replace(
@@ -230,6 +254,7 @@ class History:
             well_since={},
             unwell_since={},
             held_until=0.0,
+            refusal=None,
         )
 
 

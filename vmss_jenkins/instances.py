@@ -136,6 +136,8 @@ class ScaleSet:
     """Its model puts instances into backend pools of load balancers."""
     scale_in: ScaleInPolicy = ScaleInPolicy()
     """Which instances go first where the set is made smaller."""
+    zones: tuple[str, ...] = ()
+    """Those that Azure spreads its instances over."""
     single_placement_group: bool = True
     """One placement group holds its instances, which is 100 of them at the most."""
 

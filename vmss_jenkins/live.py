@@ -22,6 +22,8 @@ SIGNS = {
     InstanceState.NEW: ("#", "bold blue"),
     InstanceState.UNHEALTHY: ("!", "bold red"),
     InstanceState.SKIPPED: (".", "dim"),
+    InstanceState.COMING: ("+", "blue"),
+    InstanceState.LEAVING: ("-", "dim"),
 }
 """A sign and a style for each state: the sign alone tells, where there are no colours."""
 MOST_ROWS = 8

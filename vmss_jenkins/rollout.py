@@ -44,10 +44,10 @@ def decide(spec: RolloutSpec, observed: Observed, history: History, now: float) 
 def choose(spec: RolloutSpec, observed: Observed, history: History, situation: Situation, now: float) -> Action:
     """Choose the next action, the instances sorted already."""
     return (
-        _model(observed, history)
-        or _undecided(observed, history)
+        model_first(observed, history)
+        or undecided(observed, history)
         or _failure(spec, observed, history, situation, now)
-        or _restore(observed, history, situation)
+        or restore(observed, history, situation)
         or _judge(spec, history, situation)
         or _end(spec, observed, history, situation)
         or _update(spec, history, situation, now)
@@ -55,7 +55,7 @@ def choose(spec: RolloutSpec, observed: Observed, history: History, situation: S
     )
 
 
-def _model(observed: Observed, history: History) -> Action | None:
+def model_first(observed: Observed, history: History) -> Action | None:
     """See to it that the model has the release, once; a later change is somebody else's and stops the rollout."""
     wanted, found = history.target.image, observed.scale_set.release
     if wanted is None or wanted.same_as(found):
@@ -64,32 +64,38 @@ def _model(observed: Observed, history: History) -> Action | None:
         return RestoreModel(wanted, history.cause or "") if history.going_back else SetModel(wanted)
     what = "image" if isinstance(wanted, ImageReference) else "script"
     reason = f"somebody changed the model's {what} to {found or 'an unknown one'} while {wanted} was rolled out"
-    return _halt(reason, observed, history)
+    return halt(reason, observed, history)
 
 
-def _undecided(observed: Observed, history: History) -> Action | None:
+def undecided(observed: Observed, history: History) -> Action | None:
     """Halt where the gates can tell neither that the release is good nor that it is bad: a person must look."""
     if history.going_back or not history.gates or history.gates[-1].consequence is not Consequence.HALT:
         return None
     last = history.gates[-1]
-    return _halt(f"the gates after the {last.stage.value} cannot tell: {last.reason}", observed, history)
+    return halt(f"the gates after the {last.stage.value} cannot tell: {last.reason}", observed, history)
 
 
 def _failure(
     spec: RolloutSpec, observed: Observed, history: History, situation: Situation, now: float
 ) -> Action | None:
     """Go back or stop where the release is bad, and halt where the way back fails too."""
-    if not (reason := failure(spec, history, situation, now)):
-        return None
+    reason = failure(spec, history, situation, now)
+    return turn(spec, observed, history, situation, now, reason) if reason else None
+
+
+def turn(
+    spec: RolloutSpec, observed: Observed, history: History, situation: Situation, now: float, reason: str
+) -> Action | None:
+    """Go back, stop or halt for a reason; None while what is under way is to end first."""
     if history.going_back:
-        return _halt(f"the way back failed too: {reason}", observed, history)
+        return halt(f"the way back failed too: {reason}", observed, history)
     if spec.on_failure is OnFailure.STOP:
         if situation.in_flight and now < history.began + spec.timeout:
             return None
-        return _halt(reason, observed, history)
+        return halt(reason, observed, history)
     image, obstacle = way_back(spec, observed, history)
     if image is None:
-        return _halt(f"{reason}; {obstacle}", observed, history)
+        return halt(f"{reason}; {obstacle}", observed, history)
     return RestoreModel(image, reason)
 
 
@@ -109,7 +115,7 @@ def failure(spec: RolloutSpec, history: History, situation: Situation, now: floa
     return None
 
 
-def _restore(observed: Observed, history: History, situation: Situation) -> Action | None:
+def restore(observed: Observed, history: History, situation: Situation) -> Action | None:
     """Put instances that are as wanted back into the load balancer."""
     waiting = {key for key, taken in history.taken.items() if taken.asked is None}
     back = [i.id for i in observed.instances if i.id in history.drained - waiting and i.id in situation.well]
@@ -145,7 +151,7 @@ def _end(spec: RolloutSpec, observed: Observed, history: History, situation: Sit
         return None
     if situation.failed:
         told = "; ".join(f"{instance_id}: {reason}" for instance_id, reason in situation.failed.items())
-        return _halt(f"all but {len(situation.failed)} instance(s): {told}", observed, history)
+        return halt(f"all but {len(situation.failed)} instance(s): {told}", observed, history)
     return Done(situation.skipped)
 
 
@@ -180,7 +186,7 @@ def resumes_at(spec: RolloutSpec, history: History) -> float:
 def _wait(spec: RolloutSpec, observed: Observed, history: History, situation: Situation, now: float) -> Action:
     deadline = history.began + spec.timeout
     if situation.in_flight:
-        return Wait(_next_moment(spec, history, now), "not healthy yet", tuple(sorted(situation.in_flight)))
+        return Wait(next_moment(spec, history, now), "not healthy yet", tuple(sorted(situation.in_flight)))
     if now < max(history.held_until, resumes_at(spec, history)):
         return Wait(max(history.held_until, resumes_at(spec, history)), "pause")
     if situation.awaited:
@@ -189,11 +195,11 @@ def _wait(spec: RolloutSpec, observed: Observed, history: History, situation: Si
     if situation.pending and not others and situation.failed:
         told = ", ".join(situation.failed)
         reason = f"instances {told} failed and stay down, so no other may be taken down"
-        return _halt(reason, observed, history)
+        return halt(reason, observed, history)
     return Wait(deadline, "down for other reasons, so no other may be taken down", tuple(sorted(others)))
 
 
-def _next_moment(spec: RolloutSpec, history: History, now: float) -> float:
+def next_moment(spec: RolloutSpec, history: History, now: float) -> float:
     """When something may be due though nothing new is seen: a drain or a healthy time is over."""
     moments = [history.began + spec.timeout, *(since + spec.min_healthy_time for since in history.well_since.values())]
     if spec.drain is not None:
@@ -201,7 +207,7 @@ def _next_moment(spec: RolloutSpec, history: History, now: float) -> float:
     return min((moment for moment in (*moments, history.held_until) if moment > now), default=now)
 
 
-def _halt(reason: str, observed: Observed, history: History) -> Action:
+def halt(reason: str, observed: Observed, history: History) -> Action:
     """Halt, with every instance left to the load balancer's health probe first, which knows the sick ones."""
     if history.drained:
         return Restore(tuple(instance.id for instance in observed.instances if instance.id in history.drained))

@@ -24,6 +24,10 @@ class InstanceState(Enum):
     """It failed, or is not healthy; whose doing that is, other events tell."""
     SKIPPED = "skipped"
     """Left alone."""
+    COMING = "coming"
+    """It is being made, and nobody counted on it before."""
+    LEAVING = "leaving"
+    """It is being deleted, and others serve in its place."""
     GONE = "gone"
     """It is no more."""
 
@@ -59,6 +63,8 @@ class RolloutPlanned:
     timeout: float
     """Seconds for the way, and once more for the way back."""
     instances: tuple[InstanceSeen, ...] = ()
+    max_surge: str = ""
+    """How many more there may be at a time, where instances are replaced; empty where they are updated."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +87,10 @@ class RolloutStarted:
     reached: int
     """Instances that have it."""
     pending: tuple[str, ...]
-    """Instances to update."""
+    """Instances to update, or to replace."""
     max_unavailable: int
+    surge: int = 0
+    """How many more there may be at a time; 0 where they are updated."""
 
 
 @dataclass(frozen=True)
@@ -212,6 +220,8 @@ class RolloutFinished:
     image: Release | None
     updated: tuple[str, ...]
     seconds: float
+    removed: tuple[str, ...] = ()
+    """Instances that were deleted, where `updated` were made in their place."""
 
 
 RolloutEvent: TypeAlias = (

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vmss_jenkins import events
-from vmss_jenkins.actions import RolloutSpec
+from vmss_jenkins.actions import RolloutSpec, Strategy
 from vmss_jenkins.api import TIMEOUT, log
 from vmss_jenkins.claims import Ended
 from vmss_jenkins.clock import SystemClock
@@ -166,6 +166,7 @@ class _Connected:
                 gates=Verification(self.name, self.gates, means, patience) if self.gates else None,
                 drainer=pool,
                 claims=sets.claims(self.name) if self.claim else None,
+                headcounts=sets.headcounts(self.name) if self.spec.strategy is Strategy.SURGE else None,
                 run=secrets.token_hex(4),
                 owner=owner(os.environ, order),
                 build=os.environ.get("BUILD_URL", ""),

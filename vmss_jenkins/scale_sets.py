@@ -21,7 +21,7 @@ from vmss_jenkins.credentials import Connection
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import Instance, OrchestrationMode, ScaleSet, ScaleSetName
 from vmss_jenkins.releases import ExtensionSettings, Release, extension_body
-from vmss_jenkins.tag_claims import TagClaims, TagMemory
+from vmss_jenkins.tag_claims import TagClaims, TagHeadcounts, TagMemory
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -82,6 +82,10 @@ class AzureScaleSets:
     def memory(self, name: ScaleSetName) -> TagMemory:
         """What is written down of a set's releases."""
         return TagMemory(self._client.send_request, f"{self._endpoint}/subscriptions/{self._subscription}", name)
+
+    def headcounts(self, name: ScaleSetName) -> TagHeadcounts:
+        """How many instances a set is to have when its surge is over."""
+        return TagHeadcounts(self._client.send_request, f"{self._endpoint}/subscriptions/{self._subscription}", name)
 
     def close(self) -> None:
         """Close the connections."""

@@ -43,6 +43,12 @@ class Situation:
     skipped: Mapping[str, str]
     """They are left alone, with the reason."""
     capacity: Capacity
+    surge: int = 0
+    """How many more there may be meanwhile; 0 where instances are updated in their place."""
+    coming: frozenset[str] = frozenset()
+    """They are being made, and serve nobody yet."""
+    leaving: frozenset[str] = frozenset()
+    """They are being deleted."""
 
 
 def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) -> Situation:
@@ -56,7 +62,7 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
     touched = (history.forward.keys() & instances.keys() if history.going_back else reached) - parked
     pending = tuple(instance for instance in selection.pending if instance.id not in taken)
     required = (taken | touched | (history.drained & reached)) - {instance.id for instance in pending}
-    well = frozenset(key for key in required - unsettled if _well_for(observed, history, key) >= spec.min_healthy_time)
+    well = frozenset(key for key in required - unsettled if well_for(observed, history, key) >= spec.min_healthy_time)
     done = well - history.drained
     failed = _failures(spec, observed, history, required - well - unsettled)
     in_canary = _in_canary(spec, history, selection)
@@ -121,7 +127,7 @@ def _in_canary(spec: RolloutSpec, history: History, selection: Selection) -> boo
     return bool(spec.canary and there and not judged and not history.going_back)
 
 
-def _well_for(observed: Observed, history: History, instance_id: str) -> float:
+def well_for(observed: Observed, history: History, instance_id: str) -> float:
     """Seconds for which an instance was seen well; less than 0 where it is not."""
     since = history.well_since.get(instance_id)
     return -1.0 if since is None else observed.read.get(instance_id, since) - since

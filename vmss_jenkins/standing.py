@@ -17,18 +17,28 @@ def standing(observed: Observed, history: History, situation: Situation) -> tupl
 
 
 def _state(instance: Instance, observed: Observed, history: History, situation: Situation) -> InstanceState:
-    taken = history.taken.get(instance.id)
-    coming = taken is not None and taken.asked is not None and instance.id not in history.well_since
-    new = _is_new(instance, observed, history)
     if instance.id in situation.failed:
         return InstanceState.UNHEALTHY
-    if instance.is_updating or (coming and instance.id in situation.in_flight):
-        return InstanceState.UPDATING
+    new = _is_new(instance, observed, history)
+    if on_its_way := _on_its_way(instance, history, situation):
+        return on_its_way
     if instance.id in situation.skipped and not new:
         return InstanceState.SKIPPED
     if runs(instance) and not instance.is_healthy:
         return InstanceState.UPDATING if instance.health is Health.INITIALIZING else InstanceState.UNHEALTHY
     return InstanceState.NEW if new else InstanceState.OLD
+
+
+def _on_its_way(instance: Instance, history: History, situation: Situation) -> InstanceState | None:
+    """What an instance is on its way to; None where it is nowhere on its way."""
+    taken = history.taken.get(instance.id)
+    asked = taken is not None and taken.asked is not None and instance.id not in history.well_since
+    awaited = asked and instance.id in situation.in_flight
+    if instance.id in situation.leaving:
+        return InstanceState.LEAVING
+    if instance.id in situation.coming or (awaited and situation.surge):
+        return InstanceState.COMING
+    return InstanceState.UPDATING if instance.is_updating or awaited else None
 
 
 def _is_new(instance: Instance, observed: Observed, history: History) -> bool:

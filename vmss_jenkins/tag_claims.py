@@ -11,6 +11,7 @@ from azure.core.rest import HttpRequest
 
 from vmss_jenkins.azure_errors import translated
 from vmss_jenkins.claims import Claim, Ended
+from vmss_jenkins.headcount import Headcount
 from vmss_jenkins.instances import ScaleSetName
 from vmss_jenkins.releases import ExtensionSettings
 
@@ -158,3 +159,34 @@ class TagMemory(_Tags):
 
     def _key(self, extension: str) -> str:
         return f"{self._prefix}{extension.lower()}"
+
+
+class TagHeadcounts(_Tags):
+    """How many instances a set is to have in the end of its surge; satisfies `headcount.Headcounts`."""
+
+    kind = "-surge"
+
+    def read(self) -> Headcount | None:
+        """What is written down; None for nothing.
+
+        Raises:
+            AzureError: where the tags cannot be read.
+        """
+        return next(filter(None, map(Headcount.parse, self._tags()[1].values())), None)
+
+    def write(self, headcount: Headcount) -> None:
+        """Write it down.
+
+        Raises:
+            AzureError: where Azure refuses.
+        """
+        self._change("Merge", {f"{self._prefix}capacity": headcount.text()})
+
+    def remove(self) -> None:
+        """Take it away.
+
+        Raises:
+            AzureError: where Azure refuses.
+        """
+        if found := self._tags()[1]:
+            self._change("Delete", found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vmss_jenkins import events, rollout_events
+from vmss_jenkins import events, rollout_events, surge_events
 from vmss_jenkins.actions import Action, Halt, Wait
 from vmss_jenkins.history import History, Observed
 from vmss_jenkins.situation import Situation
@@ -38,7 +38,7 @@ class Teller:
             if undrained and self._direction is None:
                 self._on_event(rollout_events.NotDraining(self._name))
             self._begin(history, situation)
-        self._capacity(observed)
+        self._capacity(observed, history)
         for key in sorted(situation.well & history.taken.keys()):
             taken = history.taken[key]
             seconds = history.well_since[key] - (taken.asked or taken.at)
@@ -67,6 +67,7 @@ class Teller:
                 len(situation.reached),
                 tuple(sorted(situation.pending)),
                 situation.capacity.limit,
+                situation.surge,
             )
         )
         for key, reason in situation.skipped.items():
@@ -85,12 +86,16 @@ class Teller:
                     self._on_event(rollout_events.InstanceChanged(one.instance_id, one.zone, one.state))
         self._standing = found
 
-    def _capacity(self, observed: Observed) -> None:
+    def _capacity(self, observed: Observed, history: History) -> None:
+        """Tell who came and went; of those that this run made or deleted, it is known already."""
         present = {instance.id for instance in observed.instances}
         known = present if self._known is None else self._known
-        if present != known:
-            joined, gone = tuple(sorted(present - known)), tuple(sorted(known - present))
-            self._on_event(rollout_events.CapacityChanged(joined, gone))
+        joined, gone = present - known - history.taken.keys(), known - present
+        for key in sorted(gone.intersection(history.removed)):
+            self._on_event(surge_events.InstanceRemoved(key))
+        gone = gone.difference(history.removed)
+        if joined or gone:
+            self._on_event(rollout_events.CapacityChanged(tuple(sorted(joined)), tuple(sorted(gone))))
         self._known = present
 
     def _once(self, what: str, key: str, event: events.Event) -> None:

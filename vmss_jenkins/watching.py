@@ -7,8 +7,9 @@ its bucket allows, and tells of instances that came and went.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from math import inf
 from typing import Generic
 
 from vmss_jenkins import events, pacing
@@ -35,6 +36,8 @@ PROOF_EVERY = 5.0
 """Seconds between two reads of an instance that is healthy, and not yet for long enough."""
 WORTH = 0.03
 """Seconds of expected lateness from which a look is worth its call."""
+FEW = 10
+"""Instances that are read one by one where they are to be seen at once."""
 NOT_FOUND = 404
 
 
@@ -49,11 +52,12 @@ class Flight(Generic[OperationT]):
     tokens: pacing.Tokens = field(default_factory=pacing.operation_tokens)
     ended: float | None = None
     error: str | None = None
+    resizes: bool = False
 
     @property
     def state(self) -> OperationState:
         """What the decision needs of it."""
-        return OperationState(self.instance_ids, self.ended, self.error)
+        return OperationState(self.instance_ids, self.ended, self.error, self.resizes)
 
 
 @dataclass
@@ -110,11 +114,19 @@ class Watch(Generic[OperationT]):
         """Read the set's model anew."""
         self._patience.retry(self._get)
 
-    def follow(self, operation: OperationT, instance_ids: tuple[str, ...]) -> None:
+    def reread_instances(self, instance_ids: Collection[str]) -> None:
+        """Read some instances anew: one by one, for each has a bucket of its own; many of them by the list."""
+        if len(instance_ids) > FEW:
+            self._patience.retry(self._list)
+            return
+        for key in self._instances.keys() & instance_ids:
+            self._patience.retry(lambda key=key: self._read_one(key))  # type: ignore[misc]
+
+    def follow(self, operation: OperationT, instance_ids: tuple[str, ...], *, resizes: bool = False) -> None:
         """Watch an operation of this run."""
         now = self._now()
         self._flights = [flight for flight in self._flights if flight.ended is None or now - flight.ended < 600]  # noqa: PLR2004
-        flight = Flight(operation, instance_ids, now, now)
+        flight = Flight(operation, instance_ids, now, now, resizes=resizes)
         self._flights.append(flight)
         if operation.done:
             self._end(flight)
@@ -229,6 +241,8 @@ class Watch(Generic[OperationT]):
     def _end(self, flight: Flight[OperationT]) -> None:
         self._news += 1
         flight.ended = self._now()
+        if flight.resizes and not flight.instance_ids:
+            self._list_read = -inf
 
     def _read_one(self, instance_id: str) -> None:
         began = self._now()

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from vmss_jenkins.actions import RolloutSpec, Strategy
+from vmss_jenkins.actions import RolloutSpec
 from vmss_jenkins.cli.listening import leaving_options, listener
 from vmss_jenkins.cli.options import target_options
-from vmss_jenkins.cli.rollout_options import finish, how_options
+from vmss_jenkins.cli.rollout_options import finish, how_options, strategy_of
 from vmss_jenkins.cli.script_options import ScriptOptions, script_options
 from vmss_jenkins.engine import Outcome
 from vmss_jenkins.images import ImageReference
@@ -35,6 +35,8 @@ def command(
     script: ScriptOptions,
     max_unavailable: str,
     strategy: str,
+    max_surge: str | None,
+    allow_unknown_autoscale: bool,
     min_healthy_time: float,
     instance_timeout: float,
     timeout: float,
@@ -51,9 +53,12 @@ def command(
 
     Exits 0 where all of them run the previous release, else 1.
     """
+    how, surge = strategy_of(strategy, max_surge)
     spec = RolloutSpec(
         max_unavailable=Amount.parse(max_unavailable),
-        strategy=Strategy(strategy),
+        strategy=how,
+        max_surge=surge,
+        allow_unknown_autoscale=allow_unknown_autoscale,
         min_healthy_time=min_healthy_time,
         instance_timeout=instance_timeout,
         timeout=timeout,

@@ -9,7 +9,7 @@ import click
 from vmss_jenkins.actions import OnFailure, RolloutSpec, Strategy
 from vmss_jenkins.cli.listening import leaving_options, listener
 from vmss_jenkins.cli.options import print_json, target_options, tell
-from vmss_jenkins.cli.rollout_options import amount, finish, how_options
+from vmss_jenkins.cli.rollout_options import amount, finish, how_options, strategy_of
 from vmss_jenkins.cli.script_options import ScriptOptions, script_options
 from vmss_jenkins.engine import Outcome
 from vmss_jenkins.errors import ConfigError
@@ -17,8 +17,10 @@ from vmss_jenkins.gate_parsing import gates_from
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.instances import ALL, InstanceIds
 from vmss_jenkins.preview import Preview, preview
-from vmss_jenkins.releases import Scripted
+from vmss_jenkins.reach import Reach
+from vmss_jenkins.releases import Release, Scripted
 from vmss_jenkins.selection import Amount, Include, Scope
+from vmss_jenkins.surge_preview import SurgePreview
 
 
 @click.command("rollout")
@@ -65,6 +67,8 @@ def command(
     script: ScriptOptions,
     max_unavailable: str,
     strategy: str,
+    max_surge: str | None,
+    allow_unknown_autoscale: bool,
     min_healthy_time: float,
     instance_timeout: float,
     timeout: float,
@@ -82,12 +86,15 @@ def command(
     Its state is in Azure: where it was stopped, the same command goes on with it. Exits 0 where every chosen
     instance has the release, 1 where it went back or halted.
     """
+    how, surge = strategy_of(strategy, max_surge)
     spec = RolloutSpec(
         scope=Scope(_ids(instance_ids, outdated=outdated), frozenset(map(Include, include))),
         canary=amount(canary),
         canary_only=canary_only,
         max_unavailable=Amount.parse(max_unavailable),
-        strategy=Strategy(strategy),
+        strategy=how,
+        max_surge=surge,
+        allow_unknown_autoscale=allow_unknown_autoscale,
         pause=pause,
         min_healthy_time=min_healthy_time,
         instance_timeout=instance_timeout,
@@ -107,19 +114,9 @@ def command(
         raise ConfigError("--canary-only", ["found no --canary; say how many instances it has"])
     scripted = Scripted(script.read(upload=not dry_run), script.extension) if script.given else None
     if dry_run:
-        from vmss_jenkins.api import observe  # noqa: PLC0415 - as below
-        from vmss_jenkins.readability import doubts  # noqa: PLC0415 - as below
-
-        scale_set, instances = observe(
-            resource_group, name, subscription=subscription, endpoint=endpoint, on_event=tell
-        )
-        seen = scale_set.seen_by(scripted)
-        wanted = scripted.release_for(seen.extension) if scripted else release
-        for doubt in doubts(scripted.script) if scripted else ():
-            click.echo(f"dry run: {doubt}", err=True)
-        return _show(preview(spec, wanted, seen, instances), allow_automatic_rollout, output)
-    from vmss_jenkins.reach import Reach  # noqa: PLC0415 - bad input is told before anything is loaded
-    from vmss_jenkins.rollouts import roll_out  # noqa: PLC0415
+        seen = _seen(resource_group, name, release, spec, scripted, Reach(subscription, endpoint=endpoint))
+        return _show(seen, allow_automatic_rollout, output)
+    from vmss_jenkins.rollouts import roll_out  # noqa: PLC0415 - bad input is told before anything is loaded
 
     with listener(events_file, report) as on_event:
         found = roll_out(
@@ -137,7 +134,34 @@ def command(
     return finish(found, frozenset({Outcome.ROLLED_OUT, Outcome.CANARY}), result, output)
 
 
-def _show(found: Preview, allow_automatic_rollout: bool, output: str) -> int:
+def _seen(
+    resource_group: str,
+    name: str,
+    release: Release | None,
+    spec: RolloutSpec,
+    scripted: Scripted | None,
+    reach: Reach,
+) -> Preview | SurgePreview:
+    """Look at the set, and decide what would happen."""
+    from vmss_jenkins.readability import doubts  # noqa: PLC0415 - bad input is told before anything is loaded
+
+    for doubt in doubts(scripted.script) if scripted else ():
+        click.echo(f"dry run: {doubt}", err=True)
+    if spec.strategy is Strategy.SURGE:
+        from vmss_jenkins.surges import look_before_surge  # noqa: PLC0415 - as above
+
+        return look_before_surge(resource_group, name, release, spec, scripted=scripted, reach=reach, on_event=tell)
+    from vmss_jenkins.api import observe  # noqa: PLC0415 - as above
+
+    scale_set, instances = observe(
+        resource_group, name, subscription=reach.subscription, endpoint=reach.endpoint, on_event=tell
+    )
+    seen = scale_set.seen_by(scripted)
+    wanted = scripted.release_for(seen.extension) if scripted else release
+    return preview(spec, wanted, seen, instances)
+
+
+def _show(found: Preview | SurgePreview, allow_automatic_rollout: bool, output: str) -> int:
     if output == "json":
         print_json(found)
     else:

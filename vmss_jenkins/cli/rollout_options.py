@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 
 import click
 
+from vmss_jenkins.actions import Strategy
 from vmss_jenkins.cli.options import print_json
 from vmss_jenkins.engine import Outcome, RolloutResult
+from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.report import json
 from vmss_jenkins.selection import Amount
 
@@ -26,10 +28,19 @@ _HOW = (
     ),
     click.option(
         "--strategy",
-        type=click.Choice(["waves", "window"]),
+        type=click.Choice([strategy.value for strategy in Strategy]),
         default="waves",
         show_default=True,
-        help="waves: batch by batch. window: the next instance as soon as one is healthy.",
+        help="waves: batch by batch. window: the next instance as soon as one is healthy. surge: none is updated; new "
+        "ones are made first, and as many old ones deleted when those are good.",
+    ),
+    click.option(
+        "--max-surge",
+        metavar="COUNT|PERCENT%",
+        help="How many more there may be at a time in a surge; rounded up.  [default: as many as the canary, or 1]",
+    ),
+    click.option(
+        "--allow-unknown-autoscale", is_flag=True, help="Surge though nobody can tell whether autoscale is on."
     ),
     click.option("--min-healthy-time", type=_SECONDS, default=0.0, help="Seconds that an instance has to be healthy."),
     click.option(
@@ -65,6 +76,18 @@ def how_options(function: F) -> F:
     for option in reversed(_HOW):
         function = option(function)
     return function
+
+
+def strategy_of(given: str, max_surge: str | None) -> tuple[Strategy, Amount | None]:
+    """Read how to go, and how many more there may be where that is a surge.
+
+    Raises:
+        ConfigError: for a number that no other way has a use for.
+    """
+    strategy = Strategy(given)
+    if max_surge and strategy is not Strategy.SURGE:
+        raise ConfigError("--max-surge", [f"found the strategy {given}; wanted --strategy surge, or no --max-surge"])
+    return strategy, amount(max_surge)
 
 
 def amount(given: str | None) -> Amount | None:

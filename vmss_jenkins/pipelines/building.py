@@ -41,7 +41,7 @@ class _Builder:
         return (*both, self._rollback()) if self._set.rollback_job else both
 
     def _canary(self) -> Pipeline:
-        chooses = (self._instance_ids(),) if self._plugin else (self._canary_size(), self._instance_ids())
+        chooses = (self._instance_ids(),) if self._plugin else (self._canary_size(), *self._chosen_ids())
         asked = self._release.asked()
         parameters = (*self._target(), *asked, *chooses, *self._rollout_parameters(), *self._dry_run())
         stages = self._canary_by_plugin() if self._plugin else self._canary_by_command()
@@ -56,18 +56,23 @@ class _Builder:
         return self._pipeline(Kind.FULL, what, parameters, stages)
 
     def _rollback(self) -> Pipeline:
-        parameters = (*self._target(), *self._release.asked_back(), self._max_unavailable())
+        parameters = (*self._target(), *self._release.asked_back(), self._limit())
         stages = (self._set_up(), Stage("Roll Back", self._commands.roll_back(), secrets=self._release.back.secrets))
         what = f"Takes the scale set back to its previous {self._release.noun}: the model first, then the instances."
         return self._pipeline(Kind.ROLLBACK, what, parameters, stages)
 
     def _canary_by_command(self) -> tuple[Stage, ...]:
-        commands, secrets = self._commands, self._release.new.secrets
+        commands, secrets, noun = self._commands, self._release.new.secrets, self._release.noun.title()
         judge = Stage("Verify", commands.judge_canary(), in_dry_run=False, secrets=secrets)
+        begin: tuple[Stage, ...] = (
+            Stage(f"Update {noun} Configuration", commands.update(), secrets=secrets),
+            Stage("Update A Subset of Instances", commands.canary(), secrets=secrets),
+        )
+        if self._set.surges:  # it looks at all that stands in its way before it changes the model
+            begin = (Stage(f"Add Instances With The New {noun}", commands.canary(), secrets=secrets),)
         return (
             self._set_up(*self._release.prepared),
-            Stage(f"Update {self._release.noun.title()} Configuration", commands.update(), secrets=secrets),
-            Stage("Update A Subset of Instances", commands.canary(), secrets=secrets),
+            *begin,
             *((judge,) if self._set.gates else ()),
             Stage("Report", commands.record(self._name(Kind.FULL)), in_dry_run=False, records=True, describes=True),
         )
@@ -107,7 +112,7 @@ class _Builder:
         if self._set.promotion == "manual":
             return None
         ask = f"The canary of {self._set.name} is good. Update the rest?" if self._set.promotion == "approval" else ""
-        how = () if self._plugin else ("MAX_UNAVAILABLE", "ON_FAILURE")
+        how = () if self._plugin else (self._limit().name, "ON_FAILURE")
         names = ("RESOURCE_GROUP", "VMSS_NAME", *self._release.handed_on, *how)
         return HandOver(self._absolute(Kind.FULL), ask, names, record=not self._plugin)
 
@@ -125,7 +130,14 @@ class _Builder:
         also = "" if self._plugin else " Empty: chosen by CANARY."
         return Parameter("INSTANCE_IDS", self._set.instance_ids or "", what + also)
 
-    def _max_unavailable(self) -> Parameter:
+    def _chosen_ids(self) -> tuple[Parameter, ...]:
+        """A surge makes its canary: none is chosen."""
+        return () if self._set.surges else (self._instance_ids(),)
+
+    def _limit(self) -> Parameter:
+        if self._set.surges:
+            what = "How many more instances there may be at a time: a count, or a percentage."
+            return Parameter("MAX_SURGE", self._set.max_surge, what)
         what = "How many instances may be down at a time: a count, or a percentage."
         return Parameter("MAX_UNAVAILABLE", self._set.rollout.max_unavailable, what)
 
@@ -135,7 +147,7 @@ class _Builder:
         first = self._set.on_failure
         choices = (first, "stop" if first == "rollback" else "rollback")
         what = "What happens where instances or gates fail."
-        return (self._max_unavailable(), Parameter("ON_FAILURE", first, what, Field.CHOICE, choices))
+        return (self._limit(), Parameter("ON_FAILURE", first, what, Field.CHOICE, choices))
 
     def _handoff_parameters(self) -> tuple[Parameter, ...]:
         canary = self._name(Kind.CANARY)

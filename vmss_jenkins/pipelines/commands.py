@@ -25,6 +25,7 @@ _CHOSEN = (
     'if [ -n "$INSTANCE_IDS" ]; then set -- --instance-ids="$INSTANCE_IDS"; '
     'else set -- --canary="$CANARY" --canary-only; fi'
 )
+_MADE = 'set -- --canary="$CANARY" --canary-only'
 
 
 class Commands:
@@ -53,13 +54,13 @@ class Commands:
     def canary(self) -> str:
         """Update a part of the instances; with no gates, which are asked next."""
         words = [*self._release.new.words, *self._how(), *self._failing(), *_files("canary"), '"$@"']
-        return "\n".join([_CHOSEN, _DRY_RUN, self._call("rollout", *words)])
+        return "\n".join([self._canary(), _DRY_RUN, self._call("rollout", *words)])
 
     def judge_canary(self) -> str:
         """Ask the gates about the canary: the same rollout again, which updates nothing and goes back if they fail."""
         new = self._release.new.words
         words = [*new, *self._how(), *self._failing(), *self._gates(), *_files("verify"), '"$@"']
-        return "\n".join([_CHOSEN, *self._judged(self._call("rollout", *words))])
+        return "\n".join([self._canary(), *self._judged(self._call("rollout", *words))])
 
     def record(self, full_job: str) -> str:
         """Leave the hand-off record, and where to go next."""
@@ -117,11 +118,17 @@ class Commands:
 
     def _how(self) -> Iterable[str]:
         rollout = self._set.rollout
-        yield f'--max-unavailable="$MAX_UNAVAILABLE" --strategy={rollout.strategy}'
+        yield f"{self._limit()} --strategy={rollout.strategy}"
         yield f"--min-healthy-time={rollout.min_healthy_time:.15g} --instance-timeout={rollout.instance_timeout:.15g}"
         yield f"--timeout={rollout.timeout:.15g}"
         if rollout.drain is not None:
             yield f"--drain={rollout.drain:.15g}"
+
+    def _limit(self) -> str:
+        return '--max-surge="$MAX_SURGE"' if self._set.surges else '--max-unavailable="$MAX_UNAVAILABLE"'
+
+    def _canary(self) -> str:
+        return _MADE if self._set.surges else _CHOSEN
 
     def _pace(self) -> Iterable[str]:
         yield f"--pause={self._set.rollout.pause:.15g} --max-failed={self._set.rollout.max_failed}"

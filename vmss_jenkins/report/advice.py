@@ -34,9 +34,7 @@ def next_steps(story: Story) -> tuple[Step, ...]:
 def _steps(story: Story) -> Iterator[Step]:
     target = f"--resource-group {shlex.quote(story.planned.scale_set.resource_group)} "
     target += f"--name {shlex.quote(story.planned.scale_set.name)}"
-    look, back = f"vmss-jenkins status {target}", f"vmss-jenkins rollback {target}"
-    if isinstance(story.planned.image_to, ExtensionSettings):
-        back += f" --extension {shlex.quote(story.planned.image_to.name)}"
+    look, back = f"vmss-jenkins status {target}", f"vmss-jenkins rollback {target}{_way(story)}"
     if story.ending is Ending.ROLLED_OUT:
         yield Step("Nothing. Should the release turn out bad later, go back:", back)
     elif story.ending is Ending.CANARY:
@@ -60,6 +58,18 @@ def _steps(story: Story) -> Iterator[Step]:
         yield Step(f"Look at {_names(bad)}: not healthy in the end.")
     if story.ending.is_good and story.skipped:
         yield Step(f"Left alone, and perhaps yours to update: {_names(list(story.skipped))}.")
+
+
+def _way(story: Story) -> str:
+    """The options by which a rollback goes the way that the rollout went."""
+    before, release = story.planned.image_from, story.planned.image_to
+    if isinstance(release, ExtensionSettings):
+        way = f" --extension {shlex.quote(release.name)}"
+    elif story.planned.max_surge and story.ending is Ending.ROLLED_OUT and before:  # those that told it are gone
+        way = f" --to {shlex.quote(str(before))}"
+    else:
+        way = ""
+    return f"{way} --strategy surge" if story.planned.max_surge else way
 
 
 def _after_switch(story: Story) -> Iterator[Step]:

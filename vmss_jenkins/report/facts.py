@@ -25,7 +25,8 @@ def _facts(story: Story) -> Iterator[tuple[str, str]]:
     yield "Took", f"{duration(story.seconds)} of {duration(planned.timeout)} allowed for each way"
     yield "Instances", ", ".join(f"{number} {state.value}" for state, number in story.counts.items())
     canary = f"{planned.canary} first, then " if planned.canary else ""
-    yield "Way", f"{canary}{planned.strategy}, at most {planned.max_unavailable} down at a time"
+    most = f"at most {planned.max_unavailable} down" if not planned.max_surge else f"up to {planned.max_surge} more"
+    yield "Way", f"{canary}{planned.strategy}, {most} at a time"
     yield "Most down at a time", str(story.most_down)
     yield "Requests to Azure", f"{story.calls}" + (f", {story.retries} put off and made again" if story.retries else "")
 

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import singledispatchmethod
 
-from vmss_jenkins import events, rollout_events
+from vmss_jenkins import events, rollout_events, surge_events
 from vmss_jenkins.curves import CurvePoint, totals
 from vmss_jenkins.rollout_events import InstanceState, RolloutPlanned
 
@@ -75,6 +75,14 @@ class Progress:
     @_take.register
     def _(self, event: rollout_events.InstancesUpdating) -> None:
         self.batch, self.batches, self.waiting = event.instance_ids, self.batches + 1, ""
+
+    @_take.register
+    def _(self, event: surge_events.ScalingOut) -> None:
+        self.batch, self.batches, self.waiting = (f"to {event.capacity} instances",), self.batches + 1, ""
+
+    @_take.register
+    def _(self, event: surge_events.InstancesRemoving) -> None:
+        self.batch, self.waiting = (f"removing {', '.join(event.instance_ids)}",), ""
 
     @_take.register
     def _(self, event: rollout_events.RolloutWaiting) -> None:

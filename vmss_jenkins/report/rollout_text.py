@@ -23,8 +23,13 @@ def _(event: events.RolloutPlanned) -> str:
     change = f"{left} -> {to or 'the model'}" if left else to or "the model"
     canary = f", {event.canary} first" if event.canary else ""
     build = f"; {event.build}" if event.build else ""
-    how = f"{event.strategy}{canary}, at most {event.max_unavailable} down at a time"
-    return f"{event.owner}: {event.scale_set}, {_count(len(event.instances))}, {change}: {how}{build}"
+    limit = (
+        f"up to {event.max_surge} more at a time"
+        if event.max_surge
+        else f"at most {event.max_unavailable} down at a time"
+    )
+    how = f"{event.strategy}{canary}, {limit}"
+    return f"{event.owner}: {event.scale_set}, {count(len(event.instances))}, {change}: {how}{build}"
 
 
 @line.register
@@ -38,10 +43,10 @@ def _(event: events.RolloutStarted) -> str:
     image = event.image.short_name if event.image else "the model"
     if not event.pending:
         return f"{what} {image} on {event.scale_set}: all {event.reached} instances have it"
-    return (
-        f"{what} {image} on {event.scale_set}: {_count(len(event.pending))} to update, {event.reached} have it, "
-        f"at most {event.max_unavailable} down at a time"
-    )
+    how = f"update, {event.reached} have it, at most {event.max_unavailable} down at a time"
+    if event.surge:
+        how = f"replace, {event.reached} have it, up to {event.surge} more and none down"
+    return f"{what} {image} on {event.scale_set}: {count(len(event.pending))} to {how}"
 
 
 @line.register
@@ -54,16 +59,16 @@ def _(event: events.NotDraining) -> str:
 
 @line.register
 def _(event: events.InstancesDraining) -> str:
-    told = f"draining {_names(event.instance_ids)}: their open connections get {event.seconds:.0f} s"
+    told = f"draining {names(event.instance_ids)}: their open connections get {event.seconds:.0f} s"
     reasons = "; ".join(sorted({f"{reason}" for reason in event.not_drained.values()}))
-    return f"{told}; not drained: {_names(tuple(event.not_drained))} ({reasons})" if event.not_drained else told
+    return f"{told}; not drained: {names(tuple(event.not_drained))} ({reasons})" if event.not_drained else told
 
 
 @line.register
 def _(event: events.InstancesUpdating) -> str:
     if not event.answered:
-        return f"updating {_names(event.instance_ids)}: the answer was lost; looking whether Azure began"
-    return f"updating {_names(event.instance_ids)} (request id {event.request_id or 'not given'})"
+        return f"updating {names(event.instance_ids)}: the answer was lost; looking whether Azure began"
+    return f"updating {names(event.instance_ids)} (request id {event.request_id or 'not given'})"
 
 
 @line.register
@@ -78,13 +83,13 @@ def _(event: events.InstanceFailed) -> str:
 
 @line.register
 def _(event: events.InstancesRestored) -> str:
-    return f"back in the load balancer: {_names(event.instance_ids)}"
+    return f"back in the load balancer: {names(event.instance_ids)}"
 
 
 @line.register
 def _(event: events.CapacityChanged) -> str:
-    parts = [f"{_names(event.joined)} joined"] if event.joined else []
-    return "instances changed: " + ", ".join([*parts, *([f"{_names(event.gone)} went"] if event.gone else [])])
+    parts = [f"{names(event.joined)} joined"] if event.joined else []
+    return "instances changed: " + ", ".join([*parts, *([f"{names(event.gone)} went"] if event.gone else [])])
 
 
 @line.register
@@ -94,7 +99,7 @@ def _(event: events.FellBackToWaves) -> str:
 
 @line.register
 def _(event: events.RolloutWaiting) -> str:
-    return f"waiting: {event.reason}{f': {_names(event.instance_ids)}' if event.instance_ids else ''}"
+    return f"waiting: {event.reason}{f': {names(event.instance_ids)}' if event.instance_ids else ''}"
 
 
 @line.register
@@ -111,7 +116,7 @@ def _(event: events.RollbackStarted) -> str:
 @line.register
 def _(event: events.RolloutInterrupted) -> str:
     going_on = (
-        f"Azure goes on by itself with the update of {_names(event.instance_ids)} "
+        f"Azure goes on by itself with the work on {names(event.instance_ids)} "
         f"(request ids {', '.join(event.request_ids) or 'not given'})"
         if event.instance_ids
         else "Azure is at work on nothing of it"
@@ -132,7 +137,9 @@ def _(event: events.InstanceLeft) -> str:
 @line.register
 def _(event: events.RolloutFinished) -> str:
     image = event.image.short_name if event.image else "the model"
-    updated = f"{_count(len(event.updated))} updated" if event.updated else "no instance had to change"
+    updated = f"{count(len(event.updated))} updated" if event.updated else "no instance had to change"
+    if event.removed:
+        updated = f"{count(len(event.updated))} new, {len(event.removed)} removed"
     return f"{event.scale_set}: {event.outcome}: {image}, {updated} ({event.seconds:.1f} s)"
 
 
@@ -140,10 +147,12 @@ MANY = 12
 """Instances that a line names; more are counted."""
 
 
-def _names(instance_ids: tuple[str, ...]) -> str:
+def names(instance_ids: tuple[str, ...]) -> str:
+    """Name instances, or the first of many."""
     shown = ", ".join(instance_ids[:MANY])
     return shown if len(instance_ids) <= MANY else f"{shown} and {len(instance_ids) - MANY} more"
 
 
-def _count(number: int) -> str:
+def count(number: int) -> str:
+    """Count instances."""
     return "1 instance" if number == 1 else f"{number} instances"

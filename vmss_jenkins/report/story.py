@@ -73,7 +73,7 @@ class Life:
 
 @dataclass(frozen=True)
 class Batch:
-    """Instances that Azure was asked to update."""
+    """Instances that Azure was asked to update, or to make: then they are not known yet."""
 
     at: float
     instance_ids: tuple[str, ...]

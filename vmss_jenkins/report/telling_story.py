@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import singledispatchmethod
 
-from vmss_jenkins import events, rollout_events, switch_events
+from vmss_jenkins import events, rollout_events, surge_events, switch_events
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.report import text
 from vmss_jenkins.report.reading import Told
@@ -76,6 +76,10 @@ class _Fold:
     @_take.register
     def _(self, event: rollout_events.InstancesUpdating) -> None:
         self.batches.append(Batch(self.now, event.instance_ids, self.going_back))
+
+    @_take.register
+    def _(self, event: surge_events.ScalingOut) -> None:  # noqa: ARG002 - the instances are not known yet
+        self.batches.append(Batch(self.now, (), self.going_back))
 
     @_take.register
     def _(self, event: events.GateStarted) -> None:

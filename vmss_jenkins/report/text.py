@@ -12,7 +12,7 @@ from vmss_jenkins.gates import Consequence
 from vmss_jenkins.instances import UpgradeMode
 from vmss_jenkins.preflight import Severity
 from vmss_jenkins.releases import ExtensionSettings, Release
-from vmss_jenkins.report import switch_text
+from vmss_jenkins.report import surge_text
 
 
 class Level(Enum):
@@ -57,7 +57,7 @@ def line(event: events.Event) -> str:
     Raises:
         TypeError: for a value that is no event.
     """
-    return switch_text.line(event)
+    return surge_text.line(event)
 
 
 @line.register

@@ -19,6 +19,8 @@ SHARE = {
     InstanceState.UPDATING: 0.7,
     InstanceState.NEW: 1.0,
     InstanceState.UNHEALTHY: 1.0,
+    InstanceState.COMING: 0.6,
+    InstanceState.LEAVING: 0.25,
 }
 """How much of its row a state fills, so that it is not told by its colour alone."""
 
@@ -48,6 +50,8 @@ class Timeline:
     names: tuple[Mark, ...]
     times: tuple[Mark, ...]
     batches: tuple[float, ...]
+    asked: str
+    """What Azure was asked to do in each."""
     bands: tuple[Band, ...]
     turned_back: float | None
     description: str
@@ -70,6 +74,7 @@ def timeline(story: Story) -> Timeline:
         names=tuple(Mark(TOP + row * (n + 0.5), _name(life)) for n, life in enumerate(story.lives)) if few else (),
         times=times(scale),
         batches=tuple(sorted({scale(batch.at) for batch in story.batches})),
+        asked="make" if story.planned.max_surge else "update",
         bands=tuple(_band(run, scale) for run in story.gates),
         turned_back=None if story.turned_back is None else scale(story.turned_back),
         description=describe(story),
@@ -79,7 +84,8 @@ def timeline(story: Story) -> Timeline:
 def describe(story: Story) -> str:
     """Tell the picture in words."""
     counts = ", ".join(f"{number} {state.value}" for state, number in story.counts.items())
-    updates = f"Updates began {len(story.batches)} times"
+    what = "Scale-outs" if story.planned.max_surge else "Updates"
+    updates = f"{what} began {len(story.batches)} times"
     back = f"; at {clock(story.turned_back)} it turned back" if story.turned_back is not None else ""
     gates = f" Gates were asked {len(story.gates)} times." if story.gates else ""
     return f"{len(story.lives)} instances over {clock(story.seconds)}. {updates}{back}.{gates} In the end: {counts}."

@@ -1,0 +1,55 @@
+"""The beginning of a surge: what is written down, and what stands in its way, before anything is changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from vmss_jenkins import events, surge_checks
+from vmss_jenkins.acting import Actor
+from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.headcount import Headcount, Headcounts
+from vmss_jenkins.history import History, Observed
+from vmss_jenkins.preflight import ALLOW_AUTOMATIC, Severity, plan_update
+from vmss_jenkins.protocols import OperationT
+from vmss_jenkins.releases import Release
+from vmss_jenkins.resizing import Resizer
+
+
+def begin_surge(actor: Actor[OperationT], headcounts: Headcounts | None, history: History) -> History:
+    """Let an actor resize the set, and begin a history that counts its instances.
+
+    Raises:
+        ConfigError: where something stands in the way, all of it.
+        AzureError: where Azure cannot be reached, or refuses to write the number down.
+    """
+    resizer = Resizer(actor.sets, actor.spec, actor.watch, headcounts, actor.patience, actor.request_ids)
+    actor.resizer, observed = resizer, actor.watch.observed
+    headcount = resizer.begin()
+    if _is_there(observed, history, headcount):
+        return replace(history, headcount=headcount)
+    _refuse(actor, observed, headcount, actor.spec.rollback_to if history.cause else history.target.image)
+    resizer.write_down(headcount)
+    return replace(history, headcount=headcount)
+
+
+def _is_there(observed: Observed, history: History, headcount: Headcount) -> bool:
+    """Whether every instance has the release, and there are as many as there are to be."""
+    scale_set, wanted = observed.scale_set, history.target.image
+    if history.cause or not (wanted and wanted.same_as(scale_set.release)):
+        return False
+    reached = (history.target.reached(instance, scale_set) for instance in observed.instances)
+    return scale_set.capacity == headcount.wanted > 0 and all(reached)
+
+
+def _refuse(actor: Actor[OperationT], observed: Observed, headcount: Headcount, release: Release | None) -> None:
+    scale_set = observed.scale_set
+    autoscale = actor.sets.autoscale_settings(scale_set)
+    found = surge_checks.findings(actor.spec, observed, headcount, release, autoscale)
+    model = plan_update(scale_set, release, observed.instances).findings if release else ()
+    allowed = [ALLOW_AUTOMATIC] if actor.options.allow_automatic_rollout else []
+    allowed += [surge_checks.ALLOW_UNKNOWN_AUTOSCALE] if actor.spec.allow_unknown_autoscale else []
+    if reasons := surge_checks.refused((*model, *found), allowed):
+        raise ConfigError(f"surge of {scale_set.name}", reasons)
+    for finding in found:
+        if finding.severity in {Severity.WARNING, Severity.NOTE}:
+            actor.patience.on_event(events.PreflightFound(finding))
