@@ -13,6 +13,7 @@ from tests.groovy_harness import LIBRARY, Build, Jenkins
 from vmss_jenkins import api, config, handoff, pipelines
 from vmss_jenkins.emulator import Emulator
 from vmss_jenkins.instances import Instance, ScaleSet
+from vmss_jenkins.reach import Reach
 
 OLD, NEW = "nginx-base-image", "nginx-updated-image"
 QUICK = "instance-health steady=0.5s interval=0.5s"
@@ -51,7 +52,7 @@ class Server:
 
     def observe(self) -> tuple[ScaleSet, Sequence[Instance]]:
         return api.observe(
-            "canary-rg", "web", subscription=self.emulator.subscription_id, endpoint=self.emulator.endpoint
+            "canary-rg", "web", reach=Reach(self.emulator.subscription_id, endpoint=self.emulator.endpoint)
         )
 
     def images(self) -> dict[str, str]:

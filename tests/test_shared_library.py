@@ -14,6 +14,7 @@ import pytest
 from tests.groovy_harness import LIBRARY, Build, Jenkins
 from vmss_jenkins import api
 from vmss_jenkins.emulator import Emulator
+from vmss_jenkins.reach import Reach
 
 PART = """
 node {
@@ -69,8 +70,7 @@ class Server:
         _, instances = api.observe(
             "canary-rg",
             "web",
-            subscription=self.emulator.subscription_id,
-            endpoint=self.emulator.endpoint,
+            reach=Reach(self.emulator.subscription_id, endpoint=self.emulator.endpoint),
         )
         return {one.id: one.image.short_name if one.image else "unknown" for one in instances}
 

@@ -11,6 +11,7 @@ from tests.test_network import PUBLIC_IP, interface_body, load_balancer
 from tests.test_scale_sets import BODY, ENDPOINT, SET
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.gates import Outcome
+from vmss_jenkins.reach import Reach
 
 
 def virtual_machine(instance_id: str, *, latest: bool) -> dict[str, object]:
@@ -32,7 +33,7 @@ def has_instances(azure: responses.RequestsMock, latest: str) -> None:
 
 def verify(*gates: str | dict[str, object], instance_ids: str | None = None) -> vmss_jenkins.Assessment:
     return vmss_jenkins.verify(
-        "canary-rg", "web", gates, instance_ids=instance_ids, subscription=SUBSCRIPTION, endpoint=ENDPOINT
+        "canary-rg", "web", gates, instance_ids=instance_ids, reach=Reach(SUBSCRIPTION, endpoint=ENDPOINT)
     )
 
 

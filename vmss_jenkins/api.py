@@ -26,8 +26,6 @@ from vmss_jenkins.verification import Assessment, Verification
 from vmss_jenkins.waiting import Patience
 
 if TYPE_CHECKING:
-    from azure.core.credentials import TokenCredential
-
     from vmss_jenkins.network import Reached
 
 TIMEOUT = 3600.0
@@ -39,14 +37,12 @@ def log(event: events.Event) -> None:
     logging.getLogger("vmss_jenkins").info("%s", text.line(event))
 
 
-def update(  # noqa: PLR0913 - the plugin's parameters and how to reach Azure, each by its name
+def update(
     resource_group: str,
     name: str,
     image_reference: ImageReference | Mapping[str, str],
     *,
-    subscription: str | None = None,
-    credential: TokenCredential | None = None,
-    endpoint: str | None = None,
+    reach: Reach | None = None,
     allow_automatic_rollout: bool = False,
     dry_run: bool = False,
     timeout: float = TIMEOUT,
@@ -60,9 +56,7 @@ def update(  # noqa: PLR0913 - the plugin's parameters and how to reach Azure, e
         resource_group: the set's resource group.
         name: the set's name.
         image_reference: `{"id": ...}`, `{"publisher", "offer", "sku", "version"}`, or an `ImageReference`.
-        subscription: the subscription's GUID; `AZURE_SUBSCRIPTION_ID` by default.
-        credential: azure-identity's `DefaultAzureCredential` by default.
-        endpoint: Azure Resource Manager's URL; `VMSS_JENKINS_ENDPOINT` or the public cloud by default.
+        reach: how Azure is reached.
         allow_automatic_rollout: go on although Azure takes the image to every instance by itself.
         dry_run: tell what would happen and what stands in the way; change nothing.
         timeout: seconds to wait for Azure.
@@ -79,7 +73,7 @@ def update(  # noqa: PLR0913 - the plugin's parameters and how to reach Azure, e
     )
     options = steps.Options(dry_run=dry_run, allow_automatic_rollout=allow_automatic_rollout)
     patience = Patience.starting(SystemClock(), timeout, on_event)
-    with closing(Reach(subscription, credential, endpoint).connect(on_event).scale_sets()) as sets:
+    with closing((reach or Reach()).connect(on_event).scale_sets()) as sets:
         return steps.update(sets, target, image, options, patience)
 
 
@@ -89,9 +83,7 @@ def update_extension(  # noqa: PLR0913 - the script and how to reach Azure, each
     script: Script,
     *,
     extension: str = "",
-    subscription: str | None = None,
-    credential: TokenCredential | None = None,
-    endpoint: str | None = None,
+    reach: Reach | None = None,
     allow_automatic_rollout: bool = False,
     dry_run: bool = False,
     timeout: float = TIMEOUT,
@@ -107,9 +99,7 @@ def update_extension(  # noqa: PLR0913 - the script and how to reach Azure, each
         name: the set's name.
         script: as `scripts.from_url`, `scripts.inline` or `scripts.from_settings` make it.
         extension: the extension's name; empty for the only one of the set.
-        subscription: the subscription's GUID; `AZURE_SUBSCRIPTION_ID` by default.
-        credential: azure-identity's `DefaultAzureCredential` by default.
-        endpoint: Azure Resource Manager's URL; `VMSS_JENKINS_ENDPOINT` or the public cloud by default.
+        reach: how Azure is reached.
         allow_automatic_rollout: go on although Azure takes the script to every instance by itself.
         dry_run: tell what would happen and what stands in the way; change nothing.
         timeout: seconds to wait for Azure.
@@ -123,7 +113,7 @@ def update_extension(  # noqa: PLR0913 - the script and how to reach Azure, each
     target = ScaleSetName(resource_group, name)
     options = steps.Options(dry_run=dry_run, allow_automatic_rollout=allow_automatic_rollout)
     patience = Patience.starting(SystemClock(), timeout, on_event)
-    with closing(Reach(subscription, credential, endpoint).connect(on_event).scale_sets()) as sets:
+    with closing((reach or Reach()).connect(on_event).scale_sets()) as sets:
         from vmss_jenkins.script_sets import ScriptSets  # noqa: PLC0415 - the SDK takes 0.3 s
 
         script_sets = ScriptSets(sets, sets.memory(target), on_event, extension, script)
@@ -131,14 +121,12 @@ def update_extension(  # noqa: PLR0913 - the script and how to reach Azure, each
         return steps.update(script_sets, target, release or script.release, options, patience)
 
 
-def update_instances(  # noqa: PLR0913 - the plugin's parameters and how to reach Azure, each by its name
+def update_instances(
     resource_group: str,
     name: str,
     instance_ids: str | Iterable[str],
     *,
-    subscription: str | None = None,
-    credential: TokenCredential | None = None,
-    endpoint: str | None = None,
+    reach: Reach | None = None,
     await_healthy: bool = False,
     dry_run: bool = False,
     timeout: float = TIMEOUT,
@@ -152,9 +140,7 @@ def update_instances(  # noqa: PLR0913 - the plugin's parameters and how to reac
         resource_group: the set's resource group.
         name: the set's name.
         instance_ids: comma-separated ids, several texts, or `*` for all.
-        subscription: the subscription's GUID; `AZURE_SUBSCRIPTION_ID` by default.
-        credential: azure-identity's `DefaultAzureCredential` by default.
-        endpoint: Azure Resource Manager's URL; `VMSS_JENKINS_ENDPOINT` or the public cloud by default.
+        reach: how Azure is reached.
         await_healthy: wait also until each is healthy by what the set has to tell it.
         dry_run: tell what would happen and what stands in the way; change nothing.
         timeout: seconds to wait for Azure.
@@ -168,7 +154,7 @@ def update_instances(  # noqa: PLR0913 - the plugin's parameters and how to reac
     chosen = InstanceIds.parse(instance_ids)
     options = steps.Options(dry_run=dry_run, await_healthy=await_healthy)
     patience = Patience.starting(SystemClock(), timeout, on_event)
-    with closing(Reach(subscription, credential, endpoint).connect(on_event).scale_sets()) as sets:
+    with closing((reach or Reach()).connect(on_event).scale_sets()) as sets:
         return steps.update_instances(sets, target, chosen, options, patience)
 
 
@@ -176,9 +162,7 @@ def observe(
     resource_group: str,
     name: str,
     *,
-    subscription: str | None = None,
-    credential: TokenCredential | None = None,
-    endpoint: str | None = None,
+    reach: Reach | None = None,
     on_event: events.OnEvent = log,
 ) -> tuple[ScaleSet, tuple[Instance, ...]]:
     """Read a scale set and its instances, with their health and power.
@@ -188,7 +172,7 @@ def observe(
         AzureError: where Azure refuses, or cannot be reached.
     """
     patience = Patience.starting(SystemClock(), TIMEOUT, on_event)
-    with closing(Reach(subscription, credential, endpoint).connect(on_event).scale_sets()) as sets:
+    with closing((reach or Reach()).connect(on_event).scale_sets()) as sets:
         scale_set = patience.retry(lambda: sets.get(ScaleSetName(resource_group, name)))
         return scale_set, patience.retry(lambda: sets.instances(scale_set))
 
@@ -197,9 +181,7 @@ def addresses(
     scale_set: ScaleSet,
     instances: Iterable[Instance],
     *,
-    subscription: str | None = None,
-    credential: TokenCredential | None = None,
-    endpoint: str | None = None,
+    reach: Reach | None = None,
 ) -> Reached:
     """Find where a scale set that was read by `observe` is reached through its load balancers.
 
@@ -207,19 +189,17 @@ def addresses(
         ConfigError: for parameters that cannot be used.
         AzureError: where Azure refuses, or cannot be reached.
     """
-    with closing(Reach(subscription, credential, endpoint).connect(log).load_balancers()) as balancers:
+    with closing((reach or Reach()).connect(log).load_balancers()) as balancers:
         return balancers.reached(scale_set, [instance.id for instance in instances])
 
 
-def verify(  # noqa: PLR0913 - the gates and how to reach Azure, each by its name
+def verify(
     resource_group: str,
     name: str,
     gates: Iterable[str | Mapping[str, object]],
     *,
     instance_ids: str | Iterable[str] | None = None,
-    subscription: str | None = None,
-    credential: TokenCredential | None = None,
-    endpoint: str | None = None,
+    reach: Reach | None = None,
     timeout: float = TIMEOUT,
     on_event: events.OnEvent = log,
 ) -> Assessment:
@@ -230,9 +210,7 @@ def verify(  # noqa: PLR0913 - the gates and how to reach Azure, each by its nam
         name: the set's name.
         gates: each one line such as `http path=/health`, or a mapping such as `{"gate": "http", "path": "/health"}`.
         instance_ids: the instances to look at; those with the latest model by default.
-        subscription: the subscription's GUID; `AZURE_SUBSCRIPTION_ID` by default.
-        credential: azure-identity's `DefaultAzureCredential` by default.
-        endpoint: Azure Resource Manager's URL; `VMSS_JENKINS_ENDPOINT` or the public cloud by default.
+        reach: how Azure is reached.
         timeout: seconds after which nothing is measured again.
         on_event: told each thing that happens; by default it is logged.
 
@@ -245,7 +223,7 @@ def verify(  # noqa: PLR0913 - the gates and how to reach Azure, each by its nam
     chosen = InstanceIds.parse(instance_ids) if instance_ids is not None else None
     clock = Heartbeat(SystemClock(), on_event)
     patience = Patience.starting(clock, timeout, clock.on_event)
-    azure = Reach(subscription, credential, endpoint).connect(on_event)
+    azure = (reach or Reach()).connect(on_event)
     with closing(azure.scale_sets()) as sets, connected_means(sets, azure, clock) as means:
         scale_set = patience.retry(lambda: sets.get(target))
         instances = patience.retry(lambda: sets.instances(scale_set))

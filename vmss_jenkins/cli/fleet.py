@@ -10,6 +10,7 @@ from vmss_jenkins.cli.options import print_json, tell
 from vmss_jenkins.cli.pages import write
 from vmss_jenkins.cli.tables import show
 from vmss_jenkins.errors import AzureError, ConfigError
+from vmss_jenkins.reach import Reach
 from vmss_jenkins.report import fleet
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def _row(one: Target, endpoint: str | None) -> fleet.Row:
     from vmss_jenkins.api import observe  # noqa: PLC0415 - as above
 
     try:
-        found = observe(one.resource_group, one.name, subscription=one.subscription, endpoint=endpoint, on_event=tell)
+        found = observe(one.resource_group, one.name, reach=Reach(one.subscription, endpoint=endpoint), on_event=tell)
     except AzureError as error:
         return fleet.Row(f"{one.resource_group}/{one.name}", error=str(error).splitlines()[0])
     return fleet.row_of(*found, _last(one, endpoint))
@@ -52,11 +53,10 @@ def _row(one: Target, endpoint: str | None) -> fleet.Row:
 
 def _last(one: Target, endpoint: str | None) -> str:
     """How the last rollout ended; empty too where the tags of the resource group may not be read."""
-    from vmss_jenkins.reach import Reach  # noqa: PLC0415 - as above
     from vmss_jenkins.rollouts import last_rollout  # noqa: PLC0415
 
     try:
-        reach = Reach(subscription=one.subscription, endpoint=endpoint)
+        reach = Reach(one.subscription, endpoint=endpoint)
         return str(last_rollout(one.resource_group, one.name, reach=reach, on_event=tell) or "")
     except AzureError:
         return ""

@@ -15,6 +15,7 @@ from vmss_jenkins import handoff
 from vmss_jenkins.cli.options import target_options, tell
 from vmss_jenkins.errors import ConfigError, UnsafeRollout
 from vmss_jenkins.images import ImageReference
+from vmss_jenkins.reach import Reach
 from vmss_jenkins.releases import Scripted
 from vmss_jenkins.rollback import other_images
 
@@ -69,7 +70,7 @@ def write(
     gates = _evidence(evidence)
     from vmss_jenkins.api import observe  # noqa: PLC0415 - bad input is told before anything is loaded
 
-    scale_set, instances = observe(resource_group, name, subscription=subscription, endpoint=endpoint, on_event=tell)
+    scale_set, instances = observe(resource_group, name, reach=Reach(subscription, endpoint=endpoint), on_event=tell)
     seen = scale_set.seen_by(_scripted(extension))
     record = handoff.handoff_of(seen, instances, gates, os.environ.get("BUILD_URL", ""))
     file.write_text(handoff.to_json(record) + "\n", encoding="utf-8")
@@ -107,7 +108,7 @@ def check(
     wanted = _wanted(image_id, image)
     from vmss_jenkins.api import observe  # noqa: PLC0415 - bad input is told before anything is loaded
 
-    scale_set, instances = observe(resource_group, name, subscription=subscription, endpoint=endpoint, on_event=tell)
+    scale_set, instances = observe(resource_group, name, reach=Reach(subscription, endpoint=endpoint), on_event=tell)
     seen = scale_set.seen_by(_scripted(extension))
     if record is None:
         click.echo(f"no record in {file}: no canary vouches for this release", err=True)

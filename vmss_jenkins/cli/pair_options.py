@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from vmss_jenkins.reach import Reach
+
 if TYPE_CHECKING:
     from vmss_jenkins.blue_green import Pair
-    from vmss_jenkins.reach import Reach
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -88,8 +89,6 @@ def pair_of(given: Mapping[str, Any]) -> Pair:
 
 def reach_of(given: Mapping[str, Any]) -> Reach:
     """How options say that Azure is reached."""
-    from vmss_jenkins.reach import Reach  # noqa: PLC0415 - as above
-
     return Reach(subscription=given["subscription"], endpoint=given["endpoint"])
 
 

@@ -13,6 +13,7 @@ from vmss_jenkins.cli.rollout_options import finish, how_options, strategy_of
 from vmss_jenkins.cli.script_options import ScriptOptions, script_options
 from vmss_jenkins.engine import Outcome
 from vmss_jenkins.images import ImageReference
+from vmss_jenkins.reach import Reach
 from vmss_jenkins.releases import Scripted
 from vmss_jenkins.selection import Amount
 
@@ -66,7 +67,6 @@ def command(
         rollback_to=_image(to) if to else script.to,
         drain=drain,
     )
-    from vmss_jenkins.reach import Reach  # noqa: PLC0415 - bad input is told before anything is loaded
     from vmss_jenkins.rollouts import roll_back  # noqa: PLC0415
 
     with listener(events_file, report) as on_event:
@@ -77,7 +77,7 @@ def command(
             scripted=Scripted(script.read(), script.extension) if script.given else None,
             claim=not no_claim,
             allow_automatic_rollout=allow_automatic_rollout,
-            reach=Reach(subscription=subscription, endpoint=endpoint),
+            reach=Reach(subscription, endpoint=endpoint),
             on_event=on_event,
         )
     return finish(found, frozenset({Outcome.ROLLED_BACK}), result, output)

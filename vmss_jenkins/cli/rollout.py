@@ -128,7 +128,7 @@ def command(
             gates=gates,
             claim=not no_claim,
             allow_automatic_rollout=allow_automatic_rollout,
-            reach=Reach(subscription=subscription, endpoint=endpoint),
+            reach=Reach(subscription, endpoint=endpoint),
             on_event=on_event,
         )
     return finish(found, frozenset({Outcome.ROLLED_OUT, Outcome.CANARY}), result, output)
@@ -153,9 +153,7 @@ def _seen(
         return look_before_surge(resource_group, name, release, spec, scripted=scripted, reach=reach, on_event=tell)
     from vmss_jenkins.api import observe  # noqa: PLC0415 - as above
 
-    scale_set, instances = observe(
-        resource_group, name, subscription=reach.subscription, endpoint=reach.endpoint, on_event=tell
-    )
+    scale_set, instances = observe(resource_group, name, reach=reach, on_event=tell)
     seen = scale_set.seen_by(scripted)
     wanted = scripted.release_for(seen.extension) if scripted else release
     return preview(spec, wanted, seen, instances)

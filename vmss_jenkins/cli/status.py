@@ -12,6 +12,7 @@ from vmss_jenkins.cli.tables import show
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.instances import Instance, ScaleSet, UpgradeMode, disagreement, has_latest_model
 from vmss_jenkins.network import Reached
+from vmss_jenkins.reach import Reach
 
 
 @click.command("status")
@@ -54,13 +55,13 @@ def command(
     from vmss_jenkins import api  # noqa: PLC0415 - not loaded for --help
 
     scale_set, instances = api.observe(
-        resource_group, name, subscription=subscription, endpoint=endpoint, on_event=tell
+        resource_group, name, reach=Reach(subscription, endpoint=endpoint), on_event=tell
     )
     if outdated:
         instances = tuple(instance for instance in instances if not has_latest_model(instance, scale_set))
     reached = None
     if addresses:
-        reached = api.addresses(scale_set, instances, subscription=subscription, endpoint=endpoint)
+        reached = api.addresses(scale_set, instances, reach=Reach(subscription, endpoint=endpoint))
     if output == "ids":
         click.echo(",".join(instance.id for instance in instances))
     elif output == "json":

@@ -8,6 +8,7 @@ from vmss_jenkins.cli.options import print_json, step_options, target_options, t
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.images import ImageReference
 from vmss_jenkins.preflight import Severity
+from vmss_jenkins.reach import Reach
 
 
 @click.command("update")
@@ -44,8 +45,7 @@ def command(
         resource_group,
         name,
         wanted,
-        subscription=subscription,
-        endpoint=endpoint,
+        reach=Reach(subscription, endpoint=endpoint),
         allow_automatic_rollout=allow_automatic_rollout,
         dry_run=dry_run,
         timeout=timeout,

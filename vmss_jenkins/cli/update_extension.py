@@ -10,6 +10,7 @@ from vmss_jenkins.cli.options import print_json, step_options, target_options, t
 from vmss_jenkins.cli.script_options import ScriptOptions, script_options
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.preflight import Severity
+from vmss_jenkins.reach import Reach
 
 if TYPE_CHECKING:
     from vmss_jenkins.steps import UpdateResult
@@ -50,8 +51,7 @@ def command(
         name,
         wanted,
         extension=script.extension,
-        subscription=subscription,
-        endpoint=endpoint,
+        reach=Reach(subscription, endpoint=endpoint),
         allow_automatic_rollout=allow_automatic_rollout,
         dry_run=dry_run,
         timeout=timeout,

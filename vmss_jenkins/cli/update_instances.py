@@ -7,6 +7,7 @@ import click
 from vmss_jenkins.cli.options import print_json, step_options, target_options, tell
 from vmss_jenkins.instances import InstanceIds
 from vmss_jenkins.preflight import Severity
+from vmss_jenkins.reach import Reach
 
 
 @click.command("update-instances")
@@ -36,8 +37,7 @@ def command(
         resource_group,
         name,
         instance_ids,
-        subscription=subscription,
-        endpoint=endpoint,
+        reach=Reach(subscription, endpoint=endpoint),
         await_healthy=await_healthy,
         dry_run=dry_run,
         timeout=timeout,

@@ -7,6 +7,7 @@ import click
 from vmss_jenkins.cli.options import print_json, target_options, tell
 from vmss_jenkins.gate_parsing import gates_from
 from vmss_jenkins.instances import InstanceIds
+from vmss_jenkins.reach import Reach
 
 
 @click.command("verify")
@@ -66,8 +67,7 @@ def command(
         name,
         gates,
         instance_ids=instance_ids,
-        subscription=subscription,
-        endpoint=endpoint,
+        reach=Reach(subscription, endpoint=endpoint),
         timeout=timeout,
         on_event=tell,
     )
