@@ -27,6 +27,8 @@ GREEN = replace(PAIR.more_sets[0], orchestration="Flexible")
 PAIRS = (PAIR, replace(PAIR, orchestration="Flexible", more_sets=(GREEN,)))
 SCRIPT = replace(SCENARIOS["nginx-extension"], instances=2)
 GATES = [f"http via={via} port=80 samples=1 timeout=1s error_limit=0" for via in ("public", "nat", "frontend")]
+ONCE = "samples=1 timeout=1s error_limit=0"
+PAIR_WORDS = "--load-balancer blueLB --blue blue --green green"
 RUNS: dict[str, list[tuple[Scenario, str]]] = {
     "status": [(UNIFORM, "status"), (FLEXIBLE, "status")],
     "update": [(s, f"update --image-id NEW{dry}") for s in (UNIFORM, FLEXIBLE) for dry in (" --dry-run", "")],
@@ -41,11 +43,14 @@ RUNS: dict[str, list[tuple[Scenario, str]]] = {
     "verify": [(s, f"verify --gate '{gate}'") for s in (UNIFORM, FLEXIBLE) for gate in GATES],
     "switch": [(pair, "switch --load-balancer blueLB --blue blue --green green --to green") for pair in PAIRS],
     "blue-green": [
-        (
-            replace(pair, more_sets=(replace(pair.more_sets[0], image="nginx-base-image", instances=1),)),
-            "blue-green release --load-balancer blueLB --blue blue --green green --image-id NEW --idle 1",
-        )
-        for pair in PAIRS
+        (PAIR, f"blue-green check {PAIR_WORDS} --image-id NEW --test-port 18080 --gate 'http {ONCE}'"),
+        *(
+            (
+                replace(pair, more_sets=(replace(pair.more_sets[0], image="nginx-base-image", instances=1),)),
+                f"blue-green release {PAIR_WORDS} --image-id NEW --idle 1",
+            )
+            for pair in PAIRS
+        ),
     ],
     "drain": [(s, "rollout --image-id NEW --drain 0.1") for s in (UNIFORM, FLEXIBLE)],
 }

@@ -124,7 +124,8 @@ def test_a_release_goes_to_the_idle_set_and_serves_and_the_next_one_goes_to_the_
         "which scales out first"
     )
     assert (again.description or "").startswith("green serves nginx-updated-image already: nothing was changed.")
-    assert "<h1>Switched to</h1>" in there.archived[f"{RESULTS}/report/index.html"]
+    page = there.archived[f"{RESULTS}/report/index.html"]
+    assert all(text in page for text in ("<h1>Switched to</h1>", "<small>on the idle set, ", "<small>in production, "))
     assert "updating 0, 1, 2 (request id" in there.log, "all at once, zones or not: nobody is served by it"
     assert "canary-rg/blue is scaled out from 1 to 3 instances" in on.log
     assert [(one["path"].rpartition("/")[2], one["failed"]) for one in there.junit] == [

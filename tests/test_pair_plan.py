@@ -63,6 +63,13 @@ def test_killed_before_the_switch_it_goes_on_with_what_is_there() -> None:
     assert "green has nginx-updated-image on all its instances" in told(plan)
 
 
+def test_what_has_the_release_but_is_not_well_yet_is_not_settled() -> None:
+    first, *others = GREEN_NEW.instances
+    for coming, settled in ((replace(first, provisioning_state="Updating"), False), (first, True)):
+        plan = planned(green=replace(GREEN_NEW, instances=(coming, *others)))
+        assert (plan.deployed, plan.settled) == (True, settled)
+
+
 def test_after_the_switch_nothing_is_to_be_done_and_never_is_the_other_set_touched() -> None:
     plan = planned(green=GREEN_NEW, serves=GREEN_POOL)
     assert (plan.target.name, plan.serves, plan.outdated, plan.scale_out, plan.scale_in) == (

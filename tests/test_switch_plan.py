@@ -9,6 +9,7 @@ import pytest
 
 from vmss_jenkins.errors import ConfigError, UnsafeRollout
 from vmss_jenkins.instances import ScaleSetName
+from vmss_jenkins.preflight import Severity
 from vmss_jenkins.switch_plan import (
     TEST_RULE,
     Side,
@@ -113,7 +114,41 @@ def test_a_third_set_elsewhere_is_no_matter_where_the_rule_is_named_but_never_in
 def test_fewer_healthy_instances_than_serve_now_need_a_word() -> None:
     with pytest.raises(UnsafeRollout, match="--allow-fewer"):
         planned(ORDER, balancer(LIVE), replace(TO, healthy=1), AWAY)
-    assert planned(replace(ORDER, allow_fewer=True), balancer(LIVE), replace(TO, healthy=1), AWAY).changes
+    allowed = planned(replace(ORDER, allow_fewer=True), balancer(LIVE), replace(TO, healthy=1), AWAY)
+    assert allowed.changes
+    assert [(one.severity, one.flag) for one in allowed.findings] == [(Severity.WARNING, None)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "test_port", "told"),
+    [
+        ((80,), None, "a check asks port 80 of it, which leads to bluePool, not to green"),
+        ((81,), None, "a check asks port 81 of it, which is that of no rule, not to green"),
+        ((80, 81), 81, "a check asks port 80 of it"),
+        ((81,), 81, ""),
+        ((443,), None, ""),
+        ((), None, ""),
+    ],
+)
+def test_a_check_asks_the_idle_set_and_not_the_one_that_serves(
+    asked: tuple[int, ...], test_port: int | None, told: str
+) -> None:
+    body = balancer(LIVE, rule("green only", GREEN_POOL.upper(), 443))
+    order = replace(ORDER, rule="live", asked=asked, test_port=test_port)
+    found = [one.text for one in plan_switch(order, body, TO, AWAY).findings]
+    assert [text[: len(told)] for text in found] == ([told] if told else [])
+    served = balancer(rule("live", GREEN_POOL), rule("green only", GREEN_POOL, 443))
+    assert plan_switch(order, served, TO, AWAY).findings == (), "where nothing is switched, nothing is checked"
+
+
+@pytest.mark.parametrize("port", [1, 65535])
+def test_the_first_and_the_last_port_may_be_tests(port: int) -> None:
+    assert planned(replace(ORDER, test_port=port), balancer(LIVE), TO, AWAY).changes
+
+
+def test_no_port_is_0() -> None:
+    with pytest.raises(ConfigError, match="found the test port 0"):
+        planned(replace(ORDER, test_port=0), balancer(LIVE), TO, AWAY)
 
 
 def test_the_test_rule_is_like_the_production_rule_and_goes_with_the_switch() -> None:

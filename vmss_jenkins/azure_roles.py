@@ -55,7 +55,9 @@ USED: Mapping[str, tuple[str, ...]] = {
     "surge": (*_READ, *_TAGS, _OPERATION, f"{_SETS}/write", f"{_SETS}/delete/action", _AUTOSCALE),
     "verify": (*_READ, *_NETWORK),
     "switch": _SWITCH,
-    "blue-green": tuple(dict.fromkeys((*_ROLL, f"{_SETS}/write", _AUTOSCALE, *_SWITCH))),
+    "blue-green": tuple(
+        dict.fromkeys((*_ROLL, f"{_SETS}/write", _AUTOSCALE, *_SWITCH, "Microsoft.Network/publicIPAddresses/read"))
+    ),
     "drain": (
         f"{_SETS}/networkInterfaces/read",
         "Microsoft.Network/networkInterfaces/read",

@@ -132,8 +132,7 @@ def switch(  # noqa: PLR0913 - the checks and how to reach Azure, each by its na
 ) -> SwitchResult:
     """Point a load balancer's production rule at the other one of two scale sets, by one conditional write.
 
-    New connections go there from then on; open ones go on to the set before. Run again it changes nothing; after a
-    run that was killed before the watch ended, it asks the gates of the watch.
+    New connections go there; open ones stay. After a run that was killed in its watch, the next one ends that watch.
 
     Args:
         pair: the sets and their load balancer.
@@ -148,16 +147,13 @@ def switch(  # noqa: PLR0913 - the checks and how to reach Azure, each by its na
         on_event: told each thing that happens; by default it is logged.
 
     Raises:
-        AnotherRollout: where one is under way; nothing was changed.
-        ConfigError: for a pair that cannot be switched; nothing was changed.
-        UnsafeRollout: where fewer instances are healthy there than serve now; nothing was changed.
+        AnotherRollout, ConfigError, UnsafeRollout: for what stands in the way; nothing was changed.
         AzureError: where Azure refuses, or cannot be reached.
     """
     before, after = check_gates(check, pair.test_port), watch_gates(watch)
     order = replace(pair.order(to, before), allow_fewer=allow_fewer)
     with connected_pair(reach, timeout, on_event) as found:
-        named = to if order.to_idle else order.to.name
-        hooks = found.hooks(f"switch to {named}", pair.names if claim else (), before, after)
+        hooks = found.hooks(f"switch to {to}", pair.names if claim else (), before, after)
         if dry_run:
             return dry_switch(found.sets, found.board, order, hooks, found.patience, (before, after))
         return run_switch(found.sets, found.board, order, hooks, found.patience)

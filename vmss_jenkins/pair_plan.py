@@ -114,6 +114,11 @@ class ReleasePlan:
         return self.scale_out is None and self.target.has(self.image)
 
     @property
+    def settled(self) -> bool:
+        """Whether all of the target that runs is well too: a run that was killed may have left it in the middle."""
+        return self.deployed and all(one.is_healthy for one in self.target.instances if one.power not in PARKED)
+
+    @property
     def refused(self) -> bool:
         """Whether something stands in the way."""
         return any(one.severity in {Severity.IMPOSSIBLE, Severity.UNSAFE} for one in self.findings)

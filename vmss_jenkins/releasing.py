@@ -10,11 +10,12 @@ from typing import Generic
 from vmss_jenkins import steps
 from vmss_jenkins import switch_events as events
 from vmss_jenkins.actions import OnFailure, RolloutSpec
+from vmss_jenkins.claims import LEASE
 from vmss_jenkins.engine import Hooks, Order, Outcome, RolloutResult, run_rollout
 from vmss_jenkins.errors import AzureError, ConfigError
 from vmss_jenkins.events import PreflightFound
 from vmss_jenkins.holding import Hold
-from vmss_jenkins.instances import ScaleSetName
+from vmss_jenkins.instances import ScaleSetName, UpgradeMode
 from vmss_jenkins.joint_claims import JointClaims
 from vmss_jenkins.pair_looking import look
 from vmss_jenkins.pair_plan import Member, ReleaseOrder, ReleasePlan, plan_release
@@ -112,7 +113,7 @@ class Releasing(Generic[OperationT]):
         settings = {member.name: self._autoscale(member) for member in asked}
         return plan_release(self.order, seen, settings) if asked else bare
 
-    def deploy(self, pace: Pace) -> StepResult:
+    def deploy(self, pace: Pace = Pace()) -> StepResult:
         """Bring the release to all of the idle set, scaled out to the size of the other one before.
 
         Raises:
@@ -121,30 +122,37 @@ class Releasing(Generic[OperationT]):
             AzureError: where Azure refuses, or cannot be reached.
         """
         plan = self._planned()
-        if plan.serves or plan.deployed:
+        if plan.serves or plan.settled:
             return self._unchanged(plan)
         hold = self._hold()
         hold.take()
         try:
             plan = self._planned()
+            if plan.serves or plan.settled:
+                return self._unchanged(plan)
+            self._prepare(plan, hold, pace)
             target = plan.target.scale_set.name
-            if not plan.image.same_as(plan.target.scale_set.image):
-                # The model first: the instances that a scale-out adds come up with it.
-                options = steps.Options(allow_automatic_rollout=True)
-                steps.update(self.sets, target, plan.image, options, self.patience, plan.target.instances)
-            if plan.scale_out is not None:
-                self._resize(target, plan.scale_out, hold, lambda now, wanted: now < wanted)
             hooks = Hooks(
                 claims=replace(self.claims, ending=target) if self.claims else None,
                 run=self.hooks.run,
                 owner=self.hooks.owner,
                 build=self.build,
-                allow_automatic_rollout=True,
             )
             found = run_rollout(self.sets, target, Order(plan.image), pace.spec, hooks, self.patience)
         finally:
             hold.release()
         return self._deployed(found)
+
+    def _prepare(self, plan: ReleasePlan, hold: Hold, pace: Pace) -> None:
+        """Set the model, then scale out: so the instances that are added come up with the release."""
+        target = plan.target.scale_set
+        if not plan.image.same_as(target.image):
+            if target.upgrade_mode is not UpgradeMode.MANUAL:
+                hold.renew(lease=LEASE + pace.instance_timeout)  # Azure answers when all instances have it
+            options = steps.Options(allow_automatic_rollout=True)
+            steps.update(self.sets, target.name, plan.image, options, self.patience, plan.target.instances)
+        if plan.scale_out is not None:
+            self._resize(target.name, plan.scale_out, hold, lambda now, wanted: now < wanted)
 
     def check(self) -> SwitchResult:
         """Ask the gates about the idle set, which has to have the release.

@@ -31,20 +31,20 @@ if TYPE_CHECKING:
 @click.argument("step", type=click.Choice(["plan", "deploy", "check", "switch", "scale-in", "release"]))
 @release_options
 def command(step: str, **given: Any) -> int:  # noqa: ANN401 - as click gives them
-    r"""Release an image to the idle one of two scale sets behind one load balancer, and switch to it.
+    """Release an image to the idle one of two scale sets behind one load balancer, and switch to it.
 
     \b
-    plan      tell which set serves, what would be done, and what stands in the way; change nothing
-    deploy    scale the idle set out to the size of the other one, and bring the release to all of it at once
-    check     ask the gates about it, through --test-port or on each instance
-    switch    ask them, point the production rule at it, watch, and switch back where the watch fails
+    plan      tell which set serves, and what would be done; change nothing
+    deploy    bring the release to all of the idle set, scaled out before
+    check     ask the gates about it, by --test-port or on each instance
+    switch    ask them, point the rule at it, watch, and back if it is bad
     scale-in  leave --idle instances of the set that serves no more
     release   all of it, in this order
 
     Each step looks at Azure first: done again it changes nothing, and after an interruption it goes on. Where the set
     that serves has the image on all its instances, nothing is to be done. Exits 0 where the step came out as wanted, 1
     where a gate refused or something stands in the way.
-    """
+    """  # noqa: D301 - click's mark for lines that stay as they are
     image = _image(given["image_id"], given["image"])
     check_gates(given["check"], given["test_port"])
     watch_gates(given["watch"])
