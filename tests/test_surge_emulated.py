@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
+from tests.cloud import Killed
 from tests.test_against_emulator import WEB, Session, session
 from vmss_jenkins import events
 from vmss_jenkins.actions import RolloutSpec, Strategy
@@ -44,18 +46,18 @@ def zones(instances: tuple[Instance, ...]) -> set[str | None]:
 
 @pytest.mark.parametrize("orchestration", ["Uniform", "Flexible"])
 def test_a_release_is_surged_out_and_back(orchestration: Any) -> None:
-    with session(Scenario(instances=4, orchestration=orchestration)) as azure:
+    with session(Scenario(instances=3, orchestration=orchestration)) as azure:
         old = azure.sets.get(WEB).image
         canary = surge(azure, Order(azure.new), canary_only=True)
-        assert (canary.outcome, len(azure.instances())) == (Outcome.CANARY, 5)
+        assert (canary.outcome, len(azure.instances())) == (Outcome.CANARY, 4)
         assert surge(azure, Order(azure.new), canary=None).outcome is Outcome.ROLLED_OUT
         assert {instance.image for instance in azure.instances()} == {azure.new}
-        back = surge(azure, Order(going_back=True), canary=None, rollback_to=old, max_surge=Amount.parse("50%"))
-        assert (back.outcome, len(back.removed) >= 4) == (Outcome.ROLLED_BACK, True)
+        back = surge(azure, Order(going_back=True), canary=None, rollback_to=old, max_surge=Amount.parse("100%"))
+        assert (back.outcome, len(back.removed) >= 3) == (Outcome.ROLLED_BACK, True)
         assert {instance.image for instance in azure.instances()} == {old}
-        assert azure.sets.get(WEB).capacity == len(azure.instances()) == 4
+        assert azure.sets.get(WEB).capacity == len(azure.instances()) == 3
         assert azure.sets.headcounts(WEB).read() is None
-        assert fewest_up(azure, 4) == 4
+        assert fewest_up(azure, 3) == 3
         assert not [c for c in azure.emulator.availability.changes() if c.act in {"update", "reimage"}]
 
 
@@ -128,6 +130,31 @@ def test_a_call_that_fails_in_a_way_that_passes_makes_and_deletes_nothing_twice(
         assert fewest_up(azure, 3) == 3
 
 
+@pytest.mark.parametrize("call", ["begin_set_image", "begin_set_capacity", "begin_delete_instances"])
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_run_that_ends_when_azure_has_just_taken_something_is_gone_on_with(
+    call: str, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with session(Scenario(instances=2, zones=())) as azure:
+        takes, count = getattr(azure.sets, call), iter(range(1, 99))
+
+        def ends(*given: Any) -> Any:
+            operation = takes(*given)
+            if next(count) == number:
+                raise Killed
+            return operation
+
+        monkeypatch.setattr(azure.sets, call, ends)
+        with pytest.raises(Killed) if call != "begin_set_image" or number == 1 else nullcontext():
+            surge(azure, Order(azure.new))
+        assert surge(azure, Order(azure.new)).outcome is Outcome.ROLLED_OUT
+        made = [c for c in azure.emulator.availability.changes() if (c.act, c.phase) == ("scale-out", "begin")]
+        assert len(made) == len(azure.instances()) == azure.sets.get(WEB).capacity == 2
+        assert {instance.image for instance in azure.instances()} == {azure.new}
+        assert azure.sets.headcounts(WEB).read() is None
+        assert fewest_up(azure, 2) == 2
+
+
 def test_somebody_who_scales_in_the_middle_has_it_in_the_end() -> None:
     with session(Scenario(instances=3, zones=())) as azure:
         azure.emulator.inject("scale GET */web by=2 skip=6")
@@ -149,6 +176,9 @@ def test_a_script_is_surged_as_an_image_is() -> None:
         release = ExtensionSettings.of({"commandToExecute": "apt-get install -y nginx"}, name="CustomScript")
         scripts = ScriptSets(azure.sets, azure.sets.memory(WEB), azure.told.append, "CustomScript")
         assert surge(azure, Order(release), sets=scripts).outcome is Outcome.ROLLED_OUT
+        assert all(instance.latest_model_applied for instance in azure.instances())
+        back = surge(azure, Order(going_back=True), sets=scripts)
+        assert back.outcome is Outcome.ROLLED_BACK, back.reason
         assert all(instance.latest_model_applied for instance in azure.instances())
         assert azure.sets.get(WEB).capacity == len(azure.instances()) == count
         assert not [c for c in azure.emulator.availability.changes() if c.act == "update"]

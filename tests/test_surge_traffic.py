@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 from click.testing import CliRunner, Result
 
 from tests.groovy_harness import Jenkins
+from tests.test_azure_roles import SCOPE
 from tests.test_generated_jobs import Server, linked
 from tests.visiting import visitors
 from vmss_jenkins import cli
-from vmss_jenkins.emulator import Emulator
+from vmss_jenkins.azure_roles import role
+from vmss_jenkins.emulator import Emulator, Scenario
+from vmss_jenkins.emulator.roles import Role
 
 OLD, NEW, BROKEN = "nginx-base-image", "nginx-updated-image", "nginx-broken-image"
 GATE = "http via=nat port=80 samples=2 rate=50"
@@ -51,7 +56,9 @@ def test_by_the_command_nobody_notices_a_release_nor_a_bad_one() -> None:
 def test_by_the_generated_jobs_nobody_notices_a_release_the_way_back_nor_a_bad_one(
     jenkins: Jenkins, tmp_path: Path, command: Path
 ) -> None:
-    with Emulator(time_scale=100) as emulator, visitors(emulator.frontend_url) as visits:
+    allowed = Role.parse(json.dumps(role(["status", "surge", "drain", "verify"], SCOPE)))
+    scenario = replace(Scenario(), role=allowed)
+    with Emulator(scenario, time_scale=100) as emulator, visitors(emulator.frontend_url) as visits:
         server = Server(jenkins, emulator, tmp_path, command, gates=[GATE], rollout=SURGE)
         canary = server.run("web-canary", {"IMAGE_ID": server.image(NEW)})
         assert canary.result == "SUCCESS", canary.log

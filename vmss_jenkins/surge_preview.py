@@ -90,10 +90,7 @@ def preview_surge(
     scale_set, counted = observed.scale_set, headcount.seen(observed.scale_set.capacity)
     release = image or scale_set.release
     changes = image is not None and not image.same_as(scale_set.release)
-    if changes and isinstance(release, ExtensionSettings):
-        observed = replace(
-            observed, instances=tuple(replace(each, latest_model_applied=False) for each in observed.instances)
-        )
+    observed = _before_script(observed) if changes and isinstance(release, ExtensionSettings) else observed
     found = survey(spec, observed, History(0.0, Target(release, by_image=changes), headcount=counted), 0.0)
     ready = spec.drain is not None or not scale_set.load_balanced
     return SurgePreview(
@@ -114,3 +111,8 @@ def preview_surge(
         ),
         allowed=(surge_checks.ALLOW_UNKNOWN_AUTOSCALE,) if spec.allow_unknown_autoscale else (),
     )
+
+
+def _before_script(observed: Observed) -> Observed:
+    """As it is when the model has a new script: no instance has the latest one."""
+    return replace(observed, instances=tuple(replace(one, latest_model_applied=False) for one in observed.instances))
