@@ -87,6 +87,11 @@ def test_a_second_run_of_the_same_rollout_goes_on_with_the_story() -> None:
     assert both.began == BEGAN
 
 
+def test_after_a_whole_rollout_the_way_back_names_the_image_which_no_instance_runs_any_more() -> None:
+    (step,) = next_steps(story_of(rollout(Consequence.GO_ON)[1]))
+    assert step.command == f"vmss-jenkins rollback --resource-group canary-rg --name web --to {OLD.id}"
+
+
 @pytest.mark.parametrize(
     ("last", "ending", "advice"),
     [

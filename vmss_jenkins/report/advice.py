@@ -65,7 +65,7 @@ def _way(story: Story) -> str:
     before, release = story.planned.image_from, story.planned.image_to
     if isinstance(release, ExtensionSettings):
         way = f" --extension {shlex.quote(release.name)}"
-    elif story.planned.max_surge and story.ending is Ending.ROLLED_OUT and before:  # those that told it are gone
+    elif story.ending is Ending.ROLLED_OUT and before:  # no instance tells it any more
         way = f" --to {shlex.quote(str(before))}"
     else:
         way = ""
