@@ -180,7 +180,7 @@ def test_an_extension_is_found_by_its_type_and_chosen_by_its_name() -> None:
         {"name": "b", "properties": {"type": "customScript", "forceUpdateTag": "2"}},
     ]
     found = [one for one in map(ExtensionSettings.from_body, bodies) if one]
-    assert [one.short_name for one in found] == ["x", "script 44136fa3 (2)"]
+    assert [one.short_name for one in found] == ["x", "inline-44136fa3 (2)"]
     assert choose(found, "B") == found[1]
     assert choose(found[:1]) == found[0]
     assert choose([]).absent

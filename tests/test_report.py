@@ -254,7 +254,7 @@ def test_the_facts_of_a_script_are_where_it_is_and_what_runs_and_not_its_text(ba
     planned = replace(bad.planned, image_from=inline("a secret of ours\n").release, image_to=signed)
     found = dict(facts(replace(bad, planned=planned)))
     assert found["To"] == "v2.sh, https://example.com/v2.sh, bash v2.sh, extension CustomScript"
-    assert re.fullmatch("script [0-9a-f]{8}, extension CustomScript", found["From"])
+    assert re.fullmatch("inline-[0-9a-f]{8}, extension CustomScript", found["From"])
     assert "roll out a new script" in str(next_steps(replace(bad, planned=planned)))
 
 

@@ -125,8 +125,8 @@ class ExtensionSettings:
         if self.absent:
             return "no script"
         files = [file_name(str(url)) for url in self.values.get("fileUris") or filter(None, [self.signed_url])]
-        inline_script = f"script {hashlib.sha256(self.settings.encode()).hexdigest()[:8]}"
-        told = ", ".join(files) or str(self.values.get("commandToExecute") or inline_script)
+        unnamed = f"inline-{hashlib.sha256(self.settings.encode()).hexdigest()[:8]}"
+        told = ", ".join(files) or str(self.values.get("commandToExecute") or unnamed)
         told = told if len(told) <= _SHOWN else f"{told[: _SHOWN - 3]}..."
         return f"{told} ({self.version})" if self.version else told
 
