@@ -61,6 +61,19 @@ def test_a_release_is_surged_out_and_back(orchestration: Any) -> None:
         assert not [c for c in azure.emulator.availability.changes() if c.act in {"update", "reimage"}]
 
 
+def test_another_strategy_does_not_go_on_with_a_surge_and_leave_its_instances_there() -> None:
+    with session(Scenario(instances=3)) as azure:
+        surge(azure, Order(azure.new), canary_only=True)
+        changes = azure.changes()
+        with pytest.raises(ConfigError, match="has 4 instances and is to have 3; go on with --strategy surge"):
+            surge(azure, Order(azure.new), strategy=Strategy.WAVES, canary=None)
+        assert [one for one in azure.changes() if one == "POST"] == [one for one in changes if one == "POST"]
+        azure.sets.begin_delete_instances(azure.sets.get(WEB), ["3"])
+        azure.clock.sleep(60)
+        alone = surge(azure, Order(azure.new), strategy=Strategy.WAVES, canary=None)
+        assert alone.outcome is Outcome.ROLLED_OUT, "who took the new one away has ended the surge"
+
+
 def test_no_zone_is_left_without_an_instance() -> None:
     """Azure chooses where new ones go; where that left a zone bare, one more is made and one of the fullest goes."""
     with session(Scenario(instances=3)) as azure:

@@ -24,7 +24,7 @@ from vmss_jenkins.rollback import resumed_back, start
 from vmss_jenkins.rollout import choose
 from vmss_jenkins.selection import Include
 from vmss_jenkins.situation import Situation, survey
-from vmss_jenkins.surging import begin_surge
+from vmss_jenkins.surging import begin_surge, refuse_unfinished
 from vmss_jenkins.telling import Teller
 from vmss_jenkins.waiting import Patience
 from vmss_jenkins.watching import TICK, Watch
@@ -123,6 +123,8 @@ def run_rollout(
         actor = Actor(sets, name, spec, hooks.gates, hooks.drainer, options, watch, hold, patience)
         if spec.strategy is Strategy.SURGE:
             history = begin_surge(actor, hooks.headcounts, history)
+        elif hooks.headcounts:
+            refuse_unfinished(hooks.headcounts, watch.observed.scale_set, patience)
         if killed:
             _put_back(hooks.drainer, watch.observed, patience)
         return _loop(actor, history, _planned(watch.observed, history, spec, hooks))

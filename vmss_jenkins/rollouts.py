@@ -155,7 +155,7 @@ class _Connected:
     def __call__(self, order: Order, hooks: Hooks, on_event: events.OnEvent) -> RolloutResult:
         clock = Heartbeat(SystemClock(), on_event)
         patience = Patience.starting(clock, 2 * self.spec.timeout, clock.on_event)
-        azure = (self.reach or Reach()).connect(on_event)
+        azure, surges = (self.reach or Reach()).connect(on_event), self.spec.strategy is Strategy.SURGE
         with (
             closing(azure.scale_sets()) as sets,
             connected_means(sets, azure, clock) as means,
@@ -166,7 +166,7 @@ class _Connected:
                 gates=Verification(self.name, self.gates, means, patience) if self.gates else None,
                 drainer=pool,
                 claims=sets.claims(self.name) if self.claim else None,
-                headcounts=sets.headcounts(self.name) if self.spec.strategy is Strategy.SURGE else None,
+                headcounts=sets.headcounts(self.name) if self.claim or surges else None,
                 run=secrets.token_hex(4),
                 owner=owner(os.environ, order),
                 build=os.environ.get("BUILD_URL", ""),

@@ -9,10 +9,12 @@ from vmss_jenkins.acting import Actor
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.headcount import Headcount, Headcounts
 from vmss_jenkins.history import History, Observed
+from vmss_jenkins.instances import ScaleSet
 from vmss_jenkins.preflight import ALLOW_AUTOMATIC, Severity, plan_update
 from vmss_jenkins.protocols import OperationT
 from vmss_jenkins.releases import Release
 from vmss_jenkins.resizing import Resizer
+from vmss_jenkins.waiting import Patience
 
 
 def begin_surge(actor: Actor[OperationT], headcounts: Headcounts | None, history: History) -> History:
@@ -30,6 +32,22 @@ def begin_surge(actor: Actor[OperationT], headcounts: Headcounts | None, history
     _refuse(actor, observed, headcount, actor.spec.rollback_to if history.cause else history.target.image)
     resizer.write_down(headcount)
     return replace(history, headcount=headcount)
+
+
+def refuse_unfinished(headcounts: Headcounts, scale_set: ScaleSet, patience: Patience) -> None:
+    """Leave a set alone that has more instances than it is to have: another strategy would leave them there.
+
+    Raises:
+        ConfigError: where an earlier surge was not brought to its end.
+        AzureError: where it cannot be read.
+    """
+    found = patience.retry(headcounts.read)
+    if found and (wanted := found.seen(scale_set.capacity).wanted) < scale_set.capacity:
+        reason = (
+            f"an earlier surge is not at its end: the set has {scale_set.capacity} instances and is to have {wanted}; "
+            "go on with --strategy surge, or go back with rollback --strategy surge"
+        )
+        raise ConfigError(f"scale set {scale_set.name}", [reason])
 
 
 def _is_there(observed: Observed, history: History, headcount: Headcount) -> bool:
