@@ -29,12 +29,12 @@ def command(
     packer: bool,
     **options: Any,  # noqa: ANN401 - as click gives them
 ) -> None:
-    r"""Write the Jenkins jobs of a file's scale sets, or of one set by options alone.
+    """Write the Jenkins jobs of a file's scale sets, or of one set by options alone.
 
     \b
     vmss-jenkins render vmss.yaml --out jobs
     vmss-jenkins render --resource-group canary-rg --name web --credentials-id azure --out jobs
-    """
+    """  # noqa: D301 - click's mark for lines that stay as they are
     from vmss_jenkins.seed import jobs_of_file, jobs_of_set  # noqa: PLC0415 - not loaded for --help
 
     chosen, own = one_set(file, options), templates_in(templates)
