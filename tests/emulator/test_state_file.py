@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 import requests
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.emulator.conftest import EXACT, Azure
@@ -39,8 +39,7 @@ def kept(
     clock = clock or ManualClock()
     given = {"data_plane": False, "throttling": False} | options
     emulator = Emulator(scenario, clock=clock, state=state, **given)
-    assert emulator._journal
-    emulator.backend.fetch = emulator._journal.fetching(lambda _: next(PAGES))
+    emulator.backend.fetch = lambda _: next(PAGES)
     with emulator:
         azure = Azure(emulator, clock)
         yield azure
@@ -127,6 +126,7 @@ def send(azure: Azure, request: tuple[str, str, Any]) -> None:
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example([(("PUT", "extensions/script", SCRIPT), 5.0), (("POST", "manualupgrade", {"instanceIds": ["*"]}), 19.0)], 2)
 @given(st.lists(st.tuples(REQUESTS, st.floats(0, 60)), max_size=12), st.integers(0, 11))
 def test_whatever_was_asked_the_state_is_the_same_after_a_restart(
     tmp_path_factory: pytest.TempPathFactory, asked: list[tuple[Any, float]], stop: int
