@@ -1,5 +1,6 @@
 """What several tests share."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,12 @@ from tests import forked_command, groovy_harness
 
 settings.register_profile("untimed", deadline=None)  # how long an example takes is the machine's affair
 settings.load_profile("untimed")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many workers again as cores: they wait for emulators in real time about half of theirs."""
+    return min(12, (os.cpu_count() or 1) * 3 // 2)
 
 
 @pytest.fixture(scope="session")
