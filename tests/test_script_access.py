@@ -119,6 +119,24 @@ def test_a_script_that_is_not_there_is_told_before_anything_changes(
     assert {call["method"] for call in emulator.calls} <= {"GET"}
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["rollout", "--container", "http://127.0.0.1/a/b"], "found --container and no script; give --script or --sc"),
+        (["rollout", "--image", "a:b:c:1", "--command", "sh a"], "found --command and no script"),
+        (["rollback", "--to-settings", "before.json"], "found --to-settings and no script; give --extension"),
+    ],
+)
+def test_what_is_told_about_a_script_is_not_taken_for_nothing(
+    emulator: Emulator, words: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "before.json").write_text('{"commandToExecute": "true"}')
+    done = CliRunner().invoke(cli.cli, [*words, *WAY], standalone_mode=False)
+    assert told in str(done.exception)
+    assert not emulator.calls
+
+
 @pytest.mark.parametrize("words", [["update-extension", "--script", "v1.sh"], ["rollout", "--script", "v1.sh"]])
 def test_a_second_extension_of_the_type_is_refused_before_anything_changes(
     emulator: Emulator, words: list[str]

@@ -43,6 +43,10 @@ _BEFORE = (
     click.option("--to-settings", type=_FILE, help="Public settings that a rollback goes to.  [default: those before]"),
 )
 
+_RELEASES = ("script", "script_url", "settings", "extension")
+_ABOUT = ("container", "run", "force_update_tag", "protected_settings", "protected_settings_env")
+_ABOUT_BEFORE = ("previous_protected_settings", "previous_protected_settings_env", "to_settings")
+
 
 @dataclass(frozen=True)
 class ScriptOptions:
@@ -52,8 +56,17 @@ class ScriptOptions:
 
     @property
     def given(self) -> bool:
-        """Whether the release is a script."""
-        return any(self.values.get(key) for key in ("script_url", "script", "settings", "extension"))
+        """Whether the release is a script.
+
+        Raises:
+            ConfigError: where something is told about a script, and none is given.
+        """
+        given = any(self.values.get(key) for key in _RELEASES)
+        stray = [_option(key) for key in (*_ABOUT, *_ABOUT_BEFORE) if self.values.get(key)]
+        if stray and not given:
+            wanted = " or ".join(_option(key) for key in _RELEASES if key in self.values)
+            raise ConfigError("script", [f"found {', '.join(stray)} and no script; give {wanted}"])
+        return given
 
     @property
     def extension(self) -> str:
@@ -76,7 +89,7 @@ class ScriptOptions:
         """
         sources = [name for name in ("script_url", "script", "settings") if self.values.get(name)]
         if len(sources) > 1:
-            found = ", ".join(f"--{name.replace('_', '-')}" for name in sources)
+            found = ", ".join(map(_option, sources))
             raise ConfigError("script", [f"found {found}; give one of them"])
         before = self._secrets("previous_protected_settings")
         protected = self._secrets("protected_settings")
@@ -118,7 +131,7 @@ class ScriptOptions:
     def _secrets(self, option: str) -> Mapping[str, Any] | None:
         file: Path | None = self.values.get(option)
         variable = self.values.get(f"{option}_env")
-        shown = f"--{option.replace('_', '-')}"
+        shown = _option(option)
         if file and variable:
             raise ConfigError(shown, [f"found both a file and the variable {variable}; give one of them"])
         if variable and variable not in os.environ:
@@ -147,6 +160,10 @@ def script_options(*, release: bool = True) -> Callable[[F], F]:
         return result
 
     return add
+
+
+def _option(name: str) -> str:
+    return "--command" if name == "run" else f"--{name.replace('_', '-')}"
 
 
 def _signed(url: str, access: Access) -> str:
