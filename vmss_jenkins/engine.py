@@ -121,10 +121,7 @@ def run_rollout(
         history = _begin(watch.observed, order, spec, killed, patience.clock.now())
         options = steps.Options(allow_automatic_rollout=hooks.allow_automatic_rollout)
         actor = Actor(sets, name, spec, hooks.gates, hooks.drainer, options, watch, hold, patience)
-        if spec.strategy is Strategy.SURGE:
-            history = begin_surge(actor, hooks.headcounts, history)
-        elif hooks.headcounts:
-            refuse_unfinished(hooks.headcounts, watch.observed.scale_set, patience)
+        history = _counted(actor, hooks, history)
         if killed:
             _put_back(hooks.drainer, watch.observed, patience)
         return _loop(actor, history, _planned(watch.observed, history, spec, hooks))
@@ -133,6 +130,15 @@ def run_rollout(
         raise
     finally:
         hold.release()
+
+
+def _counted(actor: Actor[OperationT], hooks: Hooks, history: History) -> History:
+    """Count the instances where they are replaced; else leave a set alone that an earlier run counts."""
+    if actor.spec.strategy is Strategy.SURGE:
+        return begin_surge(actor, hooks.headcounts, history)
+    if hooks.headcounts:
+        refuse_unfinished(hooks.headcounts, actor.watch.observed.scale_set, actor.patience)
+    return history
 
 
 def _continued(spec: RolloutSpec, order: Order, killed: Claim | None, owner: str) -> RolloutSpec:

@@ -262,6 +262,7 @@ def test_an_instance_can_be_removed_while_it_is_down(plane: DataPlane) -> None:
     plane.remove("web_0")
     with socket.socket() as other:
         other.bind(("127.0.0.1", port))
+        assert other.getsockname()[1] == port, "nobody has it any more"
 
 
 def test_what_is_down_or_gone_already_may_be_taken_down_removed_and_closed_again(plane: DataPlane) -> None:
@@ -271,6 +272,8 @@ def test_what_is_down_or_gone_already_may_be_taken_down_removed_and_closed_again
     for _ in range(2):
         plane.remove("web_0")
         plane.close_frontend("lb")
+    with pytest.raises(LookupError, match="no instance 'web_0'; there are: none"):
+        plane.port("web_0")
 
 
 def test_an_unknown_name_is_refused_with_the_names_that_there_are(plane: DataPlane) -> None:
