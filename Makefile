@@ -25,7 +25,7 @@ lint: $(STAMP)
 	$(VENV)/bin/mypy
 
 docs: $(STAMP)
-	$(VENV)/bin/python -m vmss_jenkins.emulator.reference > docs/emulator.md
+	$(VENV)/bin/python -m vmss_jenkins.emulator.front.reference > docs/emulator.md
 
 $(STAMP): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)

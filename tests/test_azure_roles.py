@@ -13,10 +13,11 @@ from click.testing import CliRunner
 
 from vmss_jenkins import cli
 from vmss_jenkins.azure_roles import LINKED, USED, role, table
-from vmss_jenkins.emulator import Emulator, Scenario, scale_sets
-from vmss_jenkins.emulator.roles import Role
-from vmss_jenkins.emulator.scenario import SCENARIOS
-from vmss_jenkins.emulator.urls import resolve
+from vmss_jenkins.emulator import Emulator, Scenario
+from vmss_jenkins.emulator.arm.role import Role
+from vmss_jenkins.emulator.compute import scale_sets
+from vmss_jenkins.emulator.front.routes import resolve
+from vmss_jenkins.emulator.scenario.scenario import SCENARIOS
 from vmss_jenkins.errors import ConfigError
 
 SCOPE = "/subscriptions/5ca1e5e7-0000-4000-8000-000000000001"

@@ -7,7 +7,7 @@ import pytest
 from tests.fakes import World
 from tests.test_probing import FakeTunnels, instance
 from vmss_jenkins.clock import SystemClock
-from vmss_jenkins.emulator.data_plane import DataPlane, Page
+from vmss_jenkins.emulator.data_plane.data_plane import DataPlane, Page
 from vmss_jenkins.gate_specs import CompareGate, Via
 from vmss_jenkins.gates import Outcome, Verdict
 from vmss_jenkins.instances import ScaleSet

@@ -16,8 +16,8 @@ from tests.test_generated_jobs import Server, linked
 from tests.visiting import Visits, visitors
 from vmss_jenkins.azure_roles import role
 from vmss_jenkins.emulator import Emulator
-from vmss_jenkins.emulator.roles import Role
-from vmss_jenkins.emulator.scenario import SCENARIOS
+from vmss_jenkins.emulator.arm.role import Role
+from vmss_jenkins.emulator.scenario.scenario import SCENARIOS
 
 SCOPE = "/subscriptions/5ca1e5e7-0000-4000-8000-000000000001"
 ROLE = Role.parse(json.dumps(role(["status", "update-extension", "rollout-script", "verify"], SCOPE)))

@@ -13,7 +13,7 @@ from tests.test_against_emulator import WEB, Session, session
 from vmss_jenkins import events
 from vmss_jenkins.actions import RolloutSpec, Strategy
 from vmss_jenkins.emulator import Scenario
-from vmss_jenkins.emulator.scenario import SCENARIOS
+from vmss_jenkins.emulator.scenario.scenario import SCENARIOS
 from vmss_jenkins.engine import Hooks, Order, Outcome, RolloutResult, run_rollout
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.instances import Instance

@@ -16,7 +16,7 @@ from tests.visiting import visitors
 from vmss_jenkins import cli
 from vmss_jenkins.azure_roles import role
 from vmss_jenkins.emulator import Emulator, Scenario
-from vmss_jenkins.emulator.roles import Role
+from vmss_jenkins.emulator.arm.role import Role
 
 OLD, NEW, BROKEN = "nginx-base-image", "nginx-updated-image", "nginx-broken-image"
 GATE = "http via=nat port=80 samples=2 rate=50"

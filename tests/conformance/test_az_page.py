@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.conftest import PYTHON, WITHOUT_AZ, logged_in
-from vmss_jenkins.emulator.storage_responses import KEY
+from vmss_jenkins.emulator.storage.account_responses import KEY
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "az.md").read_text()
 BLOCK = re.compile(r"(<!-- azurite -->\n)?```console\n(.*?)^```", re.DOTALL | re.MULTILINE)

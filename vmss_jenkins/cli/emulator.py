@@ -14,7 +14,7 @@ import click
 if TYPE_CHECKING:
     from types import FrameType
 
-    from vmss_jenkins.emulator.scenario import Scenario
+    from vmss_jenkins.emulator.scenario.scenario import Scenario
 
 
 @click.command("emulator")
@@ -77,7 +77,7 @@ def command(
     """
     try:
         from vmss_jenkins.emulator import Emulator  # noqa: PLC0415 - not loaded for --help
-        from vmss_jenkins.emulator.roles import Role  # noqa: PLC0415 - as above
+        from vmss_jenkins.emulator.arm.role import Role  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
         message = f"the emulator needs {error.name}, which is not installed: pip install 'vmss-jenkins[demo]'"
         raise click.ClickException(message) from error
@@ -112,12 +112,12 @@ def _write(path: Path, lines: list[str]) -> None:
 
 
 def _scenario(name: str, instances: int | None, settings: tuple[str, ...]) -> Scenario:
-    from vmss_jenkins.emulator.scenario import named  # noqa: PLC0415 - not loaded for --help
+    from vmss_jenkins.emulator.scenario.scenario import named  # noqa: PLC0415 - not loaded for --help
 
     scenario = named(name, instances)
     if not settings:
         return scenario
-    from vmss_jenkins.emulator.settings import changed  # noqa: PLC0415 - loads pydantic
+    from vmss_jenkins.emulator.scenario.settings import changed  # noqa: PLC0415 - loads pydantic
 
     return changed(scenario, settings)
 

@@ -1,10 +1,10 @@
 """An emulator of the slice of Azure Resource Manager that deploys virtual machine scale sets."""
 
-from vmss_jenkins.emulator.availability import Availability, Change, Summary
-from vmss_jenkins.emulator.clock import Clock, ManualClock, ScaledClock
-from vmss_jenkins.emulator.faults import Fault
-from vmss_jenkins.emulator.scenario import Release, Scenario, SetSpec, Timings
-from vmss_jenkins.emulator.server import Emulator
+from vmss_jenkins.emulator.faults.fault import Fault
+from vmss_jenkins.emulator.runtime.clock import Clock, ManualClock, ScaledClock
+from vmss_jenkins.emulator.scenario.scenario import Release, Scenario, SetSpec, Timings
+from vmss_jenkins.emulator.server.emulator import Emulator
+from vmss_jenkins.emulator.state.availability import Availability, Change, Summary
 
 __all__ = [
     "Availability",

@@ -1,0 +1,303 @@
+"""`--state FILE`: whatever was asked of an emulator, another one with the same file goes on where it was."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from types import FunctionType, MethodType
+from typing import Any
+
+import pytest
+import requests
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.emulator.conftest import EXACT, Azure
+from vmss_jenkins.emulator import Emulator, ManualClock, Scenario, SetSpec
+from vmss_jenkins.emulator.arm.disclosure import disclosed
+from vmss_jenkins.emulator.persistence.journal import VERSION, StateFileError
+
+ROLLING = SetSpec("batch", instances=5, mode="Rolling", orchestration="Uniform")
+FLEXIBLE = SetSpec("flex", instances=2, orchestration="Flexible", nat="rule")
+SCENARIO = Scenario(more_sets=(ROLLING, FLEXIBLE))
+
+
+@contextmanager
+def kept(
+    state: Path, clock: ManualClock | None = None, scenario: Scenario = SCENARIO, **options: Any
+) -> Iterator[Azure]:
+    clock = clock or ManualClock()
+    given = {"data_plane": False, "throttling": False} | options
+    emulator = Emulator(scenario, clock=clock, state=state, **given)
+    emulator.backend.fetch = lambda _: next(PAGES)
+    with emulator:
+        azure = Azure(emulator, clock)
+        yield azure
+        azure.compute.close()
+        azure.session.close()
+
+
+def shown(value: Any) -> Any:
+    """All but secrets that a state consists of, by whatever classes and fields: nobody has to keep a list of them."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: shown(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, dict):
+        return {str(key): shown(item) for key, item in disclosed(value).items()}
+    if isinstance(value, list | tuple | deque | set | frozenset):
+        return [shown(item) for item in value]
+    if isinstance(value, FunctionType | MethodType):
+        return "code"
+    return value
+
+
+def everything(azure: Azure) -> dict[str, Any]:
+    """The state of an emulator, with when its next transitions are due, and what it will draw next."""
+    backend = azure.backend
+    backend.advance()
+    with backend.lock:
+        left_out = {"lock", "clock", "servers", "calls", "chance", "availability", "_schedule", "_standing"}
+        found = {name: shown(value) for name, value in vars(backend).items() if name not in left_out}
+        due = sorted(entry[0] for entry in backend._schedule._heap)
+        changes = shown(backend.availability.changes())
+        return found | {"due": due, "chance": backend.chance.getstate(), "changes": changes}
+
+
+SCRIPT: dict[str, Any] = {
+    "properties": {
+        "publisher": "Microsoft.Azure.Extensions",
+        "type": "CustomScript",
+        "typeHandlerVersion": "2.1",
+        "settings": {"fileUris": ["http://127.0.0.1/page.sh"], "commandToExecute": "sh page.sh"},
+    }
+}
+REQUESTS = st.sampled_from(
+    [
+        ("PATCH", "", {"tags": {"a": "b"}}),
+        ("PATCH", "", {"sku": {"capacity": 5}}),
+        ("PATCH", "", {"sku": {"capacity": 1}}),
+        ("PATCH", "image", "nginx-updated-image"),
+        ("PATCH", "image of batch", "nginx-updated-image"),
+        ("PATCH", "", {"properties": {"virtualMachineProfile": {"osProfile": {"adminPassword": "pass-word"}}}}),
+        ("POST", "manualupgrade", {"instanceIds": ["0"]}),
+        ("POST", "manualupgrade", {"instanceIds": ["*"]}),
+        ("POST", "reimage", {"instanceIds": ["1"]}),
+        ("POST", "deallocate", {"instanceIds": ["2"]}),
+        ("POST", "start", {"instanceIds": ["2"]}),
+        ("POST", "delete", {"instanceIds": ["1"]}),
+        ("POST", "delete", {"instanceIds": ["77"]}),
+        ("POST", "start", None),
+        ("PUT", "virtualMachines/0", {"properties": {"protectionPolicy": {"protectFromScaleIn": True}}}),
+        ("GET", "virtualMachines", None),
+        ("GET", "", None),
+        ("PUT", "{group}/providers/Microsoft.Compute/images/made", {"location": "westeurope"}),
+        ("DELETE", "{group}/providers/Microsoft.Compute/images/made", None),
+        ("PUT", "{group}/providers/Microsoft.Resources/tags/default", {"properties": {"tags": {"claim": "1"}}}),
+        ("PUT", "/subscriptions/{sub}/resourceGroups/other", {"location": "westeurope", "tags": {"x": "y"}}),
+        ("PATCH", "{group}/providers/Microsoft.Network/loadBalancers/webLB", {"tags": {"lb": "1"}}),
+        ("POST", "/_emulator/faults", "fail instance=0"),
+        ("POST", "/_emulator/faults", "503 GET */virtualMachines count=2"),
+        ("POST", "/_emulator/faults", "scale GET */virtualMachines by=1"),
+        ("DELETE", "/_emulator/faults", None),
+        ("DELETE", "", None),
+        ("PUT", "extensions/script", SCRIPT),
+    ]
+)
+
+
+PAGES = (f"#!/bin/sh\necho page {number} > /var/www/html/index.html" for number in itertools.count())
+
+
+def send(azure: Azure, request: tuple[str, str, Any]) -> None:
+    method, path, body = request
+    if path.startswith("image"):
+        set_path = azure.set.replace("/web", "/batch") if "batch" in path else azure.set
+        path, body = set_path, azure.image(body)
+    azure.ask(method, path.format(group=azure.group, sub=azure.emulator.subscription_id), body)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example([(("PUT", "extensions/script", SCRIPT), 5.0), (("POST", "manualupgrade", {"instanceIds": ["*"]}), 19.0)], 2)
+@given(st.lists(st.tuples(REQUESTS, st.floats(0, 60)), max_size=12), st.integers(0, 11))
+def test_whatever_was_asked_the_state_is_the_same_after_a_restart(
+    tmp_path_factory: pytest.TempPathFactory, asked: list[tuple[Any, float]], stop: int
+) -> None:
+    state = tmp_path_factory.mktemp("state") / "azure.state"
+    clock = ManualClock()
+    with kept(state, clock) as azure:
+        for request, seconds in asked[:stop]:
+            send(azure, request)
+            clock.advance(seconds)
+        before = everything(azure)
+    with kept(state, clock) as azure:
+        assert everything(azure) == before
+        for request, seconds in asked[stop:]:
+            send(azure, request)
+            clock.advance(seconds)
+        after = everything(azure)
+    with kept(state, clock) as azure:
+        assert everything(azure) == after
+
+
+def test_the_file_is_for_its_owner_and_keeps_no_secret_and_no_token(tmp_path: Path) -> None:
+    state = tmp_path / "azure.state"
+    secrets = {"osProfile": {"adminPassword": "pass-word-1", "customData": "custom-data-1"}}
+    extension = {"name": "script", "properties": {"type": "CustomScript", "protectedSettings": {"key": "secret-key-1"}}}
+    with kept(state) as azure:
+        body = {"properties": {"virtualMachineProfile": secrets | {"extensionProfile": {"extensions": [extension]}}}}
+        assert azure.ask("PATCH", body=body, headers={"Authorization": "Bearer token-1"}).status_code == 200
+        azure.settle()
+        before = [item["properties"]["latestModelApplied"] for item in azure.instances().values()]
+    content = state.read_text()
+    assert "CustomScript" in content
+    for secret in ("pass-word-1", "custom-data-1", "secret-key-1", "token-1"):
+        assert secret not in content
+    assert state.stat().st_mode & 0o077 == 0
+    with kept(state, ManualClock(2_000_000_000)) as azure:
+        assert (
+            [item["properties"]["latestModelApplied"] for item in azure.instances().values()] == before == [False] * 3
+        )
+
+
+def test_a_command_in_protected_settings_is_not_kept_and_its_instances_stay_well(tmp_path: Path) -> None:
+    state, clock = tmp_path / "azure.state", ManualClock()
+    protected = {"protectedSettings": {"commandToExecute": "echo hello > /var/www/html/index.html"}, "settings": {}}
+    with kept(state, clock) as azure:
+        answer = azure.ask("PUT", "extensions/script", {"properties": {**SCRIPT["properties"], **protected}})
+        assert answer.status_code == 201, answer.text
+        azure.settle()
+        azure.ask("POST", "manualupgrade", {"instanceIds": ["*"]})
+        azure.settle()
+        states = [item["properties"]["provisioningState"] for item in azure.instances().values()]
+    assert "hello" not in state.read_text()
+    with kept(state, clock) as azure:
+        assert [item["properties"]["provisioningState"] for item in azure.instances().values()] == states
+        assert states == ["Succeeded"] * 3
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("", "line 1 is no part of an emulator's state"),
+        ("no JSON\n", "line 1 is no part of an emulator's state"),
+        ("[]\n", "line 1 is no part of an emulator's state"),
+        ('{"version": 4, "serial": 1, "resources": []}\n', "line 1 is no part of an emulator's state: format"),
+        ('{"format": "other", "version": 1, "began": 1, "options": {}, "ports": {}}\n', "is not the state of an"),
+        ("{first}\n".replace('"version":1', '"version":0'), "version 0, wanted 1: another release"),
+        ("{first}\n{}\n", "line 2 is no part of an emulator's state"),
+        ('{first}\n{"time": 1, "wall": 1, "sca\n', "line 2 is no part of an emulator's state"),
+    ],
+)
+def test_a_broken_or_foreign_file_is_refused_before_anything_starts(tmp_path: Path, content: str, told: str) -> None:
+    state = tmp_path / "azure.state"
+    with kept(state):
+        first = json.loads(state.read_text())
+    old = content.startswith("{first}") and "version 0" in told
+    first["version"] = 0 if old else VERSION
+    state.write_text(written := content.replace("{first}", json.dumps(first)))
+    with pytest.raises(StateFileError, match=re.escape(told)) as refused:
+        Emulator(SCENARIO, state=state, data_plane=False)
+    assert str(state) in str(refused.value)
+    assert state.read_text() == written
+
+
+def test_a_file_of_other_options_is_refused_and_the_first_difference_told(tmp_path: Path) -> None:
+    state = tmp_path / "azure.state"
+    with kept(state):
+        pass
+    with pytest.raises(
+        StateFileError, match=r"began with scenario\.instances 3, and now it is 4: give the same options"
+    ):
+        Emulator(replace(SCENARIO, instances=4), state=state, data_plane=False)
+
+
+def test_a_request_that_a_crash_cut_off_is_dropped_and_the_rest_goes_on(tmp_path: Path) -> None:
+    state, clock = tmp_path / "azure.state", ManualClock()
+    with kept(state, clock) as azure:
+        azure.ask("PATCH", body={"tags": {"a": "b"}})
+        whole = state.read_bytes()
+        azure.ask("PATCH", body={"tags": {"a": "c"}})
+    for length in (len(whole) + 1, len(state.read_bytes()) - 1):
+        state.write_bytes(state.read_bytes()[:length])
+        with kept(state, clock) as azure:
+            assert azure.ask("GET").json()["tags"] == {"a": "b"}
+        assert state.read_bytes() == whole
+        state.write_bytes(whole + b'{"time":')
+
+
+def test_what_comes_out_otherwise_than_it_did_is_told_and_not_passed_over(tmp_path: Path) -> None:
+    state = tmp_path / "azure.state"
+    with kept(state) as azure:
+        azure.ask("PATCH", body={"tags": {"a": "b"}})
+    state.write_text(state.read_text().replace('"status":200,"request"', '"status":409,"request"'))
+    with pytest.raises(StateFileError, match=r"line 2: PATCH .* was answered 409 and would be 200 now"), kept(state):
+        pass
+
+
+def test_what_was_under_way_goes_on_while_nobody_emulates_it(tmp_path: Path) -> None:
+    state, clock = tmp_path / "azure.state", ManualClock()
+    with kept(state, clock, timings=EXACT) as azure:
+        azure.set_image()
+        operation = azure.ask("POST", "manualupgrade", {"instanceIds": ["0"]}).headers["Azure-AsyncOperation"]
+        path = operation.removeprefix(azure.emulator.endpoint)
+        clock.advance(1)
+    with kept(state, clock, timings=EXACT) as azure:
+        assert azure.ask("GET", path).json()["status"] == "InProgress"
+        assert azure.instances()["0"]["properties"]["provisioningState"] == "Updating"
+    clock.advance(600)
+    with kept(state, clock, timings=EXACT) as azure:
+        assert azure.ask("GET", path).json()["status"] == "Succeeded"
+        changed = [change for change in azure.emulator.availability.changes("web") if change.act == "update"]
+        assert [(change.instance, change.phase) for change in changed] == [("0", "begin"), ("0", "end")]
+        assert changed[1].time - changed[0].time == EXACT.update
+
+
+@contextmanager
+def served(state: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+    """The command itself, with the variables that it prints."""
+    command = [sys.executable, "-m", "vmss_jenkins", "emulator", "--state", str(state), *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as run:
+        try:
+            assert run.stdout
+            variables: dict[str, str] = {}
+            while "VMSS_JENKINS_EMULATOR_FRONTEND" not in variables:
+                name, _, value = run.stdout.readline().removeprefix("export ").strip().partition("=")
+                assert name, "it ended before it served"
+                variables[name] = value
+            yield run, variables
+        finally:
+            run.kill()
+
+
+def test_an_emulator_killed_in_the_middle_of_a_rollout_goes_on_and_so_does_the_rollout(tmp_path: Path) -> None:
+    state, options = tmp_path / "azure.state", ("--time-scale", "20", "--instances", "4")
+    rollout = [sys.executable, "-m", "vmss_jenkins", "rollout", "-g", "canary-rg", "-n", "web", "--canary", "1"]
+    rollout += ["--image-id", Scenario().image_id("nginx-updated-image")]
+    with ExitStack() as stack:
+        killed, variables = stack.enter_context(served(state, *options))
+        endpoint, environment = variables["VMSS_JENKINS_ENDPOINT"], {**os.environ, **variables}
+        run = stack.enter_context(
+            subprocess.Popen(rollout, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        )
+        stack.callback(run.kill)
+        while "/manualupgrade" not in state.read_text():
+            assert run.poll() is None
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+        _, again = stack.enter_context(served(state, *options, "--port", endpoint.rpartition(":")[2]))
+        assert again == variables
+        told, _ = run.communicate(timeout=120)
+        assert run.returncode == 0, told
+        shown = requests.get(f"{endpoint}/_emulator/availability", timeout=10).json()
+        assert shown["summary"]["updates"] == {f"web/{number}": 1 for number in range(4)}
+        page = requests.get(variables["VMSS_JENKINS_EMULATOR_FRONTEND"], timeout=10).text
+        assert "Welcome to nginx on Azure VMSS!" in page

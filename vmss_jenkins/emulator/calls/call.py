@@ -1,0 +1,167 @@
+"""One request to Azure Resource Manager, and the answer to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote
+
+import orjson
+
+from vmss_jenkins.emulator.arm.errors import invalid_content, invalid_parameter
+from vmss_jenkins.emulator.compute.api.views import Views
+from vmss_jenkins.emulator.compute.models import checked
+from vmss_jenkins.emulator.scenario.scenario import COMPUTE
+from vmss_jenkins.emulator.state.compute import Instance, Json, Operation, ScaleSet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vmss_jenkins.emulator.arm.throttling import Limit, Throttle
+    from vmss_jenkins.emulator.state.backend import Backend
+
+ETAGS_SINCE = "2024"
+_LRO_SECONDS = 10.0
+_CLIENTS_SECONDS = 30.0
+_NO_RESOURCE = ("subscription", "extension")  # an extension pays from the buckets of its set
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer: no body is an empty one."""
+
+    status: int
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    operation: Operation | None = None
+    """What the request has begun."""
+
+
+class Front(Protocol):
+    """The front door, for a handler that sends requests of its own; both raise ``ArmError``."""
+
+    def check(self, method: str, path: str, api_version: str) -> None:
+        """Accept a method and path that are served."""
+        ...
+
+    def send(self, method: str, path: str, body: Json, api_version: str) -> Reply:
+        """Return the answer to a request."""
+        ...
+
+
+@dataclass
+class Call:
+    """A request whose path is known to the emulator, with what its handler needs."""
+
+    backend: Backend
+    throttle: Throttle
+    base_url: str
+    """Scheme, host and port that the client used; links in answers start with it."""
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    """By their names in lower case."""
+    content: bytes
+    params: Mapping[str, str]
+    """The variable parts of the path, as the client wrote them."""
+    limits: tuple[Limit, ...]
+    front: Front
+    remaining: list[str] = field(default_factory=list)
+    """What is left in the buckets that the call has taken from."""
+    charged: int | None = None
+
+    @property
+    def api_version(self) -> str:
+        """The api-version of the query."""
+        return self.query["api-version"]
+
+    @property
+    def views(self) -> Views:
+        """What renders the state."""
+        return Views(self.backend)
+
+    @property
+    def scale_set(self) -> ScaleSet:
+        """The scale set that the path names; raises ``ArmError`` 404."""
+        return self.backend.scale_set(self.params["group"], self.params["set"])
+
+    @property
+    def instance(self) -> Instance:
+        """The instance that the path names; raises ``ArmError`` 404."""
+        return self.backend.instance(self.scale_set, self.params["instance"])
+
+    def body(self, shape: Json) -> Json:
+        """Return the JSON object of the body, empty where there is none; raises ``ArmError`` 400."""
+        if not self.content.strip():
+            return {}
+        try:
+            value = orjson.loads(self.content)
+        except ValueError as error:
+            raise invalid_content(str(error)) from None
+        return checked(value, shape)
+
+    def instance_ids(self, shape: Json) -> list[str] | None:
+        """Return the ids of the body, None where it names none; raises ``ArmError`` 400 for an empty list."""
+        ids: list[str] | None = self.body(shape).get("instanceIds")
+        if ids is not None and (not ids or ("*" in ids and len(ids) > 1)):
+            raise invalid_parameter("instanceIds takes either '*' alone or at least one instance id.", "instanceIds")
+        return ids
+
+    def take_tokens(self) -> None:
+        """Pay for the request itself; raises ``ArmError`` 429."""
+        self._take([limit for limit in self.limits if not limit.per_instance], 1)
+
+    def charge(self, instances: int) -> None:
+        """Pay for the instances that the request touches; raises ``ArmError`` 429."""
+        self.charged = instances
+        self._take([limit for limit in self.limits if limit.per_instance and instances], instances)
+
+    def _take(self, limits: list[Limit], cost: int) -> None:
+        resource = "/".join(value for key, value in self.params.items() if key not in _NO_RESOURCE)
+        self.remaining += self.throttle.take(limits, resource, cost, self.backend.now)
+
+    def show_set(self, scale_set: ScaleSet) -> Json:
+        """Return the set as the call's api-version shows it."""
+        return self.views.scale_set(scale_set, etag=self.api_version >= ETAGS_SINCE)
+
+    def accepted(self, operation: Operation) -> Reply:
+        """Answer 202: poll the operation; a client that polls too often is its own fault, so no Retry-After."""
+        headers = self._follow(operation)
+        monitor = headers["Azure-AsyncOperation"].replace("&api-version", "&monitor=true&api-version")
+        return Reply(202, headers=headers | {"Location": monitor}, operation=operation)
+
+    def written(self, operation: Operation, body: Json, *, created: bool) -> Reply:
+        """Answer a PUT or PATCH: the resource as it will be, and the operation to poll."""
+        headers = self._follow(operation) | {"Retry-After": self.backend.retry_after(_LRO_SECONDS)}
+        return Reply(201 if created else 200, body, headers, operation)
+
+    def pacing(self, *, ended: bool) -> dict[str, str]:
+        """Return when a client is to ask again how an operation goes.
+
+        Azure leaves that to the client, mostly, whose own interval (30 s of the SDK and of az) no time scale shortens.
+        """
+        if ended or self.backend.time_scale <= 1:
+            return {}
+        return {"Retry-After": self.backend.retry_after(_CLIENTS_SECONDS)}
+
+    def _follow(self, operation: Operation) -> dict[str, str]:
+        scenario = self.backend.scenario
+        url = (
+            f"{self.base_url}/subscriptions/{scenario.subscription_id}/providers/{COMPUTE}/locations/"
+            f"{operation.location}/operations/{operation.id}?p={scenario.tenant_id}&api-version={self.api_version}"
+        )
+        if self.charged is not None:
+            self.remaining.append(f"{COMPUTE}/VmssQueuedVMOperations;0")
+        return {"Azure-AsyncOperation": url, "Azure-AsyncNotification": "Enabled"}
+
+    def page(self, items: list[Any], size: int) -> tuple[list[Any], dict[str, str]]:
+        """Return one page of the items, and the ``nextLink`` where there are more; raises ``ArmError`` 400."""
+        token = self.query.get("$skiptoken", "0")
+        if not (token.isascii() and token.isdecimal()):
+            raise invalid_parameter(f"The skip token '{token}' is not valid.", "$skiptoken")
+        first = int(token[:9])
+        if first + size >= len(items):
+            return items[first:], {}
+        kept = {key: value for key, value in self.query.items() if key != "$skiptoken"}
+        query = "&".join(f"{key}={quote(value)}" for key, value in {**kept, "$skiptoken": str(first + size)}.items())
+        return items[first : first + size], {"nextLink": f"{self.base_url}{quote(self.path)}?{query}"}

@@ -1,0 +1,62 @@
+"""Answers about the extensions of a set's model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmss_jenkins.emulator.arm.errors import ArmError, invalid_parameter
+from vmss_jenkins.emulator.calls.call import Call, Reply
+from vmss_jenkins.emulator.compute import extensions, scale_sets
+from vmss_jenkins.emulator.compute.models import merged
+
+if TYPE_CHECKING:
+    from vmss_jenkins.emulator.state.compute import Json
+
+_NEEDED = ("publisher", "type", "typeHandlerVersion")
+
+
+def list_extensions(call: Call) -> Reply:
+    """The extensions of a set."""
+    scale_set = call.scale_set
+    return Reply(200, {"value": [call.views.extension(scale_set, one) for one in scale_set.model.extensions]})
+
+
+def get_extension(call: Call) -> Reply:
+    """An extension of a set, without its protected settings."""
+    return Reply(200, call.views.extension(call.scale_set, extensions.find(call.scale_set, call.params["extension"])))
+
+
+def put_extension(call: Call) -> Reply:
+    """Create an extension, or put it in the place of an old one whole; instances follow as the set's mode says."""
+    properties = call.body(extensions.SHAPE).get("properties", {})
+    for key in _NEEDED:
+        if not properties.get(key):
+            raise invalid_parameter(f"Required parameter '{key}' is missing (null).", key)
+    known = any(one["name"].lower() == call.params["extension"].lower() for one in call.scale_set.model.extensions)
+    return _written(call, properties, created=not known)
+
+
+def patch_extension(call: Call) -> Reply:
+    """Change an extension: settings and protected settings that are not given stay, those that are are replaced."""
+    old = extensions.find(call.scale_set, call.params["extension"])
+    changes = call.body(extensions.SHAPE).get("properties", {})
+    return _written(call, merged(old.get("properties", {}), changes), created=False)
+
+
+def delete_extension(call: Call) -> Reply:
+    """Take an extension out of the model; one that does not exist is 204, as ARM answers."""
+    scale_set, name = call.scale_set, call.params["extension"]
+    try:
+        extensions.find(scale_set, name)
+    except ArmError:
+        return Reply(204)
+    changes = extensions.patched(scale_set, name, None)
+    return call.accepted(scale_sets.change(call.backend, scale_set, changes, call.charge))
+
+
+def _written(call: Call, properties: Json, *, created: bool) -> Reply:
+    scale_set, name = call.scale_set, call.params["extension"]
+    extension = {"name": name, "properties": properties}
+    changes = extensions.patched(scale_set, name, extension)
+    operation = scale_sets.change(call.backend, scale_set, changes, call.charge)
+    return call.written(operation, call.views.extension(scale_set, extension), created=created)

@@ -1,0 +1,62 @@
+"""Extensions as the JSON that Azure shows: of a set's model, and how their runs went."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmss_jenkins.emulator.arm.disclosure import disclosed
+from vmss_jenkins.emulator.arm.statuses import status
+from vmss_jenkins.emulator.scenario.scenario import COMPUTE
+
+if TYPE_CHECKING:
+    from vmss_jenkins.emulator.compute.extensions import Ran
+    from vmss_jenkins.emulator.state.compute import Instance, Json, ScaleSet
+
+
+def resource(set_id: str, scale_set: ScaleSet, extension: Json) -> Json:
+    """Return an extension of a set's model as the resource that it is, without its protected settings."""
+    state = "Updating" if scale_set.operation else "Succeeded"
+    return {
+        "name": extension["name"],
+        "id": f"{set_id}/extensions/{extension['name']}",
+        "type": f"{COMPUTE}/virtualMachineScaleSets/extensions",
+        "properties": {**disclosed(extension.get("properties", {})), "provisioningState": state},
+    }
+
+
+def summaries(scale_set: ScaleSet) -> list[Json]:
+    """Return for each extension of the model on how many instances it came to which end."""
+    found = []
+    for extension in scale_set.model.extensions:
+        runs = [_ran(extension, instance) for instance in scale_set.instances.values()]
+        states = [_outcome(ran) for ran in runs if ran]
+        counts = [{"code": f"ProvisioningState/{s}", "count": states.count(s)} for s in sorted(set(states))]
+        found.append({"name": extension["name"], "statusesSummary": counts})
+    return found
+
+
+def on_instance(instance: Instance) -> list[Json]:
+    """Return how the last run of each extension went on an instance."""
+    runs = [(extension, _ran(extension, instance)) for extension in instance.model.extensions]
+    return [_run(extension, ran) for extension, ran in runs if ran]
+
+
+def _ran(extension: Json, instance: Instance) -> Ran | None:
+    return instance.ran.get(str(extension["name"]).lower())
+
+
+def _outcome(ran: Ran) -> str:
+    return "failed" if ran.error else "succeeded"
+
+
+def _run(extension: Json, ran: Ran) -> Json:
+    properties = extension.get("properties", {})
+    shown = status(_outcome(ran).title(), ran.when)
+    if ran.error:
+        shown["message"] = ran.error["message"]
+    return {
+        "name": extension["name"],
+        "type": f"{properties.get('publisher')}.{properties.get('type')}",
+        "typeHandlerVersion": properties.get("typeHandlerVersion", ""),
+        "statuses": [shown],
+    }

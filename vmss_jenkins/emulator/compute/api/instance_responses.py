@@ -1,0 +1,150 @@
+"""Answers about single instances of a set."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from vmss_jenkins.emulator.arm.errors import invalid_parameter, not_allowed
+from vmss_jenkins.emulator.calls.call import Call, Reply
+from vmss_jenkins.emulator.compute import instances, scale_sets
+from vmss_jenkins.emulator.compute.api.scale_set_responses import stopping
+from vmss_jenkins.emulator.compute.models import INSTANCE_SHAPE
+
+if TYPE_CHECKING:
+    from vmss_jenkins.emulator.compute.api.scale_set_responses import Act
+    from vmss_jenkins.emulator.state.compute import Instance, Json, ScaleSet
+
+VIEW = "instanceView"
+_LATEST = re.compile(r"properties/latestModelApplied\s+eq\s+(true|false)", re.IGNORECASE)
+_POWER = re.compile(r"startswith\(instanceView/statuses/code,\s*'(\w+)'\)\s+eq\s+true", re.IGNORECASE)
+
+
+def list_instances(call: Call) -> Reply:
+    """A page of a set's instances; ``$filter``, ``$select`` and ``$expand`` take what Azure documents for them."""
+    scale_set = call.scale_set
+    select, view = _one_of(call, "$select", ("", VIEW, f"{VIEW}/statuses")), wants_view(call)
+    found, more = call.page(_filtered(call, scale_set), call.backend.page_size)
+    call.charge(len(found))
+    if not scale_set.uniform:
+        return Reply(200, {"value": [call.views.flexible_entry(scale_set, i) for i in found], **more})
+    items = [call.views.instance(scale_set, i, view=view or bool(select)) for i in found]
+    return Reply(200, {"value": [_selected(item, select) for item in items], **more})
+
+
+def _filtered(call: Call, scale_set: ScaleSet) -> list[Instance]:
+    wanted, found = call.query.get("$filter", ""), list(scale_set.instances.values())
+    if latest := _LATEST.fullmatch(wanted.strip()):
+        return [i for i in found if (i.model is scale_set.model) == (latest[1].lower() == "true")]
+    if not wanted or _POWER.fullmatch(wanted.strip()):
+        # Every instance has a power state and a provisioning state, so the other documented filter keeps all.
+        return found
+    raise invalid_parameter(f"The filter '{wanted}' is not supported.", "$filter")
+
+
+def _selected(item: Json, select: str) -> Json:
+    if not select:
+        return item
+    view = item["properties"][VIEW]
+    return {**item, "properties": {VIEW: view if select == VIEW else {"statuses": view["statuses"]}}}
+
+
+def _one_of(call: Call, option: str, choices: tuple[str, ...]) -> str:
+    value = call.query.get(option, "")
+    for choice in choices:
+        if value.lower() == choice.lower():
+            return choice
+    raise invalid_parameter(f"The value '{value}' of {option} is not supported.", option)
+
+
+def wants_view(call: Call) -> bool:
+    """Whether the call asks for instance views beside the instances."""
+    return bool(_one_of(call, "$expand", ("", VIEW, "userData")) == VIEW)
+
+
+def get_instance(call: Call) -> Reply:
+    """An instance."""
+    return Reply(200, call.views.instance(call.scale_set, call.instance, view=wants_view(call)))
+
+
+def view_instance(call: Call) -> Reply:
+    """An instance's view."""
+    call.charge(1)
+    return Reply(200, call.views.instance_view(call.scale_set, call.instance))
+
+
+def put_instance(call: Call) -> Reply:
+    """Change an instance's protection, the one thing of it that the emulator lets clients write."""
+    body, scale_set, instance = call.body(INSTANCE_SHAPE), call.scale_set, call.instance
+    policy = body.get("properties", {}).get("protectionPolicy", {})
+    scale_in, actions = (policy.get(key, False) for key in ("protectFromScaleIn", "protectFromScaleSetActions"))
+    if actions and not scale_in:
+        message = "protectFromScaleSetActions cannot be true while protectFromScaleIn is not."
+        raise invalid_parameter(message, "protectionPolicy")
+    instances.claim(call.backend, scale_set, "write", [instance])
+    instance.protected_from_scale_in, instance.protected_from_actions = scale_in, actions
+    instances.record(call.backend, scale_set, instance, "protect", "end")
+    operation = call.backend.begin(scale_set.location, call.backend.timings.accept)
+    return call.written(operation, call.views.instance(scale_set, instance, view=False), created=False)
+
+
+def delete_instance(call: Call) -> Reply:
+    """Delete an instance; the capacity goes down with it."""
+    scale_set, instance = call.scale_set, call.instance
+    instances.claim(call.backend, scale_set, "delete", [instance])
+    call.charge(1)
+    operation = call.backend.begin(scale_set.location, call.backend.timings.accept)
+    scale_sets.delete_instances(call.backend, operation, scale_set, [instance])
+    return call.accepted(operation)
+
+
+def start(call: Call) -> Reply:
+    """Start an instance."""
+    return _act(call, "start", instances.start)
+
+
+def restart(call: Call) -> Reply:
+    """Restart an instance."""
+    return _act(call, "restart", instances.restart)
+
+
+def reimage(call: Call) -> Reply:
+    """Make an instance's disk anew."""
+    return _act(call, "reimage", instances.reimage)
+
+
+def power_off(call: Call) -> Reply:
+    """Stop an instance, which stays allocated."""
+    return _act(call, "poweroff", stopping("stopped"))
+
+
+def deallocate(call: Call) -> Reply:
+    """Stop an instance and give its hardware back."""
+    return _act(call, "deallocate", stopping("deallocated"))
+
+
+def _act(call: Call, action: str, act: Act) -> Reply:
+    return acting(call, call.scale_set, call.instance, action, act)
+
+
+def acting(call: Call, scale_set: ScaleSet, instance: Instance, action: str, act: Act) -> Reply:
+    """Begin to work on one instance; raises ``ArmError`` 409 where something else does."""
+    instances.claim(call.backend, scale_set, action, [instance])
+    call.charge(1)
+    operation = call.backend.begin(scale_set.location, call.backend.timings.accept)
+    act(call.backend, operation, scale_set, instance)
+    return call.accepted(operation)
+
+
+def simulate_eviction(call: Call) -> Reply:
+    """Let Azure evict a spot instance soon."""
+    return evicting(call, call.scale_set, call.instance)
+
+
+def evicting(call: Call, scale_set: ScaleSet, instance: Instance) -> Reply:
+    """Answer the order to evict an instance; raises ``ArmError`` 409 where it is a regular one."""
+    if not scale_sets.is_spot(instance):
+        raise not_allowed("Operation 'simulateEviction' is allowed only for Spot Virtual Machines")
+    backend = call.backend
+    backend.after(backend.draw(backend.timings.evict), lambda: scale_sets.evict(backend, scale_set, instance))
+    return Reply(204)

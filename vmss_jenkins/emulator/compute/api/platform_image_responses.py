@@ -1,0 +1,85 @@
+"""Answers about platform images: those of the scenario that have a publisher, offer, sku and version."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmss_jenkins.emulator.arm.errors import ArmError, invalid_parameter
+from vmss_jenkins.emulator.calls.call import Call, Reply
+from vmss_jenkins.emulator.compute.api.views import EXACT_VERSION_OF_LATEST
+from vmss_jenkins.emulator.scenario.scenario import UBUNTU, UBUNTU_16, UBUNTU_22
+from vmss_jenkins.emulator.state.backend import PLATFORM_KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vmss_jenkins.emulator.state.compute import Json
+
+ALIASES = {
+    "Ubuntu2404": UBUNTU,
+    "Ubuntu2204": UBUNTU_22,
+    "UbuntuLTS": UBUNTU_16,
+}
+"""Short names that ``az`` finds in the cloud's list: today's Ubuntu2204, and UbuntuLTS of older tutorials."""
+
+
+def alias_document(keys: Iterable[str]) -> Json:
+    """Return the list of short names as ``az`` reads it, of those of the images that there are."""
+    known = {key.lower() for key in keys}
+    linux = {
+        alias: {**dict(zip(PLATFORM_KEYS, urn.split(":"), strict=True)), "architecture": "x64"}
+        for alias, urn in ALIASES.items()
+        if urn.lower() in known
+    }
+    return {"outputs": {"aliases": {"type": "object", "value": {"Linux": linux}}}}
+
+
+def list_versions(call: Call) -> Reply:
+    """The versions of a platform image, as many as ``$top`` says, in the order that ``$orderby`` does."""
+    found = sorted(_versions(call), reverse=call.query.get("$orderby", "").lower().endswith("desc"))
+    top = call.query.get("$top", str(len(found)))
+    if not top.isdecimal():
+        raise invalid_parameter(f"The value '{top}' of $top is not a number.", "$top")
+    return Reply(200, [_head(call, version) for version in found[: int(top)]])
+
+
+def get_version(call: Call) -> Reply:
+    """A version of a platform image."""
+    wanted = call.params["version"]
+    if wanted not in _versions(call):
+        raise _not_found()
+    properties: Json = {
+        "hyperVGeneration": "V2" if "gen2" in call.params["sku"].lower() else "V1",
+        "architecture": "x64",
+        "replicaType": "Unmanaged",
+        "replicaCount": 10,
+        "disallowed": {"vmDiskType": "None"},
+        "automaticOSUpgradeProperties": {"automaticOSUpgradeSupported": True},
+        "imageDeprecationStatus": {"imageState": "Active"},
+        "osDiskImage": {"operatingSystem": "Linux", "sizeInBytes": 32212255232, "sizeInGb": 30},
+        "dataDiskImages": [],
+        "features": [{"name": "IsAcceleratedNetworkSupported", "value": "True"}],
+    }
+    return Reply(200, {"properties": properties, **_head(call, wanted)})
+
+
+def _versions(call: Call) -> list[str]:
+    image = [call.params[key].lower() for key in ("publisher", "offer", "sku")]
+    keys = (key.split(":") for key in call.backend.scenario.releases)
+    parts = (one for one in keys if len(one) == len(PLATFORM_KEYS) and [part.lower() for part in one[:3]] == image)
+    found = [EXACT_VERSION_OF_LATEST if one[3].lower() == "latest" else one[3] for one in parts]
+    if not found:
+        raise _not_found()
+    return found
+
+
+def _head(call: Call, version: str) -> Json:
+    location = call.params["location"]
+    place = f"/Subscriptions/{call.backend.scenario.subscription_id}/Providers/Microsoft.Compute/Locations/{location}"
+    publisher, offer, sku = (call.params[key] for key in ("publisher", "offer", "sku"))
+    path = f"Publishers/{publisher}/ArtifactTypes/VMImage/Offers/{offer}/Skus/{sku}/Versions/{version}"
+    return {"location": location, "name": version, "id": f"{place}/{path}"}
+
+
+def _not_found() -> ArmError:
+    return ArmError(404, "NotFound", "Artifact: VMImage was not found.")

@@ -1,0 +1,273 @@
+"""Extensions: what a set may have, in which order they run on an instance, and what their scripts make of its page."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vmss_jenkins.emulator.arm.disclosure import SEALED
+from vmss_jenkins.emulator.arm.errors import ArmError, instance_not_found, invalid_parameter
+from vmss_jenkins.emulator.compute import scripts
+from vmss_jenkins.emulator.runtime.http_download import FetchError
+from vmss_jenkins.emulator.state.compute import Instance, Json, Model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vmss_jenkins.emulator.scenario.scenario import Release
+    from vmss_jenkins.emulator.state.backend import Backend
+    from vmss_jenkins.emulator.state.compute import ScaleSet
+
+PROPERTIES_SHAPE: Json = {
+    "forceUpdateTag": str,
+    "publisher": str,
+    "type": str,
+    "typeHandlerVersion": str,
+    "autoUpgradeMinorVersion": bool,
+    "enableAutomaticUpgrade": bool,
+    "settings": {},
+    "protectedSettings": {},
+    "provisionAfterExtensions": [str],
+}
+SHAPE: Json = {"name": str, "properties": PROPERTIES_SHAPE}
+REPLACED = ("settings", "protectedSettings")
+"""What a PATCH gives whole."""
+_INPUTS = ("settings", "protectedSettings", "forceUpdateTag")
+_SCRIPT_TYPE = "customscript"
+_GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One run of an extension on an instance."""
+
+    inputs: Json
+    """What it was told: it runs again where these change."""
+    when: float
+    scripts: tuple[str, ...] = ()
+    """The texts that it took for commands, in their order."""
+    error: Json | None = None
+
+
+# What a set may have
+
+
+def checked(extensions: list[Json]) -> None:
+    """Refuse extensions that a set cannot have together; raises ``ArmError`` 400."""
+    names = [_name(extension) for extension in extensions]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise invalid_parameter(f"The extension name '{twice}' is used more than once.", "extensions")
+    handlers: dict[tuple[str, str], str] = {}
+    for extension in extensions:
+        properties = extension.get("properties", {})
+        key = (str(properties.get("publisher", "")), str(properties.get("type", "")))
+        if (lowered := (key[0].lower(), key[1].lower())) in handlers:
+            raise ArmError(
+                400,
+                "BadRequest",
+                f"Multiple VMExtensions per handler not supported for OS type 'Linux'. VMExtension "
+                f"'{extension['name']}' with handler '{key[0]}.{key[1]}' already added or specified in input.",
+            )
+        handlers[lowered] = extension["name"]
+    in_order(extensions)
+
+
+def in_order(extensions: list[Json]) -> list[Json]:
+    """Return them so that each comes after those it names in ``provisionAfterExtensions``.
+
+    Raises:
+        ArmError: 400, where it names one that is not there, or where they wait for each other. Azure documents
+            both as refused; the texts are the emulator's.
+    """
+    waiting, done = list(extensions), list[Json]()
+    known = {_name(extension) for extension in extensions}
+    for extension in extensions:
+        if missing := [name for name in _after(extension) if name not in known]:
+            text = f"Extension '{extension['name']}' is to be provisioned after '{missing[0]}', which the set has not."
+            raise invalid_parameter(text, "provisionAfterExtensions")
+    while waiting:
+        ready = [e for e in waiting if set(_after(e)) <= {_name(one) for one in done}]
+        if not ready:
+            names = ", ".join(str(extension["name"]) for extension in waiting)
+            text = f"The extensions {names} wait for each other: provisionAfterExtensions is circular."
+            raise invalid_parameter(text, "provisionAfterExtensions")
+        done += ready
+        waiting = [extension for extension in waiting if extension not in ready]
+    return done
+
+
+def _name(extension: Json) -> str:
+    return str(extension.get("name", "")).lower()
+
+
+def _after(extension: Json) -> list[str]:
+    return [str(name).lower() for name in extension.get("properties", {}).get("provisionAfterExtensions", [])]
+
+
+def find(scale_set: ScaleSet, name: str) -> Json:
+    """Return an extension of the set's model; raises ``ArmError`` 404."""
+    for extension in scale_set.model.extensions:
+        if _name(extension) == name.lower():
+            return extension
+    raise instance_not_found()
+
+
+def patched(scale_set: ScaleSet, name: str, extension: Json | None) -> Json:
+    """Return the PATCH of a set that puts an extension in the place of the one of that name, or takes it out."""
+    old = scale_set.model.extensions
+    kept = [one for one in old if _name(one) != name.lower()]
+    at = next((index for index, one in enumerate(old) if _name(one) == name.lower()), len(old))
+    extensions = kept if extension is None else [*kept[:at], extension, *kept[at:]]
+    return {"properties": {"virtualMachineProfile": {"extensionProfile": {"extensions": extensions}}}}
+
+
+# What happens on an instance
+
+
+def due(instance: Instance, model: Model) -> list[Json]:
+    """Return the extensions of a model that would run on an instance: new ones, changed ones, those that failed."""
+    return [e for e in in_order(model.extensions) if _is_due(instance, e)]
+
+
+def _is_due(instance: Instance, extension: Json) -> bool:
+    ran = instance.ran.get(_name(extension))
+    return ran is None or ran.error is not None or ran.inputs != _inputs(extension)
+
+
+def _inputs(extension: Json) -> Json:
+    properties = extension.get("properties", {})
+    return {key: properties[key] for key in _INPUTS if key in properties}
+
+
+def provision(backend: Backend, instance: Instance) -> Json | None:
+    """Run what is due, and give the instance what it serves now; return the error of what failed, if anything."""
+    names = {_name(extension) for extension in instance.model.extensions}
+    instance.ran = {name: ran for name, ran in instance.ran.items() if name in names}
+    error: Json | None = None
+    failed: set[str] = set()
+    for extension in due(instance, instance.model):
+        if failed & set(_after(extension)):
+            failed.add(_name(extension))
+            continue
+        ran = _run(backend, instance, extension)
+        instance.ran[_name(extension)] = ran
+        if ran.error:
+            failed.add(_name(extension))
+            error = error or ran.error
+    instance.release = _served(backend, instance, instance.model.extensions)
+    return error
+
+
+def fail(backend: Backend, instance: Instance, extension: Json, error: Json) -> None:
+    """Let an extension's run have failed."""
+    instance.ran[_name(extension)] = Ran(_inputs(extension), backend.now, error=error)
+
+
+def _run(backend: Backend, instance: Instance, extension: Json) -> Ran:
+    inputs = _inputs(extension)
+    if not is_script(extension):
+        return Ran(inputs, backend.now)
+    try:
+        _refuse_two_commands(extension)
+        texts = _texts(backend, _settings(extension))
+    except _RunError as refusal:
+        return Ran(inputs, backend.now, error=failure(instance, str(extension["name"]), str(refusal)))
+    before = [one for one in instance.model.extensions if one is not extension]
+    _, status = scripts.run(_served(backend, instance, before), texts)
+    if not status:
+        return Ran(inputs, backend.now, texts)
+    reason = f"failed to execute command: command terminated with exit status={status}\n[stdout]\n\n[stderr]\n"
+    return Ran(inputs, backend.now, texts, failure(instance, str(extension["name"]), reason))
+
+
+def _served(backend: Backend, instance: Instance, extensions: Iterable[Json]) -> Release:
+    """Return what the disk serves after those of the extensions that ran: a function of image and scripts alone."""
+    release = instance.disk
+    for extension in in_order(instance.model.extensions):
+        ran = instance.ran.get(_name(extension))
+        if ran is None or extension not in extensions:
+            continue
+        named = _settings(extension).get("release") if is_script(extension) else None
+        release = backend.scenario.releases.get(str(named), release)
+        release, _ = scripts.run(release, ran.scripts)
+    return release
+
+
+def is_script(extension: Json) -> bool:
+    """Whether it is a CustomScript extension of Linux."""
+    return str(extension.get("properties", {}).get("type", "")).lower() == _SCRIPT_TYPE
+
+
+def failure(instance: Instance, extension: str, reason: str) -> Json:
+    """Return the error of an instance on which an extension failed, as Azure words it."""
+    message = f"VM '{instance.name}' has reported a failure when processing extension '{extension}'."
+    if reason:
+        help_text = "More information on troubleshooting is available at https://aka.ms/VMExtensionCSELinuxTroubleshoot"
+        message = f'{message[:-1]}. Error message: "Enable failed: {reason}". {help_text}'
+    return {"code": "VMExtensionProvisioningError", "message": message}
+
+
+class _RunError(Exception):
+    """The extension cannot run."""
+
+
+def _settings(extension: Json) -> Json:
+    """Return its settings as the handler reads them: of what both have, the public ones."""
+    public, protected = _both(extension)
+    return {**protected, **{key: value for key, value in public.items() if value}}
+
+
+def _both(extension: Json) -> tuple[Json, Json]:
+    properties = extension.get("properties", {})
+    public, protected = (properties.get(key) for key in REPLACED)
+    return (public if isinstance(public, dict) else {}, protected if isinstance(protected, dict) else {})
+
+
+def _refuse_two_commands(extension: Json) -> None:
+    """As the handler does (handlersettings.go of Azure/custom-script-extension-linux)."""
+    public, protected = _both(extension)
+    for key in ("commandToExecute", "script"):
+        if public.get(key) and protected.get(key):
+            where = "was specified both in public and protected settings; it must be specified only once"
+            raise _RunError(f"invalid configuration: '{key}' {where}")
+    if {"commandToExecute", "script"} <= _settings(extension).keys():
+        text = "'commandToExecute' and 'script' were both specified, but only one is validate at a time"
+        raise _RunError(f"invalid configuration: {text}")
+
+
+def _texts(backend: Backend, settings: Json) -> tuple[str, ...]:
+    command, script = settings.get("commandToExecute"), settings.get("script")
+    if script:
+        return (_decoded(script),)
+    if "release" in settings:
+        if str(settings["release"]) not in backend.scenario.releases:
+            raise _RunError(f"the scenario has no release '{settings['release']}'")
+        return ()
+    if SEALED in settings:
+        return ()  # a command of before a restart, which no state file keeps
+    if not command:
+        raise _RunError("invalid configuration: 'commandToExecute' is not specified")
+    urls = [str(url) for url in settings.get("fileUris", [])]
+    files = {
+        url.partition("?")[0].rpartition("/")[2]: _file(backend, index, url, settings) for index, url in enumerate(urls)
+    }
+    return scripts.texts(str(command), files)
+
+
+def _file(backend: Backend, index: int, url: str, settings: Json) -> str:
+    try:
+        return backend.fetch(url, identity=True) if "managedIdentity" in settings else backend.fetch(url)
+    except FetchError as reason:
+        raise _RunError(f"processing file downloads failed: failed to download file[{index}]: {reason}") from None
+
+
+def _decoded(script: Any) -> str:  # noqa: ANN401  (any JSON)
+    try:
+        text = base64.b64decode(str(script), validate=True)
+        return (gzip.decompress(text) if text.startswith(_GZIP) else text).decode()
+    except (binascii.Error, UnicodeDecodeError, EOFError, OSError):
+        raise _RunError("failed to decode script") from None

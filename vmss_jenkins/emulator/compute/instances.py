@@ -1,0 +1,284 @@
+"""What happens to single instances: each act takes its time as a part of a long-running operation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from vmss_jenkins.emulator.arm.errors import concurrent_request, marked_for_deletion, not_allowed
+from vmss_jenkins.emulator.compute import extensions, health, placement
+from vmss_jenkins.emulator.state.availability import Change
+from vmss_jenkins.emulator.state.backend import image_key
+from vmss_jenkins.emulator.state.compute import Instance, Json, Model, Operation, ScaleSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from vmss_jenkins.emulator.state.backend import Backend
+
+FAULT_DOMAINS = 5
+
+
+def claim(backend: Backend, scale_set: ScaleSet, action: str, instances: Iterable[Instance]) -> None:
+    """Refuse to work on instances that something else works on; raises ``ArmError`` 409."""
+    if scale_set.provisioning == "Deleting":
+        raise marked_for_deletion(action, scale_set.name)
+    if scale_set.rolling and scale_set.rolling.goes_on and action in ("manualupgrade", "reimage"):
+        raise not_allowed(f"Operation '{action}' is not allowed since a Rolling Upgrade is in progress.")
+    others = instances if backend.scenario.parallel_operations else scale_set.instances.values()
+    busy = scale_set.operation and not scale_set.is_only_rolling
+    if busy or any(instance.operation for instance in others):
+        raise concurrent_request()
+
+
+def outdated(scale_set: ScaleSet) -> list[Instance]:
+    """Return the instances that an upgrade would touch: not at the latest model, not protected, not leaving."""
+    behind = (i for i in scale_set.instances.values() if i.model is not scale_set.model)
+    return [i for i in behind if not i.protected_from_actions and i.provisioning != "Deleting"]
+
+
+def update(
+    backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance, model: Model | None = None
+) -> None:
+    """Bring an instance to a model, by default the latest; it is down meanwhile where its image changes."""
+    model = model or scale_set.model
+    same_image = image_key(model.image) == image_key(instance.image)
+
+    runs = bool(extensions.due(instance, model))
+
+    def finish() -> Json | None:
+        instance.model = model
+        if not same_image:
+            return _come_up(backend, scale_set, instance, model.image)
+        if instance.power != "running" or instance.failing:
+            return None
+        return _provision(backend, scale_set, instance)
+
+    if not same_image:
+        _go_down(backend, scale_set, instance)
+    timings = backend.timings
+    alike = timings.extension if runs else timings.settle
+    seconds = backend.draw(alike if same_image else timings.update)
+    _work(backend, operation, scale_set, instance, _Act("update", seconds, finish))
+
+
+def reimage(backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance) -> None:
+    """Make an instance's disk anew from the set's image; its model stays, as Azure is seen to leave it."""
+    image = scale_set.model.image
+    _go_down(backend, scale_set, instance)
+    seconds = backend.draw(backend.timings.reimage)
+    act = _Act("reimage", seconds, lambda: _come_up(backend, scale_set, instance, image))
+    _work(backend, operation, scale_set, instance, act)
+
+
+def stop(
+    backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance, power: str, why: str = "stop"
+) -> None:
+    """Stop an instance; ``power`` is what it comes to: stopped or deallocated."""
+    _go_down(backend, scale_set, instance, "deallocating" if power == "deallocated" else "stopping")
+
+    def finish() -> None:
+        instance.power = power
+
+    _work(backend, operation, scale_set, instance, _Act(why, backend.draw(backend.timings.stop), finish))
+
+
+def start(backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance, why: str = "start") -> None:
+    """Start an instance; one that runs goes on, one that was deallocated needs room again."""
+    refused = instance.power == "deallocated" and _has_no_room(backend, operation, instance.zone)
+    if instance.power != "running" and not refused:
+        instance.power = "starting"
+    seconds = backend.draw(backend.timings.start)
+
+    def finish() -> Json | None:
+        if refused:
+            return placement.no_room(instance.zone)
+        return None if instance.power == "running" else _boot(backend, scale_set, instance)
+
+    _work(backend, operation, scale_set, instance, _Act(why, seconds, finish))
+
+
+def restart(backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance) -> None:
+    """Take an instance down and bring it up again."""
+    _go_down(backend, scale_set, instance, "starting")
+    start(backend, operation, scale_set, instance, "restart")
+
+
+def create(
+    backend: Backend, operation: Operation, scale_set: ScaleSet, place: placement.Place, why: str = "create"
+) -> None:
+    """Add an instance of the latest model to a set; where Azure has no room for it, there is none."""
+    if _has_no_room(backend, operation, place.zone):
+        backend.add_part(operation, backend.timings.accept, lambda: placement.no_room(place.zone))
+        return
+    instance = new_instance(backend, scale_set, place)
+    seconds = backend.draw(backend.timings.create)
+    act = _Act(why, seconds, lambda: _boot(backend, scale_set, instance), "Creating")
+    _work(backend, operation, scale_set, instance, act)
+
+
+def _has_no_room(backend: Backend, operation: Operation, zone: str | None) -> bool:
+    return bool(backend.strike("allocate", operation.cause, zone=zone or ""))
+
+
+def delete(
+    backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance, why: str = "delete"
+) -> None:
+    """Take an instance down and out of its set, whatever else works on it."""
+    _go_down(backend, scale_set, instance)
+
+    def finish() -> None:
+        scale_set.instances.pop(instance.id, None)
+        backend.servers.remove(scale_set.server(instance))
+
+    act = _Act(why, backend.draw(backend.timings.delete), finish, "Deleting")
+    _work(backend, operation, scale_set, instance, act)
+
+
+def new_places(backend: Backend, scale_set: ScaleSet, count: int) -> list[placement.Place]:
+    """Return the places of ``count`` new instances; ids of a run are never used again."""
+    first, spare = scale_set.next_id, list[int]()
+    if scale_set.uniform and scale_set.body["properties"].get("overprovision"):
+        spare = placement.overprovisioned(count, first, backend.chance)
+    scale_set.next_id = first + count + len(spare)
+    taken = [instance.zone for instance in scale_set.instances.values()]
+    return placement.places(count, first, scale_set.body.get("zones", []), taken, spare)
+
+
+def new_instance(backend: Backend, scale_set: ScaleSet, place: placement.Place) -> Instance:
+    """Add a record for an instance of the latest model."""
+    number = place.number
+    name = f"{scale_set.name}_{number if scale_set.uniform else f'{backend.chance.getrandbits(32):08x}'}"
+    release = backend.release(scale_set.model.image)
+    if release is None:
+        raise LookupError(f"scale set {scale_set.name} has a model whose image is gone: {scale_set.model.image}")
+    instance = Instance(
+        id=str(number) if scale_set.uniform else name,
+        name=name,
+        number=number,
+        zone=place.zone,
+        fault_domain=number % FAULT_DOMAINS,
+        vm_id=backend.guid(),
+        created=backend.now,
+        model=scale_set.model,
+        image=scale_set.model.image,
+        disk=release,
+        release=release,
+        changed=backend.now,
+    )
+    scale_set.instances[instance.id] = instance
+    return instance
+
+
+@dataclass(frozen=True)
+class _Act:
+    """What is done to an instance."""
+
+    name: str
+    seconds: float
+    finish: Callable[[], Json | None]
+    """What it ends with; it returns an error where it fails."""
+    state: str = "Updating"
+    """The instance's provisioning state meanwhile."""
+
+
+def _work(backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance, act: _Act) -> None:
+    instance.operation, instance.provisioning, instance.changed = operation, act.state, backend.now
+    fault = next(iter(backend.strike("work", operation.cause, instance.id)), None)
+    instance.failing = fault is not None and fault.kind == "fail"
+    record(backend, scale_set, instance, act.name, "begin")
+
+    def end() -> Json | None:
+        if instance.operation is not operation:
+            # A deletion took the instance over; what it was doing has no outcome.
+            return None
+        error = None if instance.failing and act.state == "Deleting" else act.finish()
+        if instance.failing:
+            error, instance.failing = _failure(backend, instance), False
+        instance.provisioning, instance.changed = "Failed" if error else "Succeeded", backend.now
+        record(backend, scale_set, instance, act.name, "failed" if error else "end")
+        instance.operation = None
+        return error
+
+    backend.add_part(operation, fault.lasts if fault and fault.kind == "stuck" else act.seconds, end)
+
+
+def _failure(backend: Backend, instance: Instance) -> Json:
+    """Return the error of a fault: that of the script extension, where the instance has one, as if that had failed."""
+    script = next(filter(extensions.is_script, instance.model.extensions), None)
+    error = extensions.failure(instance, str(script["name"]) if script else "healthExtension", "")
+    if script:
+        extensions.fail(backend, instance, script, error)
+    return error
+
+
+def record(
+    backend: Backend, scale_set: ScaleSet, instance: Instance, act: str, phase: Literal["begin", "end", "failed"]
+) -> None:
+    """Put into the availability record what now begins with an instance, or has ended."""
+    operation = instance.operation
+    cause = operation.cause if operation else backend.cause
+    image = str(instance.image.get("id") or ":".join(map(str, instance.image.values())))
+    change = Change(
+        time=backend.now,
+        scale_set=scale_set.name,
+        instance=instance.id,
+        zone=instance.zone or "",
+        act=act,
+        phase=phase,
+        up=instance.up,
+        healthy_at=_healthy_at(scale_set, instance) if instance.up else None,
+        image=image.rpartition("/")[2],
+        protected=instance.protected_from_actions,
+        by=cause.by,
+        operation=operation.id if operation else "",
+        request=f"{cause.method} {cause.path}".strip(),
+    )
+    backend.availability.add(change)
+
+
+def _healthy_at(scale_set: ScaleSet, instance: Instance) -> float | None:
+    if health.source(scale_set) is None:
+        return instance.up_since
+    return instance.healthy_at if instance.release.found == "healthy" else None
+
+
+def _go_down(backend: Backend, scale_set: ScaleSet, instance: Instance, power: str = "stopped") -> None:
+    backend.servers.take_down(scale_set.server(instance))
+    instance.up = False
+    if instance.power != "deallocated":
+        instance.power = power
+
+
+def _come_up(backend: Backend, scale_set: ScaleSet, instance: Instance, image: Json) -> Json | None:
+    release = backend.release(image)
+    if release is None:
+        return {"code": "NotFound", "message": f"The image of VM '{instance.name}' cannot be found any more."}
+    instance.image, instance.disk, instance.release, instance.ran = image, release, release, {}
+    return None if instance.power == "deallocated" else _boot(backend, scale_set, instance)
+
+
+def _boot(backend: Backend, scale_set: ScaleSet, instance: Instance) -> Json | None:
+    instance.power = "running"
+    if instance.failing:
+        return _failure(backend, instance)
+    if code := instance.disk.provisioning_error:
+        message = f"OS Provisioning for VM '{instance.name}' did not finish in the allotted time."
+        return {"code": code, "message": message}
+    return _provision(backend, scale_set, instance)
+
+
+def _provision(backend: Backend, scale_set: ScaleSet, instance: Instance) -> Json | None:
+    """Run the extensions that are due on an instance that runs; it serves what they leave, also where one failed."""
+    before, runs = instance.release, extensions.due(instance, instance.model)
+    error = extensions.provision(backend, instance)
+    if instance.up and not runs and instance.release == before:
+        return error
+    if instance.operation and backend.strike("start", instance.operation.cause, instance.id):
+        instance.release = replace(instance.release, status=503, health="unhealthy")
+    if not instance.up:
+        instance.up_since = backend.now
+        instance.healthy_at = backend.now + backend.draw(backend.timings.health)
+    instance.up = instance.release.serves
+    backend.servers.serve(scale_set.server(instance), instance.release)
+    return error

@@ -1,0 +1,271 @@
+"""Rules for what a client may write into a scale set: shapes, merging, images, the limit of models."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from vmss_jenkins.emulator.arm.errors import ArmError, invalid_content, invalid_parameter, not_allowed
+from vmss_jenkins.emulator.compute import extensions, policies
+from vmss_jenkins.emulator.state.backend import CUSTOM_KEYS, PLATFORM_KEYS
+from vmss_jenkins.emulator.state.compute import Json, Model, ScaleSet
+
+if TYPE_CHECKING:
+    from vmss_jenkins.emulator.state.backend import Backend
+
+MODEL_LIMIT = 10
+CAPACITY_LIMIT = 1000
+_LONGEST_NUMBER = 10
+ONE_GROUP_LIMIT = 100
+"""How many instances a single placement group takes. The emulator tells it and does not hold clients to it."""
+DEPTH_LIMIT = 64
+"""How deep a body may be nested: what .NET's JSON readers take by default."""
+_REPLACED = ("tags", "identity", "zones", *extensions.REPLACED)
+_PRIORITY = "virtualMachineProfile.priority"
+_EVICTION = "virtualMachineProfile.evictionPolicy"
+_OPTIONAL = {_PRIORITY: ("Regular", "Low", "Spot"), _EVICTION: ("Deallocate", "Delete")}
+_CHOICES = {"upgradePolicy.mode": ("Manual", "Automatic", "Rolling"), "orchestrationMode": ("Uniform", "Flexible")}
+
+SET_SHAPE: Json = {
+    "location": str,
+    "tags": {},
+    "zones": [str],
+    "identity": {"type": str},
+    "sku": {"name": str, "tier": str, "capacity": int},
+    "properties": {
+        "orchestrationMode": str,
+        "singlePlacementGroup": bool,
+        "scaleInPolicy": {"rules": [str], "forceDeletion": bool, "prioritizeUnhealthyVMs": bool},
+        "upgradePolicy": {
+            "mode": str,
+            "rollingUpgradePolicy": {
+                "maxBatchInstancePercent": int,
+                "maxUnhealthyInstancePercent": int,
+                "maxUnhealthyUpgradedInstancePercent": int,
+                "pauseTimeBetweenBatches": str,
+                "prioritizeUnhealthyInstances": bool,
+                "enableCrossZoneUpgrade": bool,
+                "rollbackFailedInstancesOnPolicyBreach": bool,
+                "maxSurge": bool,
+            },
+            "automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": bool, "disableAutomaticRollback": bool},
+        },
+        "virtualMachineProfile": {
+            "priority": str,
+            "evictionPolicy": str,
+            "billingProfile": {},
+            "storageProfile": {
+                "imageReference": dict.fromkeys((*PLATFORM_KEYS, *CUSTOM_KEYS), str),
+                "osDisk": {"image": {"uri": str}},
+            },
+            "osProfile": {"computerNamePrefix": str},
+            "networkProfile": {
+                "healthProbe": {"id": str},
+                "networkInterfaceConfigurations": [{"name": str, "properties": {"primary": bool}}],
+            },
+            "extensionProfile": {"extensions": [{"name": str, "properties": {"type": str}}]},
+        },
+    },
+}
+IMAGE_SHAPE: Json = {"location": str, "tags": {}, "properties": {}}
+GROUP_SHAPE: Json = {"location": str, "tags": {}}
+IDS_SHAPE: Json = {"instanceIds": [str]}
+INSTANCE_SHAPE: Json = {
+    "location": str,
+    "properties": {"protectionPolicy": {"protectFromScaleIn": bool, "protectFromScaleSetActions": bool}},
+}
+
+
+def checked(body: Json, shape: Json) -> Json:
+    """Return the body without nulls; raises ``ArmError`` 400 where a type is not what the shape says.
+
+    Azure reads a number or a truth from a string too: ``az vmss create`` sends the ports of a range so.
+    """
+    fitted: Json = _fitted(_without_nulls(body), shape, "")
+    return fitted
+
+
+def _without_nulls(value: Any, depth: int = 0) -> Any:  # noqa: ANN401  (any JSON)
+    if depth > DEPTH_LIMIT:
+        raise invalid_content(f"The reader's MaxDepth of {DEPTH_LIMIT} has been exceeded.")
+    if isinstance(value, dict):
+        return {key: _without_nulls(item, depth + 1) for key, item in value.items() if item is not None}
+    return [_without_nulls(item, depth + 1) for item in value] if isinstance(value, list) else value
+
+
+def _fitted(value: Any, shape: Any, path: str) -> Any:  # noqa: ANN401  (any JSON)
+    wanted: type = shape if isinstance(shape, type) else type(shape)
+    if isinstance(value, str) and wanted in (int, bool):
+        value = _read(value, wanted)
+    fits = isinstance(value, wanted) and not (wanted is int and isinstance(value, bool))
+    if not fits:
+        raise invalid_content(f"Error converting value {value!r:.80} to type '{wanted.__name__}'. Path '{path}'.")
+    if isinstance(shape, list):
+        return [_fitted(item, shape[0], f"{path}[{index}]") for index, item in enumerate(value)]
+    if isinstance(shape, dict):
+        known = {key: _fitted(value[key], shape[key], f"{path}.{key}".lstrip(".")) for key in value if key in shape}
+        return {**value, **known}
+    return value
+
+
+def _read(text: str, wanted: type) -> Any:  # noqa: ANN401  (a number, a truth, or the text that is neither)
+    if wanted is bool:
+        return {"true": True, "false": False}.get(text.strip().lower(), text)
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < _LONGEST_NUMBER else text
+
+
+def merged(old: Json, new: Json) -> Json:
+    """Return ``old`` changed by ``new`` as Azure does: objects merge, lists, tags and identities are replaced."""
+    result = dict(old)
+    for key, value in new.items():
+        if isinstance(value, dict) and isinstance(old.get(key), dict) and key not in _REPLACED:
+            replaces = key == "imageReference" and any(kind in value for kind in CUSTOM_KEYS)
+            result[key] = value if replaces else merged(old[key], value)
+        else:
+            result[key] = value
+    return result
+
+
+def with_defaults(body: Json) -> Json:
+    """Return a new set's body with what Azure fills in; raises ``ArmError`` 400 for what it needs and misses."""
+    for path in ("location", "sku.name", "sku.capacity", "properties.virtualMachineProfile"):
+        if _at(body, path) is None:
+            raise invalid_parameter(f"Required parameter '{path.split('.')[-1]}' is missing (null).", path)
+    defaults: Json = {
+        "tags": {},
+        "sku": {"tier": "Standard"},
+        "properties": {
+            "singlePlacementGroup": True,
+            "orchestrationMode": "Uniform",
+            "upgradePolicy": {"mode": "Manual", "rollingUpgradePolicy": ROLLING_POLICY},
+            "virtualMachineProfile": {"storageProfile": {}, "networkProfile": {}},
+            "overprovision": True,
+            "doNotRunExtensionsOnOverprovisionedVMs": False,
+        },
+    }
+    return merged(copy.deepcopy(defaults), canonical(body))
+
+
+def canonical(body: Json) -> Json:
+    """Return a set's body with its choices as Azure writes them: ``manual`` is Manual."""
+    found = copy.deepcopy(body)
+    for path, choices in _CHOICES.items():
+        *above, key = path.split(".")
+        holder = _at(found, ".".join(["properties", *above]))
+        if isinstance(holder, dict) and isinstance(holder.get(key), str):
+            known = (choice for choice in choices if choice.lower() == holder[key].lower())
+            holder[key] = next(known, holder[key])
+    return found
+
+
+ROLLING_POLICY: Json = {
+    "maxBatchInstancePercent": 20,
+    "maxUnhealthyInstancePercent": 20,
+    "maxUnhealthyUpgradedInstancePercent": 20,
+    "pauseTimeBetweenBatches": "PT0S",
+    "maxSurge": False,
+    "rollbackFailedInstancesOnPolicyBreach": False,
+}
+
+
+def _at(body: Json, path: str) -> Any:  # noqa: ANN401  (any JSON)
+    value: Any = body
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def check_set(body: Json) -> None:
+    """Refuse values that no set may have; raises ``ArmError`` 400."""
+    capacity = body["sku"]["capacity"]
+    if not 0 <= capacity <= CAPACITY_LIMIT:
+        message = f"The value {capacity} of parameter 'sku.capacity' is out of range. Allowed: 0 to {CAPACITY_LIMIT}."
+        raise invalid_parameter(message, "sku.capacity")
+    for path, choices in (_CHOICES | _OPTIONAL).items():
+        value = _at(body["properties"], path)
+        if value not in choices and (path in _CHOICES or value is not None):
+            raise invalid_parameter(f"The value '{value}' of '{path}' is not one of {', '.join(choices)}.", path)
+
+    if _at(body["properties"], _EVICTION) and _at(body["properties"], _PRIORITY) not in ("Low", "Spot"):
+        raise invalid_parameter("Eviction policy can be set only on Azure Spot Virtual Machines.", _EVICTION)
+    policies.check(body["properties"])
+
+
+def check_change(scale_set: ScaleSet, changes: Json) -> None:
+    """Refuse changes of what is fixed at creation; raises ``ArmError`` 409."""
+    if changes.get("location", scale_set.location).lower() != scale_set.location.lower():
+        raise ArmError(
+            409,
+            "InvalidResourceLocation",
+            f"The resource '{scale_set.name}' already exists in location '{scale_set.location}' in resource group "
+            f"'{scale_set.group}'. A resource with the same name cannot be created in location "
+            f"'{changes['location']}'. Please select a new resource name.",
+        )
+    mode = changes.get("properties", {}).get("orchestrationMode", scale_set.body["properties"]["orchestrationMode"])
+    if mode != scale_set.body["properties"]["orchestrationMode"]:
+        raise _change_refused("orchestrationMode")
+    priority = _at(changes, f"properties.{_PRIORITY}")
+    if priority not in (None, scale_set.model.profile.get("priority", "Regular")):
+        raise _change_refused("priority")
+    wanted = _at(changes, "properties.virtualMachineProfile.storageProfile.imageReference") or {}
+    _check_image_change(scale_set.model.image, wanted)
+
+
+def _check_image_change(old: Json, wanted: Json) -> None:
+    if not old or not wanted:
+        return
+    custom, platform = (any(key in wanted for key in keys) for keys in (CUSTOM_KEYS, PLATFORM_KEYS))
+    if custom == ("publisher" in old) and not (custom and platform):
+        raise not_allowed("The Image type for a Virtual Machine Scale Set may not be changed.")
+    changed = [key for key in PLATFORM_KEYS[:3] if wanted.get(key, old.get(key)) != old.get(key)]
+    if changed and not all(key in wanted for key in PLATFORM_KEYS):
+        raise _change_refused(f"imageReference.{changed[-1]}")
+
+
+def _change_refused(path: str) -> ArmError:
+    message = f"Changing property '{path}' is not allowed."
+    return ArmError(409, "PropertyChangeNotAllowed", message, target=path)
+
+
+def model_of(backend: Backend, name: str, body: Json, scale_set: ScaleSet | None = None) -> Model:
+    """Return the model that the body describes; raises ``ArmError`` for a bad image or an eleventh model."""
+    model = Model(copy.deepcopy(body["properties"]["virtualMachineProfile"]), body["sku"]["name"])
+    extensions.checked(model.extensions)
+    grows = scale_set is not None and body["sku"]["capacity"] > scale_set.capacity
+    if grows or scale_set is None or model.image != scale_set.model.image:
+        _check_image(backend, model.image, body["location"])
+    if scale_set is None:
+        return model
+    used = list({id(known): known for known in (i.model for i in scale_set.instances.values())}.values())
+    for known in (scale_set.model, *used):
+        if known == model:
+            return known
+    if len(used) >= MODEL_LIMIT:
+        raise not_allowed(
+            f"Virtual Machine Scale Set '{name}' has reached its limit of {MODEL_LIMIT} models that may be referenced "
+            "by one or more VMs belonging to the Virtual Machine Scale Set. Upgrade the VMs to the latest model of "
+            "the Virtual Machine Scale Set before trying again."
+        )
+    return model
+
+
+def _check_image(backend: Backend, reference: Json, location: str) -> None:
+    platform = [key for key in PLATFORM_KEYS if reference.get(key)]
+    custom = [key for key in CUSTOM_KEYS if reference.get(key)]
+    if len(custom) != (0 if platform else 1) or len(platform) not in (0, len(PLATFORM_KEYS)):
+        message = "imageReference needs exactly one of an image id or all of publisher, offer, sku and version."
+        raise invalid_parameter(message, "imageReference")
+    if backend.release(reference) is not None:
+        return
+    image = ":".join(str(reference[key]) for key in (platform or custom))
+    if platform:
+        advice = "Verify that all fields in the storage profile are correct."
+        text = f"The platform image '{image}' is not available. {advice}"
+        raise ArmError(404, "PlatformImageNotFound", text, target="imageReference")
+    if "/images/" in image.lower() and "galleries" not in image.lower():
+        raise ArmError(404, "NotFound", f"The Image '{image}' cannot be found in '{location}' region.")
+    text = (
+        f"The gallery image {image} is not available in {location} region. Please contact image owner to replicate "
+        "to this region, or change your requested region."
+    )
+    raise ArmError(404, "GalleryImageNotFound", text, target="imageReference")

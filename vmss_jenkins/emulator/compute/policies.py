@@ -1,0 +1,49 @@
+"""Rules for what a client may write into the policies of a scale set: rolling upgrades, scaling in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmss_jenkins.emulator.arm.errors import ArmError, invalid_parameter
+from vmss_jenkins.emulator.compute import health, scale_in
+from vmss_jenkins.emulator.compute.rolling_batches import seconds
+
+if TYPE_CHECKING:
+    from vmss_jenkins.emulator.state.compute import Json
+
+_PERCENTS = {
+    "maxBatchInstancePercent": 5,
+    "maxUnhealthyInstancePercent": 5,
+    "maxUnhealthyUpgradedInstancePercent": 0,
+}
+"""The least of each; the most is 100."""
+
+
+def check(properties: Json) -> None:
+    """Refuse policies that no set may have; raises ``ArmError`` 400."""
+    _check_rolling(properties)
+    for rule in properties.get("scaleInPolicy", {}).get("rules", ()):
+        if rule not in scale_in.RULES:
+            choices = ", ".join(scale_in.RULES)
+            raise invalid_parameter(f"The value '{rule}' of 'scaleInPolicy.rules' is not one of {choices}.", "rules")
+
+
+def _check_rolling(properties: Json) -> None:
+    policy = properties["upgradePolicy"]
+    rolling = policy.get("rollingUpgradePolicy", {})
+    for name, least in _PERCENTS.items():
+        if not least <= rolling.get(name, least) <= 100:  # noqa: PLR2004 - percent
+            path = f"upgradePolicy.rollingUpgradePolicy.{name}"
+            message = f"The value {rolling[name]} of '{path}' is out of range. Allowed: {least} to 100."
+            raise invalid_parameter(message, path)
+    pause = rolling.get("pauseTimeBetweenBatches", "PT0S")
+    if seconds(pause) is None:
+        path = "upgradePolicy.rollingUpgradePolicy.pauseTimeBetweenBatches"
+        raise invalid_parameter(f"The value '{pause}' of '{path}' is no ISO 8601 duration such as PT30S.", path)
+    if policy["mode"] == "Rolling" and health.reporter(properties["virtualMachineProfile"]) is None:
+        raise ArmError(
+            400,
+            "BadRequest",
+            "Rolling Upgrade mode is not supported for this Virtual Machine Scale Set because a health probe or health "
+            "extension was not provided.",
+        )

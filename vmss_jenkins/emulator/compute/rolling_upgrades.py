@@ -1,0 +1,194 @@
+"""Rolling upgrades: instances follow in batches, by Azure's own doing, until all did or too many are unhealthy.
+
+The operation that began one lasts as long as it does, and fails with it, as recordings and users' reports show.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from vmss_jenkins.emulator.arm.errors import not_allowed
+from vmss_jenkins.emulator.compute import health, instances, rolling_batches
+from vmss_jenkins.emulator.compute.models import ROLLING_POLICY
+from vmss_jenkins.emulator.state.compute import Instance, Json, Operation, ScaleSet
+from vmss_jenkins.emulator.state.rolling_upgrade import RollingUpgrade
+
+if TYPE_CHECKING:
+    from vmss_jenkins.emulator.state.backend import Backend
+
+HEALTH_WAIT = 300.0
+"""The most seconds that an upgraded instance has to get healthy."""
+BUSY_WAIT = 30.0
+"""Seconds until instances are looked at again of which something else works on every one that is left."""
+KEPT_OS_UPGRADES = 20
+
+
+def follow(backend: Backend, operation: Operation, scale_set: ScaleSet) -> None:
+    """Begin an upgrade to a new model; one that is under way to an older model ends, one to the same goes on."""
+    rolling = scale_set.rolling
+    if rolling and rolling.goes_on:
+        if rolling.model is scale_set.model:
+            return
+        _end(backend, scale_set, rolling, "Cancelled", _PREEMPTED)
+    if instances.outdated(scale_set):
+        _begin(backend, operation, scale_set, "model")
+
+
+def start(backend: Backend, operation: Operation, scale_set: ScaleSet, what: Literal["os", "extensions"]) -> None:
+    """Begin an upgrade because a client asks for one; ``check`` has allowed it.
+
+    There is one version of each extension here, so that an upgrade of extensions finds all instances at the latest.
+    """
+    scale_set.operation, scale_set.provisioning, scale_set.changed = operation, "Updating", backend.now
+    _begin(backend, operation, scale_set, what)
+
+
+def check(scale_set: ScaleSet, what: Literal["os", "extensions"]) -> None:
+    """Refuse an upgrade beside another one, or of the OS where nothing reports health; raises ``ArmError`` 409."""
+    if scale_set.rolling and scale_set.rolling.goes_on:
+        raise not_allowed(f"Another Rolling Upgrade of Virtual Machine Scale Set '{scale_set.name}' is in progress.")
+    if what == "os" and health.source(scale_set) is None:
+        raise not_allowed(
+            "Rolling Upgrade is not supported for this Virtual Machine Scale Set because a health probe or health "
+            "extension was not provided."
+        )
+
+
+def cancel(backend: Backend, scale_set: ScaleSet) -> None:
+    """Stop a rolling upgrade after its current batch; raises ``ArmError`` 409 where none is under way."""
+    rolling = scale_set.rolling
+    if rolling is None or rolling.code != "RollingForward":
+        raise not_allowed("There is no ongoing Rolling Upgrade to cancel.")
+    rolling.last_action, rolling.last_action_time = "Cancel", backend.now
+    _end(backend, scale_set, rolling, "Cancelled", _CANCELLED)
+
+
+_PREEMPTED: Json = {
+    "code": "OperationPreempted",
+    "message": "Operation execution has been preempted by a more recent operation.",
+}
+_CANCELLED: Json = {"code": "OperationCanceled", "message": "The Rolling Upgrade was cancelled."}
+
+
+def _begin(
+    backend: Backend, operation: Operation, scale_set: ScaleSet, what: Literal["model", "os", "extensions"]
+) -> None:
+    policy = scale_set.body["properties"]["upgradePolicy"].get("rollingUpgradePolicy", ROLLING_POLICY)
+    due = [] if what == "extensions" else [one.id for one in instances.outdated(scale_set)]
+    rolling = RollingUpgrade(what, policy, backend.now, due, operation, scale_set.model, last_action_time=backend.now)
+    rolling.current = [key for key in scale_set.instances if key not in due]
+    scale_set.rolling = rolling
+    if what == "os":
+        scale_set.os_upgrades = [rolling, *scale_set.os_upgrades][:KEPT_OS_UPGRADES]
+    backend.begin_part(operation)
+    _next_batch(backend, scale_set, rolling)
+
+
+def _end(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade, code: str, error: Json | None = None) -> None:
+    rolling.code, rolling.ended = code, backend.now
+    if code == "Faulted":
+        rolling.error = error
+    if scale_set.operation in (None, rolling.operation) and scale_set.provisioning != "Deleting":
+        scale_set.provisioning, scale_set.changed = "Failed" if rolling.error else "Succeeded", backend.now
+    backend.end_part(rolling.operation, error)
+
+
+def _next_batch(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade) -> None:
+    if not rolling.goes_on:
+        return
+    if scale_set.provisioning == "Deleting":
+        _end(backend, scale_set, rolling, "Cancelled", _PREEMPTED)
+        return
+    due = {one.id: one for one in instances.outdated(scale_set)}
+    rolling.waiting = [key for key in rolling.waiting if key in due]
+    if not rolling.waiting:
+        _end(backend, scale_set, rolling, "Completed")
+        return
+    if all(due[key].operation for key in rolling.waiting):
+        backend.after(BUSY_WAIT, lambda: _next_batch(backend, scale_set, rolling))
+        return
+    policy, seen = rolling_batches.Policy.read(rolling.policy), _seen(backend, scale_set, rolling)
+    if error := rolling_batches.too_unhealthy(policy, seen, first=not (rolling.upgraded or rolling.failed)):
+        _end(backend, scale_set, rolling, "Faulted", error)
+        return
+    rolling.batch = rolling_batches.next_batch(policy, seen)
+    rolling.waiting = [key for key in rolling.waiting if key not in rolling.batch]
+
+    def judge_when_health_is_known(_: Operation) -> None:
+        there = [scale_set.instances[key] for key in rolling.batch if key in scale_set.instances]
+        known = max((health.known_at(scale_set, instance) for instance in there), default=backend.now)
+        wait = min(HEALTH_WAIT, max(0.0, known - backend.now))
+        backend.after(wait, lambda: _judge(backend, scale_set, rolling))
+
+    operation = backend.begin(scale_set.location, backend.timings.accept, judge_when_health_is_known)
+    for key in rolling.batch:
+        rolling.before[key] = scale_set.instances[key].model
+        instances.update(backend, operation, scale_set, scale_set.instances[key])
+
+
+def _seen(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade) -> list[rolling_batches.Seen]:
+    return [
+        rolling_batches.Seen(
+            one.id,
+            one.zone,
+            health.is_bad(scale_set, one, backend.now),
+            one.id in rolling.waiting and one.operation is None,
+        )
+        for one in scale_set.instances.values()
+    ]
+
+
+def _judge(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade) -> None:
+    done, rolling.batch = rolling.batch, []
+    bad = [key for key in done if key in scale_set.instances and _failed(backend, scale_set, scale_set.instances[key])]
+    rolling.failed += bad
+    rolling.upgraded += [key for key in done if key not in bad]
+    if not rolling.goes_on:
+        return
+    policy = rolling_batches.Policy.read(rolling.policy)
+    error = rolling_batches.too_many_failed(policy, rolling.upgraded, rolling.failed)
+    if back := _to_restore(scale_set, rolling, bad, breach=bool(error) and policy.roll_back):
+        _restore(backend, scale_set, rolling, back, error)
+    else:
+        _go_on(backend, scale_set, rolling, error)
+
+
+def _failed(backend: Backend, scale_set: ScaleSet, instance: Instance) -> bool:
+    """Whether an upgraded instance is no good; one whose health is not known when its time is over is not either."""
+    late = instance.up and health.source(scale_set) is not None and backend.now < health.known_at(scale_set, instance)
+    return late or health.is_bad(scale_set, instance, backend.now)
+
+
+def _to_restore(scale_set: ScaleSet, rolling: RollingUpgrade, bad: list[str], *, breach: bool) -> list[str]:
+    """Return the failed instances that go back: of an OS upgrade each at once, of others all on a breach."""
+    automatic = scale_set.body["properties"]["upgradePolicy"].get("automaticOSUpgradePolicy", {})
+    if rolling.what == "os" and not automatic.get("disableAutomaticRollback", False):
+        return [key for key in bad if key in scale_set.instances]
+    return [key for key in rolling.failed if breach and key in scale_set.instances]
+
+
+def _restore(
+    backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade, back: list[str], error: Json | None
+) -> None:
+    rolling.code = "RollingBack" if error else rolling.code
+
+    def done(_: Operation) -> None:
+        for key in back:
+            instance = scale_set.instances.get(key)
+            well = instance is not None and instance.provisioning == "Succeeded"
+            (rolling.restored if well else rolling.not_restored).append(key)
+        _go_on(backend, scale_set, rolling, error)
+
+    operation = backend.begin(scale_set.location, backend.timings.accept, done)
+    for key in back:
+        instances.update(backend, operation, scale_set, scale_set.instances[key], rolling.before[key])
+
+
+def _go_on(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade, error: Json | None) -> None:
+    if not rolling.goes_on:
+        return
+    if error:
+        _end(backend, scale_set, rolling, "Faulted", error)
+        return
+    pause = rolling_batches.Policy.read(rolling.policy).pause if rolling.waiting else 0.0
+    backend.after(pause, lambda: _next_batch(backend, scale_set, rolling))

@@ -1,0 +1,39 @@
+"""Which instances go where a set is made smaller, by its scale-in policy. Pure.
+
+The rules are those of Azure's page "Use custom scale-in policies": never one that is protected; the unhealthy first,
+where the policy says so; the fullest zone; then, by default, the fullest fault domain and the newest of it, or the
+newest or the oldest of all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vmss_jenkins.emulator.state.compute import Instance, Json
+
+RULES = ("Default", "OldestVM", "NewestVM")
+
+
+def leaving(staying: Sequence[Instance], count: int, policy: Json) -> list[Instance]:
+    """Return the instances that go, in their order; fewer than ``count`` where the others are protected."""
+    rule, unhealthy_first = next(iter(policy.get("rules") or ()), RULES[0]), bool(policy.get("prioritizeUnhealthyVMs"))
+    left = list(staying)
+    found: list[Instance] = []
+
+    def rank(instance: Instance) -> tuple[object, ...]:
+        zone = [one for one in left if one.zone == instance.zone]
+        domain = sum(one.fault_domain == instance.fault_domain for one in zone) if rule == RULES[0] else 0
+        age = (instance.created, instance.number)
+        ailing = unhealthy_first and not (instance.up and instance.release.found == "healthy")
+        return ailing, len(zone), domain, tuple(-part for part in age) if rule == "OldestVM" else age
+
+    while len(found) < count:
+        free = [instance for instance in left if not instance.protected_from_scale_in]
+        if not free:
+            break
+        found.append(max(free, key=rank))
+        left.remove(found[-1])
+    return found

@@ -1,0 +1,31 @@
+"""How instances follow a new model by themselves, in the modes Automatic and Rolling, and how sets are resized."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmss_jenkins.emulator.compute import instances, rolling_upgrades, scale_in
+
+if TYPE_CHECKING:
+    from vmss_jenkins.emulator.state.backend import Backend
+    from vmss_jenkins.emulator.state.compute import Operation, ScaleSet
+
+
+def follow_model(backend: Backend, operation: Operation, scale_set: ScaleSet) -> None:
+    """Upgrade instances as the set's mode says: none, all at once within the operation, or in batches."""
+    if scale_set.mode == "Automatic":
+        for instance in instances.outdated(scale_set):
+            if not instance.operation:
+                instances.update(backend, operation, scale_set, instance)
+    elif scale_set.mode == "Rolling":
+        rolling_upgrades.follow(backend, operation, scale_set)
+
+
+def resize(backend: Backend, operation: Operation, scale_set: ScaleSet) -> None:
+    """Create or delete instances until there are as many as the set's capacity."""
+    staying = [i for i in scale_set.instances.values() if i.provisioning != "Deleting"]
+    for place in instances.new_places(backend, scale_set, max(0, scale_set.capacity - len(staying))):
+        instances.create(backend, operation, scale_set, place, "scale-out")
+    policy = scale_set.body["properties"].get("scaleInPolicy", {})
+    for victim in scale_in.leaving(staying, len(staying) - scale_set.capacity, policy):
+        instances.delete(backend, operation, scale_set, victim, "scale-in")

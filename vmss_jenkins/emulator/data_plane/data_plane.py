@@ -1,0 +1,264 @@
+"""The emulator's data plane: instances that answer HTTP, load balancers that spread connections.
+
+Both are real, over sockets on 127.0.0.1, in one asyncio loop on one daemon thread. The data plane knows names
+and pages, nothing of Azure's resources: the control plane tells it which instance is up with which page, and
+which instances make a backend pool.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import CancelledError, Future
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
+
+from vmss_jenkins.emulator.data_plane.frontend import Frontend, Probe
+from vmss_jenkins.emulator.data_plane.web_instance import Page, WebInstance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from vmss_jenkins.emulator.data_plane.web_instance import Serving
+
+__all__ = ["DataPlane", "Page", "Probe"]
+
+T = TypeVar("T")
+
+
+class DataPlane:
+    """Instances and load balancers on loopback, for use from any thread; a context manager too.
+
+    A method that changes something returns when the change is in effect; it raises `RuntimeError` when the
+    data plane does not run, and `OSError` when the process has no port or file descriptor left. A name that
+    is not known is a `LookupError`, except where a method says that it then does nothing.
+    """
+
+    def __init__(self, *, time_scale: float = 1.0, seed: int = 0) -> None:
+        """Make a data plane that does not run yet.
+
+        Args:
+            time_scale: Emulated seconds in a real one; it shortens the intervals of probes, nothing else.
+            seed: Decides which requests fail where a page has an error rate: of an instance's first requests
+                always the same ones.
+
+        Raises:
+            ValueError: The time scale is not positive.
+        """
+        if time_scale <= 0:
+            raise ValueError(f"the time scale is {time_scale}; it must be above 0")
+        self._time_scale = time_scale
+        self._seed = seed
+        self._instances: dict[str, WebInstance] = {}
+        self._frontends: dict[str, Frontend] = {}
+        self._closed = WeakSet[Frontend]()  # their connections are what keeps them alive
+        self._draining: dict[asyncio.Task[None], Serving] = {}
+        self._lifecycle = threading.Lock()
+        self._gate = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the thread; do nothing where it runs. A stopped data plane starts again empty."""
+        with self._lifecycle:
+            if self._loop is None:
+                running: Future[asyncio.AbstractEventLoop] = Future()
+                self._thread = threading.Thread(target=self._live, args=(running,), name="data-plane", daemon=True)
+                self._thread.start()
+                self._loop = running.result()
+
+    def stop(self) -> None:
+        """Close every listener and connection at once and end the thread; do nothing where it does not run.
+
+        Not to be called while holding a lock that a `backends` of `open_frontend` takes.
+        """
+        with self._lifecycle:
+            with self._gate:
+                loop, self._loop = self._loop, None
+            if loop is not None and self._thread is not None:
+                loop.call_soon_threadsafe(self._stopping.set)
+                self._thread.join()
+
+    def serve(self, name: str, page: Page) -> None:
+        """Have the instance up with this page: made, brought up, or only its page replaced, as is needed.
+
+        Load balancers send it connections after their next successful probe.
+        """
+        self._call(self._serve(name, page))
+
+    def take_down(self, name: str) -> None:
+        """Take the instance down as systemd stops nginx, gracefully; do nothing where it is down.
+
+        When this returns, new connections are refused. Idle keep-alive connections are closed and requests in
+        flight finish without the caller; what takes longer than 5 real seconds is cut off.
+        """
+        self._call(self._take_down(name))
+
+    def remove(self, name: str) -> None:
+        """Take the instance down and give up its port; do nothing where there is none.
+
+        Load balancers pass it over at once, even while their pool still names it.
+        """
+        self._call(self._remove(name))
+
+    def port(self, name: str) -> int:
+        """Return the instance's own loopback port, which stays the same over going down and coming up."""
+        return _known(self._instances, "instance", name).port
+
+    def reserve(self, name: str, wished: Sequence[int] = ()) -> int:
+        """Return the instance's own port, made for it where there is none: it refuses until `serve`.
+
+        A new one is the first of those that are wished and free on this machine, else any.
+        """
+        instance = self._instances.get(name)
+        return instance.port if instance is not None else self._call(self._reserve(name, wished))
+
+    def open_frontend(self, name: str, backends: Callable[[], Sequence[str]], probe: Probe, port: int = 0) -> int:
+        """Open a load balancer on a loopback port, probe its backends once, and return the port.
+
+        A connection goes to the next backend (round robin) of those that the probe finds up. It is reset when
+        that backend turns out to be dead, and when none is up.
+
+        Args:
+            name: What to call it.
+            backends: Returns the names of the instances in its pool, known or not. It is asked before every
+                round of probes, in a thread of its own (here and in `probe_now`: in the caller's), so that it
+                may take locks; a change of the pool takes effect with the next round.
+            probe: Which backends are up.
+            port: The port to listen on, 0 for a free one.
+
+        Raises:
+            ValueError: A load balancer of this name is open.
+            OSError: The port is taken, or too low for this user.
+        """
+        frontend = Frontend(backends, probe, port_of=self._port_or_none, time_scale=self._time_scale)
+        return self._call(self._open_frontend(name, frontend, list(backends()), port))
+
+    def close_frontend(self, name: str, *, keep_connections: bool = False) -> None:
+        """Close the load balancer's port, and reset its connections or keep them; do nothing where there is none."""
+        self._call(self._close_frontend(name, keep_connections=keep_connections))
+
+    def administer(self, frontend: str, forced: Mapping[str, bool]) -> None:
+        """Let these backends get new connections, or none, whatever the probe finds; the others as it finds them.
+
+        Connections that there are go on. It takes the place of what was said of this load balancer before.
+        """
+        self._call(self._administer(frontend, forced))
+
+    def backend_up(self, frontend: str) -> Mapping[str, bool]:
+        """Return what the last round of probes concluded of each backend, in the pool's order."""
+        return dict(_known(self._frontends, "load balancer", frontend).up)
+
+    def probe_now(self, name: str | None = None) -> None:
+        """Probe every backend of one load balancer, or of all, once; the conclusions are drawn when this returns."""
+        chosen = [_known(self._frontends, "load balancer", name)] if name else list(self._frontends.values())
+        pools = [(frontend, list(frontend.backends())) for frontend in chosen]
+        self._call(_probe_all(pools))
+
+    def _call(self, change: Coroutine[Any, Any, T]) -> T:
+        with self._gate:
+            if self._loop is None:
+                change.close()
+                raise RuntimeError("the data plane does not run; call start() first")
+            done = asyncio.run_coroutine_threadsafe(change, self._loop)
+        try:
+            return done.result()
+        except CancelledError:
+            raise RuntimeError("the data plane was stopped in the meantime") from None
+
+    def _live(self, running: Future[asyncio.AbstractEventLoop]) -> None:
+        try:
+            asyncio.run(self._run(running))
+        except OSError as error:  # no file descriptor left for a loop
+            running.set_exception(error)
+
+    async def _run(self, running: Future[asyncio.AbstractEventLoop]) -> None:
+        self._stopping = asyncio.Event()
+        self._changing = asyncio.Lock()
+        running.set_result(asyncio.get_running_loop())
+        await self._stopping.wait()
+        for name in list(self._frontends):
+            await self._close_frontend(name)
+        for frontend in list(self._closed):
+            frontend.reset()
+        for name in list(self._instances):
+            await self._remove(name)
+        for serving in self._draining.values():
+            serving.cut_off()
+
+    async def _serve(self, name: str, page: Page) -> None:
+        async with self._changing:
+            await self._made(name).serve(page)
+
+    async def _reserve(self, name: str, wished: Sequence[int]) -> int:
+        async with self._changing:
+            return self._made(name, wished).port
+
+    def _made(self, name: str, wished: Sequence[int] = ()) -> WebInstance:
+        if name not in self._instances:
+            self._instances[name] = WebInstance(f"{self._seed} {name}", wished)
+        return self._instances[name]
+
+    async def _administer(self, frontend: str, forced: Mapping[str, bool]) -> None:
+        _known(self._frontends, "load balancer", frontend).administer(forced)
+
+    async def _take_down(self, name: str) -> None:
+        async with self._changing:
+            self._drain(await _known(self._instances, "instance", name).take_down())
+
+    async def _remove(self, name: str) -> None:
+        async with self._changing:
+            instance = self._instances.pop(name, None)
+            if instance is not None:
+                self._drain(await instance.take_down())
+                instance.give_up_port()
+
+    def _drain(self, serving: Serving | None) -> None:
+        if serving is not None:
+            task = asyncio.get_running_loop().create_task(serving.drain())
+            self._draining[task] = serving
+            task.add_done_callback(self._draining.pop)
+
+    async def _open_frontend(self, name: str, frontend: Frontend, members: Sequence[str], port: int) -> int:
+        async with self._changing:
+            if name in self._frontends:
+                raise ValueError(f"the load balancer {name!r} is open already; close it first")
+            opened = await frontend.open(port)
+            self._frontends[name] = frontend
+        await frontend.probe_round(members)
+        return opened
+
+    async def _close_frontend(self, name: str, *, keep_connections: bool = False) -> None:
+        async with self._changing:
+            frontend = self._frontends.pop(name, None)
+            if frontend is None:
+                return
+            await frontend.close(keep_connections=keep_connections)
+            self._closed.add(frontend)
+
+    def _port_or_none(self, name: str) -> int | None:
+        instance = self._instances.get(name)
+        return None if instance is None else instance.port
+
+
+async def _probe_all(pools: Sequence[tuple[Frontend, Sequence[str]]]) -> None:
+    await asyncio.gather(*(frontend.probe_round(members) for frontend, members in pools))
+
+
+def _known(named: Mapping[str, T], what: str, name: str) -> T:
+    try:
+        return named[name]
+    except KeyError:
+        raise LookupError(f"there is no {what} {name!r}; there are: {', '.join(named) or 'none'}") from None

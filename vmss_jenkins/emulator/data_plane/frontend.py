@@ -1,0 +1,300 @@
+"""The load balancer of the emulator's data plane: a layer 4 proxy with a health probe.
+
+As Azure's, it works on connections and never looks into the bytes. What it simplifies: Azure picks a backend
+by a hash over the connection's five-tuple, this one in turn (round robin), so that a test can tell how many
+connections each gets, though in an order of its own: as in Azure, a client that tries again is not sent to the next
+instance of the same batch. And Azure lets a connection that no backend can take time out, this one resets it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import socket
+import struct
+import zlib
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, cast
+
+import aiohttp
+
+from vmss_jenkins.emulator.data_plane.loopback import BACKLOG, HOST, stop_accepting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+PROBE_TIMEOUT: Final = 30.0
+"""Seconds of the emulated clock; Azure's own limit, where the interval is not shorter."""
+PROBES_AT_ONCE: Final = 64
+PROBES_PER_SECOND: Final = 250
+"""The most in a real second, as one costs about 1 ms of CPU: rounds over many backends come slower."""
+LEAST_TIMEOUT: Final = 1.0
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How a load balancer finds out which of its backends may get connections.
+
+    Azure documents for `probeThreshold` that it takes as many successes in a row as failures; of the older
+    `numberOfProbes` it lists as a known issue that it is not respected, and one probe decides either way.
+
+    Raises:
+        ValueError: The interval is not positive, a threshold under 1, or the path has no leading slash.
+    """
+
+    interval: float = 5.0
+    """Seconds of the emulated clock from one round of probes to the next."""
+    threshold: int = 2
+    """Failures in a row until a backend is out: another status than 200, no connection, no answer in time."""
+    recovery: int = 1
+    """Successes in a row until a backend that is out, as it is at first, is in."""
+    path: str = "/"
+    """What is asked for, by GET. The answer must be 200; a redirection is not followed."""
+    kind: Literal["http", "tcp", "none"] = "http"
+    """`tcp` asks for nothing but a connection, `none` takes every backend for up."""
+
+    def __post_init__(self) -> None:
+        if self.interval <= 0:
+            raise ValueError(f"a probe's interval is {self.interval} s; it must be above 0")
+        if (least := min(self.threshold, self.recovery)) < 1:
+            raise ValueError(f"a probe's threshold is {least}; it must be at least 1")
+        if not self.path.startswith("/"):
+            raise ValueError(f"a probe's path is {self.path!r}; it must begin with a slash")
+
+
+class Frontend:
+    """One load balancing rule: a loopback port, its backends and what their probe thinks of them.
+
+    It belongs to the running event loop; only `up` and `backends` may be read from other threads.
+    """
+
+    def __init__(
+        self,
+        backends: Callable[[], Sequence[str]],
+        probe: Probe,
+        *,
+        port_of: Callable[[str], int | None],
+        time_scale: float = 1.0,
+    ) -> None:
+        """Make a frontend that does not listen yet.
+
+        Args:
+            backends: The names in the backend pool, asked before each round, in a thread of its own.
+            probe: Which of them get connections.
+            port_of: The loopback port of a name; None where there is no such instance: it is passed over.
+            time_scale: Emulated seconds in a real one.
+        """
+        self.backends = backends
+        self.up: Mapping[str, bool] = {}
+        self._probe = probe
+        self._forced: Mapping[str, bool] = {}
+        self._port_of = port_of
+        self._interval = probe.interval / time_scale
+        self._timeout = max(min(probe.interval, PROBE_TIMEOUT) / time_scale, LEAST_TIMEOUT)
+        self._row: dict[str, int] = {}  # probes answered one after another; below 0, not answered
+        self._in: tuple[str, ...] = ()
+        self._turns = itertools.count()
+        self._one_round = asyncio.Lock()
+        self._sides: set[_Side] = set()
+
+    async def open(self, port: int = 0) -> int:
+        """Listen on this port, 0 for a free one, and probe from the first interval's end on; return the port."""
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(
+            lambda: _ClientSide(self._sides, self._pick), HOST, port, backlog=BACKLOG
+        )
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, force_close=True),  # Azure probes by new connections
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": "Load Balancer Agent"},
+            timeout=aiohttp.ClientTimeout(total=self._timeout),
+        )
+        self._probing = loop.create_task(self._keep_probing())
+        opened: int = self._listener.sockets[0].getsockname()[1]
+        return opened
+
+    async def close(self, *, keep_connections: bool = False) -> None:
+        """Stop listening and probing, and reset every connection, or let them go on until `reset`."""
+        await stop_accepting(self._listener)
+        self._probing.cancel()
+        await asyncio.gather(self._probing, return_exceptions=True)
+        if not keep_connections:
+            self.reset()
+        await self._session.close()
+
+    def reset(self) -> None:
+        """Reset every connection."""
+        for side in list(self._sides):
+            side.reset()
+
+    def administer(self, forced: Mapping[str, bool]) -> None:
+        """Let these backends, and no others, be in or out of the pool whatever the probe finds.
+
+        It decides on new connections; those there are go on.
+        """
+        self._forced = dict(forced)
+        self._choose()
+
+    async def probe_round(self, members: Sequence[str]) -> None:
+        """Probe these backends once each, and make them the pool; a round under way is let finish first."""
+        async with self._one_round:
+            waiting = iter(members)
+            answers: dict[str, bool] = {}
+
+            async def work() -> None:
+                for name in waiting:
+                    answers[name] = await self._is_answered(name)
+
+            await asyncio.gather(*(work() for _ in range(min(len(members), PROBES_AT_ONCE))))
+            self._conclude({name: answers[name] for name in members})
+
+    def _conclude(self, answers: Mapping[str, bool]) -> None:
+        row = {name: self._row.get(name, 0) for name in answers}
+        self._row = {name: max(row[name], 0) + 1 if ok else min(row[name], 0) - 1 for name, ok in answers.items()}
+        self.up = {
+            name: count > -self._probe.threshold if self.up.get(name, False) else count >= self._probe.recovery
+            for name, count in self._row.items()
+        }
+        self._choose()
+
+    def _choose(self) -> None:
+        chosen = (name for name, up in self.up.items() if self._forced.get(name, up))
+        self._in = tuple(sorted(chosen, key=lambda name: zlib.crc32(name.encode())))
+
+    async def _is_answered(self, name: str) -> bool:
+        port = self._port_of(name)
+        if port is None or self._session.closed:
+            return False
+        if self._probe.kind != "http":
+            return self._probe.kind == "none" or await self._is_connected(port)
+        url = f"http://{HOST}:{port}{self._probe.path}"
+        try:
+            async with self._session.get(url, allow_redirects=False) as response:
+                await response.read()
+                return response.status == 200  # noqa: PLR2004 - Azure's rule: 200 and no other
+        except (aiohttp.ClientError, asyncio.TimeoutError, OSError):
+            return False
+
+    async def _is_connected(self, port: int) -> bool:
+        try:
+            _, writer = await asyncio.wait_for(asyncio.open_connection(HOST, port), self._timeout)
+        except (OSError, asyncio.TimeoutError):
+            return False
+        writer.close()
+        return True
+
+    async def _keep_probing(self) -> None:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        while True:
+            period = max(self._interval, len(self.up) / PROBES_PER_SECOND)
+            await asyncio.sleep(started + period - loop.time())
+            started = loop.time()
+            try:
+                members = await asyncio.to_thread(self.backends)
+            except Exception:  # noqa: BLE001 - the caller's code, and probing goes on
+                _log.exception("the backend pool could not be read; it stays as it was")
+                members = list(self.up)
+            await self.probe_round(members)
+
+    def _pick(self) -> int | None:
+        for _ in self._in:
+            port = self._port_of(self._in[next(self._turns) % len(self._in)])
+            if port is not None:
+                return port
+        return None
+
+
+class _Side(asyncio.Protocol):
+    """One side of a proxied connection: what arrives here leaves at the other."""
+
+    other: _Side
+
+    def __init__(self, sides: set[_Side]) -> None:
+        self.transport: asyncio.Transport | None = None
+        self.ended = False
+        self._sides = sides
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self._sides.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self.other.transport is not None:
+            self.other.transport.write(data)
+
+    def eof_received(self) -> bool:
+        """Pass the end on; keep the way back open until it has ended too."""
+        self.ended = True
+        if self.other.transport is not None:
+            self.other.transport.write_eof()
+        if self.other.ended:
+            self.close()
+        return True
+
+    def pause_writing(self) -> None:
+        if self.other.transport is not None:
+            self.other.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self.other.transport is not None:
+            self.other.transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._sides.discard(self)
+        if exc is None:
+            self.other.close()
+        else:
+            self.other.reset()
+
+    def close(self) -> None:
+        """Send what is left, then close."""
+        if self.transport is not None:
+            self.transport.close()
+
+    def reset(self) -> None:
+        """Close at once, by RST instead of FIN."""
+        if self.transport is None:
+            return
+        with suppress(OSError):  # closed already
+            connection = self.transport.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        self.transport.abort()
+
+
+class _ClientSide(_Side):
+    """The side that the load balancer's client has connected to; it gets a backend, or is reset."""
+
+    def __init__(self, sides: set[_Side], pick: Callable[[], int | None]) -> None:
+        super().__init__(sides)
+        self.other = _Side(sides)
+        self.other.other = self
+        self._pick = pick
+        self._dialling: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        port = self._pick()
+        if port is None:
+            self.reset()
+        else:
+            self._dialling = asyncio.get_running_loop().create_task(self._dial(port))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._dialling is not None:
+            self._dialling.cancel()
+        super().connection_lost(exc)
+
+    async def _dial(self, port: int) -> None:
+        transport = cast("asyncio.Transport", self.transport)
+        transport.pause_reading()  # in connection_made it would be too early before Python 3.12
+        try:
+            await asyncio.get_running_loop().create_connection(lambda: self.other, HOST, port)
+        except OSError:
+            self.reset()
+        else:
+            transport.resume_reading()

@@ -1,0 +1,101 @@
+"""The emulator's own endpoints below ``/_emulator/``, outside ARM's paths: what it did, and what it is to do."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from vmss_jenkins.emulator.arm.errors import ArmError
+from vmss_jenkins.emulator.calls.call import Reply
+from vmss_jenkins.emulator.compute.api.platform_image_responses import alias_document
+from vmss_jenkins.emulator.faults.fault import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from werkzeug.wrappers import Request
+
+    from vmss_jenkins.emulator.faults.fault import Armed
+    from vmss_jenkins.emulator.front.fault_injector import Injector
+    from vmss_jenkins.emulator.state.backend import Backend
+
+PREFIX = "/_emulator/"
+
+
+class Control:
+    """Answers about one backend and its faults."""
+
+    def __init__(self, backend: Backend, injector: Injector, endpoints: Callable[[], list[dict[str, Any]]]) -> None:
+        self._backend, self._injector, self._endpoints = backend, injector, endpoints
+
+    @property
+    def routes(self) -> list[tuple[str, str, Callable[..., Reply]]]:
+        """Method, path and what answers it, given the request and the variable parts of the path."""
+        return [
+            ("GET", f"{PREFIX}calls", self.calls),
+            ("GET", f"{PREFIX}availability", self.availability),
+            ("GET", f"{PREFIX}endpoints", self.endpoints),
+            ("GET", f"{PREFIX}vm-image-aliases", self.aliases),
+            ("GET", f"{PREFIX}faults", self.faults),
+            ("POST", f"{PREFIX}faults", self.add_fault),
+            ("DELETE", f"{PREFIX}faults", self.remove_faults),
+            ("DELETE", f"{PREFIX}faults/<int:number>", self.remove_faults),
+        ]
+
+    def calls(self, _: Request) -> Reply:
+        """Every request to ARM."""
+        return Reply(200, list(self._backend.calls))
+
+    def availability(self, request: Request) -> Reply:
+        """The availability record and its summary, of one set with ``?set=NAME``."""
+        backend = self._backend
+        with backend.lock:
+            backend.advance()
+            return Reply(200, backend.availability.as_json(backend.now, request.args.get("set")))
+
+    def endpoints(self, _: Request) -> Reply:
+        """Every public address and port of ARM that leads somewhere, with the URL where it really does."""
+        with self._backend.lock:
+            self._backend.advance()
+            return Reply(200, self._endpoints())
+
+    def aliases(self, _: Request) -> Reply:
+        """The short names of platform images, for the cloud's endpoint of them, which ``az`` asks."""
+        return Reply(200, alias_document(self._backend.scenario.releases))
+
+    def faults(self, _: Request) -> Reply:
+        """The faults that are armed, those that have struck as often as they were to among them."""
+        with self._backend.lock:
+            return Reply(200, [_shown(armed) for armed in self._backend.armed])
+
+    def add_fault(self, request: Request) -> Reply:
+        """Arm a fault: a JSON object of its fields, or a JSON string as ``--fault`` takes it."""
+        body = request.get_json(force=True, silent=True)
+        try:
+            fault = Fault.parse(body) if isinstance(body, str) else Fault.from_mapping(_object(body))
+            with self._backend.lock:
+                return Reply(201, _shown(self._injector.arm(fault)))
+        except ValueError as error:
+            raise ArmError(400, "InvalidFault", str(error)) from None
+
+    def remove_faults(self, _: Request, number: int | None = None) -> Reply:
+        """Forget one fault, or all."""
+        with self._backend.lock:
+            if number is not None and all(one.number != number for one in self._backend.armed):
+                raise ArmError(404, "NotFound", f"There is no fault {number}.")
+            self._injector.disarm(number)
+        return Reply(204)
+
+
+def _object(body: Any) -> dict[str, Any]:  # noqa: ANN401  (any JSON)
+    if not isinstance(body, dict) or "kind" not in body:
+        raise ValueError("a fault is a JSON object with a kind, or a JSON string such as '503 GET */virtualMachines'")
+    return body
+
+
+def _shown(armed: Armed) -> dict[str, Any]:
+    fields = {name: value for name, value in asdict(armed.fault).items() if value not in ("", 0, None)}
+    if armed.fault.count is None:
+        fields["count"] = "always"
+    counted = {"seen": armed.seen, "struck": armed.struck}
+    return {"number": armed.number, "text": str(armed.fault), **fields, **counted}

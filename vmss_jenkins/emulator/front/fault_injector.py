@@ -1,0 +1,150 @@
+"""What faults do to requests, and what somebody else does beside them."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from vmss_jenkins.emulator.arm.errors import ArmError, concurrent_request
+from vmss_jenkins.emulator.compute import scale_sets
+from vmss_jenkins.emulator.faults.fault import Armed
+from vmss_jenkins.emulator.state.availability import Cause
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from vmss_jenkins.emulator.faults.fault import Fault
+    from vmss_jenkins.emulator.front.http_server import How
+    from vmss_jenkins.emulator.front.identity import Identity
+    from vmss_jenkins.emulator.state.backend import Backend
+    from vmss_jenkins.emulator.state.compute import ScaleSet
+
+REFUSED_SECONDS = 5.0
+"""Emulated seconds that connections are refused, where the fault names none."""
+TRY_AGAIN_SECONDS = 2.0
+"""Emulated seconds until somebody else tries again what was refused because something was under way."""
+
+_SET = re.compile(r"/resourceGroups/([^/]+)/.*/virtualMachineScaleSets/([^/]+)", re.IGNORECASE)
+_ENDINGS: Mapping[str, How] = {"reset": "reset", "refuse": "reset", "lost-answer": "reset", "cut": "cut"}
+_TEXTS = {
+    500: ("InternalServerError", "An internal execution error occurred. Please retry later."),
+    503: ("ServiceUnavailable", "The service is temporarily unavailable. Please retry later."),
+    504: (
+        "GatewayTimeout",
+        "The gateway did not receive a response from 'Microsoft.Compute' within the specified time period.",
+    ),
+}
+
+
+class Injector:
+    """Arms the faults of one backend, and lets them strike its requests. Hold the backend's lock."""
+
+    def __init__(self, backend: Backend, identity: Identity, refuse: Callable[[float], None]) -> None:
+        """Make an injector; ``refuse`` refuses new connections for emulated seconds."""
+        self._backend, self._identity, self._refuse = backend, identity, refuse
+        self._armed = 0
+
+    def arm(self, fault: Fault) -> Armed:
+        """Let a fault wait for its occasions; raises ``ValueError`` where its image does not exist."""
+        backend = self._backend
+        if fault.image and backend.release(backend.scenario.reference(fault.image)) is None:
+            raise ValueError(f"there is no image {fault.image!r} for the fault {fault}")
+        self._armed += 1
+        armed = Armed(self._armed, fault)
+        backend.armed.append(armed)
+        return armed
+
+    def disarm(self, number: int | None = None) -> None:
+        """Forget the fault of this number, or every one. What has struck stays as it is."""
+        self._backend.armed = [one for one in self._backend.armed if number not in (None, one.number)]
+
+    def strike(self, method: str, path: str) -> Fault | None:
+        """Let faults strike a request, and return the one that ends it."""
+        backend = self._backend
+        for fault in backend.strike("request", Cause("client", method, path)):
+            if not fault.goes_on:
+                return fault
+            self._happen(fault, path)
+        return None
+
+    def check(self, fault: Fault) -> None:
+        """Do what a fault does before its request; raises ``ArmError`` where that is not carried out."""
+        if fault.kind == "refuse":
+            self._refuse(REFUSED_SECONDS if fault.seconds is None else fault.seconds)
+        if fault.kind == "expired-token":
+            raise self._identity.expire(self._backend.now)
+        if fault.kind in ("error", "reset", "refuse"):
+            raise self.error(fault)
+
+    def error(self, fault: Fault) -> ArmError:
+        """Return the error that a fault answers."""
+        headers = {"x-ms-request-id": self._backend.guid()}
+        if fault.retry_after is not None:
+            headers["Retry-After"] = self._backend.retry_after(fault.retry_after)
+        status = fault.status or 503
+        error = _error(status)
+        return ArmError(status, error.code, error.message, details=error.details, headers=headers)
+
+    @staticmethod
+    def ending(fault: Fault) -> How:
+        """Return how the answer to a request ends that the fault struck."""
+        return "sent" if fault.status else _ENDINGS.get(fault.kind, "sent")
+
+    def _happen(self, fault: Fault, path: str) -> None:
+        """Let somebody else act; what Azure refuses as long as something is under way is tried again."""
+        backend, scenario = self._backend, self._backend.scenario
+        found = _SET.search(path)
+        group, name = found.groups() if found else (scenario.resource_group, scenario.scale_set)
+        try:
+            with backend.caused(Cause("fault", path=str(fault))):
+                _EVENTS[fault.kind](backend, backend.scale_set(group, name), fault)
+        except ArmError as error:
+            if error.status == HTTPStatus.CONFLICT:
+                backend.after(TRY_AGAIN_SECONDS, lambda: self._happen(fault, path))
+
+
+def _delete(backend: Backend, scale_set: ScaleSet, fault: Fault) -> None:
+    chosen = [i for i in backend.chosen(scale_set, [fault.instance]) if i.provisioning != "Deleting"]
+    operation = backend.begin(scale_set.location, backend.timings.accept)
+    scale_sets.delete_instances(backend, operation, scale_set, chosen)
+
+
+def _evict(backend: Backend, scale_set: ScaleSet, fault: Fault) -> None:
+    for instance in backend.chosen(scale_set, [fault.instance]):
+        scale_sets.evict(backend, scale_set, instance)
+
+
+def _scale(backend: Backend, scale_set: ScaleSet, fault: Fault) -> None:
+    size = {"sku": {"capacity": max(0, scale_set.capacity + fault.by)}}
+    scale_sets.change(backend, scale_set, size, lambda _: None)
+
+
+def _set_image(backend: Backend, scale_set: ScaleSet, fault: Fault) -> None:
+    reference = backend.scenario.reference(fault.image)
+    storage = {"osDisk": {"image": reference}} if "uri" in reference else {"imageReference": reference}
+    changes = {"properties": {"virtualMachineProfile": {"storageProfile": storage}}}
+    scale_sets.change(backend, scale_set, changes, lambda _: None)
+
+
+_EVENTS: Mapping[str, Callable[[Backend, ScaleSet, Fault], None]] = {
+    "evict": _evict,
+    "delete": _delete,
+    "scale": _scale,
+    "set-image": _set_image,
+}
+
+
+def _error(status: int) -> ArmError:
+    if status == HTTPStatus.CONFLICT:
+        return concurrent_request()
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        message = "The server rejected the request because too many requests have been received for this subscription."
+        details = [{"code": "TooManyRequests", "target": "HighCostGetVMScaleSet", "message": "{}"}]
+        return ArmError(status, "OperationNotAllowed", message, details=details)
+    code, message = _TEXTS.get(status, ("", "The emulator was told to refuse this request."))
+    return ArmError(status, code or "".join(_phrase(status).title().split()), message)
+
+
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Emulated Error"

@@ -1,0 +1,139 @@
+"""Azure Resource Manager's front door: api-version, subscription, roles, throttling, then the route's handler."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import uuid
+from typing import TYPE_CHECKING
+
+from vmss_jenkins.emulator.arm.errors import ArmError, authorization_failed, gateway
+from vmss_jenkins.emulator.arm.throttling import LIMITS
+from vmss_jenkins.emulator.calls.call import Call, Reply
+from vmss_jenkins.emulator.front.routes import resolve
+from vmss_jenkins.emulator.scenario.scenario import CLIENT_ID
+from vmss_jenkins.emulator.state.availability import Cause
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vmss_jenkins.emulator.arm.throttling import Throttle
+    from vmss_jenkins.emulator.calls.route import Route
+    from vmss_jenkins.emulator.state.backend import Backend
+    from vmss_jenkins.emulator.state.compute import Json
+
+_API_VERSION = re.compile(r"20\d\d-[01]\d-[0-3]\d(-\w+)?", re.ASCII)
+_LISTS_OF_RESOURCES = ("list sets", "list images")
+
+
+class Arm:
+    """Answers requests on the state of one backend."""
+
+    def __init__(self, backend: Backend, throttle: Throttle) -> None:
+        self._backend = backend
+        self._throttle = throttle
+        self._chance = random.Random(0)  # noqa: S311  (ids of requests; the state's own draws must not hang on reads)
+
+    def answer(
+        self,
+        method: str,
+        base_url: str,
+        path: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        content: bytes,
+    ) -> Reply:
+        """Return the answer to a request, an ARM error body where it fails, with the headers of every answer."""
+        with self._backend.lock:
+            self._backend.advance()
+            call: Call | None = None
+            try:
+                version = self._api_version(query)
+                route, params = resolve(method, path, version)
+                call = self._call(route, params, base_url, path, query, headers, content)
+                with self._backend.caused(Cause("client", method, path)):
+                    reply = self._handle(route, call)
+            except ArmError as error:
+                reply = Reply(error.status, error.body, error.headers)
+            return Reply(reply.status, reply.body, {**reply.headers, **self._common(call, headers)})
+
+    def check(self, method: str, path: str, api_version: str) -> None:
+        """Accept a method and path that are served; raises ``ArmError``."""
+        resolve(method, path, api_version)
+
+    def send(self, method: str, path: str, body: Json, api_version: str) -> Reply:
+        """Return the answer to a request of the emulator's own. Hold the backend's lock."""
+        route, params = resolve(method, path, api_version)
+        content = json.dumps(body).encode() if body else b""
+        return self._handle(route, self._call(route, params, "", path, {"api-version": api_version}, {}, content))
+
+    def _call(
+        self,
+        route: Route,
+        params: Mapping[str, str],
+        base_url: str,
+        path: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        content: bytes,
+    ) -> Call:
+        limits = LIMITS[route.limits]
+        return Call(self._backend, self._throttle, base_url, path, query, headers, content, params, limits, self)
+
+    def _handle(self, route: Route, call: Call) -> Reply:
+        self._check_subscription(call)
+        if not self._allowed(route.action):
+            scope = call.path.rpartition("/")[0] if route.method == "POST" else call.path
+            raise authorization_failed(CLIENT_ID, route.action, scope)
+        self._check_exists(route, call)
+        if route.limits in _LISTS_OF_RESOURCES:
+            # ARM knows where there is nothing to list, and then it asks no provider.
+            reply = route.handler(call)
+            if reply.body["value"]:
+                call.take_tokens()
+            return reply
+        call.take_tokens()
+        return route.handler(call)
+
+    def _allowed(self, action: str) -> bool:
+        scenario = self._backend.scenario
+        denied = action.lower() in (one.lower() for one in scenario.denied_actions)
+        return not denied and (scenario.role is None or scenario.role.allows(action))
+
+    def _check_subscription(self, call: Call) -> None:
+        wanted = call.params.get("subscription")
+        if wanted is not None and wanted.lower() != self._backend.scenario.subscription_id.lower():
+            text = f"The subscription '{wanted}' could not be found."
+            raise gateway(404, "SubscriptionNotFound", text)
+
+    def _check_exists(self, route: Route, call: Call) -> None:
+        """ARM itself knows which groups and sets exist; a 404 of its own costs no token of compute's."""
+        if "group" in call.params and route.limits != "none":
+            self._backend.group(call.params["group"])
+        if "set" in call.params and (route.method, route.limits) not in (("PUT", "put set"), ("DELETE", "delete set")):
+            self._backend.scale_set(call.params["group"], call.params["set"])
+
+    @staticmethod
+    def _api_version(query: Mapping[str, str]) -> str:
+        version = query.get("api-version", "")
+        if not version:
+            text = "The api-version query parameter (?api-version=) is required for all requests."
+            raise gateway(400, "MissingApiVersionParameter", text)
+        if not _API_VERSION.fullmatch(version):
+            text = f"The api-version '{version}' is invalid. It is a date such as 2024-07-01."
+            raise gateway(400, "InvalidApiVersionParameter", text)
+        return version
+
+    def _common(self, call: Call | None, headers: Mapping[str, str]) -> dict[str, str]:
+        request_id = str(uuid.UUID(int=self._chance.getrandbits(128), version=4))
+        common = {
+            "Cache-Control": "no-cache",
+            "x-ms-request-id": request_id,
+            "x-ms-correlation-request-id": headers.get("x-ms-correlation-request-id", request_id),
+        }
+        if call and call.remaining:
+            common["x-ms-ratelimit-remaining-resource"] = ",".join(call.remaining)
+        if call and call.charged is not None:
+            common["x-ms-request-charge"] = str(call.charged)
+        return common

@@ -1,0 +1,4 @@
+"""The HTTP side of the provider Microsoft.Network.
+
+Its routes, what answers them, and the state as the JSON that Azure shows. The rules are in the room above.
+"""

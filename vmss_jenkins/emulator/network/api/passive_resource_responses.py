@@ -1,0 +1,204 @@
+"""Answers about resources that are kept and shown, and change nothing else: virtual networks, security groups.
+
+The emulator has one network for everything, this machine's loopback; a client's virtual networks are there so that
+what it deploys and reads is whole.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from vmss_jenkins.emulator.arm.errors import ArmError, invalid_content, resource_not_found
+from vmss_jenkins.emulator.calls.call import Call, Reply
+from vmss_jenkins.emulator.network import interfaces
+from vmss_jenkins.emulator.network.api import operations
+from vmss_jenkins.emulator.scenario.scenario import NETWORK
+from vmss_jenkins.emulator.state.compute import Json
+from vmss_jenkins.emulator.state.network import Kept
+
+if TYPE_CHECKING:
+    from vmss_jenkins.emulator.state.backend import Backend
+
+PAGE = 1000
+_MEMBERS = "ipConfigurations"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A type of resource that is kept."""
+
+    name: str
+    """Such as virtualNetworks."""
+    children: str
+    """The parts that have ids of their own, such as subnets."""
+    defaults: Json = field(default_factory=dict)
+    """What Azure adds to its properties."""
+    child_defaults: Json = field(default_factory=dict)
+    """What Azure adds to those of a part."""
+
+    @property
+    def type(self) -> str:
+        """The full type."""
+        return f"{NETWORK}/{self.name}"
+
+    @property
+    def shape(self) -> Json:
+        """What a body must look like."""
+        return {"location": str, "tags": {}, "properties": {self.children: [{"name": str, "properties": {}}]}}
+
+
+NETWORKS = Kind(
+    "virtualNetworks",
+    "subnets",
+    {"virtualNetworkPeerings": [], "enableDdosProtection": False},
+    {
+        "delegations": [],
+        "privateEndpointNetworkPolicies": "Disabled",
+        "privateLinkServiceNetworkPolicies": "Enabled",
+    },
+)
+SECURITY_GROUPS = Kind("networkSecurityGroups", "securityRules", {"defaultSecurityRules": []})
+KINDS = (NETWORKS, SECURITY_GROUPS)
+
+
+def list_kept(kind: Kind, call: Call) -> Reply:
+    """Those of a resource group, or of the subscription."""
+    group = call.backend.group(call.params["group"]).name.lower() if "group" in call.params else ""
+    wanted = [one for key, one in call.backend.kept.items() if key[0] == kind.name.lower() and group in ("", key[1])]
+    found, more = call.page(wanted, PAGE)
+    return Reply(200, {"value": [_shown(call.backend, kind, one) for one in found], **more})
+
+
+def get_kept(kind: Kind, call: Call) -> Reply:
+    """One of them."""
+    body = _shown(call.backend, kind, _found(kind, call))
+    return Reply(200, body, {"ETag": body["etag"]})
+
+
+def put_kept(kind: Kind, call: Call) -> Reply:
+    """Create one, or replace it."""
+    body, backend = call.body(kind.shape), call.backend
+    group, name = backend.group(call.params["group"]).name, call.params["kept"]
+    if "location" not in body:
+        raise ArmError(400, "LocationRequired", "The location property is required for this definition.")
+    if any("name" not in part for part in body.get("properties", {}).get(kind.children, [])):
+        raise invalid_content(f"Required property 'name' of an entry of {kind.children} is missing.")
+    known = backend.kept.get((kind.name.lower(), group.lower(), name.lower()))
+    made = keep(backend, kind, group, name, body)
+    operation = backend.begin(str(body["location"]), backend.draw(backend.timings.network))
+    return operations.written(call, operation, _shown(backend, kind, made), created=known is None)
+
+
+def keep(backend: Backend, kind: Kind, group: str, name: str, body: Json) -> Kept:
+    """Put a resource among those that are kept, in the place of one of its name."""
+    key = (kind.name.lower(), group.lower(), name.lower())
+    known = backend.kept.get(key)
+    made = Kept(kind.type, name, group, body, backend.guid())
+    if known:
+        made = Kept(kind.type, known.name, known.group, body, known.guid, known.version + 1)
+    backend.kept[key] = made
+    return made
+
+
+def delete_kept(kind: Kind, call: Call) -> Reply:
+    """Delete one; a network that a scale set is in stays, and one that does not exist is 204."""
+    backend, group = call.backend, backend_group(call)
+    known = backend.kept.get((kind.name.lower(), group.lower(), call.params["kept"].lower()))
+    if known is None:
+        return Reply(204)
+    shown = _shown(backend, kind, known)
+    if user := _user_of(backend, shown["id"]):
+        text = f"{shown['id']} is in use by {user} and cannot be deleted. In order to delete it, delete what uses it."
+        raise ArmError(400, "InUseResourceCannotBeDeleted", text)
+    del backend.kept[kind.name.lower(), group.lower(), known.name.lower()]
+    return operations.accepted(call, backend.begin(str(known.body["location"]), backend.timings.network))
+
+
+def list_children(kind: Kind, call: Call) -> Reply:
+    """The parts of one."""
+    return Reply(200, {"value": _children(call, kind)})
+
+
+def get_child(kind: Kind, call: Call) -> Reply:
+    """A part of one."""
+    name = call.params["child"]
+    for part in _children(call, kind):
+        if part["name"].lower() == name.lower():
+            return Reply(200, part, {"ETag": part["etag"]})
+    kept = _found(kind, call)
+    raise resource_not_found(f"{kind.type}/{kind.children}", f"{kept.name}/{name}", kept.group)
+
+
+def backend_group(call: Call) -> str:
+    """Return the resource group of the path as it is written; raises ``ArmError`` 404."""
+    return call.backend.group(call.params["group"]).name
+
+
+def _children(call: Call, kind: Kind) -> list[Json]:
+    found: list[Json] = _shown(call.backend, kind, _found(kind, call))["properties"][kind.children]
+    return found
+
+
+def _found(kind: Kind, call: Call) -> Kept:
+    group, name = backend_group(call), call.params["kept"]
+    found = call.backend.kept.get((kind.name.lower(), group.lower(), name.lower()))
+    if found is None:
+        raise resource_not_found(kind.type, name, group)
+    return found
+
+
+def _members(backend: Backend, kind: Kind, part_id: str) -> Json:
+    """Return the IP configurations of instances that are in a subnet."""
+    if kind is not NETWORKS:
+        return {}
+    found = [
+        {"id": member.id}
+        for scale_set in backend.scale_sets.values()
+        for instance in scale_set.instances.values()
+        for member in interfaces.of_instance(backend, scale_set, instance)
+        if member.configuration.get("properties", {}).get("subnet", {}).get("id", "").lower() == part_id.lower()
+    ]
+    return {_MEMBERS: found} if found else {}
+
+
+def _user_of(backend: Backend, resource_id: str) -> str | None:
+    """Return the id of a scale set whose model refers to a resource or to a part of it."""
+    for scale_set in backend.scale_sets.values():
+        profile = str(scale_set.model.profile).lower()
+        if f"'{resource_id.lower()}'" in profile or f"'{resource_id.lower()}/" in profile:
+            group = f"/subscriptions/{backend.scenario.subscription_id}/resourceGroups/{scale_set.group}"
+            return f"{group}/providers/Microsoft.Compute/virtualMachineScaleSets/{scale_set.name}"
+    return None
+
+
+def _shown(backend: Backend, kind: Kind, kept: Kept) -> Json:
+    group = f"/subscriptions/{backend.scenario.subscription_id}/resourceGroups/{kept.group}"
+    found_id = f"{group}/providers/{kind.type}/{kept.name}"
+    etag = f'W/"{uuid.uuid5(uuid.NAMESPACE_URL, f"{kept.guid} {kept.version}")}"'
+    state = {"provisioningState": "Succeeded"}
+    written = kept.body.get("properties", {})
+    parts = [
+        {
+            "name": part["name"],
+            "id": f"{found_id}/{kind.children}/{part['name']}",
+            "etag": etag,
+            "properties": {
+                **state,
+                **kind.child_defaults,
+                **{key: value for key, value in part.get("properties", {}).items() if key != _MEMBERS},
+                **_members(backend, kind, f"{found_id}/{kind.children}/{part['name']}"),
+            },
+            "type": f"{kind.type}/{kind.children}",
+        }
+        for part in written.get(kind.children, [])
+    ]
+    return {
+        "name": kept.name,
+        "id": found_id,
+        "etag": etag,
+        "type": kind.type,
+        "location": kept.body["location"],
+        "properties": {**state, "resourceGuid": kept.guid, **kind.defaults, **written, kind.children: parts},
+    } | {key: kept.body[key] for key in ("tags",) if key in kept.body}

@@ -1,0 +1,100 @@
+"""An emulator brought back to where it was: its beginning, then every request again at its time, with no instances.
+
+Then time goes on, and so did Azure while nobody emulated it: what was under way has come as far as it would have.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vmss_jenkins.emulator.network.resolved_load_balancer import RULES
+from vmss_jenkins.emulator.persistence.journal import StateFileError
+from vmss_jenkins.emulator.runtime.clock import ScaledClock
+from vmss_jenkins.emulator.state.compute import NoServers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from vmss_jenkins.emulator.front.app import App
+    from vmss_jenkins.emulator.persistence.journal import Journal
+    from vmss_jenkins.emulator.runtime.clock import Clock
+    from vmss_jenkins.emulator.state.backend import Backend
+    from vmss_jenkins.emulator.state.compute import Servers
+    from vmss_jenkins.emulator.state.network import LoadBalancer
+
+
+@dataclass
+class _Then:
+    """The time that a request was handled at."""
+
+    time: float
+
+    def now(self) -> float:
+        return self.time
+
+
+def resume(backend: Backend, app: App, journal: Journal, begin: Callable[[], None], clock: Clock) -> Clock:
+    """Bring an empty backend to the state of a journal that has begun, and return the clock it goes on with.
+
+    Args:
+        backend: Its servers, and what it tells of load balancers, are the data plane's, which follows at the end.
+        app: What handles the requests.
+        journal: What happened.
+        begin: Fills the backend as it was at the beginning.
+        clock: Of now. A ``ScaledClock`` is given back set to the emulated time that it is by now.
+
+    Raises:
+        StateFileError: A request comes out otherwise than it did.
+    """
+    beginning = journal.beginning
+    if beginning is None:
+        raise LookupError(f"{journal.path} has not begun")
+    then, servers, follow = _Then(beginning.began), backend.servers, backend.on_balanced
+    backend.servers, backend.clock, backend.now = NoServers(), then, then.time
+    backend.on_balanced = lambda load_balancer: _give_ports(load_balancer, beginning.ports)
+    begin()
+    for number, entry in journal.entries:
+        then.time = entry.time
+        status = app.again(entry)
+        if status != entry.status:
+            raise StateFileError(
+                f"{journal.path}, line {number}: {entry.request.method} {entry.request.path} was answered "
+                f"{entry.status} and would be {status} now: another release of the emulator wrote it; use a new file"
+            )
+    backend.calls.clear()
+    backend.clock = _going_on(journal, clock)
+    backend.on_balanced = follow
+    _bring_up(backend, servers)
+    return backend.clock
+
+
+def _give_ports(load_balancer: LoadBalancer, ports: Mapping[str, int]) -> None:
+    """Rules that were to get any free port got these."""
+    for rule in load_balancer.children(RULES):
+        port = ports.get(f"{load_balancer.group}/{load_balancer.name}/{rule['name']}")
+        if port and not rule["properties"].get("frontendPort"):
+            rule["properties"]["frontendPort"] = port
+
+
+def _going_on(journal: Journal, clock: Clock) -> Clock:
+    if not isinstance(clock, ScaledClock) or journal.beginning is None:
+        return clock
+    if not journal.entries:
+        return ScaledClock(clock.scale, max(journal.beginning.began, clock.now()))
+    _, last = journal.entries[-1]
+    gone = max(0.0, time.time() - last.wall)
+    return ScaledClock(clock.scale, last.time + gone * last.scale)
+
+
+def _bring_up(backend: Backend, servers: Servers) -> None:
+    backend.servers = servers
+    for scale_set in backend.scale_sets.values():
+        for instance in scale_set.instances.values():
+            if instance.up:
+                servers.serve(scale_set.server(instance), instance.release)
+    for load_balancer in backend.load_balancers.values():
+        if not isinstance(servers, NoServers):
+            load_balancer.ports.clear()  # they were those of servers that are no more
+        backend.on_balanced(load_balancer)

@@ -1,0 +1,126 @@
+"""Deployments of templates: each resource is put as a client would put it, once those that it needs are there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from vmss_jenkins.emulator.arm.errors import ArmError
+from vmss_jenkins.emulator.resources.template_expressions import TemplateError
+
+if TYPE_CHECKING:
+    from graphlib import TopologicalSorter
+
+    from vmss_jenkins.emulator.resources.templates import Plan, Planned
+    from vmss_jenkins.emulator.state.backend import Backend
+    from vmss_jenkins.emulator.state.compute import Json, Operation
+
+
+class Resources(Protocol):
+    """What a deployment does to the resources of its group; it raises ``ArmError`` as a client gets it."""
+
+    def put(self, planned: Planned) -> Operation | None:
+        """Put a resource; return the operation that it takes, None where it is there at once."""
+        ...
+
+    def properties(self, resource_id: str) -> Json:
+        """Return the properties of a resource."""
+        ...
+
+
+@dataclass
+class Deployment:
+    """One deployment of one template to a resource group."""
+
+    name: str
+    group: str
+    number: str
+    """Of its operation, in the URL to be polled."""
+    correlation_id: str
+    started: float
+    plan: Plan
+    state: Literal["Accepted", "Running", "Succeeded", "Failed"] = "Accepted"
+    ended: float | None = None
+    outputs: Json = field(default_factory=dict)
+    made: list[str] = field(default_factory=list)
+    """The ids of the resources that are there."""
+    faults: list[Json] = field(default_factory=list)
+    """The errors of those that could not be made."""
+
+    @property
+    def error(self) -> Json | None:
+        """ARM's error of a failed deployment."""
+        if self.state != "Failed":
+            return None
+        message = (
+            "At least one resource deployment operation failed. Please list deployment operations for details. "
+            "Please see https://aka.ms/arm-deployment-operations for usage details."
+        )
+        return {"code": "DeploymentFailed", "message": message, "details": self.faults}
+
+
+def start(backend: Backend, deployment: Deployment, resources: Resources) -> None:
+    """Begin a deployment; it goes on by itself as the emulated time does."""
+    run = _Run(backend, deployment, resources, deployment.plan.order())
+    backend.after(backend.timings.accept, run.go_on)
+
+
+@dataclass
+class _Run:
+    """A deployment under way."""
+
+    backend: Backend
+    deployment: Deployment
+    resources: Resources
+    order: TopologicalSorter[str]
+    under_way: int = 0
+
+    def go_on(self) -> None:
+        """Put every resource that waits for nothing any more; after a failure no other is begun."""
+        self.deployment.state = "Running"
+        while not self.deployment.faults and (ready := self.order.get_ready()):
+            for key in ready:
+                self._put(key)
+        if not self.under_way:
+            self._end()
+
+    def _put(self, key: str) -> None:
+        planned = self.deployment.plan.resources[key]
+        try:
+            operation = self.resources.put(planned)
+        except ArmError as error:
+            self.deployment.faults.append({**error.body["error"], "target": planned.id})
+            return
+        if operation is None or operation.ended is not None:
+            self._made(key, operation)
+            return
+        self.under_way += 1
+
+        def ended(operation: Operation) -> None:
+            self.under_way -= 1
+            self._made(key, operation)
+            self.go_on()
+
+        operation.then(ended)
+
+    def _made(self, key: str, operation: Operation | None) -> None:
+        planned = self.deployment.plan.resources[key]
+        if operation is not None and operation.error:
+            self.deployment.faults.append({**operation.error, "target": planned.id})
+            return
+        self.deployment.made.append(planned.id)
+        self.order.done(key)
+
+    def _end(self) -> None:
+        deployment = self.deployment
+        if deployment.ended is not None:
+            return
+        if not deployment.faults:
+            try:
+                deployment.outputs = deployment.plan.outputs(self.resources.properties)
+            except TemplateError as error:
+                deployment.faults.append({"code": "DeploymentOutputEvaluationFailed", "message": str(error)})
+            except ArmError as error:
+                deployment.faults.append(error.body["error"])
+        deployment.state = "Failed" if deployment.faults else "Succeeded"
+        deployment.ended = self.backend.now

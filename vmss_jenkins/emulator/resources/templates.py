@@ -1,0 +1,241 @@
+"""What an ARM template asks for: its resources in the order of their dependencies, and its outputs.
+
+The slice is what ``az vmss create`` and plain hand-written templates use. What is not understood (loops,
+conditions, nested deployments) is refused before anything is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING, Any
+
+from vmss_jenkins.emulator.resources.template_expressions import TemplateError, evaluated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from vmss_jenkins.emulator.state.compute import Json
+
+_OWN = ("name", "type", "apiVersion", "dependsOn", "comments", "metadata")
+"""What a template says of a resource for itself; the rest is the resource's body."""
+_REFUSED = ("copy", "condition", "resources", "scope", "existing")
+_SECURE = ("securestring", "secureobject")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where a template is deployed."""
+
+    subscription_id: str
+    group: str
+    location: str
+    tenant_id: str
+
+    @property
+    def group_id(self) -> str:
+        """The ARM id of the resource group."""
+        return f"/subscriptions/{self.subscription_id}/resourceGroups/{self.group}"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A resource that a template wants."""
+
+    kind: str
+    """Such as Microsoft.Network/loadBalancers/inboundNatRules."""
+    name: str
+    """With a slash between a child's names."""
+    api_version: str
+    id: str
+    body: Json
+    after: tuple[str, ...] = ()
+    """The ids of those that it depends on."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A template with its parameters, evaluated as far as can be before anything is made."""
+
+    resources: Mapping[str, Planned]
+    """By their ids in lower case."""
+    parameters: Json
+    """As a deployment shows them: types and values, but no secrets."""
+    _outputs: Json = field(default_factory=dict)
+    _functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+
+    def order(self) -> TopologicalSorter[str]:
+        """Return the ids, in lower case, to be taken in the order of their dependencies."""
+        sorter = TopologicalSorter({key: [one.lower() for one in r.after] for key, r in self.resources.items()})
+        sorter.prepare()
+        return sorter
+
+    def outputs(self, reference: Callable[[str], Json]) -> Json:
+        """Return the outputs; ``reference`` gives the properties of a resource by its id.
+
+        A template may name a resource of its own by the name alone.
+        """
+        names = {one.name.lower(): one.id for one in self.resources.values()}
+        functions = {**self._functions, "reference": lambda of, *_: reference(names.get(str(of).lower(), of))}
+        return {
+            _camel(name): {"type": str(one.get("type", "")).capitalize(), "value": evaluated(one["value"], functions)}
+            for name, one in self._outputs.items()
+        }
+
+
+def plan(template: Json, parameters: Json, scope: Scope) -> Plan:
+    """Evaluate a template.
+
+    Args:
+        template: The template, as in the body of a deployment.
+        parameters: The values of its parameters, each as ``{"value": ...}``.
+        scope: Where it is deployed.
+
+    Raises:
+        TemplateError: It cannot be deployed.
+    """
+    declared = _declarations(template, "parameters")
+    functions = _functions(scope)
+    values = _values(declared, parameters, functions)
+    functions["parameters"] = lambda name: _known(values, name, "parameter")
+    variables = {name.lower(): value for name, value in _mapping(template, "variables").items()}
+    functions["variables"] = lambda name: evaluated(_known(variables, name, "variable"), functions)
+    wanted = [_planned(one, functions, scope) for one in _list(template)]
+    resources = _linked(wanted)
+    shown = {
+        name: {"type": str(one.get("type", "")).capitalize(), "value": values[name.lower()]}
+        for name, one in declared.items()
+        if str(one.get("type", "")).lower() not in _SECURE
+    }
+    found = Plan(resources, shown, _declarations(template, "outputs", "value"), functions)
+    try:
+        found.order()
+    except CycleError as error:
+        circle = "', '".join(str(one) for one in error.args[1])
+        raise TemplateError(f"Circular dependency detected on resources: '{circle}'.") from None
+    return found
+
+
+def _functions(scope: Scope) -> dict[str, Callable[..., Any]]:
+    def concat(*parts: Any) -> Any:  # noqa: ANN401  (any JSON)
+        if all(isinstance(part, list) for part in parts):
+            return [item for part in parts for item in part]
+        return "".join(str(part) for part in parts)
+
+    return {
+        "concat": concat,
+        "resourceid": lambda *parts: _resource_id(scope, parts),
+        "resourcegroup": lambda: {"id": scope.group_id, "name": scope.group, "location": scope.location},
+        "subscription": lambda: {"subscriptionId": scope.subscription_id, "tenantId": scope.tenant_id},
+        "providers": lambda *_: {"apiVersions": [""]},
+        "tolower": lambda text: str(text).lower(),
+        "toupper": lambda text: str(text).upper(),
+        "string": str,
+        "int": int,
+    }
+
+
+def _resource_id(scope: Scope, parts: tuple[Any, ...]) -> str:
+    """``resourceId([subscription], [group], type, name, ...)``: the type is the first with a slash in it."""
+    start = next((index for index, part in enumerate(parts) if "/" in str(part)), None)
+    if start is None or len(parts) - start - 1 != str(parts[start]).count("/"):
+        raise TemplateError(f"resourceId needs a resource type and as many names as it has segments, found {parts}.")
+    before = [str(part) for part in parts[:start]]
+    group = before.pop() if before else scope.group
+    subscription = before.pop() if before else scope.subscription_id
+    path = _path(str(parts[start]), [str(part) for part in parts[start + 1 :]])
+    return f"/subscriptions/{subscription}/resourceGroups/{group}/providers/{path}"
+
+
+def _path(kind: str, names: list[str]) -> str:
+    namespace, *kinds = kind.split("/")
+    return "/".join([namespace, *(f"{one}/{name}" for one, name in zip(kinds, names, strict=True))])
+
+
+def _values(declared: Json, given: Json, functions: Mapping[str, Callable[..., Any]]) -> Json:
+    unknown = next((name for name in given if name.lower() not in {one.lower() for one in declared}), None)
+    if unknown is not None:
+        raise TemplateError(f"The template parameter '{unknown}' is not defined in the template.")
+    by_name = {name.lower(): one for name, one in given.items()}
+    values: Json = {}
+    for name, one in declared.items():
+        source = by_name.get(name.lower(), {})
+        if "value" in source:
+            values[name.lower()] = source["value"]
+        elif "defaultValue" in one:
+            values[name.lower()] = evaluated(one["defaultValue"], functions)
+        else:
+            raise TemplateError(f"The value for the template parameter '{name}' is not provided.")
+    return values
+
+
+def _planned(one: Json, functions: Mapping[str, Callable[..., Any]], scope: Scope) -> Planned:
+    refused = next((key for key in _REFUSED if one.get(key)), None)
+    if refused:
+        raise TemplateError(f"The emulator does not understand '{refused}' of the resource '{one.get('name')}'.")
+    missing = next((key for key in ("type", "name", "apiVersion") if not one.get(key)), None)
+    if missing:
+        raise TemplateError(f"A resource lacks the required property '{missing}'.")
+    body = {key: value for key, value in one.items() if key not in _OWN}
+    kind, name, version = (str(evaluated(one[key], functions)) for key in ("type", "name", "apiVersion"))
+    if kind.count("/") != name.count("/") + 1:
+        raise TemplateError(f"The resource '{name}' of type '{kind}' must have as many names as its type has segments.")
+    found_id = f"{scope.group_id}/providers/{_path(kind, name.split('/'))}"
+    after = tuple(str(entry) for entry in evaluated(one.get("dependsOn") or [], functions))
+    return Planned(kind, name, version, found_id, evaluated(body, functions), after)
+
+
+def _linked(wanted: list[Planned]) -> dict[str, Planned]:
+    """Return the resources by id, their dependencies as ids: a template may name those by type and name, or name."""
+    by_name: dict[str, str] = {}
+    for one in wanted:
+        path = one.id.partition("/providers/")[2]
+        for name in (one.id, path, f"{one.kind}/{one.name}", one.name):
+            by_name.setdefault(name.lower(), one.id)
+    found: dict[str, Planned] = {}
+    for one in wanted:
+        lost = next((entry for entry in one.after if entry.lower() not in by_name), None)
+        if lost is not None:
+            raise TemplateError(f"The resource '{lost}' is not defined in the template.")
+        if one.id.lower() in found:
+            raise TemplateError(f"The resource '{one.id}' is defined multiple times in the template.")
+        after = tuple(dict.fromkeys(by_name[entry.lower()] for entry in one.after))
+        found[one.id.lower()] = Planned(one.kind, one.name, one.api_version, one.id, one.body, after)
+    return found
+
+
+def _mapping(template: Json, key: str) -> Json:
+    found = template.get(key) or {}
+    if not isinstance(found, dict):
+        raise TemplateError(f"'{key}' of the template must be an object.")
+    return found
+
+
+def _declarations(template: Json, key: str, needed: str = "") -> Json:
+    """Return a mapping of objects, each with what is needed in it."""
+    found = _mapping(template, key)
+    wrong = next((n for n, one in found.items() if not isinstance(one, dict) or (needed and needed not in one)), None)
+    if wrong is not None:
+        raise TemplateError(f"'{wrong}' of '{key}' must be an object{f' with a {needed}' if needed else ''}.")
+    return found
+
+
+def _list(template: Json) -> list[Json]:
+    found = template.get("resources")
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise TemplateError("'resources' of the template must be an array of objects.")
+    return found
+
+
+def _known(values: Json, name: str, what: str) -> Any:  # noqa: ANN401  (any JSON)
+    try:
+        return values[str(name).lower()]
+    except KeyError:
+        raise TemplateError(f"The template {what} '{name}' is not found.") from None
+
+
+def _camel(name: str) -> str:
+    """Write the name of an output as Azure answers it: VMSS is vmss, VmssId is vmssId."""
+    first = len(name) - len(name.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+    kept = first if first == len(name) else max(1, first - 1) if first else 0
+    return name[:kept].lower() + name[kept:]

@@ -1,0 +1,215 @@
+"""The data plane made to follow ARM: releases become pages, load balancing rules become listening ports.
+
+A public IP address of the emulator is 127.0.0.1, and a rule's frontend port is a port that is really listened on, so
+that ``http://ADDRESS:PORT/`` from ARM's answers simply works, on every system and with no privileges. A rule that a
+client writes gets the port that it asks for where this machine has it to give; otherwise (port 80, mostly) a free
+one stands in, and ``/_emulator/endpoints`` maps each address and port of ARM to the URL that works.
+
+The port that an inbound NAT pool or rule gives an instance leads to the instance's own web server, past health
+probes and administrative states as in Azure. Where the range has that server's own port, it is the one given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from vmss_jenkins.emulator.data_plane.data_plane import DataPlane, Page, Probe
+from vmss_jenkins.emulator.data_plane.loopback import HOST
+from vmss_jenkins.emulator.network import interfaces
+from vmss_jenkins.emulator.network.resolved_load_balancer import FRONTENDS, NAT_POOLS, POOLS, PROBES, RULES, Balancer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vmss_jenkins.emulator.network.interfaces import Member
+    from vmss_jenkins.emulator.scenario.scenario import Release
+    from vmss_jenkins.emulator.state.backend import Backend
+    from vmss_jenkins.emulator.state.compute import Json
+    from vmss_jenkins.emulator.state.network import LoadBalancer
+
+_HEALTH_STATUS = {"healthy": 200, "unhealthy": 503, "initializing": 503, "unknown": 404}
+
+
+class Pages:
+    """Turns the releases of the control plane into pages of the data plane."""
+
+    def __init__(self, data_plane: DataPlane) -> None:
+        self._data_plane = data_plane
+        self.take_down = data_plane.take_down
+        self.remove = data_plane.remove
+        self.port = data_plane.reserve
+
+    def serve(self, name: str, release: Release) -> None:
+        """The instance is up and serves the release; nothing listens where that does not serve."""
+        if not release.serves:
+            self._data_plane.reserve(name)
+            self._data_plane.take_down(name)
+            return
+        status, state = _HEALTH_STATUS[release.health], release.health.title()
+        page = Page(release.page, release.status, release.latency, release.error_rate, status, state)
+        self._data_plane.serve(name, page)
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """A load balancing rule as the data plane sees it."""
+
+    port: int
+    pool_id: str
+    probe: Probe
+
+    def goes_on_as(self, other: _Rule) -> bool:
+        """Whether the other one is the same but for its backend pool."""
+        return replace(self, pool_id=other.pool_id) == other
+
+
+class Wiring:
+    """Keeps the load balancers of one data plane as ARM has them. Hold the backend's lock."""
+
+    def __init__(self, backend: Backend, data_plane: DataPlane) -> None:
+        self._backend, self._data_plane = backend, data_plane
+        self._open: dict[str, tuple[_Rule, int]] = {}
+        self._pools: dict[str, str] = {}
+
+    def follow(self, load_balancer: LoadBalancer) -> None:
+        """Open, close and change what a load balancer's new body asks for.
+
+        Connections of a rule that is no more are reset; those of a changed one, as of all others, go on.
+        """
+        balancer = Balancer(self._backend, load_balancer)
+        wanted = {_name(load_balancer, rule): rule for rule in load_balancer.children(RULES)}
+        for name, (known, _) in list(self._open.items()):
+            asked = _rule(balancer, wanted[name]) if name in wanted else None
+            if name.startswith(f"{_prefix(load_balancer)}/") and (asked is None or not known.goes_on_as(asked)):
+                self._data_plane.close_frontend(name, keep_connections=name in wanted)
+                del self._open[name]
+        for name, rule in wanted.items():
+            if (asked := _rule(balancer, rule)) is not None:
+                self._pools[name] = asked.pool_id
+                if name not in self._open:
+                    self._listen(name, rule, asked)
+                elif self._open[name][0].pool_id != asked.pool_id:
+                    # Connections to the pool before go on, new ones go to the new one's once it is probed.
+                    self._open[name] = (asked, self._open[name][1])
+                    self._data_plane.probe_now(name)
+                self._data_plane.administer(name, _forced(balancer, asked))
+
+    def place(self) -> None:
+        """Give new instances ports of their own while they do not serve yet: from the ranges of their NAT rules."""
+        for load_balancer in self._backend.load_balancers.values():
+            Balancer(self._backend, load_balancer)
+
+    def url(self, load_balancer: LoadBalancer, rule: str) -> str:
+        """Return where a rule is really reached; raises ``KeyError`` where it is not open."""
+        return f"http://{HOST}:{self._open[f'{_prefix(load_balancer)}/{rule}'][1]}"
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The port of this machine that each rule (GROUP/LOAD BALANCER/RULE) really got."""
+        return {name: port for name, (_, port) in self._open.items()}
+
+    @property
+    def endpoints(self) -> list[Json]:
+        """Every address and port of ARM that leads somewhere, with the URL where it really does."""
+        found: list[Json] = []
+        for load_balancer in self._backend.load_balancers.values():
+            balancer = Balancer(self._backend, load_balancer)
+            for rule in load_balancer.children(RULES):
+                if (name := _name(load_balancer, rule)) in self._open:
+                    port = rule["properties"]["frontendPort"]
+                    found.append(self._endpoint(balancer, rule, rule["name"], port, self._open[name][1]))
+            found += self._nat_endpoints(balancer)
+        return found
+
+    def _nat_endpoints(self, balancer: Balancer) -> Iterator[Json]:
+        for pool in balancer.resource.children(NAT_POOLS):
+            for member in balancer.nat_members[pool["name"]]:
+                port = balancer.port(pool["name"], member.id.lower())
+                name = f"{pool['name']}.{member.instance.id}"
+                yield self._endpoint(balancer, pool, name, port, self._data_plane.reserve(member.server), member)
+        for pool_name, addresses in balancer.pools.items():
+            for rule in balancer.ranged_rules(pool_name):
+                for address in (one for one in addresses if one.member):
+                    port, own = balancer.port(rule["name"], address.key), self._data_plane.reserve(address.server)
+                    yield self._endpoint(balancer, rule, rule["name"], port, own, address.member)
+
+    def _endpoint(
+        self, balancer: Balancer, part: Json, name: str, port: int, real: int, member: Member | None = None
+    ) -> Json:
+        return {
+            "loadBalancer": balancer.resource.name,
+            "rule": name,
+            "instance": f"{member.scale_set.name}/{member.instance.id}" if member else None,
+            "address": self._address(balancer, part),
+            "port": port,
+            "url": f"http://{HOST}:{real}",
+        }
+
+    def _address(self, balancer: Balancer, part: Json) -> str:
+        wanted = _referred(balancer.resource, part, "frontendIPConfiguration", FRONTENDS) or {"properties": {}}
+        group, _, name = wanted["properties"].get("publicIPAddress", {}).get("id", "").lower().rpartition("/")
+        group = group.partition("/resourcegroups/")[2].partition("/")[0]
+        public = self._backend.public_ips.get((group, name))
+        return public.address if public else str(wanted["properties"].get("privateIPAddress", ""))
+
+    def _listen(self, name: str, rule: Json, asked: _Rule) -> None:
+        def backends() -> list[str]:
+            # Without the backend's lock: the data plane asks while the control plane may wait for it.
+            return [member.server for member in interfaces.in_pool(self._backend, self._pools[name])]
+
+        try:
+            port = self._data_plane.open_frontend(name, backends, asked.probe, asked.port)
+        except OSError:
+            port = self._data_plane.open_frontend(name, backends, asked.probe)
+        if not asked.port:
+            rule["properties"]["frontendPort"] = port
+        self._open[name] = (replace(asked, port=asked.port or port), port)
+
+
+def _prefix(load_balancer: LoadBalancer) -> str:
+    return f"{load_balancer.group}/{load_balancer.name}"
+
+
+def _name(load_balancer: LoadBalancer, rule: Json) -> str:
+    return f"{_prefix(load_balancer)}/{rule['name']}"
+
+
+def _rule(balancer: Balancer, rule: Json) -> _Rule | None:
+    """Return what a rule asks for, None where the data plane cannot serve it."""
+    pool = _referred(balancer.resource, rule, "backendAddressPool", POOLS)
+    if pool is None or str(rule["properties"]["protocol"]).lower() == "udp":
+        return None
+    probe = _referred(balancer.resource, rule, "probe", PROBES)
+    port = rule["properties"].get("frontendPort", 0)
+    return _Rule(port, balancer.part_id(POOLS, pool["name"]), _probe(probe["properties"] if probe else None))
+
+
+def _probe(properties: Json | None) -> Probe:
+    """Return how a health probe finds out; over https, which no instance serves, by connecting alone."""
+    if properties is None:
+        return Probe(kind="none")
+    kind: Literal["http", "tcp"] = "http" if str(properties.get("protocol")).lower() == "http" else "tcp"
+    path = str(properties.get("requestPath") or "/")
+    both_ways = max(1, int(properties.get("probeThreshold", 1)))
+    return Probe(
+        interval=float(properties["intervalInSeconds"]),
+        threshold=both_ways if both_ways > 1 else max(1, int(properties["numberOfProbes"])),
+        recovery=both_ways,
+        path=path if path.startswith("/") else f"/{path}",
+        kind=kind,
+    )
+
+
+def _forced(balancer: Balancer, rule: _Rule) -> dict[str, bool]:
+    """Return the administrative states of a rule's backends: only a rule with a probe takes notice of them."""
+    pool = rule.pool_id.rpartition("/")[2]
+    if rule.probe.kind == "none":
+        return {}
+    return {a.member.server: a.state == "Up" for a in balancer.pools[pool] if a.member and a.state != "None"}
+
+
+def _referred(load_balancer: LoadBalancer, part: Json, by: str, kind: str) -> Json | None:
+    """Return the part of the same load balancer that another one refers to."""
+    name = part["properties"].get(by, {}).get("id", "").rpartition("/")[2].lower()
+    return next((one for one in load_balancer.children(kind) if one["name"].lower() == name), None)

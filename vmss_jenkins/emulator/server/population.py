@@ -1,0 +1,116 @@
+"""Fills a backend with its scenario, as if everything had been running for a day."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+from vmss_jenkins.emulator.compute import extensions, instances, scale_sets
+from vmss_jenkins.emulator.compute.models import ROLLING_POLICY
+from vmss_jenkins.emulator.server.network_population import add_load_balancer, ip_configuration, probe_id
+from vmss_jenkins.emulator.state.compute import Image, Json, ResourceGroup
+
+if TYPE_CHECKING:
+    from vmss_jenkins.emulator.scenario.scenario import Scenario, SetSpec
+    from vmss_jenkins.emulator.state.backend import Backend
+
+_DAY = 86_400.0
+
+
+def populate(backend: Backend, *, listens: bool = False) -> None:
+    """Create the scenario's group, images and sets, bring their instances up, and put load balancers before them.
+
+    Load balancers that ``listens`` take free ports of this machine for their frontends.
+    """
+    scenario = backend.scenario
+    group = scenario.resource_group.lower()
+    backend.groups[group] = ResourceGroup(scenario.resource_group, scenario.location)
+    for key in scenario.releases:
+        if scenario.reference(key).get("id") == scenario.image_id(key):
+            body: Json = {"location": scenario.location, "tags": {}, "properties": {}}
+            backend.images[group, key.lower()] = Image(key, scenario.resource_group, body)
+    for spec in scenario.sets:
+        _add_set(backend, spec)
+        add_load_balancer(backend, spec, listens=listens)
+
+
+def _add_set(backend: Backend, spec: SetSpec) -> None:
+    scenario = backend.scenario
+    body = set_body(scenario, spec)
+    scale_set = scale_sets.new_set(backend, scenario.resource_group, spec.scale_set, body)
+    scale_set.created = scale_set.changed = backend.now - _DAY
+    scale_set.provisioning = "Succeeded"
+    backend.scale_sets[scenario.resource_group.lower(), spec.scale_set.lower()] = scale_set
+    for place in instances.new_places(backend, scale_set, spec.instances):
+        instance = instances.new_instance(backend, scale_set, place)
+        instance.created = instance.changed = instance.healthy_at = backend.now - _DAY
+        error = extensions.provision(backend, instance)
+        instance.provisioning, instance.power = "Failed" if error else "Succeeded", "running"
+        instance.up, instance.up_since = instance.release.serves, instance.created
+        backend.servers.serve(scale_set.server(instance), instance.release)
+        instances.record(backend, scale_set, instance, "present", "end")
+
+
+def set_body(scenario: Scenario, spec: SetSpec) -> Json:
+    """Return the body that a client would PUT to make the set."""
+    mode: Json = {"mode": spec.mode, "rollingUpgradePolicy": {**ROLLING_POLICY, **spec.rolling_policy}}
+    if spec.automatic_os_upgrade:
+        mode["automaticOSUpgradePolicy"] = {
+            "enableAutomaticOSUpgrade": True,
+            "disableAutomaticRollback": not spec.automatic_rollback,
+        }
+    body: Json = {
+        "location": scenario.location,
+        "tags": {},
+        "sku": {"name": "Standard_B1s", "tier": "Standard", "capacity": spec.instances},
+        "properties": {
+            "orchestrationMode": spec.orchestration,
+            "upgradePolicy": mode,
+            "virtualMachineProfile": _profile(scenario, spec),
+            "overprovision": spec.overprovision,
+        },
+    }
+    return body | ({"zones": list(spec.zones)} if spec.zones else {})
+
+
+def _profile(scenario: Scenario, spec: SetSpec) -> Json:
+    name = spec.scale_set
+    reference = scenario.reference(spec.image)
+    disk: Json = {"osType": "Linux", "createOption": "FromImage", "caching": "ReadWrite", "diskSizeGB": 30}
+    storage = {"imageReference": reference, "osDisk": disk}
+    if "uri" in reference:
+        storage = {"osDisk": disk | {"image": reference}}
+    nic = {"primary": True, "ipConfigurations": [ip_configuration(scenario, spec)]}
+    spot = {"priority": "Spot", "evictionPolicy": spec.spot, "billingProfile": {"maxPrice": -1.0}} if spec.spot else {}
+    profile: Json = {
+        **spot,
+        "osProfile": {
+            "computerNamePrefix": name,
+            "adminUsername": "azureuser",
+            "linuxConfiguration": {"disablePasswordAuthentication": True, "provisionVMAgent": True},
+            "secrets": [],
+            "allowExtensionOperations": True,
+        },
+        "storageProfile": storage,
+        "networkProfile": {"networkInterfaceConfigurations": [{"name": f"{name}Nic", "properties": nic}]},
+    }
+    if spec.health_source == "probe":
+        profile["networkProfile"]["healthProbe"] = {"id": probe_id(scenario, spec)}
+    health = [_health_extension(spec)] if spec.health_source == "extension" else []
+    if found := [*health, *(copy.deepcopy(dict(extension)) for extension in spec.extensions)]:
+        profile["extensionProfile"] = {"extensions": found}
+    return profile
+
+
+def _health_extension(spec: SetSpec) -> Json:
+    settings: Json = {"protocol": "http", "port": 80, "requestPath": spec.probe_path}
+    if spec.rich_health:
+        settings |= {"requestPath": "/health", "intervalInSeconds": 5, "numberOfProbes": 1, "gracePeriod": 600}
+    properties = {
+        "publisher": "Microsoft.ManagedServices",
+        "type": "ApplicationHealthLinux",
+        "typeHandlerVersion": "2.0" if spec.rich_health else "1.0",
+        "autoUpgradeMinorVersion": True,
+        "settings": settings,
+    }
+    return {"name": "healthExtension", "properties": properties}

@@ -1,0 +1,266 @@
+"""The emulated subscription: its resources, its time and its long-running operations."""
+
+from __future__ import annotations
+
+import math
+import random
+import threading
+import uuid
+from collections import deque
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from vmss_jenkins.emulator.arm.errors import (
+    ArmError,
+    gateway,
+    inactive_instance,
+    instance_not_found,
+    resource_not_found,
+)
+from vmss_jenkins.emulator.faults import fault as faults
+from vmss_jenkins.emulator.runtime.http_download import fetch
+from vmss_jenkins.emulator.scenario.scenario import COMPUTE, NETWORK, Release, Timings
+from vmss_jenkins.emulator.state.availability import Availability, Cause
+from vmss_jenkins.emulator.state.compute import (
+    Image,
+    Instance,
+    Json,
+    NoServers,
+    Operation,
+    ResourceGroup,
+    ScaleSet,
+    Schedule,
+    Servers,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from vmss_jenkins.emulator.faults.fault import Armed, Fault, Moment
+    from vmss_jenkins.emulator.resources.deployments import Deployment
+    from vmss_jenkins.emulator.runtime.clock import Clock
+    from vmss_jenkins.emulator.scenario.scenario import Scenario
+    from vmss_jenkins.emulator.state.network import Kept, LoadBalancer, PublicIp
+
+PLATFORM_KEYS = ("publisher", "offer", "sku", "version")
+CUSTOM_KEYS = ("id", "sharedGalleryImageId", "communityGalleryImageId", "uri")
+IMAGE_KEYS = (*PLATFORM_KEYS, *CUSTOM_KEYS)
+_KEPT_CALLS = 100_000
+
+
+class Backend:
+    """All state of one server. Hold ``lock`` around every use; time moves only in ``advance``."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        clock: Clock,
+        *,
+        timings: Timings | None = None,
+        servers: Servers | None = None,
+        seed: int = 0,
+        page_size: int = 100,
+        time_scale: float = 1.0,
+        fetch: Callable[..., str] = fetch,
+    ) -> None:
+        self.scenario = scenario
+        self.timings = timings or Timings()
+        self.servers = servers or NoServers()
+        self.page_size = page_size
+        self.time_scale = time_scale
+        self.blob_endpoint = ""
+        self.fetch = fetch
+        self.lock = threading.RLock()
+        self.chance = random.Random(seed)  # noqa: S311  (reproducible times and ids, no secrets)
+        self.now = clock.now()
+        self.groups: dict[str, ResourceGroup] = {}
+        self.images: dict[tuple[str, str], Image] = {}
+        self.scale_sets: dict[tuple[str, str], ScaleSet] = {}
+        self.load_balancers: dict[tuple[str, str], LoadBalancer] = {}
+        self.public_ips: dict[tuple[str, str], PublicIp] = {}
+        self.kept: dict[tuple[str, str, str], Kept] = {}
+        self.deployments: dict[tuple[str, str], Deployment] = {}
+        self.operations: dict[str, Operation] = {}
+        self._releases = {image_key(scenario.reference(key)): value for key, value in scenario.releases.items()}
+        self.calls: deque[Json] = deque(maxlen=_KEPT_CALLS)
+        self.availability = Availability()
+        self.armed: list[Armed] = []
+        self.cause = Cause()
+        self.on_scheduled: Callable[[], None] = lambda: None
+        self.on_balanced: Callable[[LoadBalancer], None] = lambda _: None
+        self.on_resized: Callable[[], None] = lambda: None
+        self.clock = clock
+        self._schedule = Schedule()
+        self._standing = False
+
+    # Time
+
+    @property
+    def next_due(self) -> float | None:
+        """When the next transition is due, in emulated seconds since the epoch."""
+        with self.lock:
+            return self._schedule.next_due
+
+    @contextmanager
+    def moment(self) -> Iterator[None]:
+        """Hold the lock, and let all that happens meanwhile happen at one time."""
+        with self.lock:
+            self.advance()
+            self._standing = True
+            try:
+                yield
+            finally:
+                self._standing = False
+
+    def advance(self) -> None:
+        """Do every transition that is due, each at its own time, then let it be the clock's time."""
+        with self.lock:
+            if self._standing:
+                return
+            target = self.clock.now()
+            while (due := self._schedule.next_due) is not None and due <= target:
+                self.now, transition = self._schedule.pop()
+                transition()
+            self.now = max(self.now, target)
+
+    def after(self, seconds: float, transition: Callable[[], None]) -> None:
+        """Call ``transition`` in ``seconds`` of emulated time; never where they are infinite."""
+        if seconds < math.inf:
+            self._schedule.add(self.now + seconds, transition)
+            self.on_scheduled()
+
+    def retry_after(self, seconds: float) -> str:
+        """Return a ``Retry-After`` of emulated seconds in the real ones that a client waits: whole, at least 1."""
+        return str(max(1, math.ceil(seconds / self.time_scale)))
+
+    def draw(self, median: float) -> float:
+        """Return seconds drawn around ``median`` with the spread of the timings."""
+        return self.timings.draw(median, self.chance)
+
+    def guid(self) -> str:
+        """Return a new GUID; the same seed gives the same ones."""
+        return str(uuid.UUID(int=self.chance.getrandbits(128), version=4))
+
+    # Long-running operations
+
+    def begin(self, location: str, seconds: float, on_end: Callable[[Operation], None] = lambda _: None) -> Operation:
+        """Start an operation that takes at least ``seconds``; parts added to it make it longer."""
+        operation = Operation(self.guid(), location, self.now, on_end, self.cause)
+        self.operations[operation.id] = operation
+        self.add_part(operation, seconds, lambda: None)
+        for fault in self.strike("operation"):
+            self.add_part(operation, fault.lasts, lambda: None)
+        return operation
+
+    def add_part(self, operation: Operation, seconds: float, finish: Callable[[], Json | None]) -> None:
+        """Let ``finish`` happen in ``seconds`` as a part of the operation; it returns the part's error, if any."""
+        self.begin_part(operation)
+        self.after(seconds, lambda: self.end_part(operation, finish()))
+
+    @staticmethod
+    def begin_part(operation: Operation) -> None:
+        """Let the operation last until ``end_part``."""
+        operation.pending += 1
+
+    def end_part(self, operation: Operation, error: Json | None = None) -> None:
+        """End a part of the operation, which ends with the last of them."""
+        operation.error = error or operation.error
+        operation.pending -= 1
+        if not operation.pending:
+            operation.ended = self.now
+            operation.on_end(operation)
+
+    # Faults
+
+    @contextmanager
+    def caused(self, cause: Cause) -> Iterator[None]:
+        """Put what begins meanwhile down to ``cause``."""
+        before, self.cause = self.cause, cause
+        try:
+            yield
+        finally:
+            self.cause = before
+
+    def strike(self, moment: Moment, cause: Cause | None = None, instance: str = "", zone: str = "") -> list[Fault]:
+        """Return the faults that strike on this occasion; what began it is the current cause by default."""
+        cause = cause or self.cause
+        self.armed, struck = faults.strike(self.armed, moment, cause.method, cause.path, instance, zone)
+        return struck
+
+    # Look-ups: Azure compares names without regard to case
+
+    def group(self, name: str) -> ResourceGroup:
+        """Return the resource group; raises ``ArmError`` 404."""
+        try:
+            return self.groups[name.lower()]
+        except KeyError:
+            raise gateway(404, "ResourceGroupNotFound", f"Resource group '{name}' could not be found.") from None
+
+    def scale_set(self, group: str, name: str) -> ScaleSet:
+        """Return the scale set; raises ``ArmError`` 404."""
+        self.group(group)
+        try:
+            return self.scale_sets[group.lower(), name.lower()]
+        except KeyError:
+            raise resource_not_found(f"{COMPUTE}/virtualMachineScaleSets", name, group) from None
+
+    def image(self, group: str, name: str) -> Image:
+        """Return the managed image; raises ``ArmError`` 404."""
+        self.group(group)
+        try:
+            return self.images[group.lower(), name.lower()]
+        except KeyError:
+            raise resource_not_found(f"{COMPUTE}/images", name, group) from None
+
+    def load_balancer(self, group: str, name: str) -> LoadBalancer:
+        """Return the load balancer; raises ``ArmError`` 404."""
+        self.group(group)
+        try:
+            return self.load_balancers[group.lower(), name.lower()]
+        except KeyError:
+            raise resource_not_found(f"{NETWORK}/loadBalancers", name, group) from None
+
+    def public_ip(self, group: str, name: str) -> PublicIp:
+        """Return the public IP address; raises ``ArmError`` 404."""
+        self.group(group)
+        try:
+            return self.public_ips[group.lower(), name.lower()]
+        except KeyError:
+            raise resource_not_found(f"{NETWORK}/publicIPAddresses", name, group) from None
+
+    def instance(self, scale_set: ScaleSet, instance_id: str) -> Instance:
+        """Return the instance that a path names; raises ``ArmError`` 404."""
+        for instance in self.chosen(scale_set, [instance_id], missing=lambda _: instance_not_found()):
+            return instance
+        raise instance_not_found()
+
+    @staticmethod
+    def chosen(
+        scale_set: ScaleSet, ids: list[str], missing: Callable[[str], ArmError] = inactive_instance
+    ) -> list[Instance]:
+        """Return the instances of a list of ids, each once; raises what ``missing`` makes of an unknown one."""
+        by_id = {key.lower(): instance for key, instance in scale_set.instances.items()}
+        unknown = next((key for key in ids if key.lower() not in by_id), None)
+        if unknown is not None:
+            raise missing(unknown)
+        return [by_id[key] for key in dict.fromkeys(key.lower() for key in ids)]
+
+    # Releases
+
+    def release(self, reference: Json) -> Release | None:
+        """Return what an image holds, or None where there is no such image.
+
+        A managed image that a client made, with no release configured, serves a page with its name.
+        """
+        parts = str(reference.get("id", "")).lower().split("/")
+        match parts:
+            case ["", "subscriptions", _, "resourcegroups", group, "providers", _, "images", name]:
+                if (group, name) not in self.images:
+                    return None
+                return self._releases.get(image_key(reference), Release(f"<title>{name}</title>\n"))
+        return self._releases.get(image_key(reference))
+
+
+def image_key(reference: Json) -> tuple[str, ...]:
+    """Return what tells one image from another; Azure compares these without regard to case."""
+    return tuple(str(reference.get(key, "")).lower() for key in IMAGE_KEYS)

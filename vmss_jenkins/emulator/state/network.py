@@ -1,0 +1,68 @@
+"""What exists of networks in the emulated subscription. Plain state; the rules that change it live beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vmss_jenkins.emulator.state.compute import Json
+
+
+@dataclass
+class Kept:
+    """A resource that is kept and shown, with no effect on anything: a virtual network, a security group."""
+
+    kind: str
+    """Its type, such as Microsoft.Network/virtualNetworks."""
+    name: str
+    group: str
+    body: Json
+    guid: str
+    version: int = 1
+
+
+@dataclass
+class PublicIp:
+    """A public IP address: here always an address of this machine."""
+
+    name: str
+    group: str
+    location: str
+    address: str
+    guid: str
+    body: Json = field(default_factory=dict)
+    """What a client wrote of it."""
+
+
+@dataclass
+class LoadBalancer:
+    """A load balancer: ``body`` is the resource as clients write it, what Azure adds is made from the state."""
+
+    name: str
+    group: str
+    body: Json
+    guid: str
+    version: int = 1
+    """Counts the changes of the body; the etag shows it."""
+    ready_at: float = 0.0
+    """When the last change of it is done."""
+    forced: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Administrative states, Up or Down, by the name of a pool and the id of a backend, both in lower case."""
+    ports: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Frontend ports, by the name of a NAT pool or rule and the id of a backend, both in lower case."""
+
+    @property
+    def location(self) -> str:
+        """The Azure region."""
+        return str(self.body["location"])
+
+    @property
+    def standard(self) -> bool:
+        """Whether it is of the sku Standard, not Basic."""
+        return str(self.body.get("sku", {}).get("name", "Standard")).lower() != "basic"
+
+    def children(self, kind: str) -> list[Json]:
+        """Return its parts of one kind, such as ``probes``."""
+        found: list[Json] = self.body["properties"].get(kind, [])
+        return found
