@@ -164,7 +164,7 @@ def test_a_set_without_a_script_gets_one_and_has_no_way_back() -> None:
 def test_protected_settings_go_out_and_back_and_are_told_nowhere() -> None:
     secret = from_settings({"commandToExecute": "./a"}, {"fileUris": ["http://127.0.0.1/hunter2/a"]}, "2")
     with session(FOUR) as azure:
-        azure.emulator.backend.fetch = lambda *_, **__: "apt-get install -y nginx"
+        azure.emulator.backend.download = lambda *_, **__: "apt-get install -y nginx"
         script = replace(secret, protected_before={"fileUris": []})
         result = roll(azure, script, gates=Says(Consequence.FAIL))
         assert result.outcome is Outcome.ROLLED_BACK

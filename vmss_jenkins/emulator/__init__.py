@@ -1,10 +1,11 @@
 """An emulator of the slice of Azure Resource Manager that deploys virtual machine scale sets."""
 
 from vmss_jenkins.emulator.faults.fault import Fault
-from vmss_jenkins.emulator.runtime.clock import Clock, ManualClock, ScaledClock
+from vmss_jenkins.emulator.runtime.clock import ManualClock, ScaledClock
 from vmss_jenkins.emulator.scenario.scenario import Release, Scenario, SetSpec, Timings
 from vmss_jenkins.emulator.server.emulator import Emulator
 from vmss_jenkins.emulator.state.availability import Availability, Change, Summary
+from vmss_jenkins.emulator.state.clock import Clock
 
 __all__ = [
     "Availability",

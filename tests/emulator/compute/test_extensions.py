@@ -16,8 +16,9 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from tests.emulator.conftest import Azure, Emulate, error_of
 from vmss_jenkins.emulator import Fault
-from vmss_jenkins.emulator.runtime.http_download import FetchError, fetch
+from vmss_jenkins.emulator.runtime.http_download import download
 from vmss_jenkins.emulator.scenario.scenario import SCENARIOS, UBUNTU
+from vmss_jenkins.emulator.state.download import DownloadError
 
 INSTALL = "apt-get update && apt-get install -y nginx"
 EDIT = INSTALL + " && sed -i -e 's/nginx/nginx on Azure VMSS/' /var/www/html/index*.html"
@@ -204,7 +205,7 @@ def test_the_page_follows_image_and_script(ubuntu: Azure) -> None:
 
 def test_a_script_runs_again_only_where_what_it_was_told_has_changed(ubuntu: Azure) -> None:
     fetched: list[str] = []
-    ubuntu.backend.fetch = lambda url: fetched.append(url) or EDIT  # type: ignore[func-returns-value]
+    ubuntu.backend.download = lambda url: fetched.append(url) or EDIT  # type: ignore[func-returns-value]
     settings = {"fileUris": ["http://127.0.0.1/a.sh"], "commandToExecute": "./a.sh"}
     put(ubuntu, script(settings))
     update(ubuntu, "0")
@@ -315,12 +316,12 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 def test_files_come_from_this_machine_only(files: str) -> None:
-    assert fetch(f"{files}/a.sh?sig=x") == INSTALL
-    with pytest.raises(FetchError, match="actual=404 expected=200"):
-        fetch(f"{files}/nothing.sh")
+    assert download(f"{files}/a.sh?sig=x") == INSTALL
+    with pytest.raises(DownloadError, match="actual=404 expected=200"):
+        download(f"{files}/nothing.sh")
     for url in ("http://192.0.2.1/a.sh", "ftp://127.0.0.1/a.sh", "http://[x/a.sh", "a.sh"):
-        with pytest.raises(FetchError, match="this machine only"):
-            fetch(url)
+        with pytest.raises(DownloadError, match="this machine only"):
+            download(url)
 
 
 def test_a_script_of_a_url_is_read_when_an_instance_is_provisioned(ubuntu: Azure, files: str, tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from functools import wraps
 
 import pytest
 
-from vmss_jenkins.emulator.data_plane.frontend import Frontend, Probe
-from vmss_jenkins.emulator.data_plane.loopback import HOST
+from vmss_jenkins.emulator.data_plane.frontend import Frontend
+from vmss_jenkins.emulator.data_plane.probe import Probe
+from vmss_jenkins.emulator.state.servers import HOST
 
 End = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 HEALTHY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"

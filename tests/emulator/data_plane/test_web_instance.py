@@ -2,8 +2,8 @@ import asyncio
 
 import pytest
 
-from vmss_jenkins.emulator.data_plane.loopback import HOST
 from vmss_jenkins.emulator.data_plane.web_instance import Page, WebInstance
+from vmss_jenkins.emulator.state.servers import HOST
 
 
 def test_no_task_of_a_request_outlives_its_being_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from vmss_jenkins.emulator.faults.fault import KINDS, Armed, Fault, Moment, strike
+from vmss_jenkins.emulator.faults.armed_fault import ArmedFault, strike
+from vmss_jenkins.emulator.faults.fault import KINDS, Fault, Moment
 
 REQUEST: tuple[Moment, str, str] = ("request", "GET", "/subscriptions/s/resourceGroups/g/virtualMachines")
 
@@ -64,7 +65,7 @@ def test_every_kind_can_be_written_with_what_it_needs(kind: str) -> None:
 
 
 def results(fault: Fault, occasions: int) -> list[bool]:
-    armed, found = [Armed(1, fault)], []
+    armed, found = [ArmedFault(1, fault)], []
     for _ in range(occasions):
         armed, struck = strike(armed, *REQUEST)
         found.append(bool(struck))
@@ -123,7 +124,7 @@ def test_a_fault_of_one_instance_leaves_the_others_alone() -> None:
 
 
 def test_faults_that_end_a_request_strike_one_after_another() -> None:
-    armed = [Armed(1, Fault.parse("429 count=2")), Armed(2, Fault.parse("503 skip=1"))]
+    armed = [ArmedFault(1, Fault.parse("429 count=2")), ArmedFault(2, Fault.parse("503 skip=1"))]
     kinds = []
     for _ in range(5):
         armed, struck = strike(armed, *REQUEST)
@@ -133,6 +134,6 @@ def test_faults_that_end_a_request_strike_one_after_another() -> None:
 
 
 def test_what_happens_beside_a_request_leaves_it_to_the_next_faults() -> None:
-    armed = [Armed(1, Fault.parse("scale by=1")), Armed(2, Fault.parse("reset"))]
+    armed = [ArmedFault(1, Fault.parse("scale by=1")), ArmedFault(2, Fault.parse("reset"))]
     _, struck = strike(armed, *REQUEST)
     assert [fault.kind for fault in struck] == ["scale", "reset"]

@@ -39,7 +39,7 @@ def kept(
     clock = clock or ManualClock()
     given = {"data_plane": False, "throttling": False} | options
     emulator = Emulator(scenario, clock=clock, state=state, **given)
-    emulator.backend.fetch = lambda _: next(PAGES)
+    emulator.backend.download = lambda _: next(PAGES)
     with emulator:
         azure = Azure(emulator, clock)
         yield azure

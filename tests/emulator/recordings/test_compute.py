@@ -19,11 +19,11 @@ import pytest
 from tests.emulator.conftest import Azure, Emulate
 from vmss_jenkins.emulator import Release
 from vmss_jenkins.emulator.arm.errors import ArmError
+from vmss_jenkins.emulator.arm.image_reference import CUSTOM_KEYS, PLATFORM_KEYS
+from vmss_jenkins.emulator.arm.values import Json
 from vmss_jenkins.emulator.compute.instances import new_instance
 from vmss_jenkins.emulator.compute.placement import Place
 from vmss_jenkins.emulator.front.routes import resolve
-from vmss_jenkins.emulator.state.backend import CUSTOM_KEYS, PLATFORM_KEYS
-from vmss_jenkins.emulator.state.compute import Json
 
 FOLDER = Path(os.environ.get("VMSS_JENKINS_RECORDINGS", "../shared/azure-recordings"))
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vmss_jenkins.emulator.resources.template_expressions import TemplateError, evaluated
-from vmss_jenkins.emulator.resources.templates import Plan, Scope, plan
+from vmss_jenkins.emulator.resources.templates import Scope, order, outputs, plan
+from vmss_jenkins.emulator.state.deployment import Plan
 
 SCOPE = Scope("s-1", "group", "westus", "t-1")
 GROUP = "/subscriptions/s-1/resourceGroups/group"
@@ -28,7 +29,7 @@ def resource(name: str = "n", kind: str = "N.S/kinds", **parts: Any) -> dict[str
 
 
 def value(expression: Any, **parts: Any) -> Any:
-    return planned(outputs={"x": {"type": "object", "value": expression}}, **parts).outputs(nothing)["x"]["value"]
+    return outputs(planned(outputs={"x": {"type": "object", "value": expression}}, **parts), nothing)["x"]["value"]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_an_expression_comes_to_its_value(expression: Any, result: Any) -> None:
             value(expression)
     else:
         given_values = {"p": {"value": "given"}}
-        found = plan(
+        made = plan(
             {
                 "resources": [],
                 "variables": variables,
@@ -67,7 +68,8 @@ def test_an_expression_comes_to_its_value(expression: Any, result: Any) -> None:
             },
             given_values,
             SCOPE,
-        ).outputs(nothing)
+        )
+        found = outputs(made, nothing)
         assert found["x"]["value"] == result
 
 
@@ -147,17 +149,17 @@ def test_secrets_are_not_shown_among_the_parameters() -> None:
 )
 def test_a_dependency_is_named_by_name_type_or_id(named: str) -> None:
     found = planned([resource("b", dependsOn=[named]), resource("a")])
-    order = found.order()
-    (first,) = order.get_ready()
+    in_order = order(found)
+    (first,) = in_order.get_ready()
     assert first.endswith("/kinds/a")
-    order.done(first)
-    (second,) = order.get_ready()
+    in_order.done(first)
+    (second,) = in_order.get_ready()
     assert second.endswith("/kinds/b")
 
 
 @pytest.mark.parametrize(("written", "shown"), [("VMSS", "vmss"), ("VmId", "vmId"), ("VMId", "vmId"), ("id", "id")])
 def test_the_names_of_outputs_are_written_as_azure_answers_them(written: str, shown: str) -> None:
     found = planned(outputs={written: {"type": "object", "value": "[reference('a')]"}}, resources=[resource("a")])
-    assert found.outputs(lambda of: {"of": of}) == {
+    assert outputs(found, lambda of: {"of": of}) == {
         shown: {"type": "Object", "value": {"of": f"{GROUP}/providers/N.S/kinds/a"}}
     }

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmss_jenkins.emulator.state.compute import timestamp
+from vmss_jenkins.emulator.arm.values import timestamp
 
 if TYPE_CHECKING:
-    from vmss_jenkins.emulator.state.compute import Json
+    from vmss_jenkins.emulator.arm.values import Json
 
 
 def status(state: str, when: float) -> Json:

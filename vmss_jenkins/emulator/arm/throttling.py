@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.errors import ArmError
-from vmss_jenkins.emulator.scenario.scenario import COMPUTE
-from vmss_jenkins.emulator.state.compute import timestamp
+from vmss_jenkins.emulator.arm.providers import COMPUTE
+from vmss_jenkins.emulator.arm.values import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,11 +8,14 @@ from urllib.parse import quote
 
 import orjson
 
+from vmss_jenkins.emulator.arm.bodies import checked
 from vmss_jenkins.emulator.arm.errors import invalid_content, invalid_parameter
-from vmss_jenkins.emulator.compute.api.views import Views
-from vmss_jenkins.emulator.compute.models import checked
-from vmss_jenkins.emulator.scenario.scenario import COMPUTE
-from vmss_jenkins.emulator.state.compute import Instance, Json, Operation, ScaleSet
+from vmss_jenkins.emulator.arm.providers import COMPUTE
+from vmss_jenkins.emulator.arm.values import Json
+from vmss_jenkins.emulator.calls.reply import Reply
+from vmss_jenkins.emulator.state.instance import Instance
+from vmss_jenkins.emulator.state.operation import Operation
+from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,24 +23,12 @@ if TYPE_CHECKING:
     from vmss_jenkins.emulator.arm.throttling import Limit, Throttle
     from vmss_jenkins.emulator.state.backend import Backend
 
-ETAGS_SINCE = "2024"
 _LRO_SECONDS = 10.0
 _CLIENTS_SECONDS = 30.0
 _NO_RESOURCE = ("subscription", "extension")  # an extension pays from the buckets of its set
 
 
-@dataclass(frozen=True)
-class Reply:
-    """An answer: no body is an empty one."""
-
-    status: int
-    body: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    operation: Operation | None = None
-    """What the request has begun."""
-
-
-class Front(Protocol):
+class Dispatcher(Protocol):
     """The front door, for a handler that sends requests of its own; both raise ``ArmError``."""
 
     def check(self, method: str, path: str, api_version: str) -> None:
@@ -65,7 +56,7 @@ class Call:
     params: Mapping[str, str]
     """The variable parts of the path, as the client wrote them."""
     limits: tuple[Limit, ...]
-    front: Front
+    dispatcher: Dispatcher
     remaining: list[str] = field(default_factory=list)
     """What is left in the buckets that the call has taken from."""
     charged: int | None = None
@@ -74,11 +65,6 @@ class Call:
     def api_version(self) -> str:
         """The api-version of the query."""
         return self.query["api-version"]
-
-    @property
-    def views(self) -> Views:
-        """What renders the state."""
-        return Views(self.backend)
 
     @property
     def scale_set(self) -> ScaleSet:
@@ -119,10 +105,6 @@ class Call:
     def _take(self, limits: list[Limit], cost: int) -> None:
         resource = "/".join(value for key, value in self.params.items() if key not in _NO_RESOURCE)
         self.remaining += self.throttle.take(limits, resource, cost, self.backend.now)
-
-    def show_set(self, scale_set: ScaleSet) -> Json:
-        """Return the set as the call's api-version shows it."""
-        return self.views.scale_set(scale_set, etag=self.api_version >= ETAGS_SINCE)
 
     def accepted(self, operation: Operation) -> Reply:
         """Answer 202: poll the operation; a client that polls too often is its own fault, so no Retry-After."""

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from vmss_jenkins.emulator.calls.call import Call, Reply
-from vmss_jenkins.emulator.scenario.scenario import COMPUTE, NETWORK
+from vmss_jenkins.emulator.arm.providers import COMPUTE, NETWORK
+from vmss_jenkins.emulator.calls.call import Call
+from vmss_jenkins.emulator.calls.reply import Reply
 
 Handler = Callable[[Call], Reply]
 

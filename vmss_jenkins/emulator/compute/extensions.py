@@ -5,21 +5,22 @@ from __future__ import annotations
 import base64
 import binascii
 import gzip
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from vmss_jenkins.emulator.arm.bodies import EXTENSION_SETTINGS
 from vmss_jenkins.emulator.arm.disclosure import SEALED
 from vmss_jenkins.emulator.arm.errors import ArmError, instance_not_found, invalid_parameter
+from vmss_jenkins.emulator.arm.values import Json
 from vmss_jenkins.emulator.compute import scripts
-from vmss_jenkins.emulator.runtime.http_download import FetchError
-from vmss_jenkins.emulator.state.compute import Instance, Json, Model
+from vmss_jenkins.emulator.state.download import DownloadError
+from vmss_jenkins.emulator.state.instance import ExtensionRun, Instance, Model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from vmss_jenkins.emulator.scenario.scenario import Release
     from vmss_jenkins.emulator.state.backend import Backend
-    from vmss_jenkins.emulator.state.compute import ScaleSet
+    from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
 PROPERTIES_SHAPE: Json = {
     "forceUpdateTag": str,
@@ -33,23 +34,9 @@ PROPERTIES_SHAPE: Json = {
     "provisionAfterExtensions": [str],
 }
 SHAPE: Json = {"name": str, "properties": PROPERTIES_SHAPE}
-REPLACED = ("settings", "protectedSettings")
-"""What a PATCH gives whole."""
 _INPUTS = ("settings", "protectedSettings", "forceUpdateTag")
 _SCRIPT_TYPE = "customscript"
 _GZIP = b"\x1f\x8b"
-
-
-@dataclass(frozen=True)
-class Ran:
-    """One run of an extension on an instance."""
-
-    inputs: Json
-    """What it was told: it runs again where these change."""
-    when: float
-    scripts: tuple[str, ...] = ()
-    """The texts that it took for commands, in their order."""
-    error: Json | None = None
 
 
 # What a set may have
@@ -164,24 +151,24 @@ def provision(backend: Backend, instance: Instance) -> Json | None:
 
 def fail(backend: Backend, instance: Instance, extension: Json, error: Json) -> None:
     """Let an extension's run have failed."""
-    instance.ran[_name(extension)] = Ran(_inputs(extension), backend.now, error=error)
+    instance.ran[_name(extension)] = ExtensionRun(_inputs(extension), backend.now, error=error)
 
 
-def _run(backend: Backend, instance: Instance, extension: Json) -> Ran:
+def _run(backend: Backend, instance: Instance, extension: Json) -> ExtensionRun:
     inputs = _inputs(extension)
     if not is_script(extension):
-        return Ran(inputs, backend.now)
+        return ExtensionRun(inputs, backend.now)
     try:
         _refuse_two_commands(extension)
         texts = _texts(backend, _settings(extension))
     except _RunError as refusal:
-        return Ran(inputs, backend.now, error=failure(instance, str(extension["name"]), str(refusal)))
+        return ExtensionRun(inputs, backend.now, error=failure(instance, str(extension["name"]), str(refusal)))
     before = [one for one in instance.model.extensions if one is not extension]
     _, status = scripts.run(_served(backend, instance, before), texts)
     if not status:
-        return Ran(inputs, backend.now, texts)
+        return ExtensionRun(inputs, backend.now, texts)
     reason = f"failed to execute command: command terminated with exit status={status}\n[stdout]\n\n[stderr]\n"
-    return Ran(inputs, backend.now, texts, failure(instance, str(extension["name"]), reason))
+    return ExtensionRun(inputs, backend.now, texts, failure(instance, str(extension["name"]), reason))
 
 
 def _served(backend: Backend, instance: Instance, extensions: Iterable[Json]) -> Release:
@@ -223,7 +210,7 @@ def _settings(extension: Json) -> Json:
 
 def _both(extension: Json) -> tuple[Json, Json]:
     properties = extension.get("properties", {})
-    public, protected = (properties.get(key) for key in REPLACED)
+    public, protected = (properties.get(key) for key in EXTENSION_SETTINGS)
     return (public if isinstance(public, dict) else {}, protected if isinstance(protected, dict) else {})
 
 
@@ -260,8 +247,8 @@ def _texts(backend: Backend, settings: Json) -> tuple[str, ...]:
 
 def _file(backend: Backend, index: int, url: str, settings: Json) -> str:
     try:
-        return backend.fetch(url, identity=True) if "managedIdentity" in settings else backend.fetch(url)
-    except FetchError as reason:
+        return backend.download(url, identity=True) if "managedIdentity" in settings else backend.download(url)
+    except DownloadError as reason:
         raise _RunError(f"processing file downloads failed: failed to download file[{index}]: {reason}") from None
 
 

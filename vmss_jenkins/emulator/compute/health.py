@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from vmss_jenkins.emulator.state.compute import Instance, Json, ScaleSet
+    from vmss_jenkins.emulator.arm.values import Json
+    from vmss_jenkins.emulator.state.instance import Instance
+    from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
 State = Literal["healthy", "unhealthy", "initializing", "unknown"]
 _RICH_SINCE = 2

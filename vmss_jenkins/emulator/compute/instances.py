@@ -6,10 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from vmss_jenkins.emulator.arm.errors import concurrent_request, marked_for_deletion, not_allowed
+from vmss_jenkins.emulator.arm.image_reference import image_key
+from vmss_jenkins.emulator.arm.values import Json
 from vmss_jenkins.emulator.compute import extensions, health, placement
 from vmss_jenkins.emulator.state.availability import Change
-from vmss_jenkins.emulator.state.backend import image_key
-from vmss_jenkins.emulator.state.compute import Instance, Json, Model, Operation, ScaleSet
+from vmss_jenkins.emulator.state.instance import Instance, Model
+from vmss_jenkins.emulator.state.operation import Operation
+from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

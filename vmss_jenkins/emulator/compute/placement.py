@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Iterable, Sequence
 
-    from vmss_jenkins.emulator.state.compute import Json
+    from vmss_jenkins.emulator.arm.values import Json
 
 
 @dataclass(frozen=True)

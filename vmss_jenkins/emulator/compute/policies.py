@@ -9,7 +9,7 @@ from vmss_jenkins.emulator.compute import health, scale_in
 from vmss_jenkins.emulator.compute.rolling_batches import seconds
 
 if TYPE_CHECKING:
-    from vmss_jenkins.emulator.state.compute import Json
+    from vmss_jenkins.emulator.arm.values import Json
 
 _PERCENTS = {
     "maxBatchInstancePercent": 5,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vmss_jenkins.emulator.state.compute import Json
+    from vmss_jenkins.emulator.arm.values import Json
 
 _DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?", re.ASCII)
 _REASON = "The most impactful error is: Instance found to be unhealthy or unreachable."

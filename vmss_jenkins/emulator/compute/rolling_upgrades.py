@@ -8,10 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from vmss_jenkins.emulator.arm.errors import not_allowed
+from vmss_jenkins.emulator.arm.values import Json
 from vmss_jenkins.emulator.compute import health, instances, rolling_batches
 from vmss_jenkins.emulator.compute.models import ROLLING_POLICY
-from vmss_jenkins.emulator.state.compute import Instance, Json, Operation, ScaleSet
+from vmss_jenkins.emulator.state.instance import Instance
+from vmss_jenkins.emulator.state.operation import Operation
 from vmss_jenkins.emulator.state.rolling_upgrade import RollingUpgrade
+from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.state.backend import Backend

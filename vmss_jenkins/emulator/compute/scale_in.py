@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vmss_jenkins.emulator.state.compute import Instance, Json
+    from vmss_jenkins.emulator.arm.values import Json
+    from vmss_jenkins.emulator.state.instance import Instance
 
 RULES = ("Default", "OldestVM", "NewestVM")
 

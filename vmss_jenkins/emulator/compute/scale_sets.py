@@ -5,10 +5,15 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
+from vmss_jenkins.emulator.arm.bodies import merged
 from vmss_jenkins.emulator.arm.errors import concurrent_request, marked_for_deletion, precondition_failed
+from vmss_jenkins.emulator.arm.values import Json
 from vmss_jenkins.emulator.compute import instances, models, sizes, upgrades
 from vmss_jenkins.emulator.state.availability import Cause
-from vmss_jenkins.emulator.state.compute import Image, Instance, Json, Model, Operation, ScaleSet
+from vmss_jenkins.emulator.state.image import Image
+from vmss_jenkins.emulator.state.instance import Instance, Model
+from vmss_jenkins.emulator.state.operation import Operation
+from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +51,7 @@ def change(backend: Backend, scale_set: ScaleSet, changes: Json, charge: Callabl
     _check_free(scale_set, "write")
     changes = models.canonical(changes)
     models.check_change(scale_set, changes)
-    body = models.merged(scale_set.body, changes)
+    body = merged(scale_set.body, changes)
     models.check_set(body)
     model = models.model_of(backend, scale_set.name, body, scale_set)
     _check_quota(backend, scale_set, body)
@@ -138,7 +143,7 @@ def put_image(backend: Backend, group: str, name: str, body: Json) -> tuple[Imag
     known = backend.images.get((group.lower(), name.lower()))
     state = "Updating" if known else "Creating"
     image = known or Image(name, backend.group(group).name, {})
-    image.body, image.provisioning = models.merged(image.body, body), state
+    image.body, image.provisioning = merged(image.body, body), state
     backend.images[group.lower(), name.lower()] = image
 
     def ready(_: Operation) -> None:

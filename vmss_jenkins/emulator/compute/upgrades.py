@@ -8,7 +8,8 @@ from vmss_jenkins.emulator.compute import instances, rolling_upgrades, scale_in
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.state.backend import Backend
-    from vmss_jenkins.emulator.state.compute import Operation, ScaleSet
+    from vmss_jenkins.emulator.state.operation import Operation
+    from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
 
 def follow_model(backend: Backend, operation: Operation, scale_set: ScaleSet) -> None:

@@ -13,7 +13,8 @@ from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
-from vmss_jenkins.emulator.data_plane.frontend import Frontend, Probe
+from vmss_jenkins.emulator.data_plane.frontend import Frontend
+from vmss_jenkins.emulator.data_plane.probe import Probe
 from vmss_jenkins.emulator.data_plane.web_instance import Page, WebInstance
 
 if TYPE_CHECKING:

@@ -15,12 +15,13 @@ import socket
 import struct
 import zlib
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import aiohttp
 
-from vmss_jenkins.emulator.data_plane.loopback import BACKLOG, HOST, stop_accepting
+from vmss_jenkins.emulator.data_plane.loopback import BACKLOG, stop_accepting
+from vmss_jenkins.emulator.data_plane.probe import Probe
+from vmss_jenkins.emulator.state.servers import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,37 +34,6 @@ PROBES_PER_SECOND: Final = 250
 LEAST_TIMEOUT: Final = 1.0
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Probe:
-    """How a load balancer finds out which of its backends may get connections.
-
-    Azure documents for `probeThreshold` that it takes as many successes in a row as failures; of the older
-    `numberOfProbes` it lists as a known issue that it is not respected, and one probe decides either way.
-
-    Raises:
-        ValueError: The interval is not positive, a threshold under 1, or the path has no leading slash.
-    """
-
-    interval: float = 5.0
-    """Seconds of the emulated clock from one round of probes to the next."""
-    threshold: int = 2
-    """Failures in a row until a backend is out: another status than 200, no connection, no answer in time."""
-    recovery: int = 1
-    """Successes in a row until a backend that is out, as it is at first, is in."""
-    path: str = "/"
-    """What is asked for, by GET. The answer must be 200; a redirection is not followed."""
-    kind: Literal["http", "tcp", "none"] = "http"
-    """`tcp` asks for nothing but a connection, `none` takes every backend for up."""
-
-    def __post_init__(self) -> None:
-        if self.interval <= 0:
-            raise ValueError(f"a probe's interval is {self.interval} s; it must be above 0")
-        if (least := min(self.threshold, self.recovery)) < 1:
-            raise ValueError(f"a probe's threshold is {least}; it must be at least 1")
-        if not self.path.startswith("/"):
-            raise ValueError(f"a probe's path is {self.path!r}; it must begin with a slash")
 
 
 class Frontend:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-HOST: Final = "127.0.0.1"
-"""The only address that the emulator listens on."""
 BACKLOG: Final = 1024
 """Connections that may wait to be accepted, so that hundreds at once are no trouble."""
 

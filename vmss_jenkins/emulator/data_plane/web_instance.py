@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from vmss_jenkins.emulator.data_plane.loopback import BACKLOG, HOST, stop_accepting
+from vmss_jenkins.emulator.data_plane.loopback import BACKLOG, stop_accepting
+from vmss_jenkins.emulator.state.servers import HOST
 
 GRACE: Final = 5.0
 """Real seconds that requests in flight get when their instance goes down."""

@@ -6,11 +6,11 @@ import fnmatch
 import math
 import re
 import shlex
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 Moment = Literal["request", "operation", "work", "start", "allocate"]
 """When faults may strike: before a request is carried out, when it begins a long-running operation, when work
@@ -182,40 +182,3 @@ _READERS: Mapping[str, Any] = {
     **dict.fromkeys(("seconds", "retry_after"), _seconds),
     "count": _count,
 }
-
-
-@dataclass(frozen=True)
-class Armed:
-    """A fault that waits for its occasions."""
-
-    number: int
-    fault: Fault
-    seen: int = 0
-    """How many occasions matched."""
-
-    @property
-    def struck(self) -> int:
-        """On how many of them it struck."""
-        past = max(0, self.seen - self.fault.skip)
-        return past if self.fault.count is None else min(past, self.fault.count)
-
-
-def strike(
-    armed: Sequence[Armed], moment: Moment, method: str, path: str, instance: str = "", zone: str = ""
-) -> tuple[list[Armed], list[Fault]]:
-    """Return the faults as they are after an occasion, and those that strike on it, in their order.
-
-    A fault that ends what it strikes is the last one to strike; those after it do not see the occasion.
-    """
-    after: list[Armed] = []
-    struck: list[Fault] = []
-    for one in armed:
-        over = bool(struck) and not struck[-1].goes_on
-        if over or not one.fault.matches(moment, method, path, instance, zone):
-            after.append(one)
-            continue
-        seen = replace(one, seen=one.seen + 1)
-        if seen.struck > one.struck:
-            struck.append(one.fault)
-        after.append(seen)
-    return after, struck

@@ -13,7 +13,7 @@ from werkzeug.test import create_environ
 from werkzeug.wrappers import Request, Response
 
 from vmss_jenkins.emulator.arm.errors import ArmError
-from vmss_jenkins.emulator.calls.call import Reply
+from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.front.control import PREFIX
 from vmss_jenkins.emulator.front.http_server import ENDING, Ending
 from vmss_jenkins.emulator.front.resource_manager import Arm

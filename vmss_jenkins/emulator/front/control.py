@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from vmss_jenkins.emulator.arm.errors import ArmError
-from vmss_jenkins.emulator.calls.call import Reply
+from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.compute.api.platform_image_responses import alias_document
 from vmss_jenkins.emulator.faults.fault import Fault
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request
 
-    from vmss_jenkins.emulator.faults.fault import Armed
+    from vmss_jenkins.emulator.faults.armed_fault import ArmedFault
     from vmss_jenkins.emulator.front.fault_injector import Injector
     from vmss_jenkins.emulator.state.backend import Backend
 
@@ -93,7 +93,7 @@ def _object(body: Any) -> dict[str, Any]:  # noqa: ANN401  (any JSON)
     return body
 
 
-def _shown(armed: Armed) -> dict[str, Any]:
+def _shown(armed: ArmedFault) -> dict[str, Any]:
     fields = {name: value for name, value in asdict(armed.fault).items() if value not in ("", 0, None)}
     if armed.fault.count is None:
         fields["count"] = "always"

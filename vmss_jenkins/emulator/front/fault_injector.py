@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.errors import ArmError, concurrent_request
 from vmss_jenkins.emulator.compute import scale_sets
-from vmss_jenkins.emulator.faults.fault import Armed
+from vmss_jenkins.emulator.faults.armed_fault import ArmedFault
 from vmss_jenkins.emulator.state.availability import Cause
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vmss_jenkins.emulator.front.http_server import How
     from vmss_jenkins.emulator.front.identity import Identity
     from vmss_jenkins.emulator.state.backend import Backend
-    from vmss_jenkins.emulator.state.compute import ScaleSet
+    from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
 REFUSED_SECONDS = 5.0
 """Emulated seconds that connections are refused, where the fault names none."""
@@ -45,13 +45,13 @@ class Injector:
         self._backend, self._identity, self._refuse = backend, identity, refuse
         self._armed = 0
 
-    def arm(self, fault: Fault) -> Armed:
+    def arm(self, fault: Fault) -> ArmedFault:
         """Let a fault wait for its occasions; raises ``ValueError`` where its image does not exist."""
         backend = self._backend
         if fault.image and backend.release(backend.scenario.reference(fault.image)) is None:
             raise ValueError(f"there is no image {fault.image!r} for the fault {fault}")
         self._armed += 1
-        armed = Armed(self._armed, fault)
+        armed = ArmedFault(self._armed, fault)
         backend.armed.append(armed)
         return armed
 

@@ -14,13 +14,13 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.test import run_wsgi_app
 
 from vmss_jenkins.emulator.arm.errors import ArmError
+from vmss_jenkins.emulator.state.servers import HOST
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
     from wsgiref.types import WSGIApplication
 
-HOST = "127.0.0.1"
 ENDING = "vmss_jenkins.ending"
 """Where the application finds its ``Ending`` in the WSGI environment."""
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from vmss_jenkins.emulator.arm.errors import ArmError
-from vmss_jenkins.emulator.calls.call import Reply
+from vmss_jenkins.emulator.arm.values import timestamp
+from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.scenario.scenario import CLIENT_ID, TENANT_ID
-from vmss_jenkins.emulator.state.compute import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.errors import ArmError, authorization_failed, gateway
 from vmss_jenkins.emulator.arm.throttling import LIMITS
-from vmss_jenkins.emulator.calls.call import Call, Reply
+from vmss_jenkins.emulator.calls.call import Call
+from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.front.routes import resolve
 from vmss_jenkins.emulator.scenario.scenario import CLIENT_ID
 from vmss_jenkins.emulator.state.availability import Cause
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vmss_jenkins.emulator.arm.throttling import Throttle
+    from vmss_jenkins.emulator.arm.values import Json
     from vmss_jenkins.emulator.calls.route import Route
     from vmss_jenkins.emulator.state.backend import Backend
-    from vmss_jenkins.emulator.state.compute import Json
 
 _API_VERSION = re.compile(r"20\d\d-[01]\d-[0-3]\d(-\w+)?", re.ASCII)
 _LISTS_OF_RESOURCES = ("list sets", "list images")

@@ -6,13 +6,15 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vmss_jenkins.emulator.scenario.scenario import COMPUTE, NETWORK
+from vmss_jenkins.emulator.arm.providers import COMPUTE, NETWORK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from vmss_jenkins.emulator.arm.values import Json
     from vmss_jenkins.emulator.state.backend import Backend
-    from vmss_jenkins.emulator.state.compute import Instance, Json, Model, ScaleSet
+    from vmss_jenkins.emulator.state.instance import Instance, Model
+    from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
 POOLS, NAT_POOLS = "loadBalancerBackendAddressPools", "loadBalancerInboundNatPools"
 """Where an IP configuration of a model names the pools that it is in."""

@@ -16,8 +16,9 @@ import copy
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.errors import ArmError, invalid_content
-from vmss_jenkins.emulator.network.resolved_load_balancer import (
-    ADDRESSES,
+from vmss_jenkins.emulator.arm.values import Json
+from vmss_jenkins.emulator.network.resolved_load_balancer import ADDRESSES, Balancer
+from vmss_jenkins.emulator.state.network import (
     FRONTENDS,
     KINDS,
     NAT_POOLS,
@@ -25,10 +26,8 @@ from vmss_jenkins.emulator.network.resolved_load_balancer import (
     POOLS,
     PROBES,
     RULES,
-    Balancer,
+    LoadBalancer,
 )
-from vmss_jenkins.emulator.state.compute import Json
-from vmss_jenkins.emulator.state.network import LoadBalancer
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.state.backend import Backend

@@ -8,10 +8,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from vmss_jenkins.emulator.arm.providers import NETWORK
+from vmss_jenkins.emulator.arm.values import Json
 from vmss_jenkins.emulator.network import interfaces
-from vmss_jenkins.emulator.scenario.scenario import NETWORK
-from vmss_jenkins.emulator.state.compute import Json
-from vmss_jenkins.emulator.state.network import LoadBalancer
+from vmss_jenkins.emulator.state.network import (
+    NAT_POOLS,
+    NAT_RULES,
+    POOLS,
+    LoadBalancer,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,10 +24,6 @@ if TYPE_CHECKING:
     from vmss_jenkins.emulator.network.interfaces import Member
     from vmss_jenkins.emulator.state.backend import Backend
 
-FRONTENDS, POOLS, RULES = "frontendIPConfigurations", "backendAddressPools", "loadBalancingRules"
-PROBES, NAT_RULES, NAT_POOLS = "probes", "inboundNatRules", "inboundNatPools"
-KINDS = (FRONTENDS, POOLS, RULES, PROBES, NAT_RULES, "outboundRules", NAT_POOLS)
-"""The parts of a load balancer, in the order in which Azure shows them."""
 _NARROW = 1000
 ADDRESSES = "loadBalancerBackendAddresses"
 

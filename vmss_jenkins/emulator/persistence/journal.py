@@ -2,7 +2,7 @@
 
 The state hangs on nothing but what it began with and the requests that change it, since times and ids are drawn from
 a seed. So these are kept, and everything comes back with them: what is under way, the records, and whatever kind of
-resource the emulator learns to serve. The one thing that comes from outside, files that extensions fetch, is kept
+resource the emulator learns to serve. The one thing that comes from outside, files that extensions download, is kept
 beside them. The file is JSON lines: the first says what it began with, each further one is
 a request, written in one piece and on the disk before the request is answered. A crash in the middle of that leaves
 a last line without its end; nobody has got its answer, and it is dropped.
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from vmss_jenkins.emulator.arm.disclosure import sealed
-from vmss_jenkins.emulator.runtime.http_download import FetchError
+from vmss_jenkins.emulator.state.download import DownloadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,8 +68,8 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Fetched:
-    """A file that an extension fetched, or why it did not get it."""
+class DownloadRecord:
+    """A file that an extension downloaded, or why it did not get it."""
 
     text: str
     refused: str
@@ -103,7 +103,7 @@ class Journal:
         """None where the file is new."""
         self.entries: list[tuple[int, Entry]] = []
         """The requests that the file had when it was opened, with their lines."""
-        self._fetched: deque[Fetched] = deque()
+        self._downloads: deque[DownloadRecord] = deque()
         self._options: dict[str, Any] = orjson.loads(orjson.dumps(options, default=sorted))
         self._sealed: dict[bytes, str] = {}
         if path.exists():
@@ -124,26 +124,26 @@ class Journal:
         """Put a request on the disk; ``now`` and ``scale`` are the emulated time and how fast it runs."""
         self._append(Entry(now, time.time(), scale, status, request))
 
-    def fetching(self, fetch: Callable[[str], str]) -> Callable[[str], str]:
-        """Return what fetches files as it was done before, then anew, and keeps what it gets."""
+    def recording(self, download: Callable[[str], str]) -> Callable[[str], str]:
+        """Return what downloads files as it was done before, then anew, and keeps what it gets."""
 
-        def fetched(url: str) -> str:
-            if self._fetched:
-                known = self._fetched.popleft()
+        def recorded(url: str) -> str:
+            if self._downloads:
+                known = self._downloads.popleft()
                 if known.refused:
-                    raise FetchError(known.refused)
+                    raise DownloadError(known.refused)
                 return known.text
             try:
-                text = fetch(url)
-            except FetchError as refused:
-                self._append(Fetched("", str(refused)))
+                text = download(url)
+            except DownloadError as refused:
+                self._append(DownloadRecord("", str(refused)))
                 raise
-            self._append(Fetched(text, ""))
+            self._append(DownloadRecord(text, ""))
             return text
 
-        return fetched
+        return recorded
 
-    def _append(self, line: Entry | Fetched) -> None:
+    def _append(self, line: Entry | DownloadRecord) -> None:
         _write(os.open(self.path, os.O_WRONLY | os.O_APPEND), line)
 
     def request(self, method: str, path: str, query: str, headers: Mapping[str, str], content: bytes) -> Request:
@@ -175,11 +175,11 @@ class Journal:
                 "emulator wrote it; use that release, or a new file"
             )
         for number, line in enumerate(others, start=2):
-            found: Entry | Fetched = _parsed(self.path, number, Entry | Fetched, line)
+            found: Entry | DownloadRecord = _parsed(self.path, number, Entry | DownloadRecord, line)
             if isinstance(found, Entry):
                 self.entries.append((number, found))
             else:
-                self._fetched.append(found)
+                self._downloads.append(found)
         if difference := _difference(self.beginning.options, self._options):
             name, found, wanted = difference
             raise StateFileError(
@@ -199,7 +199,7 @@ def _difference(found: Any, wanted: Any, name: str = "") -> tuple[str, Any, Any]
     return None if found == wanted else (name, found, wanted)
 
 
-def _write(descriptor: int, line: Beginning | Entry | Fetched) -> None:
+def _write(descriptor: int, line: Beginning | Entry | DownloadRecord) -> None:
     with os.fdopen(descriptor, "wb", buffering=0) as file:
         file.write(orjson.dumps(asdict(line)) + b"\n")
         os.fsync(file.fileno())

@@ -9,20 +9,19 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vmss_jenkins.emulator.network.resolved_load_balancer import RULES
 from vmss_jenkins.emulator.persistence.journal import StateFileError
 from vmss_jenkins.emulator.runtime.clock import ScaledClock
-from vmss_jenkins.emulator.state.compute import NoServers
+from vmss_jenkins.emulator.state.network import RULES
+from vmss_jenkins.emulator.state.servers import NoServers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from vmss_jenkins.emulator.front.app import App
-    from vmss_jenkins.emulator.persistence.journal import Journal
-    from vmss_jenkins.emulator.runtime.clock import Clock
+    from vmss_jenkins.emulator.persistence.journal import Entry, Journal
     from vmss_jenkins.emulator.state.backend import Backend
-    from vmss_jenkins.emulator.state.compute import Servers
+    from vmss_jenkins.emulator.state.clock import Clock
     from vmss_jenkins.emulator.state.network import LoadBalancer
+    from vmss_jenkins.emulator.state.servers import Servers
 
 
 @dataclass
@@ -35,12 +34,14 @@ class _Then:
         return self.time
 
 
-def resume(backend: Backend, app: App, journal: Journal, begin: Callable[[], None], clock: Clock) -> Clock:
+def resume(
+    backend: Backend, again: Callable[[Entry], int], journal: Journal, begin: Callable[[], None], clock: Clock
+) -> Clock:
     """Bring an empty backend to the state of a journal that has begun, and return the clock it goes on with.
 
     Args:
         backend: Its servers, and what it tells of load balancers, are the data plane's, which follows at the end.
-        app: What handles the requests.
+        again: Handles a request once more, and returns the status of the answer.
         journal: What happened.
         begin: Fills the backend as it was at the beginning.
         clock: Of now. A ``ScaledClock`` is given back set to the emulated time that it is by now.
@@ -57,7 +58,7 @@ def resume(backend: Backend, app: App, journal: Journal, begin: Callable[[], Non
     begin()
     for number, entry in journal.entries:
         then.time = entry.time
-        status = app.again(entry)
+        status = again(entry)
         if status != entry.status:
             raise StateFileError(
                 f"{journal.path}, line {number}: {entry.request.method} {entry.request.path} was answered "

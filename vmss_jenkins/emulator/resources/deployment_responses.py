@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.errors import ArmError, gateway
-from vmss_jenkins.emulator.calls.call import Call, Reply
+from vmss_jenkins.emulator.arm.values import timestamp
+from vmss_jenkins.emulator.calls.call import Call
+from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.resources import deployments, templates
-from vmss_jenkins.emulator.resources.deployments import Deployment
 from vmss_jenkins.emulator.resources.template_expressions import TemplateError
-from vmss_jenkins.emulator.state.compute import timestamp
+from vmss_jenkins.emulator.state.deployment import Deployment
 
 if TYPE_CHECKING:
-    from vmss_jenkins.emulator.calls.call import Front
-    from vmss_jenkins.emulator.resources.templates import Plan, Planned
-    from vmss_jenkins.emulator.state.compute import Json, Operation
+    from vmss_jenkins.emulator.arm.values import Json
+    from vmss_jenkins.emulator.calls.call import Dispatcher
+    from vmss_jenkins.emulator.state.deployment import Plan, PlannedResource
+    from vmss_jenkins.emulator.state.operation import Operation
 
 KIND = "Microsoft.Resources/deployments"
 SHAPE: Json = {"location": str, "tags": {}, "properties": {"template": {}, "parameters": {}, "mode": str}}
@@ -25,18 +27,18 @@ PAGE = 1000
 
 
 @dataclass(frozen=True)
-class _Front:
+class _Resources:
     """A deployment's resources, reached as a client reaches them."""
 
-    front: Front
+    dispatcher: Dispatcher
 
-    def put(self, planned: Planned) -> Operation | None:
+    def put(self, planned: PlannedResource) -> Operation | None:
         """Put a resource."""
-        return self.front.send("PUT", planned.id, planned.body, planned.api_version).operation
+        return self.dispatcher.send("PUT", planned.id, planned.body, planned.api_version).operation
 
     def properties(self, resource_id: str) -> Json:
         """Return the properties of a resource."""
-        found: Json = self.front.send("GET", resource_id, {}, "2024-07-01").body["properties"]
+        found: Json = self.dispatcher.send("GET", resource_id, {}, "2024-07-01").body["properties"]
         return found
 
 
@@ -52,7 +54,7 @@ def put_deployment(call: Call) -> Reply:
     number = str(backend.chance.getrandbits(63)).zfill(20)
     deployment = Deployment(name, group, number, backend.guid(), backend.now, plan)
     backend.deployments[key] = deployment
-    deployments.start(backend, deployment, _Front(call.front))
+    deployments.start(backend, deployment, _Resources(call.dispatcher))
     url = f"{call.base_url}{call.path}/operationStatuses/{number}?api-version={call.api_version}"
     return Reply(200 if known else 201, _shown(call, deployment), {"Azure-AsyncOperation": url})
 
@@ -107,7 +109,7 @@ def _plan(call: Call) -> Plan:
     except RecursionError:
         raise _invalid("The template is nested too deeply.") from None
     for planned in plan.resources.values():
-        call.front.check("PUT", planned.id, planned.api_version)
+        call.dispatcher.check("PUT", planned.id, planned.api_version)
     return plan
 
 
@@ -175,7 +177,7 @@ def _providers(plan: Plan) -> list[Json]:
 
 
 def _dependencies(plan: Plan) -> list[Json]:
-    def named(one: Planned) -> Json:
+    def named(one: PlannedResource) -> Json:
         return {"id": one.id, "resourceType": one.kind, "resourceName": one.name}
 
     return [

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from vmss_jenkins.emulator.arm.errors import ArmError
+from vmss_jenkins.emulator.resources import templates
 from vmss_jenkins.emulator.resources.template_expressions import TemplateError
 
 if TYPE_CHECKING:
     from graphlib import TopologicalSorter
 
-    from vmss_jenkins.emulator.resources.templates import Plan, Planned
+    from vmss_jenkins.emulator.arm.values import Json
     from vmss_jenkins.emulator.state.backend import Backend
-    from vmss_jenkins.emulator.state.compute import Json, Operation
+    from vmss_jenkins.emulator.state.deployment import Deployment, PlannedResource
+    from vmss_jenkins.emulator.state.operation import Operation
 
 
 class Resources(Protocol):
     """What a deployment does to the resources of its group; it raises ``ArmError`` as a client gets it."""
 
-    def put(self, planned: Planned) -> Operation | None:
+    def put(self, planned: PlannedResource) -> Operation | None:
         """Put a resource; return the operation that it takes, None where it is there at once."""
         ...
 
@@ -28,40 +30,9 @@ class Resources(Protocol):
         ...
 
 
-@dataclass
-class Deployment:
-    """One deployment of one template to a resource group."""
-
-    name: str
-    group: str
-    number: str
-    """Of its operation, in the URL to be polled."""
-    correlation_id: str
-    started: float
-    plan: Plan
-    state: Literal["Accepted", "Running", "Succeeded", "Failed"] = "Accepted"
-    ended: float | None = None
-    outputs: Json = field(default_factory=dict)
-    made: list[str] = field(default_factory=list)
-    """The ids of the resources that are there."""
-    faults: list[Json] = field(default_factory=list)
-    """The errors of those that could not be made."""
-
-    @property
-    def error(self) -> Json | None:
-        """ARM's error of a failed deployment."""
-        if self.state != "Failed":
-            return None
-        message = (
-            "At least one resource deployment operation failed. Please list deployment operations for details. "
-            "Please see https://aka.ms/arm-deployment-operations for usage details."
-        )
-        return {"code": "DeploymentFailed", "message": message, "details": self.faults}
-
-
 def start(backend: Backend, deployment: Deployment, resources: Resources) -> None:
     """Begin a deployment; it goes on by itself as the emulated time does."""
-    run = _Run(backend, deployment, resources, deployment.plan.order())
+    run = _Run(backend, deployment, resources, templates.order(deployment.plan))
     backend.after(backend.timings.accept, run.go_on)
 
 
@@ -117,7 +88,7 @@ class _Run:
             return
         if not deployment.faults:
             try:
-                deployment.outputs = deployment.plan.outputs(self.resources.properties)
+                deployment.outputs = templates.outputs(deployment.plan, self.resources.properties)
             except TemplateError as error:
                 deployment.faults.append({"code": "DeploymentOutputEvaluationFailed", "message": str(error)})
             except ArmError as error:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vmss_jenkins.emulator.arm.bodies import TRACKED_SHAPE
 from vmss_jenkins.emulator.arm.errors import ArmError, instance_not_found
-from vmss_jenkins.emulator.calls.call import Call, Reply
+from vmss_jenkins.emulator.calls.call import Call
+from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.compute import scale_sets
-from vmss_jenkins.emulator.compute.models import GROUP_SHAPE
 from vmss_jenkins.emulator.network import load_balancer_changes
-from vmss_jenkins.emulator.state.compute import ResourceGroup
+from vmss_jenkins.emulator.resources import views
+from vmss_jenkins.emulator.state.resource_group import ResourceGroup
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.state.backend import Backend
-    from vmss_jenkins.emulator.state.compute import Operation
+    from vmss_jenkins.emulator.state.operation import Operation
 
 PAGE = 1000
 _POLL_SECONDS = 15.0
@@ -22,12 +24,12 @@ _POLL_SECONDS = 15.0
 def list_groups(call: Call) -> Reply:
     """All resource groups."""
     groups, more = call.page(list(call.backend.groups.values()), PAGE)
-    return Reply(200, {"value": [call.views.group(group) for group in groups], **more})
+    return Reply(200, {"value": [views.group(call.backend.scenario, group) for group in groups], **more})
 
 
 def get_group(call: Call) -> Reply:
     """A resource group."""
-    return Reply(200, call.views.group(call.backend.group(call.params["group"])))
+    return Reply(200, views.group(call.backend.scenario, call.backend.group(call.params["group"])))
 
 
 def head_group(call: Call) -> Reply:
@@ -38,14 +40,14 @@ def head_group(call: Call) -> Reply:
 
 def put_group(call: Call) -> Reply:
     """Create a resource group, or give it other tags."""
-    body, name = call.body(GROUP_SHAPE), call.params["group"]
+    body, name = call.body(TRACKED_SHAPE), call.params["group"]
     known = call.backend.groups.get(name.lower())
     location = body.get("location") or (known.location if known else None)
     if location is None:
         raise ArmError(400, "LocationRequired", "The location property is required for this definition.")
     group = ResourceGroup(known.name if known else name, location, body.get("tags", {}))
     call.backend.groups[name.lower()] = group
-    return Reply(200 if known else 201, call.views.group(group))
+    return Reply(200 if known else 201, views.group(call.backend.scenario, group))
 
 
 def delete_group(call: Call) -> Reply:

@@ -6,15 +6,16 @@ import re
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.errors import gateway
-from vmss_jenkins.emulator.calls.call import Call, Reply
+from vmss_jenkins.emulator.arm.providers import COMPUTE, NETWORK
+from vmss_jenkins.emulator.calls.call import Call
+from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.network.api import passive_resource_responses
-from vmss_jenkins.emulator.scenario.scenario import COMPUTE, NETWORK
 from vmss_jenkins.emulator.storage import account_responses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vmss_jenkins.emulator.state.compute import Json
+    from vmss_jenkins.emulator.arm.values import Json
 
 PAGE = 1000
 _CONDITION = re.compile(r"(resourceType|name|resourceGroup)\s+eq\s+'([^']*)'", re.IGNORECASE)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.errors import ArmError, gateway, invalid_parameter
-from vmss_jenkins.emulator.calls.call import Call, Reply
+from vmss_jenkins.emulator.calls.call import Call
+from vmss_jenkins.emulator.calls.reply import Reply
+from vmss_jenkins.emulator.resources import views
 
 if TYPE_CHECKING:
-    from vmss_jenkins.emulator.state.compute import Json, ResourceGroup
+    from vmss_jenkins.emulator.arm.values import Json
+    from vmss_jenkins.emulator.state.resource_group import ResourceGroup
 
 TAGS_SHAPE: Json = {"operation": str, "properties": {"tags": {}}}
 LIMIT = 50
@@ -65,7 +68,7 @@ def _set(call: Call, group: ResourceGroup, tags: Json) -> Reply:
 
 
 def _view(call: Call, group: ResourceGroup) -> Json:
-    scope = call.views.group(group)["id"]
+    scope = views.group(call.backend.scenario, group)["id"]
     return {
         "id": f"{scope}/providers/Microsoft.Resources/tags/default",
         "name": "default",

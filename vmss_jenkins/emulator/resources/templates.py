@@ -6,16 +6,17 @@ conditions, nested deployments) is refused before anything is made.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from vmss_jenkins.emulator.resources.template_expressions import TemplateError, evaluated
+from vmss_jenkins.emulator.state.deployment import Plan, PlannedResource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from vmss_jenkins.emulator.state.compute import Json
+    from vmss_jenkins.emulator.arm.values import Json
 
 _OWN = ("name", "type", "apiVersion", "dependsOn", "comments", "metadata")
 """What a template says of a resource for itself; the rest is the resource's body."""
@@ -38,49 +39,24 @@ class Scope:
         return f"/subscriptions/{self.subscription_id}/resourceGroups/{self.group}"
 
 
-@dataclass(frozen=True)
-class Planned:
-    """A resource that a template wants."""
-
-    kind: str
-    """Such as Microsoft.Network/loadBalancers/inboundNatRules."""
-    name: str
-    """With a slash between a child's names."""
-    api_version: str
-    id: str
-    body: Json
-    after: tuple[str, ...] = ()
-    """The ids of those that it depends on."""
+def order(planned: Plan) -> TopologicalSorter[str]:
+    """Return the ids of a plan's resources, in lower case, to be taken in the order of their dependencies."""
+    sorter = TopologicalSorter({key: [one.lower() for one in r.after] for key, r in planned.resources.items()})
+    sorter.prepare()
+    return sorter
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A template with its parameters, evaluated as far as can be before anything is made."""
+def outputs(planned: Plan, reference: Callable[[str], Json]) -> Json:
+    """Return the outputs of a plan; ``reference`` gives the properties of a resource by its id.
 
-    resources: Mapping[str, Planned]
-    """By their ids in lower case."""
-    parameters: Json
-    """As a deployment shows them: types and values, but no secrets."""
-    _outputs: Json = field(default_factory=dict)
-    _functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
-
-    def order(self) -> TopologicalSorter[str]:
-        """Return the ids, in lower case, to be taken in the order of their dependencies."""
-        sorter = TopologicalSorter({key: [one.lower() for one in r.after] for key, r in self.resources.items()})
-        sorter.prepare()
-        return sorter
-
-    def outputs(self, reference: Callable[[str], Json]) -> Json:
-        """Return the outputs; ``reference`` gives the properties of a resource by its id.
-
-        A template may name a resource of its own by the name alone.
-        """
-        names = {one.name.lower(): one.id for one in self.resources.values()}
-        functions = {**self._functions, "reference": lambda of, *_: reference(names.get(str(of).lower(), of))}
-        return {
-            _camel(name): {"type": str(one.get("type", "")).capitalize(), "value": evaluated(one["value"], functions)}
-            for name, one in self._outputs.items()
-        }
+    A template may name a resource of its own by the name alone.
+    """
+    names = {one.name.lower(): one.id for one in planned.resources.values()}
+    functions = {**planned.functions, "reference": lambda of, *_: reference(names.get(str(of).lower(), of))}
+    return {
+        _camel(name): {"type": str(one.get("type", "")).capitalize(), "value": evaluated(one["value"], functions)}
+        for name, one in planned.outputs.items()
+    }
 
 
 def plan(template: Json, parameters: Json, scope: Scope) -> Plan:
@@ -109,7 +85,7 @@ def plan(template: Json, parameters: Json, scope: Scope) -> Plan:
     }
     found = Plan(resources, shown, _declarations(template, "outputs", "value"), functions)
     try:
-        found.order()
+        order(found)
     except CycleError as error:
         circle = "', '".join(str(one) for one in error.args[1])
         raise TemplateError(f"Circular dependency detected on resources: '{circle}'.") from None
@@ -169,7 +145,7 @@ def _values(declared: Json, given: Json, functions: Mapping[str, Callable[..., A
     return values
 
 
-def _planned(one: Json, functions: Mapping[str, Callable[..., Any]], scope: Scope) -> Planned:
+def _planned(one: Json, functions: Mapping[str, Callable[..., Any]], scope: Scope) -> PlannedResource:
     refused = next((key for key in _REFUSED if one.get(key)), None)
     if refused:
         raise TemplateError(f"The emulator does not understand '{refused}' of the resource '{one.get('name')}'.")
@@ -182,17 +158,17 @@ def _planned(one: Json, functions: Mapping[str, Callable[..., Any]], scope: Scop
         raise TemplateError(f"The resource '{name}' of type '{kind}' must have as many names as its type has segments.")
     found_id = f"{scope.group_id}/providers/{_path(kind, name.split('/'))}"
     after = tuple(str(entry) for entry in evaluated(one.get("dependsOn") or [], functions))
-    return Planned(kind, name, version, found_id, evaluated(body, functions), after)
+    return PlannedResource(kind, name, version, found_id, evaluated(body, functions), after)
 
 
-def _linked(wanted: list[Planned]) -> dict[str, Planned]:
+def _linked(wanted: list[PlannedResource]) -> dict[str, PlannedResource]:
     """Return the resources by id, their dependencies as ids: a template may name those by type and name, or name."""
     by_name: dict[str, str] = {}
     for one in wanted:
         path = one.id.partition("/providers/")[2]
         for name in (one.id, path, f"{one.kind}/{one.name}", one.name):
             by_name.setdefault(name.lower(), one.id)
-    found: dict[str, Planned] = {}
+    found: dict[str, PlannedResource] = {}
     for one in wanted:
         lost = next((entry for entry in one.after if entry.lower() not in by_name), None)
         if lost is not None:
@@ -200,7 +176,7 @@ def _linked(wanted: list[Planned]) -> dict[str, Planned]:
         if one.id.lower() in found:
             raise TemplateError(f"The resource '{one.id}' is defined multiple times in the template.")
         after = tuple(dict.fromkeys(by_name[entry.lower()] for entry in one.after))
-        found[one.id.lower()] = Planned(one.kind, one.name, one.api_version, one.id, one.body, after)
+        found[one.id.lower()] = PlannedResource(one.kind, one.name, one.api_version, one.id, one.body, after)
     return found
 
 

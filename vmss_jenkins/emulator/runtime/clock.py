@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-class Clock(Protocol):
-    """Where the emulator reads the time."""
-
-    def now(self) -> float:
-        """Return the emulated time in seconds since the epoch."""
-        ...
+    from vmss_jenkins.emulator.state.clock import Clock
 
 
 class ScaledClock:

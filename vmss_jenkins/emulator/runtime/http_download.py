@@ -6,21 +6,21 @@ import ipaddress
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from vmss_jenkins.emulator.state.download import DownloadError
+
 _SECONDS = 5.0
 _LARGEST = 1024 * 1024
 
 
-class FetchError(Exception):
-    """A file that could not be had; the message is the reason, as the extension reports it."""
-
-
-def fetch(url: str, *, identity: bool = False) -> str:
-    """Return the text of a file; raises ``FetchError``. Redirections, proxies and other machines are not followed.
+def download(url: str, *, identity: bool = False) -> str:
+    """Return the text of a file; raises ``DownloadError``. Redirections, proxies and other machines are not followed.
 
     With ``identity`` the request carries a token of the set's managed identity.
     """
     if not on_loopback(url):
-        raise FetchError("failed to download file: the emulator fetches from this machine only, http://127.0.0.1/...")
+        raise DownloadError(
+            "failed to download file: the emulator fetches from this machine only, http://127.0.0.1/..."
+        )
     import requests  # noqa: PLC0415 - few emulators fetch anything
 
     with requests.Session() as session:
@@ -29,9 +29,11 @@ def fetch(url: str, *, identity: bool = False) -> str:
             headers = {"Authorization": "Bearer managed-identity"} if identity else {}
             answer = session.get(url, headers=headers, timeout=_SECONDS, allow_redirects=False)
         except requests.RequestException as error:
-            raise FetchError(f"failed to download file: http request failed: {type(error).__name__}") from None
+            raise DownloadError(f"failed to download file: http request failed: {type(error).__name__}") from None
     if answer.status_code != HTTPStatus.OK:
-        raise FetchError(f"failed to download file: unexpected status code: actual={answer.status_code} expected=200")
+        raise DownloadError(
+            f"failed to download file: unexpected status code: actual={answer.status_code} expected=200"
+        )
     return answer.content[:_LARGEST].decode("utf-8", errors="replace")
 
 

@@ -6,16 +6,13 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from vmss_jenkins.emulator.arm.providers import COMPUTE
 from vmss_jenkins.emulator.arm.role import Role  # here at run time too: `settings` reads the fields' types
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Mapping
 
-COMPUTE = "Microsoft.Compute"
-INSIGHTS = "Microsoft.Insights"
-NETWORK = "Microsoft.Network"
-STORAGE = "Microsoft.Storage"
 SUBSCRIPTION_ID = "5ca1e5e7-0000-4000-8000-000000000001"
 TENANT_ID = "5ca1e5e7-0000-4000-8000-000000000002"
 CLIENT_ID = "5ca1e5e7-0000-4000-8000-000000000003"

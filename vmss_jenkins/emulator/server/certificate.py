@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from vmss_jenkins.emulator.data_plane.loopback import HOST
+from vmss_jenkins.emulator.state.servers import HOST
 
 CA_FILE = "ca.pem"
 

@@ -15,17 +15,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from vmss_jenkins.emulator.data_plane.data_plane import DataPlane, Page, Probe
-from vmss_jenkins.emulator.data_plane.loopback import HOST
 from vmss_jenkins.emulator.network import interfaces
-from vmss_jenkins.emulator.network.resolved_load_balancer import FRONTENDS, NAT_POOLS, POOLS, PROBES, RULES, Balancer
+from vmss_jenkins.emulator.network.resolved_load_balancer import Balancer
+from vmss_jenkins.emulator.state.network import FRONTENDS, NAT_POOLS, POOLS, PROBES, RULES
+from vmss_jenkins.emulator.state.servers import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from vmss_jenkins.emulator.arm.values import Json
     from vmss_jenkins.emulator.network.interfaces import Member
     from vmss_jenkins.emulator.scenario.scenario import Release
     from vmss_jenkins.emulator.state.backend import Backend
-    from vmss_jenkins.emulator.state.compute import Json
     from vmss_jenkins.emulator.state.network import LoadBalancer
 
 _HEALTH_STATUS = {"healthy": 200, "unhealthy": 503, "initializing": 503, "unknown": 404}

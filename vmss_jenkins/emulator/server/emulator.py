@@ -12,18 +12,19 @@ from vmss_jenkins.emulator.faults.fault import Fault
 from vmss_jenkins.emulator.front.app import App
 from vmss_jenkins.emulator.front.control import Control
 from vmss_jenkins.emulator.front.fault_injector import Injector
-from vmss_jenkins.emulator.front.http_server import HOST, HttpServer
+from vmss_jenkins.emulator.front.http_server import HttpServer
 from vmss_jenkins.emulator.front.identity import Identity
 from vmss_jenkins.emulator.persistence.journal import Journal
 from vmss_jenkins.emulator.persistence.replay import resume
 from vmss_jenkins.emulator.runtime.clock import ScaledClock, date_of
+from vmss_jenkins.emulator.runtime.http_download import download
 from vmss_jenkins.emulator.runtime.ticker import Ticker
 from vmss_jenkins.emulator.scenario.scenario import Scenario, Timings, named
 from vmss_jenkins.emulator.server import az_setup, certificate
 from vmss_jenkins.emulator.server.data_plane_sync import Pages, Wiring
 from vmss_jenkins.emulator.server.population import populate
 from vmss_jenkins.emulator.state.backend import Backend
-from vmss_jenkins.emulator.state.compute import NoServers, Servers
+from vmss_jenkins.emulator.state.servers import HOST, NoServers, Servers
 
 if TYPE_CHECKING:
     import ssl
@@ -32,10 +33,10 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from vmss_jenkins.emulator.faults.fault import Armed
-    from vmss_jenkins.emulator.runtime.clock import Clock
+    from vmss_jenkins.emulator.arm.values import Json
+    from vmss_jenkins.emulator.faults.armed_fault import ArmedFault
     from vmss_jenkins.emulator.state.availability import Availability
-    from vmss_jenkins.emulator.state.compute import Json
+    from vmss_jenkins.emulator.state.clock import Clock
 
 
 class Emulator:
@@ -88,6 +89,7 @@ class Emulator:
         self.backend = Backend(
             self.scenario,
             self._clock,
+            download=download,
             timings=timings,
             servers=servers,
             seed=seed,
@@ -145,9 +147,9 @@ class Emulator:
             self.backend.on_balanced = self._wiring.follow
             self.backend.on_resized = self._wiring.place
         if self._journal:
-            self.backend.fetch = self._journal.fetching(self.backend.fetch)
+            self.backend.download = self._journal.recording(self.backend.download)
         if self._journal and self._journal.beginning:
-            self._clock = resume(self.backend, app, self._journal, self._populate, self._clock)
+            self._clock = resume(self.backend, app.again, self._journal, self._populate, self._clock)
             return
         self._populate()
         if self._journal:
@@ -250,7 +252,7 @@ class Emulator:
             self._injector.disarm(number)
 
     @property
-    def faults(self) -> list[Armed]:
+    def faults(self) -> list[ArmedFault]:
         """The faults that were injected and not withdrawn, with how often they struck."""
         return list(self.backend.armed)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmss_jenkins.emulator.data_plane.loopback import HOST
+from vmss_jenkins.emulator.arm.providers import NETWORK
+from vmss_jenkins.emulator.arm.values import Json
 from vmss_jenkins.emulator.network import load_balancer_changes
 from vmss_jenkins.emulator.network.api.passive_resource_responses import NETWORKS, keep
-from vmss_jenkins.emulator.network.resolved_load_balancer import FRONTENDS, NAT_POOLS, NAT_RULES, POOLS, PROBES, RULES
-from vmss_jenkins.emulator.scenario.scenario import NETWORK
-from vmss_jenkins.emulator.state.compute import Json
-from vmss_jenkins.emulator.state.network import PublicIp
+from vmss_jenkins.emulator.state.network import FRONTENDS, NAT_POOLS, NAT_RULES, POOLS, PROBES, RULES, PublicIp
+from vmss_jenkins.emulator.state.servers import HOST
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.scenario.scenario import Scenario, SetSpec

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
+from vmss_jenkins.emulator.arm.values import Json
 from vmss_jenkins.emulator.compute import extensions, instances, scale_sets
 from vmss_jenkins.emulator.compute.models import ROLLING_POLICY
 from vmss_jenkins.emulator.server.network_population import add_load_balancer, ip_configuration, probe_id
-from vmss_jenkins.emulator.state.compute import Image, Json, ResourceGroup
+from vmss_jenkins.emulator.state.image import Image
+from vmss_jenkins.emulator.state.resource_group import ResourceGroup
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.scenario.scenario import Scenario, SetSpec

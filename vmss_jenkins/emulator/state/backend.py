@@ -17,34 +17,30 @@ from vmss_jenkins.emulator.arm.errors import (
     instance_not_found,
     resource_not_found,
 )
-from vmss_jenkins.emulator.faults import fault as faults
-from vmss_jenkins.emulator.runtime.http_download import fetch
-from vmss_jenkins.emulator.scenario.scenario import COMPUTE, NETWORK, Release, Timings
+from vmss_jenkins.emulator.arm.image_reference import image_key
+from vmss_jenkins.emulator.arm.providers import COMPUTE, NETWORK
+from vmss_jenkins.emulator.arm.values import Json
+from vmss_jenkins.emulator.faults.armed_fault import strike
+from vmss_jenkins.emulator.scenario.scenario import Release, Timings
 from vmss_jenkins.emulator.state.availability import Availability, Cause
-from vmss_jenkins.emulator.state.compute import (
-    Image,
-    Instance,
-    Json,
-    NoServers,
-    Operation,
-    ResourceGroup,
-    ScaleSet,
-    Schedule,
-    Servers,
-)
+from vmss_jenkins.emulator.state.clock import Schedule
+from vmss_jenkins.emulator.state.image import Image
+from vmss_jenkins.emulator.state.instance import Instance
+from vmss_jenkins.emulator.state.operation import Operation
+from vmss_jenkins.emulator.state.resource_group import ResourceGroup
+from vmss_jenkins.emulator.state.scale_set import ScaleSet
+from vmss_jenkins.emulator.state.servers import NoServers, Servers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from vmss_jenkins.emulator.faults.fault import Armed, Fault, Moment
-    from vmss_jenkins.emulator.resources.deployments import Deployment
-    from vmss_jenkins.emulator.runtime.clock import Clock
+    from vmss_jenkins.emulator.faults.armed_fault import ArmedFault
+    from vmss_jenkins.emulator.faults.fault import Fault, Moment
     from vmss_jenkins.emulator.scenario.scenario import Scenario
-    from vmss_jenkins.emulator.state.network import Kept, LoadBalancer, PublicIp
+    from vmss_jenkins.emulator.state.clock import Clock
+    from vmss_jenkins.emulator.state.deployment import Deployment
+    from vmss_jenkins.emulator.state.network import LoadBalancer, PassiveResource, PublicIp
 
-PLATFORM_KEYS = ("publisher", "offer", "sku", "version")
-CUSTOM_KEYS = ("id", "sharedGalleryImageId", "communityGalleryImageId", "uri")
-IMAGE_KEYS = (*PLATFORM_KEYS, *CUSTOM_KEYS)
 _KEPT_CALLS = 100_000
 
 
@@ -56,12 +52,12 @@ class Backend:
         scenario: Scenario,
         clock: Clock,
         *,
+        download: Callable[..., str],
         timings: Timings | None = None,
         servers: Servers | None = None,
         seed: int = 0,
         page_size: int = 100,
         time_scale: float = 1.0,
-        fetch: Callable[..., str] = fetch,
     ) -> None:
         self.scenario = scenario
         self.timings = timings or Timings()
@@ -69,7 +65,7 @@ class Backend:
         self.page_size = page_size
         self.time_scale = time_scale
         self.blob_endpoint = ""
-        self.fetch = fetch
+        self.download = download
         self.lock = threading.RLock()
         self.chance = random.Random(seed)  # noqa: S311  (reproducible times and ids, no secrets)
         self.now = clock.now()
@@ -78,13 +74,13 @@ class Backend:
         self.scale_sets: dict[tuple[str, str], ScaleSet] = {}
         self.load_balancers: dict[tuple[str, str], LoadBalancer] = {}
         self.public_ips: dict[tuple[str, str], PublicIp] = {}
-        self.kept: dict[tuple[str, str, str], Kept] = {}
+        self.kept: dict[tuple[str, str, str], PassiveResource] = {}
         self.deployments: dict[tuple[str, str], Deployment] = {}
         self.operations: dict[str, Operation] = {}
         self._releases = {image_key(scenario.reference(key)): value for key, value in scenario.releases.items()}
         self.calls: deque[Json] = deque(maxlen=_KEPT_CALLS)
         self.availability = Availability()
-        self.armed: list[Armed] = []
+        self.armed: list[ArmedFault] = []
         self.cause = Cause()
         self.on_scheduled: Callable[[], None] = lambda: None
         self.on_balanced: Callable[[LoadBalancer], None] = lambda _: None
@@ -184,7 +180,7 @@ class Backend:
     def strike(self, moment: Moment, cause: Cause | None = None, instance: str = "", zone: str = "") -> list[Fault]:
         """Return the faults that strike on this occasion; what began it is the current cause by default."""
         cause = cause or self.cause
-        self.armed, struck = faults.strike(self.armed, moment, cause.method, cause.path, instance, zone)
+        self.armed, struck = strike(self.armed, moment, cause.method, cause.path, instance, zone)
         return struck
 
     # Look-ups: Azure compares names without regard to case
@@ -259,8 +255,3 @@ class Backend:
                     return None
                 return self._releases.get(image_key(reference), Release(f"<title>{name}</title>\n"))
         return self._releases.get(image_key(reference))
-
-
-def image_key(reference: Json) -> tuple[str, ...]:
-    """Return what tells one image from another; Azure compares these without regard to case."""
-    return tuple(str(reference.get(key, "")).lower() for key in IMAGE_KEYS)

@@ -6,11 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vmss_jenkins.emulator.state.compute import Json
+    from vmss_jenkins.emulator.arm.values import Json
+
+FRONTENDS, POOLS, RULES = "frontendIPConfigurations", "backendAddressPools", "loadBalancingRules"
+PROBES, NAT_RULES, NAT_POOLS = "probes", "inboundNatRules", "inboundNatPools"
+KINDS = (FRONTENDS, POOLS, RULES, PROBES, NAT_RULES, "outboundRules", NAT_POOLS)
+"""The parts of a load balancer, in the order in which Azure shows them."""
 
 
 @dataclass
-class Kept:
+class PassiveResource:
     """A resource that is kept and shown, with no effect on anything: a virtual network, a security group."""
 
     kind: str

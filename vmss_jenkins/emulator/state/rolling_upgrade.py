@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from vmss_jenkins.emulator.state.compute import Json, Model, Operation
+    from vmss_jenkins.emulator.arm.values import Json
+    from vmss_jenkins.emulator.state.instance import Model
+    from vmss_jenkins.emulator.state.operation import Operation
 
 
 @dataclass

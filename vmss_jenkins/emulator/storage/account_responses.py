@@ -9,15 +9,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from vmss_jenkins.emulator.arm.bodies import merged
 from vmss_jenkins.emulator.arm.errors import ArmError, resource_not_found
-from vmss_jenkins.emulator.calls.call import Call, Reply
-from vmss_jenkins.emulator.compute.models import merged
-from vmss_jenkins.emulator.scenario.scenario import STORAGE
-from vmss_jenkins.emulator.state.compute import timestamp
-from vmss_jenkins.emulator.state.network import Kept
+from vmss_jenkins.emulator.arm.providers import STORAGE
+from vmss_jenkins.emulator.arm.values import timestamp
+from vmss_jenkins.emulator.calls.call import Call
+from vmss_jenkins.emulator.calls.reply import Reply
+from vmss_jenkins.emulator.state.network import PassiveResource
 
 if TYPE_CHECKING:
-    from vmss_jenkins.emulator.state.compute import Json
+    from vmss_jenkins.emulator.arm.values import Json
 
 KIND = "storageAccounts"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -67,7 +68,7 @@ def put_account(call: Call) -> Reply:
         raise ArmError(400, "LocationRequired", "The location property is required for this definition.")
     created = {"creationTime": timestamp(backend.now)}
     body = {**body, "properties": {**_DEFAULTS, **body.get("properties", {}), **created}}
-    backend.kept[key] = Kept(f"{STORAGE}/{KIND}", name, group, body, backend.guid())
+    backend.kept[key] = PassiveResource(f"{STORAGE}/{KIND}", name, group, body, backend.guid())
     operation = backend.begin(str(body["location"]), backend.draw(backend.timings.model))
     place = f"/subscriptions/{backend.scenario.subscription_id}/providers/{STORAGE}/locations/{operation.location}"
     url = f"{call.base_url}{place}/asyncoperations/{operation.id}?monitor=true&api-version={call.api_version}"
@@ -109,17 +110,17 @@ def get_operation(call: Call) -> Reply:
     return Reply(200, _shown(call, found)) if found else Reply(204)
 
 
-def _began(account: Kept, when: float) -> bool:
+def _began(account: PassiveResource, when: float) -> bool:
     return bool(account.body["properties"]["creationTime"] == timestamp(when))
 
 
-def _changed(call: Call, account: Kept, body: Json) -> Reply:
+def _changed(call: Call, account: PassiveResource, body: Json) -> Reply:
     account.body = merged(account.body, body)
     account.version += 1
     return Reply(200, _shown(call, account))
 
 
-def _account(call: Call) -> Kept:
+def _account(call: Call) -> PassiveResource:
     group, name = call.backend.group(call.params["group"]).name, call.params["account"]
     found = call.backend.kept.get((KIND.lower(), group.lower(), name.lower()))
     if found is None:
@@ -136,7 +137,7 @@ def _fault(name: str) -> str | None:
     )
 
 
-def _shown(call: Call, account: Kept) -> Json:
+def _shown(call: Call, account: PassiveResource) -> Json:
     group = f"/subscriptions/{call.backend.scenario.subscription_id}/resourceGroups/{account.group}"
     written: Json = account.body
     blobs = call.backend.blob_endpoint

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from vmss_jenkins.emulator.arm.providers import STORAGE
 from vmss_jenkins.emulator.calls.route import GROUP, SUBSCRIPTION, Route
-from vmss_jenkins.emulator.scenario.scenario import STORAGE
 from vmss_jenkins.emulator.storage import account_responses as storage
 
 _ALL = f"{SUBSCRIPTION}/providers/{STORAGE}"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vmss_jenkins.emulator.arm.bodies import merged
 from vmss_jenkins.emulator.arm.errors import ArmError, invalid_parameter
-from vmss_jenkins.emulator.calls.call import Call, Reply
+from vmss_jenkins.emulator.calls.call import Call
+from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.compute import extensions, scale_sets
-from vmss_jenkins.emulator.compute.models import merged
+from vmss_jenkins.emulator.compute.api.views import Views
 
 if TYPE_CHECKING:
-    from vmss_jenkins.emulator.state.compute import Json
+    from vmss_jenkins.emulator.arm.values import Json
 
 _NEEDED = ("publisher", "type", "typeHandlerVersion")
 
@@ -18,12 +20,14 @@ _NEEDED = ("publisher", "type", "typeHandlerVersion")
 def list_extensions(call: Call) -> Reply:
     """The extensions of a set."""
     scale_set = call.scale_set
-    return Reply(200, {"value": [call.views.extension(scale_set, one) for one in scale_set.model.extensions]})
+    return Reply(200, {"value": [Views(call.backend).extension(scale_set, one) for one in scale_set.model.extensions]})
 
 
 def get_extension(call: Call) -> Reply:
     """An extension of a set, without its protected settings."""
-    return Reply(200, call.views.extension(call.scale_set, extensions.find(call.scale_set, call.params["extension"])))
+    return Reply(
+        200, Views(call.backend).extension(call.scale_set, extensions.find(call.scale_set, call.params["extension"]))
+    )
 
 
 def put_extension(call: Call) -> Reply:
@@ -59,4 +63,4 @@ def _written(call: Call, properties: Json, *, created: bool) -> Reply:
     extension = {"name": name, "properties": properties}
     changes = extensions.patched(scale_set, name, extension)
     operation = scale_sets.change(call.backend, scale_set, changes, call.charge)
-    return call.written(operation, call.views.extension(scale_set, extension), created=created)
+    return call.written(operation, Views(call.backend).extension(scale_set, extension), created=created)

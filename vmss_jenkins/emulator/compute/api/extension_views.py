@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.disclosure import disclosed
+from vmss_jenkins.emulator.arm.providers import COMPUTE
 from vmss_jenkins.emulator.arm.statuses import status
-from vmss_jenkins.emulator.scenario.scenario import COMPUTE
 
 if TYPE_CHECKING:
-    from vmss_jenkins.emulator.compute.extensions import Ran
-    from vmss_jenkins.emulator.state.compute import Instance, Json, ScaleSet
+    from vmss_jenkins.emulator.arm.values import Json
+    from vmss_jenkins.emulator.state.instance import ExtensionRun, Instance
+    from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
 
 def resource(set_id: str, scale_set: ScaleSet, extension: Json) -> Json:
@@ -41,15 +42,15 @@ def on_instance(instance: Instance) -> list[Json]:
     return [_run(extension, ran) for extension, ran in runs if ran]
 
 
-def _ran(extension: Json, instance: Instance) -> Ran | None:
+def _ran(extension: Json, instance: Instance) -> ExtensionRun | None:
     return instance.ran.get(str(extension["name"]).lower())
 
 
-def _outcome(ran: Ran) -> str:
+def _outcome(ran: ExtensionRun) -> str:
     return "failed" if ran.error else "succeeded"
 
 
-def _run(extension: Json, ran: Ran) -> Json:
+def _run(extension: Json, ran: ExtensionRun) -> Json:
     properties = extension.get("properties", {})
     shown = status(_outcome(ran).title(), ran.when)
     if ran.error:

@@ -6,14 +6,18 @@ import re
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.errors import invalid_parameter, not_allowed
-from vmss_jenkins.emulator.calls.call import Call, Reply
+from vmss_jenkins.emulator.calls.call import Call
+from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.compute import instances, scale_sets
 from vmss_jenkins.emulator.compute.api.scale_set_responses import stopping
+from vmss_jenkins.emulator.compute.api.views import Views
 from vmss_jenkins.emulator.compute.models import INSTANCE_SHAPE
 
 if TYPE_CHECKING:
+    from vmss_jenkins.emulator.arm.values import Json
     from vmss_jenkins.emulator.compute.api.scale_set_responses import Act
-    from vmss_jenkins.emulator.state.compute import Instance, Json, ScaleSet
+    from vmss_jenkins.emulator.state.instance import Instance
+    from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
 VIEW = "instanceView"
 _LATEST = re.compile(r"properties/latestModelApplied\s+eq\s+(true|false)", re.IGNORECASE)
@@ -27,8 +31,8 @@ def list_instances(call: Call) -> Reply:
     found, more = call.page(_filtered(call, scale_set), call.backend.page_size)
     call.charge(len(found))
     if not scale_set.uniform:
-        return Reply(200, {"value": [call.views.flexible_entry(scale_set, i) for i in found], **more})
-    items = [call.views.instance(scale_set, i, view=view or bool(select)) for i in found]
+        return Reply(200, {"value": [Views(call.backend).flexible_entry(scale_set, i) for i in found], **more})
+    items = [Views(call.backend).instance(scale_set, i, view=view or bool(select)) for i in found]
     return Reply(200, {"value": [_selected(item, select) for item in items], **more})
 
 
@@ -64,13 +68,13 @@ def wants_view(call: Call) -> bool:
 
 def get_instance(call: Call) -> Reply:
     """An instance."""
-    return Reply(200, call.views.instance(call.scale_set, call.instance, view=wants_view(call)))
+    return Reply(200, Views(call.backend).instance(call.scale_set, call.instance, view=wants_view(call)))
 
 
 def view_instance(call: Call) -> Reply:
     """An instance's view."""
     call.charge(1)
-    return Reply(200, call.views.instance_view(call.scale_set, call.instance))
+    return Reply(200, Views(call.backend).instance_view(call.scale_set, call.instance))
 
 
 def put_instance(call: Call) -> Reply:
@@ -85,7 +89,7 @@ def put_instance(call: Call) -> Reply:
     instance.protected_from_scale_in, instance.protected_from_actions = scale_in, actions
     instances.record(call.backend, scale_set, instance, "protect", "end")
     operation = call.backend.begin(scale_set.location, call.backend.timings.accept)
-    return call.written(operation, call.views.instance(scale_set, instance, view=False), created=False)
+    return call.written(operation, Views(call.backend).instance(scale_set, instance, view=False), created=False)
 
 
 def delete_instance(call: Call) -> Reply:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.errors import ArmError, invalid_parameter
-from vmss_jenkins.emulator.calls.call import Call, Reply
+from vmss_jenkins.emulator.arm.image_reference import PLATFORM_KEYS
+from vmss_jenkins.emulator.calls.call import Call
+from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.compute.api.views import EXACT_VERSION_OF_LATEST
 from vmss_jenkins.emulator.scenario.scenario import UBUNTU, UBUNTU_16, UBUNTU_22
-from vmss_jenkins.emulator.state.backend import PLATFORM_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from vmss_jenkins.emulator.state.compute import Json
+    from vmss_jenkins.emulator.arm.values import Json
 
 ALIASES = {
     "Ubuntu2404": UBUNTU,

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from vmss_jenkins.emulator.arm.errors import ArmError
-from vmss_jenkins.emulator.calls.call import Call, Reply
+from vmss_jenkins.emulator.arm.providers import COMPUTE
+from vmss_jenkins.emulator.arm.values import Json, timestamp
+from vmss_jenkins.emulator.calls.call import Call
+from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.compute import instances, rolling_upgrades
-from vmss_jenkins.emulator.scenario.scenario import COMPUTE
-from vmss_jenkins.emulator.state.compute import Json, ScaleSet, timestamp
+from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
 if TYPE_CHECKING:
-    from vmss_jenkins.emulator.state.compute import Operation
+    from vmss_jenkins.emulator.state.operation import Operation
     from vmss_jenkins.emulator.state.rolling_upgrade import RollingUpgrade
 
 _KIND = f"{COMPUTE}/virtualMachineScaleSets/rollingUpgrades"

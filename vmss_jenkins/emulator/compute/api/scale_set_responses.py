@@ -5,20 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.errors import invalid_parameter, not_allowed
-from vmss_jenkins.emulator.calls.call import ETAGS_SINCE, Call, Reply
+from vmss_jenkins.emulator.calls.call import Call
+from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.compute import instances, scale_sets
+from vmss_jenkins.emulator.compute.api.views import Views
 from vmss_jenkins.emulator.compute.models import IDS_SHAPE, SET_SHAPE
 from vmss_jenkins.emulator.compute.sizes import SIZES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vmss_jenkins.emulator.arm.values import Json
     from vmss_jenkins.emulator.state.backend import Backend
-    from vmss_jenkins.emulator.state.compute import Instance, Operation, ScaleSet
+    from vmss_jenkins.emulator.state.instance import Instance
+    from vmss_jenkins.emulator.state.operation import Operation
+    from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
     Act = Callable[[Backend, Operation, ScaleSet, Instance], None]
 
 PAGE = 100
+_ETAGS_SINCE = "2024"
 
 
 def list_sets(call: Call) -> Reply:
@@ -27,13 +33,13 @@ def list_sets(call: Call) -> Reply:
         call.backend.group(call.params["group"])
     group = call.params.get("group", "").lower()
     found, more = call.page([s for key, s in call.backend.scale_sets.items() if group in ("", key[0])], PAGE)
-    return Reply(200, {"value": [call.show_set(scale_set) for scale_set in found], **more})
+    return Reply(200, {"value": [_shown(call, scale_set) for scale_set in found], **more})
 
 
 def get_set(call: Call) -> Reply:
     """A scale set."""
     scale_set = call.scale_set
-    return Reply(200, call.show_set(scale_set), _etag(call, scale_set))
+    return Reply(200, _shown(call, scale_set), _etag(call, scale_set))
 
 
 def put_set(call: Call) -> Reply:
@@ -45,7 +51,7 @@ def put_set(call: Call) -> Reply:
     if known:
         return _change(call, known, changes)
     scale_set, operation = scale_sets.create(call.backend, group, name, changes, call.charge)
-    return call.written(operation, call.show_set(scale_set), created=True)
+    return call.written(operation, _shown(call, scale_set), created=True)
 
 
 def patch_set(call: Call) -> Reply:
@@ -57,7 +63,7 @@ def patch_set(call: Call) -> Reply:
 
 def _change(call: Call, scale_set: ScaleSet, changes: dict[str, object]) -> Reply:
     operation = scale_sets.change(call.backend, scale_set, changes, call.charge)
-    return call.written(operation, call.show_set(scale_set), created=False)
+    return call.written(operation, _shown(call, scale_set), created=False)
 
 
 def delete_set(call: Call) -> Reply:
@@ -70,12 +76,17 @@ def delete_set(call: Call) -> Reply:
 
 
 def _check_conditions(call: Call, scale_set: ScaleSet | None) -> None:
-    if call.api_version >= ETAGS_SINCE:
+    if call.api_version >= _ETAGS_SINCE:
         scale_sets.check_conditions(scale_set, call.headers.get("if-match"), call.headers.get("if-none-match"))
 
 
+def _shown(call: Call, scale_set: ScaleSet) -> Json:
+    """Return the set as the call's api-version shows it."""
+    return Views(call.backend).scale_set(scale_set, etag=call.api_version >= _ETAGS_SINCE)
+
+
 def _etag(call: Call, scale_set: ScaleSet) -> dict[str, str]:
-    return {"ETag": scale_set.etag} if call.api_version >= ETAGS_SINCE else {}
+    return {"ETag": scale_set.etag} if call.api_version >= _ETAGS_SINCE else {}
 
 
 def view_set(call: Call) -> Reply:
@@ -86,14 +97,14 @@ def view_set(call: Call) -> Reply:
             "Operation 'VirtualMachineScaleSets.instanceView.GET' is not allowed on Virtual Machine Scale Set "
             f"'{scale_set.name}' since it is in Flexible orchestration mode."
         )
-    return Reply(200, call.views.scale_set_view(scale_set))
+    return Reply(200, Views(call.backend).scale_set_view(scale_set))
 
 
 def list_skus(call: Call) -> Reply:
     """The sizes that the set's instances may get, with how many of them."""
     current = call.scale_set.body["sku"]
     sizes = list(dict.fromkeys([current["name"], *SIZES]))
-    found, more = call.page([call.views.size(call.scale_set, name) for name in sizes], PAGE)
+    found, more = call.page([Views(call.backend).size(call.scale_set, name) for name in sizes], PAGE)
     return Reply(200, {"value": found, **more})
 
 

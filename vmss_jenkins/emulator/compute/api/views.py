@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.disclosure import disclosed
+from vmss_jenkins.emulator.arm.image_reference import PLATFORM_KEYS
+from vmss_jenkins.emulator.arm.providers import COMPUTE, INSIGHTS
 from vmss_jenkins.emulator.arm.statuses import status
+from vmss_jenkins.emulator.arm.values import Json, timestamp
 from vmss_jenkins.emulator.compute import health
 from vmss_jenkins.emulator.compute.api import extension_views
 from vmss_jenkins.emulator.compute.models import CAPACITY_LIMIT, ONE_GROUP_LIMIT
-from vmss_jenkins.emulator.scenario.scenario import COMPUTE, INSIGHTS
-from vmss_jenkins.emulator.state.backend import PLATFORM_KEYS
-from vmss_jenkins.emulator.state.compute import Image, Instance, Json, Operation, ResourceGroup, ScaleSet, timestamp
+from vmss_jenkins.emulator.state.image import Image
+from vmss_jenkins.emulator.state.instance import Instance
+from vmss_jenkins.emulator.state.operation import Operation
+from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.scenario.scenario import SetSpec
@@ -35,31 +39,6 @@ class Views:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._subscription = f"/subscriptions/{backend.scenario.subscription_id}"
-
-    def subscription(self) -> Json:
-        """Return the one subscription."""
-        scenario = self._backend.scenario
-        subscription_id = scenario.subscription_id
-        return {
-            "id": self._subscription,
-            "authorizationSource": "RoleBased",
-            "subscriptionId": subscription_id,
-            "tenantId": scenario.tenant_id,
-            "displayName": "vmss-jenkins emulator",
-            "state": "Enabled",
-            "subscriptionPolicies": {"spendingLimit": "Off"},
-        }
-
-    def group(self, group: ResourceGroup) -> Json:
-        """Return a resource group."""
-        return {
-            "id": f"{self._subscription}/resourceGroups/{group.name}",
-            "name": group.name,
-            "type": "Microsoft.Resources/resourceGroups",
-            "location": group.location,
-            "tags": group.tags,
-            "properties": {"provisioningState": group.provisioning},
-        }
 
     def resource_id(self, group: str, path: str) -> str:
         """Return the id of a compute resource, such as ``images/x``, in a resource group."""

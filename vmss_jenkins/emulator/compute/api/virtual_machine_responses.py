@@ -6,15 +6,18 @@ import re
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.errors import invalid_parameter, resource_not_found
-from vmss_jenkins.emulator.calls.call import Call, Reply
+from vmss_jenkins.emulator.arm.providers import COMPUTE
+from vmss_jenkins.emulator.calls.call import Call
+from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.compute import instances, scale_sets
 from vmss_jenkins.emulator.compute.api.instance_responses import acting, evicting, wants_view
 from vmss_jenkins.emulator.compute.api.scale_set_responses import stopping
-from vmss_jenkins.emulator.scenario.scenario import COMPUTE
+from vmss_jenkins.emulator.compute.api.views import Views
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.compute.api.scale_set_responses import Act
-    from vmss_jenkins.emulator.state.compute import Instance, ScaleSet
+    from vmss_jenkins.emulator.state.instance import Instance
+    from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
 _OF_SET = re.compile(r"'?virtualMachineScaleSet/id'?\s+eq\s+'([^']+)'", re.IGNORECASE)
 
@@ -33,17 +36,19 @@ def list_machines(call: Call) -> Reply:
     ]
     found, more = call.page(machines, call.backend.page_size)
     view = wants_view(call)
-    return Reply(200, {"value": [call.views.virtual_machine(*machine, view=view) for machine in found], **more})
+    return Reply(
+        200, {"value": [Views(call.backend).virtual_machine(*machine, view=view) for machine in found], **more}
+    )
 
 
 def get_machine(call: Call) -> Reply:
     """A virtual machine of a Flexible set."""
-    return Reply(200, call.views.virtual_machine(*_machine(call), view=wants_view(call)))
+    return Reply(200, Views(call.backend).virtual_machine(*_machine(call), view=wants_view(call)))
 
 
 def view_machine(call: Call) -> Reply:
     """A virtual machine's instance view."""
-    return Reply(200, call.views.instance_view(*_machine(call)))
+    return Reply(200, Views(call.backend).instance_view(*_machine(call)))
 
 
 def _flexible_sets(call: Call, group: str) -> list[ScaleSet]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from vmss_jenkins.emulator.arm.bodies import TRACKED_SHAPE
 from vmss_jenkins.emulator.arm.errors import (
     ArmError,
     instance_not_found,
@@ -11,19 +12,21 @@ from vmss_jenkins.emulator.arm.errors import (
     precondition_failed,
     resource_not_found,
 )
-from vmss_jenkins.emulator.calls.call import Call, Reply
-from vmss_jenkins.emulator.compute.models import GROUP_SHAPE
+from vmss_jenkins.emulator.arm.providers import NETWORK
+from vmss_jenkins.emulator.calls.call import Call
+from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.network import load_balancer_changes
 from vmss_jenkins.emulator.network.api import operations, views
 from vmss_jenkins.emulator.network.api.views import BalancerView
-from vmss_jenkins.emulator.network.resolved_load_balancer import NAT_RULES, POOLS, Balancer
-from vmss_jenkins.emulator.scenario.scenario import NETWORK
+from vmss_jenkins.emulator.network.resolved_load_balancer import Balancer
+from vmss_jenkins.emulator.state.network import NAT_RULES, POOLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vmss_jenkins.emulator.state.compute import Json, ScaleSet
+    from vmss_jenkins.emulator.arm.values import Json
     from vmss_jenkins.emulator.state.network import LoadBalancer
+    from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
 T = TypeVar("T")
 
@@ -57,7 +60,7 @@ def put_load_balancer(call: Call) -> Reply:
 
 def patch_load_balancer(call: Call) -> Reply:
     """Replace a load balancer's tags, the one thing that a PATCH of it changes."""
-    body, found = call.body(GROUP_SHAPE), _load_balancer(call)
+    body, found = call.body(TRACKED_SHAPE), _load_balancer(call)
     _check(call, found)
     if body.get("tags", found.body["tags"]) != found.body["tags"]:
         found.body = {**found.body, "tags": body["tags"]}

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.errors import ArmError, instance_not_found
-from vmss_jenkins.emulator.calls.call import Call, Reply
-from vmss_jenkins.emulator.scenario.scenario import NETWORK
+from vmss_jenkins.emulator.arm.providers import NETWORK
+from vmss_jenkins.emulator.calls.call import Call
+from vmss_jenkins.emulator.calls.reply import Reply
 
 if TYPE_CHECKING:
-    from vmss_jenkins.emulator.state.compute import Json, Operation
+    from vmss_jenkins.emulator.arm.values import Json
+    from vmss_jenkins.emulator.state.operation import Operation
 
 
 def written(call: Call, operation: Operation, body: Json, *, created: bool) -> Reply:

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.errors import ArmError, invalid_content, resource_not_found
-from vmss_jenkins.emulator.calls.call import Call, Reply
+from vmss_jenkins.emulator.arm.providers import NETWORK
+from vmss_jenkins.emulator.arm.values import Json
+from vmss_jenkins.emulator.calls.call import Call
+from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.network import interfaces
 from vmss_jenkins.emulator.network.api import operations
-from vmss_jenkins.emulator.scenario.scenario import NETWORK
-from vmss_jenkins.emulator.state.compute import Json
-from vmss_jenkins.emulator.state.network import Kept
+from vmss_jenkins.emulator.state.network import PassiveResource
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.state.backend import Backend
@@ -91,13 +92,13 @@ def put_kept(kind: Kind, call: Call) -> Reply:
     return operations.written(call, operation, _shown(backend, kind, made), created=known is None)
 
 
-def keep(backend: Backend, kind: Kind, group: str, name: str, body: Json) -> Kept:
+def keep(backend: Backend, kind: Kind, group: str, name: str, body: Json) -> PassiveResource:
     """Put a resource among those that are kept, in the place of one of its name."""
     key = (kind.name.lower(), group.lower(), name.lower())
     known = backend.kept.get(key)
-    made = Kept(kind.type, name, group, body, backend.guid())
+    made = PassiveResource(kind.type, name, group, body, backend.guid())
     if known:
-        made = Kept(kind.type, known.name, known.group, body, known.guid, known.version + 1)
+        made = PassiveResource(kind.type, known.name, known.group, body, known.guid, known.version + 1)
     backend.kept[key] = made
     return made
 
@@ -141,7 +142,7 @@ def _children(call: Call, kind: Kind) -> list[Json]:
     return found
 
 
-def _found(kind: Kind, call: Call) -> Kept:
+def _found(kind: Kind, call: Call) -> PassiveResource:
     group, name = backend_group(call), call.params["kept"]
     found = call.backend.kept.get((kind.name.lower(), group.lower(), name.lower()))
     if found is None:
@@ -173,7 +174,7 @@ def _user_of(backend: Backend, resource_id: str) -> str | None:
     return None
 
 
-def _shown(backend: Backend, kind: Kind, kept: Kept) -> Json:
+def _shown(backend: Backend, kind: Kind, kept: PassiveResource) -> Json:
     group = f"/subscriptions/{backend.scenario.subscription_id}/resourceGroups/{kept.group}"
     found_id = f"{group}/providers/{kind.type}/{kept.name}"
     etag = f'W/"{uuid.uuid5(uuid.NAMESPACE_URL, f"{kept.guid} {kept.version}")}"'

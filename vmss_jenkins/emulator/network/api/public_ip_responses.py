@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.errors import ArmError
-from vmss_jenkins.emulator.calls.call import Call, Reply
-from vmss_jenkins.emulator.data_plane.loopback import HOST
+from vmss_jenkins.emulator.calls.call import Call
+from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.network.api import operations, views
 from vmss_jenkins.emulator.state.network import PublicIp
+from vmss_jenkins.emulator.state.servers import HOST
 
 if TYPE_CHECKING:
-    from vmss_jenkins.emulator.state.compute import Json
+    from vmss_jenkins.emulator.arm.values import Json
 
 PAGE = 1000
 SHAPE: Json = {

@@ -11,8 +11,8 @@ from vmss_jenkins.emulator.network.api import load_balancer_responses as network
 from vmss_jenkins.emulator.network.api import operations
 from vmss_jenkins.emulator.network.api import passive_resource_responses as kept
 from vmss_jenkins.emulator.network.api import public_ip_responses as public_ips
-from vmss_jenkins.emulator.network.resolved_load_balancer import KINDS as PARTS
-from vmss_jenkins.emulator.network.resolved_load_balancer import NAT_RULES, POOLS
+from vmss_jenkins.emulator.state.network import KINDS as PARTS
+from vmss_jenkins.emulator.state.network import NAT_RULES, POOLS
 
 _BALANCER = f"{IN_GROUP}/loadBalancers/{{balancer}}"
 _ADDRESS = f"{IN_GROUP}/publicIPAddresses/{{address}}"

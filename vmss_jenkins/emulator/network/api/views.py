@@ -6,26 +6,18 @@ import uuid
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from vmss_jenkins.emulator.arm.providers import NETWORK
 from vmss_jenkins.emulator.network import interfaces
-from vmss_jenkins.emulator.network.resolved_load_balancer import (
-    ADDRESSES,
-    FRONTENDS,
-    KINDS,
-    NAT_POOLS,
-    NAT_RULES,
-    POOLS,
-    PROBES,
-    RULES,
-    Address,
-    Balancer,
-)
-from vmss_jenkins.emulator.scenario.scenario import NETWORK
+from vmss_jenkins.emulator.network.resolved_load_balancer import ADDRESSES, Address, Balancer
+from vmss_jenkins.emulator.state.network import FRONTENDS, KINDS, NAT_POOLS, NAT_RULES, POOLS, PROBES, RULES
 
 if TYPE_CHECKING:
+    from vmss_jenkins.emulator.arm.values import Json
     from vmss_jenkins.emulator.network.interfaces import Member
     from vmss_jenkins.emulator.state.backend import Backend
-    from vmss_jenkins.emulator.state.compute import Instance, Json, ScaleSet
+    from vmss_jenkins.emulator.state.instance import Instance
     from vmss_jenkins.emulator.state.network import PublicIp
+    from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
 _REFERRED: dict[str, tuple[str, tuple[str, ...]]] = {
     FRONTENDS: ("frontendIPConfiguration", (RULES, NAT_RULES, NAT_POOLS)),

@@ -1,0 +1,22 @@
+"""The answer to a request, before it is HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vmss_jenkins.emulator.state.operation import Operation
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer: no body is an empty one."""
+
+    status: int
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    operation: Operation | None = None
+    """What the request has begun."""

@@ -1,0 +1,74 @@
+"""A deployment of a template, and the plan that the template comes to, as plain state.
+
+The room ``resources`` has the rules that make and change them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from vmss_jenkins.emulator.arm.values import Json
+
+
+@dataclass(frozen=True)
+class PlannedResource:
+    """A resource that a template wants."""
+
+    kind: str
+    """Such as Microsoft.Network/loadBalancers/inboundNatRules."""
+    name: str
+    """With a slash between a child's names."""
+    api_version: str
+    id: str
+    body: Json
+    after: tuple[str, ...] = ()
+    """The ids of those that it depends on."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A template with its parameters, evaluated as far as can be before anything is made."""
+
+    resources: Mapping[str, PlannedResource]
+    """By their ids in lower case."""
+    parameters: Json
+    """As a deployment shows them: types and values, but no secrets."""
+    outputs: Json = field(default_factory=dict)
+    """As the template declares them; they are evaluated in the end."""
+    functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    """What its expressions may call."""
+
+
+@dataclass
+class Deployment:
+    """One deployment of one template to a resource group."""
+
+    name: str
+    group: str
+    number: str
+    """Of its operation, in the URL to be polled."""
+    correlation_id: str
+    started: float
+    plan: Plan
+    state: Literal["Accepted", "Running", "Succeeded", "Failed"] = "Accepted"
+    ended: float | None = None
+    outputs: Json = field(default_factory=dict)
+    made: list[str] = field(default_factory=list)
+    """The ids of the resources that are there."""
+    faults: list[Json] = field(default_factory=list)
+    """The errors of those that could not be made."""
+
+    @property
+    def error(self) -> Json | None:
+        """ARM's error of a failed deployment."""
+        if self.state != "Failed":
+            return None
+        message = (
+            "At least one resource deployment operation failed. Please list deployment operations for details. "
+            "Please see https://aka.ms/arm-deployment-operations for usage details."
+        )
+        return {"code": "DeploymentFailed", "message": message, "details": self.faults}

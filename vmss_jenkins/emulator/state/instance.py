@@ -1,0 +1,96 @@
+"""Instances of scale sets and the models that they run, as plain state.
+
+The room ``compute`` has the rules that change them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from vmss_jenkins.emulator.arm.disclosure import disclosed
+
+if TYPE_CHECKING:
+    from vmss_jenkins.emulator.arm.values import Json
+    from vmss_jenkins.emulator.scenario.scenario import Release
+    from vmss_jenkins.emulator.state.operation import Operation
+
+
+@dataclass(frozen=True)
+class Model:
+    """One version of what a set wants its instances to be; two of equal content are the same model."""
+
+    profile: Json
+    """The ``virtualMachineProfile``, never changed in place."""
+    size: str
+    """The name of the sku."""
+
+    @cached_property
+    def disclosed(self) -> Json:
+        """The profile as clients may read it, made once for all instances: not to be changed in place either."""
+        shown: Json = disclosed(self.profile)
+        return shown
+
+    @property
+    def extensions(self) -> list[Json]:
+        """The extensions, as clients write them."""
+        found: list[Json] = self.profile.get("extensionProfile", {}).get("extensions", [])
+        return found
+
+    @property
+    def image(self) -> Json:
+        """The ``imageReference``, or ``{"uri": ...}`` of a VHD."""
+        storage = self.profile.get("storageProfile", {})
+        reference: Json = storage.get("imageReference") or storage.get("osDisk", {}).get("image", {})
+        return reference
+
+
+@dataclass(frozen=True)
+class ExtensionRun:
+    """One run of an extension on an instance."""
+
+    inputs: Json
+    """What it was told: it runs again where these change."""
+    when: float
+    scripts: tuple[str, ...] = ()
+    """The texts that it took for commands, in their order."""
+    error: Json | None = None
+
+
+@dataclass
+class Instance:
+    """One virtual machine of a set."""
+
+    id: str
+    name: str
+    number: int
+    """Counts the instances of its set, those that are gone too."""
+    zone: str | None
+    fault_domain: int
+    vm_id: str
+    created: float
+    model: Model
+    image: Json
+    """What its disk was made from: a reimage changes it without the model."""
+    disk: Release
+    """What that image holds."""
+    release: Release
+    """What it serves: the disk, and what the extensions' scripts make of it."""
+    ran: dict[str, ExtensionRun] = field(default_factory=dict)
+    """How each extension's last run went, by its name."""
+    provisioning: str = "Creating"
+    power: str = "starting"
+    changed: float = 0.0
+    """When ``provisioning`` last changed."""
+    healthy_at: float = 0.0
+    """When its health becomes known after it came up."""
+    protected_from_scale_in: bool = False
+    protected_from_actions: bool = False
+    operation: Operation | None = None
+    """What works on it now."""
+    failing: bool = False
+    """Whether that is going to fail, by a fault."""
+    up: bool = False
+    """Whether it serves."""
+    up_since: float = 0.0

@@ -1,0 +1,46 @@
+"""A long-running operation, as plain state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from vmss_jenkins.emulator.state.availability import Cause
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vmss_jenkins.emulator.arm.values import Json
+
+
+@dataclass
+class Operation:
+    """A long-running operation: it ends when the last of its ``pending`` parts has ended."""
+
+    id: str
+    location: str
+    started: float
+    on_end: Callable[[Operation], None]
+    cause: Cause = field(default_factory=Cause)
+    ended: float | None = None
+    pending: int = 0
+    error: Json | None = None
+
+    @property
+    def status(self) -> str:
+        """InProgress, Succeeded, Failed or Canceled."""
+        if self.ended is None:
+            return "InProgress"
+        if self.error and self.error["code"] in ("OperationCanceled", "OperationPreempted"):
+            return "Canceled"
+        return "Failed" if self.error else "Succeeded"
+
+    def then(self, follow: Callable[[Operation], None]) -> None:
+        """Call ``follow`` too when it ends."""
+        before = self.on_end
+
+        def both(operation: Operation) -> None:
+            before(operation)
+            follow(operation)
+
+        self.on_end = both

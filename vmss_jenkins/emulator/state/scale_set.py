@@ -1,0 +1,71 @@
+"""A scale set, as plain state; the room ``compute`` has the rules that change it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vmss_jenkins.emulator.arm.values import Json
+    from vmss_jenkins.emulator.state.instance import Instance, Model
+    from vmss_jenkins.emulator.state.operation import Operation
+    from vmss_jenkins.emulator.state.rolling_upgrade import RollingUpgrade
+
+
+@dataclass
+class ScaleSet:
+    """A scale set: ``body`` is the resource as clients write it, the rest is what Azure adds."""
+
+    name: str
+    group: str
+    body: Json
+    unique_id: str
+    created: float
+    model: Model
+    provisioning: str = "Creating"
+    changed: float = 0.0
+    version: int = 1
+    """Counts the changes of the body; the etag shows it."""
+    next_id: int = 0
+    instances: dict[str, Instance] = field(default_factory=dict)
+    operation: Operation | None = None
+    """The PUT, PATCH or DELETE of the set itself that is under way."""
+    rolling: RollingUpgrade | None = None
+    """The latest rolling upgrade."""
+    os_upgrades: list[RollingUpgrade] = field(default_factory=list)
+    """Those of the operating system, the latest first."""
+
+    @property
+    def is_only_rolling(self) -> bool:
+        """Whether its rolling upgrade is all that is left of what is under way."""
+        rolling, operation = self.rolling, self.operation
+        return bool(rolling and rolling.goes_on and rolling.operation is operation and operation.pending == 1)
+
+    @property
+    def location(self) -> str:
+        """The Azure region."""
+        return str(self.body["location"])
+
+    @property
+    def etag(self) -> str:
+        """The entity tag of the current body."""
+        return f'"{self.version}"'
+
+    @property
+    def uniform(self) -> bool:
+        """Whether instances are numbered copies of the model (else Flexible: virtual machines)."""
+        return bool(self.body["properties"]["orchestrationMode"] == "Uniform")
+
+    @property
+    def mode(self) -> str:
+        """Manual, Automatic or Rolling."""
+        return str(self.body["properties"]["upgradePolicy"]["mode"])
+
+    @property
+    def capacity(self) -> int:
+        """How many instances the set wants."""
+        return int(self.body["sku"]["capacity"])
+
+    def server(self, instance: Instance) -> str:
+        """Return the name of the instance in the data plane."""
+        return f"{self.group}/{instance.name}"
