@@ -22,7 +22,7 @@ import requests
 
 from tests.visiting import Visits, visitors
 from vmss_jenkins.emulator import Emulator, Scenario
-from vmss_jenkins.emulator.scenario.scenario import nginx_releases
+from vmss_jenkins.emulator.scenario.release import nginx_releases
 
 VISITORS = 4
 PAUSE = 0.02

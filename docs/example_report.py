@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vmss_jenkins.emulator import Emulator, Release, Scenario
-from vmss_jenkins.emulator.scenario.scenario import nginx_releases
+from vmss_jenkins.emulator.scenario.release import nginx_releases
 
 BAD = Release(nginx_releases()["nginx-updated-image"].page, latency=0.02, error_rate=0.08)
 GATES = (

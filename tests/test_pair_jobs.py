@@ -16,7 +16,8 @@ from tests.test_generated_jobs import linked
 from tests.visiting import visitors
 from vmss_jenkins import config, pipelines
 from vmss_jenkins.emulator import Emulator
-from vmss_jenkins.emulator.scenario.scenario import SCENARIOS, SetSpec
+from vmss_jenkins.emulator.scenario.scenario import SCENARIOS
+from vmss_jenkins.emulator.scenario.set_spec import SetSpec
 
 OLD, NEW = "Welcome to nginx!", "Welcome to nginx on Azure VMSS!"
 BASE, UPDATED, FAILING = "nginx-base-image", "nginx-updated-image", "nginx-failing-image"

@@ -13,7 +13,8 @@ import pytest
 from vmss_jenkins import AnotherRollout, Pair, release_to_pair, roll_out
 from vmss_jenkins.__main__ import main
 from vmss_jenkins.emulator import Emulator, Scenario
-from vmss_jenkins.emulator.scenario.scenario import SCENARIOS, SetSpec
+from vmss_jenkins.emulator.scenario.scenario import SCENARIOS
+from vmss_jenkins.emulator.scenario.set_spec import SetSpec
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.holding import Hold
 from vmss_jenkins.pair_connection import connected_pair

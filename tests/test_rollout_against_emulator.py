@@ -11,7 +11,7 @@ from tests.test_against_emulator import WEB, Session, session
 from vmss_jenkins.actions import OnFailure, RolloutSpec, Strategy
 from vmss_jenkins.claims import AnotherRollout, Claim
 from vmss_jenkins.emulator import Fault, Release, Scenario
-from vmss_jenkins.emulator.scenario.scenario import nginx_releases
+from vmss_jenkins.emulator.scenario.release import nginx_releases
 from vmss_jenkins.engine import Hooks, Order, Outcome, RolloutResult, run_rollout
 from vmss_jenkins.errors import AzureError
 from vmss_jenkins.instances import ScaleSetName

@@ -16,7 +16,8 @@ from vmss_jenkins import cli, events, steps, uploading
 from vmss_jenkins.actions import OnFailure, RolloutSpec
 from vmss_jenkins.emulator import Emulator, Fault
 from vmss_jenkins.emulator.compute import scale_sets
-from vmss_jenkins.emulator.scenario.scenario import SCENARIOS, UBUNTU, Scenario
+from vmss_jenkins.emulator.scenario.release import UBUNTU
+from vmss_jenkins.emulator.scenario.scenario import SCENARIOS, Scenario
 from vmss_jenkins.engine import Hooks, Order, Outcome, RolloutResult, run_rollout
 from vmss_jenkins.errors import AzureError, ConfigError
 from vmss_jenkins.gates import Consequence, Verdict

@@ -112,14 +112,14 @@ def _write(path: Path, lines: list[str]) -> None:
 
 
 def _scenario(name: str, instances: int | None, settings: tuple[str, ...]) -> Scenario:
-    from vmss_jenkins.emulator.scenario.scenario import named  # noqa: PLC0415 - not loaded for --help
+    from vmss_jenkins.emulator.scenario.scenario import named_scenario  # noqa: PLC0415 - not loaded for --help
 
-    scenario = named(name, instances)
+    scenario = named_scenario(name, instances)
     if not settings:
         return scenario
-    from vmss_jenkins.emulator.scenario.settings import changed  # noqa: PLC0415 - loads pydantic
+    from vmss_jenkins.emulator.scenario.settings import with_settings  # noqa: PLC0415 - loads pydantic
 
-    return changed(scenario, settings)
+    return with_settings(scenario, settings)
 
 
 def _stop_on_signals(stopped: threading.Event) -> None:

@@ -2,7 +2,10 @@
 
 from vmss_jenkins.emulator.faults.fault import Fault
 from vmss_jenkins.emulator.runtime.clock import ManualClock, ScaledClock
-from vmss_jenkins.emulator.scenario.scenario import Release, Scenario, SetSpec, Timings
+from vmss_jenkins.emulator.scenario.release import Release
+from vmss_jenkins.emulator.scenario.scenario import Scenario
+from vmss_jenkins.emulator.scenario.set_spec import SetSpec
+from vmss_jenkins.emulator.scenario.timings import Timings
 from vmss_jenkins.emulator.server.emulator import Emulator
 from vmss_jenkins.emulator.state.availability import Availability, Change, Summary
 from vmss_jenkins.emulator.state.clock import Clock

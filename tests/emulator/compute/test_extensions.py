@@ -17,7 +17,8 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from tests.emulator.conftest import Azure, Emulate, error_of
 from vmss_jenkins.emulator import Fault
 from vmss_jenkins.emulator.runtime.http_download import download
-from vmss_jenkins.emulator.scenario.scenario import SCENARIOS, UBUNTU
+from vmss_jenkins.emulator.scenario.release import UBUNTU
+from vmss_jenkins.emulator.scenario.scenario import SCENARIOS
 from vmss_jenkins.emulator.state.download import DownloadError
 
 INSTALL = "apt-get update && apt-get install -y nginx"

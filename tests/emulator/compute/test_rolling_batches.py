@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vmss_jenkins.emulator.compute.rolling_batches import (
-    Policy,
-    Seen,
+    Candidate,
+    RollingPolicy,
     next_batch,
     seconds,
     too_many_failed,
@@ -12,14 +12,14 @@ from vmss_jenkins.emulator.compute.rolling_batches import (
 )
 
 INSTANCES = st.lists(st.tuples(st.sampled_from([None, "1", "2", "3"]), st.booleans(), st.booleans()), max_size=40).map(
-    lambda drawn: [Seen(str(index), *one) for index, one in enumerate(drawn)]
+    lambda drawn: [Candidate(str(index), *one) for index, one in enumerate(drawn)]
 )
-POLICIES = st.builds(Policy, st.integers(5, 100), st.integers(5, 100), st.integers(0, 100))
+POLICIES = st.builds(RollingPolicy, st.integers(5, 100), st.integers(5, 100), st.integers(0, 100))
 
 
 @given(POLICIES, INSTANCES)
 def test_a_batch_takes_waiting_instances_of_one_zone_and_never_more_than_its_share(
-    policy: Policy, instances: list[Seen]
+    policy: RollingPolicy, instances: list[Candidate]
 ) -> None:
     by_id = {one.id: one for one in instances}
     batch = [by_id[key] for key in next_batch(policy, instances)]
@@ -31,7 +31,7 @@ def test_a_batch_takes_waiting_instances_of_one_zone_and_never_more_than_its_sha
 
 @given(POLICIES, INSTANCES)
 def test_a_batch_of_several_keeps_the_unhealthy_and_itself_within_the_limit(
-    policy: Policy, instances: list[Seen]
+    policy: RollingPolicy, instances: list[Candidate]
 ) -> None:
     batch = next_batch(policy, instances)
     outside = sum(one.bad and one.id not in batch for one in instances)
@@ -48,17 +48,17 @@ def test_a_pause_is_an_iso_duration(text: str, expected: float | None) -> None:
 
 @pytest.mark.parametrize(("bad", "ends"), [(0, False), (2, False), (3, True)])
 def test_an_upgrade_ends_where_more_than_the_limit_are_unhealthy(bad: int, ends: bool) -> None:
-    instances = [Seen(str(number), bad=number < bad) for number in range(10)]
-    assert bool(too_unhealthy(Policy(), instances, first=True)) == ends
-    assert bool(too_unhealthy(Policy(), instances, first=False)) == ends
+    instances = [Candidate(str(number), bad=number < bad) for number in range(10)]
+    assert bool(too_unhealthy(RollingPolicy(), instances, first=True)) == ends
+    assert bool(too_unhealthy(RollingPolicy(), instances, first=False)) == ends
 
 
 @pytest.mark.parametrize(("failed", "ends"), [("", False), ("a", False), ("ab", True)])
 def test_an_upgrade_ends_where_more_than_the_limit_of_the_upgraded_failed(failed: str, ends: bool) -> None:
     upgraded = "0123456789"[len(failed) :]
-    assert bool(too_many_failed(Policy(unhealthy_upgraded=10), upgraded, failed)) == ends
+    assert bool(too_many_failed(RollingPolicy(unhealthy_upgraded=10), upgraded, failed)) == ends
 
 
 def test_nothing_is_unhealthy_where_there_is_nothing() -> None:
-    assert too_unhealthy(Policy(), [], first=True) is None
-    assert too_many_failed(Policy(unhealthy_upgraded=0), [], []) is None
+    assert too_unhealthy(RollingPolicy(), [], first=True) is None
+    assert too_many_failed(RollingPolicy(unhealthy_upgraded=0), [], []) is None

@@ -4,7 +4,7 @@ from azure.core.exceptions import HttpResponseError, ResourceModifiedError
 
 from tests.emulator.conftest import Azure, Emulate, error_of, profile
 from vmss_jenkins.emulator import Scenario, SetSpec
-from vmss_jenkins.emulator.scenario.scenario import named
+from vmss_jenkins.emulator.scenario.scenario import named_scenario
 
 UPDATED = "nginx-updated-image"
 
@@ -213,8 +213,8 @@ def test_a_denied_action_is_named_with_its_scope(emulate: Emulate) -> None:
 
 def test_an_unknown_scenario_names_those_there_are() -> None:
     with pytest.raises(ValueError, match="no scenario 'x'; there are: nginx-blue-green, nginx-canary"):
-        named("x")
-    assert named("nginx-canary") == Scenario()
+        named_scenario("x")
+    assert named_scenario("nginx-canary") == Scenario()
 
 
 def test_the_instance_view_of_a_set_counts_its_instances(azure: Azure) -> None:

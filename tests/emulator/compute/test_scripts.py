@@ -3,7 +3,7 @@
 import pytest
 
 from vmss_jenkins.emulator.compute.scripts import run, texts
-from vmss_jenkins.emulator.scenario.scenario import WELCOME, Release
+from vmss_jenkins.emulator.scenario.release import WELCOME, Release
 
 BARE = Release("", serves=False)
 INSTALL = "#!/bin/bash\nsudo apt-get update\nsudo apt-get install -y nginx\n"

@@ -13,7 +13,7 @@ import requests
 
 from vmss_jenkins.emulator import Scenario
 from vmss_jenkins.emulator.scenario.scenario import SUBSCRIPTION_ID
-from vmss_jenkins.emulator.scenario.settings import changed
+from vmss_jenkins.emulator.scenario.settings import with_settings
 
 SUBSCRIPTION = f"/subscriptions/{SUBSCRIPTION_ID}"
 README = (Path(__file__).parents[3] / "README.md").read_text()
@@ -76,12 +76,12 @@ def test_every_fault_that_the_readme_shows_is_one() -> None:
     "row", re.findall(r"`([a-z_]+=[^`]+)`", README.partition("| setting |")[2].partition("\n\n")[0])
 )
 def test_every_setting_that_the_readme_shows_is_one(row: str) -> None:
-    assert changed(Scenario(), [row]) != Scenario()
+    assert with_settings(Scenario(), [row]) != Scenario()
 
 
 def test_settings_are_yaml_of_the_fields_types() -> None:
     settings = ["zones=[1, 2]", "core-quota=4", "rolling_policy={maxBatchInstancePercent: 40}", "image=other"]
-    assert changed(Scenario(), settings) == Scenario(
+    assert with_settings(Scenario(), settings) == Scenario(
         zones=("1", "2"), core_quota=4, rolling_policy={"maxBatchInstancePercent": 40}, image="other"
     )
 
@@ -114,4 +114,4 @@ def test_the_readmes_rolling_set_starts_as_shown() -> None:
 )
 def test_what_is_no_setting_is_refused(setting: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        changed(Scenario(), [setting])
+        with_settings(Scenario(), [setting])

@@ -29,7 +29,7 @@ class Route:
     template: str
     handler: Handler
     limits: str = "none"
-    """Which of ``throttling.LIMITS`` it pays from."""
+    """Which of ``arm.throttling.LIMITS`` it pays from."""
 
     @cached_property
     def segments(self) -> tuple[str, ...]:

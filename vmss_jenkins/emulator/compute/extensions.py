@@ -18,7 +18,7 @@ from vmss_jenkins.emulator.state.instance import ExtensionRun, Instance, Model
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from vmss_jenkins.emulator.scenario.scenario import Release
+    from vmss_jenkins.emulator.scenario.release import Release
     from vmss_jenkins.emulator.state.backend import Backend
     from vmss_jenkins.emulator.state.scale_set import ScaleSet
 

@@ -21,7 +21,7 @@ _REASON = "The most impactful error is: Instance found to be unhealthy or unreac
 
 
 @dataclass(frozen=True)
-class Policy:
+class RollingPolicy:
     """How an upgrade rolls: percents of all instances of the set, seconds."""
 
     batch: int = 20
@@ -38,7 +38,7 @@ class Policy:
     """Whether failed instances go back to their model when too many failed."""
 
     @classmethod
-    def read(cls, body: Json) -> Policy:
+    def read(cls, body: Json) -> RollingPolicy:
         """Return the policy that a ``rollingUpgradePolicy`` describes; what it leaves out is Azure's default."""
         return cls(
             batch=body.get("maxBatchInstancePercent", 20),
@@ -61,7 +61,7 @@ def seconds(duration: str) -> float | None:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Candidate:
     """An instance as a rolling upgrade sees it."""
 
     id: str
@@ -72,7 +72,7 @@ class Seen:
     """Whether its turn is still to come."""
 
 
-def next_batch(policy: Policy, instances: Sequence[Seen]) -> list[str]:
+def next_batch(policy: RollingPolicy, instances: Sequence[Candidate]) -> list[str]:
     """Return the ids of the next batch: at least one where any waits.
 
     A batch stays in one zone unless the policy allows more, and shrinks where instances outside of it are unhealthy:
@@ -91,12 +91,12 @@ def next_batch(policy: Policy, instances: Sequence[Seen]) -> list[str]:
     return [one.id for one in ordered[:size]]
 
 
-def _unhealthy_with(batch: Sequence[Seen], instances: Sequence[Seen]) -> int:
+def _unhealthy_with(batch: Sequence[Candidate], instances: Sequence[Candidate]) -> int:
     """Count the instances of a batch, which are down together, and those outside of it that are unhealthy."""
     return len(batch) + sum(one.bad for one in instances) - sum(one.bad for one in batch)
 
 
-def too_unhealthy(policy: Policy, instances: Sequence[Seen], *, first: bool) -> Json | None:
+def too_unhealthy(policy: RollingPolicy, instances: Sequence[Candidate], *, first: bool) -> Json | None:
     """Return the error that ends an upgrade before a batch, its ``first`` or a later one; None where it may go on."""
     share = _percent(sum(one.bad for one in instances), len(instances))
     if share <= policy.unhealthy:
@@ -117,7 +117,7 @@ def too_unhealthy(policy: Policy, instances: Sequence[Seen], *, first: bool) -> 
     }
 
 
-def too_many_failed(policy: Policy, upgraded: Sequence[str], failed: Sequence[str]) -> Json | None:
+def too_many_failed(policy: RollingPolicy, upgraded: Sequence[str], failed: Sequence[str]) -> Json | None:
     """Return the error that ends an upgrade after a batch, by the ids of all batches; None where it may go on."""
     share = _percent(len(failed), len(failed) + len(upgraded))
     if share <= policy.unhealthy_upgraded:

@@ -110,7 +110,7 @@ def _next_batch(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade) 
     if all(due[key].operation for key in rolling.waiting):
         backend.after(BUSY_WAIT, lambda: _next_batch(backend, scale_set, rolling))
         return
-    policy, seen = rolling_batches.Policy.read(rolling.policy), _seen(backend, scale_set, rolling)
+    policy, seen = rolling_batches.RollingPolicy.read(rolling.policy), _seen(backend, scale_set, rolling)
     if error := rolling_batches.too_unhealthy(policy, seen, first=not (rolling.upgraded or rolling.failed)):
         _end(backend, scale_set, rolling, "Faulted", error)
         return
@@ -129,9 +129,9 @@ def _next_batch(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade) 
         instances.update(backend, operation, scale_set, scale_set.instances[key])
 
 
-def _seen(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade) -> list[rolling_batches.Seen]:
+def _seen(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade) -> list[rolling_batches.Candidate]:
     return [
-        rolling_batches.Seen(
+        rolling_batches.Candidate(
             one.id,
             one.zone,
             health.is_bad(scale_set, one, backend.now),
@@ -148,7 +148,7 @@ def _judge(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade) -> No
     rolling.upgraded += [key for key in done if key not in bad]
     if not rolling.goes_on:
         return
-    policy = rolling_batches.Policy.read(rolling.policy)
+    policy = rolling_batches.RollingPolicy.read(rolling.policy)
     error = rolling_batches.too_many_failed(policy, rolling.upgraded, rolling.failed)
     if back := _to_restore(scale_set, rolling, bad, breach=bool(error) and policy.roll_back):
         _restore(backend, scale_set, rolling, back, error)
@@ -193,5 +193,5 @@ def _go_on(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade, error
     if error:
         _end(backend, scale_set, rolling, "Faulted", error)
         return
-    pause = rolling_batches.Policy.read(rolling.policy).pause if rolling.waiting else 0.0
+    pause = rolling_batches.RollingPolicy.read(rolling.policy).pause if rolling.waiting else 0.0
     backend.after(pause, lambda: _next_batch(backend, scale_set, rolling))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 RULES = ("Default", "OldestVM", "NewestVM")
 
 
-def leaving(staying: Sequence[Instance], count: int, policy: Json) -> list[Instance]:
+def instances_to_remove(staying: Sequence[Instance], count: int, policy: Json) -> list[Instance]:
     """Return the instances that go, in their order; fewer than ``count`` where the others are protected."""
     rule, unhealthy_first = next(iter(policy.get("rules") or ()), RULES[0]), bool(policy.get("prioritizeUnhealthyVMs"))
     left = list(staying)

@@ -20,12 +20,12 @@ import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from vmss_jenkins.emulator.scenario.scenario import WELCOME
+from vmss_jenkins.emulator.scenario.release import WELCOME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from vmss_jenkins.emulator.scenario.scenario import Release
+    from vmss_jenkins.emulator.scenario.release import Release
 
 _INSTALLERS = ("apt", "apt-get", "dnf", "yum")
 _JOINTS = frozenset({";", "&&", "||", "|", "&"})

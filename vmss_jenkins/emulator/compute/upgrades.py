@@ -28,5 +28,5 @@ def resize(backend: Backend, operation: Operation, scale_set: ScaleSet) -> None:
     for place in instances.new_places(backend, scale_set, max(0, scale_set.capacity - len(staying))):
         instances.create(backend, operation, scale_set, place, "scale-out")
     policy = scale_set.body["properties"].get("scaleInPolicy", {})
-    for victim in scale_in.leaving(staying, len(staying) - scale_set.capacity, policy):
+    for victim in scale_in.instances_to_remove(staying, len(staying) - scale_set.capacity, policy):
         instances.delete(backend, operation, scale_set, victim, "scale-in")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from vmss_jenkins.emulator.data_plane.web_instance import Serving
+    from vmss_jenkins.emulator.data_plane.web_instance import InstanceServer
 
 __all__ = ["DataPlane", "Page", "Probe"]
 
@@ -56,7 +56,7 @@ class DataPlane:
         self._instances: dict[str, WebInstance] = {}
         self._frontends: dict[str, Frontend] = {}
         self._closed = WeakSet[Frontend]()  # their connections are what keeps them alive
-        self._draining: dict[asyncio.Task[None], Serving] = {}
+        self._draining: dict[asyncio.Task[None], InstanceServer] = {}
         self._lifecycle = threading.Lock()
         self._gate = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -226,7 +226,7 @@ class DataPlane:
                 self._drain(await instance.take_down())
                 instance.give_up_port()
 
-    def _drain(self, serving: Serving | None) -> None:
+    def _drain(self, serving: InstanceServer | None) -> None:
         if serving is not None:
             task = asyncio.get_running_loop().create_task(serving.drain())
             self._draining[task] = serving

@@ -80,7 +80,7 @@ class Frontend:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, force_close=True),  # Azure probes by new connections
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": "Load Balancer Agent"},
+            headers={"User-Agent": "Load ResolvedLoadBalancer Agent"},
             timeout=aiohttp.ClientTimeout(total=self._timeout),
         )
         self._probing = loop.create_task(self._keep_probing())

@@ -72,17 +72,17 @@ class WebInstance:
         self._reserved: socket.socket | None = _first_bound(wished)
         self.port: int = self._reserved.getsockname()[1]
         self._page = Page("")
-        self._serving: Serving | None = None
+        self._serving: InstanceServer | None = None
 
     async def serve(self, page: Page) -> None:
         """Answer with this page from now on, coming up where it is down."""
         self._page = page
         if self._serving is None:
             reserved, self._reserved = self._reserved, None
-            self._serving = Serving(self._answer)
+            self._serving = InstanceServer(self._answer)
             await self._serving.open(reserved or _bound(self.port))
 
-    async def take_down(self) -> Serving | None:
+    async def take_down(self) -> InstanceServer | None:
         """Stop accepting; return what is to be drained, None where it was down already."""
         serving, self._serving = self._serving, None
         if serving is not None:
@@ -105,7 +105,7 @@ class WebInstance:
         return web.Response(status=500 if failed else page.status, text=page.body, content_type="text/html")
 
 
-class Serving:
+class InstanceServer:
     """The time from one coming up of an instance to its going down."""
 
     def __init__(self, answer: Answer) -> None:

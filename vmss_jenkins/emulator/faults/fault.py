@@ -95,6 +95,11 @@ class Fault:
             raise ValueError("a fault's seconds and retry-after must not be negative")
 
     @classmethod
+    def of(cls, fault: Fault | str) -> Fault:
+        """Return a fault as it is, or read from text; raises ``ValueError``."""
+        return cls.parse(fault) if isinstance(fault, str) else fault
+
+    @classmethod
     def parse(cls, text: str) -> Fault:
         """Read a fault from text; raises ``ValueError`` that says what is wrong in it."""
         kind, *words = shlex.split(text) or [""]

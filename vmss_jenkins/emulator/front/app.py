@@ -14,11 +14,11 @@ from werkzeug.wrappers import Request, Response
 
 from vmss_jenkins.emulator.arm.errors import ArmError
 from vmss_jenkins.emulator.calls.reply import Reply
+from vmss_jenkins.emulator.front.blobs import PREFIX as BLOBS
+from vmss_jenkins.emulator.front.blobs import Blobs
 from vmss_jenkins.emulator.front.control import PREFIX
 from vmss_jenkins.emulator.front.http_server import ENDING, Ending
-from vmss_jenkins.emulator.front.resource_manager import Arm
-from vmss_jenkins.emulator.storage.blobs import PREFIX as BLOBS
-from vmss_jenkins.emulator.storage.blobs import Blobs
+from vmss_jenkins.emulator.front.resource_manager import ResourceManager
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vmss_jenkins.emulator.arm.throttling import Throttle
     from vmss_jenkins.emulator.faults.fault import Fault
     from vmss_jenkins.emulator.front.control import Control
-    from vmss_jenkins.emulator.front.fault_injector import Injector
+    from vmss_jenkins.emulator.front.fault_injector import FaultInjector
     from vmss_jenkins.emulator.front.identity import Identity
     from vmss_jenkins.emulator.persistence.journal import Entry, Journal
     from vmss_jenkins.emulator.state.backend import Backend
@@ -50,7 +50,7 @@ class App:
         backend: Backend,
         throttle: Throttle,
         identity: Identity,
-        injector: Injector,
+        injector: FaultInjector,
         control: Control,
         *,
         tokens: bool,
@@ -58,7 +58,7 @@ class App:
         self._backend, self._identity, self._injector, self._tokens = backend, identity, injector, tokens
         self.journal: Journal | None = None
         """Where requests that change the state are kept."""
-        self._arm = Arm(backend, throttle)
+        self._arm = ResourceManager(backend, throttle)
         routes: list[tuple[str, str, Callable[..., Reply | Response]]] = [
             ("GET", "/metadata/endpoints", self._metadata),
             ("GET", "/<tenant>/v2.0/.well-known/openid-configuration", self._configuration),
@@ -74,7 +74,7 @@ class App:
         request = _Request(environ)
         return self._answer(request)(environ, start_response)
 
-    def again(self, entry: Entry) -> int:
+    def replay(self, entry: Entry) -> int:
         """Handle a request as it was handled before, and return the status of the answer."""
         known, refused = entry.request, HTTPStatus.UNAUTHORIZED
         environ = create_environ(method=known.method, headers=known.headers, data=known.body.encode())

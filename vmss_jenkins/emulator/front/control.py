@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
     from vmss_jenkins.emulator.faults.armed_fault import ArmedFault
-    from vmss_jenkins.emulator.front.fault_injector import Injector
+    from vmss_jenkins.emulator.front.fault_injector import FaultInjector
     from vmss_jenkins.emulator.state.backend import Backend
 
 PREFIX = "/_emulator/"
@@ -25,7 +25,9 @@ PREFIX = "/_emulator/"
 class Control:
     """Answers about one backend and its faults."""
 
-    def __init__(self, backend: Backend, injector: Injector, endpoints: Callable[[], list[dict[str, Any]]]) -> None:
+    def __init__(
+        self, backend: Backend, injector: FaultInjector, endpoints: Callable[[], list[dict[str, Any]]]
+    ) -> None:
         self._backend, self._injector, self._endpoints = backend, injector, endpoints
 
     @property

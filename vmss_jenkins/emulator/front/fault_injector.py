@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from vmss_jenkins.emulator.faults.fault import Fault
-    from vmss_jenkins.emulator.front.http_server import How
+    from vmss_jenkins.emulator.front.http_server import EndingKind
     from vmss_jenkins.emulator.front.identity import Identity
     from vmss_jenkins.emulator.state.backend import Backend
     from vmss_jenkins.emulator.state.scale_set import ScaleSet
@@ -26,7 +26,7 @@ TRY_AGAIN_SECONDS = 2.0
 """Emulated seconds until somebody else tries again what was refused because something was under way."""
 
 _SET = re.compile(r"/resourceGroups/([^/]+)/.*/virtualMachineScaleSets/([^/]+)", re.IGNORECASE)
-_ENDINGS: Mapping[str, How] = {"reset": "reset", "refuse": "reset", "lost-answer": "reset", "cut": "cut"}
+_ENDINGS: Mapping[str, EndingKind] = {"reset": "reset", "refuse": "reset", "lost-answer": "reset", "cut": "cut"}
 _TEXTS = {
     500: ("InternalServerError", "An internal execution error occurred. Please retry later."),
     503: ("ServiceUnavailable", "The service is temporarily unavailable. Please retry later."),
@@ -37,7 +37,7 @@ _TEXTS = {
 }
 
 
-class Injector:
+class FaultInjector:
     """Arms the faults of one backend, and lets them strike its requests. Hold the backend's lock."""
 
     def __init__(self, backend: Backend, identity: Identity, refuse: Callable[[float], None]) -> None:
@@ -87,7 +87,7 @@ class Injector:
         return ArmError(status, error.code, error.message, details=error.details, headers=headers)
 
     @staticmethod
-    def ending(fault: Fault) -> How:
+    def ending(fault: Fault) -> EndingKind:
         """Return how the answer to a request ends that the fault struck."""
         return "sent" if fault.status else _ENDINGS.get(fault.kind, "sent")
 

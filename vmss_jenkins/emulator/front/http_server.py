@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ENDING = "vmss_jenkins.ending"
 """Where the application finds its ``Ending`` in the WSGI environment."""
 
-How = Literal["sent", "cut", "reset"]
+EndingKind = Literal["sent", "cut", "reset"]
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
@@ -32,7 +32,7 @@ _NO_LINGER = struct.pack("ii", 1, 0)
 class Ending:
     """What becomes of an answer, for the application to say: sent, cut in the middle, or lost by a reset."""
 
-    how: How = "sent"
+    how: EndingKind = "sent"
 
 
 class _Handler(WSGIRequestHandler):

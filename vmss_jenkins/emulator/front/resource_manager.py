@@ -28,7 +28,7 @@ _API_VERSION = re.compile(r"20\d\d-[01]\d-[0-3]\d(-\w+)?", re.ASCII)
 _LISTS_OF_RESOURCES = ("list sets", "list images")
 
 
-class Arm:
+class ResourceManager:
     """Answers requests on the state of one backend."""
 
     def __init__(self, backend: Backend, throttle: Throttle) -> None:

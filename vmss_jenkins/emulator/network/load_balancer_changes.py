@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.errors import ArmError, invalid_content
 from vmss_jenkins.emulator.arm.values import Json
-from vmss_jenkins.emulator.network.resolved_load_balancer import ADDRESSES, Balancer
+from vmss_jenkins.emulator.network.resolved_load_balancer import ADDRESSES, ResolvedLoadBalancer
 from vmss_jenkins.emulator.state.network import (
     FRONTENDS,
     KINDS,
@@ -84,7 +84,7 @@ BALANCER_SHAPE: Json = {
 }
 
 
-def written(backend: Backend, load_balancer: LoadBalancer | None, group: str, name: str, body: Json) -> LoadBalancer:
+def put(backend: Backend, load_balancer: LoadBalancer | None, group: str, name: str, body: Json) -> LoadBalancer:
     """Put the body in the place of a load balancer's own, or make one; raises ``ArmError`` for a bad one."""
     made = load_balancer or LoadBalancer(name, backend.group(group).name, {}, backend.guid())
     properties = body.get("properties", {})
@@ -97,7 +97,7 @@ def written(backend: Backend, load_balancer: LoadBalancer | None, group: str, na
         "properties": cleaned,
     }
     draft.ports, draft.forced = dict(made.ports), dict(made.forced)
-    balancer = Balancer(backend, draft)
+    balancer = ResolvedLoadBalancer(backend, draft)
     cleaned[NAT_RULES] = [rule for rule in cleaned[NAT_RULES] if not _is_generated(balancer, rule)]
     _check_numbers(balancer)
     _check_references(balancer)
@@ -107,7 +107,7 @@ def written(backend: Backend, load_balancer: LoadBalancer | None, group: str, na
     return _changed(backend, made, draft)
 
 
-def written_pool(backend: Backend, load_balancer: LoadBalancer, name: str, body: Json) -> None:
+def put_pool(backend: Backend, load_balancer: LoadBalancer, name: str, body: Json) -> None:
     """Put a backend pool in the place of the one of that name, or add one; raises ``ArmError`` for a bad one."""
     part = _cleaned(POOLS, {**body, "name": name})
     draft = copy.copy(load_balancer)
@@ -119,29 +119,29 @@ def written_pool(backend: Backend, load_balancer: LoadBalancer, name: str, body:
         part["name"] = load_balancer.children(POOLS)[order.index(name.lower())]["name"]
         draft.body["properties"][POOLS].sort(key=lambda pool: order.index(pool["name"].lower()))
     draft.forced = dict(load_balancer.forced)
-    _force(Balancer(backend, draft), name, body)
+    _force(ResolvedLoadBalancer(backend, draft), name, body)
     _changed(backend, load_balancer, draft)
 
 
-def written_part(backend: Backend, load_balancer: LoadBalancer, kind: str, part: Json) -> None:
+def put_part(backend: Backend, load_balancer: LoadBalancer, kind: str, part: Json) -> None:
     """Put a part in the place of the one of its name, or add it; raises ``ArmError`` for a bad one."""
     body = copy.deepcopy(load_balancer.body)
     known = body["properties"].get(kind, [])
     at = next((i for i, one in enumerate(known) if one["name"].lower() == part["name"].lower()), len(known))
     body["properties"][kind] = [*known[:at], part, *known[at + 1 :]]
-    written(backend, load_balancer, load_balancer.group, load_balancer.name, body)
+    put(backend, load_balancer, load_balancer.group, load_balancer.name, body)
 
 
-def without_part(backend: Backend, load_balancer: LoadBalancer, kind: str, name: str) -> None:
+def delete_part(backend: Backend, load_balancer: LoadBalancer, kind: str, name: str) -> None:
     """Take a part away; raises ``ArmError`` where another one refers to it."""
     body = copy.deepcopy(load_balancer.body)
     body["properties"][kind] = [one for one in body["properties"][kind] if one["name"].lower() != name.lower()]
-    written(backend, load_balancer, load_balancer.group, load_balancer.name, body)
+    put(backend, load_balancer, load_balancer.group, load_balancer.name, body)
 
 
 def delete(backend: Backend, load_balancer: LoadBalancer) -> None:
     """Take a load balancer away; raises ``ArmError`` where instances are behind it."""
-    balancer = Balancer(backend, load_balancer)
+    balancer = ResolvedLoadBalancer(backend, load_balancer)
     member = next((one.member for found in balancer.pools.values() for one in found if one.member), None)
     if member is not None:
         text = (
@@ -203,13 +203,13 @@ def _interface(entry: Json) -> str:
     return str(entry.get("properties", {}).get(_INTERFACE, {}).get("id", "")).lower()
 
 
-def _is_generated(balancer: Balancer, rule: Json) -> bool:
+def _is_generated(balancer: ResolvedLoadBalancer, rule: Json) -> bool:
     """A NAT pool makes rules called POOL.ID, which clients send back with the rest of what they read."""
     pools = (pool["name"].lower() for pool in balancer.resource.children(NAT_POOLS))
     return any(rule["name"].lower().startswith(f"{pool}.") for pool in pools)
 
 
-def _check_numbers(balancer: Balancer) -> None:
+def _check_numbers(balancer: ResolvedLoadBalancer) -> None:
     for kind in (RULES, PROBES, NAT_RULES, NAT_POOLS):
         for part in balancer.resource.children(kind):
             values = {key: part["properties"].get(key, 0) for key in _PORTS}
@@ -222,7 +222,7 @@ def _check_numbers(balancer: Balancer) -> None:
                 raise ArmError(400, "InvalidRequestFormat", text)
 
 
-def _check_references(balancer: Balancer) -> None:
+def _check_references(balancer: ResolvedLoadBalancer) -> None:
     known = {
         balancer.part_id(kind, part["name"]).lower()
         for kind in _REFERENCES.values()
@@ -242,7 +242,7 @@ def _check_references(balancer: Balancer) -> None:
                 )
 
 
-def _check_rules(balancer: Balancer) -> None:
+def _check_rules(balancer: ResolvedLoadBalancer) -> None:
     """Two rules may not lead to the same port of the same pool, nor begin at the same one of a frontend."""
     seen: dict[tuple[str, ...], str] = {}
     for rule in balancer.resource.children(RULES):
@@ -266,7 +266,7 @@ def _check_rules(balancer: Balancer) -> None:
         seen |= {ends: own, begins: own}
 
 
-def _force(balancer: Balancer, pool: str, body: Json) -> None:
+def _force(balancer: ResolvedLoadBalancer, pool: str, body: Json) -> None:
     """Take over the administrative states that the body of a pool gives; what it does not name stays as it is."""
     addresses = next((found for name, found in balancer.pools.items() if name.lower() == pool.lower()), [])
     known = {address.name.lower(): address for address in addresses} | {address.key: address for address in addresses}
@@ -285,7 +285,7 @@ def _force(balancer: Balancer, pool: str, body: Json) -> None:
         forced |= {(pool.lower(), address.key): state} if state != "None" else {}
 
 
-def _unchangeable(balancer: Balancer, pool: str) -> ArmError:
+def _unchangeable(balancer: ResolvedLoadBalancer, pool: str) -> ArmError:
     # The message is Azure's as far as users quote it; its code is not known.
     return ArmError(
         400,

@@ -47,7 +47,7 @@ class Address:
         return self.member.server if self.member else ""
 
 
-class Balancer:
+class ResolvedLoadBalancer:
     """One load balancer with its backends as they are at this moment. Hold the backend's lock."""
 
     def __init__(self, backend: Backend, load_balancer: LoadBalancer) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class _Then:
+class _ReplayClock:
     """The time that a request was handled at."""
 
     time: float
@@ -52,7 +52,7 @@ def resume(
     beginning = journal.beginning
     if beginning is None:
         raise LookupError(f"{journal.path} has not begun")
-    then, servers, follow = _Then(beginning.began), backend.servers, backend.on_balanced
+    then, servers, follow = _ReplayClock(beginning.began), backend.servers, backend.on_balanced
     backend.servers, backend.clock, backend.now = NoServers(), then, then.time
     backend.on_balanced = lambda load_balancer: _give_ports(load_balancer, beginning.ports)
     begin()

@@ -98,5 +98,5 @@ def _forget(backend: Backend, group: ResourceGroup) -> None:
     backend.images = {key: one for key, one in backend.images.items() if key[0] != name}
     backend.public_ips = {key: one for key, one in backend.public_ips.items() if key[0] != name}
     backend.deployments = {key: one for key, one in backend.deployments.items() if key[0] != name}
-    backend.kept = {key: one for key, one in backend.kept.items() if key[1] != name}
+    backend.passive_resources = {key: one for key, one in backend.passive_resources.items() if key[1] != name}
     del backend.groups[name]

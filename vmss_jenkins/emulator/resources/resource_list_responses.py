@@ -9,7 +9,7 @@ from vmss_jenkins.emulator.arm.errors import gateway
 from vmss_jenkins.emulator.arm.providers import COMPUTE, NETWORK
 from vmss_jenkins.emulator.calls.call import Call
 from vmss_jenkins.emulator.calls.reply import Reply
-from vmss_jenkins.emulator.network.api import passive_resource_responses
+from vmss_jenkins.emulator.network import passive_resources
 from vmss_jenkins.emulator.storage import account_responses
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _value(resource: Json, key: str) -> str:
 
 def _all(call: Call) -> Iterator[Json]:
     backend = call.backend
-    named = {kind.name.lower(): kind.type for kind in passive_resource_responses.KINDS}
+    named = {kind.name.lower(): kind.type for kind in passive_resources.KINDS}
     named[account_responses.KIND.lower()] = f"Microsoft.Storage/{account_responses.KIND}"
     for scale_set in backend.scale_sets.values():
         yield _entry(call, f"{COMPUTE}/virtualMachineScaleSets", scale_set.group, scale_set.name, scale_set.body)
@@ -53,8 +53,8 @@ def _all(call: Call) -> Iterator[Json]:
     for address in backend.public_ips.values():
         body = {"location": address.location, **address.body}
         yield _entry(call, f"{NETWORK}/publicIPAddresses", address.group, address.name, body)
-    for (kind, _, _), kept in backend.kept.items():
-        yield _entry(call, named[kind], kept.group, kept.name, kept.body)
+    for (kind, _, _), passive in backend.passive_resources.items():
+        yield _entry(call, named[kind], passive.group, passive.name, passive.body)
 
 
 def _entry(call: Call, kind: str, group: str, name: str, body: Json) -> Json:

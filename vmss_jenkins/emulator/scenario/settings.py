@@ -11,18 +11,19 @@ import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from vmss_jenkins.emulator.scenario import scenario as scenarios
+from vmss_jenkins.emulator.scenario import set_spec
 from vmss_jenkins.emulator.scenario.scenario import Scenario
 
 _NOT_AS_TEXT = ("releases", "more_sets", "role")
 
 
-def changed(scenario: Scenario, settings: Iterable[str]) -> Scenario:
+def with_settings(scenario: Scenario, settings: Iterable[str]) -> Scenario:
     """Return the scenario with settings of the form NAME=VALUE, each a field of it and a value in YAML.
 
     Raises:
         ValueError: No field has that name, or the value is none for it; the message says which.
     """
-    hints = typing.get_type_hints(Scenario, vars(scenarios) | {"Mapping": Mapping})
+    hints = typing.get_type_hints(Scenario, vars(set_spec) | vars(scenarios) | {"Mapping": Mapping})
     fields = {name: hints[name] for name in Scenario.__dataclass_fields__ if name not in _NOT_AS_TEXT}
     values = {}
     for setting in settings:

@@ -10,7 +10,7 @@ from vmss_jenkins.emulator.state.servers import HOST
 CA_FILE = "ca.pem"
 
 
-def made_in(folder: str) -> ssl.SSLContext:
+def create(folder: str) -> ssl.SSLContext:
     """Return what a server needs for TLS, and leave the authority's certificate as ``CA_FILE`` in the folder."""
     import trustme  # noqa: PLC0415 - it takes long to load, and plain HTTP needs none of it
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from vmss_jenkins.emulator.data_plane.data_plane import DataPlane, Page, Probe
 from vmss_jenkins.emulator.network import interfaces
-from vmss_jenkins.emulator.network.resolved_load_balancer import Balancer
+from vmss_jenkins.emulator.network.resolved_load_balancer import ResolvedLoadBalancer
 from vmss_jenkins.emulator.state.network import FRONTENDS, NAT_POOLS, POOLS, PROBES, RULES
 from vmss_jenkins.emulator.state.servers import HOST
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
     from vmss_jenkins.emulator.arm.values import Json
     from vmss_jenkins.emulator.network.interfaces import Member
-    from vmss_jenkins.emulator.scenario.scenario import Release
+    from vmss_jenkins.emulator.scenario.release import Release
     from vmss_jenkins.emulator.state.backend import Backend
     from vmss_jenkins.emulator.state.network import LoadBalancer
 
 _HEALTH_STATUS = {"healthy": 200, "unhealthy": 503, "initializing": 503, "unknown": 404}
 
 
-class Pages:
+class DataPlaneServers:
     """Turns the releases of the control plane into pages of the data plane."""
 
     def __init__(self, data_plane: DataPlane) -> None:
@@ -65,7 +65,7 @@ class _Rule:
         return replace(self, pool_id=other.pool_id) == other
 
 
-class Wiring:
+class DataPlaneSync:
     """Keeps the load balancers of one data plane as ARM has them. Hold the backend's lock."""
 
     def __init__(self, backend: Backend, data_plane: DataPlane) -> None:
@@ -78,7 +78,7 @@ class Wiring:
 
         Connections of a rule that is no more are reset; those of a changed one, as of all others, go on.
         """
-        balancer = Balancer(self._backend, load_balancer)
+        balancer = ResolvedLoadBalancer(self._backend, load_balancer)
         wanted = {_name(load_balancer, rule): rule for rule in load_balancer.children(RULES)}
         for name, (known, _) in list(self._open.items()):
             asked = _rule(balancer, wanted[name]) if name in wanted else None
@@ -99,7 +99,7 @@ class Wiring:
     def place(self) -> None:
         """Give new instances ports of their own while they do not serve yet: from the ranges of their NAT rules."""
         for load_balancer in self._backend.load_balancers.values():
-            Balancer(self._backend, load_balancer)
+            ResolvedLoadBalancer(self._backend, load_balancer)
 
     def url(self, load_balancer: LoadBalancer, rule: str) -> str:
         """Return where a rule is really reached; raises ``KeyError`` where it is not open."""
@@ -115,7 +115,7 @@ class Wiring:
         """Every address and port of ARM that leads somewhere, with the URL where it really does."""
         found: list[Json] = []
         for load_balancer in self._backend.load_balancers.values():
-            balancer = Balancer(self._backend, load_balancer)
+            balancer = ResolvedLoadBalancer(self._backend, load_balancer)
             for rule in load_balancer.children(RULES):
                 if (name := _name(load_balancer, rule)) in self._open:
                     port = rule["properties"]["frontendPort"]
@@ -123,7 +123,7 @@ class Wiring:
             found += self._nat_endpoints(balancer)
         return found
 
-    def _nat_endpoints(self, balancer: Balancer) -> Iterator[Json]:
+    def _nat_endpoints(self, balancer: ResolvedLoadBalancer) -> Iterator[Json]:
         for pool in balancer.resource.children(NAT_POOLS):
             for member in balancer.nat_members[pool["name"]]:
                 port = balancer.port(pool["name"], member.id.lower())
@@ -136,7 +136,7 @@ class Wiring:
                     yield self._endpoint(balancer, rule, rule["name"], port, own, address.member)
 
     def _endpoint(
-        self, balancer: Balancer, part: Json, name: str, port: int, real: int, member: Member | None = None
+        self, balancer: ResolvedLoadBalancer, part: Json, name: str, port: int, real: int, member: Member | None = None
     ) -> Json:
         return {
             "loadBalancer": balancer.resource.name,
@@ -147,7 +147,7 @@ class Wiring:
             "url": f"http://{HOST}:{real}",
         }
 
-    def _address(self, balancer: Balancer, part: Json) -> str:
+    def _address(self, balancer: ResolvedLoadBalancer, part: Json) -> str:
         wanted = _referred(balancer.resource, part, "frontendIPConfiguration", FRONTENDS) or {"properties": {}}
         group, _, name = wanted["properties"].get("publicIPAddress", {}).get("id", "").lower().rpartition("/")
         group = group.partition("/resourcegroups/")[2].partition("/")[0]
@@ -176,7 +176,7 @@ def _name(load_balancer: LoadBalancer, rule: Json) -> str:
     return f"{_prefix(load_balancer)}/{rule['name']}"
 
 
-def _rule(balancer: Balancer, rule: Json) -> _Rule | None:
+def _rule(balancer: ResolvedLoadBalancer, rule: Json) -> _Rule | None:
     """Return what a rule asks for, None where the data plane cannot serve it."""
     pool = _referred(balancer.resource, rule, "backendAddressPool", POOLS)
     if pool is None or str(rule["properties"]["protocol"]).lower() == "udp":
@@ -202,7 +202,7 @@ def _probe(properties: Json | None) -> Probe:
     )
 
 
-def _forced(balancer: Balancer, rule: _Rule) -> dict[str, bool]:
+def _forced(balancer: ResolvedLoadBalancer, rule: _Rule) -> dict[str, bool]:
     """Return the administrative states of a rule's backends: only a rule with a probe takes notice of them."""
     pool = rule.pool_id.rpartition("/")[2]
     if rule.probe.kind == "none":

@@ -11,7 +11,7 @@ from vmss_jenkins.emulator.data_plane.data_plane import DataPlane
 from vmss_jenkins.emulator.faults.fault import Fault
 from vmss_jenkins.emulator.front.app import App
 from vmss_jenkins.emulator.front.control import Control
-from vmss_jenkins.emulator.front.fault_injector import Injector
+from vmss_jenkins.emulator.front.fault_injector import FaultInjector
 from vmss_jenkins.emulator.front.http_server import HttpServer
 from vmss_jenkins.emulator.front.identity import Identity
 from vmss_jenkins.emulator.persistence.journal import Journal
@@ -19,9 +19,10 @@ from vmss_jenkins.emulator.persistence.replay import resume
 from vmss_jenkins.emulator.runtime.clock import ScaledClock, date_of
 from vmss_jenkins.emulator.runtime.http_download import download
 from vmss_jenkins.emulator.runtime.ticker import Ticker
-from vmss_jenkins.emulator.scenario.scenario import Scenario, Timings, named
+from vmss_jenkins.emulator.scenario.scenario import Scenario, named_scenario
+from vmss_jenkins.emulator.scenario.timings import Timings
 from vmss_jenkins.emulator.server import az_setup, certificate
-from vmss_jenkins.emulator.server.data_plane_sync import Pages, Wiring
+from vmss_jenkins.emulator.server.data_plane_sync import DataPlaneServers, DataPlaneSync
 from vmss_jenkins.emulator.server.population import populate
 from vmss_jenkins.emulator.state.backend import Backend
 from vmss_jenkins.emulator.state.servers import HOST, NoServers, Servers
@@ -81,11 +82,11 @@ class Emulator:
         faults: Iterable[Fault | str] = (),
         state: Path | None = None,
     ) -> None:
-        self.scenario = named(scenario) if isinstance(scenario, str) else scenario
+        self.scenario = named_scenario(scenario) if isinstance(scenario, str) else scenario
         self._clock = clock or ScaledClock(time_scale)
         time_scale = self._clock.scale if isinstance(self._clock, ScaledClock) else time_scale
         self._data_plane = DataPlane(time_scale=time_scale, seed=seed) if data_plane else None
-        servers: Servers = Pages(self._data_plane) if self._data_plane else NoServers()
+        servers: Servers = DataPlaneServers(self._data_plane) if self._data_plane else NoServers()
         self.backend = Backend(
             self.scenario,
             self._clock,
@@ -98,9 +99,9 @@ class Emulator:
         )
         self.backend.blob_endpoint = azurite.rstrip("/")
         self.identity = Identity(self.scenario.tenant_id, time_scale=time_scale)
-        self._wiring = Wiring(self.backend, self._data_plane) if self._data_plane else None
-        self._injector = Injector(self.backend, self.identity, self._refuse)
-        self._faults = [_fault(fault) for fault in faults]
+        self._sync = DataPlaneSync(self.backend, self._data_plane) if self._data_plane else None
+        self._injector = FaultInjector(self.backend, self.identity, self._refuse)
+        self._faults = [Fault.of(fault) for fault in faults]
         self._throttle = Throttle(throttling, time_scale)
         options = {"scenario": self.scenario, "timings": self.backend.timings, "seed": seed}
         options |= {"faults": list(map(str, self._faults)), "throttling": throttling, "page_size": page_size}
@@ -143,20 +144,20 @@ class Emulator:
 
     def _begin(self, app: App) -> None:
         """Fill the backend by the scenario, or by what the state file kept; the data plane follows."""
-        if self._wiring:
-            self.backend.on_balanced = self._wiring.follow
-            self.backend.on_resized = self._wiring.place
+        if self._sync:
+            self.backend.on_balanced = self._sync.follow
+            self.backend.on_resized = self._sync.place
         if self._journal:
             self.backend.download = self._journal.recording(self.backend.download)
         if self._journal and self._journal.beginning:
-            self._clock = resume(self.backend, app.again, self._journal, self._populate, self._clock)
+            self._clock = resume(self.backend, app.replay, self._journal, self._populate, self._clock)
             return
         self._populate()
         if self._journal:
-            self._journal.begin(self.backend.now, self._wiring.ports if self._wiring else {})
+            self._journal.begin(self.backend.now, self._sync.ports if self._sync else {})
 
     def _populate(self) -> None:
-        populate(self.backend, listens=self._wiring is not None)
+        populate(self.backend, listens=self._sync is not None)
         for fault in self._faults:
             self.inject(fault)
 
@@ -187,18 +188,18 @@ class Emulator:
     @property
     def frontend_urls(self) -> dict[str, str]:
         """The URL of each set's load balancer, by the set's name."""
-        if self._wiring is None or self._server is None:
+        if self._sync is None or self._server is None:
             return {}
         find, names = self.backend.load_balancer, [s.scale_set for s in self.scenario.sets if not s.behind]
         with self.backend.lock:
             group = self.scenario.resource_group
-            return {name: self._wiring.url(find(group, f"{name}LB"), f"{name}Rule") for name in names}
+            return {name: self._sync.url(find(group, f"{name}LB"), f"{name}Rule") for name in names}
 
     @property
     def endpoints(self) -> list[Json]:
         """Every public address and port that leads somewhere, with the URL where it does."""
         with self.backend.lock:
-            return self._wiring.endpoints if self._wiring else []
+            return self._sync.endpoints if self._sync else []
 
     @property
     def data_plane(self) -> DataPlane:
@@ -244,7 +245,7 @@ class Emulator:
             ValueError: It is no fault, or its image does not exist.
         """
         with self.backend.lock:
-            return self._injector.arm(_fault(fault)).number
+            return self._injector.arm(Fault.of(fault)).number
 
     def withdraw(self, number: int | None = None) -> None:
         """Forget the fault of this number, or every one; what has struck stays as it is."""
@@ -264,7 +265,7 @@ class Emulator:
             "AZURE_SUBSCRIPTION_ID": self.subscription_id,
             "VMSS_JENKINS_EMULATOR_CONTAINER": f"{self.endpoint}/_emulator/blobs/scripts/init",
         }
-        if self._wiring:
+        if self._sync:
             variables["VMSS_JENKINS_EMULATOR_FRONTEND"] = self.frontend_url
         if self._authority:
             variables |= {
@@ -293,8 +294,4 @@ class Emulator:
 
     def _certificate(self) -> ssl.SSLContext:
         self._authority = tempfile.TemporaryDirectory(prefix="vmss-jenkins-emulator-")
-        return certificate.made_in(self._authority.name)
-
-
-def _fault(fault: Fault | str) -> Fault:
-    return Fault.parse(fault) if isinstance(fault, str) else fault
+        return certificate.create(self._authority.name)

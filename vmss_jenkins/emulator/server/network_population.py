@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.providers import NETWORK
 from vmss_jenkins.emulator.arm.values import Json
-from vmss_jenkins.emulator.network import load_balancer_changes
-from vmss_jenkins.emulator.network.api.passive_resource_responses import NETWORKS, keep
+from vmss_jenkins.emulator.network import load_balancer_changes, passive_resources
+from vmss_jenkins.emulator.network.passive_resources import NETWORKS
 from vmss_jenkins.emulator.state.network import FRONTENDS, NAT_POOLS, NAT_RULES, POOLS, PROBES, RULES, PublicIp
 from vmss_jenkins.emulator.state.servers import HOST
 
 if TYPE_CHECKING:
-    from vmss_jenkins.emulator.scenario.scenario import Scenario, SetSpec
+    from vmss_jenkins.emulator.scenario.scenario import Scenario
+    from vmss_jenkins.emulator.scenario.set_spec import SetSpec
     from vmss_jenkins.emulator.state.backend import Backend
 
 PORT = 80
@@ -27,7 +28,7 @@ def add_load_balancer(backend: Backend, spec: SetSpec, *, listens: bool) -> None
     group = scenario.resource_group
     if spec.behind:
         shared = backend.load_balancer(group, f"{spec.behind}LB")
-        load_balancer_changes.written_pool(backend, shared, f"{name}Pool", {})
+        load_balancer_changes.put_pool(backend, shared, f"{name}Pool", {})
         return
     address = PublicIp(f"{name}LBPublicIP", group, scenario.location, HOST, backend.guid(), {"tags": {}})
     backend.public_ips[group.lower(), address.name.lower()] = address
@@ -39,9 +40,9 @@ def add_load_balancer(backend: Backend, spec: SetSpec, *, listens: bool) -> None
             "subnets": [{"name": f"{name}Subnet", "properties": {"addressPrefix": "10.0.0.0/24"}}],
         },
     }
-    keep(backend, NETWORKS, group, f"{name}VNET", network)
+    passive_resources.put(backend, NETWORKS, group, f"{name}VNET", network)
     body = _body(scenario, spec, 0 if listens else PORT)
-    backend.on_balanced(load_balancer_changes.written(backend, None, group, f"{name}LB", body))
+    backend.on_balanced(load_balancer_changes.put(backend, None, group, f"{name}LB", body))
 
 
 def ip_configuration(scenario: Scenario, spec: SetSpec) -> Json:

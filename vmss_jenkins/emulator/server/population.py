@@ -13,7 +13,8 @@ from vmss_jenkins.emulator.state.image import Image
 from vmss_jenkins.emulator.state.resource_group import ResourceGroup
 
 if TYPE_CHECKING:
-    from vmss_jenkins.emulator.scenario.scenario import Scenario, SetSpec
+    from vmss_jenkins.emulator.scenario.scenario import Scenario
+    from vmss_jenkins.emulator.scenario.set_spec import SetSpec
     from vmss_jenkins.emulator.state.backend import Backend
 
 _DAY = 86_400.0

@@ -21,7 +21,8 @@ from vmss_jenkins.emulator.arm.image_reference import image_key
 from vmss_jenkins.emulator.arm.providers import COMPUTE, NETWORK
 from vmss_jenkins.emulator.arm.values import Json
 from vmss_jenkins.emulator.faults.armed_fault import strike
-from vmss_jenkins.emulator.scenario.scenario import Release, Timings
+from vmss_jenkins.emulator.scenario.release import Release
+from vmss_jenkins.emulator.scenario.timings import Timings
 from vmss_jenkins.emulator.state.availability import Availability, Cause
 from vmss_jenkins.emulator.state.clock import Schedule
 from vmss_jenkins.emulator.state.image import Image
@@ -74,7 +75,7 @@ class Backend:
         self.scale_sets: dict[tuple[str, str], ScaleSet] = {}
         self.load_balancers: dict[tuple[str, str], LoadBalancer] = {}
         self.public_ips: dict[tuple[str, str], PublicIp] = {}
-        self.kept: dict[tuple[str, str, str], PassiveResource] = {}
+        self.passive_resources: dict[tuple[str, str, str], PassiveResource] = {}
         self.deployments: dict[tuple[str, str], Deployment] = {}
         self.operations: dict[str, Operation] = {}
         self._releases = {image_key(scenario.reference(key)): value for key, value in scenario.releases.items()}

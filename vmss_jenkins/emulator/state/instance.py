@@ -13,7 +13,7 @@ from vmss_jenkins.emulator.arm.disclosure import disclosed
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.arm.values import Json
-    from vmss_jenkins.emulator.scenario.scenario import Release
+    from vmss_jenkins.emulator.scenario.release import Release
     from vmss_jenkins.emulator.state.operation import Operation
 
 

@@ -16,7 +16,7 @@ KINDS = (FRONTENDS, POOLS, RULES, PROBES, NAT_RULES, "outboundRules", NAT_POOLS)
 
 @dataclass
 class PassiveResource:
-    """A resource that is kept and shown, with no effect on anything: a virtual network, a security group."""
+    """A resource that is stored and shown, with no effect on anything: a virtual network, a security group."""
 
     kind: str
     """Its type, such as Microsoft.Network/virtualNetworks."""

@@ -1,4 +1,4 @@
-"""A rolling upgrade as plain state; ``rolling`` has the rules that change it."""
+"""A rolling upgrade as plain state; ``compute.rolling_upgrades`` has the rules that change it."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vmss_jenkins.emulator.scenario.scenario import Release
+    from vmss_jenkins.emulator.scenario.release import Release
 
 HOST: Final = "127.0.0.1"
 """The only address that anything of the emulator listens on."""

@@ -1,4 +1,4 @@
 """The provider Microsoft.Storage.
 
-Its storage accounts and routes, and the container of blobs from which extensions download their scripts.
+Storage accounts and their routes. Blobs are another server's: Azurite, or the container in ``front.blobs``.
 """

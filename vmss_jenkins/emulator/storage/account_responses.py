@@ -34,7 +34,7 @@ def check_name(call: Call) -> Reply:
     name = str(call.body({"name": str, "type": str}).get("name", ""))
     if fault := _fault(name):
         return Reply(200, {"nameAvailable": False, "reason": "AccountNameInvalid", "message": fault})
-    if any(key[0] == KIND.lower() and key[2] == name for key in call.backend.kept):
+    if any(key[0] == KIND.lower() and key[2] == name for key in call.backend.passive_resources):
         message = f"The storage account named {name} is already taken."
         return Reply(200, {"nameAvailable": False, "reason": "AlreadyExists", "message": message})
     return Reply(200, {"nameAvailable": True})
@@ -43,7 +43,9 @@ def check_name(call: Call) -> Reply:
 def list_accounts(call: Call) -> Reply:
     """The accounts of a resource group, or of the subscription."""
     group = call.backend.group(call.params["group"]).name.lower() if "group" in call.params else ""
-    wanted = [one for key, one in call.backend.kept.items() if key[0] == KIND.lower() and group in ("", key[1])]
+    wanted = [
+        one for key, one in call.backend.passive_resources.items() if key[0] == KIND.lower() and group in ("", key[1])
+    ]
     found, more = call.page(wanted, PAGE)
     return Reply(200, {"value": [_shown(call, one) for one in found], **more})
 
@@ -60,15 +62,15 @@ def put_account(call: Call) -> Reply:
     if fault := _fault(name):
         raise ArmError(400, "AccountNameInvalid", fault)
     key = (KIND.lower(), group.lower(), name)
-    if key in backend.kept:
-        return _changed(call, backend.kept[key], body)
-    if any(other[0] == KIND.lower() and other[2] == name for other in backend.kept):
+    if key in backend.passive_resources:
+        return _changed(call, backend.passive_resources[key], body)
+    if any(other[0] == KIND.lower() and other[2] == name for other in backend.passive_resources):
         raise ArmError(409, "StorageAccountAlreadyTaken", f"The storage account named {name} is already taken.")
     if "location" not in body:
         raise ArmError(400, "LocationRequired", "The location property is required for this definition.")
     created = {"creationTime": timestamp(backend.now)}
     body = {**body, "properties": {**_DEFAULTS, **body.get("properties", {}), **created}}
-    backend.kept[key] = PassiveResource(f"{STORAGE}/{KIND}", name, group, body, backend.guid())
+    backend.passive_resources[key] = PassiveResource(f"{STORAGE}/{KIND}", name, group, body, backend.guid())
     operation = backend.begin(str(body["location"]), backend.draw(backend.timings.model))
     place = f"/subscriptions/{backend.scenario.subscription_id}/providers/{STORAGE}/locations/{operation.location}"
     url = f"{call.base_url}{place}/asyncoperations/{operation.id}?monitor=true&api-version={call.api_version}"
@@ -83,7 +85,7 @@ def patch_account(call: Call) -> Reply:
 def delete_account(call: Call) -> Reply:
     """Delete an account; one that does not exist is 204."""
     group = call.backend.group(call.params["group"]).name
-    gone = call.backend.kept.pop((KIND.lower(), group.lower(), call.params["account"]), None)
+    gone = call.backend.passive_resources.pop((KIND.lower(), group.lower(), call.params["account"]), None)
     return Reply(200 if gone else 204)
 
 
@@ -105,7 +107,11 @@ def get_operation(call: Call) -> Reply:
         query = f"monitor=true&api-version={call.api_version}"
         headers = {"Location": f"{call.base_url}{call.path}?{query}", "Retry-After": call.backend.retry_after(17)}
         return Reply(202, headers=headers)
-    made = (one for key, one in call.backend.kept.items() if key[0] == KIND.lower() and _began(one, operation.started))
+    made = (
+        one
+        for key, one in call.backend.passive_resources.items()
+        if key[0] == KIND.lower() and _began(one, operation.started)
+    )
     found = next(made, None)
     return Reply(200, _shown(call, found)) if found else Reply(204)
 
@@ -122,7 +128,7 @@ def _changed(call: Call, account: PassiveResource, body: Json) -> Reply:
 
 def _account(call: Call) -> PassiveResource:
     group, name = call.backend.group(call.params["group"]).name, call.params["account"]
-    found = call.backend.kept.get((KIND.lower(), group.lower(), name.lower()))
+    found = call.backend.passive_resources.get((KIND.lower(), group.lower(), name.lower()))
     if found is None:
         raise resource_not_found(f"{STORAGE}/{KIND}", name, group)
     return found

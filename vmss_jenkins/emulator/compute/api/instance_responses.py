@@ -9,7 +9,7 @@ from vmss_jenkins.emulator.arm.errors import invalid_parameter, not_allowed
 from vmss_jenkins.emulator.calls.call import Call
 from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.compute import instances, scale_sets
-from vmss_jenkins.emulator.compute.api.scale_set_responses import stopping
+from vmss_jenkins.emulator.compute.api.scale_set_responses import stop_action
 from vmss_jenkins.emulator.compute.api.views import Views
 from vmss_jenkins.emulator.compute.models import INSTANCE_SHAPE
 
@@ -119,19 +119,19 @@ def reimage(call: Call) -> Reply:
 
 def power_off(call: Call) -> Reply:
     """Stop an instance, which stays allocated."""
-    return _act(call, "poweroff", stopping("stopped"))
+    return _act(call, "poweroff", stop_action("stopped"))
 
 
 def deallocate(call: Call) -> Reply:
     """Stop an instance and give its hardware back."""
-    return _act(call, "deallocate", stopping("deallocated"))
+    return _act(call, "deallocate", stop_action("deallocated"))
 
 
 def _act(call: Call, action: str, act: Act) -> Reply:
-    return acting(call, call.scale_set, call.instance, action, act)
+    return act_on_instance(call, call.scale_set, call.instance, action, act)
 
 
-def acting(call: Call, scale_set: ScaleSet, instance: Instance, action: str, act: Act) -> Reply:
+def act_on_instance(call: Call, scale_set: ScaleSet, instance: Instance, action: str, act: Act) -> Reply:
     """Begin to work on one instance; raises ``ArmError`` 409 where something else does."""
     instances.claim(call.backend, scale_set, action, [instance])
     call.charge(1)
@@ -142,10 +142,10 @@ def acting(call: Call, scale_set: ScaleSet, instance: Instance, action: str, act
 
 def simulate_eviction(call: Call) -> Reply:
     """Let Azure evict a spot instance soon."""
-    return evicting(call, call.scale_set, call.instance)
+    return order_eviction(call, call.scale_set, call.instance)
 
 
-def evicting(call: Call, scale_set: ScaleSet, instance: Instance) -> Reply:
+def order_eviction(call: Call, scale_set: ScaleSet, instance: Instance) -> Reply:
     """Answer the order to evict an instance; raises ``ArmError`` 409 where it is a regular one."""
     if not scale_sets.is_spot(instance):
         raise not_allowed("Operation 'simulateEviction' is allowed only for Spot Virtual Machines")

@@ -9,7 +9,7 @@ from vmss_jenkins.emulator.arm.image_reference import PLATFORM_KEYS
 from vmss_jenkins.emulator.calls.call import Call
 from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.compute.api.views import EXACT_VERSION_OF_LATEST
-from vmss_jenkins.emulator.scenario.scenario import UBUNTU, UBUNTU_16, UBUNTU_22
+from vmss_jenkins.emulator.scenario.release import UBUNTU, UBUNTU_16, UBUNTU_22
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

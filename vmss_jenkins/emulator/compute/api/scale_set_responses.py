@@ -132,15 +132,15 @@ def restart(call: Call) -> Reply:
 
 def power_off(call: Call) -> Reply:
     """Stop instances, which stay allocated."""
-    return _act(call, "poweroff", _chosen(call), stopping("stopped"))
+    return _act(call, "poweroff", _chosen(call), stop_action("stopped"))
 
 
 def deallocate(call: Call) -> Reply:
     """Stop instances and give their hardware back."""
-    return _act(call, "deallocate", _chosen(call), stopping("deallocated"))
+    return _act(call, "deallocate", _chosen(call), stop_action("deallocated"))
 
 
-def stopping(power: str) -> Act:
+def stop_action(power: str) -> Act:
     """Return the act that stops an instance to the power state."""
     return lambda backend, operation, scale_set, instance: instances.stop(
         backend, operation, scale_set, instance, power

@@ -18,7 +18,7 @@ from vmss_jenkins.emulator.state.operation import Operation
 from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
 if TYPE_CHECKING:
-    from vmss_jenkins.emulator.scenario.scenario import SetSpec
+    from vmss_jenkins.emulator.scenario.set_spec import SetSpec
     from vmss_jenkins.emulator.state.backend import Backend
 
 _POWER = {

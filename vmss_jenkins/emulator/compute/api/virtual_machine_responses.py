@@ -10,8 +10,8 @@ from vmss_jenkins.emulator.arm.providers import COMPUTE
 from vmss_jenkins.emulator.calls.call import Call
 from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.compute import instances, scale_sets
-from vmss_jenkins.emulator.compute.api.instance_responses import acting, evicting, wants_view
-from vmss_jenkins.emulator.compute.api.scale_set_responses import stopping
+from vmss_jenkins.emulator.compute.api.instance_responses import act_on_instance, order_eviction, wants_view
+from vmss_jenkins.emulator.compute.api.scale_set_responses import stop_action
 from vmss_jenkins.emulator.compute.api.views import Views
 
 if TYPE_CHECKING:
@@ -89,18 +89,18 @@ def reimage(call: Call) -> Reply:
 
 def power_off(call: Call) -> Reply:
     """Stop a virtual machine, which stays allocated."""
-    return _act(call, "poweroff", stopping("stopped"))
+    return _act(call, "poweroff", stop_action("stopped"))
 
 
 def deallocate(call: Call) -> Reply:
     """Stop a virtual machine and give its hardware back."""
-    return _act(call, "deallocate", stopping("deallocated"))
+    return _act(call, "deallocate", stop_action("deallocated"))
 
 
 def simulate_eviction(call: Call) -> Reply:
     """Let Azure evict a spot machine soon."""
-    return evicting(call, *_machine(call))
+    return order_eviction(call, *_machine(call))
 
 
 def _act(call: Call, action: str, act: Act) -> Reply:
-    return acting(call, *_machine(call), action, act)
+    return act_on_instance(call, *_machine(call), action, act)

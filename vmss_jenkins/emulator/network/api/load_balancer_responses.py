@@ -17,8 +17,8 @@ from vmss_jenkins.emulator.calls.call import Call
 from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.network import load_balancer_changes
 from vmss_jenkins.emulator.network.api import operations, views
-from vmss_jenkins.emulator.network.api.views import BalancerView
-from vmss_jenkins.emulator.network.resolved_load_balancer import Balancer
+from vmss_jenkins.emulator.network.api.views import LoadBalancerView
+from vmss_jenkins.emulator.network.resolved_load_balancer import ResolvedLoadBalancer
 from vmss_jenkins.emulator.state.network import NAT_RULES, POOLS
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def put_load_balancer(call: Call) -> Reply:
     if known is None and "location" not in body:
         raise ArmError(400, "LocationRequired", "The location property is required for this definition.")
     _check(call, known)
-    made = load_balancer_changes.written(backend, known, group, name, body)
+    made = load_balancer_changes.put(backend, known, group, name, body)
     return _written(call, made, lambda: _view(call, made).whole(), created=known is None)
 
 
@@ -96,7 +96,7 @@ def put_pool(call: Call) -> Reply:
     body, found, name = call.body(load_balancer_changes.POOL_SHAPE), _load_balancer(call), call.params["part"]
     _check(call, found)
     created = all(pool["name"].lower() != name.lower() for pool in found.children(POOLS))
-    load_balancer_changes.written_pool(call.backend, found, name, body)
+    load_balancer_changes.put_pool(call.backend, found, name, body)
     return _written(call, found, lambda: _part(call, POOLS), created=created)
 
 
@@ -105,7 +105,7 @@ def put_nat_rule(call: Call) -> Reply:
     body, found, name = call.body(load_balancer_changes.PART_SHAPE), _load_balancer(call), call.params["part"]
     _check(call, found)
     created = all(rule["name"].lower() != name.lower() for rule in found.children(NAT_RULES))
-    load_balancer_changes.written_part(call.backend, found, NAT_RULES, {**body, "name": name})
+    load_balancer_changes.put_part(call.backend, found, NAT_RULES, {**body, "name": name})
     return _written(call, found, lambda: _part(call, NAT_RULES), created=created)
 
 
@@ -115,7 +115,7 @@ def delete_part(kind: str, call: Call) -> Reply:
     _check(call, found)
     if all(part["name"].lower() != name.lower() for part in found.children(kind)):
         return Reply(204)
-    load_balancer_changes.without_part(backend, found, kind, name)
+    load_balancer_changes.delete_part(backend, found, kind, name)
     backend.on_balanced(found)
     return operations.accepted(call, backend.begin(found.location, backend.timings.network))
 
@@ -123,12 +123,12 @@ def delete_part(kind: str, call: Call) -> Reply:
 def query_port_mapping(call: Call) -> Reply:
     """Which ports the inbound NAT rules of a pool give one of its backends."""
     body, found, pool = call.body(QUERY_SHAPE), _load_balancer(call), _part(call, POOLS)["name"]
-    balancer = Balancer(call.backend, found)
+    balancer = ResolvedLoadBalancer(call.backend, found)
     wanted = (body.get("ipAddress"), body.get("ipConfiguration", {}).get("id", "").lower())
     for address in balancer.pools[pool]:
         ip = address.member.private_ip if address.member else address.written["properties"].get("ipAddress")
         if ip == wanted[0] or address.key == wanted[1]:
-            view = BalancerView(balancer)
+            view = LoadBalancerView(balancer)
             mappings = [
                 {"protocol": rule["properties"]["protocol"], **view.mapping(rule, address)}
                 for rule in balancer.ranged_rules(pool)
@@ -179,8 +179,8 @@ def _load_balancer(call: Call) -> LoadBalancer:
     return call.backend.load_balancer(call.params["group"], call.params["balancer"])
 
 
-def _view(call: Call, load_balancer: LoadBalancer) -> BalancerView:
-    return BalancerView(Balancer(call.backend, load_balancer))
+def _view(call: Call, load_balancer: LoadBalancer) -> LoadBalancerView:
+    return LoadBalancerView(ResolvedLoadBalancer(call.backend, load_balancer))
 
 
 def _part(call: Call, kind: str) -> Json:
@@ -217,7 +217,7 @@ def _named(items: list[Json], name: str) -> Reply:
 
 def _check(call: Call, load_balancer: LoadBalancer | None) -> None:
     """Compare the request's condition; refuse a change while another one is under way."""
-    etag = Balancer(call.backend, load_balancer).etag if load_balancer else ""
+    etag = ResolvedLoadBalancer(call.backend, load_balancer).etag if load_balancer else ""
     if_match = call.headers.get("if-match")
     if if_match is not None and (load_balancer is None or if_match not in ("*", etag)):
         raise precondition_failed(f"If-Match: {if_match}", etag)

@@ -1,22 +1,17 @@
-"""Answers about resources that are kept and shown, and change nothing else: virtual networks, security groups.
-
-The emulator has one network for everything, this machine's loopback; a client's virtual networks are there so that
-what it deploys and reads is whole.
-"""
+"""Answers about resources that are stored and shown, and have no effect: virtual networks, security groups."""
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.errors import ArmError, invalid_content, resource_not_found
-from vmss_jenkins.emulator.arm.providers import NETWORK
 from vmss_jenkins.emulator.arm.values import Json
 from vmss_jenkins.emulator.calls.call import Call
 from vmss_jenkins.emulator.calls.reply import Reply
-from vmss_jenkins.emulator.network import interfaces
+from vmss_jenkins.emulator.network import interfaces, passive_resources
 from vmss_jenkins.emulator.network.api import operations
+from vmss_jenkins.emulator.network.passive_resources import NETWORKS, Kind
 from vmss_jenkins.emulator.state.network import PassiveResource
 
 if TYPE_CHECKING:
@@ -26,94 +21,49 @@ PAGE = 1000
 _MEMBERS = "ipConfigurations"
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A type of resource that is kept."""
-
-    name: str
-    """Such as virtualNetworks."""
-    children: str
-    """The parts that have ids of their own, such as subnets."""
-    defaults: Json = field(default_factory=dict)
-    """What Azure adds to its properties."""
-    child_defaults: Json = field(default_factory=dict)
-    """What Azure adds to those of a part."""
-
-    @property
-    def type(self) -> str:
-        """The full type."""
-        return f"{NETWORK}/{self.name}"
-
-    @property
-    def shape(self) -> Json:
-        """What a body must look like."""
-        return {"location": str, "tags": {}, "properties": {self.children: [{"name": str, "properties": {}}]}}
-
-
-NETWORKS = Kind(
-    "virtualNetworks",
-    "subnets",
-    {"virtualNetworkPeerings": [], "enableDdosProtection": False},
-    {
-        "delegations": [],
-        "privateEndpointNetworkPolicies": "Disabled",
-        "privateLinkServiceNetworkPolicies": "Enabled",
-    },
-)
-SECURITY_GROUPS = Kind("networkSecurityGroups", "securityRules", {"defaultSecurityRules": []})
-KINDS = (NETWORKS, SECURITY_GROUPS)
-
-
-def list_kept(kind: Kind, call: Call) -> Reply:
+def list_resources(kind: Kind, call: Call) -> Reply:
     """Those of a resource group, or of the subscription."""
     group = call.backend.group(call.params["group"]).name.lower() if "group" in call.params else ""
-    wanted = [one for key, one in call.backend.kept.items() if key[0] == kind.name.lower() and group in ("", key[1])]
+    wanted = [
+        one
+        for key, one in call.backend.passive_resources.items()
+        if key[0] == kind.name.lower() and group in ("", key[1])
+    ]
     found, more = call.page(wanted, PAGE)
     return Reply(200, {"value": [_shown(call.backend, kind, one) for one in found], **more})
 
 
-def get_kept(kind: Kind, call: Call) -> Reply:
+def get_resource(kind: Kind, call: Call) -> Reply:
     """One of them."""
     body = _shown(call.backend, kind, _found(kind, call))
     return Reply(200, body, {"ETag": body["etag"]})
 
 
-def put_kept(kind: Kind, call: Call) -> Reply:
+def put_resource(kind: Kind, call: Call) -> Reply:
     """Create one, or replace it."""
     body, backend = call.body(kind.shape), call.backend
-    group, name = backend.group(call.params["group"]).name, call.params["kept"]
+    group, name = backend.group(call.params["group"]).name, call.params["resource"]
     if "location" not in body:
         raise ArmError(400, "LocationRequired", "The location property is required for this definition.")
     if any("name" not in part for part in body.get("properties", {}).get(kind.children, [])):
         raise invalid_content(f"Required property 'name' of an entry of {kind.children} is missing.")
-    known = backend.kept.get((kind.name.lower(), group.lower(), name.lower()))
-    made = keep(backend, kind, group, name, body)
+    known = backend.passive_resources.get((kind.name.lower(), group.lower(), name.lower()))
+    made = passive_resources.put(backend, kind, group, name, body)
     operation = backend.begin(str(body["location"]), backend.draw(backend.timings.network))
     return operations.written(call, operation, _shown(backend, kind, made), created=known is None)
 
 
-def keep(backend: Backend, kind: Kind, group: str, name: str, body: Json) -> PassiveResource:
-    """Put a resource among those that are kept, in the place of one of its name."""
-    key = (kind.name.lower(), group.lower(), name.lower())
-    known = backend.kept.get(key)
-    made = PassiveResource(kind.type, name, group, body, backend.guid())
-    if known:
-        made = PassiveResource(kind.type, known.name, known.group, body, known.guid, known.version + 1)
-    backend.kept[key] = made
-    return made
-
-
-def delete_kept(kind: Kind, call: Call) -> Reply:
+def delete_resource(kind: Kind, call: Call) -> Reply:
     """Delete one; a network that a scale set is in stays, and one that does not exist is 204."""
     backend, group = call.backend, backend_group(call)
-    known = backend.kept.get((kind.name.lower(), group.lower(), call.params["kept"].lower()))
+    known = backend.passive_resources.get((kind.name.lower(), group.lower(), call.params["resource"].lower()))
     if known is None:
         return Reply(204)
     shown = _shown(backend, kind, known)
     if user := _user_of(backend, shown["id"]):
         text = f"{shown['id']} is in use by {user} and cannot be deleted. In order to delete it, delete what uses it."
         raise ArmError(400, "InUseResourceCannotBeDeleted", text)
-    del backend.kept[kind.name.lower(), group.lower(), known.name.lower()]
+    del backend.passive_resources[kind.name.lower(), group.lower(), known.name.lower()]
     return operations.accepted(call, backend.begin(str(known.body["location"]), backend.timings.network))
 
 
@@ -128,8 +78,8 @@ def get_child(kind: Kind, call: Call) -> Reply:
     for part in _children(call, kind):
         if part["name"].lower() == name.lower():
             return Reply(200, part, {"ETag": part["etag"]})
-    kept = _found(kind, call)
-    raise resource_not_found(f"{kind.type}/{kind.children}", f"{kept.name}/{name}", kept.group)
+    resource = _found(kind, call)
+    raise resource_not_found(f"{kind.type}/{kind.children}", f"{resource.name}/{name}", resource.group)
 
 
 def backend_group(call: Call) -> str:
@@ -143,8 +93,8 @@ def _children(call: Call, kind: Kind) -> list[Json]:
 
 
 def _found(kind: Kind, call: Call) -> PassiveResource:
-    group, name = backend_group(call), call.params["kept"]
-    found = call.backend.kept.get((kind.name.lower(), group.lower(), name.lower()))
+    group, name = backend_group(call), call.params["resource"]
+    found = call.backend.passive_resources.get((kind.name.lower(), group.lower(), name.lower()))
     if found is None:
         raise resource_not_found(kind.type, name, group)
     return found
@@ -174,12 +124,12 @@ def _user_of(backend: Backend, resource_id: str) -> str | None:
     return None
 
 
-def _shown(backend: Backend, kind: Kind, kept: PassiveResource) -> Json:
-    group = f"/subscriptions/{backend.scenario.subscription_id}/resourceGroups/{kept.group}"
-    found_id = f"{group}/providers/{kind.type}/{kept.name}"
-    etag = f'W/"{uuid.uuid5(uuid.NAMESPACE_URL, f"{kept.guid} {kept.version}")}"'
+def _shown(backend: Backend, kind: Kind, resource: PassiveResource) -> Json:
+    group = f"/subscriptions/{backend.scenario.subscription_id}/resourceGroups/{resource.group}"
+    found_id = f"{group}/providers/{kind.type}/{resource.name}"
+    etag = f'W/"{uuid.uuid5(uuid.NAMESPACE_URL, f"{resource.guid} {resource.version}")}"'
     state = {"provisioningState": "Succeeded"}
-    written = kept.body.get("properties", {})
+    written = resource.body.get("properties", {})
     parts = [
         {
             "name": part["name"],
@@ -196,10 +146,10 @@ def _shown(backend: Backend, kind: Kind, kept: PassiveResource) -> Json:
         for part in written.get(kind.children, [])
     ]
     return {
-        "name": kept.name,
+        "name": resource.name,
         "id": found_id,
         "etag": etag,
         "type": kind.type,
-        "location": kept.body["location"],
-        "properties": {**state, "resourceGuid": kept.guid, **kind.defaults, **written, kind.children: parts},
-    } | {key: kept.body[key] for key in ("tags",) if key in kept.body}
+        "location": resource.body["location"],
+        "properties": {**state, "resourceGuid": resource.guid, **kind.defaults, **written, kind.children: parts},
+    } | {key: resource.body[key] for key in ("tags",) if key in resource.body}

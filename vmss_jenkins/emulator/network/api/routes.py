@@ -9,8 +9,10 @@ from vmss_jenkins.emulator.calls.route import INSTANCE, NETWORKS, SCALE_SET, Rou
 from vmss_jenkins.emulator.calls.route import NETWORKS_IN_GROUP as IN_GROUP
 from vmss_jenkins.emulator.network.api import load_balancer_responses as network
 from vmss_jenkins.emulator.network.api import operations
-from vmss_jenkins.emulator.network.api import passive_resource_responses as kept
+from vmss_jenkins.emulator.network.api import passive_resource_responses as passive
 from vmss_jenkins.emulator.network.api import public_ip_responses as public_ips
+from vmss_jenkins.emulator.network.passive_resources import KINDS as PASSIVE_KINDS
+from vmss_jenkins.emulator.network.passive_resources import Kind
 from vmss_jenkins.emulator.state.network import KINDS as PARTS
 from vmss_jenkins.emulator.state.network import NAT_RULES, POOLS
 
@@ -18,15 +20,15 @@ _BALANCER = f"{IN_GROUP}/loadBalancers/{{balancer}}"
 _ADDRESS = f"{IN_GROUP}/publicIPAddresses/{{address}}"
 
 
-def _kept(kind: kept.Kind) -> Iterator[Route]:
-    one = f"{IN_GROUP}/{kind.name}/{{kept}}"
-    yield Route("GET", f"{NETWORKS}/{kind.name}", partial(kept.list_kept, kind))
-    yield Route("GET", f"{IN_GROUP}/{kind.name}", partial(kept.list_kept, kind))
-    yield Route("GET", one, partial(kept.get_kept, kind))
-    yield Route("PUT", one, partial(kept.put_kept, kind))
-    yield Route("DELETE", one, partial(kept.delete_kept, kind))
-    yield Route("GET", f"{one}/{kind.children}", partial(kept.list_children, kind))
-    yield Route("GET", f"{one}/{kind.children}/{{child}}", partial(kept.get_child, kind))
+def _passive_routes(kind: Kind) -> Iterator[Route]:
+    one = f"{IN_GROUP}/{kind.name}/{{resource}}"
+    yield Route("GET", f"{NETWORKS}/{kind.name}", partial(passive.list_resources, kind))
+    yield Route("GET", f"{IN_GROUP}/{kind.name}", partial(passive.list_resources, kind))
+    yield Route("GET", one, partial(passive.get_resource, kind))
+    yield Route("PUT", one, partial(passive.put_resource, kind))
+    yield Route("DELETE", one, partial(passive.delete_resource, kind))
+    yield Route("GET", f"{one}/{kind.children}", partial(passive.list_children, kind))
+    yield Route("GET", f"{one}/{kind.children}/{{child}}", partial(passive.get_child, kind))
 
 
 NETWORK_ROUTES: tuple[Route, ...] = (
@@ -56,7 +58,7 @@ NETWORK_ROUTES: tuple[Route, ...] = (
     Route("GET", _ADDRESS, public_ips.get_public_ip),
     Route("PUT", _ADDRESS, public_ips.put_public_ip),
     Route("DELETE", _ADDRESS, public_ips.delete_public_ip),
-    *(route for kind in kept.KINDS for route in _kept(kind)),
+    *(route for kind in PASSIVE_KINDS for route in _passive_routes(kind)),
     Route("GET", f"{NETWORKS}/networkInterfaces", network.list_interfaces),
     Route("GET", f"{IN_GROUP}/networkInterfaces", network.list_interfaces),
     Route("GET", f"{IN_GROUP}/networkInterfaces/{{interface}}", network.get_interface),

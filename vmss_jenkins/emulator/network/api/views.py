@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.providers import NETWORK
 from vmss_jenkins.emulator.network import interfaces
-from vmss_jenkins.emulator.network.resolved_load_balancer import ADDRESSES, Address, Balancer
+from vmss_jenkins.emulator.network.resolved_load_balancer import ADDRESSES, Address, ResolvedLoadBalancer
 from vmss_jenkins.emulator.state.network import FRONTENDS, KINDS, NAT_POOLS, NAT_RULES, POOLS, PROBES, RULES
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ _REFERRED: dict[str, tuple[str, tuple[str, ...]]] = {
 """The parts that are told who refers to them: by which property, from which kinds of parts."""
 
 
-class BalancerView:
+class LoadBalancerView:
     """Renders one load balancer."""
 
-    def __init__(self, balancer: Balancer) -> None:
+    def __init__(self, balancer: ResolvedLoadBalancer) -> None:
         self._balancer, self._resource = balancer, balancer.resource
         self._state = "Updating" if balancer.backend.now < self._resource.ready_at else "Succeeded"
 
@@ -173,7 +173,7 @@ def _frontend_of(backend: Backend, public_ip_id: str) -> str | None:
     for load_balancer in backend.load_balancers.values():
         for part in load_balancer.children(FRONTENDS):
             if part["properties"].get("publicIPAddress", {}).get("id", "").lower() == public_ip_id.lower():
-                return Balancer(backend, load_balancer).part_id(FRONTENDS, part["name"])
+                return ResolvedLoadBalancer(backend, load_balancer).part_id(FRONTENDS, part["name"])
     return None
 
 
