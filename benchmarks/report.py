@@ -3,10 +3,11 @@
 import json
 import time
 
-from tests.stories import thousand
-from vmss_jenkins.report import html, reading
+from tests.support.stories import thousand
 from vmss_jenkins.report import json as as_json
-from vmss_jenkins.report.telling_story import story_of
+from vmss_jenkins.report import reading
+from vmss_jenkins.report.html import page
+from vmss_jenkins.report.story_builder import story_of
 
 
 def seconds(began: float) -> float:
@@ -23,7 +24,7 @@ def main() -> None:
     told = reading.told(lines, "events")
     read = seconds(began)
     began = time.perf_counter()
-    pages = html.pages(story_of(told))
+    pages = page.pages(story_of(told))
     made = seconds(began)
     size = sum(len(text.encode()) for text in pages.values())
     print(f"{len(lines)} events, {sum(map(len, lines)) / 1e3:.0f} kB")

@@ -21,15 +21,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from vmss_jenkins import steps
-from vmss_jenkins.actions import RolloutSpec, Strategy
-from vmss_jenkins.credentials import Connection
+from vmss_jenkins.azure.credentials import Endpoint
+from vmss_jenkins.azure.scale_sets import AzureScaleSets
 from vmss_jenkins.emulator import Emulator, ManualClock, Scenario, Timings
-from vmss_jenkins.engine import Hooks, Order, run_rollout
-from vmss_jenkins.images import ImageReference
-from vmss_jenkins.instances import InstanceIds, ScaleSetName
-from vmss_jenkins.scale_sets import AzureScaleSets
-from vmss_jenkins.waiting import Patience
+from vmss_jenkins.model.images import ImageReference
+from vmss_jenkins.model.instances import InstanceIds, ScaleSetName
+from vmss_jenkins.rollout import steps
+from vmss_jenkins.rollout.engine import Order, RunContext, run_rollout
+from vmss_jenkins.rollout.plan.actions import RolloutSpec, Strategy
+from vmss_jenkins.runtime.waiting import Waiter
 
 WEB = ScaleSetName("canary-rg", "web")
 TIMES = Timings(accept=0.1, model=0.1, update=20.0, health=0.0, spread=0.8)
@@ -94,17 +94,17 @@ Program = Callable[[AzureScaleSets, SteppingClock, ImageReference], None]
 
 def rollout(strategy: Strategy) -> Program:
     def program(sets: AzureScaleSets, clock: SteppingClock, image: ImageReference) -> None:
-        patience = Patience.starting(clock, 1e6, lambda _: None)
+        waiter = Waiter.starting(clock, 1e6, lambda _: None)
         spec = RolloutSpec(strategy=strategy, timeout=1e6, instance_timeout=1e5)
-        run_rollout(sets, WEB, Order(image), spec, Hooks(), patience)
+        run_rollout(sets, WEB, Order(image), spec, RunContext(), waiter)
 
     return program
 
 
 def plain_loop(sets: AzureScaleSets, clock: SteppingClock, image: ImageReference) -> None:
     """One `update-instances` after another, each asked at once and then every 30 s, as `az` in a shell loop."""
-    patience = Patience.starting(clock, 1e6, lambda _: None)
-    steps.update(sets, WEB, image, steps.Options(), patience)
+    waiter = Waiter.starting(clock, 1e6, lambda _: None)
+    steps.update(sets, WEB, image, steps.Options(), waiter)
     scale_set = sets.get(WEB)
     for instance in InstanceIds.parse("*").choose(sets.instances(scale_set)):
         operation = sets.begin_update_instances(scale_set, [instance.id])
@@ -118,7 +118,7 @@ def measure(instances: int, program: Program) -> Run:
     now = ManualClock()
     scenario = Scenario(instances=instances)
     with Emulator(scenario, clock=now, data_plane=False, timings=TIMES, page_size=100) as emulator:
-        sets = AzureScaleSets(Connection(emulator.subscription_id, emulator.endpoint), None)
+        sets = AzureScaleSets(Endpoint(emulator.subscription_id, emulator.endpoint), None)
         lowest = Lowest()
         sets._answers.remaining = lowest  # noqa: SLF001 - no user asks for the least that ever was
         began = now.now()

@@ -19,7 +19,7 @@ from typing import TypeVar
 import jenkins
 
 from tests.fake_jenkins import FakeJenkins
-from vmss_jenkins.jobs import Create, JobSpec, Unchanged, Update
+from vmss_jenkins.jenkins.plan.jobs import Create, JobSpec, Unchanged, Update
 from vmss_jenkins.seed import Options, SeedResult, seed_jobs
 
 T = TypeVar("T")

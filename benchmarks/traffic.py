@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 
 import requests
 
-from tests.visiting import Visits, visitors
+from tests.support.traffic import Visits, visitors
 from vmss_jenkins.emulator import Emulator, Scenario
 from vmss_jenkins.emulator.scenario.release import nginx_releases
 

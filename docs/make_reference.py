@@ -8,17 +8,17 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator
-from importlib import import_module
 from typing import Any
 
 import click
 
-from vmss_jenkins import boundary, claims, errors, seed
-from vmss_jenkins.azure_errors import NEXT_STEPS as AZURE_STEPS
-from vmss_jenkins.cli import COMMANDS, cli
+from vmss_jenkins import errors
+from vmss_jenkins.azure.errors import NEXT_STEPS as AZURE_STEPS
+from vmss_jenkins.cli import COMMANDS, cli, command_of, exit_codes
 from vmss_jenkins.config import json_schema
-from vmss_jenkins.jenkins_errors import NEXT_STEPS as JENKINS_STEPS
+from vmss_jenkins.jenkins.errors import NEXT_STEPS as JENKINS_STEPS
 from vmss_jenkins.report.reading import KINDS
+from vmss_jenkins.rollout.plan import claims
 
 HEAD = """# Reference
 
@@ -47,9 +47,7 @@ def _commands() -> Iterator[str]:
     yield "## Commands\n"
     root = click.Context(cli, info_name="vmss-jenkins", max_content_width=100, terminal_width=100)
     for name in COMMANDS:
-        module = import_module(f"vmss_jenkins.cli.{name.replace('-', '_')}")
-        yield from _help(module.command, name, root)
-    yield from _help(seed.command, "python -m vmss_jenkins.seed", None)
+        yield from _help(command_of(name), name, root)
 
 
 def _help(command: click.Command, name: str, parent: click.Context | None) -> Iterator[str]:
@@ -64,7 +62,7 @@ def _help(command: click.Command, name: str, parent: click.Context | None) -> It
 
 def _exit_codes() -> Iterator[str]:
     yield "## Exit codes\n\n| code | means |\n|---|---|"
-    yield from (f"| {code} | {_cell(means)} |" for code, means in boundary.MEANINGS.items())
+    yield from (f"| {code} | {_cell(means)} |" for code, means in exit_codes.MEANINGS.items())
     yield ""
 
 

@@ -103,5 +103,5 @@ def test_the_reference_is_the_code_s() -> None:
 
 def test_the_example_report_was_made_by_what_is_here() -> None:
     """Its stylesheet is the one of the code: after a change `docs/example_report.py` makes it anew."""
-    ours = ROOT / "vmss_jenkins" / "report" / "templates" / "style.css"
+    ours = ROOT / "vmss_jenkins" / "report" / "html" / "templates" / "style.css"
     assert (ROOT / "docs" / "example-report" / "style.css").read_text().strip() == ours.read_text().strip()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import test_seeding_story
+from tests.jenkins import test_seeding_story
 from vmss_jenkins import config, demo, pipelines
 from vmss_jenkins.emulator import Emulator
 

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 from vmss_jenkins._version import VERSION
 
 if TYPE_CHECKING:
-    from vmss_jenkins.actions import OnFailure, RolloutSpec, Strategy
-    from vmss_jenkins.api import observe, update, update_extension, update_instances, verify
-    from vmss_jenkins.blue_green import Pair, release_to_pair, switch
-    from vmss_jenkins.claims import AnotherRollout
-    from vmss_jenkins.engine import Outcome, RolloutResult
+    from vmss_jenkins.azure.connection import Connection
     from vmss_jenkins.errors import AzureError, ConfigError, UnsafeRollout, VmssJenkinsError
-    from vmss_jenkins.images import ImageReference
-    from vmss_jenkins.reach import Reach
-    from vmss_jenkins.rollouts import roll_back, roll_out
-    from vmss_jenkins.selection import Amount, Scope
-    from vmss_jenkins.steps import UpdateInstancesResult, UpdateResult
-    from vmss_jenkins.verification import Assessment
+    from vmss_jenkins.library.blue_green import Pair, release_to_pair, switch
+    from vmss_jenkins.library.rollouts import roll_back, roll_out
+    from vmss_jenkins.library.steps import observe, update, update_extension, update_instances, verify
+    from vmss_jenkins.measure.verification import Assessment
+    from vmss_jenkins.model.images import ImageReference
+    from vmss_jenkins.rollout.engine import Outcome, RolloutResult
+    from vmss_jenkins.rollout.plan.actions import OnFailure, RolloutSpec, Strategy
+    from vmss_jenkins.rollout.plan.claims import AnotherRollout
+    from vmss_jenkins.rollout.plan.selection import Amount, Scope
+    from vmss_jenkins.rollout.steps import UpdateInstancesResult, UpdateResult
 
 __version__ = VERSION
 
@@ -31,11 +31,11 @@ __all__ = [
     "Assessment",
     "AzureError",
     "ConfigError",
+    "Connection",
     "ImageReference",
     "OnFailure",
     "Outcome",
     "Pair",
-    "Reach",
     "RolloutResult",
     "RolloutSpec",
     "Scope",
@@ -57,33 +57,33 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Amount": "selection",
-    "AnotherRollout": "claims",
-    "Assessment": "verification",
+    "Amount": "rollout.plan.selection",
+    "AnotherRollout": "rollout.plan.claims",
+    "Assessment": "measure.verification",
     "AzureError": "errors",
     "ConfigError": "errors",
-    "ImageReference": "images",
-    "OnFailure": "actions",
-    "Outcome": "engine",
-    "Pair": "blue_green",
-    "Reach": "reach",
-    "RolloutResult": "engine",
-    "RolloutSpec": "actions",
-    "Scope": "selection",
-    "Strategy": "actions",
+    "Connection": "azure.connection",
+    "ImageReference": "model.images",
+    "OnFailure": "rollout.plan.actions",
+    "Outcome": "rollout.engine",
+    "Pair": "library.blue_green",
+    "RolloutResult": "rollout.engine",
+    "RolloutSpec": "rollout.plan.actions",
+    "Scope": "rollout.plan.selection",
+    "Strategy": "rollout.plan.actions",
     "UnsafeRollout": "errors",
-    "UpdateInstancesResult": "steps",
-    "UpdateResult": "steps",
+    "UpdateInstancesResult": "rollout.steps",
+    "UpdateResult": "rollout.steps",
     "VmssJenkinsError": "errors",
-    "observe": "api",
-    "release_to_pair": "blue_green",
-    "roll_back": "rollouts",
-    "roll_out": "rollouts",
-    "switch": "blue_green",
-    "update": "api",
-    "update_extension": "api",
-    "update_instances": "api",
-    "verify": "api",
+    "observe": "library.steps",
+    "release_to_pair": "library.blue_green",
+    "roll_back": "library.rollouts",
+    "roll_out": "library.rollouts",
+    "switch": "library.blue_green",
+    "update": "library.steps",
+    "update_extension": "library.steps",
+    "update_instances": "library.steps",
+    "verify": "library.steps",
 }
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from vmss_jenkins import boundary
-from vmss_jenkins.cli import cli
+from vmss_jenkins.cli import cli, exit_codes
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -15,7 +14,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the words after the program's name; those of the process by default.
     """
-    return boundary.run(cli, argv, "vmss-jenkins")
+    return exit_codes.run(cli, argv, "vmss-jenkins")
 
 
 if __name__ == "__main__":

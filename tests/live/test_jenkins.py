@@ -12,13 +12,14 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_socket
 
-from tests.jenkins_cases import SCRIPT, job
-from vmss_jenkins import config, seeding
-from vmss_jenkins.clock import SystemClock
-from vmss_jenkins.jenkins_server import JenkinsServer
-from vmss_jenkins.jobs import JobSpec, Update
+from tests.support.jenkins_cases import SCRIPT, job
+from vmss_jenkins import config
+from vmss_jenkins.jenkins import seeding
+from vmss_jenkins.jenkins.plan.jobs import JobSpec, Update
+from vmss_jenkins.jenkins.server import JenkinsServer
 from vmss_jenkins.pipelines import jobs_of
-from vmss_jenkins.waiting import Patience
+from vmss_jenkins.runtime.clock import SystemClock
+from vmss_jenkins.runtime.waiting import Waiter
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "vmss.yaml"
 NAMES = tuple(f"VMSS_JENKINS_TEST_JENKINS_{part}" for part in ("URL", "USER", "TOKEN"))
@@ -38,8 +39,8 @@ class Live:
         )
 
     def seed_jobs(self, jobs: Iterable[JobSpec], **options: Any) -> seeding.SeedResult:
-        patience = Patience.starting(SystemClock(), 600, lambda _: None)
-        return seeding.seed(self.server, jobs, seeding.Options(**options), patience)
+        waiter = Waiter.starting(SystemClock(), 600, lambda _: None)
+        return seeding.seed(self.server, jobs, seeding.Options(**options), waiter)
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.groovy_harness import LIBRARY, Jenkins
 from tests.pipelines.samples import HOSTILE, jobs
+from tests.support.groovy_harness import LIBRARY, Jenkins
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.gate_parsing import gate_from_line
-from vmss_jenkins.gate_specs import CommandGate
+from vmss_jenkins.gates.parsing import gate_from_line
+from vmss_jenkins.gates.specs import CommandGate
 
 PRINCIPAL = {"kind": "azure-service-principal", "id": "azure"}
 SECRETS = {f"{name}_id": f"the-{name}" for name in ("subscription", "tenant", "client")} | {"client_secret": "hush"}

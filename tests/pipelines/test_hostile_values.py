@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from tests.pipelines.groovy_reader import read, value
 from tests.pipelines.samples import HOSTILE, config_of, jobs
-from vmss_jenkins.canonical import marked_source, one_line
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.gate_parsing import gate_from_line
-from vmss_jenkins.gate_specs import CommandGate
+from vmss_jenkins.gates.parsing import gate_from_line
+from vmss_jenkins.gates.specs import CommandGate
+from vmss_jenkins.jenkins.plan.canonical_xml import marked_source, one_line
 from vmss_jenkins.pipelines import groovy, job_xml, jobs_of
 
 AZURE = {"kind": "azure-service-principal", "id": "azure"}

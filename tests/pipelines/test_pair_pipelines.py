@@ -13,10 +13,10 @@ from defusedxml import ElementTree
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.groovy_harness import Jenkins
 from tests.pipelines.groovy_reader import read
 from tests.pipelines.samples import HOSTILE
 from tests.pipelines.test_hostile_parameters import BLANKS, PLAIN, RECORDER, SECRETS, TYPED, parted, typed
+from tests.support.groovy_harness import Jenkins
 from vmss_jenkins.config import parse
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.pipelines import JobSpec, Kind, jobs_of, pipelines_of

@@ -11,10 +11,10 @@ from tests.pipelines.groovy_reader import read
 from tests.pipelines.samples import config_of, jobs
 from vmss_jenkins.config import parse
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.jobs import JobSpec
+from vmss_jenkins.jenkins.plan.jobs import JobSpec
 from vmss_jenkins.pipelines import Kind, jobs_of, pipelines_of
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[2]
 EXAMPLE = "examples/vmss.yaml"
 PRINCIPAL = {"kind": "azure-service-principal", "id": "azure"}
 PLUGIN = {"flavour": "plugin", "instance_ids": "0,1", "gates": []}

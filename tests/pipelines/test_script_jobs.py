@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.groovy_harness import Build, Jenkins
 from tests.pipelines.groovy_reader import read
 from tests.pipelines.samples import HOSTILE, config_of, jobs
 from tests.pipelines.test_pipelines import PRINCIPAL, SCRIPT
+from tests.support.groovy_harness import Build, Jenkins
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.pipelines import Secret, SecretKind, image_jobs_of, pipelines_of
 

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 import click
 
-from vmss_jenkins import events
-from vmss_jenkins.report import json, text
+from vmss_jenkins.events.base import Event
+from vmss_jenkins.report import json
+from vmss_jenkins.report.text import lines
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,7 +31,7 @@ _LEVEL = "vmss_jenkins.level"
 """Where the context keeps how much is told."""
 
 
-def _choose(level: text.Level) -> Callable[[click.Context, click.Parameter, bool], None]:
+def _choose(level: lines.Level) -> Callable[[click.Context, click.Parameter, bool], None]:
     def chosen(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
         if value:
             context.meta[_LEVEL] = level
@@ -44,7 +45,7 @@ _LOUDNESS = (
         "-q",
         is_flag=True,
         expose_value=False,
-        callback=_choose(text.Level.QUIET),
+        callback=_choose(lines.Level.QUIET),
         help="Tell only how it ends and what goes wrong.",
     ),
     click.option(
@@ -52,7 +53,7 @@ _LOUDNESS = (
         "-v",
         is_flag=True,
         expose_value=False,
-        callback=_choose(text.Level.VERBOSE),
+        callback=_choose(lines.Level.VERBOSE),
         help="Tell each request to Azure, with its id.",
     ),
 )
@@ -91,18 +92,18 @@ def step_options(function: F) -> F:
     return function
 
 
-def level() -> text.Level:
+def level() -> lines.Level:
     """How much is to be told."""
     context = click.get_current_context(silent=True)
     found = context.meta.get(_LEVEL) if context else None
-    return found if isinstance(found, text.Level) else text.Level.NORMAL
+    return found if isinstance(found, lines.Level) else lines.Level.NORMAL
 
 
-def tell(event: events.Event) -> None:
+def tell(event: Event) -> None:
     """Write an event to standard error, one line; with the time where no terminal is there to watch it."""
-    if text.level(event).value <= level().value:
+    if lines.level(event).value <= level().value:
         at = "" if sys.stderr.isatty() else f"{datetime.now(timezone.utc):%H:%M:%SZ} "
-        click.echo(at + text.line(event), err=True)
+        click.echo(at + lines.line(event), err=True)
 
 
 def print_json(value: object) -> None:

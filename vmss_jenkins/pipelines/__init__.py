@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from vmss_jenkins.config import Config
-from vmss_jenkins.jobs import JobSpec
-from vmss_jenkins.pipelines.building import pipelines_of
+from vmss_jenkins.jenkins.plan.jobs import JobSpec
 from vmss_jenkins.pipelines.image_job import image_pipelines_of
+from vmss_jenkins.pipelines.jenkinsfile import jenkinsfile
 from vmss_jenkins.pipelines.job_xml import config_xml
 from vmss_jenkins.pipelines.model import Agent, Field, HandOver, Kind, Parameter, Pipeline, Secret, SecretKind, Stage
 from vmss_jenkins.pipelines.plugins import plugins_of, useful_to
-from vmss_jenkins.pipelines.rendering import jenkinsfile
+from vmss_jenkins.pipelines.set_jobs import pipelines_of
 
 __all__ = [
     "Agent",

@@ -10,10 +10,10 @@ import shlex
 from collections.abc import Iterable
 
 from vmss_jenkins.config import ScaleSetConfig
-from vmss_jenkins.config_parts import Install
-from vmss_jenkins.pipelines import installing
+from vmss_jenkins.config.parts import Install
+from vmss_jenkins.pipelines import installation
 from vmss_jenkins.pipelines.model import RESULTS
-from vmss_jenkins.pipelines.releasing import Releasing
+from vmss_jenkins.pipelines.releases import ReleaseKind
 
 RECORD = f"{RESULTS}/handoff.json"
 NEXT = f"{RESULTS}/next.txt"
@@ -37,15 +37,15 @@ class Commands:
         release: what the release is.
     """
 
-    def __init__(self, scale_set: ScaleSetConfig, install: Install, release: Releasing) -> None:
+    def __init__(self, scale_set: ScaleSetConfig, install: Install, release: ReleaseKind) -> None:
         self._set = scale_set
         self._release = release
         self._install = install
-        self._command = installing.command_of(install)
+        self._command = installation.command_of(install)
 
     def set_up(self, *prepared: str) -> str:
         """Make the results' directory anew and the command ready, with further lines in between."""
-        return installing.set_up(self._install, RESULTS, *prepared)
+        return installation.set_up(self._install, RESULTS, *prepared)
 
     def update(self) -> str:
         """Set the release in the model."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.resources import files
 
 from vmss_jenkins.config import Config, ScaleSetConfig
-from vmss_jenkins.config_parts import Jenkins
-from vmss_jenkins.jobs import mark
+from vmss_jenkins.config.parts import Jenkins
+from vmss_jenkins.jenkins.plan.jobs import mark
 from vmss_jenkins.pipelines.commands import IMAGE_FILE, NEXT
 from vmss_jenkins.pipelines.model import RESULTS, Agent, Field, HandOver, Kind, Parameter, Pipeline, Stage
 

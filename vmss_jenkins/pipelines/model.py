@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from vmss_jenkins.config_parts import Credentials, Timeouts
+from vmss_jenkins.config.parts import Credentials, Timeouts
 
 RESULTS = "vmss-jenkins-results"
 """Directory in the workspace for what is archived."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
-from vmss_jenkins.config_pairs import PairConfig
-from vmss_jenkins.config_parts import Install
-from vmss_jenkins.pipelines import installing
+from vmss_jenkins.config.pairs import PairConfig
+from vmss_jenkins.config.parts import Install
+from vmss_jenkins.pipelines import installation
 from vmss_jenkins.pipelines.commands import REPORT, SUMMARY
 from vmss_jenkins.pipelines.model import RESULTS
-from vmss_jenkins.pipelines.releasing import IMAGE
+from vmss_jenkins.pipelines.releases import IMAGE
 
 PENDING = f"{RESULTS}/pending.txt"
 
@@ -26,11 +26,11 @@ class PairCommands:
 
     def __init__(self, pair: PairConfig, install: Install, back_job: str) -> None:
         self._pair, self._install, self._back_job = pair, install, back_job
-        self._command = installing.command_of(install)
+        self._command = installation.command_of(install)
 
     def set_up(self) -> str:
         """Make the results' directory anew and the command ready."""
-        return installing.set_up(self._install, RESULTS)
+        return installation.set_up(self._install, RESULTS)
 
     def plan(self) -> str:
         """Find the idle set, and refuse what stands in the way."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from vmss_jenkins.config_pairs import PairConfig
-from vmss_jenkins.config_parts import Jenkins
-from vmss_jenkins.jobs import mark
+from vmss_jenkins.config.pairs import PairConfig
+from vmss_jenkins.config.parts import Jenkins
+from vmss_jenkins.jenkins.plan.jobs import mark
 from vmss_jenkins.pipelines.model import Agent, Field, Kind, Parameter, Pipeline, Stage
 from vmss_jenkins.pipelines.pair_commands import PairCommands
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
-from vmss_jenkins.config_script import ScriptRelease as Settings
-from vmss_jenkins.config_script import Secret as Kept
+from vmss_jenkins.config.script import ScriptRelease as Settings
+from vmss_jenkins.config.script import Secret as Kept
 from vmss_jenkins.pipelines.model import RESULTS, Field, Parameter, Secret, SecretKind
-from vmss_jenkins.pipelines.releasing import Words
+from vmss_jenkins.pipelines.releases import Words
 
 _PROTECTED = "VMSS_PROTECTED_SETTINGS"
 _PREVIOUS = "VMSS_PREVIOUS_PROTECTED_SETTINGS"

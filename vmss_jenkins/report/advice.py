@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vmss_jenkins.gates import Consequence
-from vmss_jenkins.releases import ExtensionSettings
+from vmss_jenkins.events.rollout import InstanceState
+from vmss_jenkins.gates.verdicts import Consequence
+from vmss_jenkins.model.releases import ExtensionSettings
 from vmss_jenkins.report.story import Ending, Story
-from vmss_jenkins.rollout_events import InstanceState
 
 MANY = 12
 """Instances that are named; more are counted."""

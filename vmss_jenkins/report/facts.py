@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vmss_jenkins.releases import ExtensionSettings, Release
+from vmss_jenkins.model.releases import ExtensionSettings, Release
 from vmss_jenkins.report.story import Story, duration
 
 

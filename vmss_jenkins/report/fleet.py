@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vmss_jenkins.instances import Health, Instance, ScaleSet, has_latest_model
+from vmss_jenkins.model.instances import Health, Instance, ScaleSet, has_latest_model
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,15 @@ import re
 from dataclasses import asdict, is_dataclass
 from enum import Enum
 
-from vmss_jenkins import events
-from vmss_jenkins.images import ImageReference
-from vmss_jenkins.instances import ScaleSetName
+from vmss_jenkins.events.base import Event
+from vmss_jenkins.model.images import ImageReference
+from vmss_jenkins.model.instances import ScaleSetName
 
 FORMAT = 1
 """Of a rollout's result; raised where an older reader would misunderstand it. `schema.result_schema` describes it."""
 
 
-def line(event: events.Event, at: str) -> str:
+def line(event: Event, at: str) -> str:
     """Write an event as one line: `time`, `kind`, and what the event tells.
 
     Args:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from vmss_jenkins.handoff import GateEvidence
+from vmss_jenkins.jenkins.plan.handoff import GateEvidence
 from vmss_jenkins.report.story import Story
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

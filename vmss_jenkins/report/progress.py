@@ -6,9 +6,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import singledispatchmethod
 
-from vmss_jenkins import events, rollout_events, surge_events
-from vmss_jenkins.curves import CurvePoint, totals
-from vmss_jenkins.rollout_events import InstanceState, RolloutPlanned
+from vmss_jenkins.events import rollout as rollout_events
+from vmss_jenkins.events import surge as surge_events
+from vmss_jenkins.events.base import Event
+from vmss_jenkins.events.calls import AzureCalled, CallRetried
+from vmss_jenkins.events.gates import GateJudged, GateSampled, GateStarted
+from vmss_jenkins.events.rollout import InstanceState, RolloutPlanned
+from vmss_jenkins.gates.curves import CurvePoint, totals
 
 
 @dataclass
@@ -34,7 +38,7 @@ class Progress:
     """When the present way began: a way back has the whole time once more."""
     now: float = 0.0
 
-    def take(self, event: events.Event, now: float) -> None:
+    def take(self, event: Event, now: float) -> None:
         """Take an event."""
         self.now = now
         self._take(event)
@@ -89,15 +93,15 @@ class Progress:
         self.waiting = event.reason
 
     @_take.register
-    def _(self, event: events.GateStarted) -> None:
+    def _(self, event: GateStarted) -> None:
         self.gate, self.stage, self.points, self.waiting = event.gate, event.stage, (), ""
 
     @_take.register
-    def _(self, event: events.GateSampled) -> None:
+    def _(self, event: GateSampled) -> None:
         self.points += event.points
 
     @_take.register
-    def _(self, event: events.GateJudged) -> None:
+    def _(self, event: GateJudged) -> None:
         self.gate, self.verdict = "", f"{event.verdict.gate} {event.verdict.outcome.value}: {event.verdict.reason}"
 
     @_take.register
@@ -105,9 +109,9 @@ class Progress:
         self.going_back, self.turned = True, self.now
 
     @_take.register
-    def _(self, event: events.AzureCalled) -> None:  # noqa: ARG002 - it is counted
+    def _(self, event: AzureCalled) -> None:  # noqa: ARG002 - it is counted
         self.calls += 1
 
     @_take.register
-    def _(self, event: events.CallRetried) -> None:  # noqa: ARG002 - it is counted
+    def _(self, event: CallRetried) -> None:  # noqa: ARG002 - it is counted
         self.retries += 1

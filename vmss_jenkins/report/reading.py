@@ -7,28 +7,34 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cache
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from vmss_jenkins import events
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.releases import ExtensionSettings
+from vmss_jenkins.events import calls, gates, rollout, seeding, steps, surge, switch
+from vmss_jenkins.events.base import Event
+from vmss_jenkins.model.releases import ExtensionSettings
 from vmss_jenkins.report.json import kind
 
-KINDS: dict[str, type] = {kind(one): one for one in get_args(events.Event)}
+KINDS: dict[str, type] = {
+    kind(one): one
+    for story in (calls, steps, gates, rollout, surge, switch, seeding)
+    for one in vars(story).values()
+    if isinstance(one, type) and issubclass(one, Event) and one is not Event
+}
 """The events by the names that their lines have."""
 
 
 @dataclass(frozen=True)
-class Told:
+class RecordedEvent:
     """An event, and when it was told."""
 
     at: datetime
-    event: events.Event
+    event: Event
 
 
-def told(lines: Iterable[str], source: str) -> tuple[Told, ...]:
+def told(lines: Iterable[str], source: str) -> tuple[RecordedEvent, ...]:
     """Read events.
 
     Kinds that are not known are left out: a later version may have written them. A last line that ends in its
@@ -42,11 +48,11 @@ def told(lines: Iterable[str], source: str) -> tuple[Told, ...]:
         ConfigError: for lines that are no events, each named.
     """
     numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    found: list[Told] = []
+    found: list[RecordedEvent] = []
     faults = []
     for number, line in numbered:
         read = _told(line)
-        if isinstance(read, Told):
+        if isinstance(read, RecordedEvent):
             found.append(read)
         elif read and (line.endswith("\n") or number != numbered[-1][0]):
             faults.append(f"line {number} is no event: {read}")
@@ -55,14 +61,14 @@ def told(lines: Iterable[str], source: str) -> tuple[Told, ...]:
     return tuple(found)
 
 
-def _told(line: str) -> Told | str:
+def _told(line: str) -> RecordedEvent | str:
     """An event, or why it is none; empty for a kind that is not known."""
     try:
         values = json.loads(line)
         if not isinstance(values, dict):
             return f"found {type(values).__name__}, wanted an object"
         at, name = datetime.fromisoformat(str(values.pop("time"))), values.pop("kind")
-        return Told(at, adapter(KINDS[name]).validate_python(_with_scripts(values))) if name in KINDS else ""
+        return RecordedEvent(at, adapter(KINDS[name]).validate_python(_with_scripts(values))) if name in KINDS else ""
     except (ValueError, KeyError, RecursionError, ConfigError) as error:
         return _first(error)
 

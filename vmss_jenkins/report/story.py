@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from vmss_jenkins.curves import CurvePoint
-from vmss_jenkins.gates import Consequence, Verdict
-from vmss_jenkins.rollout_events import InstanceState, RolloutPlanned
+from vmss_jenkins.events.rollout import InstanceState, RolloutPlanned
+from vmss_jenkins.gates.curves import CurvePoint
+from vmss_jenkins.gates.verdicts import Consequence, Verdict
 
 LONGEST = 300
 """Characters of the summary."""

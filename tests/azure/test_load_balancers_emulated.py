@@ -1,0 +1,101 @@
+"""The network adapters through the real SDK, against the emulator: what they find is really reached."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+import requests
+
+from tests.support.fakes import OLD, WEB, FakeClock
+from vmss_jenkins.azure.credentials import Endpoint
+from vmss_jenkins.azure.drainer import AzureDrainer
+from vmss_jenkins.azure.load_balancers import AzureLoadBalancers
+from vmss_jenkins.emulator import Emulator, ManualClock, Release, Scenario, Timings
+from vmss_jenkins.gates.specs import Via
+from vmss_jenkins.model.instances import OrchestrationMode, ScaleSet
+from vmss_jenkins.model.network import Address
+
+MODEL = ScaleSet(WEB, OLD)
+IDS = ("0", "1", "2")
+
+
+class World:
+    """An emulator of three instances with a page each, and the adapters to it."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.emulator = emulator
+        self.balancers = AzureLoadBalancers(Endpoint(emulator.subscription_id, emulator.endpoint), None)
+        self.drainer = AzureDrainer(self.balancers, FakeClock())
+
+    def served(self, tries: int = 6) -> list[str]:
+        """What so many requests to the load balancer get, each on a connection of its own."""
+        url, close = self.emulator.frontend_url, {"Endpoint": "close"}
+        return [requests.get(url, headers=close, timeout=10).text for _ in range(tries)]
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., World]]:
+    with ExitStack() as stack:
+
+        def make(**options: Any) -> World:
+            scenario = Scenario(probe_interval=3600.0, releases={"nginx-base-image": Release("page")}, **options)
+            emulator = Emulator(scenario, clock=ManualClock(), timings=Timings(spread=0))
+            world = World(stack.enter_context(emulator))
+            stack.callback(world.balancers.close)
+            return world
+
+        yield make
+
+
+def is_reached(address: object) -> bool:
+    return isinstance(address, Address) and requests.get(f"http://{address}", timeout=10).text == "page"
+
+
+@pytest.mark.parametrize("nat", ["pool", "rule", "none"])
+def test_every_address_that_leads_to_instances_is_found_and_reached(start: Callable[..., World], nat: str) -> None:
+    world = start(nat=nat)
+    found = world.balancers.reached(MODEL, IDS)
+    assert [f"http://{address}" for address in found.frontends] == [world.emulator.frontend_url]
+    ports = [port for id_ in IDS for port in found.ports[id_]]
+    assert len({port.address for port in ports}) == (0 if nat == "none" else 3)
+    assert all(is_reached(port.address) and port.backend_port == 80 for port in ports)
+
+
+@pytest.mark.parametrize("nat", ["pool", "rule"])
+def test_the_nat_address_of_each_instance_is_found_and_reached(start: Callable[..., World], nat: str) -> None:
+    found = start(nat=nat).balancers.addresses(MODEL, IDS, Via.NAT, 80)
+    assert len(set(found.values())) == 3
+    assert all(is_reached(address) for address in found.values())
+
+
+def test_the_nat_address_of_a_flexible_instance_is_found_and_reached(start: Callable[..., World]) -> None:
+    world = start(orchestration="Flexible")
+    ids = list(world.emulator.backend.scale_set("canary-rg", "web").instances)
+    model = ScaleSet(MODEL.name, MODEL.image, orchestration_mode=OrchestrationMode.FLEXIBLE)
+    found = world.balancers.addresses(model, ids, Via.NAT, 80)
+    assert len(set(found.values())) == 3
+    assert all(is_reached(address) for address in found.values())
+
+
+def test_the_frontend_is_found_and_reached(start: Callable[..., World]) -> None:
+    world = start()
+    (address,) = world.balancers.frontends(MODEL, IDS)
+    assert f"http://{address}" == world.emulator.frontend_url
+    assert is_reached(address)
+
+
+def test_drained_instances_get_no_new_connection_until_they_are_restored(start: Callable[..., World]) -> None:
+    world = start()
+    assert world.drainer.drain(MODEL, ["1", "2"]) == {}
+    world.emulator.data_plane.take_down("canary-rg/web_1")
+    world.emulator.data_plane.take_down("canary-rg/web_2")
+    assert world.served() == ["page"] * 6
+    world.drainer.restore(MODEL, ["1", "2"])
+    with pytest.raises(requests.ConnectionError):
+        world.served()
+
+
+def test_where_azure_refuses_to_drain_the_reason_is_told(start: Callable[..., World]) -> None:
+    reasons = start(admin_state=False).drainer.drain(MODEL, ["1"])
+    assert "network interface IP configuration" in reasons["1"]

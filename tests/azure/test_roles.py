@@ -1,0 +1,153 @@
+"""Each command runs with its own role alone, and uses all of it: the emulator's record is the measure."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from vmss_jenkins import cli
+from vmss_jenkins.azure.roles import LINKED, USED, role, table
+from vmss_jenkins.emulator import Emulator, Scenario
+from vmss_jenkins.emulator.arm.role import Role
+from vmss_jenkins.emulator.compute import scale_sets
+from vmss_jenkins.emulator.front.routes import resolve
+from vmss_jenkins.emulator.scenario.scenario import SCENARIOS
+from vmss_jenkins.errors import ConfigError
+
+SCOPE = "/subscriptions/5ca1e5e7-0000-4000-8000-000000000001"
+UNIFORM = Scenario(instances=2)
+FLEXIBLE = Scenario(instances=2, orchestration="Flexible", nat="rule")
+PAIR = SCENARIOS["nginx-blue-green"]
+GREEN = replace(PAIR.more_sets[0], orchestration="Flexible")
+PAIRS = (PAIR, replace(PAIR, orchestration="Flexible", more_sets=(GREEN,)))
+SCRIPT = replace(SCENARIOS["nginx-extension"], instances=2)
+GATES = [f"http via={via} port=80 samples=1 timeout=1s error_limit=0" for via in ("public", "nat", "frontend")]
+ONCE = "samples=1 timeout=1s error_limit=0"
+PAIR_WORDS = "--load-balancer blueLB --blue blue --green green"
+RUNS: dict[str, list[tuple[Scenario, str]]] = {
+    "status": [(UNIFORM, "status"), (FLEXIBLE, "status")],
+    "update": [(s, f"update --image-id NEW{dry}") for s in (UNIFORM, FLEXIBLE) for dry in (" --dry-run", "")],
+    "update-instances": [
+        (s, f"update-instances --instance-ids *{dry}") for s in (UNIFORM, FLEXIBLE) for dry in (" --dry-run", "")
+    ],
+    "update-extension": [(SCRIPT, f"update-extension --script v1.sh{dry}") for dry in (" --dry-run", "")],
+    "rollout": [(s, "rollout --image-id NEW --canary 1") for s in (UNIFORM, FLEXIBLE)],
+    "rollback": [(s, "rollback --to NEW") for s in (UNIFORM, FLEXIBLE)],
+    "rollout-script": [(SCRIPT, "rollout --script v1.sh --canary 1"), (SCRIPT, "rollback --extension CustomScript")],
+    "surge": [(s, "rollout --image-id NEW --canary 1 --strategy surge") for s in (UNIFORM, FLEXIBLE)],
+    "verify": [(s, f"verify --gate '{gate}'") for s in (UNIFORM, FLEXIBLE) for gate in GATES],
+    "switch": [(pair, "switch --load-balancer blueLB --blue blue --green green --to green") for pair in PAIRS],
+    "blue-green": [
+        (PAIR, f"blue-green check {PAIR_WORDS} --image-id NEW --test-port 18080 --gate 'http {ONCE}'"),
+        *(
+            (
+                replace(pair, more_sets=(replace(pair.more_sets[0], image="nginx-base-image", instances=1),)),
+                f"blue-green release {PAIR_WORDS} --image-id NEW --idle 1",
+            )
+            for pair in PAIRS
+        ),
+    ],
+    "drain": [(s, "rollout --image-id NEW --drain 0.1") for s in (UNIFORM, FLEXIBLE)],
+}
+
+
+PAIRED = {"switch", "blue-green"}
+WHERE = {False: ["-g", "canary-rg", "-n", "web"], True: ["-g", "canary-rg"]}
+
+
+def used(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Run a command in all its forms with its role, and return the actions that its requests named."""
+    found = set()
+    (tmp_path / "v1.sh").write_text("apt-get install -y nginx\n")
+    monkeypatch.chdir(tmp_path)
+    for scenario, line in RUNS[name]:
+        needed = ["rollout", name] if name == "drain" else [name]
+        allowed = Role.parse(json.dumps(role(needed, SCOPE)))
+        with Emulator(replace(scenario, role=allowed), data_plane=False, time_scale=1000) as emulator:
+            for key, value in emulator.environment.items():
+                monkeypatch.setenv(key, value)
+            if name == "update-instances":
+                _change_model(emulator)
+            words = shlex.split(line.replace("NEW", emulator.scenario.image_id("nginx-updated-image")))
+            done = CliRunner().invoke(cli.cli, [*words, *WHERE[name in PAIRED]], standalone_mode=False)
+            refused = [call for call in emulator.calls if call["status"] == 403]
+            assert not refused, (line, done.output)
+            found |= {resolve(call["method"], call["path"], "")[0].action for call in emulator.calls}
+    return found
+
+
+def _change_model(emulator: Emulator) -> None:
+    reference = emulator.scenario.reference("nginx-updated-image")
+    changes = {"properties": {"virtualMachineProfile": {"storageProfile": {"imageReference": reference}}}}
+    with emulator.backend.lock:
+        found = emulator.backend.scale_set("canary-rg", "web")
+        scale_sets.change(emulator.backend, found, changes, lambda _: None)
+
+
+@pytest.mark.parametrize("name", list(USED))
+def test_a_command_uses_exactly_what_its_role_allows(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {action.lower() for action in used(name, tmp_path, monkeypatch)}
+    if name == "drain":
+        found -= {action.lower() for action in USED["rollout"]}
+    assert found == {action.lower() for action in USED[name]}
+
+
+def test_a_role_is_as_az_takes_it_and_never_has_a_wildcard() -> None:
+    made = role(["update", "verify"], SCOPE)
+    assert made["AssignableScopes"] == [SCOPE]
+    assert {*USED["update"], *USED["verify"], *LINKED["update"]} == set(made["Actions"])
+    assert not any("*" in action for action in made["Actions"])
+
+
+@pytest.mark.parametrize(("commands", "scope"), [([], SCOPE), (["nothing"], SCOPE), (["update"], "somewhere")])
+def test_what_there_is_no_role_for_is_told(commands: list[str], scope: str) -> None:
+    with pytest.raises(ConfigError, match="found"):
+        role(commands, scope)
+
+
+def test_what_a_role_does_not_allow_is_refused_as_arm_refuses_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed = Role.parse(json.dumps(role(["status"], SCOPE)))
+    with Emulator(replace(UNIFORM, role=allowed), data_plane=False) as emulator:
+        for key, value in emulator.environment.items():
+            monkeypatch.setenv(key, value)
+        image = emulator.scenario.image_id("nginx-updated-image")
+        words = ["update", "-g", "canary-rg", "-n", "web", "--image-id", image]
+        done = CliRunner().invoke(cli.cli, words, standalone_mode=False)
+    assert "AuthorizationFailed" in str(done.exception)
+    assert "'Microsoft.Compute/virtualMachineScaleSets/write'" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("text", "action", "allowed"),
+    [
+        ('{"Actions": ["Microsoft.Compute/*/read"]}', "microsoft.compute/virtualMachineScaleSets/read", True),
+        ('{"Actions": ["*"], "NotActions": ["*/write"]}', "Microsoft.Compute/images/write", False),
+        ('{"properties": {"permissions": [{"actions": ["*/read"], "notActions": []}]}}', "A/read", True),
+        ('{"Actions": []}', "A/read", False),
+    ],
+)
+def test_a_role_definition_is_read_as_azure_reads_it(text: str, action: str, allowed: bool) -> None:
+    assert Role.parse(text).allows(action) is allowed
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"Actions": "x"}', '{"Actions": [1]}', "no"])
+def test_what_is_no_role_definition_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"role definition|Expecting value"):
+        Role.parse(text)
+
+
+def test_the_command_prints_the_role(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: Any = CliRunner().invoke(cli.cli, ["azure-role", "--for", "update, verify", "--scope", SCOPE])
+    assert json.loads(done.output) == role(["update", "verify"], SCOPE)
+
+
+def test_the_readme_has_the_same_table() -> None:
+    assert table() in (Path(__file__).parents[2] / "README.md").read_text()

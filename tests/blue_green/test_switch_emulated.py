@@ -1,0 +1,240 @@
+"""Blue-green through the real SDK, against the emulator: there, back on a bad release, and nobody notices."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.support.traffic import visitors
+from vmss_jenkins import Pair, cli, switch
+from vmss_jenkins.blue_green.conditional_writer import ConditionalWriter
+from vmss_jenkins.blue_green.plan.switch import has_test_rule, with_test_rule
+from vmss_jenkins.blue_green.switch import SwitchOutcome, SwitchResult
+from vmss_jenkins.emulator import Emulator
+from vmss_jenkins.errors import AzureError, ConfigError, UnsafeRollout
+from vmss_jenkins.events.gates import GateStarted
+from vmss_jenkins.events.switch import SwitchUnchanged
+from vmss_jenkins.library.pair_connection import connected_pair
+from vmss_jenkins.rollout.plan.claims import AnotherRollout
+
+PAIR = Pair("canary-rg", "blueLB", "blue", "green")
+
+
+@pytest.fixture
+def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    with Emulator("nginx-blue-green", time_scale=50) as found:
+        for name, value in found.environment.items():
+            monkeypatch.setenv(name, value)
+        yield found
+
+
+def run(to: str = "green", test_port: int | None = None, **options: Any) -> SwitchResult:
+    return switch(replace(PAIR, test_port=test_port), to, **options)
+
+
+def title(emulator: Emulator) -> str:
+    return requests.get(emulator.frontend_url, timeout=5).text.partition("<title>")[2].partition("</title>")[0]
+
+
+def gate(emulator: Emulator, text: str) -> list[str]:
+    port = emulator.frontend_url.rpartition(":")[2]
+    return [f"http via=frontend port={port} expect_text={text} samples=2 rate=50"]
+
+
+WORDS = ["switch", "-g", "canary-rg", "--load-balancer", "blueLB", "--blue", "blue", "--green", "green"]
+
+
+def code(*more: str) -> Any:
+    """The exit code of the command."""
+    return cli.cli.main([*WORDS, *more], standalone_mode=False)
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def writes(emulator: Emulator) -> list[int]:
+    return [one["status"] for one in emulator.calls if one["method"] == "PUT" and "loadBalancers" in one["path"]]
+
+
+def test_under_traffic_a_switch_and_its_way_back_fail_no_new_connection(emulator: Emulator) -> None:
+    with visitors(emulator.frontend_url) as visits:
+        port = free_port()
+        there = run(test_port=port, check=[f"http via=frontend port={port} expect_text=Azure samples=2 rate=50"])
+        back = run("blue", watch=gate(emulator, "Azure"))
+    assert (there.outcome, there.pool) == (SwitchOutcome.SWITCHED, "greenPool")
+    assert (back.outcome, back.pool) == (SwitchOutcome.SWITCHED_BACK, "greenPool")
+    assert (visits.failed, visits.refused) == ([], 0)
+    assert set(visits.pages) == {"Welcome to nginx!", "Welcome to nginx on Azure VMSS!"}
+    assert writes(emulator) == [200] * 4, "the test rule, the switch, there and back"
+
+
+def test_an_open_connection_stays_with_the_set_before(emulator: Emulator) -> None:
+    with requests.Session() as kept:
+        before = kept.get(emulator.frontend_url, timeout=5).text
+        run()
+        assert kept.get(emulator.frontend_url, timeout=5).text == before
+    assert title(emulator) == "Welcome to nginx on Azure VMSS!"
+
+
+def test_a_release_that_the_check_refuses_is_never_seen_by_visitors(emulator: Emulator) -> None:
+    port = free_port()
+    found = run(test_port=port, check=[f"http via=frontend port={port} expect_text=nothing samples=2 rate=50"])
+    assert (found.outcome, title(emulator)) == (SwitchOutcome.REFUSED, "Welcome to nginx!")
+    rules = emulator.backend.load_balancer("canary-rg", "blueLB").children("loadBalancingRules")
+    assert [one["name"] for one in rules] == ["blueRule"]
+
+
+def test_run_again_it_changes_nothing(emulator: Emulator) -> None:
+    assert [run().outcome, run().outcome] == [SwitchOutcome.SWITCHED, SwitchOutcome.UNCHANGED]
+    assert writes(emulator) == [200]
+
+
+@pytest.mark.parametrize("fault", ["412 PUT */loadBalancers/* count=2", "lost-answer PUT */loadBalancers/*"])
+def test_somebody_elses_change_and_a_lost_answer_are_survived(emulator: Emulator, fault: str) -> None:
+    emulator.inject(fault)
+    assert (run().outcome, title(emulator)) == (SwitchOutcome.SWITCHED, "Welcome to nginx on Azure VMSS!")
+
+
+def test_a_load_balancer_that_is_always_changed_by_others_ends_it(emulator: Emulator) -> None:
+    emulator.inject("412 PUT */loadBalancers/* count=always")
+    with pytest.raises(AzureError, match="change load balancer blueLB"):
+        run()
+
+
+def test_what_cannot_be_switched_changes_nothing(emulator: Emulator) -> None:
+    with pytest.raises(ConfigError, match="twice"):
+        replace(PAIR, green="Blue")
+    with pytest.raises(ConfigError, match="found 'red'; wanted blue, green or idle"):
+        run("red")
+    with pytest.raises(AzureError, match="ResourceNotFound"):
+        switch(replace(PAIR, green="purple"), "green")
+    emulator.backend.scale_set("canary-rg", "green").instances["0"].release = emulator.scenario.releases[
+        "nginx-broken-image"
+    ]
+    with pytest.raises(UnsafeRollout, match="2 healthy instance"):
+        run()
+    assert (writes(emulator), emulator.backend.group("canary-rg").tags) == ([], {})
+
+
+def test_the_command_tells_by_its_exit_code_which_set_serves(emulator: Emulator) -> None:
+    assert code("--to", "green") == 0
+    assert code("--to", "blue", "--watch", gate(emulator, "Azure")[0]) == 1
+    assert code("--to", "green") == 0
+
+
+def test_a_dry_run_tells_what_would_happen_and_changes_nothing(
+    emulator: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = free_port()
+    asked = ["--test-port", str(port), "--gate", "http samples=2", "--watch", "instance-health steady=0s"]
+    assert code("--to", "idle", "--dry-run", *asked) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        f"dry run: would let port {port} lead to greenPool for the check",
+        "dry run: would ask green first: http",
+        "dry run: would point rule blueRule from bluePool (blue, 3 of 3 healthy) to greenPool (green, 3 of 3 healthy)",
+        "dry run: would ask then, and switch back where it fails: instance-health",
+    ]
+    assert code("--to", "blue", "--dry-run") == 0
+    assert "rule blueRule leads to bluePool (blue, 3 of 3 healthy) already: nothing would change" in (
+        capsys.readouterr().err
+    )
+    assert {one["method"] for one in emulator.calls} == {"GET"}
+
+
+def test_a_dry_run_tells_all_that_stands_in_the_way(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = emulator.scenario.releases["nginx-broken-image"]
+    emulator.backend.scale_set("canary-rg", "green").instances["0"].release = broken
+    with emulator.backend.lock:
+        tags = emulator.backend.group("canary-rg").tags
+        tags["vmss-jenkins.green.1"] = "until=99999999999 back= owner=somebody: rollout of x"
+    assert code("--to", "green", "--dry-run") == 1
+    told = capsys.readouterr().err
+    assert "unsafe: green has 2 healthy instance(s), and blue serves with 3" in told
+    assert "Allowed by --allow-fewer." in told
+    assert "impossible: another switch or rollout is under way: somebody: rollout of x" in told
+    assert code("--to", "green", "--dry-run", "--gate", "http") == 1
+    assert "impossible: a check asks port 80 of it, which is that of no rule, not to green" in capsys.readouterr().err
+    assert {one["method"] for one in emulator.calls} == {"GET"}
+
+
+def test_a_rollout_of_the_set_that_is_to_serve_keeps_the_switch_away(emulator: Emulator) -> None:
+    with emulator.backend.lock:
+        tags = emulator.backend.group("canary-rg").tags
+        tags["vmss-jenkins.green.1"] = "until=99999999999 back= owner=somebody: rollout of x"
+    with pytest.raises(AnotherRollout, match="somebody: rollout of x"):
+        run()
+    assert writes(emulator) == []
+
+
+def test_to_idle_needs_no_colour_and_goes_there_and_back(emulator: Emulator) -> None:
+    assert [(code("--to", "idle"), title(emulator)) for _ in range(2)] == [
+        (0, "Welcome to nginx on Azure VMSS!"),
+        (0, "Welcome to nginx!"),
+    ]
+
+
+def killed_in_the_watch(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, *, to: str = "green") -> None:
+    """A switch whose run ends before its watch did."""
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("vmss_jenkins.measure.verification.Verification.assess", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(to, watch=["instance-health steady=0s"])
+    assert title(emulator) == "Welcome to nginx on Azure VMSS!"
+
+
+@pytest.mark.parametrize("to", ["green", "idle"])
+def test_a_run_that_ended_before_its_watch_is_gone_on_with_by_the_next_one(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, to: str
+) -> None:
+    killed_in_the_watch(emulator, monkeypatch, to=to)
+    told: list[object] = []
+    found = run(to, watch=["instance-health steady=0s"], on_event=told.append)
+    assert found.outcome is SwitchOutcome.UNCHANGED
+    assert [one.watch_due for one in told if isinstance(one, SwitchUnchanged)] == [True]
+    assert [one.stage for one in told if isinstance(one, GateStarted)] == ["production"]
+    told.clear()
+    assert run(watch=["instance-health steady=0s"], on_event=told.append).outcome is SwitchOutcome.UNCHANGED
+    assert [one for one in told if isinstance(one, GateStarted)] == [], "a watch that ended is not due again"
+    assert emulator.backend.group("canary-rg").tags == {}
+
+
+def test_where_that_watch_fails_it_is_switched_back(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed_in_the_watch(emulator, monkeypatch)
+    found = run(watch=gate(emulator, "nothing"))
+    assert (found.outcome, found.serves, title(emulator)) == (SwitchOutcome.SWITCHED_BACK, "blue", "Welcome to nginx!")
+
+
+def test_a_test_rule_that_a_killed_run_left_open_is_closed_by_the_next_one(emulator: Emulator) -> None:
+    run()
+    with connected_pair(None, 60, lambda _: None) as pair:
+        store = ConditionalWriter(pair.store, "canary-rg", "blueLB", pair.waiter)
+        pool = f"{store.read()['id']}/backendAddressPools/bluePool"
+        store.write(lambda body: with_test_rule(body, "blueRule", pool, free_port()))
+        assert has_test_rule(store.read())
+        assert run().outcome is SwitchOutcome.UNCHANGED
+        assert not has_test_rule(store.read())
+
+
+def test_the_release_of_the_how_to_goes_there_and_back(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """As it stands there, but for the port, which may be taken here, and a watch that takes its time."""
+    text = (Path(__file__).parents[2] / "docs" / "how-to.md").read_text()
+    (block,) = [one for one in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "release_to_pair" in one]
+    typed = block.replace("8081", str(free_port())).replace('"instance-health"', '"instance-health steady=0s"')
+    scope = {"image_id": emulator.scenario.image_id("nginx-updated-image")}
+    exec(compile(typed, "how-to.md", "exec"), scope)  # noqa: S102 - our own text
+    assert (capsys.readouterr().out, title(emulator)) == ("green\n", "Welcome to nginx!")

@@ -1,0 +1,164 @@
+"""Which pairs can be switched, and what the load balancer is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from vmss_jenkins.blue_green.plan.switch import (
+    TEST_RULE,
+    Side,
+    SwitchOrder,
+    SwitchPlan,
+    has_test_rule,
+    plan_switch,
+    pointed,
+    pool_of_rule,
+    refuse,
+    with_test_rule,
+)
+from vmss_jenkins.errors import ConfigError, UnsafeRollout
+from vmss_jenkins.model.findings import Severity
+from vmss_jenkins.model.instances import ScaleSetName
+
+GROUP = "/subscriptions/s/resourceGroups/rg/providers"
+LB = f"{GROUP}/Microsoft.Network/loadBalancers"
+BLUE_POOL, GREEN_POOL = f"{LB}/lb/backendAddressPools/bluePool", f"{LB}/lb/backendAddressPools/greenPool"
+BLUE, GREEN = ScaleSetName("rg", "blue"), ScaleSetName("rg", "green")
+TO, AWAY = Side(GREEN, ("0", "1"), 2, (GREEN_POOL,)), Side(BLUE, ("0", "1"), 2, (BLUE_POOL,))
+ORDER = SwitchOrder("lb", GREEN, BLUE)
+
+
+def member(name: str) -> dict[str, str]:
+    return {"id": f"{GROUP}/Microsoft.Compute/virtualMachineScaleSets/{name}/virtualMachines/0/networkInterfaces/n"}
+
+
+def pool(arm_id: str, *members: str) -> dict[str, Any]:
+    name = arm_id.rpartition("/")[2]
+    return {"name": name, "id": arm_id, "properties": {"backendIPConfigurations": [member(one) for one in members]}}
+
+
+def rule(name: str, arm_id: str, port: int = 80) -> dict[str, Any]:
+    properties = {"frontendPort": port, "backendAddressPool": {"id": arm_id}, "backendAddressPools": [{"id": arm_id}]}
+    return {"name": name, "id": f"{LB}/lb/loadBalancingRules/{name}", "etag": "x", "properties": properties}
+
+
+def balancer(*rules: dict[str, Any], pools: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
+    known = (pool(BLUE_POOL, "blue"), pool(GREEN_POOL, "green"), *pools)
+    parts = {"backendAddressPools": list(known), "loadBalancingRules": list(rules)}
+    return {"id": f"{LB}/lb", "etag": "1", "sku": {"name": "Standard"}, "properties": parts}
+
+
+LIVE = rule("live", BLUE_POOL)
+
+
+def planned(
+    order: SwitchOrder, body: dict[str, Any], to: Side, away: Side, skus: dict[str, str] | None = None
+) -> SwitchPlan:
+    """The plan, where nothing stands in its way."""
+    plan = plan_switch(order, body, to, away, skus)
+    refuse(order.load_balancer, plan.findings)
+    return plan
+
+
+def test_the_only_rule_that_leads_to_the_pair_is_pointed_at_the_idle_pool() -> None:
+    plan = planned(ORDER, balancer(LIVE, rule("other", f"{LB}/lb/backendAddressPools/x")), TO, AWAY)
+    assert (plan.rule, plan.pool_before, plan.pool_after, plan.changes) == ("live", BLUE_POOL, GREEN_POOL, True)
+
+
+def test_an_already_active_set_is_no_change_however_few_it_has() -> None:
+    plan = planned(ORDER, balancer(rule("live", GREEN_POOL.upper())), replace(TO, healthy=0), AWAY)
+    assert not plan.changes
+
+
+@pytest.mark.parametrize(
+    ("to", "body", "order", "reason"),
+    [
+        (replace(TO, instance_ids=()), balancer(LIVE), ORDER, "green has no instance"),
+        (replace(TO, pools=()), balancer(LIVE), ORDER, "in no backend pool"),
+        (
+            replace(TO, pools=(f"{LB}/old/backendAddressPools/p",)),
+            balancer(LIVE),
+            ORDER,
+            r"green is behind old \(sku Basic\), not behind lb \(sku Standard\)",
+        ),
+        (replace(TO, pools=(BLUE_POOL,)), balancer(LIVE), ORDER, "in one backend pool"),
+        (replace(TO, pools=(BLUE_POOL, GREEN_POOL)), balancer(LIVE), ORDER, "2 of its backend pools"),
+        (TO, balancer(), ORDER, "0 rules lead to the pair"),
+        (TO, balancer(LIVE, rule("https", BLUE_POOL, 443)), ORDER, "2 rules lead .*--rule"),
+        (TO, balancer(LIVE), replace(ORDER, rule="x"), "no rule 'x'; there are: live"),
+        (TO, balancer(rule("live", f"{LB}/lb/backendAddressPools/x")), replace(ORDER, rule="live"), "to neither"),
+        (TO, balancer(LIVE), replace(ORDER, test_port=80), "test port 80 is that of rule live"),
+        (TO, balancer(LIVE), replace(ORDER, test_port=70000), "wanted 1 to 65535"),
+        (replace(TO, healthy=0), balancer(LIVE), replace(ORDER, allow_fewer=True), "no instance of green is healthy"),
+        (TO, balancer(LIVE, pools=(pool(f"{LB}/lb/backendAddressPools/x", "third"),)), ORDER, "shared with .* third"),
+    ],
+)
+def test_a_pair_that_cannot_be_switched_is_told(
+    to: Side, body: dict[str, Any], order: SwitchOrder, reason: str
+) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        planned(order, body, to, AWAY, {"old": "Basic"})
+
+
+def test_a_third_set_elsewhere_is_no_matter_where_the_rule_is_named_but_never_in_a_pool_of_the_pair() -> None:
+    elsewhere = balancer(LIVE, pools=(pool(f"{LB}/lb/backendAddressPools/x", "third"),))
+    assert planned(replace(ORDER, rule="LIVE"), elsewhere, TO, AWAY).rule == "live"
+    elsewhere["properties"]["backendAddressPools"][1] = pool(GREEN_POOL, "green", "third")
+    with pytest.raises(ConfigError, match="third is in backend pool greenPool too"):
+        planned(replace(ORDER, rule="live"), elsewhere, TO, AWAY)
+
+
+def test_fewer_healthy_instances_than_serve_now_need_a_word() -> None:
+    with pytest.raises(UnsafeRollout, match="--allow-fewer"):
+        planned(ORDER, balancer(LIVE), replace(TO, healthy=1), AWAY)
+    allowed = planned(replace(ORDER, allow_fewer=True), balancer(LIVE), replace(TO, healthy=1), AWAY)
+    assert allowed.changes
+    assert [(one.severity, one.flag) for one in allowed.findings] == [(Severity.WARNING, None)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "test_port", "told"),
+    [
+        ((80,), None, "a check asks port 80 of it, which leads to bluePool, not to green"),
+        ((81,), None, "a check asks port 81 of it, which is that of no rule, not to green"),
+        ((80, 81), 81, "a check asks port 80 of it"),
+        ((81,), 81, ""),
+        ((443,), None, ""),
+        ((), None, ""),
+    ],
+)
+def test_a_check_asks_the_idle_set_and_not_the_one_that_serves(
+    asked: tuple[int, ...], test_port: int | None, told: str
+) -> None:
+    body = balancer(LIVE, rule("green only", GREEN_POOL.upper(), 443))
+    order = replace(ORDER, rule="live", asked=asked, test_port=test_port)
+    found = [one.text for one in plan_switch(order, body, TO, AWAY).findings]
+    assert [text[: len(told)] for text in found] == ([told] if told else [])
+    served = balancer(rule("live", GREEN_POOL), rule("green only", GREEN_POOL, 443))
+    assert plan_switch(order, served, TO, AWAY).findings == (), "where nothing is switched, nothing is checked"
+
+
+@pytest.mark.parametrize("port", [1, 65535])
+def test_the_first_and_the_last_port_may_be_tests(port: int) -> None:
+    assert planned(replace(ORDER, test_port=port), balancer(LIVE), TO, AWAY).changes
+
+
+def test_no_port_is_0() -> None:
+    with pytest.raises(ConfigError, match="found the test port 0"):
+        planned(replace(ORDER, test_port=0), balancer(LIVE), TO, AWAY)
+
+
+def test_the_test_rule_is_like_the_production_rule_and_goes_with_the_switch() -> None:
+    body = balancer(LIVE)
+    testing = with_test_rule(body, "live", GREEN_POOL, 8081)
+    test = testing["properties"]["loadBalancingRules"][-1]
+    assert (test["name"], pool_of_rule(test), test["properties"]["frontendPort"]) == (TEST_RULE, GREEN_POOL, 8081)
+    assert not {"id", "etag"} & test.keys()
+    assert len(with_test_rule(testing, "live", GREEN_POOL, 8082)["properties"]["loadBalancingRules"]) == 2
+    done = pointed(testing, "live", GREEN_POOL)
+    assert [pool_of_rule(one) for one in done["properties"]["loadBalancingRules"]] == [GREEN_POOL]
+    assert (has_test_rule(testing), has_test_rule(done), has_test_rule(body)) == (True, False, False)
+    assert pool_of_rule(body["properties"]["loadBalancingRules"][0]) == BLUE_POOL, "what was read stays as it is"

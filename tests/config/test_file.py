@@ -1,0 +1,251 @@
+"""vmss.yaml as a person writes it, with the faults that people make."""
+
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vmss_jenkins.config.file import Config, json_schema, one_set, parse
+from vmss_jenkins.config.values import gate_line
+from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.gates.parsing import gate_from_line, gate_from_mapping
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "vmss.yaml"
+GUID = "00000000-0000-0000-0000-000000000001"
+LEAST = "sets: [{name: web, resource_group: rg}]"
+
+
+def reasons(text: str) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as raised:
+        parse(text, "vmss.yaml")
+    assert raised.value.source == "vmss.yaml"
+    return raised.value.reasons
+
+
+def test_the_least_file_has_a_name_and_a_resource_group() -> None:
+    config = parse(LEAST, "vmss.yaml")
+    (one,) = config.sets
+    assert (one.name, one.resource_group, one.canary, one.promotion, one.flavour) == (
+        "web",
+        "rg",
+        "1",
+        "manual",
+        "command",
+    )
+    assert config.jenkins.credentials.kind == "none"
+
+
+def test_the_example_is_right() -> None:
+    config = parse(EXAMPLE.read_text(), "examples/vmss.yaml")
+    assert [one.name for one in config.sets] == ["web", "blog", "app"]
+    assert config.sets[0].gates[1] == "http path=/ 'expect_text=Welcome to nginx' samples=50"
+
+
+def test_defaults_stand_under_each_set_and_give_way_to_it() -> None:
+    config = parse(
+        """
+        defaults: {resource_group: rg, canary: 10%, rollout: {pause: 5m, max_failed: 2}}
+        sets: [{name: a}, {name: b, canary: 2, rollout: {pause: 30}}]
+        """,
+        "vmss.yaml",
+    )
+    first, second = config.sets
+    assert (first.canary, first.rollout.pause, first.rollout.max_failed) == ("10%", 300, 2)
+    assert (second.canary, second.rollout.pause, second.rollout.max_failed) == ("2", 30, 2)
+
+
+def test_all_faults_are_told_at_once_in_their_order_with_line_and_path() -> None:
+    assert reasons(
+        """jenkins:
+  foldr: deploy
+  credentials: {kind: azure-service-principal}
+defaults:
+  resource_group: rg
+  rollout: {puase: 3}
+sets:
+  - name: web
+    canary: 0
+    gates: [{gate: http, smaples: 3}, 5]
+    resource-group: x
+    promotion: soon
+    promotion: later
+  - name: WEB
+    rollout: {pause: soon}
+    rollback_job: "yes"
+"""
+    ) == (
+        "line 2, jenkins.foldr: unknown key; did you mean folder?",
+        "line 3, jenkins.credentials: kind azure-service-principal needs the id of the credentials in Jenkins",
+        "line 6, defaults.rollout.puase: unknown key; did you mean pause?",
+        "line 9, sets[0].canary: found 0; wanted a count such as 1, or a percentage from 1% to 100%",
+        (
+            "line 10, sets[0].gates[0]: gate http: unknown key 'smaples'; known: error_limit, expect_pattern, "
+            "expect_status, expect_text, failed_limit, host, inconclusive_limit, max_latency, name, path, "
+            "percentile, port, rate, release_text, samples, scheme, share, ssh_key, ssh_known_hosts, ssh_port, "
+            "ssh_user, timeout, url, via"
+        ),
+        "line 10, sets[0].gates[1]: found 5; wanted a gate such as 'http path=/health'",
+        "line 11, sets[0].resource-group: unknown key; did you mean resource_group?",
+        "line 12, sets[0].promotion: found 'soon'; wanted 'manual', 'approval' or 'automatic'",
+        "line 13, sets[0].promotion: stands twice; first in line 12",
+        "line 14, sets[1]: its job WEB-canary is that of sets[0] as well; give one of them a job_name",
+        "line 15, sets[1].rollout.pause: found 'soon'; wanted seconds, such as 30, 30s, 5m, 2h or 1d",
+        "line 16, sets[1].rollback_job: found 'yes'; wanted true or false",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "line 1: found no mapping; wanted the key sets"),
+        ("- a", "line 1: found no mapping"),
+        ("sets: [", "line 1: is not YAML: "),
+        ("a: b: c", "line 1: is not YAML: mapping values are not allowed here"),
+        ("\0", "line 1: is not YAML: "),
+        ("jenkins: {}", "line 1: found neither sets nor pairs; wanted at least one"),
+        ("sets: []", "line 1: found neither sets nor pairs; wanted at least one"),
+        ("sets: web", "line 1, sets: found 'web'; wanted a list"),
+        ("sets: [web]", "line 1, sets[0]: found 'web'; wanted a mapping"),
+        ("sets:\n- {resource_group: rg}", "line 2, sets[0].name: is missing"),
+        ("sets: [{name: web}]", "sets[0]: needs a resource_group, here or under defaults"),
+        ("sets: [{name: 5, resource_group: rg}]", "sets[0].name: found 5; wanted a text: quote it"),
+        ("sets: [{name: we/b, resource_group: rg}]", "sets[0].name: found 'we/b'; wanted a scale set's name"),
+        ("sets: [{name: web, resource_group: 'rg.'}]", "wanted a resource group's name"),
+        (f"{LEAST}\ndefaults: 5", "line 2, defaults: found 5; wanted a mapping"),
+        (f"{LEAST}\ndefaults: {{name: x}}", "line 2, defaults.name: belongs to one set"),
+        (f"{LEAST}\n5: x", "line 2: found the key 5; wanted a text: quote it"),
+        (f"{LEAST}\nx: !!python/object/apply:os.system [ls]", "could not determine a constructor"),
+        (f"{LEAST}\nx: 2026-99-99", "line 2, x: cannot be read: month must be in 1..12"),
+        (f"{LEAST}\njenkins: {{folder: a//b}}", "jenkins.folder: found ''; wanted a name with no blanks around it"),
+        (f"{LEAST}\njenkins: {{folder: 'a?'}}", "found 'a?' with ?, which Jenkins refuses in a job's name"),
+        (f"{LEAST}\njenkins: {{folder: '..'}}", "ends with a dot; Jenkins refuses that"),
+        (f"{LEAST}\njenkins: {{keep_builds: 0}}", "jenkins.keep_builds: found 0; wanted at least 1"),
+        (f"{LEAST}\njenkins: {{install: {{how: pip}}}}", "how: pip needs a requirement, pinned"),
+        (
+            f"{LEAST}\njenkins: {{install: {{how: pip, requirement: vmss-jenkins}}}}",
+            "jenkins.install.requirement: found 'vmss-jenkins'; wanted a pinned requirement",
+        ),
+        (f"{LEAST}\njenkins: {{install: {{how: container}}}}", "how: container needs an image"),
+        (f"{LEAST}\njenkins: {{credentials: {{kind: none, id: x}}}}", "found an id with kind none"),
+        (
+            f"{LEAST}\njenkins: {{credentials: {{kind: username-password, id: x}}}}",
+            "needs the tenant, which such credentials do not hold",
+        ),
+        (
+            f"{LEAST}\njenkins: {{credentials: {{kind: username-password, id: x, tenant: {GUID}}}}}",
+            "need a subscription at each set",
+        ),
+        ("sets: [{name: w, resource_group: rg, flavour: plugin}]", "flavour plugin needs instance_ids such as '0,1'"),
+        (
+            "sets: [{name: w, resource_group: rg, flavour: plugin, instance_ids: '0'}]",
+            "flavour plugin needs jenkins.credentials of the kind azure-service-principal",
+        ),
+        (
+            "sets: [{name: w, resource_group: rg, flavour: plugin, instance_ids: '0', image: 'a:b:c:latest'}]",
+            "flavour plugin needs an image id",
+        ),
+        ("sets: [{name: w, resource_group: rg, schedule: '@daily'}]", "a schedule needs an image"),
+        ("sets: [{name: w, resource_group: rg, schedule: '* * *'}]", "found '* * *'; wanted five fields as in cron"),
+        ("sets: [{name: w, resource_group: rg, image: nginx}]", "sets[0].image: 'nginx' is no image id"),
+        ("sets: [{name: w, resource_group: rg, instance_ids: 0}]", "wanted ids in one text such as '0,1'"),
+        ("sets: [{name: w, resource_group: rg, instance_ids: '*,1'}]", "found '*' beside 1"),
+        ("sets: [{name: w, resource_group: rg, subscription: mine}]", "found 'mine'; wanted a GUID"),
+        ("sets: [{name: w, resource_group: rg, timeouts: {build: 1s}}]", "found '1s'; wanted at least 60"),
+        ("sets: [{name: w, resource_group: rg, zzz: 1}]", "unknown key; known: canary, description, "),
+        (f"description: {'x' * 30_000}\n{LEAST}", "unknown key"),
+        (f"{LEAST}\njenkins: {{agent: {'x' * 30_000}}}", "found 30000 characters; wanted at most 20000"),
+    ],
+)
+def test_a_file_that_cannot_be_used_says_why(text: str, reason: str) -> None:
+    assert reason in "\n".join(reasons(text))
+
+
+def test_aliases_of_aliases_end() -> None:
+    bomb = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
+    assert reasons(bomb) == ("line 1: is not YAML: too many values, or too deep",)
+    assert "too deep" in reasons("a: &a [*a]")[0]
+
+
+def test_merged_mappings_give_way_to_what_stands_beside_them() -> None:
+    text = "x-y: &both {resource_group: rg, canary: 3}\nsets: [{<<: *both, name: a, canary: 1}, {<<: [*both], name: b}]"
+    with pytest.raises(ConfigError, match="x-y: unknown key"):
+        parse(text, "vmss.yaml")
+    text = "sets: [&a {name: a, resource_group: rg, canary: 3}, {<<: *a, name: b, canary: 1}]"
+    assert [(one.name, one.resource_group, one.canary) for one in parse(text, "x").sets] == [
+        ("a", "rg", "3"),
+        ("b", "rg", "1"),
+    ]
+
+
+def test_ids_lose_their_blanks_as_the_step_takes_them() -> None:
+    assert parse("sets: [{name: w, resource_group: rg, instance_ids: '0, 1,'}]", "x").sets[0].instance_ids == "0,1"
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        {"gate": "http", "path": "/x", "expect-status": [200, 301], "share": 0.5, "expect_text": 'it\'s "good"'},
+        {"gate": "command", "run": ["check", "two words", "$(x)"], "secrets": ["A", "B"], "timeout": "5m"},
+        {"gate": "compare", "error_margin": "2%"},
+    ],
+)
+def test_a_gate_s_mapping_and_its_line_are_one_gate(gate: dict[str, object]) -> None:
+    assert gate_from_line(gate_line(gate)) == gate_from_mapping(gate)
+
+
+def test_one_set_needs_no_file() -> None:
+    config = one_set({"name": "web", "resource_group": "rg", "canary": "2", "image": None}, {})
+    assert config == parse("sets: [{name: web, resource_group: rg, canary: 2}]", "x")
+
+
+def test_one_set_without_a_file_has_its_faults_by_their_names() -> None:
+    with pytest.raises(ConfigError, match=r"options: canary: found 'few'"):
+        one_set({"name": "web", "resource_group": "rg", "canary": "few"}, {})
+    with pytest.raises(ConfigError, match="options: the set: needs a resource_group"):
+        one_set({"name": "web"}, {})
+    with pytest.raises(ConfigError, match=r"options: jenkins\.agent: found 5"):
+        one_set({"name": "web", "resource_group": "rg"}, {"agent": 5})
+
+
+def test_the_schema_takes_the_example_and_refuses_an_unknown_key() -> None:
+    schema = json_schema()
+    data = yaml.safe_load(EXAMPLE.read_text())
+    jsonschema.validate(data, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**data, "jenkins": {"foldr": ""}}, schema)
+
+
+@given(
+    st.recursive(
+        st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20)),
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=4),
+            st.dictionaries(
+                st.one_of(
+                    st.sampled_from(["sets", "jenkins", "defaults", "name", "gates", "rollout", "install", "canary"]),
+                    st.text(max_size=5),
+                ),
+                inner,
+                max_size=4,
+            ),
+        ),
+    )
+)
+def test_any_yaml_is_a_config_or_a_config_error(data: object) -> None:
+    try:
+        found = parse(yaml.safe_dump(data), "vmss.yaml")
+    except ConfigError as error:
+        assert error.reasons  # noqa: PT017 - either end is right
+    else:
+        assert isinstance(found, Config)
+
+
+@given(st.text(alphabet="ab:-{}[]&*!|>'\"\n #%,?<\0\t", max_size=40))
+def test_any_text_is_a_config_or_a_config_error(text: str) -> None:
+    try:
+        parse(text, "vmss.yaml")
+    except ConfigError as error:
+        assert error.reasons  # noqa: PT017

@@ -1,0 +1,115 @@
+"""The key `script` of vmss.yaml: a release by script, with the faults that people make."""
+
+import jsonschema
+import pytest
+import yaml
+
+from vmss_jenkins.config.file import json_schema, one_set, parse
+from vmss_jenkins.config.script import Secret
+from vmss_jenkins.errors import ConfigError
+
+BASE = {"name": "app", "resource_group": "canary-rg"}
+
+
+def reasons(text: str) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as raised:
+        parse(text, "vmss.yaml")
+    assert "hunter2" not in str(raised.value)
+    return raised.value.reasons
+
+
+def test_the_least_script_is_typed_by_a_person_and_travels_in_the_settings() -> None:
+    (one,) = one_set({**BASE, "script": {}}, {}).sets
+    assert one.script
+    assert (one.script.extension, one.script.container, one.script.access) == ("CustomScript", None, "public")
+
+
+def test_secrets_are_named_by_their_ids_in_jenkins() -> None:
+    text = """
+defaults: {resource_group: rg, image: 'a:b:c:latest', script: {access: sas, credentials: {sas_token: sas}}}
+sets:
+  - name: app
+    image:
+    script:
+      container: https://x.blob.core.windows.net/releases/
+      credentials: {storage_key: key, protected_settings: {kind: file, id: secrets}}
+"""
+    (one,) = parse(text, "vmss.yaml").sets
+    assert one.script
+    assert one.script.credentials.protected_settings == Secret(id="secrets", kind="file")
+    assert one.script.credentials.sas_token == "sas"
+    jsonschema.validate(yaml.safe_load(text), json_schema())
+
+
+def test_all_faults_of_scripts_are_told_at_once_with_their_lines() -> None:
+    assert reasons(
+        """defaults:
+  resource_group: canary-rg
+  image: a:b:c:latest
+sets:
+  - name: a
+    schedule: "@daily"
+    script:
+      container: https://x/B?sig=hunter2
+      url: http://example.com/a.sh
+      file: "x y"
+      acces: sas
+      extension: "a b"
+      credentials: {protected_settings: {kind: fil, id: ""}}
+  - name: b
+    script: {access: sas, text: hi, url: "https://e.com/a.sh?sig=hunter2"}
+  - {name: c, image: null, script: {access: sas, text: hi, url: "https://e.com/a.sh"}}
+  - {name: d, flavour: plugin, instance_ids: "0", schedule: "@daily", script: {}}
+  - {name: e, script: {command: x}}
+"""
+    ) == (
+        (
+            "line 8, sets[0].script.container: found 'https://x/B'; found the container name 'B'; wanted 3 to 63 "
+            "lower-case letters, digits and single dashes; it carries a query, which may be a signature: give that in "
+            "the environment, as AZURE_STORAGE_SAS_TOKEN"
+        ),
+        "line 9, sets[0].script.url: found 'http://example.com/a.sh'; wanted https://HOST/PATH",
+        (
+            "line 10, sets[0].script.file: found the file name 'x y'; wanted letters, digits, '.', '_' and '-', at "
+            "most 200"
+        ),
+        "line 11, sets[0].script.acces: unknown key; did you mean access?",
+        "line 12, sets[0].script.extension: found 'a b'; wanted an extension's name such as CustomScript",
+        "line 13, sets[0].script.credentials.protected_settings.id: found nothing; wanted a text",
+        "line 13, sets[0].script.credentials.protected_settings.kind: found 'fil'; wanted 'text' or 'file'",
+        (
+            "line 15, sets[1].script.url: it carries a query, which may be a signature: Jenkins keeps that, as "
+            "credentials.sas_token"
+        ),
+        (
+            "line 16, sets[2].script: found both a text and a url to fill in; wanted one of them; access sas needs "
+            "credentials.sas_token: the token by which instances read the script"
+        ),
+        (
+            "line 17, sets[3]: flavour plugin needs an image id: our jobs hand its step no marketplace image; flavour "
+            "plugin knows no script: its steps set images alone; found an image and a script; wanted one of them "
+            "(image: null takes away that of the defaults); a schedule needs an image, or a script with a text or "
+            "url: nobody is there to fill it in"
+        ),
+        (
+            "line 18, sets[4].script: a command needs a container or a url: a script in the settings runs as it is"
+        ),
+    )  # fmt: skip
+
+
+def test_an_upload_needs_the_extra_where_pip_installs_us() -> None:
+    script = {"container": "https://x.blob.core.windows.net/releases"}
+    for requirement, fits in (("vmss-jenkins==1.0", False), ("vmss-jenkins[blob]==1.0", True), ("ours==1.0", True)):
+        jenkins = {"install": {"how": "pip", "requirement": requirement}}
+        if fits:
+            one_set({**BASE, "script": script}, jenkins)
+            continue
+        one_set({**BASE, "script": {}}, jenkins)
+        with pytest.raises(ConfigError, match=r"needs the extra blob: install vmss-jenkins\[blob\]"):
+            one_set({**BASE, "script": script}, jenkins)
+
+
+def test_a_schedule_has_a_script_that_is_filled_in() -> None:
+    for filled in ({"text": "true\n"}, {"url": "https://example.com/a.sh"}):
+        (one,) = one_set({**BASE, "schedule": "@daily", "script": filled}, {}).sets
+        assert one.schedule

@@ -1,0 +1,100 @@
+"""The stand-in answers as a real Jenkins did."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from tests.fake_jenkins import FakeJenkins
+from tests.support.jenkins_cases import AFTER_A_RUN, POSTED, RECORDINGS
+from vmss_jenkins.jenkins.plan.canonical_xml import canonical
+from vmss_jenkins.pipelines.plugins import SEEN
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeJenkins]:
+    with FakeJenkins() as running:
+        yield running
+
+
+def ask(fake: FakeJenkins, exchange: Any, **options: Any) -> requests.Response:
+    asked = exchange["request"]
+    headers = {"Content-Type": asked["content_type"]} if asked["content_type"] else {}
+    options = {"auth": (fake.user, fake.token), **options}
+    body = asked["body"].encode() if asked["body"] else None
+    with requests.Session() as session:
+        return session.request(
+            asked["method"], fake.url + asked["path"][1:], data=body, headers=headers, timeout=10, **options
+        )
+
+
+def played(fake: FakeJenkins, exchange: Any) -> tuple[Any, Any]:
+    """What was recorded, and what the stand-in answers: status, reason and body."""
+    answer, recorded = ask(fake, exchange), exchange["response"]
+    found = (answer.status_code, answer.headers.get("X-Error"), answer.text)
+    wanted = (recorded["status"], recorded["headers"].get("X-Error"), recorded["body"])
+    if wanted[2] is None:  # a page, of which nobody reads more than the reason
+        return wanted[:2], found[:2]
+    if wanted[2].startswith("{"):
+        known = {"url": "http://jenkins.example/", "wanted": json.loads(wanted[2])}
+        text = found[2].replace(fake.url, known["url"])
+        return (*wanted[:2], known["wanted"]), (*found[:2], json.loads(text))
+    return wanted, found
+
+
+@pytest.mark.parametrize("chapter", ["job_create_read_update", "linter"])
+def test_recorded_exchanges_come_out_as_they_were_recorded(fake: FakeJenkins, chapter: str) -> None:
+    for exchange in RECORDINGS[chapter]:
+        wanted, found = played(fake, exchange)
+        assert found == wanted, exchange["request"]
+
+
+def test_recorded_refusals_come_out_as_they_were_recorded(fake: FakeJenkins) -> None:
+    fake.state.create("", "probe", POSTED)
+    for exchange in RECORDINGS["job_errors"]:
+        wanted, found = played(fake, exchange)
+        assert found == wanted, exchange["request"]
+
+
+def test_recorded_folders_come_out_as_they_were_recorded(fake: FakeJenkins) -> None:
+    fake.state.create("", "probe", POSTED)
+    for exchange in RECORDINGS["folders"]:
+        wanted, found = played(fake, exchange)
+        assert found == wanted, exchange["request"]
+
+
+def test_the_first_run_rewrites_a_job_as_it_was_recorded(fake: FakeJenkins) -> None:
+    fake.state.create("", "probe", POSTED)
+    fake.run("probe")
+    config = fake.state.items["probe"].config
+    assert canonical(config) == canonical(AFTER_A_RUN)
+    assert config.split() == AFTER_A_RUN.split()
+
+
+def test_without_authentication_and_with_a_wrong_token_it_refuses_as_recorded(fake: FakeJenkins) -> None:
+    wrong, anonymous = RECORDINGS["authentication"][0], RECORDINGS["authentication"][1]
+    assert ask(fake, wrong, auth=("admin", "wrong")).text == wrong["response"]["body"]
+    answer = ask(fake, anonymous, auth=None)
+    assert (answer.status_code, answer.text.strip()) == (403, anonymous["response"]["body"].strip())
+
+
+def test_a_password_needs_a_crumb_and_its_session(fake: FakeJenkins) -> None:
+    post = RECORDINGS["authentication"][3]
+    auth = (fake.user, fake.password)
+    refused = ask(fake, post, auth=auth)
+    assert (refused.status_code, refused.text) == (403, post["response"]["body"])
+    with requests.Session() as session:
+        session.auth = auth
+        crumb = session.get(f"{fake.url}crumbIssuer/api/json", timeout=10).json()
+        headers = {crumb["crumbRequestField"]: crumb["crumb"], "Content-Type": "text/xml"}
+        url = f"{fake.url}createItem?name=x"
+        assert session.post(url, data=POSTED.encode(), headers=headers, timeout=10).status_code == 200
+
+
+def test_its_plugins_have_the_versions_that_were_recorded(fake: FakeJenkins) -> None:
+    (listing,) = [each for each in RECORDINGS["whoami_version_plugins"] if "pluginManager" in each["request"]["path"]]
+    recorded = {each["shortName"]: each["version"] for each in json.loads(listing["response"]["body"])["plugins"]}
+    assert fake.state.plugins.items() <= recorded.items()
+    assert SEEN.items() <= recorded.items()

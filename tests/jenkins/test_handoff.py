@@ -1,0 +1,348 @@
+"""The hand-off record, which lets the second job go on only with what the canary was judged on."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.fakes import NEW, OLD, WEB, three_old_instances
+from vmss_jenkins.__main__ import main
+from vmss_jenkins.emulator import Emulator
+from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.jenkins.plan.handoff import (
+    GateEvidence,
+    Handoff,
+    JudgedScript,
+    from_json,
+    handoff_of,
+    mismatches,
+    to_json,
+)
+from vmss_jenkins.library import steps
+from vmss_jenkins.model import arm_bodies
+from vmss_jenkins.model.images import ImageReference
+from vmss_jenkins.model.instances import Health, Instance, ScaleSet, ScaleSetName
+from vmss_jenkins.model.releases import ExtensionSettings
+
+SCALE_SET = ScaleSet(WEB, NEW, capacity=3, profile="digest")
+CANARY, *STABLE = (replace(one, image=OLD, latest_model_applied=False) for one in three_old_instances())
+CANARY = replace(CANARY, image=NEW, latest_model_applied=True)
+INSTANCES = (CANARY, *STABLE)
+SET = ("-g", "canary-rg", "-n", "web")
+Output = pytest.CaptureFixture[str]
+
+
+def record() -> Handoff:
+    return handoff_of(SCALE_SET, INSTANCES, [GateEvidence("http", "passed", "50 of 50 good")], "http://ci/job/1/")
+
+
+def test_the_canary_is_whoever_has_the_latest_model() -> None:
+    assert record() == Handoff(
+        WEB, NEW, "digest", ("0",), (GateEvidence("http", "passed", "50 of 50 good"),), "http://ci/job/1/"
+    )
+
+
+def test_without_a_canary_there_is_nothing_to_hand_over() -> None:
+    with pytest.raises(ConfigError, match="no instance has the latest model"):
+        handoff_of(SCALE_SET, STABLE)
+    with pytest.raises(ConfigError, match="its image is unknown"):
+        handoff_of(replace(SCALE_SET, image=None), INSTANCES)
+
+
+def test_a_record_is_one_line_of_json_and_is_read_back() -> None:
+    assert "\n" not in to_json(record())
+    assert from_json(to_json(record())) == record()
+    urn = replace(record(), image=ImageReference.parse_urn("a:b:c:latest"))
+    assert from_json(to_json(urn)) == urn
+
+
+@given(st.text(min_size=1).filter(str.strip), st.lists(st.text()), st.text())
+def test_every_text_of_a_record_comes_back(name: str, canary: list[str], detail: str) -> None:
+    given_record = Handoff(
+        ScaleSetName("rg", name), NEW, detail, tuple(canary), (GateEvidence(name, "passed", detail),), detail
+    )
+    assert from_json(to_json(given_record)) == given_record
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ("[]", "found the format 'list'; wanted 1"),
+        ('{"format": 2}', "found the format 2; wanted 1"),
+        ('{"format": 1}', "is incomplete or malformed: KeyError: 'scale_set'"),
+        (to_json(record()).replace('"0"', "0"), "found 0, wanted a text"),
+        (to_json(record()).replace('"canary-rg"', '""'), "the resource group is empty"),
+        (to_json(record()).replace('"id"', '"idd"'), "unknown key 'idd'"),
+        (to_json(record()).replace('"verdict"', '"x"'), "is incomplete or malformed: TypeError"),
+    ],
+)
+def test_what_is_no_record_says_why(text: str, reason: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        from_json(text)
+    assert reason in str(raised.value)
+
+
+@given(st.recursive(st.one_of(st.none(), st.text(), st.integers()), lambda inner: st.lists(inner) | st.dictionaries(
+    st.sampled_from(["format", "scale_set", "image", "profile", "canary", "gates", "build", "name"]), inner
+)))  # fmt: skip
+def test_any_json_is_a_record_or_a_config_error(value: object) -> None:
+    for text in (json.dumps(value), json.dumps({**json.loads(to_json(record())), "gates": value, "canary": value})):
+        try:
+            assert from_json(text)
+        except ConfigError as error:  # noqa: PERF203 - each by itself
+            assert error.reasons  # noqa: PT017 - either end is right
+
+
+def changed(instance: Instance, **changes: object) -> tuple[Instance, ...]:
+    return (replace(instance, **changes), *STABLE)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("scale_set", "instances"),
+    [
+        (SCALE_SET, INSTANCES),
+        (replace(SCALE_SET, capacity=9, etag="new"), (*INSTANCES, replace(CANARY, id="3", image=OLD))),
+        (SCALE_SET, (CANARY,)),
+        (SCALE_SET, tuple(replace(one, image=NEW, latest_model_applied=True) for one in INSTANCES)),
+        (replace(SCALE_SET, name=ScaleSetName("CANARY-RG", "Web")), INSTANCES),
+    ],
+    ids=["as it was", "scaled out", "scaled in", "partly rolled out", "other case"],
+)
+def test_a_set_that_is_still_the_same_may_have_another_capacity(
+    scale_set: ScaleSet, instances: tuple[Instance, ...]
+) -> None:
+    assert mismatches(record(), scale_set, instances) == ()
+
+
+@pytest.mark.parametrize(
+    ("scale_set", "instances", "reason"),
+    [
+        (
+            replace(SCALE_SET, name=ScaleSetName("rg", "b")),
+            INSTANCES,
+            "the record is of canary-rg/web, the job of rg/b",
+        ),
+        (replace(SCALE_SET, image=OLD), INSTANCES, f"the model's image is {OLD}; the canary had {NEW}"),
+        (replace(SCALE_SET, image=None), INSTANCES, "the model's image is unknown"),
+        (replace(SCALE_SET, profile="other"), INSTANCES, "the machine profile changed beside its image"),
+        (SCALE_SET, STABLE, "none of the canary's instances is left: 0"),
+        (SCALE_SET, changed(CANARY, image=OLD), f"canary instance 0 runs {OLD}; wanted {NEW}"),
+        (SCALE_SET, changed(CANARY, image=None), "canary instance 0 runs an unknown image"),
+        (
+            SCALE_SET,
+            changed(CANARY, health=Health.UNHEALTHY),
+            "canary instance 0 is not well: Succeeded, running, health unhealthy",
+        ),
+    ],
+)
+def test_a_set_that_changed_is_told_by_what_changed(
+    scale_set: ScaleSet, instances: tuple[Instance, ...], reason: str
+) -> None:
+    (found,) = mismatches(record(), scale_set, instances)
+    assert found.startswith(reason)
+
+
+SCRIPT = ExtensionSettings.of({"commandToExecute": "bash v2.sh"}, name="app")
+SCRIPTED = replace(SCALE_SET, scripts=(SCRIPT,), extension=SCRIPT)
+GONE = "the model has no longer the script"
+
+
+def test_a_script_is_recorded_by_its_digest_with_the_image_that_it_ran_on() -> None:
+    found = handoff_of(SCRIPTED, INSTANCES)
+    assert (found.script, found.image) == (JudgedScript.of(SCRIPT), NEW)
+    assert from_json(to_json(found)) == found
+    assert "v2.sh" in found.release
+    with pytest.raises(ConfigError, match="no extension app"):
+        handoff_of(replace(SCRIPTED, extension=ExtensionSettings("app")), INSTANCES)
+
+
+@pytest.mark.parametrize(
+    ("scale_set", "instances", "reasons"),
+    [
+        (SCRIPTED, INSTANCES, []),
+        (replace(SCRIPTED, scripts=(replace(SCRIPT, settings="{}"),), profile="x"), INSTANCES, [GONE]),
+        (replace(SCRIPTED, scripts=(replace(SCRIPT, force_update_tag="2"),)), INSTANCES, [GONE]),
+        (replace(SCRIPTED, scripts=()), INSTANCES, [GONE]),
+        (replace(SCRIPTED, profile="x"), INSTANCES, ["the machine profile changed"]),
+        (replace(SCRIPTED, image=OLD), INSTANCES, ["the model's image is"]),
+        (SCRIPTED, changed(CANARY, latest_model_applied=False), ["canary instance 0 has not the latest model"]),
+        (SCRIPTED, changed(CANARY, health=Health.UNHEALTHY), ["canary instance 0 is not well"]),
+    ],
+)  # fmt: skip
+def test_a_script_is_still_the_judged_one_by_the_model_and_the_flag_of_the_canary(
+    scale_set: ScaleSet, instances: tuple[Instance, ...], reasons: list[str]
+) -> None:
+    found = mismatches(handoff_of(SCRIPTED, INSTANCES), scale_set, instances)
+    assert [one for one in found if not any(one.startswith(reason) for reason in reasons)] == []
+    assert len(found) == len(reasons)
+
+
+PROFILE = {
+    "storageProfile": {"imageReference": {"id": NEW.id}, "osDisk": {"diskSizeGB": 30}},
+    "osProfile": {"computerNamePrefix": "web", "adminPassword": None, "secrets": []},
+    "networkProfile": {"id": "/subscriptions/A/x"},
+}
+
+
+def test_the_digest_of_a_profile_is_blind_to_its_image_secrets_and_spelling() -> None:
+    other = {
+        "networkProfile": {"id": "/subscriptions/a/X"},
+        "osProfile": {"computerNamePrefix": "web", "adminPassword": "s", "customData": "eA=="},
+        "storageProfile": {"osDisk": {"diskSizeGB": 30}, "imageReference": {"id": OLD.id, "exactVersion": "1"}},
+        "timeCreated": "now",
+        "extensionProfile": {},
+    }
+    assert arm_bodies.profile_digest(PROFILE) == arm_bodies.profile_digest(other)
+    assert arm_bodies.profile_digest({}) == ""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"extensionProfile": {"extensions": [{"name": "init"}]}},
+        {"osProfile": {"computerNamePrefix": "Web"}},
+        {"storageProfile": {"osDisk": {"diskSizeGB": 31}}},
+        {"userdata": True},
+    ],
+)
+def test_the_digest_sees_what_makes_new_instances_come_up_otherwise(change: dict[str, object]) -> None:
+    assert arm_bodies.profile_digest(PROFILE) != arm_bodies.profile_digest({**PROFILE, **change})
+
+
+@pytest.fixture
+def observed(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What `observe` finds; may be changed."""
+    found: list[object] = [SCALE_SET, INSTANCES]
+    monkeypatch.setattr(steps, "observe", lambda *_, **__: tuple(found))
+    monkeypatch.delenv("JOB_URL", raising=False)
+    return found
+
+
+def test_the_second_job_goes_on_where_nothing_changed(observed: list[object], tmp_path: Path, capsys: Output) -> None:
+    file = tmp_path / "handoff.json"
+    evidence = tmp_path / "verify.json"
+    verdict = {"gate": "http", "outcome": "passed", "reason": "50 of 50 good", "measurements": []}
+    evidence.write_text(json.dumps({"gates": [{"stage": "canary", "verdicts": [verdict]}]}))
+    assert main(["handoff", "write", *SET, "--file", str(file), "--evidence", str(evidence)]) == 0
+    assert from_json(file.read_text()).gates == (GateEvidence("http", "passed", "50 of 50 good"),)
+    assert main(["handoff", "check", *SET, "--file", str(file), "--image-id", str(NEW)]) == 0
+    assert f"as the canary left it: {NEW} on 0" in capsys.readouterr().err
+
+
+def test_the_second_job_refuses_what_changed_unless_told(
+    observed: list[object], tmp_path: Path, capsys: Output
+) -> None:
+    file = tmp_path / "handoff.json"
+    file.write_text(to_json(record()))
+    observed[0] = replace(SCALE_SET, profile="other")
+    words = ["handoff", "check", *SET, "--file", str(file), "--image-id", str(OLD)]
+    assert main(words) == 1
+    said = capsys.readouterr().err
+    assert "This would roll out what no canary vouches for: the canary had" in said
+    assert "the machine profile changed" in said
+    assert "say so with --allow-changed" in said
+    assert main([*words, "--allow-changed"]) == 0
+    assert "changed since the canary, and allowed: the machine profile" in capsys.readouterr().err
+
+
+def test_the_second_job_checks_the_script_where_that_is_the_release(
+    observed: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    observed[0] = replace(SCALE_SET, scripts=(SCRIPT,))
+    monkeypatch.setenv("JOB_URL", "https://ci.example.com/job/web-canary/")
+    file, line = tmp_path / "handoff.json", tmp_path / "next.txt"
+    script = ["--file", str(file), "--extension", "app", "--next", str(line)]
+    assert main(["handoff", "write", *SET, *script, "--full-job", "web-full"]) == 0
+    parameters = parse_qs(urlsplit(line.read_text().split()[-1]).query)
+    assert set(parameters) == {"RESOURCE_GROUP", "VMSS_NAME", "HANDOFF"}
+    assert main(["handoff", "check", *SET, *script, "--rollback-job", "web-rollback"]) == 0
+    assert line.read_text().startswith("Rolls out bash v2.sh. Back: https://ci.example.com/job/web-rollback/")
+    said = capsys.readouterr().err
+    assert "handed over: the script bash v2.sh on 0" in said
+    assert "as the canary left it: the script bash v2.sh on 0" in said
+
+
+def test_a_record_of_the_other_kind_of_release_vouches_for_nothing(
+    observed: list[object], tmp_path: Path, capsys: Output
+) -> None:
+    observed[0] = replace(SCALE_SET, scripts=(SCRIPT,))
+    file = tmp_path / "handoff.json"
+    file.write_text(to_json(handoff_of(SCRIPTED, INSTANCES)))
+    assert main(["handoff", "check", *SET, "--file", str(file)]) == 1
+    assert "the record is of the script bash v2.sh, and an image is asked for" in capsys.readouterr().err
+    file.write_text(to_json(record()))
+    assert main(["handoff", "check", *SET, "--file", str(file), "--extension", "app"]) == 1
+    assert "the record is of an image, and the script of app is asked for" in capsys.readouterr().err
+
+
+def test_without_a_record_no_canary_vouches(observed: list[object], tmp_path: Path, capsys: Output) -> None:
+    words = ["handoff", "check", *SET, "--file", str(tmp_path / "none")]
+    assert main(words) == 2
+    assert "found none; run the canary's job first" in capsys.readouterr().err
+    assert main([*words, "--allow-changed"]) == 0
+    assert "no canary vouches for this release" in capsys.readouterr().err
+
+
+def test_the_next_step_is_a_link_with_its_parameters_filled_in(
+    observed: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.setenv("JOB_URL", "https://ci.example.com/job/deploy/job/web-canary/")
+    monkeypatch.setenv("BUILD_NUMBER", "7")
+    file, line = tmp_path / "handoff.json", tmp_path / "next.txt"
+    words = ["handoff", "write", *SET, "--file", str(file), "--next", str(line)]
+    assert main([*words, "--full-job", "web full"]) == 0
+    said = line.read_text()
+    assert said.startswith("Canary of nginx-updated-image on 0 is good. The rest: ")
+    assert "https://ci.example.com/job/deploy/job/web%20full/parambuild/?RESOURCE_GROUP=canary-rg&VMSS_NAME=web" in said
+    parameters = parse_qs(urlsplit(said.split()[-1]).query)
+    assert from_json(parameters["HANDOFF"][0]) == from_json(file.read_text())
+    assert capsys.readouterr().err.endswith(said)
+    monkeypatch.setattr("vmss_jenkins.cli.jobs.handoff.LONGEST_IN_LINK", 10)
+    assert main([*words, "--full-job", "full"]) == 0
+    parameters = parse_qs(urlsplit(line.read_text().split()[-1]).query)
+    assert (parameters["CANARY_BUILD"], "HANDOFF" in parameters) == (["7"], False)
+    assert main(words) == 0
+    assert line.read_text() == "Canary of nginx-updated-image on 0 is good.\n"
+
+
+def test_the_way_back_is_a_link_with_the_previous_image_filled_in(
+    observed: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOB_URL", "https://ci.example.com/job/web-full/")
+    line = tmp_path / "next.txt"
+    words = ["handoff", "check", *SET, "--file", str(tmp_path / "none"), "--allow-changed", "--next", str(line)]
+    assert main([*words, "--rollback-job", "web-rollback"]) == 0
+    said = line.read_text()
+    assert said.startswith(
+        "Rolls out nginx-updated-image in place of nginx-base-image. Back: https://ci.example.com/job/"
+    )
+    assert parse_qs(urlsplit(said.split()[-1]).query)["IMAGE_ID"] == [str(OLD)]
+    assert main(words) == 0
+    assert line.read_text() == "Rolls out nginx-updated-image in place of nginx-base-image.\n"
+    observed[1] = tuple(one for one in INSTANCES if one.image is NEW)
+    assert main([*words, "--rollback-job", "web-rollback"]) == 0
+    assert line.read_text().startswith("Rolls out nginx-updated-image. Back: https://")
+    assert "IMAGE_ID" not in line.read_text()
+
+
+def test_the_story_against_the_emulator(tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = str(tmp_path / "handoff.json")
+    with Emulator(data_plane=False, time_scale=1000) as emulator:
+        for key, value in emulator.environment.items():
+            monkeypatch.setenv(key, value)
+        image = emulator.scenario.image_id("nginx-updated-image")
+        assert main(["update", *SET, "--image-id", image]) == 0
+        assert main(["handoff", "write", *SET, "--file", file]) == 2
+        assert main(["update-instances", *SET, "--instance-ids", "0", "--await-healthy"]) == 0
+        assert main(["handoff", "write", *SET, "--file", file]) == 0
+        assert main(["handoff", "check", *SET, "--file", file]) == 0
+        assert len(from_json(Path(file).read_text()).profile) == 64
+        assert main(["update", *SET, "--image-id", emulator.scenario.image_id("nginx-base-image")]) == 0
+        assert main(["handoff", "check", *SET, "--file", file]) == 1
+    assert "the model's image is" in capsys.readouterr().err

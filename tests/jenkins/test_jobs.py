@@ -1,0 +1,147 @@
+"""The plan: wanted and existing jobs in, what is to be done out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tests.support.jenkins_cases import POSTED, job
+from vmss_jenkins.errors import ConfigError, UnsafeRollout
+from vmss_jenkins.jenkins.plan.canonical_xml import mark, marked_source
+from vmss_jenkins.jenkins.plan.jobs import (
+    PIPELINE,
+    Create,
+    Delete,
+    ExistingJob,
+    JobPlan,
+    JobSpec,
+    Refused,
+    Unchanged,
+    Update,
+    checked,
+    ensure_safe,
+    marked,
+    plan,
+)
+from vmss_jenkins.report.text.job_plan import lines
+
+FOLDER = ExistingJob("vmss", "com.cloudbees.hudson.plugins.folder.Folder", is_folder=True)
+
+
+def existing(spec: JobSpec, **changes: Any) -> ExistingJob:
+    facts: dict[str, Any] = {"kind": PIPELINE, "description": mark(spec.source), "config_xml": marked(spec).config_xml}
+    return ExistingJob(spec.path, **{**facts, **changes})
+
+
+def planned(specs: Sequence[JobSpec], items: Sequence[ExistingJob] = (), **options: Any) -> JobPlan:
+    return plan(checked(specs), {item.path: item for item in items}, **options)
+
+
+def test_a_job_that_is_not_there_is_created_with_its_folders_parents_first() -> None:
+    found = planned([job("a/b/c"), job("a/d")])
+    assert [type(each) for each in found.actions] == [Create, Create]
+    assert found.folders == ("a", "a/b")
+    assert list(lines(found)) == ["create folder a", "create folder a/b", "create a/b/c", "create a/d"]
+
+
+def test_a_job_as_wanted_is_unchanged() -> None:
+    found = planned([job()], [FOLDER, existing(job())])
+    assert found.actions == (Unchanged("vmss/web-canary"),)
+    assert (found.pending, found.folders) == ((), ())
+    assert list(lines(found)) == ["unchanged: 1"]
+
+
+def test_a_job_that_differs_is_updated_and_the_plan_says_why() -> None:
+    other = existing(job(config_xml=POSTED.replace("rg &amp; co", "x")))
+    found = planned([job()], [FOLDER, other])
+    assert isinstance(found.actions[0], Update)
+    assert "    parameter RESOURCE_GROUP defaultValue: 'x' -> 'rg & co'" in list(lines(found))
+
+
+def test_a_configuration_that_cannot_be_read_is_replaced() -> None:
+    found = planned([job()], [FOLDER, existing(job(), config_xml="<broken")])
+    assert isinstance(found.actions[0], Update)
+    assert "not the XML of a job" in "\n".join(lines(found))
+
+
+@pytest.mark.parametrize(
+    ("description", "whose"),
+    [("", "not seeded by vmss-jenkins"), (mark("other.yaml"), "seeded from other.yaml")],
+)
+def test_a_job_that_is_not_ours_is_refused_unless_it_is_adopted(description: str, whose: str) -> None:
+    there = existing(job(), description=description, config_xml=POSTED)
+    refused = planned([job()], [FOLDER, there]).actions[0]
+    assert refused == Refused("vmss/web-canary", f"a job of that name is there, {whose}", "--adopt")
+    adopted = planned([job()], [FOLDER, there], adopt=True).actions[0]
+    assert isinstance(adopted, Update)
+    assert [change.what for change in adopted.changes] == ["description"]
+
+
+@pytest.mark.parametrize("adopt", [False, True])
+def test_an_item_of_another_type_is_never_taken_over(adopt: bool) -> None:
+    there = existing(job(), kind="hudson.model.FreeStyleProject")
+    found = planned([job()], [FOLDER, there], adopt=adopt).actions[0]
+    assert isinstance(found, Refused)
+    assert "FreeStyleProject" in found.reason
+    assert found.flag is None
+
+
+def test_a_job_in_the_place_of_a_folder_is_refused() -> None:
+    found = planned([job()], [ExistingJob("vmss", PIPELINE)]).actions[0]
+    assert found == Refused("vmss/web-canary", "vmss is a job (WorkflowJob), not a folder; rename it")
+
+
+def test_jobs_that_the_file_has_no_more_are_deleted_only_where_told_and_only_ours() -> None:
+    items = [FOLDER, existing(job()), existing(job("old")), existing(job("theirs", source="other.yaml"))]
+    items.append(ExistingJob("manual", PIPELINE))
+    kept = planned([job()], items)
+    assert kept.unpruned == ("old",)
+    assert "not in the file any more: old; --prune deletes it" in list(lines(kept))
+    assert planned([job()], items, prune=True).pending == (Delete("old"),)
+
+
+def test_an_empty_file_prunes_by_its_name() -> None:
+    assert planned([], [existing(job("old"))], prune=True, sources=["vmss.yaml"]).pending == (Delete("old"),)
+    assert planned([], [existing(job("old"))], prune=True).pending == ()
+
+
+@pytest.mark.parametrize(("kept", "deleted", "safe"), [(7, 3, True), (6, 3, False), (0, 2, True), (0, 3, False)])
+def test_deleting_a_large_part_of_a_file_needs_a_flag(kept: int, deleted: int, safe: bool) -> None:
+    specs = [job(f"k{number}") for number in range(kept)]
+    items = [existing(each) for each in [*specs, *(job(f"d{number}") for number in range(deleted))]]
+    found = planned(specs, items, prune=True, sources=["vmss.yaml"])
+    ensure_safe(found, allow_many_deletions=True)
+    if safe:
+        ensure_safe(found)
+    else:
+        with pytest.raises(UnsafeRollout, match=r"d0, d1, d2.*--allow-many-deletions"):
+            ensure_safe(found)
+
+
+@pytest.mark.parametrize("name", ["a?b", "a//b", "a/ b", "a/..", ".", "", "a.", "a\nb", "a|b", 'a"b', "a%b"])
+def test_a_name_that_jenkins_refuses_is_refused_before_it_is_asked(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"wanted|refuses"):
+        checked([job(name)])
+
+
+def test_every_fault_of_the_wanted_jobs_is_told_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        checked([job("a?"), job("b"), job("B"), job("c*")])
+    assert len(caught.value.reasons) == 3
+
+
+@pytest.mark.parametrize(("xml", "reason"), [("<no", "not the XML"), ("<project/>", "wanted <flow-definition>")])
+def test_a_configuration_that_is_no_pipeline_is_refused(xml: str, reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        checked([job(config_xml=xml)])
+
+
+@pytest.mark.parametrize(
+    "xml",
+    ["<flow-definition/>", POSTED, f"<flow-definition><description>{mark('old')}</description></flow-definition>"],
+)
+def test_a_job_gets_its_mark_once(xml: str) -> None:
+    once = marked(job(config_xml=xml))
+    assert marked_source(once.config_xml) == "vmss.yaml"
+    assert marked(once) == once
+    assert "from old" not in once.config_xml

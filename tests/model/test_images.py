@@ -1,0 +1,114 @@
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.fakes import IMAGES, NEW, OLD, SUBSCRIPTION
+from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.model.images import ImageKind, ImageReference
+
+GALLERY = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.Compute/galleries/apps/images/web"
+UBUNTU = {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server", "version": "latest"}
+
+
+@pytest.mark.parametrize(
+    ("image_id", "kind"),
+    [
+        (f"{IMAGES}/nginx-base-image", ImageKind.MANAGED),
+        (f"{IMAGES}/nginx".replace("resourceGroups", "resourcegroups"), ImageKind.MANAGED),
+        (GALLERY, ImageKind.GALLERY),
+        (f"{GALLERY}/versions/1.2.3", ImageKind.GALLERY),
+        (f"{GALLERY}/versions/latest", ImageKind.GALLERY),
+        ("/SharedGalleries/guid-apps/Images/web/Versions/1.2.3", ImageKind.SHARED_GALLERY),
+        ("/CommunityGalleries/contoso-1f2e/Images/web/Versions/latest", ImageKind.COMMUNITY_GALLERY),
+        ("https://account.blob.core.windows.net/vhds/web.vhd", ImageKind.VHD),
+    ],
+)
+def test_every_kind_of_image_id_is_recognised(image_id: str, kind: ImageKind) -> None:
+    assert ImageReference(id=image_id).kind is kind
+
+
+def test_four_marketplace_fields_are_a_marketplace_image() -> None:
+    image = ImageReference.from_mapping(UBUNTU)
+    assert image.kind is ImageKind.MARKETPLACE
+    assert not image.is_custom
+    assert str(image) == "Canonical:ubuntu-24_04-lts:server:latest"
+
+
+@pytest.mark.parametrize(
+    ("given_", "reason"),
+    [
+        ({}, "found nothing"),
+        ({"id": ""}, "found nothing"),
+        ({"id": NEW.id, **UBUNTU}, "found both an id and publisher, offer, sku, version"),
+        ({"publisher": "Canonical", "sku": "server"}, "missing: offer, version"),
+        (
+            {"publisher": "Canonical", "offer": "$(id)", "sku": "s", "version": "1"},
+            "offer '$(id)' has other characters",
+        ),
+        ({"urn": "x"}, "unknown key 'urn'; known: id, offer, publisher, sku, version"),
+        ({"id": "nginx-base-image"}, "is no image id"),
+        ({"id": f"{IMAGES}/"}, "ends before 'NAME'"),
+        ({"id": IMAGES.replace("/images", "/disks") + "/x"}, "has 'disks' where 'images' is wanted"),
+        ({"id": NEW.id and NEW.id.replace("Compute", "Network")}, "has 'Microsoft.Network' where 'Microsoft.Compute'"),
+        ({"id": NEW.id and NEW.id.replace(SUBSCRIPTION, "my-sub")}, "the subscription 'my-sub', which is no GUID"),
+        ({"id": f"{GALLERY}/versions/1.2"}, "a part that Azure does not allow in a name or version"),
+        ({"id": f"{GALLERY}/version/1.2.3"}, "has 'version' where 'versions' is wanted"),
+        ({"id": "https://account.blob.core.windows.net/vhds/web.img"}, "wanted https://ACCOUNT.blob"),
+    ],
+)
+def test_a_reference_that_cannot_be_used_is_refused_with_what_is_wrong_in_it(
+    given_: dict[str, str], reason: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        ImageReference.from_mapping(given_)
+    assert reason in str(refused.value)
+
+
+def test_an_id_with_a_blank_at_its_end_is_refused_where_it_is_not_read_from_a_mapping() -> None:
+    with pytest.raises(ConfigError, match="begins or ends with a blank"):
+        ImageReference(id=f"{NEW.id} ")
+
+
+def test_all_faults_of_a_reference_are_told_at_once() -> None:
+    with pytest.raises(ConfigError) as refused:
+        ImageReference(id="nonsense", publisher="Canonical", offer="a b")
+    assert len(refused.value.reasons) == 3
+
+
+@pytest.mark.parametrize("urn", ["Canonical:ubuntu", "Canonical:ubuntu:server:latest:more", "", "a:b:c:"])
+def test_a_urn_needs_four_parts(urn: str) -> None:
+    with pytest.raises(ConfigError):
+        ImageReference.parse_urn(urn)
+
+
+def test_a_urn_is_read_as_az_writes_it() -> None:
+    assert ImageReference.parse_urn("Canonical:ubuntu-24_04-lts:server:latest") == ImageReference.from_mapping(UBUNTU)
+
+
+def test_ids_are_compared_without_regard_to_case_but_vhd_uris_are_not() -> None:
+    assert NEW.same_as(ImageReference(id=str(NEW).upper()))
+    assert not NEW.same_as(OLD)
+    assert not NEW.same_as(None)
+    vhd = ImageReference(id="https://a.blob.core.windows.net/vhds/Web.vhd")
+    assert not vhd.same_as(ImageReference(id="https://a.blob.core.windows.net/vhds/web.vhd"))
+
+
+@pytest.mark.parametrize(
+    ("image", "short"),
+    [
+        (NEW, "nginx-updated-image"),
+        (ImageReference(id=f"{GALLERY}/versions/1.2.3"), "web/1.2.3"),
+        (ImageReference.from_mapping(UBUNTU), "Canonical:ubuntu-24_04-lts:server:latest"),
+    ],
+)
+def test_a_person_sees_the_part_that_names_the_image(image: ImageReference, short: str) -> None:
+    assert image.short_name == short
+
+
+@given(st.dictionaries(st.sampled_from(["id", *UBUNTU, "other"]), st.text(max_size=60)))
+def test_whatever_is_given_either_is_one_image_or_is_refused(values: dict[str, str]) -> None:
+    with suppress(ConfigError):
+        image = ImageReference.from_mapping(values)
+        assert bool(image.id) != bool(image.publisher and image.offer and image.sku and image.version)

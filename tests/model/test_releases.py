@@ -1,0 +1,202 @@
+"""What a release by script is, and which ones cannot be."""
+
+import base64
+import gzip
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.fakes import NEW
+from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.model.releases import (
+    Access,
+    ExtensionSettings,
+    Script,
+    choose,
+    extension_body,
+)
+from vmss_jenkins.model.scripts import from_settings, from_url, inline, with_secrets
+
+URL = "https://scripts.blob.core.windows.net/init/install_nginx.v1.sh"
+OTHER = ExtensionSettings.of({"commandToExecute": "apt-get install -y nginx"})
+JSON = st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5), max_size=3)
+
+
+def test_a_public_script_is_run_by_its_name() -> None:
+    script = from_url(URL)
+    assert script.release.values == {"fileUris": [URL], "commandToExecute": "bash install_nginx.v1.sh"}
+    assert (script.protected, script.release.short_name) == (None, "install_nginx.v1.sh")
+
+
+def test_a_signed_url_is_protected_and_its_file_tells_releases_apart() -> None:
+    script = from_url(f"{URL}?sig=hunter2", Access.SAS)
+    assert script.protection_of(script.release, None) == {"fileUris": [f"{URL}?sig=hunter2"]}
+    assert script.urls == (f"{URL}?sig=hunter2",)
+    assert "hunter2" not in f"{script!r} {script.release}"
+    assert (script.release.force_update_tag, script.release.short_name) == (f"sas {URL}", "install_nginx.v1.sh")
+    tagged = from_url(f"{URL}?sig=hunter2", Access.SAS, tag="build 7")
+    assert (tagged.release.version, tagged.release.short_name) == ("build 7", "install_nginx.v1.sh (build 7)")
+
+
+def test_a_managed_identity_reads_the_script_with_nothing_secret() -> None:
+    script = from_url(URL, Access.MANAGED_IDENTITY)
+    assert script.protection_of(script.release, None) == {"managedIdentity": {}}
+    assert (list(script.warnings(OTHER, OTHER)), script.urls) == ([], ())
+    assert from_url(URL, Access.MANAGED_IDENTITY, tag="7").release.short_name == "install_nginx.v1.sh (7)"
+
+
+def test_what_an_access_needs_is_taken_away_with_it_and_what_a_person_gave_stays() -> None:
+    public, signed = from_url(URL), from_url(f"{URL}?sig=hunter2", Access.SAS)
+    for own in (signed, from_url(URL, Access.MANAGED_IDENTITY)):
+        assert public.protection_of(public.release, own.release) == {}
+        assert own.protection_of(public.release, own.release) == {}, "the way back from it"
+    assert public.protection_of(public.release, OTHER) is None
+    given = with_secrets(from_url(URL, tag="7"), {"storageAccountName": "a", "storageAccountKey": "hunter2"})
+    assert given.protection_of(given.release, signed.release) == given.protected
+    both = with_secrets(from_url(f"{URL}?sig=hunter2", Access.SAS, tag="7"), {"storageAccountName": "a"})
+    assert set(both.protection_of(both.release, None) or {}) == {"fileUris", "storageAccountName"}
+
+
+def test_a_signed_script_is_read_again_on_the_way_back_by_todays_signature_or_not_at_all() -> None:
+    before = from_url(f"{URL}?sig=old", Access.SAS).release
+    new = from_url(URL.replace("v1", "v2"))
+    assert replace(new, signature="sig=new").protection_of(before, new.release) == {"fileUris": [f"{URL}?sig=new"]}
+    assert replace(new, protected_before={"fileUris": []}).protection_of(before, new.release) == {"fileUris": []}
+    with pytest.raises(ConfigError, match="AZURE_STORAGE_SAS_TOKEN"):
+        new.protection_of(before, new.release)
+    assert [one for one in new.warnings(before, before) if "AZURE_STORAGE_SAS_TOKEN" in one]
+    assert list(replace(new, signature="sig=new").warnings(before, before)) == []
+
+
+def test_a_command_in_the_protected_settings_does_not_stay_beside_a_new_one() -> None:
+    """The extension takes one command alone, and Azure never shows the other."""
+    hidden = from_settings({"timestamp": 1}, {"commandToExecute": "hunter2"}, "7")
+    public = from_url(URL)
+    with pytest.raises(ConfigError, match="would stay there beside the new one"):
+        public.protection_of(public.release, hidden.release)
+    assert with_secrets(public, {}).protection_of(public.release, hidden.release) == {}
+    with pytest.raises(ConfigError, match="is not known"):
+        public.protection_of(hidden.release, public.release)
+    known = replace(public, protected_before={"commandToExecute": "hunter2"})
+    assert known.protection_of(hidden.release, public.release) == known.protected_before
+    assert hidden.protection_of(hidden.release, public.release) == hidden.protected
+
+
+def test_a_command_names_the_scripts_file_and_leaves_the_shells_words_alone() -> None:
+    script = from_url(URL, command="bash {script} --port 80 ${script}")
+    assert script.release.values["commandToExecute"] == "bash install_nginx.v1.sh --port 80 ${script}"
+
+
+@pytest.mark.parametrize(
+    ("url", "access", "reason"),
+    [
+        ("http://example.com/a.sh", Access.PUBLIC, "wanted https"),
+        ("a.sh", Access.PUBLIC, "wanted https"),
+        ("https://example.com/", Access.PUBLIC, "the file name"),
+        ("https://example.com/a%20b;rm.sh", Access.PUBLIC, "the file name"),
+        (f"{URL}?sig=hunter2", Access.PUBLIC, "give --access sas"),
+        (URL, Access.SAS, "no signature"),
+    ],
+)
+def test_a_url_that_cannot_be_is_told_and_its_signature_is_not(url: str, access: Access, reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason) as told:
+        from_url(url, access)
+    assert "hunter2" not in str(told.value)
+
+
+def test_a_script_may_go_into_the_settings_themselves() -> None:
+    script = inline("apt-get install -y nginx\n")
+    assert gzip.decompress(base64.b64decode(script.release.values["script"])) == b"apt-get install -y nginx\n"
+    assert script == inline("apt-get install -y nginx\n")
+    with pytest.raises(ConfigError, match="empty"):
+        inline(" \n")
+
+
+@pytest.mark.parametrize(
+    ("settings", "protected", "tag", "reason"),
+    [
+        ({}, {}, "", "found no command"),
+        ({"commandToExecute": "a", "script": "b"}, {}, "", "commandToExecute and script"),
+        ({"commandToExecute": "a"}, {"commandToExecute": "b"}, "1", "wanted either"),
+        ({"commandToExecute": "a", "storageAccountKey": "hunter2"}, {}, "", "shown to everybody"),
+        ({"commandToExecute": "a", "wait": 1}, {}, "", "unknown settings wait"),
+        ({"commandToExecute": "a", "fileUris": [f"{URL}?sig=hunter2"]}, {}, "", "carries a query"),
+        ({}, {"commandToExecute": "a"}, "", "need a force-update tag"),
+        ({"commandToExecute": "a"}, {}, "sas https://x", "does not begin as those of --access"),
+    ],
+)
+def test_settings_that_cannot_be_are_told_without_a_secret(
+    settings: dict[str, Any], protected: dict[str, Any], tag: str, reason: str
+) -> None:
+    with pytest.raises(ConfigError, match=reason) as told:
+        from_settings(settings, protected, tag)
+    assert "hunter2" not in str(told.value)
+
+
+def test_going_back_from_secrets_needs_the_old_ones_which_is_told() -> None:
+    script = from_settings({"commandToExecute": "a"}, {"fileUris": [URL]}, "2")
+    assert "--previous-protected-settings" in str(list(script.warnings(OTHER, OTHER)))
+    assert list(Script(script.release, script.protected, {}).warnings(OTHER, OTHER)) == []
+
+
+@given(settings=JSON, name=st.text(min_size=1, max_size=5), tag=st.text(max_size=3))
+def test_what_is_written_down_is_read_again(settings: dict[str, Any], name: str, tag: str) -> None:
+    release = ExtensionSettings.of(settings, name=name, force_update_tag=tag)
+    assert ExtensionSettings.parse(str(release)) == release
+    assert release.same_as(ExtensionSettings.parse(str(release)))
+    assert not release.same_as(ExtensionSettings.of(settings, name=name, force_update_tag=f"{tag}."))
+
+
+@given(tag=st.one_of(st.text(), st.sampled_from(["sas", "sas x", "sas ", "managed-identity", "managed-identity 7"])))
+def test_any_tag_of_anybody_can_be_shown_and_the_one_given_is_told_again(tag: str) -> None:
+    found = ExtensionSettings.of({"commandToExecute": "x"}, force_update_tag=tag)
+    assert found.short_name.startswith("x")
+    for access, url in ((Access.SAS, f"{URL}?sig=a"), (Access.MANAGED_IDENTITY, URL), (Access.PUBLIC, URL)):
+        if found.access is Access.PUBLIC:
+            made = from_url(url, access, tag=tag).release
+            assert (made.access, made.version) == (access, tag)
+        else:
+            with pytest.raises(ConfigError, match="does not begin as those of --access"):
+                from_url(url, access, tag=tag)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '["a", 1, ""]'])
+def test_what_was_not_written_by_us_is_nothing(text: str) -> None:
+    assert ExtensionSettings.parse(text) is None
+
+
+def test_an_image_is_never_the_same_as_a_script() -> None:
+    assert not NEW.same_as(ExtensionSettings())
+    assert not ExtensionSettings().same_as(NEW)
+
+
+def test_an_extension_is_found_by_its_type_and_chosen_by_its_name() -> None:
+    bodies = [
+        {"name": "health", "properties": {"type": "ApplicationHealthLinux"}},
+        {"name": "a", "properties": {"type": "CustomScript", "settings": {"commandToExecute": "x"}}},
+        {"name": "b", "properties": {"type": "customScript", "forceUpdateTag": "2"}},
+    ]
+    found = [one for one in map(ExtensionSettings.from_body, bodies) if one]
+    assert [one.short_name for one in found] == ["x", "inline-44136fa3 (2)"]
+    assert choose(found, "B") == found[1]
+    assert choose(found[:1]) == found[0]
+    assert choose([]).absent
+    with pytest.raises(ConfigError, match="a, b"):
+        choose(found)
+    with pytest.raises(ConfigError, match="no extension c, and Azure takes no second CustomScript beside a, b"):
+        choose(found, "c")
+    assert choose([], "c").absent
+
+
+def test_a_change_leaves_what_it_does_not_name() -> None:
+    release = ExtensionSettings.of({"commandToExecute": "x"}, force_update_tag="1")
+    wanted = {"settings": {"commandToExecute": "x"}, "forceUpdateTag": "1"}
+    assert extension_body(release, None, release) == {"properties": wanted}
+    untagged = ExtensionSettings.of({"commandToExecute": "x"})
+    assert extension_body(untagged, None, untagged) == {"properties": {"settings": wanted["settings"]}}
+    assert extension_body(untagged, None, release)["properties"]["forceUpdateTag"] == ""
+    made = extension_body(release, {"a": 1}, None)["properties"]
+    assert (made["type"], made["protectedSettings"]) == ("CustomScript", {"a": 1})

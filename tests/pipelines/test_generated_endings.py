@@ -1,0 +1,164 @@
+"""How builds of the generated jobs end, run by Groovy with a stand-in for the command: Azure has no part in these."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pipelines.test_pipelines import COMBINATIONS
+from tests.support.groovy_harness import LIBRARY, Build, Jenkins
+from vmss_jenkins import config, pipelines
+
+QUESTION = "The canary of web is good. Update the rest?"
+PLUGIN: dict[str, Any] = {"flavour": "plugin", "instance_ids": "0", "gates": []}
+MOST = {"credentials": {"id": "azure"}}
+"""What most of these tests want of `jenkins` in vmss.yaml."""
+SECRETS = {f"{name}_id": f"the-{name}" for name in ("subscription", "tenant", "client")} | {"client_secret": "hush"}
+HANGS = """#!/bin/sh
+for word; do
+    case $word in --next=*) echo done > "${word#*=}" ;; esac
+    case $word in --result=*) echo '{}' > "${word#*=}" && exec tail -f /dev/null ;; esac
+done
+"""
+REMEMBERS = """#!/bin/sh
+case "$*" in *"-m venv .vmss-jenkins") mkdir -p .vmss-jenkins/bin && cp "$0" .vmss-jenkins/bin/python ;; esac
+for word; do
+    case $word in
+        --file=*) [ -f "${word#*=}" ] || echo "of $JOB_NAME $BUILD_NUMBER" > "${word#*=}"; cat "${word#*=}" ;;
+        --next=*) echo next > "${word#*=}" ;;
+    esac
+done
+"""
+"""Leaves a record that names its build, and says which one it is given; makes a venv with itself for Python."""
+
+
+class Server:
+    """Jenkins with the jobs of one scale set, on an agent where a script stands for the command."""
+
+    def __init__(
+        self, jenkins: Jenkins, home: Path, program: str, server: Mapping[str, Any] = MOST, **settings: Any
+    ) -> None:
+        self.jenkins, self.home = jenkins, home
+        self.command = home / "command"
+        self.command.write_text(program)
+        self.command.chmod(0o755)
+        one = {"name": "web", "resource_group": "canary-rg", "timeouts": {"build": 60}, **settings}
+        install = {**server.get("install", {}), "python": str(self.command)}
+        wanted = config.one_set(one, {**server, "install": install})
+        self.jobs = {job.path: job.jenkinsfile for job in pipelines.jobs_of(wanted)}
+
+    @property
+    def workspace(self) -> Path:
+        return self.home / "workspace" / "job"
+
+    def run(self, jenkinsfile: str, params: Mapping[str, str | bool] | None = None, **given: Any) -> Build:
+        agent = {"VMSS_JENKINS_COMMAND": str(self.command)}
+        secrets = {"azure": SECRETS, "sp": {"username": "me", "password": "hush"}}
+        secrets |= {name: {"secret": f"hush {name}"} for name in ("key", "sas", "app-secrets", "before")}
+        return self.jenkins.run(
+            jenkinsfile, params, agent, libraries=[LIBRARY], credentials=secrets, home=self.home, **given
+        )
+
+
+def test_a_no_starts_nothing_and_is_asked_for_outside_of_any_node(jenkins: Jenkins, tmp_path: Path) -> None:
+    server = Server(jenkins, tmp_path, "#!/bin/true", promotion="approval", **PLUGIN)
+    build = server.run(server.jobs["web-canary"], {"IMAGE_ID": "x"}, answers={QUESTION: "abort"})
+    assert (build.result, build.started_jobs) == ("ABORTED", [])
+    assert [(one["message"], one["in_node"]) for one in build.inputs] == [(QUESTION, False)]
+
+
+def test_a_yes_starts_the_other_job_with_its_parameters(jenkins: Jenkins, tmp_path: Path) -> None:
+    server = Server(jenkins, tmp_path, "#!/bin/true", promotion="approval", **PLUGIN)
+    build = server.run(server.jobs["web-canary"], {"IMAGE_ID": "x", "VMSS_NAME": "other"})
+    assert build.result == "SUCCESS", build.log
+    (started,) = build.started_jobs
+    assert (started["job"], started["wait"]) == ("/web-full", False)
+    assert started["parameters"] == {"RESOURCE_GROUP": "canary-rg", "VMSS_NAME": "other"}
+
+
+def test_an_automatic_promotion_runs_the_other_job_with_the_record(jenkins: Jenkins, tmp_path: Path) -> None:
+    server = Server(jenkins, tmp_path, REMEMBERS, promotion="automatic")
+    build = server.run(server.jobs["web-canary"], {"IMAGE_ID": "x"}, jobs=server.jobs, job="web-canary")
+    assert build.inputs == []
+    (full,) = [start["build"] for start in build.started_jobs]
+    assert full.result == "SUCCESS", full.log
+    assert "of web-canary 1" in full.log
+
+
+def test_the_second_job_fetches_the_record_of_the_last_good_canary_or_of_the_one_that_is_named(
+    jenkins: Jenkins, tmp_path: Path
+) -> None:
+    server = Server(jenkins, tmp_path, REMEMBERS, {**MOST, "copy_artifacts": True})
+    for _ in range(2):
+        assert server.run(server.jobs["web-canary"], {"IMAGE_ID": "x"}, job="web-canary").result == "SUCCESS"
+    for given, taken in ({}, 2), ({"CANARY_BUILD": "1"}, 1), ({"HANDOFF": "pasted"}, None):
+        full = server.run(server.jobs["web-full"], given, job="web-full")
+        assert full.result == "SUCCESS", full.log
+        assert (f"of web-canary {taken}" if taken else "pasted") in full.log
+
+
+@pytest.mark.parametrize(("one", "server"), COMBINATIONS)
+def test_jobs_of_every_kind_run(jenkins: Jenkins, tmp_path: Path, one: dict[str, Any], server: dict[str, Any]) -> None:
+    """Locks, schedules, containers, other credentials, a venv: the directives fit together, and all stages run."""
+    made = Server(jenkins, tmp_path, REMEMBERS, server, **one)
+    for name, jenkinsfile in made.jobs.items():
+        build = made.run(jenkinsfile, {"IMAGE_ID": "x"} if "IMAGE_ID" in jenkinsfile else {}, job=name)
+        assert build.result == "SUCCESS", build.log
+        named = re.findall(r"^ *stage\('(.+)'\)", jenkinsfile, re.MULTILINE)
+        assert build.stages == named
+        assert "hush" not in build.log
+
+
+@pytest.mark.parametrize("job", ["web-canary", "web-full"])
+def test_a_dry_run_says_nothing_of_a_rollout_in_the_history(jenkins: Jenkins, tmp_path: Path, job: str) -> None:
+    server = Server(jenkins, tmp_path, REMEMBERS, promotion="automatic")
+    build = server.run(server.jobs[job], {"IMAGE_ID": "x", "DRY_RUN": True})
+    assert (build.result, build.description, build.started_jobs) == ("SUCCESS", None, [])
+    assert server.run(server.jobs["web-full"], {"IMAGE_ID": "x"}).description == "next"
+
+
+@pytest.mark.parametrize("job", ["web-canary", "web-full"])
+def test_an_abort_ends_the_command_keeps_what_is_known_and_cleans_up(
+    jenkins: Jenkins, tmp_path: Path, job: str
+) -> None:
+    server = Server(jenkins, tmp_path, HANGS)
+    soon = server.jobs[job].replace("timeout(time: 60,", "timeout(time: 2,")
+    build = server.run(soon, {"IMAGE_ID": "x"})
+    assert build.result == "ABORTED", build.log
+    assert "{}\n" in build.archived.values()
+    before = "done" if job == "web-full" else ""
+    assert build.description == f"Aborted. Its state is in Azure: run it again to go on with it. {before}"
+    assert list(server.workspace.rglob("*.json")) == []
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """A workspace with modules that have the names of ours and of what we use."""
+    workspace = tmp_path / "workspace" / "job"
+    workspace.mkdir(parents=True)
+    for name in ("vmss_jenkins", "click", "requests", "azure", "json"):
+        (workspace / f"{name}.py").write_text("raise SystemExit('imported from the workspace')")
+    return workspace
+
+
+def test_a_module_that_lies_in_the_workspace_is_not_imported_with_the_credentials_bound(
+    jenkins: Jenkins, tmp_path: Path, workspace: Path
+) -> None:
+    server = Server(jenkins, tmp_path, f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    build = server.run(server.jobs["web-rollback"], {"MAX_UNAVAILABLE": "few"})
+    assert "vmss-jenkins, version" in build.log
+    assert "found 'few'" in build.log
+    assert "imported from the workspace" not in build.log
+
+
+def test_nor_is_it_by_the_steps_of_the_library(jenkins: Jenkins, tmp_path: Path, workspace: Path) -> None:
+    script = f'#!/bin/sh\nexec {Path(sys.executable).parent}/vmss-jenkins "$@"\n'
+    server = Server(jenkins, tmp_path, script, **PLUGIN)
+    build = server.run(server.jobs["web-canary"], {"IMAGE_ID": "no-image"})
+    assert "'no-image' is no image id" in build.log
+    assert "imported from the workspace" not in build.log

@@ -1,0 +1,91 @@
+"""The budgets of calls: never more in a minute than allowed, and looks where they pay."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.cloud import Bucket
+from vmss_jenkins.rollout.plan import pacing
+from vmss_jenkins.rollout.plan.update_times import ENOUGH, UpdateTimes
+
+steps = st.lists(st.floats(0.01, 20.0), max_size=200)
+
+
+@given(steps, st.sampled_from([pacing.updates, pacing.operations, pacing.instances]))
+def test_no_minute_has_more_requests_than_a_tenth_of_the_bucket(waits: list[float], kind: object) -> None:
+    pace = kind()  # type: ignore[operator]
+    now, made = 0.0, []
+    for wait in waits:
+        now += wait
+        for _ in range(pace.available(now)):
+            pace.take()
+            made.append(now)
+    for start in made:
+        assert sum(start <= at < start + pacing.MINUTE for at in made) <= pace.per_minute + 1
+
+
+@given(steps, st.sampled_from([pacing.operation_tokens, pacing.instance_tokens]))
+def test_the_bucket_of_a_resource_is_never_emptied(waits: list[float], kind: object) -> None:
+    tokens = kind()  # type: ignore[operator]
+    azure = Bucket(tokens.size, tokens.refill)
+    now = 100.0
+    for wait in waits:
+        now += wait / 10
+        assert tokens.spacing(now) > 0
+        if wait > 1 and tokens.take(now):
+            assert azure.take(now, 1), "Azure would have said 429"
+
+
+def test_what_is_left_is_spread_until_it_is_refilled() -> None:
+    tokens = pacing.operation_tokens()
+    assert tokens.spacing(0.0) == pytest.approx(60 / 43)
+    for _ in range(43):
+        assert tokens.take(0.0)
+    assert not tokens.take(59.9)
+    assert tokens.take(60.0)
+
+
+@pytest.mark.parametrize(
+    ("count", "longest", "shares"),
+    [
+        (1, 100, [("a", "b", "c", "d", "e")]),
+        (2, 100, [("a", "c", "e"), ("b", "d")]),
+        (9, 100, [("a",), ("b",), ("c",), ("d",), ("e",)]),
+        (1, 2, [("a", "d"), ("b", "e"), ("c",)]),
+    ],
+)
+def test_ids_are_shared_out_evenly(count: int, longest: int, shares: list[tuple[str, ...]]) -> None:
+    assert list(pacing.calls("abcde", count, longest)) == shares
+
+
+def test_a_large_set_is_listed_as_often_as_its_pages_allow() -> None:
+    assert [pacing.list_interval(count) for count in (1, 100, 101, 1000)] == [10.0, 10.0, 15.0, 75.0]
+
+
+def times(*seconds: float) -> UpdateTimes:
+    found = UpdateTimes()
+    for each in seconds:
+        found.add(each)
+    return found
+
+
+def test_as_long_as_nothing_is_known_a_look_is_worth_its_wait() -> None:
+    assert UpdateTimes().lateness(0.0, 4.0) == 2.0
+
+
+def test_a_look_before_any_update_ever_ended_is_worth_nothing() -> None:
+    known = times(*[20.0 + n for n in range(ENOUGH)])
+    assert known.lateness(0.0, 19.0) == 0.0
+    assert known.lateness(19.0, 24.0) > 0.5
+
+
+def test_a_look_at_many_instances_pays_later_than_at_one() -> None:
+    known = times(*[20.0 + n for n in range(20)])
+    assert known.lateness(0.0, 24.0, together=50) < known.lateness(0.0, 24.0) / 10
+
+
+def test_a_straggler_is_not_forgotten() -> None:
+    known = times(*[20.0] * 20)
+    assert known.lateness(100.0, 110.0) > 0.2

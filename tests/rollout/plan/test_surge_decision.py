@@ -1,0 +1,220 @@
+"""What a surge is made of, by tables: who goes first, how many there are to be, what is in the way, what it tells."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.fakes import NEW, OLD, WEB
+from vmss_jenkins.gates.verdicts import Consequence
+from vmss_jenkins.model.images import ImageReference
+from vmss_jenkins.model.instances import Health, Instance, OrchestrationMode, ScaleInPolicy, ScaleInRule, ScaleSet
+from vmss_jenkins.rollout.plan.actions import Action, Remove, RolloutSpec, ScaleOut, Strategy
+from vmss_jenkins.rollout.plan.headcount import Headcount
+from vmss_jenkins.rollout.plan.history import GateResult, History, Observed, Stage
+from vmss_jenkins.rollout.plan.scale_in import order
+from vmss_jenkins.rollout.plan.selection import Amount, Target
+from vmss_jenkins.rollout.plan.surge.checks import ALLOW_UNKNOWN_AUTOSCALE, findings, largest, refused
+from vmss_jenkins.rollout.plan.surge.decision import choose
+from vmss_jenkins.rollout.plan.surge.preview import SurgePreview, preview_surge
+from vmss_jenkins.rollout.plan.surge.situation import survey
+
+
+def made(key: str, zone: str | None = None, age: float = 0.0, domain: int = 0, *, well: bool = True) -> Instance:
+    return Instance(
+        key,
+        zone=zone,
+        fault_domain=domain,
+        image=OLD,
+        latest_model_applied=True,
+        power="running",
+        health=Health.HEALTHY if well else Health.UNHEALTHY,
+        created=1000.0 - age,
+    )
+
+
+def going(policy: ScaleInPolicy, *instances: Instance) -> str:
+    return " ".join(one.id for one in order(policy, instances, instances))
+
+
+NEWEST, OLDEST = ScaleInPolicy(ScaleInRule.NEWEST), ScaleInPolicy(ScaleInRule.OLDEST)
+
+
+@pytest.mark.parametrize(
+    ("policy", "gone"), [(ScaleInPolicy(), "10 9 2"), (NEWEST, "10 9 2"), (OLDEST, "2 9 10")], ids=str
+)
+def test_the_newest_go_first_or_the_oldest_and_ids_tell_where_the_ages_are_one(
+    policy: ScaleInPolicy, gone: str
+) -> None:
+    assert going(policy, made("9"), made("10"), made("2")) == gone
+    assert going(policy, made("9", age=2), made("10", age=1), made("2", age=3)) == gone
+
+
+@pytest.mark.parametrize("policy", [ScaleInPolicy(), NEWEST, OLDEST], ids=str)
+def test_the_fullest_zone_is_the_first_whatever_the_rule(policy: ScaleInPolicy) -> None:
+    assert going(policy, made("0", "1"), made("1", "2"), made("2", "2"), made("3", "2")).split()[0] in {"1", "2", "3"}
+    first = order(policy, [made("0", "1"), made("1", "2")], [made("0", "1"), made("1", "2"), made("5", "1")])[0]
+    assert first.id == "0", "those that stay count too"
+
+
+def test_by_default_the_fullest_fault_domain_of_a_zone_is_the_first() -> None:
+    instances = (made("0", domain=1), made("1", domain=1), made("2", domain=2))
+    assert going(ScaleInPolicy(), *instances) == "1 2 0"
+    assert going(NEWEST, *instances) == "2 1 0"
+
+
+def test_the_unhealthy_go_first_only_where_the_policy_says_so() -> None:
+    instances = (made("0", well=False), made("1"))
+    assert going(ScaleInPolicy(prioritize_unhealthy=True), *instances) == "0 1"
+    assert going(ScaleInPolicy(), *instances) == "1 0"
+
+
+@pytest.mark.parametrize(
+    ("count", "capacity", "wanted"),
+    [
+        (Headcount(3, 3, 4), 3, 3),
+        (Headcount(3, 3, 4), 4, 3),
+        (Headcount(3, 3, 4), 6, 6),
+        (Headcount(3, 4, 4), 6, 5),
+        (Headcount(3, 4, 4), 3, 3),
+        (Headcount(3, 4, 4), 2, 2),
+        (Headcount(3, 3, 6), 5, 3),
+        (Headcount(3, 4, 4), 0, 0),
+    ],
+)
+def test_what_somebody_adds_is_wanted_and_what_somebody_takes_is_surplus_first(
+    count: Headcount, capacity: int, wanted: int
+) -> None:
+    assert count.seen(capacity).wanted == wanted
+
+
+numbers = st.integers(0, 10**6 - 1)
+
+
+@given(numbers, numbers, numbers)
+def test_what_is_written_down_is_read_again(wanted: int, before: int, asked: int) -> None:
+    count = Headcount(wanted, before, asked, 5.0, answered=False)
+    assert Headcount.parse(count.text()) == Headcount(wanted, before, asked)
+
+
+@pytest.mark.parametrize("text", ["", "wanted=3", "wanted=x before=3 asked=4", "until=5 back= owner=job"])
+def test_what_is_no_headcount_is_not_taken_for_one(text: str) -> None:
+    assert Headcount.parse(text) is None
+
+
+def chosen(*instances: Instance, wanted: int = 3, policy: ScaleInPolicy = OLDEST) -> Action:
+    """What a surge does with these instances, all of them judged; NEW ones have the release."""
+    scale_set = ScaleSet(WEB, NEW, capacity=len(instances), scale_in=policy)
+    there = [replace(one, latest_model_applied=one.image is NEW) for one in instances]
+    observed = Observed(scale_set, tuple(there), dict.fromkeys((one.id for one in there), 100.0))
+    count = Headcount(wanted, len(there), len(there))
+    history = History(0.0, Target(NEW), headcount=count, model_set=True).noted(observed, 100.0)
+    ids = tuple(one.id for one in there)
+    history = history.gated(GateResult(Stage.BATCH, ids, Consequence.GO_ON, 100.0))
+    spec = RolloutSpec(strategy=Strategy.SURGE)
+    return choose(spec, observed, history, survey(spec, observed, history, 101.0), 101.0)
+
+
+def new(key: str, zone: str | None = None) -> Instance:
+    return replace(made(key, zone), image=NEW)
+
+
+def test_none_that_alone_serves_its_zone_goes_before_the_others() -> None:
+    zones = made("0", "1"), made("1", "2", age=9), made("2", "3", age=5), new("3", "1")
+    assert chosen(*zones) == Remove(("0",))
+    sick = made("1", "2", age=9), made("5", "2", age=1, well=False), made("0", "1"), new("3", "1")
+    assert chosen(*sick, wanted=2) == Remove(("0", "5")), "though the policy would have 1 go first"
+
+
+def test_one_that_alone_serves_its_zone_goes_where_there_is_no_other_and_each_zone_serves() -> None:
+    zones = made("1", "2"), made("2", "3", age=5), new("3", "1"), new("4", "1")
+    assert chosen(*zones) == Remove(("2",))
+
+
+def test_what_serves_nobody_may_go_though_no_more_serve_than_are_wanted() -> None:
+    assert chosen(made("0"), made("1", well=False), new("2"), new("3")) == Remove(("1",))
+    waits = chosen(made("0"), made("1"), made("2"), new("3"), wanted=4)
+    assert waits == ScaleOut(1)
+
+
+SPEC = RolloutSpec(strategy=Strategy.SURGE, canary=Amount(1))
+SET = ScaleSet(WEB, OLD, capacity=3, id="/web", load_balanced=True)
+THREE = (made("0"), made("1"), made("2"))
+
+
+@pytest.mark.parametrize(
+    ("one_group", "image", "most"),
+    [
+        (True, OLD, 100),
+        (False, OLD, 600),
+        (False, ImageReference.parse_urn("Canonical:ubuntu:server:latest"), 1000),
+        (False, ImageReference(id="/SharedGalleries/apps/Images/web/Versions/1.2.3"), 1000),
+    ],
+)
+def test_how_large_a_set_may_be(one_group: bool, image: ImageReference, most: int) -> None:
+    assert largest(replace(SET, single_placement_group=one_group, image=image))[0] == most
+
+
+def reasons(capacity: int, autoscale: tuple[str, ...] | None = (), *allowed: str, **how: object) -> str:
+    spec = replace(SPEC, **how)  # type: ignore[arg-type]
+    observed = Observed(replace(SET, capacity=capacity), THREE, {})
+    return "\n".join(refused(findings(spec, observed, Headcount.of(capacity), NEW, autoscale), allowed))
+
+
+def test_a_surge_that_fits_exactly_is_let_go() -> None:
+    assert reasons(99) == ""
+    assert "would have 101 for a while; it may have 100" in reasons(100)
+    assert "Give --max-surge 1, or use --strategy waves" in reasons(99, max_surge=Amount(5))
+    assert "Use --strategy waves" in reasons(100)
+
+
+def test_autoscale_is_in_the_way_where_it_is_on_or_nobody_can_tell() -> None:
+    assert "az monitor autoscale update --name by-cpu --enabled false" in reasons(3, ("by-cpu", "by-time"))
+    assert reasons(3, None).endswith("--allow-unknown-autoscale goes on all the same")
+    assert reasons(3, None, ALLOW_UNKNOWN_AUTOSCALE) == ""
+    assert "by-cpu" in reasons(3, ("by-cpu",), ALLOW_UNKNOWN_AUTOSCALE)
+
+
+def seen(spec: RolloutSpec = SPEC, count: Headcount | None = None, **changes: object) -> SurgePreview:
+    observed = Observed(replace(SET, **changes), THREE, {})  # type: ignore[arg-type]
+    return preview_surge(spec, NEW, observed, count or Headcount.of(3), ())
+
+
+def test_a_dry_run_tells_the_steps() -> None:
+    told = list(seen().lines())
+    assert told[:5] == [
+        "would set the model to nginx-updated-image",
+        "would scale out from 3 to 4: 1 new, the canary",
+        "would replace, in this order: 2, 1, 0",
+        "would make new ones before, up to 1 more than 3 at a time, judge them, and delete as many old ones",
+        "would end with 3 instances",
+    ]
+    assert "connections to an instance" in told[5]
+    assert list(seen(replace(SPEC, canary_only=True)).lines())[2] == (
+        "would leave 4 instances, for the next rollout to go on from"
+    )
+
+
+def test_a_dry_run_names_who_stays_and_what_is_in_the_way() -> None:
+    observed = Observed(SET, (*THREE[:2], replace(THREE[2], protected_from_scale_in=True)), {})
+    found = preview_surge(SPEC, NEW, observed, Headcount.of(3), None)
+    assert found.replaced == ("1", "0")
+    assert "would leave 2 alone: protected from scale-in: it stays, and keeps what it runs" in list(found.lines())
+    assert found.refused(allow_automatic_rollout=True)
+    assert not preview_surge(replace(SPEC, allow_unknown_autoscale=True), NEW, observed, Headcount.of(3), None).refused(
+        allow_automatic_rollout=False
+    )
+
+
+def test_a_dry_run_goes_on_from_what_an_earlier_run_wrote_down() -> None:
+    found = seen(count=Headcount(2, 2, 3))
+    assert (found.wanted, found.capacity) == (2, 3)
+
+
+def test_a_flexible_set_is_surged_by_the_images_of_its_machines() -> None:
+    machines = tuple(replace(one, latest_model_applied=None) for one in THREE)
+    observed = Observed(replace(SET, orchestration_mode=OrchestrationMode.FLEXIBLE), machines, {})
+    assert preview_surge(SPEC, NEW, observed, Headcount.of(3), ()).replaced == ("2", "1", "0")

@@ -1,0 +1,119 @@
+"""Surges in random worlds: whatever happens to them, what is promised holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from tests.rollout.test_engine import Judge
+from tests.rollout.test_engine_random import TROUBLE
+from tests.rollout.test_surge_engine import World
+from tests.support.cloud import Killed, lognormal
+from tests.support.fakes import NEW, OLD
+from vmss_jenkins.gates.verdicts import Consequence
+from vmss_jenkins.model.instances import ScaleInPolicy, ScaleInRule
+from vmss_jenkins.rollout.engine import Outcome, RolloutResult
+from vmss_jenkins.rollout.plan.actions import OnFailure
+from vmss_jenkins.rollout.plan.selection import Amount
+
+PROTECTED = "1"
+SURGE_TROUBLE = sorted(set(TROUBLE) - {"refused"})
+"""A call that is refused for good ends a surge; the others pass."""
+
+
+@dataclass
+class Setting:
+    """One random world and one random command."""
+
+    size: int
+    zones: int
+    canary: int | None
+    surge: int | None
+    rule: ScaleInRule
+    bad: bool
+    """The new release never gets healthy."""
+    judged_bad: bool
+    on_failure: OnFailure
+    drain: float | None
+    min_healthy_time: float
+    seed: int
+    trouble: dict[int, str] = field(default_factory=dict)
+    """By the number of the call."""
+
+
+SETTINGS = st.builds(
+    Setting,
+    size=st.integers(2, 8),
+    zones=st.sampled_from([0, 2, 3]),
+    canary=st.none() | st.integers(1, 3),
+    surge=st.none() | st.integers(1, 4),
+    rule=st.sampled_from(ScaleInRule),
+    bad=st.booleans(),
+    judged_bad=st.booleans(),
+    on_failure=st.sampled_from(OnFailure),
+    drain=st.sampled_from([None, None, 8.0]),
+    min_healthy_time=st.sampled_from([0.0, 15.0]),
+    seed=st.integers(0, 99),
+    trouble=st.dictionaries(st.integers(0, 200), st.sampled_from(SURGE_TROUBLE), max_size=5),
+)
+
+
+def world(setting: Setting) -> World:
+    made = World(setting.size, setting.zones)
+    cloud = made.cloud
+    cloud.scale_set = replace(cloud.scale_set, scale_in=ScaleInPolicy(setting.rule))
+    cloud.change(PROTECTED, protected_from_scale_in=True)
+    cloud.behaviour.seconds = lognormal(setting.seed)
+    cloud.behaviour.healthy_after = lambda _key, image: None if setting.bad and image is NEW else 3.0
+    count = iter(range(10**9))
+
+    def fault(call: str) -> BaseException | None:
+        kind = setting.trouble.get(next(count))
+        if kind and call.endswith("answer") and kind not in {"kill", "503", "504"}:
+            kind = "lost"  # what was accepted was not refused
+        return TROUBLE[kind] if kind else None
+
+    cloud.fault = fault
+    return made
+
+
+def to_its_end(made: World, setting: Setting) -> RolloutResult:
+    """Run the command, and again each time that it is killed."""
+    for _ in range(len(setting.trouble) + 1):
+        try:
+            return made.surge(
+                gates=Judge(Consequence.FAIL if setting.judged_bad else Consequence.GO_ON),
+                canary=Amount(setting.canary) if setting.canary else None,
+                max_surge=Amount(setting.surge) if setting.surge else None,
+                on_failure=setting.on_failure,
+                drain=setting.drain,
+                min_healthy_time=setting.min_healthy_time,
+                timeout=4000.0,
+            )
+        except Killed:  # noqa: PERF203 - the loop is what is tested
+            made.cloud.dead = False
+            made.cloud.clock.sleep(1.0)
+    raise AssertionError("killed more often than there are kills")
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(SETTINGS)
+def test_in_any_world_a_surge_keeps_its_promises(setting: Setting) -> None:
+    made = world(setting)
+    result, cloud = to_its_end(made, setting), made.cloud
+    event(result.outcome.value)
+    made.kept(max(setting.surge or 0, setting.canary or 0, 1))
+    assert PROTECTED in cloud.there, "a protected instance was deleted"
+    assert len(cloud.removed) == len({one.id for _, one in cloud.removed}), "an instance was deleted twice"
+    replaced = {one.image for key, one in cloud.there.items() if key != PROTECTED}
+    if result.outcome is Outcome.HALTED:
+        assert result.reason
+        assert setting.on_failure is OnFailure.STOP
+        return
+    wanted = NEW if result.outcome is Outcome.ROLLED_OUT else OLD
+    assert replaced <= {wanted}
+    assert (result.outcome is Outcome.ROLLED_OUT) == (not setting.bad and not setting.judged_bad)
+    assert all(one.is_healthy for one in cloud.there.values())
+    made.over()

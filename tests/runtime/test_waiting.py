@@ -1,0 +1,157 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.fakes import FakeOperation, World, outage
+from vmss_jenkins.errors import AzureError, ConfigError, Failure
+from vmss_jenkins.events.calls import CallRetried, Interrupted, OperationAccepted, OperationProgress, OperationSucceeded
+from vmss_jenkins.runtime.waiting import ATTEMPTS, complete, look_again, next_poll, passes
+
+
+def polls(seconds: float, first: float | None = None) -> list[float]:
+    """The moments at which something of `seconds` is asked."""
+    moments, now = [], 0.0
+    while now < seconds:
+        now += next_poll(now, None) if first is None else next_poll(now, None, first)
+        moments.append(now)
+    return moments
+
+
+def test_the_interval_starts_under_a_second_and_ends_at_ten() -> None:
+    assert next_poll(0, None) == 0.25
+    assert next_poll(10_000, None) == 10
+    assert look_again(0) == 2
+
+
+def test_the_server_decides_where_it_says_how_long_to_wait() -> None:
+    assert next_poll(0, 10) == 10
+    assert next_poll(500, 1) == 1
+
+
+@given(st.floats(min_value=0.1, max_value=7200))
+def test_the_end_of_an_operation_is_seen_at_most_a_tenth_late(seconds: float) -> None:
+    late = polls(seconds)[-1] - seconds
+    assert late <= max(0.25, 0.1 * seconds) + 1e-9
+    assert late <= 10
+
+
+@given(st.floats(min_value=1, max_value=3600))
+def test_no_token_bucket_of_azure_is_ever_emptied(seconds: float) -> None:
+    for first, size, refill in ((None, 45, 15), (2.0, 30, 10)):
+        moments = polls(seconds, first)
+        assert all(count <= size + refill * moment / 60 for count, moment in enumerate(moments, 1))
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        (outage(429, "OperationNotAllowed"), True),
+        (outage(409, "Conflict"), True),
+        (outage(408), True),
+        (outage(500), True),
+        (outage(502), True),
+        (outage(503), True),
+        (outage(504, "GatewayTimeout"), True),
+        (outage(None, "NoAnswer"), True),
+        (outage(None, "TimedOut"), False),
+        (outage(400, "InvalidParameter"), False),
+        (outage(403, "AuthorizationFailed"), False),
+        (outage(404, "ResourceNotFound"), False),
+        (outage(412, "PreconditionFailed"), False),
+        (ConfigError("x", ["y"]), False),
+        (KeyboardInterrupt(), False),
+    ],
+)
+def test_what_passes_by_itself_is_tried_again_and_nothing_else(error: BaseException, again: bool) -> None:
+    assert passes(error) is again
+
+
+def test_a_call_that_fails_twice_is_made_three_times_and_each_wait_is_told() -> None:
+    world = World()
+    answers: list[AzureError | str] = [outage(503), outage(429, retry_after=7), "done"]
+
+    def call() -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, AzureError):
+            raise answer
+        return answer
+
+    assert world.waiter().retry(call) == "done"
+    assert world.clock.slept == [1, 7]
+    assert [type(event) for event in world.told] == [CallRetried, CallRetried]
+
+
+def test_tries_are_bounded() -> None:
+    world = World()
+    calls: list[int] = []
+
+    def call() -> None:
+        calls.append(1)
+        raise outage(500)
+
+    with pytest.raises(AzureError, match="ServerBusy"):
+        world.waiter().retry(call)
+    assert len(calls) == ATTEMPTS
+    assert sum(world.clock.slept) < 120
+
+
+def test_no_try_is_begun_after_the_deadline() -> None:
+    world = World()
+    with pytest.raises(AzureError):
+        world.waiter(timeout=2).retry(lambda: (_ for _ in ()).throw(outage(500)))
+    assert world.clock.now() <= 3
+
+
+def test_an_operation_is_awaited_and_told() -> None:
+    world = World()
+    complete(world.azure, FakeOperation("update 0", ends=3.0), world.waiter())
+    assert 3 <= world.clock.now() <= 3.6
+    assert [type(event) for event in world.told] == [OperationAccepted, OperationSucceeded]
+
+
+def test_an_operation_that_ended_at_once_is_not_asked_again() -> None:
+    world = World()
+    complete(world.azure, FakeOperation("set image", ends=0, done=True), world.waiter())
+    assert world.azure.calls == []
+    assert world.clock.slept == []
+
+
+def test_a_long_operation_is_told_of_every_half_minute() -> None:
+    world = World()
+    complete(world.azure, FakeOperation("update 0", ends=140.0), world.waiter())
+    assert 3 <= len(world.heard(OperationProgress)) <= 4
+
+
+def test_the_servers_wait_is_obeyed_between_polls() -> None:
+    world = World()
+    complete(world.azure, FakeOperation("update 0", ends=15.0, retry_after=10), world.waiter())
+    assert world.clock.slept == [10, 10]
+
+
+def test_at_the_deadline_the_wait_ends_with_what_azure_goes_on_doing() -> None:
+    world = World()
+    with pytest.raises(AzureError) as failed:
+        complete(world.azure, FakeOperation("update 0", ends=500), world.waiter(timeout=60))
+    assert failed.value.code == "TimedOut"
+    assert "not done after 60 s" in str(failed.value)
+    assert "Azure goes on by itself" in str(failed.value)
+    assert world.clock.now() == 60
+
+
+def test_a_poll_that_fails_in_passing_does_not_end_the_wait() -> None:
+    world = World()
+    world.azure.faults["poll"] = [outage(503), outage(None, "NoAnswer")]
+    complete(world.azure, FakeOperation("update 0", ends=1.0), world.waiter())
+    assert len(world.heard(CallRetried)) == 2
+
+
+def test_ctrl_c_tells_what_azure_goes_on_doing() -> None:
+    world = World()
+    world.azure.faults["poll"] = [KeyboardInterrupt()]
+    with pytest.raises(KeyboardInterrupt):
+        complete(world.azure, FakeOperation("update 0", ends=1.0), world.waiter())
+    assert world.told[-1] == Interrupted("update 0", "request-1")
+
+
+def test_a_failure_without_a_status_is_no_passing_one_by_chance() -> None:
+    assert not passes(AzureError("read", Failure("UnknownError", "?")))

@@ -1,0 +1,95 @@
+"""What every client of the SDK is made with: one try a call, our name, and a token that is renewed where refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from azure.core.pipeline.policies import RetryPolicy, SansIOHTTPPolicy
+from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
+
+from vmss_jenkins._version import VERSION
+from vmss_jenkins.azure.credentials import Endpoint, RenewableCredential
+from vmss_jenkins.events.base import OnEvent
+from vmss_jenkins.events.calls import AzureCalled
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+    from azure.core.pipeline import PipelineRequest, PipelineResponse
+
+CONNECT_SECONDS = 10
+READ_SECONDS = 60
+_NEVER_ASKED = object()
+"""Stands where the SDK insists on a credential; the policy that would ask it is replaced."""
+
+
+class _Renewing(ARMChallengeAuthenticationPolicy):
+    """Asks for a new token where Azure refuses one that should still be good, and sends the request once more.
+
+    ARM answers 401 before it looks at a request, so nothing is done twice.
+    """
+
+    def __init__(self, credential: RenewableCredential, scope: str) -> None:
+        super().__init__(credential, scope)
+        self._renewable = credential
+
+    def on_challenge(self, request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> bool:
+        """Answer a challenge of continuous access evaluation as the SDK does, any other by a new token."""
+        if not super().on_challenge(request, response):
+            self._renewable.renew()
+            self.authorize_request(request, *self._scopes)
+        return True
+
+
+class _Telling(SansIOHTTPPolicy[Any, Any]):
+    """Tells each request and its answer: the path, never a header or a body, so that no token is told.
+
+    Args:
+        on_event: who is told.
+    """
+
+    def __init__(self, on_event: OnEvent) -> None:
+        super().__init__()
+        self._on_event = on_event
+
+    def on_response(self, request: Any, response: Any) -> None:  # noqa: ANN401 - azure-core's signature
+        """Tell an answer."""
+        answer = response.http_response
+        self._tell(request, answer.status_code, answer.headers.get("x-ms-request-id"))
+
+    def on_exception(self, request: Any) -> None:  # noqa: ANN401 - azure-core's signature
+        """Tell that no answer came."""
+        self._tell(request, None, None)
+
+    def _tell(self, request: Any, status: int | None, request_id: str | None) -> None:  # noqa: ANN401
+        asked = request.http_request
+        self._on_event(AzureCalled(asked.method, urlsplit(asked.url).path, status, request_id))
+
+
+def client_options(
+    where: Endpoint, credential: TokenCredential | None, on_event: OnEvent | None = None
+) -> dict[str, Any]:
+    """The arguments of a management client.
+
+    Args:
+        where: subscription and endpoint.
+        credential: None for an endpoint that takes no token.
+        on_event: who is told each call; None for nobody.
+    """
+    policy: dict[str, Any] = {}
+    if credential is None:
+        policy["authentication_policy"] = SansIOHTTPPolicy()
+    elif isinstance(credential, RenewableCredential):
+        policy["authentication_policy"] = _Renewing(credential, where.scope)
+    return {
+        "credential": credential or _NEVER_ASKED,
+        "subscription_id": where.subscription,
+        "base_url": where.url,
+        "credential_scopes": [where.scope],
+        "retry_policy": RetryPolicy.no_retries(),
+        "per_retry_policies": [_Telling(on_event)] if on_event else [],
+        "connection_timeout": CONNECT_SECONDS,
+        "read_timeout": READ_SECONDS,
+        "user_agent": f"vmss-jenkins/{VERSION}",
+        **policy,
+    }

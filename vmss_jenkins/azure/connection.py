@@ -1,0 +1,59 @@
+"""How Azure is reached, and the adapters to it; each SDK is imported where its adapter is asked for."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vmss_jenkins.azure.credentials import Endpoint, default_credential, endpoint_from
+from vmss_jenkins.events.base import OnEvent
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+    from vmss_jenkins.azure.load_balancers import AzureLoadBalancers
+    from vmss_jenkins.azure.scale_sets import AzureScaleSets
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How Azure is reached; each with a default from the environment."""
+
+    subscription: str | None = None
+    """`AZURE_SUBSCRIPTION_ID` by default."""
+    credential: TokenCredential | None = None
+    """azure-identity's `DefaultAzureCredential` by default."""
+    endpoint: str | None = None
+    """`VMSS_JENKINS_ENDPOINT` or the public cloud by default."""
+
+    def connect(self, on_event: OnEvent) -> AzureClients:
+        """Read what is not given from the environment; nothing is sent yet.
+
+        Raises:
+            ConfigError: where something is missing or cannot be used.
+        """
+        where = endpoint_from(os.environ, self.subscription, self.endpoint)
+        credential = (self.credential or default_credential(where, os.environ)) if where.sends_token else None
+        return AzureClients(where, credential, on_event)
+
+
+@dataclass(frozen=True)
+class AzureClients:
+    """Azure, as one command reaches it. Who asks for an adapter closes it."""
+
+    where: Endpoint
+    credential: TokenCredential | None
+    on_event: OnEvent
+
+    def scale_sets(self) -> AzureScaleSets:
+        """The adapter to scale sets."""
+        from vmss_jenkins.azure.scale_sets import AzureScaleSets  # noqa: PLC0415 - the SDK takes 0.3 s
+
+        return AzureScaleSets(self.where, self.credential, self.on_event)
+
+    def load_balancers(self) -> AzureLoadBalancers:
+        """The adapter to load balancers."""
+        from vmss_jenkins.azure.load_balancers import AzureLoadBalancers  # noqa: PLC0415 - the SDK takes half a second
+
+        return AzureLoadBalancers(self.where, self.credential, self.on_event)

@@ -1,0 +1,195 @@
+"""Addresses of a scale set's instances and of its load balancers, through azure-mgmt-network.
+
+Imported only where an address must be found: the SDK takes half a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from azure.mgmt.network import NetworkManagementClient
+
+from vmss_jenkins.azure.client_options import client_options
+from vmss_jenkins.azure.credentials import Endpoint
+from vmss_jenkins.azure.errors import translated
+from vmss_jenkins.events.base import OnEvent
+from vmss_jenkins.gates.specs import Via
+from vmss_jenkins.model import network
+from vmss_jenkins.model.instances import OrchestrationMode, ScaleSet
+from vmss_jenkins.model.network import Address, Body, Interface, Reached, Unreachable
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+_Found = dict[str, Address | Unreachable]
+_Way = Callable[[ScaleSet, Mapping[str, Interface], int], _Found]
+"""How the addresses of some interfaces are found."""
+
+
+class AzureLoadBalancers:
+    """Finds addresses, and reads load balancers; satisfies `measure.ports.LoadBalancers`.
+
+    Every call is made once: repeating is the engine's decision.
+
+    Args:
+        where: subscription and endpoint.
+        credential: None for an endpoint that takes no token.
+        on_event: who is told each call; None for nobody.
+    """
+
+    def __init__(self, where: Endpoint, credential: TokenCredential | None, on_event: OnEvent | None = None) -> None:
+        self.client = NetworkManagementClient(**client_options(where, credential, on_event))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.close()
+
+    def interfaces(self, scale_set: ScaleSet, ids: Iterable[str]) -> dict[str, Interface]:
+        """Read the primary interfaces of instances, by instance id (one call a page).
+
+        Raises:
+            AzureError: where they cannot be read.
+        """
+        name, operations = scale_set.name, self.client.network_interfaces
+        with translated(f"list the network interfaces of {name}"):
+            listed: Any
+            if scale_set.orchestration_mode is OrchestrationMode.FLEXIBLE:
+                listed = operations.list(name.resource_group)
+            else:
+                listed = operations.list_virtual_machine_scale_set_network_interfaces(name.resource_group, name.name)
+            found = [network.interface_from(body) for body in listed]
+        wanted = {id_.lower(): id_ for id_ in ids}
+        return {
+            wanted[interface.instance_id.lower()]: interface
+            for interface in found
+            if interface is not None and interface.instance_id.lower() in wanted
+        }
+
+    def addresses(self, scale_set: ScaleSet, ids: Sequence[str], via: Via, port: int) -> _Found:
+        """Find where a port of each instance is reached.
+
+        `private` takes the list of interfaces alone; `public` one more list; `nat` one call for each load balancer
+        and for each public address before the set. `ssh` takes the first of NAT rule, public and private address
+        that there is.
+
+        Raises:
+            AzureError: where Azure cannot be asked.
+        """
+        interfaces = self.interfaces(scale_set, ids)
+        ways: Mapping[Via, Sequence[_Way]] = {
+            Via.PRIVATE: [self._private],
+            Via.PUBLIC: [self._public],
+            Via.NAT: [self._nat],
+            Via.SSH: [self._nat, self._public, self._private],
+        }
+        found: _Found = {}
+        for way in ways[via]:
+            left = {id_: one for id_, one in interfaces.items() if not isinstance(found.get(id_), Address)}
+            found |= way(scale_set, left, port) if left else {}
+        return {id_: found.get(id_, Unreachable("Azure lists no network interface of it")) for id_ in ids}
+
+    def frontends(self, scale_set: ScaleSet, ids: Sequence[str]) -> tuple[Address, ...]:
+        """Find the load-balanced addresses before instances, in Azure's order.
+
+        Raises:
+            AzureError: where Azure cannot be asked.
+        """
+        interfaces = self.interfaces(scale_set, ids).values()
+        pools = [pool for interface in interfaces for pool in interface.pools]
+        return tuple(
+            dict.fromkeys(
+                Address(host, rule.port)
+                for body in self.load_balancers(interfaces)
+                for rule in network.balancing_rules(body, pools)
+                if (host := self._host(body, rule.frontend_id))
+            )
+        )
+
+    def reached(self, scale_set: ScaleSet, ids: Sequence[str]) -> Reached:
+        """Find every address that leads to instances through load balancers.
+
+        Raises:
+            AzureError: where Azure cannot be asked.
+        """
+        interfaces = self.interfaces(scale_set, ids)
+        bodies = list(self.load_balancers(interfaces.values()))
+        ports = {
+            id_: tuple(
+                network.Port(Address(host, rule.port), rule.backend_port)
+                for body in bodies
+                for rule in network.nat_rules(body, one)
+                if (host := self._host(body, rule.frontend_id))
+            )
+            for id_, one in interfaces.items()
+        }
+        return Reached(self.frontends(scale_set, ids), ports)
+
+    def load_balancers(self, interfaces: Iterable[Interface]) -> Iterator[Body]:
+        """Read each load balancer before some instances once.
+
+        Raises:
+            AzureError: where one cannot be read.
+        """
+        ids = {id_.lower(): id_ for interface in interfaces for id_ in interface.load_balancers}
+        for id_ in ids.values():
+            group, name = network.named(id_)
+            with translated(f"read load balancer {name}"):
+                yield cast("Body", self.client.load_balancers.get(group, name))
+
+    def _private(self, _: ScaleSet, interfaces: Mapping[str, Interface], port: int) -> _Found:
+        return {
+            id_: Address(one.private_ip, port) if one.private_ip else Unreachable("it has no private IP address")
+            for id_, one in interfaces.items()
+        }
+
+    def _public(self, scale_set: ScaleSet, interfaces: Mapping[str, Interface], port: int) -> _Found:
+        """The addresses of a uniform set are listed with it; a flexible set's instances have ordinary ones."""
+        name = scale_set.name
+        if scale_set.orchestration_mode is OrchestrationMode.FLEXIBLE:
+            hosts = {one.id: self._public_ip(one.public_ip_id) for one in interfaces.values() if one.public_ip_id}
+        else:
+            with translated(f"list the public IP addresses of {name}"):
+                listed: Any = self.client.public_ip_addresses.list_virtual_machine_scale_set_public_ip_addresses(
+                    name.resource_group, name.name
+                )
+                hosts = {
+                    body["id"].lower().partition("/publicipaddresses/")[0]: (body.get("properties") or {}).get(
+                        "ipAddress"
+                    )
+                    for body in listed
+                }
+        hosts = {id_.lower(): host for id_, host in hosts.items()}
+        return {
+            id_: Address(host, port)
+            if (host := hosts.get(one.id.lower()))
+            else Unreachable("it has no public IP address")
+            for id_, one in interfaces.items()
+        }
+
+    def _nat(self, _: ScaleSet, interfaces: Mapping[str, Interface], port: int) -> _Found:
+        bodies = list(self.load_balancers(interfaces.values()))
+        return {id_: self._nat_address(bodies, one, port) for id_, one in interfaces.items()}
+
+    def _nat_address(self, bodies: Sequence[Body], interface: Interface, port: int) -> Address | Unreachable:
+        """A NAT rule usually leads to SSH, so the port that it leads to is checked."""
+        rules = [(body, rule) for body in bodies for rule in network.nat_rules(body, interface)]
+        for body, rule in rules:
+            host = self._host(body, rule.frontend_id) if rule.backend_port == port else None
+            if host:
+                return Address(host, rule.port)
+        if not rules:
+            return Unreachable("no inbound NAT rule leads to it")
+        ports = ", ".join(f"{rule.name} to port {rule.backend_port}" for _, rule in rules)
+        return Unreachable(f"no inbound NAT rule leads to its port {port}; there are: {ports}")
+
+    def _host(self, load_balancer: Body, frontend_id: str) -> str | None:
+        public_ip_id, private_ip = network.frontend_public_ip(load_balancer, frontend_id)
+        return self._public_ip(public_ip_id) if public_ip_id else private_ip
+
+    def _public_ip(self, arm_id: str) -> str | None:
+        group, name = network.named(arm_id)
+        with translated(f"read public IP address {name}"):
+            body = cast("Body", self.client.public_ip_addresses.get(group, name))
+        host = (body.get("properties") or {}).get("ipAddress")
+        return str(host) if host else None

@@ -1,0 +1,274 @@
+"""Scale sets through azure-mgmt-compute: the adapter that satisfies `rollout.ports.ScaleSets`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from azure.core import MatchConditions
+from azure.core.exceptions import AzureError as SdkError
+from azure.core.exceptions import DecodeError
+from azure.core.pipeline.policies import SansIOHTTPPolicy
+from azure.core.polling.base_polling import BadStatus
+from azure.core.rest import HttpRequest
+from azure.mgmt.compute import ComputeManagementClient
+
+from vmss_jenkins.azure.client_options import client_options
+from vmss_jenkins.azure.credentials import Endpoint
+from vmss_jenkins.azure.errors import azure_error, body_failure, response_failure, translated
+from vmss_jenkins.azure.operations import AzureOperation, SteppedPolling
+from vmss_jenkins.azure.tag_claims import TagClaims, TagHeadcounts, TagMemory
+from vmss_jenkins.events.base import OnEvent
+from vmss_jenkins.model import arm_bodies
+from vmss_jenkins.model.images import ImageReference
+from vmss_jenkins.model.instances import Instance, OrchestrationMode, ScaleSet, ScaleSetName
+from vmss_jenkins.model.releases import ExtensionSettings, Release, extension_body
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+
+class _Answers(SansIOHTTPPolicy[Any, Any]):
+    """Keeps what the last answers told of throttling, and lets none pass that Azure did not write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.remaining: dict[str, int] = {}
+        """Requests left by token bucket (`Microsoft.Compute/` dropped)."""
+
+    def on_response(self, request: Any, response: Any) -> None:  # noqa: ANN401, ARG002 - azure-core's signature
+        """Note one answer.
+
+        Raises:
+            DecodeError: for a page that something between here and Azure put in its place.
+        """
+        if "html" in response.http_response.headers.get("Content-Type", "").lower():
+            response.http_response.read()
+            raise DecodeError(response=response.http_response)
+        for entry in response.http_response.headers.get("x-ms-ratelimit-remaining-resource", "").split(","):
+            bucket, _, count = entry.strip().partition(";")
+            if count.isdigit():
+                self.remaining[bucket.removeprefix("Microsoft.Compute/")] = int(count)
+
+
+class AzureScaleSets:
+    """Reads and changes scale sets of one subscription.
+
+    Every call is made once: repeating is the engine's decision, since it knows which repetition is safe.
+
+    Args:
+        where: subscription and endpoint.
+        credential: None for an endpoint that takes no token.
+        on_event: who is told each call; None for nobody.
+    """
+
+    def __init__(self, where: Endpoint, credential: TokenCredential | None, on_event: OnEvent | None = None) -> None:
+        self._answers = _Answers()
+        self._endpoint, self._subscription = where.url, where.subscription
+        options = client_options(where, credential, on_event)
+        options["per_retry_policies"].append(self._answers)
+        self._client = ComputeManagementClient(**options)
+
+    @property
+    def remaining(self) -> Mapping[str, int]:
+        """Requests left by token bucket, as the last answers told."""
+        return self._answers.remaining
+
+    def claims(self, name: ScaleSetName) -> TagClaims:
+        """The claims of rollouts of a set."""
+        return TagClaims(self._client.send_request, f"{self._endpoint}/subscriptions/{self._subscription}", name)
+
+    def memory(self, name: ScaleSetName) -> TagMemory:
+        """What is written down of a set's releases."""
+        return TagMemory(self._client.send_request, f"{self._endpoint}/subscriptions/{self._subscription}", name)
+
+    def headcounts(self, name: ScaleSetName) -> TagHeadcounts:
+        """How many instances a set is to have when its surge is over."""
+        return TagHeadcounts(self._client.send_request, f"{self._endpoint}/subscriptions/{self._subscription}", name)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def get(self, name: ScaleSetName) -> ScaleSet:
+        """Read a set's model (one call).
+
+        Raises:
+            AzureError: where it cannot be read.
+        """
+        with translated(f"read scale set {name}"):
+            body = self._client.virtual_machine_scale_sets.get(name.resource_group, name.name)
+            return arm_bodies.scale_set_from(body, name)
+
+    def instances(self, scale_set: ScaleSet) -> tuple[Instance, ...]:
+        """Read all instances with their views, in Azure's order (one call a page).
+
+        A flexible set's instances are virtual machines, listed by the set that they belong to.
+
+        Raises:
+            AzureError: where they cannot be read.
+        """
+        name = scale_set.name
+        with translated(f"list the instances of {name}"):
+            if scale_set.orchestration_mode is OrchestrationMode.FLEXIBLE:
+                listed: Any = self._client.virtual_machines.list(
+                    name.resource_group,
+                    filter=f"'virtualMachineScaleSet/id' eq '{scale_set.id}'",
+                    expand="instanceView",
+                )
+            else:
+                listed = self._client.virtual_machine_scale_set_vms.list(
+                    name.resource_group, name.name, expand="instanceView"
+                )
+            return tuple(arm_bodies.instance_from(body) for body in listed)
+
+    def instance(self, scale_set: ScaleSet, instance_id: str) -> Instance:
+        """Read one instance with its view (one call, of a bucket that each instance has its own of).
+
+        Raises:
+            AzureError: where it cannot be read, with the status 404 where it is no more.
+        """
+        name = scale_set.name
+        with translated(f"read instance {instance_id} of {name}"):
+            if scale_set.orchestration_mode is OrchestrationMode.FLEXIBLE:
+                machine: Any = self._client.virtual_machines.get(
+                    name.resource_group, instance_id, expand="instanceView"
+                )
+            else:
+                machine = self._client.virtual_machine_scale_set_vms.get(
+                    name.resource_group, name.name, instance_id, expand="instanceView"
+                )
+            return arm_bodies.instance_from(machine)
+
+    def begin_set_image(self, scale_set: ScaleSet, image: Release) -> AzureOperation:
+        """Set the image of the model: a PATCH of it alone, conditional on the etag where there is one.
+
+        Raises:
+            AzureError: where Azure refuses, with `PreconditionFailed` where the set changed since it was read.
+        """
+        name = scale_set.name
+        if not isinstance(image, ImageReference):
+            raise TypeError(f"{image} is no image; scripts are set through `ScriptSets`")
+        return self._patch(scale_set, f"set the image of {name}", arm_bodies.image_patch(image))
+
+    def _patch(self, scale_set: ScaleSet, action: str, body: Mapping[str, Any]) -> AzureOperation:
+        name = scale_set.name
+        unchanged: dict[str, Any] = (
+            {"etag": scale_set.etag, "match_condition": MatchConditions.IfNotModified} if scale_set.etag else {}
+        )
+        return self._begin(
+            action,
+            lambda polling: self._client.virtual_machine_scale_sets.begin_update(
+                name.resource_group, name.name, cast("Any", body), polling=polling, **unchanged
+            ),
+        )
+
+    def begin_set_script(
+        self, scale_set: ScaleSet, release: ExtensionSettings, protected: Mapping[str, Any] | None
+    ) -> AzureOperation:
+        """Set what a CustomScript extension of the model is told, by its own sub-resource: it is made where missing.
+
+        A PUT of the whole set or of the array of extensions would lose the protected settings of every one of them.
+
+        Raises:
+            AzureError: where Azure refuses.
+        """
+        name, extensions = scale_set.name, self._client.virtual_machine_scale_set_extensions
+        known = next((one for one in scale_set.scripts if one.name.lower() == release.name.lower()), None)
+        begin = extensions.begin_update if known else extensions.begin_create_or_update
+        body = cast("Any", extension_body(release, protected, known))
+        return self._begin(
+            f"set the script extension {release.name} of {name}",
+            lambda polling: begin(name.resource_group, name.name, release.name, body, polling=polling),
+        )
+
+    def begin_update_instances(self, scale_set: ScaleSet, ids: Sequence[str]) -> AzureOperation:
+        """Bring instances to the latest model (`manualupgrade`); `["*"]` for all.
+
+        Raises:
+            AzureError: where Azure refuses.
+        """
+        name = scale_set.name
+        return self._begin(
+            f"update instances {', '.join(ids)} of {name}",
+            lambda polling: self._client.virtual_machine_scale_sets.begin_update_instances(
+                name.resource_group, name.name, cast("Any", {"instanceIds": list(ids)}), polling=polling
+            ),
+        )
+
+    def begin_set_capacity(self, scale_set: ScaleSet, capacity: int) -> AzureOperation:
+        """Set the wanted number of instances: a PATCH of it alone, conditional as that of the image.
+
+        Raises:
+            AzureError: where Azure refuses (a quota, a limit), or the set changed since it was read.
+        """
+        action = f"set the capacity of {scale_set.name} from {scale_set.capacity} to {capacity}"
+        return self._patch(scale_set, action, arm_bodies.capacity_patch(capacity))
+
+    def begin_delete_instances(self, scale_set: ScaleSet, ids: Sequence[str]) -> AzureOperation:
+        """Delete instances, which lowers the wanted number by as many; forced where the set's scale-in policy says so.
+
+        Azure heeds no instance protection here: the caller does.
+
+        Raises:
+            AzureError: where Azure refuses.
+        """
+        name = scale_set.name
+        return self._begin(
+            f"delete instances {', '.join(ids)} of {name}",
+            lambda polling: self._client.virtual_machine_scale_sets.begin_delete_instances(
+                name.resource_group,
+                name.name,
+                cast("Any", {"instanceIds": list(ids)}),
+                force_deletion=scale_set.scale_in.force_deletion or None,
+                polling=polling,
+            ),
+        )
+
+    def _begin(self, action: str, begin: Callable[[SteppedPolling], object]) -> AzureOperation:
+        polling = SteppedPolling(0, path_format_arguments={"endpoint": self._endpoint})
+        with translated(action):
+            begin(polling)
+        operation = AzureOperation(action, polling.response.headers.get("x-ms-request-id"), polling)
+        self._raise_if_failed(operation)
+        return operation
+
+    def poll(self, operation: AzureOperation) -> None:
+        """Ask once how an operation stands.
+
+        Raises:
+            AzureError: where it ended badly, or cannot be asked.
+        """
+        action = f"ask how it stands to {operation.action}"
+        with translated(action):
+            try:
+                operation.polling.update_status()
+            except BadStatus as error:
+                raise azure_error(action, response_failure(operation.polling.response)) from error
+        self._raise_if_failed(operation)
+
+    def _raise_if_failed(self, operation: AzureOperation) -> None:
+        if operation.done and operation.polling.status().lower() in {"failed", "canceled"}:
+            failure = body_failure(operation.polling.response.json(), operation.request_id)
+            raise azure_error(operation.action, failure)
+
+    def autoscale_settings(self, scale_set: ScaleSet) -> tuple[str, ...] | None:
+        """Name the enabled autoscale settings that target a set; None where they cannot be read.
+
+        Read without the monitor SDK, which one request does not justify
+        (https://learn.microsoft.com/rest/api/monitor/autoscale-settings/list-by-resource-group).
+        """
+        group = scale_set.id.rpartition("/providers/Microsoft.Compute/")[0]
+        url = f"{self._endpoint}{group}/providers/Microsoft.Insights/autoscalesettings?api-version=2022-10-01"
+        try:
+            answer = self._client.send_request(HttpRequest("GET", url))
+            answer.raise_for_status()
+            values = answer.json()["value"]
+        except (SdkError, ValueError, KeyError):
+            return None
+        wanted = scale_set.id.lower()
+        return tuple(
+            value["name"]
+            for value in values
+            if value["properties"].get("enabled") and value["properties"].get("targetResourceUri", "").lower() == wanted
+        )

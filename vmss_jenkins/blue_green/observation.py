@@ -1,0 +1,45 @@
+"""Looking at a blue-green pair: both sets with their instances, and the load balancer before them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from vmss_jenkins.blue_green.plan.release import Member, Seen
+from vmss_jenkins.blue_green.plan.switch import SwitchOrder
+from vmss_jenkins.blue_green.ports import LoadBalancerStore
+from vmss_jenkins.model.instances import ScaleSetName
+from vmss_jenkins.rollout.ports import ScaleSets
+from vmss_jenkins.runtime.ports import OperationT
+from vmss_jenkins.runtime.waiting import Waiter
+
+
+def look(sets: ScaleSets[OperationT], store: LoadBalancerStore, order: SwitchOrder, waiter: Waiter) -> Seen:
+    """Read a pair.
+
+    Raises:
+        AzureError: where something of it cannot be read.
+    """
+    to, away = _member(sets, store, order.to, waiter), _member(sets, store, order.away, waiter)
+    group, name = order.to.resource_group, order.load_balancer
+    body = waiter.retry(lambda: store.read(group, name))
+    return Seen(to, away, body, _skus(store, name, (to, away), waiter))
+
+
+def _member(sets: ScaleSets[OperationT], store: LoadBalancerStore, name: ScaleSetName, waiter: Waiter) -> Member:
+    scale_set = waiter.retry(lambda: sets.get(name))
+    instances = waiter.retry(lambda: sets.instances(scale_set))
+    ids = tuple(instance.id for instance in instances)
+    return Member(scale_set, instances, waiter.retry(lambda: store.pools(scale_set, ids)) if ids else ())
+
+
+def _skus(store: LoadBalancerStore, own: str, members: tuple[Member, Member], waiter: Waiter) -> Mapping[str, str]:
+    """The sku of each other load balancer that a set stands behind: what a person needs to know of a wrong one."""
+    ids = {pool.partition("/backendAddressPools/")[0] for member in members for pool in member.pools}
+    named = {one.rpartition("/")[2]: one.partition("/resourceGroups/")[2].partition("/")[0] for one in ids}
+    found = {}
+    for name, group in named.items():
+        if name.lower() != own.lower():
+            body = waiter.retry(partial(store.read, group, name))
+            found[name] = str((body.get("sku") or {}).get("name", "Basic"))
+    return found

@@ -1,0 +1,280 @@
+"""A blue-green switch, decided: which rule is pointed at which backend pool, and what stands in the way.
+
+Two scale sets stand behind one load balancer, each in a backend pool of its own; the production rule leads to one of
+them. The switch is one conditional write of the load balancer, so that nobody else's change is lost
+(https://learn.microsoft.com/rest/api/load-balancer/load-balancers/create-or-update). A load balancer decides on new
+connections: those that are open go on to the set before until they end, or until their idle timeout.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from vmss_jenkins.errors import ConfigError, UnsafeRollout
+from vmss_jenkins.model.findings import Finding, Severity
+from vmss_jenkins.model.instances import ScaleSetName
+from vmss_jenkins.model.network import Body
+
+TEST_RULE = "vmss-jenkins-test"
+ALLOW_FEWER = "--allow-fewer"
+_READ_ONLY = ("id", "etag", "type")
+_LAST_PORT = 65535
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two sets, as observed."""
+
+    name: ScaleSetName
+    instance_ids: tuple[str, ...]
+    healthy: int
+    pools: tuple[str, ...]
+    """ARM ids of the backend pools that its instances are in."""
+
+
+@dataclass(frozen=True)
+class SwitchOrder:
+    """What is wanted."""
+
+    load_balancer: str
+    """Its name, in the resource group of the sets."""
+    to: ScaleSetName
+    away: ScaleSetName
+    """The other one of the pair."""
+    rule: str = ""
+    """The production rule; empty for the only one that leads to the pair."""
+    test_port: int | None = None
+    """A frontend port that leads to the idle set during the check; None for no such rule."""
+    allow_fewer: bool = False
+    """Switch although fewer instances are healthy there."""
+    to_idle: bool = False
+    """Whichever of the two does not serve is to: then `to` and `away` tell the pair alone."""
+    asked: tuple[int, ...] = ()
+    """The ports of the load balancer that the check asks: each must lead to the idle set."""
+    deployed: bool = True
+    """False while the release is still to come to the idle set: how many of it are healthy does not matter yet."""
+
+
+@dataclass(frozen=True)
+class SwitchPlan:
+    """The rule, where it leads before and after, and what stands in the way."""
+
+    load_balancer: str
+    rule: str
+    """Empty where it was not found."""
+    pool_before: str
+    """ARM id."""
+    pool_after: str
+    pool_away: str
+    """That of the other set."""
+    to: Side
+    away: Side
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def changes(self) -> bool:
+        """False where it leads there already."""
+        return self.pool_before.lower() != self.pool_after.lower()
+
+
+def plan_switch(
+    order: SwitchOrder, body: Body, to: Side, away: Side, skus: Mapping[str, str] | None = None
+) -> SwitchPlan:
+    """Decide what the switch is, and what stands in its way.
+
+    Args:
+        order: what is wanted.
+        body: the load balancer.
+        to: the set that is to serve.
+        away: the other one.
+        skus: the sku of each other load balancer that a set stands behind, by its name.
+    """
+    faults: list[str] = []
+    pools = {side.name: _pool_of(side, order, body, skus or {}, faults) for side in (to, away)}
+    known = tuple(filter(None, pools.values()))
+    if known and pools[to.name] == pools[away.name]:
+        faults.append(f"{to.name.name} and {away.name.name} are in one backend pool, {pool_name(known[0])}")
+    rule = _rule(order, body, known, faults) if known and not faults else {"name": order.rule}
+    before = pool_of_rule(rule)
+    if order.to_idle and before and before.lower() == pools[to.name].lower():
+        to, away = away, to
+    faults += [f"{side.name.name} has no instance" for side in _wanting(order, to, away, before)]
+    faults += _others(order, body, (to, away), known)
+    plan = SwitchPlan(order.load_balancer, str(rule["name"]), before, pools[to.name], pools[away.name], to, away)
+    faults += _port_faults(order, body, plan)
+    found = [Finding(Severity.IMPOSSIBLE, fault) for fault in faults]
+    health = () if found or not plan.changes or not order.deployed else _health(order, plan)
+    return replace(plan, findings=(*found, *health))
+
+
+def refuse(load_balancer: str, findings: Iterable[Finding]) -> None:
+    """Refuse what cannot be done to a pair, or should not be without a word.
+
+    Args:
+        load_balancer: the pair's.
+        findings: what was found.
+
+    Raises:
+        ConfigError: for a pair that cannot be switched; all reasons are told.
+        UnsafeRollout: where fewer instances are healthy there than serve now.
+    """
+    found = tuple(findings)
+    if reasons := [one.text for one in found if one.severity is Severity.IMPOSSIBLE]:
+        raise ConfigError(f"load balancer {load_balancer}", reasons)
+    for one in found:
+        if one.severity is Severity.UNSAFE:
+            raise UnsafeRollout(one.text, one.flag or ALLOW_FEWER)
+
+
+def _wanting(order: SwitchOrder, to: Side, away: Side, before: str) -> Iterator[Side]:
+    """The empty sets that stand in the way: the idle one may be empty, until it is to serve."""
+    for side in (to, away):
+        if not side.instance_ids and (not before or (side is to and order.deployed)):
+            yield side
+
+
+def _health(order: SwitchOrder, plan: SwitchPlan) -> Iterator[Finding]:
+    to, away = plan.to, plan.away
+    if not to.healthy:
+        yield Finding(Severity.IMPOSSIBLE, f"no instance of {to.name.name} is healthy")
+    elif to.healthy < away.healthy:
+        told = (
+            f"{to.name.name} has {to.healthy} healthy instance(s), and {away.name.name} serves with {away.healthy}: "
+            "it may not bear the load."
+        )
+        severity = Severity.WARNING if order.allow_fewer else Severity.UNSAFE
+        yield Finding(severity, told, None if order.allow_fewer else ALLOW_FEWER)
+
+
+def _pool_of(side: Side, order: SwitchOrder, body: Body, skus: Mapping[str, str], faults: list[str]) -> str:
+    """The pool of this load balancer that a set is in; a fault and an empty text where it is in none or several."""
+    here = {pool["id"].lower(): str(pool["id"]) for pool in _parts(body, "backendAddressPools")}
+    found = [here[pool.lower()] for pool in side.pools if pool.lower() in here]
+    if len(found) == 1:
+        return found[0]
+    elsewhere = sorted({pool.split("/loadBalancers/")[-1].partition("/")[0] for pool in side.pools})
+    if not side.instance_ids:
+        return ""
+    if found:
+        names = ", ".join(map(pool_name, found))
+        faults.append(f"{side.name.name} is in {len(found)} of its backend pools ({names}); wanted one")
+    elif elsewhere:
+        kinds = ", ".join(f"{name} (sku {skus.get(name, 'unknown')})" for name in elsewhere)
+        mine = (body.get("sku") or {}).get("name", "Basic")
+        faults.append(
+            f"{side.name.name} is behind {kinds}, not behind {order.load_balancer} (sku {mine}); both sets of a pair "
+            "stand behind one load balancer, and a set never behind Basic and Standard ones together"
+        )
+    else:
+        faults.append(f"{side.name.name} is in no backend pool of a load balancer")
+    return ""
+
+
+def _rule(order: SwitchOrder, body: Body, pools: Iterable[str], faults: list[str]) -> Body:
+    rules = [rule for rule in _parts(body, "loadBalancingRules") if rule["name"] != TEST_RULE]
+    wanted = {pool.lower() for pool in pools}
+    names = ", ".join(str(rule["name"]) for rule in rules) or "none"
+    if order.rule:
+        found = [rule for rule in rules if str(rule["name"]).lower() == order.rule.lower()]
+        problem = f"there is no rule {order.rule!r}; there are: {names}"
+    else:
+        found = [rule for rule in rules if pool_of_rule(rule).lower() in wanted]
+        problem = f"{len(found)} rules lead to the pair ({names}); name the production rule with --rule"
+    if len(found) == 1 and pool_of_rule(found[0]).lower() in wanted:
+        chosen: Body = found[0]
+        return chosen
+    leads = f"rule {order.rule} leads to {pool_name(pool_of_rule(found[0]))}, to neither of the pair" if found else ""
+    faults.append(leads if order.rule and found else problem)
+    return {"name": "", "properties": {}}
+
+
+def _others(order: SwitchOrder, body: Body, sides: tuple[Side, Side], pools: Sequence[str]) -> Iterator[str]:
+    """Other sets behind the load balancer: never in a pool of the pair, and elsewhere only where the rule is named."""
+    pair = {side.name.name.lower() for side in sides}
+    for pool in _parts(body, "backendAddressPools"):
+        for name in sorted({one for one in sets_in(pool) if one.lower() not in pair}):
+            if str(pool["id"]) in pools:
+                yield f"scale set {name} is in backend pool {pool['name']} too, and would be switched along"
+            elif not order.rule:
+                yield f"it is shared with scale set {name} (pool {pool['name']}): name the production rule with --rule"
+
+
+def _port_faults(order: SwitchOrder, body: Body, plan: SwitchPlan) -> Iterator[str]:
+    """A test port that is another rule's, and a check that would ask the set that serves."""
+    port, rules = order.test_port, [one for one in _parts(body, "loadBalancingRules") if one["name"] != TEST_RULE]
+    leads = {(one.get("properties") or {}).get("frontendPort"): one for one in rules}
+    if port is not None and not 0 < port <= _LAST_PORT:
+        yield f"found the test port {port}; wanted 1 to {_LAST_PORT}"
+    if port in leads:
+        yield f"the test port {port} is that of rule {leads[port]['name']}; choose another one"
+    for asked in sorted({*order.asked} - {port}) if plan.changes and plan.pool_before else ():
+        pool = pool_of_rule(leads[asked]) if asked in leads else ""
+        if not plan.pool_after or pool.lower() != plan.pool_after.lower():
+            where = f"leads to {pool_name(pool)}" if pool else "is that of no rule"
+            yield (
+                f"a check asks port {asked} of it, which {where}, not to {plan.to.name.name}: let it ask a "
+                "--test-port, or each instance (via=private, public, nat or ssh)"
+            )
+
+
+def sets_in(pool: Body) -> frozenset[str]:
+    """The names of the scale sets whose instances are in a backend pool."""
+    references = (pool.get("properties") or {}).get("backendIPConfigurations") or []
+    found = (re.search(r"/virtualMachineScaleSets/([^/]+)/", str(one.get("id")), re.IGNORECASE) for one in references)
+    return frozenset(one[1] for one in found if one)
+
+
+def pool_of_rule(rule: Body) -> str:
+    """The ARM id of the backend pool that a rule leads to; empty for none."""
+    properties = rule.get("properties") or {}
+    single = (properties.get("backendAddressPool") or {}).get("id")
+    several = [one.get("id") for one in properties.get("backendAddressPools") or []]
+    return str(single or next(iter(several), "") or "")
+
+
+def pointed(body: Body, rule: str, pool: str) -> dict[str, Any]:
+    """The load balancer with a rule that leads to another pool, and without the rule of a check."""
+    changed = without_test_rule(body)
+    for one in _parts(changed, "loadBalancingRules"):
+        if one["name"] == rule:
+            one["properties"]["backendAddressPool"] = {"id": pool}
+            one["properties"].pop("backendAddressPools", None)
+    return changed
+
+
+def with_test_rule(body: Body, rule: str, pool: str, port: int) -> dict[str, Any]:
+    """The load balancer with a rule like another one, on a port of its own, that leads to another pool."""
+    changed = without_test_rule(body)
+    model = next(one for one in _parts(changed, "loadBalancingRules") if one["name"] == rule)
+    test = {key: copy.deepcopy(value) for key, value in model.items() if key not in _READ_ONLY}
+    test["name"] = TEST_RULE
+    test["properties"] |= {"frontendPort": port, "backendAddressPool": {"id": pool}}
+    test["properties"].pop("backendAddressPools", None)
+    changed["properties"]["loadBalancingRules"].append(test)
+    return changed
+
+
+def without_test_rule(body: Body) -> dict[str, Any]:
+    """The load balancer without the rule of a check."""
+    changed: dict[str, Any] = copy.deepcopy(dict(body))
+    rules = [rule for rule in _parts(changed, "loadBalancingRules") if rule["name"] != TEST_RULE]
+    changed.setdefault("properties", {})["loadBalancingRules"] = rules
+    return changed
+
+
+def has_test_rule(body: Body) -> bool:
+    """Whether the rule of a check is there."""
+    return any(rule["name"] == TEST_RULE for rule in _parts(body, "loadBalancingRules"))
+
+
+def _parts(body: Body, kind: str) -> list[Any]:
+    return (body.get("properties") or {}).get(kind) or []
+
+
+def pool_name(arm_id: str) -> str:
+    """The name in the ARM id of a backend pool."""
+    return arm_id.rpartition("/")[2]

@@ -1,0 +1,278 @@
+"""A blue-green switch, carried out: look, check the idle set, point the rule at it, watch, and back where it is bad."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Generic
+
+from vmss_jenkins.blue_green.conditional_writer import ConditionalWriter
+from vmss_jenkins.blue_green.observation import look
+from vmss_jenkins.blue_green.plan.preview import SwitchPreview, preview
+from vmss_jenkins.blue_green.plan.switch import (
+    SwitchOrder,
+    SwitchPlan,
+    has_test_rule,
+    pool_name,
+    refuse,
+    with_test_rule,
+    without_test_rule,
+)
+from vmss_jenkins.blue_green.ports import LoadBalancerStore
+from vmss_jenkins.events import switch as events
+from vmss_jenkins.events.steps import PreflightFound
+from vmss_jenkins.gates.specs import AnyGate
+from vmss_jenkins.gates.verdicts import Consequence, Verdict
+from vmss_jenkins.model.findings import Finding, Severity
+from vmss_jenkins.model.instances import ScaleSetName
+from vmss_jenkins.rollout.lease import Lease
+from vmss_jenkins.rollout.plan.claims import LEASE, others
+from vmss_jenkins.rollout.ports import Claims, Gates, ScaleSets
+from vmss_jenkins.runtime.ports import OperationT
+from vmss_jenkins.runtime.waiting import Waiter
+
+
+class SwitchOutcome(Enum):
+    """How a switch ended."""
+
+    SWITCHED = "switched"
+    UNCHANGED = "unchanged"
+    """The rule led there already."""
+    CHECKED = "checked"
+    """The gates passed, and that was all that was asked for."""
+    REFUSED = "refused"
+    """The gates refused the idle set; the rule was never touched."""
+    SWITCHED_BACK = "switched back"
+    """The gates refused it in production."""
+    DRY_RUN = "dry run"
+    """Nothing was to be changed."""
+
+
+@dataclass(frozen=True)
+class SwitchResult:
+    """What a switch came to."""
+
+    outcome: SwitchOutcome
+    rule: str
+    pool: str
+    """The name of the backend pool that the rule leads to in the end."""
+    serves: str
+    """The name of the set that serves in the end."""
+    reason: str
+    """Why it was not switched, or switched back; empty where all went well."""
+    verdicts: tuple[Verdict, ...] = ()
+    """What each gate said."""
+    preview: SwitchPreview | None = None
+    """What would happen; of a dry run alone."""
+
+
+@dataclass(frozen=True)
+class SwitchContext:
+    """What a switch uses beside Azure; None for none."""
+
+    check: Callable[[ScaleSetName], Gates] | None = None
+    """The gates that are asked before the switch, of the set that is to serve."""
+    watch: Callable[[ScaleSetName], Gates] | None = None
+    """Those that are asked after it."""
+    claims: Claims | None = None
+    run: str = "run"
+    owner: str = "vmss-jenkins"
+
+
+def run_switch(
+    sets: ScaleSets[OperationT], store: LoadBalancerStore, order: SwitchOrder, context: SwitchContext, waiter: Waiter
+) -> SwitchResult:
+    """Switch a pair, or find that it is switched already.
+
+    A run that was killed between the switch and the end of the watch left its claim: the same command asks the gates
+    of the watch then, although it finds the pair switched.
+
+    Args:
+        sets: the scale sets.
+        store: the load balancer.
+        order: what is wanted.
+        context: gates and claims.
+        waiter: clock and listener.
+
+    Raises:
+        AnotherRollout: where another switch of the load balancer is under way; nothing was changed.
+        ConfigError: for a pair that cannot be switched; nothing was changed.
+        UnsafeRollout: where fewer instances are healthy there than serve now; nothing was changed.
+        AzureError: where Azure refuses, or cannot be reached.
+    """
+    lease = Lease(context.claims, context.run, context.owner, waiter)
+    killed = lease.take()
+    begun = killed.going_back if killed and killed.owner == context.owner else ""
+    if begun:
+        lease.renew(going_back=begun)
+    switch = _Switch(sets, store, order, context, lease, waiter, begun)
+    try:
+        return switch.run()
+    finally:
+        lease.release(keep=bool(switch.begun))
+
+
+def run_check(
+    sets: ScaleSets[OperationT], store: LoadBalancerStore, order: SwitchOrder, context: SwitchContext, waiter: Waiter
+) -> SwitchResult:
+    """Ask the gates about the set that is to serve, as `run_switch` does first, and leave it at that.
+
+    Returns:
+        `UNCHANGED` where it serves already and nothing was asked, `CHECKED` where they pass, else `REFUSED`.
+
+    Raises:
+        VmssJenkinsError: as `run_switch`.
+    """
+    lease = Lease(context.claims, context.run, context.owner, waiter)
+    lease.take()
+    try:
+        return _Switch(sets, store, order, context, lease, waiter).check()
+    finally:
+        lease.release()
+
+
+def dry_switch(
+    sets: ScaleSets[OperationT],
+    store: LoadBalancerStore,
+    order: SwitchOrder,
+    context: SwitchContext,
+    waiter: Waiter,
+    gates: tuple[Sequence[AnyGate], Sequence[AnyGate]],
+) -> SwitchResult:
+    """Look and plan as `run_switch` does, and change nothing.
+
+    Args:
+        sets: the scale sets.
+        store: the load balancer.
+        order: what is wanted.
+        context: the claims.
+        waiter: clock and listener.
+        gates: those before and those after the switch, which are not asked.
+
+    Raises:
+        AzureError: where Azure refuses, or cannot be reached.
+    """
+    plan = look(sets, store, order, waiter).plan(order)
+    now, claims = waiter.retry(context.claims.read) if context.claims else (0.0, ())
+    under_way = [one.owner for one in others(claims, context.run, now) if one.owner != context.owner]
+    told = [Finding(Severity.IMPOSSIBLE, f"another switch or rollout is under way: {one}") for one in under_way]
+    check, watch = (tuple(map(str, asked)) for asked in gates)
+    found = preview(order, plan, check, watch, tuple(told))
+    serves = (plan.away if plan.changes else plan.to).name.name
+    return SwitchResult(SwitchOutcome.DRY_RUN, plan.rule, found.pool_before, serves, "", preview=found)
+
+
+@dataclass
+class _Switch(Generic[OperationT]):
+    sets: ScaleSets[OperationT]
+    store: LoadBalancerStore
+    order: SwitchOrder
+    context: SwitchContext
+    lease: Lease
+    waiter: Waiter
+    begun: str = ""
+    """The set that a switch leads to which was begun, by this run or a killed one, and not judged yet."""
+    verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def _balancer(self) -> ConditionalWriter:
+        return ConditionalWriter(self.store, self.order.to.resource_group, self.order.load_balancer, self.waiter)
+
+    def run(self) -> SwitchResult:
+        """Read like the steps that it is."""
+        plan = self._plan()
+        watched = self.context.watch is not None and self.begun.lower() == plan.to.name.name.lower()
+        if not plan.changes:
+            self._close_test_rule()
+            self.waiter.on_event(events.SwitchUnchanged(plan.rule, pool_name(plan.pool_after), watch_due=watched))
+            return self._watched(plan, SwitchOutcome.UNCHANGED) if watched else self._settled(plan)
+        if refusal := self._checked(plan, leave_open=True):
+            return self._refused(plan, refusal)
+        self.begun = plan.to.name.name
+        self.lease.renew(going_back=self.begun)
+        self._balancer.point(plan.rule, plan.pool_before, plan.pool_after)
+        self.waiter.on_event(events.Switched(plan.rule, pool_name(plan.pool_before), pool_name(plan.pool_after)))
+        return self._watched(plan, SwitchOutcome.SWITCHED)
+
+    def check(self) -> SwitchResult:
+        """The first half of it."""
+        plan = self._plan()
+        if not plan.changes:
+            self._close_test_rule()
+            self.waiter.on_event(events.SwitchUnchanged(plan.rule, pool_name(plan.pool_after)))
+            return self._settled(plan)
+        refusal = self._checked(plan, leave_open=False)
+        return self._refused(plan, refusal) if refusal else self._result(SwitchOutcome.CHECKED, plan, plan.pool_before)
+
+    def _plan(self) -> SwitchPlan:
+        """Look, decide, and refuse what stands in the way."""
+        order = self._resumed()
+        plan = look(self.sets, self.store, order, self.waiter).plan(order)
+        for one in plan.findings:
+            if one.severity is Severity.WARNING:
+                self.waiter.on_event(PreflightFound(one))
+        refuse(order.load_balancer, plan.findings)
+        return plan
+
+    def _resumed(self) -> SwitchOrder:
+        """The order; where a killed run had begun to switch to whichever did not serve then, that one is meant."""
+        order = self.order
+        if not (order.to_idle and self.begun):
+            return order
+        pair = sorted((order.to, order.away), key=lambda one: one.name.lower() != self.begun.lower())
+        return replace(order, to=pair[0], away=pair[1], to_idle=False)
+
+    def _watched(self, plan: SwitchPlan, outcome: SwitchOutcome) -> SwitchResult:
+        """Ask the gates of the watch, and switch back where they refuse."""
+        reason = self._judged(self.context.watch, "production", plan)
+        if reason:
+            self._balancer.point(plan.rule, plan.pool_after, plan.pool_away)
+            self.waiter.on_event(events.SwitchedBack(plan.rule, pool_name(plan.pool_away), reason))
+        self.begun = ""
+        pool = plan.pool_away if reason else plan.pool_after
+        return self._result(SwitchOutcome.SWITCHED_BACK if reason else outcome, plan, pool, reason)
+
+    def _settled(self, plan: SwitchPlan) -> SwitchResult:
+        self.begun = ""
+        return self._result(SwitchOutcome.UNCHANGED, plan, plan.pool_after)
+
+    def _refused(self, plan: SwitchPlan, refusal: str) -> SwitchResult:
+        self.begun = ""
+        self.waiter.on_event(events.NotSwitched(refusal))
+        return self._result(SwitchOutcome.REFUSED, plan, plan.pool_before, refusal)
+
+    def _checked(self, plan: SwitchPlan, *, leave_open: bool) -> str:
+        """Ask the gates of the check, with the test rule meanwhile; where they pass it may go with the switch."""
+        port = self.order.test_port
+        if port is None:
+            return self._judged(self.context.check, "idle", plan)
+        self._balancer.write(lambda body: with_test_rule(body, plan.rule, plan.pool_after, port))
+        self.waiter.on_event(events.TestRuleOpened(self.order.load_balancer, port, pool_name(plan.pool_after)))
+        passed = False
+        try:
+            refusal = self._judged(self.context.check, "idle", plan)
+            passed = not refusal
+        finally:
+            if not (passed and leave_open):
+                self._balancer.write(without_test_rule)
+        return refusal
+
+    def _judged(self, asked: Callable[[ScaleSetName], Gates] | None, stage: str, plan: SwitchPlan) -> str:
+        """Why the gates refuse; empty where they pass, or there are none."""
+        if asked is None:
+            return ""
+        ids = plan.to.instance_ids
+        found = asked(plan.to.name).assess(stage, ids, lambda seconds: self.lease.renew(lease=LEASE + seconds))
+        self.verdicts += tuple(found.verdicts)
+        said = "; ".join(f"{verdict.gate}: {verdict.reason}" for verdict in found.verdicts)
+        return "" if found.consequence is Consequence.GO_ON else " ".join(said.split())
+
+    def _close_test_rule(self) -> None:
+        """Take away the rule of a check that a killed run left open."""
+        if has_test_rule(self._balancer.read()):
+            self._balancer.write(without_test_rule)
+
+    def _result(self, outcome: SwitchOutcome, plan: SwitchPlan, pool: str, reason: str = "") -> SwitchResult:
+        serves = plan.away if pool == plan.pool_away else plan.to
+        return SwitchResult(outcome, plan.rule, pool_name(pool), serves.name.name, reason, self.verdicts)

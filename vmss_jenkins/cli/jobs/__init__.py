@@ -1,0 +1,1 @@
+"""Commands about Jenkins jobs: render, seed, hand over, test results, migrate."""

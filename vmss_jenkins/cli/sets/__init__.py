@@ -1,0 +1,1 @@
+"""Commands for one scale set: update, rollout, rollback, status, verify."""

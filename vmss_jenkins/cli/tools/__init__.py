@@ -1,0 +1,1 @@
+"""Commands that stand alone: the emulator, the Azure role, reports, schemas."""

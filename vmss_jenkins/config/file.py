@@ -1,0 +1,276 @@
+"""vmss.yaml: which scale sets and blue-green pairs get Jenkins jobs, and of what kind.
+
+`parse` reads it, with every fault at once; `json_schema` describes it to editors. Reading the file is the caller's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BeforeValidator, ConfigDict, ValidationError, model_validator
+
+from vmss_jenkins.config import faults, located_yaml, values
+from vmss_jenkins.config.pairs import PairConfig, inherited
+from vmss_jenkins.config.parts import Jenkins, Rollout, Timeouts, Value
+from vmss_jenkins.config.script import ScriptRelease
+from vmss_jenkins.config.values import as_tuple
+from vmss_jenkins.errors import ConfigError
+
+ValueT = TypeVar("ValueT", bound=Value)
+
+
+class Settings(Value):
+    """What may stand under `defaults` as well."""
+
+    resource_group: values.GroupName | None = None
+    subscription: values.Guid | None = None
+    """The one of the credentials by default."""
+    description: values.Prose = ""
+    image: values.Image | None = None
+    """What the image parameter is filled in with: an id, or publisher:offer:sku:version."""
+    script: ScriptRelease | None = None
+    """The release is the script of an extension instead of an image."""
+    canary: values.Amount = "1"
+    """How many instances get the release first."""
+    instance_ids: values.Ids | None = None
+    """The instances that get it first, by their ids: for the flavour `plugin`, which cannot choose."""
+    rollout: Rollout = Rollout()
+    gates: Annotated[tuple[values.Gate, ...], BeforeValidator(as_tuple)] = ("instance-health",)
+    promotion: Literal["manual", "approval", "automatic"] = "manual"
+    on_failure: Literal["rollback", "stop"] = "rollback"
+    timeouts: Timeouts = Timeouts()
+    schedule: values.Schedule | None = None
+    """When the canary starts by itself, as in cron; needs an image that stays the same, such as a gallery's latest."""
+    rollback_job: bool = True
+    flavour: Literal["command", "plugin"] = "command"
+
+
+class ScaleSetConfig(Settings):
+    """A scale set that gets jobs."""
+
+    name: values.SetName
+    job_name: values.JobName | None = None
+    """What its jobs' names begin with; the set's name by default."""
+
+    @property
+    def base_name(self) -> str:
+        """What its jobs' names begin with."""
+        return self.job_name or self.name
+
+    @property
+    def surges(self) -> bool:
+        """Whether instances are replaced, and none updated."""
+        return self.rollout.strategy == "surge"
+
+    @property
+    def max_surge(self) -> str:
+        """How many more there may be at a time; the canary's size by default."""
+        return self.rollout.max_surge or self.canary
+
+    @model_validator(mode="after")
+    def _fits(self) -> ScaleSetConfig:
+        if reasons := tuple(self._faults()):
+            raise ValueError("; ".join(reasons))
+        return self
+
+    def _faults(self) -> Iterator[str]:
+        if not self.resource_group:
+            yield "needs a resource_group, here or under defaults"
+        if self.flavour == "plugin" and not self.instance_ids:
+            yield "flavour plugin needs instance_ids such as '0,1': its step cannot choose a canary"
+        if self.flavour == "plugin" and self.image and "/" not in self.image:
+            yield "flavour plugin needs an image id: our jobs hand its step no marketplace image"
+        if self.flavour == "plugin" and self.script:
+            yield "flavour plugin knows no script: its steps set images alone"
+        if self.surges and (self.flavour == "plugin" or self.instance_ids):
+            yield "the strategy surge makes its canary: leave instance_ids and flavour plugin out"
+        if self.image and self.script:
+            yield "found an image and a script; wanted one of them (image: null takes away that of the defaults)"
+        if self.schedule and not self._filled_in:
+            yield "a schedule needs an image, or a script with a text or url: nobody is there to fill it in"
+
+    @property
+    def _filled_in(self) -> bool:
+        return bool(self.script.text or self.script.url) if self.script else bool(self.image)
+
+
+class Config(Value):
+    """A whole file."""
+
+    jenkins: Jenkins = Jenkins()
+    sets: Annotated[tuple[ScaleSetConfig, ...], BeforeValidator(as_tuple)] = ()
+    pairs: Annotated[tuple[PairConfig, ...], BeforeValidator(as_tuple)] = ()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Config:
+        if not self.sets and not self.pairs:
+            raise ValueError("found neither sets nor pairs; wanted at least one scale set or blue-green pair")
+        if self.jenkins.credentials.kind != "azure-service-principal" and any(s.flavour == "plugin" for s in self.sets):
+            raise ValueError("flavour plugin needs jenkins.credentials of the kind azure-service-principal")
+        subscriptions = [one.subscription for one in self.sets] + [one.subscription for one in self.pairs]
+        if self.jenkins.credentials.kind == "username-password" and not all(subscriptions):
+            raise ValueError("credentials of the kind username-password need a subscription at each set, or as default")
+        if self.jenkins.install.lacks_extras and any(one.script and one.script.container for one in self.sets):
+            raise ValueError("a script's container needs the extra blob: install vmss-jenkins[blob]==VERSION")
+        return self
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Every scale set that it names, those of pairs too."""
+        alone = [Target(one.resource_group or "", one.name, one.subscription) for one in self.sets]
+        paired = [
+            Target(pair.resource_group or "", name, pair.subscription)
+            for pair in self.pairs
+            for name in (pair.blue, pair.green)
+        ]
+        return (*alone, *paired)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A scale set and where it is."""
+
+    resource_group: str
+    name: str
+    subscription: str | None
+
+
+class _File(Value):
+    """The file as an editor sees it."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["sets"]}, {"required": ["pairs"]}]})
+
+    jenkins: Jenkins = Jenkins()
+    defaults: Settings = Settings()
+    sets: tuple[ScaleSetConfig, ...] = ()
+    """Scale sets that get jobs."""
+    pairs: tuple[PairConfig, ...] = ()
+    """Pairs of scale sets behind one load balancer that get jobs together."""
+
+
+class _Defaults(Value):
+    """The defaults of a file, on their own."""
+
+    defaults: Settings = Settings()
+
+
+def parse(text: str, source: str) -> Config:
+    """Read vmss.yaml.
+
+    Args:
+        text: what is in it.
+        source: its name, for messages.
+
+    Raises:
+        ConfigError: with every fault, its line and its path.
+    """
+    document = located_yaml.read(text)
+    faults = list(document.faults)
+    config: Config | None = None
+    if isinstance(document.data, dict):
+        _, wrong = _validated(_Defaults, _shared(document.data), document)
+        config, faulty = _validated(Config, _merged(document.data), document)
+        faults += [*wrong, *faulty, *_misplaced(document), *_doubles(document)]
+    elif not faults:
+        faults.append(
+            located_yaml.Fault((), 1, "found no mapping; wanted the key sets with a list of scale sets, or pairs")
+        )
+    if faults or config is None:
+        raise ConfigError(source, [str(fault) for fault in sorted(set(faults), key=lambda one: (one.line, str(one)))])
+    return config
+
+
+def _validated(
+    model: type[ValueT], data: dict[str, Any], document: located_yaml.Document
+) -> tuple[ValueT | None, list[located_yaml.Fault]]:
+    try:
+        return model.model_validate(data), []
+    except ValidationError as error:
+        return None, faults.faults_of(error, document, _File)
+
+
+def one_set(values: Mapping[str, object], jenkins: Mapping[str, object], source: str = "options") -> Config:
+    """Configure one scale set with no file.
+
+    Args:
+        values: as under `sets` in vmss.yaml; what is None is left at its default.
+        jenkins: as under `jenkins`.
+        source: where the values come from, for messages.
+
+    Raises:
+        ConfigError: with every fault.
+    """
+    given = {key: value for key, value in values.items() if value is not None}
+    try:
+        return Config.model_validate({"jenkins": dict(jenkins), "sets": [given]})
+    except ValidationError as error:
+        empty = located_yaml.Document(None, {}, ())
+        found = faults.faults_of(error, empty, _File)
+        raise ConfigError(source, [f"{_option(one.path)}: {one.reason}" for one in found]) from None
+
+
+def _option(path: located_yaml.Path) -> str:
+    """Name a fault's place where there is one set, and no file to look into."""
+    return located_yaml.dotted(path[2:] if path[:2] == ("sets", 0) else path) or "the set"
+
+
+def json_schema() -> dict[str, Any]:
+    """Describe vmss.yaml by JSON Schema, for editors."""
+    schema = _File.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "vmss.yaml"}
+
+
+def _shared(data: dict[str, Any]) -> dict[str, Any]:
+    """The defaults that no set shows the faults of, since there is none."""
+    defaults = data.get("defaults")
+    return {"defaults": defaults} if isinstance(defaults, dict) and not data.get("sets") else {}
+
+
+def _merged(data: dict[str, Any]) -> dict[str, Any]:
+    """The file with the defaults put under each set and each pair."""
+    defaults = data.get("defaults") or {}
+    rest = {key: value for key, value in data.items() if key != "defaults"}
+    if not isinstance(defaults, dict):
+        return rest
+    for key, below in (("sets", defaults), ("pairs", inherited(defaults))):
+        if isinstance(ones := data.get(key), list):
+            rest[key] = [_under(one, below) if isinstance(one, dict) else one for one in ones]
+    return rest
+
+
+def _under(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(defaults)
+    for key, value in values.items():
+        below = found.get(key)
+        found[key] = _under(value, below) if isinstance(value, dict) and isinstance(below, dict) else value
+    return found
+
+
+def _misplaced(document: located_yaml.Document) -> Iterable[located_yaml.Fault]:
+    """Faults of `defaults` that putting them under the sets does not show."""
+    defaults = document.data.get("defaults")
+    if defaults is not None and not isinstance(defaults, dict):
+        reason = f"found {values.shortened(defaults)}; wanted a mapping"
+        yield located_yaml.Fault(("defaults",), document.line(("defaults",)), reason)
+    for key in ("name", "job_name"):
+        if isinstance(defaults, dict) and key in defaults:
+            path = ("defaults", key)
+            yield located_yaml.Fault(path, document.line(path), "belongs to one set, not to all of them")
+
+
+def _doubles(document: located_yaml.Document) -> Iterable[located_yaml.Fault]:
+    """Two sets or pairs whose jobs would have one name; Jenkins does not tell names apart by their case."""
+    for kind, ending, other in (("sets", "canary", "job_name"), ("pairs", "blue-green", "name of its own")):
+        seen: dict[str, int] = {}
+        ones = document.data.get(kind)
+        for index, one in enumerate(ones if isinstance(ones, list) else ()):
+            base = (one.get("job_name") or one.get("name")) if isinstance(one, dict) else None
+            if not isinstance(base, str):
+                continue
+            first = seen.setdefault(base.casefold(), index)
+            if first != index:
+                path = (kind, index)
+                reason = f"its job {base}-{ending} is that of {kind}[{first}] as well; give one of them a {other}"
+                yield located_yaml.Fault(path, document.line(path), reason)

@@ -1,0 +1,216 @@
+"""The kinds of values in vmss.yaml, each with the message for a value that is none."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import unicodedata
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.gates.parsing import gates_from
+from vmss_jenkins.model.images import ImageReference
+from vmss_jenkins.model.instances import InstanceIds
+
+LONGEST = 20_000
+"""Characters of a text; Java takes no literal over 65,535 bytes."""
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_UNSAFE_IN_JOB_NAMES = '?*/\\%!@#$^&|<>[]:;"'
+"""What Jenkins refuses (`Jenkins.checkGoodName`), and the quote, which no file system of Windows takes."""
+_NEITHER_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
+
+
+def text_fault(value: str, *, lines: bool = False) -> str | None:
+    """Why a text can stand in no Jenkins job: it holds what XML 1.0 cannot, or what nobody sees."""
+    if len(value) > LONGEST:
+        return f"found {len(value)} characters; wanted at most {LONGEST}"
+    for char in value:
+        if lines and char in "\n\t":
+            continue
+        if unicodedata.category(char) == "Cc" or _NEITHER_XML.match(char):
+            return f"found the character U+{ord(char):04X}; wanted a text without control characters"
+    return None
+
+
+def job_name_fault(name: str) -> str | None:
+    """Why Jenkins refuses a name of a job or folder; None where it takes it."""
+    if not name or name != name.strip():
+        return f"found {name!r}; wanted a name with no blanks around it"
+    if bad := sorted({char for char in name if char in _UNSAFE_IN_JOB_NAMES}):
+        return f"found {name!r} with {' '.join(bad)}, which Jenkins refuses in a job's name"
+    if name.endswith("."):
+        return f"found {name!r}, which ends with a dot; Jenkins refuses that"
+    if len(name.encode(errors="replace")) > 200:  # noqa: PLR2004 - a file name has 255 bytes, and ours adds to it
+        return f"found a name of {len(name)} characters; wanted one that can be a directory's name"
+    return text_fault(name)
+
+
+def checked(fault: Callable[[str], str | None]) -> BeforeValidator:
+    """Take a text, unless a function says why it is none that is wanted."""
+
+    def check(value: object) -> str:
+        if not isinstance(value, str):
+            raise ValueError(f"found {value!r}; wanted a text: quote it")  # noqa: TRY004 - pydantic's way to say no
+        if reason := fault(value):
+            raise ValueError(reason)
+        return value
+
+    return BeforeValidator(check)
+
+
+def matches(pattern: str, wanted: str) -> Callable[[str], str | None]:
+    """Make the function that says why a text does not match a regular expression as a whole."""
+
+    def fault(value: str) -> str | None:
+        return None if re.fullmatch(pattern, value) else f"found {shortened(value)}; wanted {wanted}"
+
+    return fault
+
+
+def _filled(value: str) -> str | None:
+    return text_fault(value) if value.strip() else "found nothing; wanted a text"
+
+
+def _folder(value: str) -> str | None:
+    return next((fault for part in value.split("/") if (fault := job_name_fault(part))), None) if value else None
+
+
+def _schedule(value: str) -> str | None:
+    for line in value.strip().splitlines():
+        comment_or_alias = line.strip().startswith(("#", "@", "TZ=")) or not line.strip()
+        if not comment_or_alias and len(line.split()) != 5:  # noqa: PLR2004 - cron's five fields
+            return f"found {shortened(line)}; wanted five fields as in cron, such as 'H 4 * * 1', or @daily"
+    return text_fault(value, lines=True)
+
+
+def shortened(value: object) -> str:
+    """Show a value in a message, cut where it is long."""
+    shown = repr(value)
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."  # noqa: PLR2004 - a line of a terminal
+
+
+def _seconds(value: object) -> float:
+    found = (
+        re.fullmatch(r"\s*(\d{1,9}(?:\.\d{1,3})?)\s*([smhd])\s*", value, re.ASCII) if isinstance(value, str) else None
+    )
+    if found:
+        return float(found[1]) * _UNITS[found[2]]
+    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else -1.0
+    if 0 <= number <= 10**9:
+        return number
+    raise ValueError(f"found {shortened(value)}; wanted seconds, such as 30, 30s, 5m, 2h or 1d")
+
+
+def _amount(value: object) -> str:
+    text = str(value).replace(" ", "") if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    found = re.fullmatch(r"([0-9]{1,9})(%?)", text, re.ASCII)
+    if found and int(found[1]) >= 1 and not (found[2] and int(found[1]) > 100):  # noqa: PLR2004 - percent
+        return f"{int(found[1])}{found[2]}"
+    raise ValueError(f"found {shortened(value)}; wanted a count such as 1, or a percentage from 1% to 100%")
+
+
+_GUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_REQUIREMENT = r"[A-Za-z0-9][A-Za-z0-9._-]*(?:\[[A-Za-z0-9._,-]+\])?\s*(?:==\s*[A-Za-z0-9.!+_-]+|@\s*[a-z+]+://\S+)"
+
+Text: TypeAlias = Annotated[str, checked(_filled)]
+Prose: TypeAlias = Annotated[str, checked(lambda value: text_fault(value, lines=True))]
+JobName: TypeAlias = Annotated[str, checked(job_name_fault)]
+Folder: TypeAlias = Annotated[str, checked(_folder)]
+Schedule: TypeAlias = Annotated[str, checked(_schedule)]
+Guid: TypeAlias = Annotated[str, checked(matches(_GUID, "a GUID"))]
+SetName: TypeAlias = Annotated[
+    str, checked(matches(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", "a scale set's name: letters, digits, '_', '.', '-'"))
+]
+GroupName: TypeAlias = Annotated[
+    str,
+    checked(matches(r"[-\w.()]{0,89}[-\w()]", "a resource group's name: letters, digits, '_', '-', '.', '(', ')'")),
+]
+ResourceName: TypeAlias = Annotated[
+    str, checked(matches(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}", "a name of Azure: letters, digits, '_', '.', '-'"))
+]
+Requirement: TypeAlias = Annotated[
+    str, checked(matches(_REQUIREMENT, "a pinned requirement such as vmss-jenkins==1.0"))
+]
+ContainerImage: TypeAlias = Annotated[
+    str, checked(matches(r"[A-Za-z0-9][\w.:/@-]{0,400}", "a container image such as registry/name:tag"))
+]
+Seconds: TypeAlias = Annotated[
+    float,
+    BeforeValidator(_seconds),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?[smhd]$"}]}
+    ),
+]
+Amount: TypeAlias = Annotated[
+    str,
+    BeforeValidator(_amount),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": r"^\d+%?$"}]}),
+]
+
+
+def as_tuple(value: Any) -> Any:  # noqa: ANN401 - before validation it may be anything
+    """Take a YAML list for a tuple."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _gate(value: object) -> str:
+    """Read a gate from a line or a mapping; keep it as the line that `--gate` takes."""
+    if not isinstance(value, str | Mapping):
+        raise ValueError(f"found {value!r}; wanted a gate such as 'http path=/health'")  # noqa: TRY004 - pydantic's way
+    try:
+        gates_from([value])
+    except ConfigError as error:
+        raise ValueError("; ".join(error.reasons)) from None
+    line = value if isinstance(value, str) else gate_line(value)
+    if reason := text_fault(line, lines=True):
+        raise ValueError(reason)
+    return line
+
+
+def gate_line(gate: Mapping[str, object]) -> str:
+    """Write a gate's mapping as the line that `--gate` takes."""
+    given = {str(key).strip().replace("-", "_"): value for key, value in gate.items()}
+    words = [f"{key}={_word(key, value)}" for key, value in given.items() if key != "gate"]
+    return shlex.join([str(given["gate"]), *words])
+
+
+def _word(key: str, value: object) -> str:
+    if isinstance(value, list | tuple):
+        return shlex.join(map(str, value)) if key == "run" else ",".join(map(str, value))
+    return str(value)
+
+
+def _image(value: object) -> str:
+    try:
+        given = str(value)
+        image = ImageReference.parse_urn(given) if ":" in given and "/" not in given else ImageReference(id=given)
+    except ConfigError as error:
+        raise ValueError("; ".join(error.reasons)) from None
+    if reason := text_fault(given):
+        raise ValueError(reason)
+    return str(image)
+
+
+def _ids(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"found {value!r}; wanted ids in one text such as '0,1'")  # noqa: TRY004 - pydantic's way
+    try:
+        ids = ",".join(part.strip() for part in str(InstanceIds.parse(value)).split(","))
+    except ConfigError as error:
+        raise ValueError("; ".join(error.reasons)) from None
+    if reason := text_fault(ids):
+        raise ValueError(reason)
+    return ids
+
+
+_TEXT_SCHEMA = WithJsonSchema({"type": "string"})
+Gate: TypeAlias = Annotated[
+    str,
+    BeforeValidator(_gate),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object", "required": ["gate"]}]}),
+]
+Image: TypeAlias = Annotated[str, BeforeValidator(_image), _TEXT_SCHEMA]
+Ids: TypeAlias = Annotated[str, BeforeValidator(_ids), _TEXT_SCHEMA]

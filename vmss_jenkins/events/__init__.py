@@ -1,0 +1,1 @@
+"""What happens, as values: one stream of frozen events, a file a story."""

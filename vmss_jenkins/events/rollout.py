@@ -1,0 +1,224 @@
+"""What happens in a rollout: each instance, each step, how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from vmss_jenkins.events.base import Event
+from vmss_jenkins.model.instances import ScaleSetName
+from vmss_jenkins.model.releases import Release
+
+
+class InstanceState(Enum):
+    """How an instance stands in a rollout, as people are shown it."""
+
+    OLD = "old"
+    """It runs another release than the new one, and well."""
+    UPDATING = "updating"
+    """Down for its update, or coming up."""
+    NEW = "new"
+    """It has the new release and is healthy."""
+    UNHEALTHY = "unhealthy"
+    """It failed, or is not healthy; whose doing that is, other events tell."""
+    SKIPPED = "skipped"
+    """Left alone."""
+    COMING = "coming"
+    """It is being made, and nobody counted on it before."""
+    LEAVING = "leaving"
+    """It is being deleted, and others serve in its place."""
+    GONE = "gone"
+    """It is no more."""
+
+
+@dataclass(frozen=True)
+class InstanceSeen:
+    """An instance and how it stands."""
+
+    instance_id: str
+    zone: str | None
+    state: InstanceState
+
+
+@dataclass(frozen=True)
+class RolloutPlanned(Event):
+    """A run begins: what is wanted, by whom, and what is there."""
+
+    scale_set: ScaleSetName
+    image_from: Release | None
+    """What runs, as far as it is another image."""
+    image_to: Release | None
+    """Where this run goes; None for what the model has."""
+    going_back: bool
+    owner: str
+    """Who runs which command."""
+    build: str
+    """URL of the build in Jenkins; empty for none."""
+    strategy: str
+    canary: str
+    """How many go first; empty for no canary."""
+    max_unavailable: str
+    on_failure: str
+    timeout: float
+    """Seconds for the way, and once more for the way back."""
+    instances: tuple[InstanceSeen, ...] = ()
+    max_surge: str = ""
+    """How many more there may be at a time, where instances are replaced; empty where they are updated."""
+
+
+@dataclass(frozen=True)
+class InstanceChanged(Event):
+    """An instance stands otherwise than before."""
+
+    instance_id: str
+    zone: str | None
+    state: InstanceState
+
+
+@dataclass(frozen=True)
+class RolloutStarted(Event):
+    """A rollout knows what is there."""
+
+    scale_set: ScaleSetName
+    image: Release | None
+    """The release to go to, or to go back to."""
+    going_back: bool
+    reached: int
+    """Instances that have it."""
+    pending: tuple[str, ...]
+    """Instances to update, or to replace."""
+    max_unavailable: int
+    surge: int = 0
+    """How many more there may be at a time; 0 where they are updated."""
+
+
+@dataclass(frozen=True)
+class NotDraining(Event):
+    """Instances behind a load balancer go down without being taken out of it first."""
+
+    scale_set: ScaleSetName
+
+
+@dataclass(frozen=True)
+class InstancesDraining(Event):
+    """Instances are taken out of the load balancer."""
+
+    instance_ids: tuple[str, ...]
+    seconds: float
+    """What their open connections get."""
+    not_drained: Mapping[str, str]
+    """Instances that still get new connections, with the reason."""
+
+
+@dataclass(frozen=True)
+class InstancesUpdating(Event):
+    """Azure was asked to update instances."""
+
+    instance_ids: tuple[str, ...]
+    request_id: str | None
+    answered: bool = True
+    """False where the answer was lost."""
+
+
+@dataclass(frozen=True)
+class InstanceDone(Event):
+    """An instance has the release and is healthy."""
+
+    instance_id: str
+    seconds: float
+    """Since Azure was asked to update it."""
+
+
+@dataclass(frozen=True)
+class InstanceFailed(Event):
+    """An instance did not become what it should."""
+
+    instance_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class InstancesRestored(Event):
+    """Instances are back in the load balancer."""
+
+    instance_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CapacityChanged(Event):
+    """Instances came or went that this rollout did not touch."""
+
+    joined: tuple[str, ...]
+    gone: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FellBackToWaves(Event):
+    """Azure refused overlapping operations: from now on it goes in waves."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class RolloutWaiting(Event):
+    """Nothing can be done but wait."""
+
+    reason: str
+    instance_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ClaimAwaited(Event):
+    """An earlier run of the same command left its claim; it is awaited until it lapses."""
+
+    owner: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RollbackStarted(Event):
+    """The release is bad: the model is restored first."""
+
+    image_from: Release | None
+    image_to: Release
+    cause: str
+
+
+@dataclass(frozen=True)
+class RolloutInterrupted(Event):
+    """Somebody stopped this program in the middle."""
+
+    scale_set: ScaleSetName
+    instance_ids: tuple[str, ...]
+    """Those that Azure goes on updating."""
+    request_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RolloutHalted(Event):
+    """It touches nothing more; the state of every instance follows."""
+
+    scale_set: ScaleSetName
+    reason: str
+
+
+@dataclass(frozen=True)
+class InstanceLeft(Event):
+    """How an instance is where a rollout halted."""
+
+    instance_id: str
+    state: str
+
+
+@dataclass(frozen=True)
+class RolloutFinished(Event):
+    """Every instance is as it should be."""
+
+    scale_set: ScaleSetName
+    outcome: str
+    image: Release | None
+    updated: tuple[str, ...]
+    seconds: float
+    removed: tuple[str, ...] = ()
+    """Instances that were deleted, where `updated` were made in their place."""

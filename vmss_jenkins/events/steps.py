@@ -1,0 +1,65 @@
+"""What happens in the two mirrored steps, `update` and `update_instances`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vmss_jenkins.events.base import Event
+from vmss_jenkins.model.findings import Finding
+from vmss_jenkins.model.instances import ScaleSetName, UpgradeMode
+from vmss_jenkins.model.releases import Release
+
+
+@dataclass(frozen=True)
+class UpdateStarted(Event):
+    """`update` looks at the model of a set."""
+
+    scale_set: ScaleSetName
+    image_before: Release | None
+    image_after: Release
+
+
+@dataclass(frozen=True)
+class UpdateInstancesStarted(Event):
+    """`update_instances` knows what it will do."""
+
+    scale_set: ScaleSetName
+    chosen: str
+    """The ids as the caller gave them, or `*`."""
+    update: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class InstanceSkipped(Event):
+    """A chosen instance is left alone."""
+
+    instance_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class PreflightFound(Event):
+    """The plan has something to be known."""
+
+    finding: Finding
+
+
+@dataclass(frozen=True)
+class UpdateFinished(Event):
+    """`update` is done."""
+
+    scale_set: ScaleSetName
+    image: Release
+    changed: bool
+    seconds: float
+    mode: UpgradeMode = UpgradeMode.MANUAL
+    """In the others Azure brings the instances to it by itself."""
+
+
+@dataclass(frozen=True)
+class UpdateInstancesFinished(Event):
+    """`update_instances` is done."""
+
+    scale_set: ScaleSetName
+    updated: tuple[str, ...]
+    seconds: float

@@ -1,0 +1,70 @@
+"""Answers drawn together by time: what a report shows as curves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from vmss_jenkins.gates.verdicts import Sample
+
+MOST_POINTS = 30
+"""Points that a side has, of one set of samples."""
+LEAST_WIDTH = 1.0
+"""Seconds that a point stands for at least."""
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """The answers of one side in a short time."""
+
+    at: float
+    """Seconds since the gate began to measure."""
+    side: str
+    """`canary`, `stable`, `new release` or `load balancer`."""
+    samples: int
+    bad: int
+    """Answers that were wrong, late or missing."""
+    median: float | None
+    """Seconds of the good answers; None where there is none."""
+    p95: float | None
+
+
+def curve(samples: Sequence[Sample], side: Callable[[Sample], str], began: float) -> tuple[CurvePoint, ...]:
+    """Draw samples together; those that say nothing of the service are left out.
+
+    Args:
+        samples: what was measured.
+        side: to which side a sample belongs.
+        began: the clock's time when the gate began.
+    """
+    return tuple(_points([one for one in samples if one.unmeasured is None], side, began))
+
+
+def _points(samples: Sequence[Sample], side: Callable[[Sample], str], began: float) -> Iterator[CurvePoint]:
+    if not samples:
+        return
+    first, last = min(one.at for one in samples), max(one.at for one in samples)
+    width = max(LEAST_WIDTH, (last - first) / MOST_POINTS)
+    groups: dict[tuple[int, str], list[Sample]] = {}
+    for one in samples:
+        groups.setdefault((int((one.at - first) / width), side(one)), []).append(one)
+    for (number, name), group in sorted(groups.items()):
+        good = sorted(one.seconds for one in group if one.fault is None)
+        at = max(0.0, first + (number + 0.5) * width - began)
+        middle, high = (median(good), _p95(good)) if good else (None, None)
+        yield CurvePoint(round(at, 2), name, len(group), len(group) - len(good), middle, high)
+
+
+def _p95(good: Sequence[float]) -> float:
+    return good[max(0, math.ceil(0.95 * len(good)) - 1)]
+
+
+def totals(points: Iterable[CurvePoint]) -> dict[str, tuple[int, int]]:
+    """Samples and bad answers by side."""
+    found: dict[str, tuple[int, int]] = {}
+    for point in points:
+        samples, bad = found.get(point.side, (0, 0))
+        found[point.side] = (samples + point.samples, bad + point.bad)
+    return found

@@ -1,0 +1,1 @@
+"""A Jenkins server: read its jobs, bring them to what is wanted."""

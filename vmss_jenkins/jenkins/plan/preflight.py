@@ -1,0 +1,86 @@
+"""What stands in the way of jobs on a server, judged before anything is written. Values only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from vmss_jenkins.jenkins.plan.job_paths import ancestors
+from vmss_jenkins.jenkins.plan.jobs import JobSpec
+from vmss_jenkins.model.findings import Finding, Severity
+
+ALLOW_MISSING_CREDENTIALS = "--allow-missing-credentials"
+ALLOW_OLDER_PLUGINS = "--allow-older-plugins"
+
+
+def plugin_findings(specs: Sequence[JobSpec], installed: Mapping[str, str] | None) -> tuple[Finding, ...]:
+    """Name the plugins that are missing or too old.
+
+    Args:
+        specs: the jobs.
+        installed: the active plugins and their versions; None where they cannot be seen.
+    """
+    needed: dict[str, str] = {}
+    for spec in specs:
+        for name, least in spec.plugins.items():
+            needed[name] = max(needed.get(name, ""), least, key=version_key)
+    if installed is None:
+        text = f"the plugins cannot be seen by this user; the jobs need {', '.join(sorted(needed)) or 'none'}"
+        return (Finding(Severity.WARNING, text),)
+    found = (_plugin(name, least, installed.get(name)) for name, least in sorted(needed.items()))
+    return (*(finding for finding in found if finding is not None), *_missed(specs, installed))
+
+
+def version_key(version: str) -> tuple[int, ...]:
+    """Order plugin versions: by the numbers that each begins with.
+
+    Jenkins has `1.31`, `5.3.0-1`, and since 2021 `1342.v046651d5b_dfe`, whose letters name a commit.
+    """
+    numbers: list[int] = []
+    for part in re.split(r"[.-]", version):
+        if not part.isdigit():
+            break
+        numbers.append(int(part))
+    return tuple(numbers)
+
+
+def credential_findings(specs: Iterable[JobSpec], seen: Mapping[str, frozenset[str] | None]) -> tuple[Finding, ...]:
+    """Name the credentials that the jobs will not find.
+
+    Args:
+        specs: the jobs.
+        seen: the ids by folder, those of the server under ""; None where they cannot be seen.
+    """
+    needed: dict[tuple[str, tuple[str, ...]], str] = {}
+    for spec in specs:
+        for each in filter(None, (spec.credentials_id, *spec.secrets)):
+            needed.setdefault((each, ("", *ancestors(spec.path))), spec.path)
+    findings = (_credential(name, [seen.get(each) for each in stores], job) for (name, stores), job in needed.items())
+    return tuple(dict.fromkeys(each for each in findings if each is not None))
+
+
+def _missed(specs: Sequence[JobSpec], installed: Mapping[str, str]) -> Iterable[Finding]:
+    losses = {name: loss for spec in specs for name, loss in spec.useful.items() if name not in installed}
+    return (Finding(Severity.NOTE, f"without the plugin {name}, {loss}") for name, loss in sorted(losses.items()))
+
+
+def _plugin(name: str, least: str, found: str | None) -> Finding | None:
+    where = "(Manage Jenkins, Plugins)"
+    if found is None:
+        wanted = f"version {least}" if least else "any version"
+        return Finding(Severity.IMPOSSIBLE, f"the plugin {name} is missing or not active, wanted {wanted} {where}")
+    if version_key(found) < version_key(least):
+        text = f"the plugin {name} has version {found}; the jobs were seen to work from {least} on {where}"
+        return Finding(Severity.UNSAFE, text, ALLOW_OLDER_PLUGINS)
+    return None
+
+
+def _credential(name: str, stores: Sequence[frozenset[str] | None], job: str) -> Finding | None:
+    ids = frozenset[str]().union(*(store for store in stores if store is not None))
+    if name in ids:
+        return None
+    if None in stores:
+        return Finding(Severity.WARNING, f"whether the credentials {name!r} exist cannot be seen by this user")
+    found = f"found {', '.join(sorted(ids))}" if ids else "found none"
+    text = f"the credentials {name!r}, which {job} needs, are not in the global domain of the server or its folders: "
+    return Finding(Severity.UNSAFE, text + found, ALLOW_MISSING_CREDENTIALS)

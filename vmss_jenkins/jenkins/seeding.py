@@ -1,0 +1,261 @@
+"""Bringing the jobs of a Jenkins server to what is wanted: look, plan, make sure, apply."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from vmss_jenkins.errors import SeedRefused, UnsafeRollout
+from vmss_jenkins.events.base import Event, OnEvent
+from vmss_jenkins.events.seeding import SeedFinished, SeedPlanned
+from vmss_jenkins.events.steps import PreflightFound
+from vmss_jenkins.jenkins.changes import apply
+from vmss_jenkins.jenkins.plan.canonical_xml import marked_in, one_line
+from vmss_jenkins.jenkins.plan.job_paths import ancestors
+from vmss_jenkins.jenkins.plan.jobs import (
+    PIPELINE,
+    Create,
+    Delete,
+    ExistingJob,
+    JobPlan,
+    JobSpec,
+    Update,
+    checked,
+    ensure_safe,
+    plan,
+)
+from vmss_jenkins.jenkins.plan.preflight import (
+    ALLOW_MISSING_CREDENTIALS,
+    ALLOW_OLDER_PLUGINS,
+    credential_findings,
+    plugin_findings,
+)
+from vmss_jenkins.jenkins.ports import JenkinsJobs
+from vmss_jenkins.model.findings import Finding, Severity
+from vmss_jenkins.runtime.waiting import Waiter
+
+CONNECTIONS = 8
+"""Requests under way at a time: more gain nothing on a real server."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a seeding may do."""
+
+    check: bool = False
+    """Tell what would happen; change nothing."""
+    prune: bool = False
+    """Delete jobs that the files have no more."""
+    adopt: bool = False
+    """Take over pipeline jobs that are not ours."""
+    allow_many_deletions: bool = False
+    allow_missing_credentials: bool = False
+    allow_older_plugins: bool = False
+    """Go on with plugins older than those that the jobs were seen to work with."""
+    connections: int = CONNECTIONS
+    sources: Collection[str] = ()
+    """The files that are seeded; those that the jobs name by default."""
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """The flags of findings that do not stop this seeding."""
+        flags = {
+            ALLOW_MISSING_CREDENTIALS: self.allow_missing_credentials,
+            ALLOW_OLDER_PLUGINS: self.allow_older_plugins,
+        }
+        return frozenset(flag for flag, given in flags.items() if given)
+
+
+@dataclass(frozen=True)
+class SeedResult:
+    """What was done, or would be."""
+
+    plan: JobPlan
+    findings: tuple[Finding, ...]
+    problems: tuple[str, ...]
+    """What is in the way, where only a check was asked for."""
+    applied: bool
+
+
+def seed(server: JenkinsJobs, desired: Iterable[JobSpec], options: Options, waiter: Waiter) -> SeedResult:
+    """Bring a server's jobs to what is wanted; a second run changes nothing.
+
+    Args:
+        server: the server.
+        desired: the jobs that are wanted.
+        options: what may be done.
+        waiter: the clock, and who is told.
+
+    Raises:
+        ConfigError: for jobs that no server could take; nothing was changed.
+        JenkinsError: where the server cannot be read; nothing was changed.
+        SeedRefused: for whatever is in the way; nothing was changed.
+        UnsafeRollout: for too many deletions; nothing was changed.
+        SeedingFailed: for a failure in the middle.
+    """
+    specs = checked(desired)
+    return _Seeding(server, options, waiter).run(specs)
+
+
+class _Seeding:
+    def __init__(self, server: JenkinsJobs, options: Options, waiter: Waiter) -> None:
+        self._server, self._options = server, options
+        self._tell = _one_at_a_time(waiter.on_event)
+        self._waiter = replace(waiter, on_event=self._tell)
+
+    def run(self, specs: Sequence[JobSpec]) -> SeedResult:
+        began = self._waiter.clock.now()
+        self._once(self._server.whoami)
+        existing = self._existing(specs)
+        job_plan = self._plan(specs, existing)
+        self._tell(SeedPlanned(self._server.url, job_plan))
+        findings = self._findings(specs, job_plan, existing)
+        for finding in findings:
+            if finding.severity in {Severity.NOTE, Severity.WARNING}:
+                self._tell(PreflightFound(finding))
+        problems = _problems(job_plan, findings)
+        if self._options.check:
+            return SeedResult(job_plan, findings, (*problems, *self._too_many(job_plan)), applied=False)
+        if problems:
+            raise SeedRefused(problems)
+        ensure_safe(job_plan, allow_many_deletions=self._options.allow_many_deletions)
+        apply(self._server, job_plan, self._options.connections, self._waiter)
+        self._tell(_finished(job_plan, self._waiter.clock.now() - began))
+        return SeedResult(job_plan, findings, problems, applied=True)
+
+    def _too_many(self, job_plan: JobPlan) -> tuple[str, ...]:
+        try:
+            ensure_safe(job_plan, allow_many_deletions=self._options.allow_many_deletions)
+        except UnsafeRollout as error:
+            return (_reason(error.consequence.removesuffix("."), error.flag),)
+        return ()
+
+    def _existing(self, specs: Sequence[JobSpec]) -> dict[str, ExistingJob]:
+        found = dict(self._once(self._server.items))
+        compared = [spec.path for spec in specs if self._is_compared(spec, found.get(spec.path))]
+        configs = self._each(lambda path: self._once(lambda: self._server.config(path)), compared)
+        for path, config in zip(compared, configs, strict=True):
+            found[path] = replace(found[path], config_xml=config)
+        return found
+
+    def _is_compared(self, spec: JobSpec, there: ExistingJob | None) -> bool:
+        if there is None or there.kind != PIPELINE:
+            return False
+        return self._options.adopt or marked_in(there.description) == one_line(spec.source)
+
+    def _plan(self, specs: Sequence[JobSpec], existing: Mapping[str, ExistingJob]) -> JobPlan:
+        options = self._options
+        return plan(specs, existing, sources=options.sources, prune=options.prune, adopt=options.adopt)
+
+    def _findings(
+        self, specs: Sequence[JobSpec], job_plan: JobPlan, existing: Mapping[str, ExistingJob]
+    ) -> tuple[Finding, ...]:
+        found = (
+            *self._plugins(specs),
+            *self._credentials(specs, existing),
+            *self._permissions(job_plan, existing),
+            *self._linted([each.spec for each in job_plan.pending if isinstance(each, Create | Update)]),
+        )
+        allowed = self._options.allowed
+        return tuple(
+            replace(each, severity=Severity.WARNING, flag=None) if each.flag in allowed else each for each in found
+        )
+
+    def _plugins(self, specs: Sequence[JobSpec]) -> tuple[Finding, ...]:
+        if not any(spec.plugins for spec in specs):
+            return ()
+        return plugin_findings(specs, self._once(self._server.plugins))
+
+    def _credentials(self, specs: Sequence[JobSpec], existing: Mapping[str, ExistingJob]) -> tuple[Finding, ...]:
+        users = [spec for spec in specs if spec.credentials_id or spec.secrets]
+        stores = {""} if users else set()
+        stores |= {folder for spec in users for folder in ancestors(spec.path) if folder in existing}
+        ordered = sorted(stores)
+        seen = self._each(lambda folder: self._once(lambda: self._server.credentials(folder)), ordered)
+        # A folder that is not there yet has no credentials.
+        absent = {folder: frozenset[str]() for spec in users for folder in ancestors(spec.path)}
+        return credential_findings(users, {**absent, **dict(zip(ordered, seen, strict=True))})
+
+    def _permissions(self, job_plan: JobPlan, existing: Mapping[str, ExistingJob]) -> tuple[Finding, ...]:
+        """Ask once for each folder that is there and gets something."""
+        paths = [*job_plan.folders, *(each.path for each in job_plan.pending if isinstance(each, Create))]
+        folders = sorted({next((f for f in reversed(ancestors(path)) if f in existing), "") for path in paths})
+        answers = self._each(lambda folder: self._once(lambda: self._server.may_create(folder)), folders)
+        return tuple(
+            Finding(
+                Severity.IMPOSSIBLE,
+                f"the user may not create jobs in {folder or 'the top folder'}: the permission Job/Create is missing",
+            )
+            for folder, may in zip(folders, answers, strict=True)
+            if not may
+        )
+
+    def _linted(self, specs: Sequence[JobSpec]) -> tuple[Finding, ...]:
+        """Ask the linter once for each script that would be written."""
+        scripts = list(dict.fromkeys(spec.jenkinsfile for spec in specs if spec.jenkinsfile))
+        if not scripts:
+            return ()
+        first = self._once(lambda: self._server.lint(scripts[0]))
+        if first is None:
+            text = "the server has no linter (plugin pipeline-model-definition): the Jenkinsfiles were not checked"
+            return (Finding(Severity.WARNING, text),)
+        rest = self._each(lambda script: self._once(lambda: self._server.lint(script)), scripts[1:])
+        faults = dict(zip(scripts, [first, *rest], strict=True))
+        return tuple(
+            Finding(Severity.IMPOSSIBLE, f"the server's linter refuses the Jenkinsfile of {spec.path}: {fault}")
+            for spec in specs
+            for fault in faults.get(spec.jenkinsfile) or ()
+        )
+
+    def _each(self, work: Callable[[T], R], values: Sequence[T]) -> list[R]:
+        """Do the same for several values, over several connections."""
+        return in_parallel(work, values, self._options.connections)
+
+    def _once(self, call: Callable[[], R]) -> R:
+        return self._waiter.retry(call)
+
+
+def in_parallel(work: Callable[[T], R], values: Sequence[T], connections: int) -> list[R]:
+    """Do the same for several values at a time; the first failure ends it, what was not begun is not begun."""
+    if not values:
+        return []
+    with ThreadPoolExecutor(min(connections, len(values))) as pool:
+        futures = [pool.submit(work, value) for value in values]
+        try:
+            return [future.result() for future in futures]
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _problems(job_plan: JobPlan, findings: Iterable[Finding]) -> tuple[str, ...]:
+    refused = [_reason(f"job {each.path}: {each.reason}", each.flag) for each in job_plan.refused]
+    blocking = [each for each in findings if each.severity in {Severity.UNSAFE, Severity.IMPOSSIBLE}]
+    return (*refused, *(_reason(each.text, each.flag) for each in blocking))
+
+
+def _reason(text: str, flag: str | None) -> str:
+    return f"{text}; {flag} allows it" if flag else text
+
+
+def _finished(job_plan: JobPlan, seconds: float) -> SeedFinished:
+    created, updated, deleted = (
+        sum(isinstance(each, kind) for each in job_plan.actions) for kind in (Create, Update, Delete)
+    )
+    return SeedFinished(created, updated, deleted, len(job_plan.unchanged), seconds)
+
+
+def _one_at_a_time(on_event: OnEvent) -> OnEvent:
+    """Let several threads tell one listener."""
+    lock = threading.Lock()
+
+    def tell(event: Event) -> None:
+        with lock:
+            on_event(event)
+
+    return tell

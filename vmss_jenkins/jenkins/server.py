@@ -1,0 +1,234 @@
+"""A Jenkins server, through python-jenkins: the adapter that satisfies `jenkins.ports.JenkinsJobs`.
+
+python-jenkins brings authentication, crumbs and sessions. Its own `create_job` asks three times where once is
+enough, and its errors hide the server's reason, so requests are built here and sent by it.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import jenkins
+import requests
+
+from vmss_jenkins.errors import ConfigError, JenkinsError
+from vmss_jenkins.jenkins.errors import NOT_JENKINS, explained, is_crumb_refusal, redirected, translated
+from vmss_jenkins.jenkins.plan.jobs import ExistingJob
+
+TIMEOUT = 30
+"""Seconds for one answer."""
+DEPTH = 10
+"""Folders within folders that the one listing looks into."""
+FOLDER_XML = """<?xml version='1.1' encoding='UTF-8'?>
+<com.cloudbees.hudson.plugins.folder.Folder><description/></com.cloudbees.hudson.plugins.folder.Folder>"""
+
+_XML = {"Content-Type": "text/xml; charset=utf-8"}
+_NAME_NOBODY_CAN_HAVE = "?"
+
+
+class JenkinsServer:
+    """The jobs of one server; may be used by several threads, each of which has its own connection.
+
+    Args:
+        url: as in a browser, with the path that Jenkins is under.
+        user: the user's id.
+        token: an API token, or a password.
+        timeout: seconds for one answer.
+    """
+
+    def __init__(self, url: str, user: str, token: str, *, timeout: int = TIMEOUT) -> None:
+        if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+            raise ConfigError("--url", [f"found {url!r}, wanted a URL such as https://jenkins.example.com/"])
+        self.url = url.rstrip("/") + "/"
+        self._user, self._token, self._timeout = user, token, timeout
+        self._local = threading.local()
+        self._clients: list[jenkins.Jenkins] = []
+        self._gate = threading.Lock()
+
+    def close(self) -> None:
+        """End all connections."""
+        with self._gate:
+            for client in self._clients:
+                _session(client).close()
+            self._clients.clear()
+
+    def whoami(self) -> str:
+        """Name the user, which proves that the server is there and knows them."""
+        action = f"log in to {self.url}"
+        # A version asked first would fail with 403 where anonymous users may not read.
+        response = self._send("GET", "me/api/json", action)
+        if "X-Jenkins" not in response.headers:
+            found = f"found no Jenkins there (no X-Jenkins header): {response.text[:80]!r}"
+            raise JenkinsError(response.status_code, found, action, NOT_JENKINS)
+        return str(self._json(response, action).get("id", self._user))
+
+    def version(self) -> str:
+        """Tell the server's version."""
+        return str(self._send("GET", "me/api/json", "read the version").headers.get("X-Jenkins", ""))
+
+    def plugins(self) -> Mapping[str, str] | None:
+        """Name the active plugins and their versions; None where the user may not see them."""
+        path = "pluginManager/api/json?tree=plugins[shortName,version,active]"
+        answer = self._where_seen(path, "list the plugins")
+        if answer is None:
+            return None
+        return {each["shortName"]: each["version"] for each in answer.get("plugins", ()) if each.get("active", True)}
+
+    def items(self) -> Mapping[str, ExistingJob]:
+        """List all items by path, without their config.xml, in one request."""
+        tree = ""
+        for _ in range(DEPTH):
+            tree = f"jobs[name,_class,description{',' + tree if tree else ''}]"
+        action = "list the jobs"
+        answer = self._json(self._send("GET", f"api/json?tree={quote(tree, safe='[],')}", action), action)
+        return {item.path: item for item in _items(answer, "")}
+
+    def config(self, path: str) -> str:
+        """Read a job's config.xml."""
+        return self._send("GET", f"{_url(path)}config.xml", f"read the job {path}").text
+
+    def credentials(self, folder: str) -> frozenset[str] | None:
+        """Name the credentials of a folder, or of the server for ""; None where they cannot be seen."""
+        store = "folder" if folder else "system"
+        path = f"{_url(folder)}credentials/store/{store}/domain/_/api/json?tree=credentials[id]"
+        answer = self._where_seen(path, f"list the credentials of {folder or 'the server'}")
+        return None if answer is None else frozenset(each["id"] for each in answer.get("credentials", ()))
+
+    def may_create(self, folder: str) -> bool:
+        """Ask whether the user may create jobs in a folder, or on top for ""; nothing is created.
+
+        Jenkins looks at the permission first and then at the name, which here is one that it refuses.
+        """
+        try:
+            self._create(folder, _NAME_NOBODY_CAN_HAVE, "<flow-definition/>", "ask for the permission to create jobs")
+        except JenkinsError as error:
+            if error.status == requests.codes.bad_request:
+                return True
+            if error.status == requests.codes.forbidden:
+                return False
+            raise
+        return True
+
+    def lint(self, jenkinsfile: str) -> tuple[str, ...] | None:
+        """Name the faults of a declarative pipeline; None where the server has no linter."""
+        action = "check a Jenkinsfile"
+        try:
+            response = self._send(
+                "POST", "pipeline-model-converter/validateJenkinsfile", action, data={"jenkinsfile": jenkinsfile}
+            )
+        except JenkinsError as error:
+            if error.status == requests.codes.not_found:
+                return None
+            raise
+        errors = self._json(response, action).get("data", {}).get("errors", ())
+        return tuple(_linted(each) for each in errors)
+
+    def create(self, path: str, config_xml: str) -> None:
+        """Create a job in a folder that is there."""
+        folder, _, name = path.rpartition("/")
+        self._create(folder, name, config_xml, f"create the job {path}")
+
+    def create_folder(self, path: str) -> None:
+        """Create a folder in one that is there."""
+        folder, _, name = path.rpartition("/")
+        self._create(folder, name, FOLDER_XML, f"create the folder {path}")
+
+    def update(self, path: str, config_xml: str) -> None:
+        """Replace a job's config.xml."""
+        self._post_xml(f"{_url(path)}config.xml", config_xml, f"update the job {path}")
+
+    def delete(self, path: str) -> None:
+        """Delete a job with its builds."""
+        try:
+            self._send("POST", f"{_url(path)}doDelete", f"delete the job {path}")
+        except JenkinsError as error:
+            # Having deleted it, Jenkins redirects to the page of the folder, which nobody here reads.
+            if error.status != requests.codes.found:
+                raise
+
+    def _create(self, folder: str, name: str, config_xml: str, action: str) -> None:
+        self._post_xml(f"{_url(folder)}createItem?{urlencode({'name': name})}", config_xml, action)
+
+    def _post_xml(self, path: str, xml: str, action: str) -> None:
+        self._send("POST", path, action, data=xml.encode(), headers=_XML)
+
+    def _where_seen(self, path: str, action: str) -> Mapping[str, Any] | None:
+        try:
+            return self._json(self._send("GET", path, action), action)
+        except JenkinsError as error:
+            if error.status in {requests.codes.forbidden, requests.codes.not_found}:
+                return None
+            raise
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        action: str,
+        **parts: Any,  # noqa: ANN401 - as requests.Request takes them
+    ) -> requests.Response:
+        client = self._client()
+        request = requests.Request(method, self.url + path, **parts)
+        try:
+            response = self._once(client, request, action)
+        except JenkinsError as error:
+            if method != "POST" or not is_crumb_refusal(error):
+                raise
+            client.crumb = None  # the session ended, as when Jenkins restarted
+            response = self._once(client, request, action)
+        if response.history:
+            raise redirected(response, action)
+        return response
+
+    def _once(self, client: jenkins.Jenkins, request: requests.Request, action: str) -> requests.Response:
+        with translated(action):
+            response: requests.Response = client.jenkins_request(request, add_crumb=request.method == "POST")
+            return response
+
+    def _client(self) -> jenkins.Jenkins:
+        client = getattr(self._local, "client", None)
+        if client is None:
+            client = self._local.client = jenkins.Jenkins(self.url, self._user, self._token, timeout=self._timeout)
+            # python-jenkins switches verification off where PYTHONHTTPSVERIFY=0: here it stays on.
+            _session(client).verify = True
+            with self._gate:
+                self._clients.append(client)
+        return client
+
+    def _json(self, response: requests.Response, action: str) -> Mapping[str, Any]:
+        try:
+            answer = response.json()
+        except (json.JSONDecodeError, requests.JSONDecodeError) as error:
+            message = f"found no JSON: {explained(response)}"
+            raise JenkinsError(response.status_code, message, action, NOT_JENKINS) from error
+        return answer if isinstance(answer, dict) else {}
+
+
+def _session(client: jenkins.Jenkins) -> requests.Session:
+    """The session of a client, to which python-jenkins has no public way."""
+    session: requests.Session = vars(client)["_session"]
+    return session
+
+
+def _items(answer: Mapping[str, Any], folder: str) -> Iterator[ExistingJob]:
+    for each in answer.get("jobs") or ():
+        path = f"{folder}/{each['name']}".lstrip("/")
+        yield ExistingJob(path, each.get("_class", ""), each.get("description") or "", is_folder="jobs" in each)
+        yield from _items(each, path)
+
+
+def _url(path: str) -> str:
+    return "".join(f"job/{quote(part, safe='')}/" for part in path.split("/") if part)
+
+
+def _linted(error: object) -> str:
+    """One fault: the linter nests them in lists where it has several for a place."""
+    if isinstance(error, Mapping):
+        error = error.get("error", error)
+    if isinstance(error, list):
+        return "; ".join(_linted(each) for each in error)
+    return str(error)

@@ -1,0 +1,1 @@
+"""The public functions behind `import vmss_jenkins`."""

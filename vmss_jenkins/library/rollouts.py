@@ -1,0 +1,217 @@
+"""Rollouts as a library: `vmss_jenkins.roll_out` and `vmss_jenkins.roll_back`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from vmss_jenkins.azure.connection import AzureClients, Connection
+from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.events.base import OnEvent
+from vmss_jenkins.gates.parsing import gates_from
+from vmss_jenkins.gates.specs import AnyGate
+from vmss_jenkins.library.steps import TIMEOUT, log
+from vmss_jenkins.measure.instruments import connected_instruments
+from vmss_jenkins.measure.verification import Verification
+from vmss_jenkins.model.images import ImageReference
+from vmss_jenkins.model.instances import ScaleSetName
+from vmss_jenkins.model.releases import Scripted
+from vmss_jenkins.rollout.engine import Order, RolloutResult, RunContext, run_rollout
+from vmss_jenkins.rollout.plan.actions import RolloutSpec, Strategy
+from vmss_jenkins.rollout.plan.claims import Ended
+from vmss_jenkins.rollout.ports import Drainer
+from vmss_jenkins.runtime.clock import SystemClock
+from vmss_jenkins.runtime.heartbeat import Heartbeat
+from vmss_jenkins.runtime.waiting import Waiter
+
+if TYPE_CHECKING:
+    from vmss_jenkins.azure.scale_sets import AzureScaleSets
+
+
+def roll_out(  # noqa: PLR0913 - what, where, how, and who is told, each by its name
+    resource_group: str,
+    name: str,
+    image_reference: ImageReference | Mapping[str, str] | None = None,
+    spec: RolloutSpec | None = None,
+    *,
+    scripted: Scripted | None = None,
+    gates: Iterable[str | Mapping[str, object]] = (),
+    claim: bool = True,
+    allow_automatic_rollout: bool = False,
+    connection: Connection | None = None,
+    on_event: OnEvent = log,
+) -> RolloutResult:
+    """Roll a release out: the canary first, then in small steps, judged by gates, and back if it is bad.
+
+    The state of a rollout is in Azure: where one was stopped, the same call goes on with it.
+
+    Args:
+        resource_group: the set's resource group.
+        name: the set's name.
+        image_reference: the release, as `vmss_jenkins.update` takes it; None for what the model has.
+        spec: how; see `RolloutSpec`.
+        scripted: the release is a script; no image is given then.
+        gates: as `vmss_jenkins.verify` takes them; they are asked after the canary and after each batch.
+        claim: refuse where another rollout of the set is under way, and make others refuse; takes the permission
+            `Microsoft.Resources/tags/write` on the resource group.
+        allow_automatic_rollout: go on although Azure takes the image to every instance by itself.
+        connection: how to connect to Azure; from the environment by default.
+        on_event: told each thing that happens; by default it is logged.
+
+    Raises:
+        AnotherRollout: where one is under way; nothing was changed.
+        ConfigError: for parameters that cannot be used; nothing was changed.
+        UnsafeRollout: for a set whose upgrade policy leaves no canary; nothing was changed.
+        AzureError: where Azure refuses, or cannot be reached.
+    """
+    given = image_reference
+    image = ImageReference.from_mapping(given) if isinstance(given, Mapping) else given
+    context = RunContext(allow_automatic_rollout=allow_automatic_rollout)
+    if image and scripted:
+        raise ConfigError("release", ["found both an image and a script; give one of them"])
+    run = _Connected(
+        ScaleSetName(resource_group, name), spec or RolloutSpec(), _some(gates), claim, connection, scripted
+    )
+    return run(Order(image), context, on_event)
+
+
+def roll_back(
+    resource_group: str,
+    name: str,
+    spec: RolloutSpec | None = None,
+    *,
+    scripted: Scripted | None = None,
+    claim: bool = True,
+    allow_automatic_rollout: bool = False,
+    connection: Connection | None = None,
+    on_event: OnEvent = log,
+) -> RolloutResult:
+    """Take a scale set back: the model first, then the instances that were updated.
+
+    It goes to `RolloutSpec.rollback_to`, or to the one other image that instances still run, or to the script that was
+    written down before the one that there is.
+
+    Args:
+        resource_group: the set's resource group.
+        name: the set's name.
+        spec: how; see `RolloutSpec`.
+        scripted: the release is a script; its `protected_before` are the protected settings to go back to.
+        claim: as `roll_out`.
+        allow_automatic_rollout: as `roll_out`.
+        connection: how to connect to Azure; from the environment by default.
+        on_event: told each thing that happens; by default it is logged.
+
+    Raises:
+        AnotherRollout: where one is under way; nothing was changed.
+        ConfigError: for parameters that cannot be used; nothing was changed.
+        UnsafeRollout: for a set whose upgrade policy leaves no canary; nothing was changed.
+        AzureError: where Azure refuses, or cannot be reached.
+    """
+    context = RunContext(allow_automatic_rollout=allow_automatic_rollout)
+    run = _Connected(ScaleSetName(resource_group, name), spec or RolloutSpec(), (), claim, connection, scripted)
+    return run(Order(going_back=True), context, on_event)
+
+
+def last_rollout(
+    resource_group: str, name: str, *, connection: Connection | None = None, on_event: OnEvent = log
+) -> Ended | None:
+    """How the last rollout that changed something of a scale set ended; None where none wrote it down.
+
+    Args:
+        resource_group: the set's resource group.
+        name: the set's name.
+        connection: how to connect to Azure; from the environment by default.
+        on_event: told each thing that happens; by default it is logged.
+
+    Raises:
+        ConfigError: for parameters that cannot be used.
+        AzureError: where the tags of the resource group cannot be read.
+    """
+    with closing((connection or Connection()).connect(on_event).scale_sets()) as sets:
+        ends = sets.claims(ScaleSetName(resource_group, name)).ends
+        return Waiter.starting(SystemClock(), TIMEOUT, on_event).retry(ends.read)
+
+
+def _some(gates: Iterable[str | Mapping[str, object]]) -> tuple[AnyGate, ...]:
+    """Read the gates, where there are any: a rollout may have none."""
+    given = tuple(gates)
+    return gates_from(given) if given else ()
+
+
+@dataclass
+class _Connected:
+    """The engine, connected to Azure for one run."""
+
+    name: ScaleSetName
+    spec: RolloutSpec
+    gates: tuple[AnyGate, ...]
+    claim: bool
+    connection: Connection | None
+    scripted: Scripted | None
+
+    def __call__(self, order: Order, context: RunContext, on_event: OnEvent) -> RolloutResult:
+        clock = Heartbeat(SystemClock(), on_event)
+        waiter = Waiter.starting(clock, 2 * self.spec.timeout, clock.on_event)
+        azure, surges = (self.connection or Connection()).connect(on_event), self.spec.strategy is Strategy.SURGE
+        with (
+            closing(azure.scale_sets()) as sets,
+            connected_instruments(sets, azure, clock) as instruments,
+            _drainer(self.spec, azure) as pool,
+        ):
+            connected = replace(
+                context,
+                gates=Verification(self.name, self.gates, instruments, waiter) if self.gates else None,
+                drainer=pool,
+                claims=sets.claims(self.name) if self.claim else None,
+                headcounts=sets.headcounts(self.name) if self.claim or surges else None,
+                run=secrets.token_hex(4),
+                owner=owner(os.environ, order),
+                build=os.environ.get("BUILD_URL", ""),
+            )
+            if self.scripted is None:
+                return run_rollout(sets, self.name, order, self.spec, connected, waiter)
+            return _run_scripted(sets, self.name, order, self.spec, connected, waiter, self.scripted)
+
+
+def _run_scripted(
+    sets: AzureScaleSets,
+    name: ScaleSetName,
+    order: Order,
+    spec: RolloutSpec,
+    context: RunContext,
+    waiter: Waiter,
+    scripted: Scripted,
+) -> RolloutResult:
+    """Roll a script out or back."""
+    from vmss_jenkins.azure.script_sets import ScriptSets  # noqa: PLC0415 - the SDK takes 0.3 s
+
+    steps_back = order.going_back and spec.rollback_to is None
+    memory, script = sets.memory(name), scripted.script
+    script_sets = ScriptSets(sets, memory, waiter.on_event, scripted.extension, script, steps_back)
+    release = waiter.retry(lambda: script_sets.adopt(name))
+    known = replace(order, image=release)
+    return run_rollout(script_sets, name, known, spec, replace(context, owner=owner(os.environ, known)), waiter)
+
+
+@contextmanager
+def _drainer(spec: RolloutSpec, azure: AzureClients) -> Iterator[Drainer | None]:
+    """What takes instances out of their load balancers, where that is wanted."""
+    if spec.drain is None:
+        yield None
+        return
+    from vmss_jenkins.azure.drainer import AzureDrainer  # noqa: PLC0415 - the SDK takes half a second
+
+    with closing(azure.load_balancers()) as balancers:
+        yield AzureDrainer(balancers, SystemClock())
+
+
+def owner(environ: Mapping[str, str], order: Order) -> str:
+    """Who runs which command: the job in Jenkins, else the user and the machine."""
+    who = environ.get("JOB_NAME") or f"{environ.get('USER') or 'somebody'}@{socket.gethostname()}"
+    what = "rollback" if order.going_back else f"rollout of {order.image.short_name if order.image else 'the model'}"
+    return f"{who}: {what}"

@@ -1,0 +1,121 @@
+"""Seeding as a library: the jobs of a file or of one set, and `seed_jobs` that puts them on a Jenkins server."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.events.base import Event, OnEvent
+from vmss_jenkins.jenkins import seeding
+from vmss_jenkins.jenkins.plan.jobs import JobSpec
+from vmss_jenkins.jenkins.seeding import Options, SeedResult
+from vmss_jenkins.report.text import lines
+from vmss_jenkins.runtime.clock import SystemClock
+from vmss_jenkins.runtime.waiting import Waiter
+
+if TYPE_CHECKING:
+    from vmss_jenkins.config import Config
+
+TIMEOUT = 3600.0
+"""Seconds after which nothing is tried again."""
+
+
+def log(event: Event) -> None:
+    """Write an event to the logger `vmss_jenkins`: what the library does where no listener is given."""
+    logging.getLogger("vmss_jenkins").info("%s", lines.line(event))
+
+
+def seed_jobs(
+    desired: Iterable[JobSpec],
+    url: str,
+    user: str,
+    token: str,
+    options: Options | None = None,
+    *,
+    timeout: float = TIMEOUT,
+    on_event: OnEvent = log,
+) -> SeedResult:
+    """Bring the jobs of a Jenkins server to what is wanted; a second run changes nothing.
+
+    Args:
+        desired: the jobs.
+        url: the server's address.
+        user: the user's id.
+        token: an API token.
+        options: what may be done; by default create and update.
+        timeout: seconds after which nothing is tried again.
+        on_event: told each thing that happens, one at a time; by default it is logged.
+
+    Raises:
+        ConfigError: for jobs and addresses that cannot be used; nothing was changed.
+        JenkinsError: where the server cannot be read; nothing was changed.
+        SeedRefused: for whatever is in the way; nothing was changed.
+        UnsafeRollout: for too many deletions; nothing was changed.
+        SeedingFailed: for a failure in the middle.
+    """
+    from vmss_jenkins.jenkins.server import JenkinsServer  # noqa: PLC0415 - bad input is told before it is loaded
+
+    waiter = Waiter.starting(SystemClock(), timeout, on_event)
+    with closing(JenkinsServer(url, user, token)) as server:
+        return seeding.seed(server, desired, options or Options(), waiter)
+
+
+def jobs_of_file(
+    path: str, source: str | None = None, templates: Mapping[str, str] | None = None, *, images: bool = False
+) -> tuple[JobSpec, ...]:
+    """Read vmss.yaml and render its jobs.
+
+    Args:
+        path: the file.
+        source: the name of the file that the jobs carry, by which a later run knows them; the path by default.
+        templates: a user's own templates by name, as `pipelines.jobs_of` takes them.
+        images: whether the jobs that build images by Packer are among them.
+
+    Raises:
+        ConfigError: for a file that cannot be read, and every fault in it.
+    """
+    try:
+        content = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(path, [f"cannot be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(path, [f"is not UTF-8: {error.reason} at byte {error.start}"]) from error
+    from vmss_jenkins.config import parse  # noqa: PLC0415 - takes a moment
+
+    return _rendered(parse(content, path), source or path, templates, images=images)
+
+
+def jobs_of_set(
+    values: Mapping[str, object],
+    jenkins: Mapping[str, object],
+    source: str | None = None,
+    templates: Mapping[str, str] | None = None,
+    *,
+    images: bool = False,
+) -> tuple[JobSpec, ...]:
+    """Render the jobs of one scale set, with no file.
+
+    Args:
+        values: as under `sets` in vmss.yaml.
+        jenkins: as under `jenkins`.
+        source: the name that the jobs carry, by which a later run knows them; made of the set's by default.
+        templates: a user's own templates by name, as `pipelines.jobs_of` takes them.
+        images: whether the jobs that build images by Packer are among them.
+
+    Raises:
+        ConfigError: with every fault.
+    """
+    from vmss_jenkins.config import one_set  # noqa: PLC0415 - takes a moment
+
+    source = source or f"options for {values.get('resource_group')}/{values.get('name')}"
+    return _rendered(one_set(values, jenkins), source, templates, images=images)
+
+
+def _rendered(config: Config, source: str, templates: Mapping[str, str] | None, *, images: bool) -> tuple[JobSpec, ...]:
+    from vmss_jenkins.pipelines import image_jobs_of, jobs_of  # noqa: PLC0415 - takes a moment
+
+    return (*jobs_of(config, source, templates), *(image_jobs_of(config, source, templates) if images else ()))

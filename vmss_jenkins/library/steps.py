@@ -1,0 +1,241 @@
+"""The library: the two steps `vmss_jenkins.update` and `vmss_jenkins.update_instances`, `observe` and `verify`.
+
+The steps take the parameters of the retired plugin's `azureVMSSUpdate` and `azureVMSSUpdateInstances` in
+Python's spelling, and connect the engine to Azure.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from vmss_jenkins.azure.connection import Connection
+from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.events.base import Event, OnEvent
+from vmss_jenkins.gates.parsing import gates_from
+from vmss_jenkins.measure.instruments import connected_instruments
+from vmss_jenkins.measure.verification import Assessment, Verification
+from vmss_jenkins.model.images import ImageReference
+from vmss_jenkins.model.instances import Instance, InstanceIds, ScaleSet, ScaleSetName, has_latest_model
+from vmss_jenkins.model.releases import Script
+from vmss_jenkins.report.text import lines
+from vmss_jenkins.rollout import steps
+from vmss_jenkins.runtime.clock import SystemClock
+from vmss_jenkins.runtime.heartbeat import Heartbeat
+from vmss_jenkins.runtime.waiting import Waiter
+
+if TYPE_CHECKING:
+    from vmss_jenkins.model.network import Reached
+
+TIMEOUT = 3600.0
+"""Seconds that a step may take, unless told otherwise."""
+
+
+def log(event: Event) -> None:
+    """Write an event to the logger `vmss_jenkins`: what the library does where no listener is given."""
+    logging.getLogger("vmss_jenkins").info("%s", lines.line(event))
+
+
+def update(
+    resource_group: str,
+    name: str,
+    image_reference: ImageReference | Mapping[str, str],
+    *,
+    connection: Connection | None = None,
+    allow_automatic_rollout: bool = False,
+    dry_run: bool = False,
+    timeout: float = TIMEOUT,
+    on_event: OnEvent = log,
+) -> steps.UpdateResult:
+    """Set the image of a scale set's model: the plugin's `azureVMSSUpdate`.
+
+    In the upgrade mode Manual no instance changes; `update_instances` brings them along.
+
+    Args:
+        resource_group: the set's resource group.
+        name: the set's name.
+        image_reference: `{"id": ...}`, `{"publisher", "offer", "sku", "version"}`, or an `ImageReference`.
+        connection: how to connect to Azure; from the environment by default.
+        allow_automatic_rollout: go on although Azure takes the image to every instance by itself.
+        dry_run: tell what would happen and what stands in the way; change nothing.
+        timeout: seconds to wait for Azure.
+        on_event: told each thing that happens; by default it is logged.
+
+    Raises:
+        ConfigError: for parameters that cannot be used; nothing was changed.
+        UnsafeRollout: for a set whose upgrade policy leaves no canary; nothing was changed.
+        AzureError: where Azure refuses, or cannot be reached.
+    """
+    target = ScaleSetName(resource_group, name)
+    image = (
+        image_reference if isinstance(image_reference, ImageReference) else ImageReference.from_mapping(image_reference)
+    )
+    options = steps.Options(dry_run=dry_run, allow_automatic_rollout=allow_automatic_rollout)
+    waiter = Waiter.starting(SystemClock(), timeout, on_event)
+    with closing((connection or Connection()).connect(on_event).scale_sets()) as sets:
+        return steps.update(sets, target, image, options, waiter)
+
+
+def update_extension(  # noqa: PLR0913 - the script and how to reach Azure, each by its name
+    resource_group: str,
+    name: str,
+    script: Script,
+    *,
+    extension: str = "",
+    connection: Connection | None = None,
+    allow_automatic_rollout: bool = False,
+    dry_run: bool = False,
+    timeout: float = TIMEOUT,
+    on_event: OnEvent = log,
+) -> steps.UpdateResult:
+    """Put another script into the CustomScript extension of a scale set's model; it is made where missing.
+
+    In the upgrade mode Manual it runs on no instance; `update_instances` lets it run. What the extension was told is
+    written down in tags of the resource group first, where a rollback finds it.
+
+    Args:
+        resource_group: the set's resource group.
+        name: the set's name.
+        script: as `scripts.from_url`, `scripts.inline` or `scripts.from_settings` make it.
+        extension: the extension's name; empty for the only one of the set.
+        connection: how to connect to Azure; from the environment by default.
+        allow_automatic_rollout: go on although Azure takes the script to every instance by itself.
+        dry_run: tell what would happen and what stands in the way; change nothing.
+        timeout: seconds to wait for Azure.
+        on_event: told each thing that happens; by default it is logged.
+
+    Raises:
+        ConfigError: for parameters that cannot be used; nothing was changed.
+        UnsafeRollout: for a set whose upgrade policy leaves no canary; nothing was changed.
+        AzureError: where Azure refuses, or cannot be reached.
+    """
+    target = ScaleSetName(resource_group, name)
+    options = steps.Options(dry_run=dry_run, allow_automatic_rollout=allow_automatic_rollout)
+    waiter = Waiter.starting(SystemClock(), timeout, on_event)
+    with closing((connection or Connection()).connect(on_event).scale_sets()) as sets:
+        from vmss_jenkins.azure.script_sets import ScriptSets  # noqa: PLC0415 - the SDK takes 0.3 s
+
+        script_sets = ScriptSets(sets, sets.memory(target), on_event, extension, script)
+        release = waiter.retry(lambda: script_sets.adopt(target))
+        return steps.update(script_sets, target, release or script.release, options, waiter)
+
+
+def update_instances(
+    resource_group: str,
+    name: str,
+    instance_ids: str | Iterable[str],
+    *,
+    connection: Connection | None = None,
+    await_healthy: bool = False,
+    dry_run: bool = False,
+    timeout: float = TIMEOUT,
+    on_event: OnEvent = log,
+) -> steps.UpdateInstancesResult:
+    """Bring chosen instances to the latest model: the plugin's `azureVMSSUpdateInstances`.
+
+    All of them go down at once.
+
+    Args:
+        resource_group: the set's resource group.
+        name: the set's name.
+        instance_ids: comma-separated ids, several texts, or `*` for all.
+        connection: how to connect to Azure; from the environment by default.
+        await_healthy: wait also until each is healthy by what the set has to tell it.
+        dry_run: tell what would happen and what stands in the way; change nothing.
+        timeout: seconds to wait for Azure.
+        on_event: told each thing that happens; by default it is logged.
+
+    Raises:
+        ConfigError: for ids that no instance has, and other parameters that cannot be used.
+        AzureError: where Azure refuses, cannot be reached, or an instance did not get the model.
+    """
+    target = ScaleSetName(resource_group, name)
+    chosen = InstanceIds.parse(instance_ids)
+    options = steps.Options(dry_run=dry_run, await_healthy=await_healthy)
+    waiter = Waiter.starting(SystemClock(), timeout, on_event)
+    with closing((connection or Connection()).connect(on_event).scale_sets()) as sets:
+        return steps.update_instances(sets, target, chosen, options, waiter)
+
+
+def observe(
+    resource_group: str,
+    name: str,
+    *,
+    connection: Connection | None = None,
+    on_event: OnEvent = log,
+) -> tuple[ScaleSet, tuple[Instance, ...]]:
+    """Read a scale set and its instances, with their health and power.
+
+    Raises:
+        ConfigError: for parameters that cannot be used.
+        AzureError: where Azure refuses, or cannot be reached.
+    """
+    waiter = Waiter.starting(SystemClock(), TIMEOUT, on_event)
+    with closing((connection or Connection()).connect(on_event).scale_sets()) as sets:
+        scale_set = waiter.retry(lambda: sets.get(ScaleSetName(resource_group, name)))
+        return scale_set, waiter.retry(lambda: sets.instances(scale_set))
+
+
+def addresses(
+    scale_set: ScaleSet,
+    instances: Iterable[Instance],
+    *,
+    connection: Connection | None = None,
+) -> Reached:
+    """Find where a scale set that was read by `observe` is reached through its load balancers.
+
+    Raises:
+        ConfigError: for parameters that cannot be used.
+        AzureError: where Azure refuses, or cannot be reached.
+    """
+    with closing((connection or Connection()).connect(log).load_balancers()) as balancers:
+        return balancers.reached(scale_set, [instance.id for instance in instances])
+
+
+def verify(
+    resource_group: str,
+    name: str,
+    gates: Iterable[str | Mapping[str, object]],
+    *,
+    instance_ids: str | Iterable[str] | None = None,
+    connection: Connection | None = None,
+    timeout: float = TIMEOUT,
+    on_event: OnEvent = log,
+) -> Assessment:
+    """Ask gates whether the instances with the new release are good.
+
+    Args:
+        resource_group: the set's resource group.
+        name: the set's name.
+        gates: each one line such as `http path=/health`, or a mapping such as `{"gate": "http", "path": "/health"}`.
+        instance_ids: the instances to look at; those with the latest model by default.
+        connection: how to connect to Azure; from the environment by default.
+        timeout: seconds after which nothing is measured again.
+        on_event: told each thing that happens; by default it is logged.
+
+    Raises:
+        ConfigError: for gates and ids that cannot be used, and where no instance has the latest model.
+        AzureError: where the set cannot be read; that a gate cannot measure is a verdict.
+    """
+    target = ScaleSetName(resource_group, name)
+    specs = gates_from(gates)
+    chosen = InstanceIds.parse(instance_ids) if instance_ids is not None else None
+    clock = Heartbeat(SystemClock(), on_event)
+    waiter = Waiter.starting(clock, timeout, clock.on_event)
+    azure = (connection or Connection()).connect(on_event)
+    with closing(azure.scale_sets()) as sets, connected_instruments(sets, azure, clock) as instruments:
+        scale_set = waiter.retry(lambda: sets.get(target))
+        instances = waiter.retry(lambda: sets.instances(scale_set))
+        ids = [one.id for one in (chosen.choose(instances) if chosen else _updated(scale_set, instances))]
+        return Verification(target, specs, instruments, waiter).assess("verify", ids)
+
+
+def _updated(scale_set: ScaleSet, instances: Iterable[Instance]) -> list[Instance]:
+    """The instances with the latest model: those that a gate is asked about by default."""
+    found = [instance for instance in instances if has_latest_model(instance, scale_set)]
+    if not found:
+        reason = "no instance has the latest model; update one, or name the instances to look at"
+        raise ConfigError("instance ids", [reason])
+    return found

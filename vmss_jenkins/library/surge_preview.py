@@ -1,0 +1,54 @@
+"""Looking at what a surge would do, as a library: the dry run of `vmss-jenkins rollout --strategy surge`."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from vmss_jenkins.azure.connection import Connection
+from vmss_jenkins.events.base import OnEvent
+from vmss_jenkins.library.steps import TIMEOUT, log
+from vmss_jenkins.model.instances import ScaleSetName
+from vmss_jenkins.model.releases import Release, Scripted
+from vmss_jenkins.rollout.plan.actions import RolloutSpec
+from vmss_jenkins.rollout.plan.headcount import Headcount
+from vmss_jenkins.rollout.plan.history import Observed
+from vmss_jenkins.rollout.plan.surge.preview import SurgePreview, preview_surge
+from vmss_jenkins.runtime.clock import SystemClock
+from vmss_jenkins.runtime.waiting import Waiter
+
+
+def look_before_surge(
+    resource_group: str,
+    name: str,
+    image: Release | None,
+    spec: RolloutSpec,
+    *,
+    scripted: Scripted | None = None,
+    connection: Connection | None = None,
+    on_event: OnEvent = log,
+) -> SurgePreview:
+    """Tell what a surge would do now and what stands in its way; nothing is changed.
+
+    Args:
+        resource_group: the set's resource group.
+        name: the set's name.
+        image: the release; None for what the model has.
+        spec: how; see `RolloutSpec`.
+        scripted: the release is a script; no image is given then.
+        connection: how to connect to Azure; from the environment by default.
+        on_event: told each thing that happens; by default it is logged.
+
+    Raises:
+        ConfigError: for parameters that cannot be used.
+        AzureError: where the set or the tags of its resource group cannot be read.
+    """
+    target, azure = ScaleSetName(resource_group, name), (connection or Connection()).connect(on_event)
+    waiter = Waiter.starting(SystemClock(), TIMEOUT, on_event)
+    with closing(azure.scale_sets()) as sets:
+        scale_set = waiter.retry(lambda: sets.get(target)).seen_by(scripted)
+        instances = waiter.retry(lambda: sets.instances(scale_set))
+        headcount = waiter.retry(sets.headcounts(target).read) or Headcount.of(scale_set.capacity)
+        autoscale = sets.autoscale_settings(scale_set)
+    release = scripted.release_for(scale_set.extension) if scripted else image
+    observed = Observed(scale_set, instances, {})
+    return preview_surge(spec, release, observed, headcount, autoscale)

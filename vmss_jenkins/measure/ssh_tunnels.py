@@ -1,0 +1,126 @@
+"""SSH tunnels to instances, by the system's `ssh`, open only while they are used."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import IO
+
+from vmss_jenkins.gates.specs import ProbingGate
+from vmss_jenkins.measure.ports import TunnelError
+from vmss_jenkins.model.network import Address
+from vmss_jenkins.runtime.ports import Clock
+
+CONNECT_SECONDS = 15
+"""Seconds that a tunnel may take to open."""
+CHECK_SECONDS = 0.1
+GRACE = 5.0
+PORT_ATTEMPTS = 3
+"""Tries to find a local port: somebody may take it between our look and ssh's."""
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*")
+_HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]*")
+
+
+def ssh_command(gate: ProbingGate, server: Address, local_port: int) -> list[str]:
+    """The words of the `ssh` that forwards a local port to the gate's port on an instance.
+
+    It asks nobody anything, knows the server's key or refuses, and ends where it cannot forward. The `-L` of
+    OpenSSH takes no port 0, so the local port is chosen before.
+
+    Raises:
+        TunnelError: for a user or a host that ssh could take for something else.
+    """
+    user = gate.ssh_user or ""
+    for what, value, shape in (("user", user, _USER), ("host", server.host, _HOST)):
+        if not shape.fullmatch(value):
+            raise TunnelError(f"found the {what} {value!r}; wanted letters, digits and '.', '_', '-'")
+    options = {
+        "BatchMode": "yes",
+        "ExitOnForwardFailure": "yes",
+        "StrictHostKeyChecking": "yes",
+        "ConnectTimeout": str(CONNECT_SECONDS),
+        "ServerAliveInterval": "5",
+        "ServerAliveCountMax": "3",
+        "ClearAllForwardings": "no",
+        "ControlPath": "none",
+        "PermitLocalCommand": "no",
+    }
+    if gate.ssh_known_hosts:
+        options["UserKnownHostsFile"] = f'"{gate.ssh_known_hosts}"'
+    if gate.ssh_key:
+        options["IdentitiesOnly"] = "yes"
+    words = ["ssh", "-N", "-T", "-a", "-x", "-p", str(server.port), "-l", user]
+    words += [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+    words += ["-i", gate.ssh_key] if gate.ssh_key else []
+    return [*words, "-L", f"127.0.0.1:{local_port}:127.0.0.1:{gate.service_port}", "--", server.host]
+
+
+class SshTunnels:
+    """Opens tunnels; satisfies `measure.ports.Tunnels`.
+
+    Args:
+        clock: by which it waits for a tunnel.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    @contextmanager
+    def open(self, gate: ProbingGate, server: Address) -> Iterator[Address]:
+        """Forward a local port to the gate's port on the instance behind an SSH server, for the time of the block.
+
+        Raises:
+            TunnelError: where ssh says no, with its words.
+        """
+        with tempfile.TemporaryFile() as said:
+            process, local = self._start(gate, server, said)
+            try:
+                yield local
+            finally:
+                _end(process)
+
+    def _start(self, gate: ProbingGate, server: Address, said: IO[bytes]) -> tuple[subprocess.Popen[bytes], Address]:
+        for attempt in range(1, PORT_ATTEMPTS + 1):
+            local = Address("127.0.0.1", _free_port())
+            words = ssh_command(gate, server, local.port)
+            try:
+                process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=said, stderr=said)  # noqa: S603 - checked words
+            except OSError as error:
+                raise TunnelError(f"ssh cannot be started: {error.strerror or error}") from error
+            if self._opens(process, local):
+                return process, local
+            _end(process)
+            said.seek(0)
+            words_said = said.read(4096).decode("utf-8", "replace").strip().splitlines()
+            if "in use" not in " ".join(words_said) or attempt == PORT_ATTEMPTS:
+                break
+        reason = words_said[-1] if words_said else f"no tunnel within {CONNECT_SECONDS} s"
+        raise TunnelError(f"ssh to {server}: {reason}")
+
+    def _opens(self, process: subprocess.Popen[bytes], local: Address) -> bool:
+        """Wait until the tunnel takes connections, or ssh ended, or the time is up."""
+        deadline = self._clock.now() + CONNECT_SECONDS
+        while process.poll() is None and self._clock.now() < deadline:
+            with suppress(OSError), socket.create_connection((local.host, local.port), timeout=1):
+                return process.poll() is None
+            self._clock.sleep(CHECK_SECONDS)
+        return False
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

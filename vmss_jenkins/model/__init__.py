@@ -1,0 +1,1 @@
+"""What there is, as values: images, instances, releases, scripts, the network, and the bodies that Azure sends."""

@@ -1,0 +1,209 @@
+"""The bodies of Azure Resource Manager, read into values and written from them.
+
+Shapes: the compute API's `VirtualMachineScaleSet`, `VirtualMachineScaleSetVM` and `VirtualMachine`
+(https://learn.microsoft.com/rest/api/compute). What a body lacks is left at its default, since the
+answers differ by api-version and by orchestration mode.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.model.images import ImageKind, ImageReference
+from vmss_jenkins.model.instances import (
+    Health,
+    Instance,
+    OrchestrationMode,
+    ScaleInPolicy,
+    ScaleInRule,
+    ScaleSet,
+    ScaleSetName,
+    UpgradeMode,
+)
+from vmss_jenkins.model.releases import ExtensionSettings
+
+Body = Mapping[str, Any]
+
+_PASSING = frozenset(
+    {"imageReference", "adminPassword", "customData", "userData", "secrets", "protectedSettings"}
+    | {"protectedSettingsFromKeyVault", "provisioningState", "etag", "timeCreated", "instanceView", "exactVersion"}
+)
+"""Keys of a machine profile that say nothing lasting of what an instance comes up as, or that are secret."""
+
+
+def scale_set_from(body: Body, name: ScaleSetName) -> ScaleSet:
+    """Read a scale set."""
+    properties = _at(body, "properties")
+    policy = _at(properties, "upgradePolicy")
+    listed = _at(properties, "virtualMachineProfile", "extensionProfile").get("extensions") or ()
+    return ScaleSet(
+        name=name,
+        image=_image_of(_at(properties, "virtualMachineProfile", "storageProfile")),
+        capacity=_at(body, "sku").get("capacity") or 0,
+        orchestration_mode=OrchestrationMode(properties.get("orchestrationMode") or "Uniform"),
+        upgrade_mode=UpgradeMode(policy.get("mode") or "Manual"),
+        automatic_os_upgrade=bool(_at(policy, "automaticOSUpgradePolicy").get("enableAutomaticOSUpgrade")),
+        provisioning_state=properties.get("provisioningState") or "Succeeded",
+        etag=body.get("etag"),
+        id=body.get("id") or "",
+        profile=profile_digest(_at(properties, "virtualMachineProfile")),
+        scripts=tuple(script for script in map(ExtensionSettings.from_body, listed) if script),
+        sequence=tuple((str(one.get("name")), str(first)) for one in listed for first in _first(one)),
+        load_balanced=_is_load_balanced(_at(properties, "virtualMachineProfile", "networkProfile")),
+        scale_in=_scale_in_policy(_at(properties, "scaleInPolicy")),
+        zones=tuple(map(str, body.get("zones") or ())),
+        single_placement_group=properties.get("singlePlacementGroup") is not False,
+    )
+
+
+def _scale_in_policy(policy: Body) -> ScaleInPolicy:
+    """The first rule that we know is the rule; Azure takes one."""
+    known = {rule.value: rule for rule in ScaleInRule}
+    rules = (known[str(rule)] for rule in policy.get("rules") or () if str(rule) in known)
+    return ScaleInPolicy(
+        next(rules, ScaleInRule.DEFAULT),
+        force_deletion=bool(policy.get("forceDeletion")),
+        prioritize_unhealthy=bool(policy.get("prioritizeUnhealthyVMs")),
+    )
+
+
+def _first(extension: Body) -> Iterable[object]:
+    return _at(extension, "properties").get("provisionAfterExtensions") or ()
+
+
+def _is_load_balanced(network_profile: Body) -> bool:
+    interfaces = network_profile.get("networkInterfaceConfigurations") or ()
+    addresses = [one for each in interfaces for one in _at(each, "properties").get("ipConfigurations") or ()]
+    return any(_at(one, "properties").get("loadBalancerBackendAddressPools") for one in addresses)
+
+
+def profile_digest(profile: Body) -> str:
+    """Digest a machine profile: two are the same where new instances come up the same, whatever the image.
+
+    Left out: the image, which is compared by itself; secrets, which Azure shows at times only; what Azure changes.
+    """
+    known = _lasting(profile)
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest() if known else ""
+
+
+def instance_from(body: Body) -> Instance:
+    """Read an instance of a uniform set, or a virtual machine of a flexible one."""
+    properties = _at(body, "properties")
+    protection = _at(properties, "protectionPolicy")
+    storage = _at(properties, "storageProfile")
+    view = _at(properties, "instanceView")
+    return Instance(
+        id=str(body.get("instanceId") or body.get("name")),
+        name=body.get("name") or "",
+        zone=next(iter(body.get("zones") or ()), None),
+        fault_domain=view.get("platformFaultDomain"),
+        image=_image_of(storage),
+        exact_version=_at(storage, "imageReference").get("exactVersion"),
+        latest_model_applied=properties.get("latestModelApplied"),
+        provisioning_state=properties.get("provisioningState") or "Succeeded",
+        power=_status(view, "PowerState"),
+        health=_health(view),
+        protected_from_scale_in=bool(protection.get("protectFromScaleIn")),
+        protected_from_scale_set_actions=bool(protection.get("protectFromScaleSetActions")),
+        model_definition_applied=properties.get("modelDefinitionApplied") or "VirtualMachineScaleSet",
+        error=_error(view),
+        created=_moment(properties.get("timeCreated")),
+    )
+
+
+def capacity_patch(capacity: int) -> dict[str, Any]:
+    """The body that changes the wanted number of instances, and nothing else of a set."""
+    return {"sku": {"capacity": capacity}}
+
+
+def image_patch(image: ImageReference) -> dict[str, Any]:
+    """The body that changes the image of a set's model, and nothing else of it.
+
+    A VHD is no image reference: it is the image of the OS disk in a set with unmanaged disks.
+    """
+    storage: dict[str, Any] = {}
+    if image.kind is ImageKind.VHD:
+        storage["osDisk"] = {"image": {"uri": image.id}}
+    elif image.kind is ImageKind.SHARED_GALLERY:
+        storage["imageReference"] = {"sharedGalleryImageId": image.id}
+    elif image.kind is ImageKind.COMMUNITY_GALLERY:
+        storage["imageReference"] = {"communityGalleryImageId": image.id}
+    elif image.id:
+        storage["imageReference"] = {"id": image.id}
+    else:
+        keys = ("publisher", "offer", "sku", "version")
+        storage["imageReference"] = {key: getattr(image, key) for key in keys}
+    return {"properties": {"virtualMachineProfile": {"storageProfile": storage}}}
+
+
+def _lasting(value: Any) -> Any:  # noqa: ANN401 - any part of a body
+    """A part of a body without what is empty, volatile or secret; ids in one case, since Azure's differs."""
+    if isinstance(value, Mapping):
+        inner = {str(key): _lasting(part) for key, part in value.items() if str(key) not in _PASSING}
+        return {key: part for key, part in inner.items() if part not in (None, {}, [])}
+    if isinstance(value, list | tuple):
+        return [_lasting(part) for part in value]
+    if isinstance(value, str):
+        return value.lower() if value.startswith("/subscriptions/") else value
+    return value if isinstance(value, bool | int | float | None) else str(value)
+
+
+def _image_of(storage: Body) -> ImageReference | None:
+    reference = _at(storage, "imageReference")
+    vhd = _at(storage, "osDisk", "image").get("uri")
+    image_id = reference.get("id") or reference.get("sharedGalleryImageId") or reference.get("communityGalleryImageId")
+    keys = ("publisher", "offer", "sku", "version")
+    try:
+        if image_id or vhd:
+            return ImageReference(id=image_id or vhd)
+        return ImageReference(**{key: reference[key] for key in keys}) if reference else None
+    except (ConfigError, KeyError):
+        return None  # an image of a kind that came after us: what we cannot name we do not judge
+
+
+def _moment(text: str | None) -> float | None:
+    """Seconds UTC of a time as Azure writes it; its seven digits after the seconds are more than Python 3.10 reads."""
+    try:
+        return datetime.fromisoformat(text[:19]).replace(tzinfo=timezone.utc).timestamp() if text else None
+    except ValueError:
+        return None
+
+
+def _health(view: Body) -> Health:
+    code = _at(view, "vmHealth", "status").get("code") or ""
+    try:
+        return Health(code.partition("/")[2].lower()) if code else Health.NOT_REPORTED
+    except ValueError:
+        return Health.UNKNOWN
+
+
+def _status(view: Body, family: str) -> str | None:
+    codes = (str(status.get("code") or "") for status in view.get("statuses") or ())
+    return next((code.partition("/")[2] for code in codes if code.startswith(f"{family}/")), None)
+
+
+def _error(view: Body) -> str | None:
+    """Azure's words on what failed; its own status often says no more than that, where an extension's tells why."""
+    failed = _failed(view)
+    extensions = (
+        [status for extension in view.get("extensions") or () for status in _failed(extension)] if failed else []
+    )
+    told = (status.get("message") for status in (*failed, *extensions))
+    text = next(filter(None, told), None) or next((status.get("displayStatus") for status in failed), None)
+    return " ".join(str(text).split()) if text else None
+
+
+def _failed(view: Body) -> list[Body]:
+    return [status for status in view.get("statuses") or () if "/failed" in str(status.get("code")).lower()]
+
+
+def _at(body: Body, *path: str) -> Body:
+    """The object at a path; empty where a step of it is missing or null."""
+    for key in path:
+        body = body.get(key) or {}
+    return body

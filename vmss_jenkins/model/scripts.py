@@ -1,0 +1,173 @@
+"""Releases made of a script: at a URL, in the settings themselves, or of settings as they are.
+
+Where the script goes into a blob container, its blob is named here; `uploading` puts it there.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.model.releases import NAME, SIGNATURE, SOURCE, Access, ExtensionSettings, Script, file_name
+
+LARGEST_SCRIPT = 256 * 1024
+"""Bytes that the extension takes in ``script``."""
+_KNOWN = frozenset({"commandToExecute", "script", "fileUris", "timestamp", "skipDos2Unix"})
+_SECRET_KEYS = frozenset({"storageAccountName", "storageAccountKey", "managedIdentity"})
+_FILE = re.compile(r"(?<!\$)\{script\}")
+"""Where a command names the script's file; `${script}` is the shell's own."""
+_CONTAINER = re.compile(r"\$root|[a-z0-9](?:-?[a-z0-9]){2,62}")
+_BLOB = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
+
+
+def from_url(url: str, access: Access = Access.PUBLIC, command: str = "", tag: str = "") -> Script:
+    """Make a release of a script at a URL.
+
+    Args:
+        url: where instances read it; with its signature for `Access.SAS`.
+        access: how they may read it.
+        command: what they run, with `{script}` for the script's file; `bash {script}` by default.
+        tag: the force-update tag: another one lets the extension run although nothing else changed.
+
+    Raises:
+        ConfigError: for a URL that is none, whose file name cannot be, or that does not fit the access.
+    """
+    if faults := (*_url_faults(url, access), *_tag_faults(tag)):
+        raise ConfigError("script URL", faults)
+    run = _FILE.sub(shlex.quote(file_name(url)), command or "bash {script}")
+    bare, _, signature = url.partition("?")
+    if access is Access.SAS:
+        marked = " ".join(filter(None, [access.value, bare, tag]))
+        return Script(ExtensionSettings.of({"commandToExecute": run}, force_update_tag=marked), signature=signature)
+    marked = tag if access is Access.PUBLIC else " ".join(filter(None, [access.value, tag]))
+    return Script(ExtensionSettings.of({"commandToExecute": run, "fileUris": [url]}, force_update_tag=marked))
+
+
+def _url_faults(url: str, access: Access) -> Iterable[str]:
+    parts = urlsplit(url)
+    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    local = parts.hostname in ("127.0.0.1", "localhost", "::1")
+    if parts.scheme != "https" and not (parts.scheme == "http" and local):
+        yield f"found {shown!r}; wanted https://HOST/PATH"
+    elif not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", file_name(url)):
+        yield f"the file name in {shown!r} has other characters than letters, digits, '.', '_' and '-', or none"
+    if parts.query and access is not Access.SAS:
+        yield f"{shown!r} carries a query, which may be a signature and would be shown: give --access sas"
+    if not parts.query and access is Access.SAS:
+        yield f"{shown!r} carries no signature; give the URL with its SAS token, or another --access"
+
+
+def inline(text: str, tag: str = "") -> Script:
+    """Make a release of a script that goes into the settings themselves: no storage is needed.
+
+    Raises:
+        ConfigError: for an empty one, and one that is too large.
+    """
+    packed = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+    if faults := [*_tag_faults(tag), *([] if text.strip() else ["it is empty"])]:
+        raise ConfigError("script", faults)
+    if len(packed) > LARGEST_SCRIPT:
+        raise ConfigError(
+            "script", [f"it has {len(packed)} bytes packed; the extension takes {LARGEST_SCRIPT}: upload it"]
+        )
+    return Script(ExtensionSettings.of({"script": packed}, force_update_tag=tag))
+
+
+def from_settings(
+    settings: Mapping[str, Any], protected: Mapping[str, Any] | None = None, tag: str = "", name: str = NAME
+) -> Script:
+    """Make a release of settings as they are.
+
+    Raises:
+        ConfigError: for keys that the extension does not have, secrets in the open, no or two commands, and
+            protected settings with no tag to tell them by.
+    """
+    if faults := (*_settings_faults(settings, protected or {}, tag), *_tag_faults(tag)):
+        raise ConfigError(SOURCE, faults)
+    return Script(ExtensionSettings.of(settings, name=name, force_update_tag=tag), protected)
+
+
+def _tag_faults(tag: str) -> Iterable[str]:
+    if ExtensionSettings(force_update_tag=tag).access is not Access.PUBLIC:
+        yield f"found the force-update tag {tag!r}; wanted one that does not begin as those of --access"
+
+
+def with_secrets(script: Script, protected: Mapping[str, Any] | None) -> Script:
+    """Add protected settings to a release.
+
+    Raises:
+        ConfigError: as `from_settings`.
+    """
+    if protected is None:
+        return script
+    own = script.release.protection("a signature") or {}
+    if faults := tuple(_settings_faults(script.release.values, {**own, **protected}, script.release.version)):
+        raise ConfigError(SOURCE, faults)
+    return replace(script, protected=protected)
+
+
+def _settings_faults(settings: Mapping[str, Any], protected: Mapping[str, Any], tag: str) -> Iterable[str]:
+    if open_secrets := sorted(_SECRET_KEYS & settings.keys()):
+        yield f"{', '.join(open_secrets)} would be shown to everybody; give them as protected settings"
+    if unknown := sorted(settings.keys() - _KNOWN - _SECRET_KEYS):
+        yield f"unknown settings {', '.join(unknown)}; the extension takes {', '.join(sorted(_KNOWN))}"
+    if any(urlsplit(str(url)).query for url in settings.get("fileUris") or ()):
+        yield "a URL of fileUris carries a query, which may be a signature: give fileUris as a protected setting"
+    commands = [key for key in ("commandToExecute", "script") for part in (settings, protected) if part.get(key)]
+    if len(commands) != 1:
+        yield f"found {' and '.join(commands) or 'no command'}; wanted either commandToExecute or script, once"
+    if protected.keys() - {"managedIdentity"} and not tag:
+        yield (
+            "protected settings need a force-update tag, such as the build's number: Azure never shows them, so "
+            "the tag alone tells one version from the next"
+        )
+
+
+def blob_name(file_name: str, content: bytes) -> str:
+    """Name a blob by the script's name and content: another content is another release, the same one is not.
+
+    Raises:
+        ConfigError: for a name with characters that a shell or a URL would not take as they are.
+    """
+    if not _BLOB.fullmatch(file_name):
+        raise ConfigError(
+            "script", [f"found the file name {file_name!r}; wanted letters, digits, '.', '_' and '-', at most 200"]
+        )
+    stem, dot, suffix = file_name.rpartition(".")
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    return f"{stem}-{digest}.{suffix}" if dot and stem else f"{file_name}-{digest}"
+
+
+def check_container(url: str) -> None:
+    """Refuse what is no container's URL.
+
+    Raises:
+        ConfigError: with every reason.
+    """
+    if reasons := container_faults(url):
+        raise ConfigError("container URL", reasons)
+
+
+def container_faults(url: str) -> list[str]:
+    """Why a URL is none of a blob container; empty where it is one."""
+    parts = urlsplit(url)
+    name = parts.path.rstrip("/").rpartition("/")[2]
+    local = parts.hostname in ("127.0.0.1", "localhost", "::1")
+    reasons = []
+    if parts.scheme != "https" and not (parts.scheme == "http" and local):
+        reasons.append("wanted https://ACCOUNT.blob.core.windows.net/CONTAINER")
+    if not _CONTAINER.fullmatch(name):
+        reasons.append(
+            f"found the container name {name!r}; wanted 3 to 63 lower-case letters, digits and single dashes"
+        )
+    if parts.query:
+        reasons.append(f"it carries a query, which may be a signature: give that in the environment, as {SIGNATURE}")
+    return reasons

@@ -1,0 +1,28 @@
+"""How a stage gets at the command: by the agent's Python, or by that of a virtual environment in the workspace."""
+
+from __future__ import annotations
+
+import shlex
+
+from vmss_jenkins.config.parts import Install
+
+VENV = ".vmss-jenkins"
+ISOLATED = "-I"
+"""Python without the modules of the workspace: a `requests.py` there would run with Azure's credentials."""
+
+
+def command_of(install: Install) -> str:
+    """The words that begin each call."""
+    python = f"{VENV}/bin/python" if install.how == "pip" else shlex.quote(install.python)
+    return f"{python} {ISOLATED} -m vmss_jenkins"
+
+
+def set_up(install: Install, results: str, *prepared: str) -> str:
+    """Make the results' directory anew and the command ready, with further lines in between."""
+    lines = [f"rm -rf {results}", f"mkdir -p {results}", *prepared]
+    if install.how == "pip":
+        lines += [
+            f"{shlex.quote(install.python)} {ISOLATED} -m venv {VENV}",
+            f"{VENV}/bin/python {ISOLATED} -m pip install --quiet {shlex.quote(install.requirement or '')}",
+        ]
+    return "\n".join([*lines, f"{command_of(install)} --version"])

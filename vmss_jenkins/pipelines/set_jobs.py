@@ -1,0 +1,204 @@
+"""From the configuration of a scale set to its pipelines."""
+
+from __future__ import annotations
+
+from vmss_jenkins.config import Config, ScaleSetConfig
+from vmss_jenkins.config.parts import Jenkins
+from vmss_jenkins.jenkins.plan.jobs import mark
+from vmss_jenkins.pipelines.commands import Commands, gates_without_comparison
+from vmss_jenkins.pipelines.model import Agent, Field, HandOver, Kind, Parameter, Pipeline, Stage
+from vmss_jenkins.pipelines.pair_job import pair_pipelines_of
+from vmss_jenkins.pipelines.releases import ImageRelease, ReleaseKind
+from vmss_jenkins.pipelines.script_release import ScriptRelease
+
+
+def pipelines_of(config: Config, source: str) -> tuple[Pipeline, ...]:
+    """All pipelines of a file, in its order, those of the sets first.
+
+    Args:
+        config: what is wanted.
+        source: the file's name, which the jobs carry.
+    """
+    alone = [pipeline for one in config.sets for pipeline in _Builder(config.jenkins, one, source).all()]
+    paired = [pipeline for one in config.pairs for pipeline in pair_pipelines_of(config.jenkins, one, source)]
+    return (*alone, *paired)
+
+
+class _Builder:
+    """Builds the pipelines of one set."""
+
+    def __init__(self, jenkins: Jenkins, scale_set: ScaleSetConfig, source: str) -> None:
+        self._jenkins = jenkins
+        self._set = scale_set
+        self._source = source
+        self._release: ReleaseKind = ScriptRelease(scale_set.script) if scale_set.script else ImageRelease(scale_set)
+        self._commands = Commands(scale_set, jenkins.install, self._release)
+        self._plugin = scale_set.flavour == "plugin"
+        self._installs = not self._plugin or bool(scale_set.gates)
+
+    def all(self) -> tuple[Pipeline, ...]:
+        both = (self._canary(), self._full())
+        return (*both, self._rollback()) if self._set.rollback_job else both
+
+    def _canary(self) -> Pipeline:
+        chooses = (self._instance_ids(),) if self._plugin else (self._canary_size(), *self._chosen_ids())
+        asked = self._release.asked()
+        parameters = (*self._target(), *asked, *chooses, *self._rollout_parameters(), *self._dry_run())
+        stages = self._canary_by_plugin() if self._plugin else self._canary_by_command()
+        what = f"Updates the {self._release.noun} of the scale set and a part of its instances, and verifies them."
+        return self._pipeline(Kind.CANARY, what, parameters, stages, hand_over=self._hand_over())
+
+    def _full(self) -> Pipeline:
+        optional = () if self._plugin else (*self._handoff_parameters(), *self._rollout_parameters())
+        parameters = (*self._target(), *self._release.asked_again(), *optional, *self._dry_run())
+        stages = self._full_by_plugin() if self._plugin else self._full_by_command()
+        what = f"Updates the instances that {self._name(Kind.CANARY)} left, and verifies them."
+        return self._pipeline(Kind.FULL, what, parameters, stages)
+
+    def _rollback(self) -> Pipeline:
+        parameters = (*self._target(), *self._release.asked_back(), self._limit())
+        stages = (self._set_up(), Stage("Roll Back", self._commands.roll_back(), secrets=self._release.back.secrets))
+        what = f"Takes the scale set back to its previous {self._release.noun}: the model first, then the instances."
+        return self._pipeline(Kind.ROLLBACK, what, parameters, stages)
+
+    def _canary_by_command(self) -> tuple[Stage, ...]:
+        commands, secrets, noun = self._commands, self._release.new.secrets, self._release.noun.title()
+        judge = Stage("Verify", commands.judge_canary(), in_dry_run=False, secrets=secrets)
+        begin: tuple[Stage, ...] = (
+            Stage(f"Update {noun} Configuration", commands.update(), secrets=secrets),
+            Stage("Update A Subset of Instances", commands.canary(), secrets=secrets),
+        )
+        if self._set.surges:  # it looks at all that stands in its way before it changes the model
+            begin = (Stage(f"Add Instances With The New {noun}", commands.canary(), secrets=secrets),)
+        return (
+            self._set_up(*self._release.prepared),
+            *begin,
+            *((judge,) if self._set.gates else ()),
+            Stage("Report", commands.record(self._name(Kind.FULL)), in_dry_run=False, records=True, describes=True),
+        )
+
+    def _canary_by_plugin(self) -> tuple[Stage, ...]:
+        steps = (
+            Stage("Update Image Configuration", image_step=True),
+            Stage("Update A Subset of Instances", instances_step=True),
+        )
+        verify = (Stage("Verify", self._commands.verify_updated()),) if self._set.gates else ()
+        return (*self._set_up_if_needed(), *steps, *verify)
+
+    def _full_by_command(self) -> tuple[Stage, ...]:
+        back = self._name(Kind.ROLLBACK) if self._set.rollback_job else ""
+        return (
+            self._set_up(),
+            Stage("Check The Canary", self._commands.check(back), fetches=True, describes=True),
+            Stage("Update The Rest", self._commands.rest(), secrets=self._release.rest.secrets),
+            *self._verify_all(),
+        )
+
+    def _full_by_plugin(self) -> tuple[Stage, ...]:
+        return (*self._set_up_if_needed(), Stage("Update All Instances", instances_step=True), *self._verify_all())
+
+    def _verify_all(self) -> tuple[Stage, ...]:
+        if not gates_without_comparison(self._set):
+            return ()
+        return (Stage("Verify", self._commands.verify_all(), in_dry_run=self._plugin),)
+
+    def _set_up(self, *prepared: str) -> Stage:
+        return Stage("Set Up", self._commands.set_up(*prepared), signed_in=False)
+
+    def _set_up_if_needed(self) -> tuple[Stage, ...]:
+        return (self._set_up(),) if self._installs else ()
+
+    def _hand_over(self) -> HandOver | None:
+        if self._set.promotion == "manual":
+            return None
+        ask = f"The canary of {self._set.name} is good. Update the rest?" if self._set.promotion == "approval" else ""
+        how = () if self._plugin else (self._limit().name, "ON_FAILURE")
+        names = ("RESOURCE_GROUP", "VMSS_NAME", *self._release.handed_on, *how)
+        return HandOver(self._absolute(Kind.FULL), ask, names, record=not self._plugin)
+
+    def _target(self) -> tuple[Parameter, ...]:
+        return (
+            Parameter("RESOURCE_GROUP", self._set.resource_group or "", "Resource group of the scale set."),
+            Parameter("VMSS_NAME", self._set.name, "Name of the scale set."),
+        )
+
+    def _canary_size(self) -> Parameter:
+        return Parameter("CANARY", self._set.canary, "How many instances go first: a count, or a percentage.")
+
+    def _instance_ids(self) -> Parameter:
+        what = "Comma-separated ids of the instances that go first."
+        also = "" if self._plugin else " Empty: chosen by CANARY."
+        return Parameter("INSTANCE_IDS", self._set.instance_ids or "", what + also)
+
+    def _chosen_ids(self) -> tuple[Parameter, ...]:
+        """A surge makes its canary: none is chosen."""
+        return () if self._set.surges else (self._instance_ids(),)
+
+    def _limit(self) -> Parameter:
+        if self._set.surges:
+            what = "How many more instances there may be at a time: a count, or a percentage."
+            return Parameter("MAX_SURGE", self._set.max_surge, what)
+        what = "How many instances may be down at a time: a count, or a percentage."
+        return Parameter("MAX_UNAVAILABLE", self._set.rollout.max_unavailable, what)
+
+    def _rollout_parameters(self) -> tuple[Parameter, ...]:
+        if self._plugin:
+            return ()
+        first = self._set.on_failure
+        choices = (first, "stop" if first == "rollback" else "rollback")
+        what = "What happens where instances or gates fail."
+        return (self._limit(), Parameter("ON_FAILURE", first, what, Field.CHOICE, choices))
+
+    def _handoff_parameters(self) -> tuple[Parameter, ...]:
+        canary = self._name(Kind.CANARY)
+        record = Parameter("HANDOFF", "", f"The hand-off record that {canary} archived as handoff.json.", Field.TEXT)
+        build = Parameter("CANARY_BUILD", "", f"Build of {canary} whose record is taken. Empty: the last good one.")
+        allow = Parameter(
+            "ALLOW_CHANGED", default=False, field=Field.BOOLEAN,
+            description="Go on though no canary went before, or the scale set changed since.",
+        )  # fmt: skip
+        return (record, build, allow) if self._jenkins.copy_artifacts else (record, allow)
+
+    def _dry_run(self) -> tuple[Parameter, ...]:
+        if self._plugin:
+            return ()
+        what = "Tell what would happen; change nothing."
+        return (Parameter("DRY_RUN", default=False, field=Field.BOOLEAN, description=what),)
+
+    def _name(self, kind: Kind) -> str:
+        return f"{self._set.base_name}-{kind.value}"
+
+    def _absolute(self, kind: Kind) -> str:
+        return "/".join(["", *filter(None, [self._jenkins.folder, self._name(kind)])])
+
+    def _pipeline(
+        self,
+        kind: Kind,
+        what: str,
+        parameters: tuple[Parameter, ...],
+        stages: tuple[Stage, ...],
+        hand_over: HandOver | None = None,
+    ) -> Pipeline:
+        jenkins, own = self._jenkins, self._set
+        copies = jenkins.copy_artifacts and any(stage.fetches for stage in stages)
+        return Pipeline(
+            kind=kind,
+            name=self._name(kind),
+            folder=jenkins.folder,
+            summary=what,
+            description="\n\n".join(filter(None, [own.description.strip(), what, mark(self._source)])),
+            source=self._source,
+            parameters=parameters,
+            stages=stages,
+            agent=Agent(jenkins.agent, (jenkins.install.image or "") if jenkins.install.how == "container" else ""),
+            credentials=jenkins.credentials,
+            timeouts=own.timeouts,
+            keep_builds=jenkins.keep_builds,
+            hand_over=hand_over,
+            schedule=(own.schedule or "") if kind is Kind.CANARY else "",
+            lock=jenkins.lock,
+            copies_from=self._absolute(Kind.CANARY) if copies else "",
+            report="" if self._plugin else self._commands.report(),
+            summarizes=not self._plugin,
+            publishes=jenkins.publish_html and not self._plugin,
+        )

@@ -1,0 +1,1 @@
+"""A rollout as a page, with its stylesheet and pictures."""

@@ -1,0 +1,123 @@
+"""The picture of every instance over time, as values that its template draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from vmss_jenkins.events.rollout import InstanceState
+from vmss_jenkins.report.html.scales import Mark, Scale, clock, times
+from vmss_jenkins.report.story import GateRun, Life, Story
+
+WIDTH, LEFT, RIGHT, TOP, BOTTOM = 960.0, 96.0, 16.0, 44.0, 34.0
+LABELLED = 48
+"""Instances up to which each row has its name."""
+LONGEST_NAME = 13
+SHARE = {
+    InstanceState.OLD: 0.4,
+    InstanceState.SKIPPED: 0.15,
+    InstanceState.UPDATING: 0.7,
+    InstanceState.NEW: 1.0,
+    InstanceState.UNHEALTHY: 1.0,
+    InstanceState.COMING: 0.6,
+    InstanceState.LEAVING: 0.25,
+}
+"""How much of its row a state fills, so that it is not told by its colour alone."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """A gate's time."""
+
+    x: float
+    width: float
+    outcome: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The picture; all in its own units."""
+
+    width: float
+    height: float
+    left: float
+    right: float
+    top: float
+    bottom: float
+    shapes: tuple[tuple[str, str], ...]
+    """A state, and the path of all its bars."""
+    names: tuple[Mark, ...]
+    times: tuple[Mark, ...]
+    batches: tuple[float, ...]
+    asked: str
+    """What Azure was asked to do in each."""
+    bands: tuple[Band, ...]
+    turned_back: float | None
+    description: str
+
+
+def timeline(story: Story) -> Timeline:
+    """Lay the picture out."""
+    row = _row(len(story.lives))
+    bottom = TOP + row * len(story.lives)
+    scale = Scale(max(story.seconds, 1.0), LEFT, WIDTH - RIGHT)
+    few = len(story.lives) <= LABELLED
+    return Timeline(
+        width=WIDTH,
+        height=bottom + BOTTOM,
+        left=LEFT,
+        right=WIDTH - RIGHT,
+        top=TOP,
+        bottom=bottom,
+        shapes=tuple((state.value, _bars(story, state, scale, row)) for state in SHARE),
+        names=tuple(Mark(TOP + row * (n + 0.5), _name(life)) for n, life in enumerate(story.lives)) if few else (),
+        times=times(scale),
+        batches=tuple(sorted({scale(batch.at) for batch in story.batches})),
+        asked="make" if story.planned.max_surge else "update",
+        bands=tuple(_band(run, scale) for run in story.gates),
+        turned_back=None if story.turned_back is None else scale(story.turned_back),
+        description=describe(story),
+    )
+
+
+def describe(story: Story) -> str:
+    """Tell the picture in words."""
+    counts = ", ".join(f"{number} {state.value}" for state, number in story.counts.items())
+    what = "Scale-outs" if story.planned.max_surge else "Updates"
+    updates = f"{what} began {len(story.batches)} times"
+    back = f"; at {clock(story.turned_back)} it turned back" if story.turned_back is not None else ""
+    gates = f" Gates were asked {len(story.gates)} times." if story.gates else ""
+    return f"{len(story.lives)} instances over {clock(story.seconds)}. {updates}{back}.{gates} In the end: {counts}."
+
+
+def _row(instances: int) -> float:
+    """The height of a row, so that a thousand of them are a picture still."""
+    return next(height for most, height in ((48, 16.0), (150, 8.0), (400, 4.0), (10**9, 2.0)) if instances <= most)
+
+
+def _bars(story: Story, state: InstanceState, scale: Scale, row: float) -> str:
+    return "".join(_bar_of(story.lives, state, scale, row))
+
+
+def _bar_of(lives: tuple[Life, ...], state: InstanceState, scale: Scale, row: float) -> Iterator[str]:
+    height = round((row - min(2.0, row / 4)) * SHARE[state], 1)
+    for number, life in enumerate(lives):
+        y = round(TOP + row * number + (row - height) / 2, 1)
+        for span in life.spans:
+            if span.state is state:
+                x = scale(span.start)
+                width = max(0.6, round(scale(span.end) - x, 1))
+                yield f"M{x:g} {y:g}h{width:g}v{height:g}h{-width:g}z"
+
+
+def _name(life: Life) -> str:
+    zone = f" z{life.zone}" if life.zone else ""
+    name = life.instance_id if len(life.instance_id) <= LONGEST_NAME else f"…{life.instance_id[1 - LONGEST_NAME :]}"
+    return name + zone
+
+
+def _band(run: GateRun, scale: Scale) -> Band:
+    x = scale(run.start)
+    outcome = run.verdict.outcome.value if run.verdict else "unknown"
+    return Band(x, max(2.0, round(scale(run.end) - x, 1)), outcome, f"{run.gate} ({run.stage}): {outcome}")

@@ -1,0 +1,31 @@
+"""A plan of jobs, for people: one line a job, and under each update what changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vmss_jenkins.jenkins.plan.canonical_xml import described
+from vmss_jenkins.jenkins.plan.jobs import Action, Create, Delete, JobPlan, Refused, Update
+
+
+def lines(job_plan: JobPlan) -> Iterator[str]:
+    """Write a plan line by line; jobs that stay as they are in one line at the end."""
+    yield from (f"create folder {folder}" for folder in job_plan.folders)
+    for action in job_plan.actions:
+        yield from _action(action)
+    yield from (f"not in the file any more: {path}; --prune deletes it" for path in job_plan.unpruned)
+    if job_plan.unchanged:
+        yield f"unchanged: {len(job_plan.unchanged)}"
+
+
+def _action(action: Action) -> Iterator[str]:
+    if isinstance(action, Create):
+        yield f"create {action.path}" + (f": {action.spec.summary}" if action.spec.summary else "")
+    elif isinstance(action, Update):
+        yield f"update {action.path}"
+        for change in action.changes:
+            yield from (f"    {line}" for line in described(change))
+    elif isinstance(action, Delete):
+        yield f"delete {action.path}"
+    elif isinstance(action, Refused):
+        yield f"refuse {action.path}: {action.reason}" + (f"; {action.flag} takes it over" if action.flag else "")

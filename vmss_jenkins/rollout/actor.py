@@ -1,0 +1,214 @@
+"""Carrying out the actions of a rollout: each method does one and returns the history that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Generic
+
+from vmss_jenkins.errors import AzureError
+from vmss_jenkins.events import rollout as rollout_events
+from vmss_jenkins.events.calls import CallRetried
+from vmss_jenkins.gates.verdicts import Consequence
+from vmss_jenkins.gates.verdicts import Outcome as GateOutcome
+from vmss_jenkins.model.instances import Instance, ScaleSet, ScaleSetName
+from vmss_jenkins.model.releases import Release
+from vmss_jenkins.rollout import steps
+from vmss_jenkins.rollout.lease import Lease
+from vmss_jenkins.rollout.plan import pacing
+from vmss_jenkins.rollout.plan.actions import (
+    Action,
+    Drain,
+    Remove,
+    Restore,
+    RestoreModel,
+    RolloutSpec,
+    RunGate,
+    ScaleOut,
+    SetModel,
+    Shrink,
+    Strategy,
+    Update,
+)
+from vmss_jenkins.rollout.plan.claims import LEASE, fingerprint
+from vmss_jenkins.rollout.plan.decision import strategy_of
+from vmss_jenkins.rollout.plan.history import GateResult, History
+from vmss_jenkins.rollout.ports import Drainer, Gates, ScaleSets
+from vmss_jenkins.rollout.refusals import (
+    CHANGED_MEANWHILE,
+    CONFLICT,
+    THROTTLED,
+    VANISHED,
+    begun_perhaps,
+    until_next_try,
+)
+from vmss_jenkins.rollout.resizer import Resizer
+from vmss_jenkins.rollout.watcher import Watcher
+from vmss_jenkins.runtime.ports import OperationT
+from vmss_jenkins.runtime.waiting import ATTEMPTS, Waiter
+
+
+@dataclass
+class Actor(Generic[OperationT]):
+    """What acts on Azure for one run."""
+
+    sets: ScaleSets[OperationT]
+    name: ScaleSetName
+    spec: RolloutSpec
+    gates: Gates | None
+    drainer: Drainer | None
+    options: steps.Options
+    watcher: Watcher[OperationT]
+    lease: Lease
+    waiter: Waiter
+    pace: pacing.Pace = field(default_factory=pacing.updates)
+    request_ids: list[str] = field(default_factory=list)
+    resizer: Resizer[OperationT] | None = None
+    """Where instances are replaced."""
+
+    def act(self, action: Action, history: History) -> History:
+        """Carry out an action, and return the history that follows."""
+        match action:
+            case SetModel():
+                return self.set_model(action, history)
+            case RestoreModel():
+                return self.restore_model(action, history)
+            case Drain():
+                return self.drain(action, history)
+            case Update():
+                return self.update(action, history)
+            case Restore():
+                return self.restore(action, history)
+        return self._act_else(action, history)
+
+    def _act_else(self, action: Action, history: History) -> History:
+        match action:
+            case ScaleOut() | Shrink() | Remove() if self.resizer:
+                return self.resizer.act(action, history)
+            case RunGate():
+                return self.run_gate(action, history)
+        raise TypeError(f"no action to carry out: {action!r}")
+
+    def set_model(self, action: SetModel, history: History) -> History:
+        """Set the model's image to the release."""
+        self._set_image(action.image)
+        return history
+
+    def restore_model(self, action: RestoreModel, history: History) -> History:
+        """Turn back, and restore the model's image; the claim tells of it first, should this run be killed."""
+        self.watcher.reread()
+        left = history.left if history.going_back else history.target.image
+        if not history.going_back and not (left is None or left.same_as(self._set.release)):
+            return history  # somebody changed the model at this very moment: the decision sees it
+        if not history.going_back:
+            self.waiter.on_event(rollout_events.RollbackStarted(left, action.image, action.cause))
+        self.lease.renew(fingerprint(left, action.image))
+        self._set_image(action.image)
+        return history.turned_back(action.image, action.cause, self.now)
+
+    def _set_image(self, image: Release) -> None:
+        """Set the image as the step does; where the set changed since it was read, the next turn looks again."""
+        try:
+            known = self.watcher.observed.instances
+            result = steps.update(self.sets, self.name, image, self.options, self.waiter, known)
+            self.request_ids.extend(result.request_ids)
+        except AzureError as error:
+            if error.failure.status != CHANGED_MEANWHILE:
+                raise
+        self.watcher.refresh()
+
+    def drain(self, action: Drain, history: History) -> History:
+        """Take instances out of the load balancer."""
+        drainer, known = self.drainer, self._known(action.instance_ids)
+        reasons = self.waiter.retry(lambda: drainer.drain(self._set, action.instance_ids)) if drainer else {}
+        seconds = self.spec.drain or 0.0
+        self.waiter.on_event(rollout_events.InstancesDraining(action.instance_ids, seconds, reasons))
+        left_in = [instance for instance in known if instance.id in reasons]
+        history = history.draining([instance for instance in known if instance not in left_in], self.now)
+        return history.not_drained(left_in, self.now - seconds)
+
+    def restore(self, action: Restore, history: History) -> History:
+        """Put instances back into the load balancer."""
+        drainer = self.drainer
+        if drainer:
+            self.waiter.retry(lambda: drainer.restore(self._set, action.instance_ids))
+        self.waiter.on_event(rollout_events.InstancesRestored(action.instance_ids))
+        return history.restored(action.instance_ids)
+
+    def run_gate(self, action: RunGate, history: History) -> History:
+        """Judge the release; without gates it passes."""
+        if self.gates is None:
+            return history.gated(GateResult(action.stage, action.instance_ids, Consequence.GO_ON, self.now))
+        judgement = self.gates.assess(action.stage.value, action.instance_ids, self._hold_on)
+        self.lease.renew()
+        bad = [verdict for verdict in judgement.verdicts if verdict.outcome is not GateOutcome.PASSED]
+        said = "; ".join(f"{verdict.gate}: {verdict.reason}" for verdict in bad or judgement.verdicts)
+        reason = " ".join(said.split())
+        ids, verdicts = action.instance_ids, tuple(judgement.verdicts)
+        return history.gated(GateResult(action.stage, ids, judgement.consequence, self.now, reason, verdicts))
+
+    def _hold_on(self, seconds: float) -> None:
+        """Let the claim hold through a measurement, in which nobody renews it."""
+        self.lease.renew(lease=LEASE + seconds)
+
+    def update(self, action: Update, history: History) -> History:
+        """Ask Azure to update instances: in one call where it goes in waves, else in as many as its limits allow.
+
+        A window needs to hear of each instance's end by itself, and an operation ends with its last one.
+        """
+        count = 1
+        if strategy_of(self.spec, history) is Strategy.WINDOW:
+            count = self.pace.available(self.now)
+            if count == 0:
+                return replace(history, held_until=self.now + pacing.MINUTE / self.pace.per_minute)
+        for ids in pacing.calls(action.instance_ids, count, self.spec.ids_per_call):
+            held = history.held_until
+            history = self._ask(ids, history)
+            if history.held_until != held:
+                break
+        return history
+
+    def _ask(self, ids: tuple[str, ...], history: History) -> History:
+        """Make one call. An answer that was lost is never asked for again unseen: the instances tell."""
+        self.pace.take()
+        try:
+            operation = self.sets.begin_update_instances(self._set, ids)
+        except AzureError as error:
+            if begun_perhaps(error.failure):
+                self.waiter.on_event(rollout_events.InstancesUpdating(ids, error.failure.request_id, answered=False))
+                return history.asked(self._known(ids), self.now, answered=False)
+            return self._refused(error, history)
+        self.watcher.follow(operation, ids)
+        self.request_ids.extend(filter(None, [operation.request_id]))
+        self.waiter.on_event(rollout_events.InstancesUpdating(ids, operation.request_id))
+        return history.asked(self._known(ids), self.now)
+
+    def _refused(self, error: AzureError, history: History) -> History:
+        """Wait and decide anew where a refusal may pass; else it is final."""
+        failure = error.failure
+        vanished = failure.code in VANISHED
+        passing = vanished or not failure.sent or failure.status in {CONFLICT, THROTTLED}
+        lasting = failure.status != CONFLICT and history.refusals >= ATTEMPTS
+        if not passing or lasting:
+            raise error
+        if vanished:
+            self.watcher.refresh()
+        overlapping = failure.status == CONFLICT and bool(self.watcher.pending)
+        if overlapping and strategy_of(self.spec, history) is Strategy.WINDOW:
+            self.waiter.on_event(rollout_events.FellBackToWaves(f"{failure.code}: {failure.message}"))
+        wait = until_next_try(failure, history.refusals)
+        self.waiter.on_event(CallRetried(str(error).splitlines()[0], history.refusals + 1, wait))
+        return history.refused(self.now + wait, overlapping=overlapping)
+
+    def _known(self, ids: Sequence[str]) -> list[Instance]:
+        instances = self.watcher.observed.by_id()
+        return [instances[key] for key in ids if key in instances]
+
+    @property
+    def _set(self) -> ScaleSet:
+        return self.watcher.observed.scale_set
+
+    @property
+    def now(self) -> float:
+        """The clock's time."""
+        return self.waiter.clock.now()

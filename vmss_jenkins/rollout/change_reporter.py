@@ -1,0 +1,107 @@
+"""Telling what a rollout sees: the difference of one look to the one before, as events."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from vmss_jenkins.events import rollout as rollout_events
+from vmss_jenkins.events import surge as surge_events
+from vmss_jenkins.events.base import Event, OnEvent
+from vmss_jenkins.events.steps import InstanceSkipped
+from vmss_jenkins.rollout.instance_states import instance_states
+from vmss_jenkins.rollout.plan.actions import Action, Halt, Wait
+from vmss_jenkins.rollout.plan.history import History, Observed
+from vmss_jenkins.rollout.plan.situation import Situation
+
+
+class ChangeReporter:
+    """Remembers what was told, so that each thing is told once.
+
+    Args:
+        planned: what the run is, told first, with the instances that are there.
+        drains: whether instances are taken out of the load balancer first.
+        on_event: who is told.
+    """
+
+    def __init__(self, planned: rollout_events.RolloutPlanned, on_event: OnEvent, *, drains: bool) -> None:
+        self._planned, self._on_event, self._drains = planned, on_event, drains
+        self._name = planned.scale_set
+        self._states: dict[str, rollout_events.InstanceSeen] | None = None
+        self._direction: bool | None = None
+        self._known: set[str] | None = None
+        self._told: set[tuple[str, str]] = set()
+        self._waiting = ""
+
+    def tell(self, observed: Observed, history: History, situation: Situation, action: Action) -> None:
+        """Tell what is new."""
+        self._instances(observed, history, situation)
+        turning = history.cause is not None and not history.going_back
+        if history.model_set and not turning and self._direction is not history.going_back:
+            undrained = observed.scale_set.load_balanced and situation.pending and not self._drains
+            if undrained and self._direction is None:
+                self._on_event(rollout_events.NotDraining(self._name))
+            self._begin(history, situation)
+        self._capacity(observed, history)
+        for key in sorted(situation.well & history.records.keys()):
+            record = history.records[key]
+            seconds = history.well_since[key] - (record.asked or record.at)
+            self._once("done", key, rollout_events.InstanceDone(key, seconds))
+        for key, reason in situation.failed.items():
+            self._once("failed", key, rollout_events.InstanceFailed(key, reason))
+        if isinstance(action, Halt):
+            self._on_event(rollout_events.RolloutHalted(self._name, action.reason))
+            for key, state in action.states.items():
+                self._on_event(rollout_events.InstanceLeft(key, state))
+        reason = action.reason if isinstance(action, Wait) else self._waiting
+        if reason != self._waiting:
+            self._on_event(
+                rollout_events.RolloutWaiting(reason, action.instance_ids if isinstance(action, Wait) else ())
+            )
+        self._waiting = reason
+
+    def _begin(self, history: History, situation: Situation) -> None:
+        self._direction = history.going_back
+        self._told.clear()
+        self._on_event(
+            rollout_events.RolloutStarted(
+                self._name,
+                history.target.image,
+                history.going_back,
+                len(situation.reached),
+                tuple(sorted(situation.pending)),
+                situation.capacity.limit,
+                situation.surge,
+            )
+        )
+        for key, reason in situation.skipped.items():
+            self._once("skipped", key, InstanceSkipped(key, reason))
+
+    def _instances(self, observed: Observed, history: History, situation: Situation) -> None:
+        """Tell how each instance stands, once all of them, then those that changed."""
+        found = {one.instance_id: one for one in instance_states(observed, history, situation)}
+        if self._states is None:
+            self._on_event(replace(self._planned, instances=tuple(found.values())))
+        else:
+            gone = rollout_events.InstanceState.GONE
+            lost = {key: replace(one, state=gone) for key, one in self._states.items() if key not in found}
+            for one in (*found.values(), *lost.values()):
+                if self._states.get(one.instance_id) != one:
+                    self._on_event(rollout_events.InstanceChanged(one.instance_id, one.zone, one.state))
+        self._states = found
+
+    def _capacity(self, observed: Observed, history: History) -> None:
+        """Tell who came and went; of those that this run made or deleted, it is known already."""
+        present = {instance.id for instance in observed.instances}
+        known = present if self._known is None else self._known
+        joined, gone = present - known - history.records.keys(), known - present
+        for key in sorted(gone.intersection(history.removed)):
+            self._on_event(surge_events.InstanceRemoved(key))
+        gone = gone.difference(history.removed)
+        if joined or gone:
+            self._on_event(rollout_events.CapacityChanged(tuple(sorted(joined)), tuple(sorted(gone))))
+        self._known = present
+
+    def _once(self, what: str, key: str, event: Event) -> None:
+        if (what, key) not in self._told:
+            self._told.add((what, key))
+            self._on_event(event)

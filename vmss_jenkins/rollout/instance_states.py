@@ -1,0 +1,53 @@
+"""How each instance stands in a rollout, in the words that people are shown."""
+
+from __future__ import annotations
+
+from vmss_jenkins.events.rollout import InstanceSeen, InstanceState
+from vmss_jenkins.model.images import ImageReference
+from vmss_jenkins.model.instances import Health, Instance
+from vmss_jenkins.rollout.plan.history import History, Observed, runs
+from vmss_jenkins.rollout.plan.situation import Situation
+
+
+def instance_states(observed: Observed, history: History, situation: Situation) -> tuple[InstanceSeen, ...]:
+    """Say how each instance stands, in Azure's order."""
+    return tuple(
+        InstanceSeen(one.id, one.zone, _state(one, observed, history, situation)) for one in observed.instances
+    )
+
+
+def _state(instance: Instance, observed: Observed, history: History, situation: Situation) -> InstanceState:
+    if instance.id in situation.failed:
+        return InstanceState.UNHEALTHY
+    new = _is_new(instance, observed, history)
+    if on_its_way := _on_its_way(instance, history, situation):
+        return on_its_way
+    if instance.id in situation.skipped and not new:
+        return InstanceState.SKIPPED
+    if runs(instance) and not instance.is_healthy:
+        return InstanceState.UPDATING if instance.health is Health.INITIALIZING else InstanceState.UNHEALTHY
+    return InstanceState.NEW if new else InstanceState.OLD
+
+
+def _on_its_way(instance: Instance, history: History, situation: Situation) -> InstanceState | None:
+    """What an instance is on its way to; None where it is nowhere on its way."""
+    record = history.records.get(instance.id)
+    asked = record is not None and record.asked is not None and instance.id not in history.well_since
+    awaited = asked and instance.id in situation.in_flight
+    if instance.id in situation.leaving:
+        return InstanceState.LEAVING
+    if instance.id in situation.coming or (awaited and situation.surge):
+        return InstanceState.COMING
+    return InstanceState.UPDATING if instance.is_updating or awaited else None
+
+
+def _is_new(instance: Instance, observed: Observed, history: History) -> bool:
+    """Whether it runs the new release: on the way back, the one that is left."""
+    if history.going_back:
+        left = history.left
+        return not history.target.reached(instance, observed.scale_set) and (
+            not isinstance(left, ImageReference) or left.same_as(instance.image)
+        )
+    image = history.target.image
+    other = isinstance(image, ImageReference) and instance.image is not None and not image.same_as(instance.image)
+    return bool(history.target.reached(instance, observed.scale_set)) and not other

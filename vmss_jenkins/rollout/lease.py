@@ -1,0 +1,155 @@
+"""Holding the claim of a run: taking it, renewing it, giving it back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vmss_jenkins.errors import AzureError
+from vmss_jenkins.events import rollout as rollout_events
+from vmss_jenkins.events.calls import CallRetried
+from vmss_jenkins.rollout.plan.claims import LEASE, RENEWAL, AnotherRollout, Claim, Ended, lapsed, others
+from vmss_jenkins.rollout.ports import Claims
+from vmss_jenkins.runtime.waiting import Waiter, passes
+
+LOOK_EVERY = 10.0
+"""Seconds between two looks at a claim that is to lapse."""
+AGAIN = 5.0
+"""Seconds until a renewal that failed is tried again."""
+REMEMBERED = 3600.0
+"""Seconds after its lapse for which a claim tells the next run how it was stopped."""
+
+
+class Lease:
+    """The claim of one run.
+
+    Args:
+        claims: where claims are; None to run without.
+        run: a name that no other run has.
+        owner: who runs which command.
+        waiter: clock and listener.
+    """
+
+    def __init__(self, claims: Claims | None, run: str, owner: str, waiter: Waiter) -> None:
+        self._claims, self._waiter = claims, waiter
+        self._claim = Claim(run, owner, 0.0)
+        self._offset = 0.0
+        self._renewed = 0.0
+
+    def take(self) -> Claim | None:
+        """Claim the scale set, and return the claim of the run that was killed at it before; None for none.
+
+        Raises:
+            AnotherRollout: where somebody else has it; it was left to them.
+        """
+        if self._claims is None:
+            return None
+        before = self._await_turn(self._claims)
+        self.renew()
+        if rivals := others(self._read(self._claims), self._claim.run, self._server_now):
+            self.release()
+            raise self._refusal(rivals[0])
+        dead = lapsed(before, self._server_now)
+        if dead:
+            self._waiter.retry(lambda: self._remove([claim.run for claim in dead]))
+        recent = [claim for claim in dead if self._server_now - claim.until < REMEMBERED]
+        return max(recent, key=lambda claim: claim.until, default=None)
+
+    def _await_turn(self, claims: Claims) -> tuple[Claim, ...]:
+        """Wait while an earlier run of the same command has the claim and does not renew it."""
+        seen: dict[str, float] = {}
+        while True:
+            found = self._read(claims)
+            rivals = others(found, self._claim.run, self._server_now)
+            if not rivals:
+                return found
+            for rival in rivals:
+                if rival.owner != self._claim.owner or seen.get(rival.run, rival.until) != rival.until:
+                    raise self._refusal(rival)
+            if not seen:
+                left = max(rival.until for rival in rivals) - self._server_now
+                self._waiter.on_event(rollout_events.ClaimAwaited(self._claim.owner, left))
+            seen.update({rival.run: rival.until for rival in rivals})
+            self._waiter.clock.sleep(min(LOOK_EVERY, max(rival.until for rival in rivals) - self._server_now + 1))
+
+    def beat(self) -> None:
+        """Renew the claim where it is time.
+
+        Raises:
+            AnotherRollout: where it had lapsed and somebody else took it.
+        """
+        if self._claims is None or self._now - self._renewed < RENEWAL:
+            return
+        try:
+            late = self._server_now >= self._claim.until
+            self._write(self._claims, LEASE)
+            if late and (rivals := others(self._claims.read()[1], self._claim.run, self._server_now)):
+                raise self._refusal(rivals[0])
+        except AzureError as error:
+            if not passes(error):
+                raise
+            self._renewed = self._now - RENEWAL + AGAIN
+
+    def renew(self, going_back: str | None = None, lease: float = LEASE) -> None:
+        """Renew the claim now.
+
+        Args:
+            going_back: what it tells of the way back from now on; None leaves it.
+            lease: seconds for which it holds: longer before something that takes long.
+        """
+        if self._claims is None:
+            return
+        claims = self._claims
+        told = self._claim.going_back if going_back is None else going_back
+        self._claim = Claim(self._claim.run, self._claim.owner, self._claim.until, told)
+        self._waiter.retry(lambda: self._write(claims, lease))
+
+    def tell_end(self, outcome: str, release: str) -> None:
+        """Write down how the run ended, as far as Azure lets."""
+        if self._claims is None:
+            return
+        ends = self._claims.ends
+        ended = Ended(self._server_now, outcome, release, self._claim.owner)
+        self._as_far_as_azure_lets(lambda: ends.write(ended))
+
+    def release(self, *, keep: bool = False) -> None:
+        """Give the claim back, as far as Azure lets: what is left of it lapses.
+
+        Args:
+            keep: let it lapse at once instead, so that the next run reads of it that this one did not end.
+        """
+        claims = self._claims
+        if keep and claims:
+            self._as_far_as_azure_lets(lambda: self._write(claims, -1.0))
+        else:
+            self._as_far_as_azure_lets(lambda: self._remove([self._claim.run]))
+
+    def _as_far_as_azure_lets(self, call: Callable[[], None]) -> None:
+        try:
+            self._waiter.retry(call)
+        except AzureError as error:
+            self._waiter.on_event(CallRetried(str(error).splitlines()[0], 1, LEASE))
+
+    def _read(self, claims: Claims) -> tuple[Claim, ...]:
+        server_now, found = self._waiter.retry(claims.read)
+        self._offset = server_now - self._now
+        return found
+
+    def _write(self, claims: Claims, lease: float) -> None:
+        claim = Claim(self._claim.run, self._claim.owner, self._server_now + lease, self._claim.going_back)
+        claims.write(claim)
+        self._claim, self._renewed = claim, self._now
+
+    def _remove(self, runs: list[str]) -> None:
+        if self._claims:
+            self._claims.remove(runs)
+
+    def _refusal(self, rival: Claim) -> AnotherRollout:
+        return AnotherRollout(rival, max(0.0, rival.until - self._server_now))
+
+    @property
+    def _now(self) -> float:
+        return self._waiter.clock.now()
+
+    @property
+    def _server_now(self) -> float:
+        return self._now + self._offset

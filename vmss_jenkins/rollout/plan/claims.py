@@ -1,0 +1,129 @@
+"""One rollout of a scale set at a time: a claim that both see in Azure, and that lapses by itself.
+
+A claim is a tag of the **resource group**, one a run, named `vmss-jenkins.SET.RUN`. Why there:
+
+- a tag of the scale set itself is part of what Azure holds of the set and hands to its instances, and
+  tools that watch a set take a change of its tags for a change of the model and roll the instances
+  (https://github.com/kubernetes-sigs/cluster-api-provider-azure/issues/1763); tags of a resource group
+  are not inherited by the resources in it
+  (https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources);
+- a lock (`Microsoft.Authorization/locks`) needs the role Owner or User Access Administrator, never
+  lapses, and each of its levels, `CanNotDelete` and `ReadOnly`, would stop what must go on: autoscale
+  deletes instances, and the rollout changes the set
+  (https://learn.microsoft.com/azure/azure-resource-manager/management/lock-resources);
+- merging a tag (`PATCH .../tags/default`, operation `Merge`) leaves the other tags alone, so that two
+  runs never overwrite each other's claims, and needs `Microsoft.Resources/tags/write` alone.
+
+There is no compare-and-set, and none is needed: each run writes its own claim first and reads all claims
+afterwards. Of two that begin at the same moment at least one sees the other, and whoever sees another one
+takes its own away and refuses.
+
+A claim that is not renewed lapses, by the server's clock. So a killed run blocks others for two minutes,
+and the same command waits for that and goes on. A claim tells too that its run was going back, so that
+the same command goes on going back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from vmss_jenkins.errors import VmssJenkinsError
+from vmss_jenkins.model.releases import Release
+
+LEASE = 120.0
+"""Seconds from the last renewal until a claim lapses."""
+FULLY_OUT = "rolled out"
+"""The outcome of a rollout that every chosen instance got."""
+RENEWAL = 30.0
+"""Seconds between two renewals."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A run that is at work on a scale set."""
+
+    run: str
+    """A name of the run that no other run has."""
+    owner: str
+    """Who runs which command: the same for the same command run again."""
+    until: float
+    """When it lapses: seconds, UTC."""
+    going_back: str = ""
+    """Empty on the way forward; else the fingerprints of the release it goes back from and to."""
+
+    def text(self) -> str:
+        """The tag's value; Azure allows 256 characters."""
+        return f"until={self.until:.0f} back={self.going_back} owner={self.owner}"[:256]
+
+    @classmethod
+    def parse(cls, run: str, text: str) -> Claim | None:
+        """Read a tag's value; None where it is none of ours."""
+        until, _, rest = text.removeprefix("until=").partition(" back=")
+        back, _, owner = rest.partition(" owner=")
+        return cls(run, owner, float(until), back) if until.isdecimal() and owner else None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the last rollout of a set that changed something ended, for those who look later."""
+
+    at: float
+    """Seconds, UTC."""
+    outcome: str
+    release: str
+    """What it went to in the end, in short."""
+    owner: str
+    """Who ran which command."""
+
+    def text(self) -> str:
+        """The tag's value; Azure allows 256 characters."""
+        return f"at={self.at:.0f} outcome={self.outcome} release={self.release} owner={self.owner}"[:256]
+
+    def __str__(self) -> str:
+        at = datetime.fromtimestamp(self.at, timezone.utc)
+        return f"{at:%Y-%m-%d %H:%M} UTC {self.outcome} ({self.release}) by {self.owner}"
+
+    @classmethod
+    def parse(cls, text: str) -> Ended | None:
+        """Read a tag's value; None where it is none of ours."""
+        found = re.fullmatch(r"at=(\d+) outcome=(.*?) release=(.*?) owner=(.*)", text)
+        return cls(float(found[1]), found[2], found[3], found[4]) if found else None
+
+
+class AnotherRollout(VmssJenkinsError):  # noqa: N818 - what it found, as in `UnsafeRollout`
+    """Another rollout of the same scale set is under way; this one changed nothing.
+
+    Args:
+        claim: the other one's.
+        seconds: until it lapses, unless it is renewed.
+    """
+
+    def __init__(self, claim: Claim, seconds: float) -> None:
+        self.claim = claim
+        self.seconds = seconds
+        super().__init__(claim, seconds)
+
+    def __str__(self) -> str:
+        return (
+            f"another rollout of this scale set is under way: {self.claim.owner} (run {self.claim.run}). Wait for its "
+            f"end, or stop it; where it was killed, its claim lapses in {self.seconds:.0f} s"
+        )
+
+
+def fingerprint(left: Release | None, target: Release | None) -> str:
+    """What a claim tells of the way back: short, since a tag holds 256 characters and an image id may have 200."""
+    return ">".join(hashlib.sha256(str(image).lower().encode()).hexdigest()[:12] for image in (left, target))
+
+
+def others(claims: Iterable[Claim], run: str, now: float) -> tuple[Claim, ...]:
+    """The claims in force that are not of this run."""
+    return tuple(claim for claim in claims if claim.run != run and claim.until > now)
+
+
+def lapsed(claims: Iterable[Claim], now: float) -> tuple[Claim, ...]:
+    """The claims of runs that were killed."""
+    return tuple(claim for claim in claims if claim.until <= now)

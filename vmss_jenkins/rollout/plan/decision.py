@@ -1,0 +1,214 @@
+"""The next action of a rollout: a decision made of values alone, one action at a time.
+
+The same decision goes forward and back. Forward: set the model, update the canary, judge it, update the
+others in steps, judge each step. Back: restore the model first, so that an instance that autoscale adds
+comes up with the old release, then update those that have the new one.
+"""
+
+from __future__ import annotations
+
+from vmss_jenkins.gates.verdicts import Consequence
+from vmss_jenkins.model.images import ImageReference
+from vmss_jenkins.rollout.plan.actions import (
+    Action,
+    Done,
+    Drain,
+    Halt,
+    OnFailure,
+    Restore,
+    RestoreModel,
+    RolloutSpec,
+    RunGate,
+    SetModel,
+    Strategy,
+    Update,
+    Wait,
+)
+from vmss_jenkins.rollout.plan.history import History, Observed, Stage
+from vmss_jenkins.rollout.plan.rollback import state_of, way_back
+from vmss_jenkins.rollout.plan.situation import Situation, survey
+
+
+def decide(spec: RolloutSpec, observed: Observed, history: History, now: float) -> Action:
+    """Choose the next action.
+
+    Args:
+        spec: what is wanted.
+        observed: the set as the last reads show it.
+        history: what this run did, with `observed` noted in it.
+        now: the time, by the clock of `history`.
+    """
+    return choose(spec, observed, history, survey(spec, observed, history, now), now)
+
+
+def choose(spec: RolloutSpec, observed: Observed, history: History, situation: Situation, now: float) -> Action:
+    """Choose the next action, the instances sorted already."""
+    return (
+        model_first(observed, history)
+        or undecided(observed, history)
+        or _failure(spec, observed, history, situation, now)
+        or restore(observed, history, situation)
+        or _judge(spec, history, situation)
+        or _end(spec, observed, history, situation)
+        or _update(spec, history, situation, now)
+        or _wait(spec, observed, history, situation, now)
+    )
+
+
+def model_first(observed: Observed, history: History) -> Action | None:
+    """See to it that the model has the release, once; a later change is somebody else's and stops the rollout."""
+    wanted, found = history.target.image, observed.scale_set.release
+    if wanted is None or wanted.same_as(found):
+        return None
+    if not history.model_set:
+        return RestoreModel(wanted, history.cause or "") if history.going_back else SetModel(wanted)
+    what = "image" if isinstance(wanted, ImageReference) else "script"
+    reason = f"somebody changed the model's {what} to {found or 'an unknown one'} while {wanted} was rolled out"
+    return halt(reason, observed, history)
+
+
+def undecided(observed: Observed, history: History) -> Action | None:
+    """Halt where the gates can tell neither that the release is good nor that it is bad: a person must look."""
+    if history.going_back or not history.gates or history.gates[-1].consequence is not Consequence.HALT:
+        return None
+    last = history.gates[-1]
+    return halt(f"the gates after the {last.stage.value} cannot tell: {last.reason}", observed, history)
+
+
+def _failure(
+    spec: RolloutSpec, observed: Observed, history: History, situation: Situation, now: float
+) -> Action | None:
+    """Go back or stop where the release is bad, and halt where the way back fails too."""
+    reason = failure(spec, history, situation, now)
+    return turn(spec, observed, history, situation, now, reason) if reason else None
+
+
+def turn(
+    spec: RolloutSpec, observed: Observed, history: History, situation: Situation, now: float, reason: str
+) -> Action | None:
+    """Go back, stop or halt for a reason; None while what is under way is to end first."""
+    if history.going_back:
+        return halt(f"the way back failed too: {reason}", observed, history)
+    if spec.on_failure is OnFailure.STOP:
+        if situation.in_flight and now < history.began + spec.timeout:
+            return None
+        return halt(reason, observed, history)
+    image, obstacle = way_back(spec, observed, history)
+    if image is None:
+        return halt(f"{reason}; {obstacle}", observed, history)
+    return RestoreModel(image, reason)
+
+
+def failure(spec: RolloutSpec, history: History, situation: Situation, now: float) -> str | None:
+    """Why the rollout cannot go on in its direction; None where it can."""
+    if history.cause and not history.going_back:
+        return history.cause
+    last = history.gates[-1] if history.gates and not history.going_back else None
+    if last and last.consequence is Consequence.FAIL:
+        return f"the gates after the {last.stage.value} failed: {last.reason}"
+    allowed = 0 if history.going_back or situation.in_canary else spec.max_failed
+    if len(situation.failed) > allowed:
+        told = "; ".join(f"{instance_id}: {reason}" for instance_id, reason in situation.failed.items())
+        return f"{len(situation.failed)} instance(s) failed, allowed {allowed}: {told}"
+    if now >= history.began + spec.timeout:
+        return f"not done after {spec.timeout:.0f} s"
+    return None
+
+
+def restore(observed: Observed, history: History, situation: Situation) -> Action | None:
+    """Put instances that are as wanted back into the load balancer."""
+    waiting = {key for key, record in history.records.items() if record.asked is None}
+    back = [i.id for i in observed.instances if i.id in history.drained - waiting and i.id in situation.well]
+    return Restore(tuple(back)) if back else None
+
+
+def _judge(spec: RolloutSpec, history: History, situation: Situation) -> Action | None:
+    """Run the gate that is due: after the canary, after each batch; a window's batch is as large as the window."""
+    if history.going_back or not situation.ungated or failure(spec, history, situation, history.began):
+        return None
+    everything_landed = not situation.in_flight
+    if situation.in_canary:
+        due = everything_landed and not situation.canary
+        return RunGate(Stage.CANARY, situation.ungated) if due else None
+    if strategy_of(spec, history) is Strategy.WAVES:
+        due = everything_landed
+    else:
+        nothing_left = everything_landed and not situation.pending
+        due = nothing_left or len(situation.ungated) >= situation.capacity.limit
+    return RunGate(Stage.BATCH, situation.ungated) if due else None
+
+
+def strategy_of(spec: RolloutSpec, history: History) -> Strategy:
+    """The strategy in force: waves too where Azure refused overlapping operations."""
+    return Strategy.WAVES if history.lockstep else spec.strategy
+
+
+def _end(spec: RolloutSpec, observed: Observed, history: History, situation: Situation) -> Action | None:
+    judged_canary = spec.canary_only and not history.going_back and not situation.in_canary
+    if situation.in_flight or situation.awaited or (situation.pending and not judged_canary):
+        return None
+    if situation.in_canary and situation.reached:
+        return None
+    if situation.failed:
+        told = "; ".join(f"{instance_id}: {reason}" for instance_id, reason in situation.failed.items())
+        return halt(f"all but {len(situation.failed)} instance(s): {told}", observed, history)
+    return Done(situation.skipped)
+
+
+def _update(spec: RolloutSpec, history: History, situation: Situation, now: float) -> Action | None:
+    """Update those that are drained; else take the next ones that may go."""
+    if now < history.held_until or failure(spec, history, situation, history.began):
+        return None
+    under_way = {key for key, record in history.records.items() if record.asked is not None} & situation.in_flight
+    if strategy_of(spec, history) is Strategy.WAVES and under_way:
+        return None
+    drained = [key for key, record in history.records.items() if record.asked is None]
+    ready = [key for key in drained if spec.drain is None or now >= history.records[key].at + spec.drain]
+    if ready:
+        return Update(tuple(ready))
+    if now < resumes_at(spec, history) or (strategy_of(spec, history) is Strategy.WAVES and situation.in_flight):
+        return None
+    chosen = situation.capacity.admit(situation.candidates)
+    if not chosen:
+        return None
+    ids = tuple(instance.id for instance in chosen)
+    return Update(ids) if spec.drain is None else Drain(ids)
+
+
+def resumes_at(spec: RolloutSpec, history: History) -> float:
+    """When the pause after the last gate ends; a window pauses after the canary alone."""
+    last = history.gates[-1] if history.gates and not history.going_back else None
+    if last is None or (last.stage is Stage.BATCH and strategy_of(spec, history) is Strategy.WINDOW):
+        return history.began
+    return last.at + spec.pause
+
+
+def _wait(spec: RolloutSpec, observed: Observed, history: History, situation: Situation, now: float) -> Action:
+    deadline = history.began + spec.timeout
+    if situation.in_flight:
+        return Wait(next_moment(spec, history, now), "not healthy yet", tuple(sorted(situation.in_flight)))
+    if now < max(history.held_until, resumes_at(spec, history)):
+        return Wait(max(history.held_until, resumes_at(spec, history)), "pause")
+    if situation.awaited:
+        return Wait(deadline, "Azure works on them", tuple(sorted(situation.awaited)))
+    others = situation.capacity.down - situation.failed.keys()
+    if situation.pending and not others and situation.failed:
+        told = ", ".join(situation.failed)
+        reason = f"instances {told} failed and stay down, so no other may be taken down"
+        return halt(reason, observed, history)
+    return Wait(deadline, "down for other reasons, so no other may be taken down", tuple(sorted(others)))
+
+
+def next_moment(spec: RolloutSpec, history: History, now: float) -> float:
+    """When something may be due though nothing new is seen: a drain or a healthy time is over."""
+    moments = [history.began + spec.timeout, *(since + spec.min_healthy_time for since in history.well_since.values())]
+    if spec.drain is not None:
+        moments += [record.at + spec.drain for record in history.records.values() if record.asked is None]
+    return min((moment for moment in (*moments, history.held_until) if moment > now), default=now)
+
+
+def halt(reason: str, observed: Observed, history: History) -> Action:
+    """Halt, with every instance left to the load balancer's health probe first, which knows the sick ones."""
+    if history.drained:
+        return Restore(tuple(instance.id for instance in observed.instances if instance.id in history.drained))
+    return Halt(reason, {i.id: state_of(i, observed.scale_set) for i in observed.instances})

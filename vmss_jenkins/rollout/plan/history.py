@@ -1,0 +1,287 @@
+"""What one run of a rollout did and saw: a value that grows by one step at a time.
+
+Nothing of it has to survive the run. What must survive is in Azure: each instance tells what it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from vmss_jenkins.gates.verdicts import Consequence, Verdict
+from vmss_jenkins.model.images import ImageReference
+from vmss_jenkins.model.instances import Instance, ScaleSet
+from vmss_jenkins.model.releases import Release
+from vmss_jenkins.rollout.plan.headcount import Headcount
+from vmss_jenkins.rollout.plan.selection import Target
+
+SETTLED = 15.0
+"""Seconds after which an update whose answer was lost shows on the instance, if Azure took it."""
+
+
+class Stage(Enum):
+    """What a gate judges."""
+
+    CANARY = "canary"
+    BATCH = "batch"
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """One gate that was run."""
+
+    stage: Stage
+    instance_ids: tuple[str, ...]
+    consequence: Consequence
+    at: float
+    """When it ended."""
+    reason: str = ""
+    """What was measured, for people."""
+    verdicts: tuple[Verdict, ...] = ()
+    """What each gate said."""
+
+
+@dataclass(frozen=True)
+class InstanceRecord:
+    """An instance that this run took out of service."""
+
+    at: float
+    """When it was first touched."""
+    asked: float | None = None
+    """When Azure was asked to update it; None while it drains."""
+    answered: bool = True
+    """False where the answer was lost: whether Azure took it shows on the instance."""
+    provisioning_before: str = "Succeeded"
+    ran: bool = True
+    """False for one that did not run: it gets the model and nothing else is awaited."""
+    seen_busy: bool = False
+    """Azure was seen at work on it."""
+    came_up: bool = False
+    """It was seen with the release and healthy; what befalls it later is not our doing."""
+
+    def seen(self, *, busy: bool, well: bool) -> InstanceRecord:
+        """Add what was seen of it."""
+        if self.seen_busy >= busy and self.came_up >= well:
+            return self
+        return replace(self, seen_busy=self.seen_busy or busy, came_up=self.came_up or well)
+
+
+@dataclass(frozen=True)
+class OperationState:
+    """An operation of this run on instances, as last heard of."""
+
+    instance_ids: tuple[str, ...]
+    ended: float | None = None
+    """When its end was heard of; None while it runs."""
+    error: str | None = None
+    """Why it ended badly."""
+    resizes: bool = False
+    """It makes the set larger or smaller."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A scale set as the last reads show it."""
+
+    scale_set: ScaleSet
+    instances: tuple[Instance, ...]
+    read: Mapping[str, float]
+    """When each instance was last read."""
+    operations: tuple[OperationState, ...] = ()
+
+    def by_id(self) -> dict[str, Instance]:
+        """The instances by their ids."""
+        return {instance.id: instance for instance in self.instances}
+
+
+@dataclass(frozen=True)
+class History:
+    """The record of a run; each method returns the next one."""
+
+    began: float
+    target: Target
+    """The release that instances are brought to at this moment."""
+    previous: tuple[Release, ...] = ()
+    """The other images that ran when the run began."""
+    going_back: bool = False
+    left: Release | None = None
+    """The release that it goes back from; None where every other image is to go."""
+    cause: str | None = None
+    """Why it goes back, or is to."""
+    model_set: bool = False
+    """Whether the model was seen with the target's image; another one later is somebody else's."""
+    records: Mapping[str, InstanceRecord] = field(default_factory=dict)
+    """Instances taken in this direction, by id; none is ever taken twice in it."""
+    forward: Mapping[str, InstanceRecord] = field(default_factory=dict)
+    """Those of the way forward, once it goes back."""
+    broken: frozenset[str] = frozenset()
+    """Those of them that were down when it turned back."""
+    well_since: Mapping[str, float] = field(default_factory=dict)
+    """Since when an instance is seen with the release, running and healthy, without a break."""
+    unwell_since: Mapping[str, float] = field(default_factory=dict)
+    """Since when it is not."""
+    drained: frozenset[str] = frozenset()
+    """Instances that are out of the load balancer by our doing."""
+    gates: tuple[GateResult, ...] = ()
+    lockstep: bool = False
+    """Azure refused overlapping operations: from then on it goes in waves."""
+    held_until: float = 0.0
+    """No update before: Azure asked to wait."""
+    refusals: int = 0
+    """Updates that Azure put off, one after another."""
+    headcount: Headcount | None = None
+    """How many instances there are to be, where a surge changes that for a while."""
+    removed: tuple[str, ...] = ()
+    """Instances that Azure was asked to delete."""
+    levelled: int = 0
+    """How often instances were made for the sake of zones without any."""
+    refusal: str | None = None
+    """Why Azure makes no instances in this direction."""
+
+    def noted(self, observed: Observed, now: float) -> History:
+        """Add what was seen: who is well since when, whose update shows, who is gone."""
+        instances = observed.by_id()
+        well, unwell = dict(self.well_since), dict(self.unwell_since)
+        for instance_id, instance in instances.items():
+            record = self.records.get(instance_id)
+            going = record is not None and record.asked is not None and instance_id in self.removed
+            good = not going and is_well(instance, self.target, observed.scale_set, record)
+            mine, other = (well, unwell) if good else (unwell, well)
+            mine.setdefault(instance_id, observed.read.get(instance_id, now))
+            other.pop(instance_id, None)
+        return replace(
+            self,
+            well_since={key: since for key, since in well.items() if key in instances},
+            unwell_since={key: since for key, since in unwell.items() if key in instances},
+            records=dict(self._current_records(observed, instances, well)),
+            drained=self.drained & instances.keys(),
+            model_set=self.model_set or _same(observed.scale_set.release, self.target.image),
+        )
+
+    def _current_records(
+        self, observed: Observed, instances: Mapping[str, Instance], well: Collection[str]
+    ) -> Iterator[tuple[str, InstanceRecord]]:
+        """Drop the instances that are gone, and those whose update, its answer lost, turned out not to have begun."""
+        for instance_id, record in self.records.items():
+            if instance_id not in instances:
+                continue
+            instance = instances[instance_id]
+            begun = (
+                record.answered
+                or record.seen_busy
+                or instance.is_updating
+                or instance.provisioning_state != record.provisioning_before
+                or (instance_id not in self.removed and bool(self.target.reached(instance, observed.scale_set)))
+            )
+            if begun or record.asked is None or observed.read.get(instance_id, 0.0) < record.asked + SETTLED:
+                yield instance_id, record.seen(busy=instance.is_updating, well=instance_id in well)
+            elif instance_id in self.drained:
+                yield instance_id, replace(record, asked=None, answered=True)
+
+    def draining(self, instances: Iterable[Instance], now: float) -> History:
+        """Take instances out of the load balancer."""
+        new = {instance.id: _record_of(instance, now) for instance in instances}
+        return replace(self._touched(new, now), drained=self.drained | new.keys())
+
+    def not_drained(self, instances: Iterable[Instance], at: float) -> History:
+        """Take instances that could not be taken out of the load balancer: their update waits for nothing."""
+        return self._touched({instance.id: _record_of(instance, at) for instance in instances}, at)
+
+    def asked(self, instances: Iterable[Instance], now: float, *, answered: bool = True) -> History:
+        """Ask Azure to update instances."""
+        new = {
+            instance.id: replace(
+                self.records.get(instance.id) or _record_of(instance, now), asked=now, answered=answered
+            )
+            for instance in instances
+        }
+        return replace(self._touched(new, now), refusals=0)
+
+    def made(self, instances: Iterable[Instance], now: float) -> History:
+        """Azure makes instances for this run."""
+        new = {instance.id: InstanceRecord(now, asked=now, provisioning_before="Creating") for instance in instances}
+        return self._touched(new, now) if new else self
+
+    def removing(self, instances: Iterable[Instance], now: float, *, answered: bool = True) -> History:
+        """Ask Azure to delete instances."""
+        new = {i.id: replace(_record_of(i, now), asked=now, answered=answered) for i in instances}
+        removed = tuple(dict.fromkeys((*self.removed, *new)))
+        return replace(self._touched(new, now), removed=removed, refusals=0)
+
+    def _touched(self, new: Mapping[str, InstanceRecord], now: float) -> History:
+        return replace(
+            self,
+            records={**self.records, **new},
+            well_since={key: since for key, since in self.well_since.items() if key not in new},
+            unwell_since={**self.unwell_since, **dict.fromkeys(new, now)},
+        )
+
+    def refused(self, until: float, *, overlapping: bool) -> History:
+        """Azure put an update off: hold until a time, and never overlap again where that was the reason."""
+        return replace(self, held_until=until, lockstep=self.lockstep or overlapping, refusals=self.refusals + 1)
+
+    def restored(self, instance_ids: Iterable[str]) -> History:
+        """Put instances back into the load balancer."""
+        return replace(self, drained=self.drained - frozenset(instance_ids))
+
+    def concerns(self, instance: Instance) -> bool:
+        """Whether the way back is about an instance: this run touched it, or it may run the release that is left.
+
+        Of a script no instance tells; then all whose model is not the one gone back to may have it.
+        """
+        if not isinstance(self.left, ImageReference):
+            return True
+        return instance.id in self.forward or self.left.same_as(instance.image)
+
+    def gated(self, result: GateResult) -> History:
+        """Add a gate's result."""
+        return replace(self, gates=(*self.gates, result))
+
+    def turned_back(self, image: Release, cause: str, now: float) -> History:
+        """Go back to an image: what was taken stays known, and may be taken once more."""
+        if self.going_back:
+            return self
+        return replace(
+            self,
+            began=now,
+            target=Target(image, by_image=True),
+            going_back=True,
+            left=self.target.image,
+            cause=cause,
+            model_set=False,
+            records={},
+            forward=self.records,
+            broken=frozenset(
+                key for key, record in self.records.items() if record.asked is not None and not record.came_up
+            ),
+            well_since={},
+            unwell_since={},
+            held_until=0.0,
+            refusal=None,
+        )
+
+
+def is_well(instance: Instance, target: Target, scale_set: ScaleSet, record: InstanceRecord | None) -> bool:
+    """Whether an instance is as the release wants it: has it, and runs, provisioned and healthy.
+
+    Of one that did not run when it was taken only the release is wanted, and so of one that was never
+    taken and does not run.
+    """
+    if not target.reached(instance, scale_set) or (record and instance.latest_model_applied is False):
+        return False
+    parked = not record.ran if record else not runs(instance)
+    return instance.provisioning_state == "Succeeded" if parked else instance.is_healthy
+
+
+def runs(instance: Instance) -> bool:
+    """Whether an instance is there to serve: not stopped, not deallocated."""
+    return instance.power in {None, "running", "starting"}
+
+
+def _record_of(instance: Instance, now: float) -> InstanceRecord:
+    return InstanceRecord(now, provisioning_before=instance.provisioning_state, ran=runs(instance))
+
+
+def _same(image: Release | None, other: Release | None) -> bool:
+    return other is not None and other.same_as(image)

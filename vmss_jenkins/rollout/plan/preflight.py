@@ -1,0 +1,243 @@
+"""What a step would do, and what stands in its way: the decision before anything is changed.
+
+A dry run and a real run make the same plan; only the real one carries it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from vmss_jenkins.model.findings import Finding, Severity
+from vmss_jenkins.model.images import ImageReference
+from vmss_jenkins.model.instances import (
+    Instance,
+    InstanceIds,
+    OrchestrationMode,
+    ScaleSet,
+    UpgradeMode,
+    has_latest_model,
+    running_images,
+)
+from vmss_jenkins.model.releases import Release
+
+MODEL_LIMIT = 10
+"""Models that the instances of one set may run at a time; Azure refuses the next one."""
+
+ALLOW_AUTOMATIC = "--allow-automatic-rollout"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a dry run looks up beside the set itself; None where it was not looked up or cannot be read."""
+
+    autoscale: tuple[str, ...] | None = None
+    """The names of enabled autoscale settings that target the set."""
+    remaining: Mapping[str, int] = field(default_factory=dict)
+    """Requests left by token bucket, as `x-ms-ratelimit-remaining-resource` tells."""
+
+
+@dataclass(frozen=True)
+class UpdatePlan:
+    """What `update` would do to the model."""
+
+    image_before: Release | None
+    image_after: Release
+    findings: tuple[Finding, ...]
+
+    @property
+    def changes(self) -> bool:
+        """False where the model has that image already."""
+        return not self.image_after.same_as(self.image_before)
+
+
+@dataclass(frozen=True)
+class InstancesPlan:
+    """What `update_instances` would do to the chosen instances."""
+
+    update: tuple[str, ...]
+    """Ids to bring to the latest model."""
+    up_to_date: tuple[str, ...]
+    """Ids that have it."""
+    skipped: Mapping[str, str]
+    """Ids that Azure leaves alone, with the reason."""
+    busy: tuple[str, ...]
+    """Those of `update` on which an operation runs at this moment."""
+    findings: tuple[Finding, ...]
+
+
+def plan_update(
+    scale_set: ScaleSet,
+    image: Release,
+    instances: Sequence[Instance] = (),
+    surroundings: Surroundings | None = None,
+) -> UpdatePlan:
+    """Decide what setting the image of the model comes to.
+
+    Args:
+        scale_set: the set as observed.
+        image: the wanted image.
+        instances: its instances, for the count of models in use.
+        surroundings: None where they were not looked up, which a real run does not do.
+    """
+    plan = UpdatePlan(scale_set.release, image, ())
+    findings = list(_deletion(scale_set))
+    if plan.changes:
+        findings += _followers(scale_set)
+        findings += (
+            _image(scale_set, image, instances) if isinstance(image, ImageReference) else _script(scale_set, image)
+        )
+    if surroundings:
+        findings += [*_autoscale(surroundings), *_throttling(surroundings)]
+    return UpdatePlan(scale_set.release, image, tuple(findings))
+
+
+def plan_update_instances(
+    scale_set: ScaleSet,
+    instances: Sequence[Instance],
+    chosen: InstanceIds,
+    surroundings: Surroundings | None = None,
+) -> InstancesPlan:
+    """Decide which of the chosen instances are to be updated.
+
+    Args:
+        scale_set: the set as observed.
+        instances: all instances of the set.
+        chosen: the ids that the caller gave.
+        surroundings: None where they were not looked up, which a real run does not do.
+
+    Raises:
+        ConfigError: for ids that no instance has.
+    """
+    wanted = chosen.choose(instances)
+    outdated = [instance for instance in wanted if not has_latest_model(instance, scale_set)]
+    up_to_date = tuple(instance.id for instance in wanted if instance not in outdated)
+    skipped = {i.id: "protected from scale set actions" for i in outdated if i.protected_from_scale_set_actions}
+    update = [instance for instance in outdated if instance.id not in skipped]
+    findings = [*_deletion(scale_set), *_down_at_once(update, instances), *_not_running(update)]
+    if surroundings:
+        findings += [*_autoscale(surroundings), *_throttling(surroundings)]
+    return InstancesPlan(
+        update=tuple(instance.id for instance in update),
+        up_to_date=up_to_date,
+        skipped=skipped,
+        busy=tuple(instance.id for instance in update if instance.is_updating),
+        findings=tuple(findings),
+    )
+
+
+def _deletion(scale_set: ScaleSet) -> Iterable[Finding]:
+    if scale_set.provisioning_state == "Deleting":
+        yield Finding(Severity.IMPOSSIBLE, f"scale set {scale_set.name} is being deleted")
+
+
+def _image(scale_set: ScaleSet, image: ImageReference, instances: Sequence[Instance]) -> Iterable[Finding]:
+    yield from _image_kind(scale_set, image)
+    yield from _models(instances, image)
+
+
+def _script(scale_set: ScaleSet, script: Release) -> Iterable[Finding]:
+    """A script runs on the disk as it is: what an older one did stays there."""
+    if scale_set.orchestration_mode is OrchestrationMode.FLEXIBLE:
+        text = (
+            f"{scale_set.name} is in Flexible orchestration mode: its instances do not tell whether they have the "
+            "latest model, so a script cannot be rolled out; roll out an image, or make a Uniform set"
+        )
+        yield Finding(Severity.IMPOSSIBLE, text)
+    before = scale_set.script_before(script)
+    if scale_set.extension and scale_set.extension.absent:
+        yield Finding(Severity.WARNING, "the set had no CustomScript before: there is no script to go back to")
+    elif before and not script.same_as(scale_set.extension_before):
+        text = (
+            f"going back runs {before.short_name} again, on disks where the new script ran: it must undo what the "
+            "new one does, or the instances be reimaged"
+        )
+        yield Finding(Severity.NOTE, text)
+    name = scale_set.extension.name if scale_set.extension else ""
+    if after := [one for one, first in scale_set.sequence if first.lower() == name.lower()]:
+        text = (
+            f"{', '.join(after)} is provisioned after {name} (provisionAfterExtensions): where the script fails, that "
+            "does not run either, and an instance may have no health"
+        )
+        yield Finding(Severity.WARNING, text)
+
+
+def _image_kind(scale_set: ScaleSet, image: ImageReference) -> Iterable[Finding]:
+    """Azure: "The Image type for a Virtual Machine Scale Set may not be changed."."""
+    if scale_set.image and scale_set.image.is_custom != image.is_custom:
+        yield Finding(
+            Severity.IMPOSSIBLE,
+            f"the set runs a {scale_set.image.kind.value} and a {image.kind.value} was given; Azure never changes a "
+            "set between marketplace and custom images: give an image of the same kind, or make a new set",
+        )
+
+
+def _followers(scale_set: ScaleSet) -> Iterable[Finding]:
+    """In these modes Azure takes the new model to all instances by itself, so that there is no canary."""
+    if scale_set.upgrade_mode is not UpgradeMode.MANUAL:
+        mode = scale_set.upgrade_mode.value
+        how = "in batches by itself" if scale_set.upgrade_mode is UpgradeMode.ROLLING else "at once"
+        yield Finding(
+            Severity.UNSAFE,
+            f"the upgrade policy of {scale_set.name} is {mode}, wanted Manual: Azure would take the release to "
+            f"every instance {how}, with no canary.",
+            ALLOW_AUTOMATIC,
+        )
+    elif scale_set.automatic_os_upgrade:
+        yield Finding(
+            Severity.UNSAFE,
+            f"automatic OS image upgrade is on for {scale_set.name}: Azure would roll the new image out by itself, "
+            "whatever the upgrade policy says.",
+            ALLOW_AUTOMATIC,
+        )
+
+
+def _models(instances: Sequence[Instance], image: ImageReference) -> Iterable[Finding]:
+    """Distinct images are a lower bound of the models in use: the limit may be nearer, never further."""
+    images = {text.lower() for text in running_images(instances)} | {str(image).lower()}
+    if len(images) > MODEL_LIMIT:
+        yield Finding(
+            Severity.IMPOSSIBLE,
+            f"the instances would run {len(images)} different images and Azure allows {MODEL_LIMIT} models a set: "
+            "bring the stragglers to one image first",
+        )
+    elif len(images) > 1 and len(images) >= MODEL_LIMIT - 2:
+        yield Finding(
+            Severity.WARNING,
+            f"the instances would run {len(images)} different images; at {MODEL_LIMIT} models Azure refuses the next",
+        )
+
+
+def _autoscale(surroundings: Surroundings) -> Iterable[Finding]:
+    if surroundings.autoscale is None:
+        yield Finding(Severity.NOTE, "autoscale could not be looked up (Microsoft.Insights/autoscaleSettings/read)")
+    elif surroundings.autoscale:
+        names = ", ".join(surroundings.autoscale)
+        yield Finding(
+            Severity.WARNING,
+            f"autoscale ({names}) is on: an instance that it adds gets the newest model at once, so the canary "
+            "may grow by itself",
+        )
+
+
+def _throttling(surroundings: Surroundings) -> Iterable[Finding]:
+    if surroundings.remaining:
+        left = ", ".join(f"{bucket} {count}" for bucket, count in sorted(surroundings.remaining.items()))
+        yield Finding(Severity.NOTE, f"requests left before Azure throttles: {left}")
+
+
+def _down_at_once(update: Sequence[Instance], instances: Sequence[Instance]) -> Iterable[Finding]:
+    serving = [instance for instance in instances if instance.is_healthy]
+    down = [instance for instance in serving if instance in update]
+    if len(down) > 1 and len(down) == len(serving):
+        yield Finding(
+            Severity.WARNING, f"all {len(down)} instances that serve go down at once: update them in smaller steps"
+        )
+    elif down:
+        yield Finding(Severity.NOTE, f"{len(down)} of {len(serving)} healthy instances go down at once")
+
+
+def _not_running(update: Sequence[Instance]) -> Iterable[Finding]:
+    for instance in update:
+        if instance.power not in {None, "running"} and not instance.is_updating:
+            yield Finding(Severity.NOTE, f"instance {instance.id} is {instance.power}: it gets the model all the same")

@@ -1,0 +1,81 @@
+"""What a rollout would do, decided from values: the dry run of `vmss-jenkins rollout`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from vmss_jenkins.model.findings import Finding, Severity
+from vmss_jenkins.model.instances import Instance, ScaleSet
+from vmss_jenkins.model.releases import ExtensionSettings, Release
+from vmss_jenkins.rollout.plan.actions import RolloutSpec
+from vmss_jenkins.rollout.plan.preflight import plan_update
+from vmss_jenkins.rollout.plan.selection import Target, choose_canary, select, spread
+
+UNDRAINED = Finding(
+    Severity.NOTE,
+    "connections to an instance that goes down are refused until the load balancer's probe notices; --drain SECONDS "
+    "takes it out before",
+)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What would happen, and what stands in the way."""
+
+    image: Release | None
+    changes_model: bool
+    canary: tuple[str, ...]
+    """Ids that would go first."""
+    others: tuple[str, ...]
+    """Ids that would follow; empty where the canary alone is wanted."""
+    have_it: tuple[str, ...]
+    skipped: Mapping[str, str]
+    """Ids that would be left alone, with the reason."""
+    at_most_down: int
+    findings: tuple[Finding, ...]
+
+    def refused(self, *, allow_automatic_rollout: bool) -> bool:
+        """Whether the rollout would be refused."""
+        stops = {Severity.IMPOSSIBLE} if allow_automatic_rollout else {Severity.IMPOSSIBLE, Severity.UNSAFE}
+        return any(finding.severity in stops for finding in self.findings)
+
+    def lines(self) -> Iterator[str]:
+        """Say it, a line each."""
+        name = self.image.short_name if self.image else "what the model has"
+        yield f"would {'set the model to' if self.changes_model else 'leave the model at'} {name}"
+        yield f"would update first, as the canary: {', '.join(self.canary) or 'none'}"
+        yield f"would update then: {', '.join(self.others) or 'none'}; at most {self.at_most_down} down at a time"
+        if self.have_it:
+            yield f"have the release already: {', '.join(self.have_it)}"
+        yield from (f"would leave {key} alone: {reason}" for key, reason in self.skipped.items())
+        yield from (f"{finding.severity.value}: {finding.text}" for finding in self.findings)
+
+
+def preview(spec: RolloutSpec, image: Release | None, scale_set: ScaleSet, instances: Sequence[Instance]) -> Preview:
+    """Decide what a rollout would do now, without asking gates.
+
+    Raises:
+        ConfigError: for ids that no instance has.
+    """
+    spec.scope.ids.choose(instances)
+    release = image or scale_set.release
+    changes = image is not None and not image.same_as(scale_set.release)
+    if changes and isinstance(release, ExtensionSettings):
+        instances = [replace(each, latest_model_applied=False) for each in instances]
+    selection = select(spec.scope, Target(release, by_image=changes), scale_set, instances)
+    canary = choose_canary(spec.canary, selection) if spec.canary else ()
+    rest = () if spec.canary_only else spread([each for each in selection.pending if each not in canary], canary)
+    return Preview(
+        image=release,
+        changes_model=changes,
+        canary=tuple(each.id for each in canary),
+        others=tuple(each.id for each in rest),
+        have_it=tuple(each.id for each in selection.reached),
+        skipped=selection.skipped,
+        at_most_down=max(1, spec.max_unavailable.rounded_down(len(instances))),
+        findings=(
+            *(plan_update(scale_set, image, instances).findings if image else ()),
+            *([UNDRAINED] if scale_set.load_balanced and spec.drain is None and selection.pending else []),
+        ),
+    )

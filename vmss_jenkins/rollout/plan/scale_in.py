@@ -1,0 +1,54 @@
+"""Which instances go first, as Azure would choose them where it makes the set smaller.
+
+By the set's scale-in policy (https://learn.microsoft.com/azure/virtual-machine-scale-sets/virtual-machine-scale-sets-scale-in-policy):
+the unhealthy before the others where it says so; the fullest zone; then, by default, the fullest fault domain of it and
+its newest instance, or the newest or the oldest of the zone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+from vmss_jenkins.model.instances import Instance, ScaleInPolicy, ScaleInRule
+from vmss_jenkins.rollout.plan.selection import natural
+
+
+def order(policy: ScaleInPolicy, leaving: Collection[Instance], present: Collection[Instance]) -> tuple[Instance, ...]:
+    """Put instances into the order in which they go.
+
+    Args:
+        policy: the set's.
+        leaving: those that are to go.
+        present: all that are there, these among them.
+    """
+    rest, left, found = list(leaving), list(present), []
+    while rest:
+        chosen = max(rest, key=_Rank(policy, left))
+        rest.remove(chosen)
+        left.remove(chosen)
+        found.append(chosen)
+    return tuple(found)
+
+
+class _Rank:
+    """A key by which those that go first come last."""
+
+    def __init__(self, policy: ScaleInPolicy, left: Sequence[Instance]) -> None:
+        self._policy = policy
+        self._zones = Counter(instance.zone for instance in left)
+        self._domains = Counter((instance.zone, instance.fault_domain) for instance in left)
+
+    def __call__(self, instance: Instance) -> tuple[object, ...]:
+        rule = self._policy.rule
+        ailing = self._policy.prioritize_unhealthy and not instance.is_healthy
+        domain = self._domains[instance.zone, instance.fault_domain] if rule is ScaleInRule.DEFAULT else 0
+        return ailing, self._zones[instance.zone], domain, *_age(instance, oldest=rule is ScaleInRule.OLDEST)
+
+
+def _age(instance: Instance, *, oldest: bool) -> tuple[object, ...]:
+    """The higher the sooner it goes; ids where the ages are one or not known."""
+    created, number = instance.created or 0.0, natural(instance.id)
+    if not oldest:
+        return created, number
+    return -created, tuple((-kind, -value, text) for kind, value, text in number)

@@ -1,0 +1,219 @@
+"""Which instances a rollout updates, which of them go first, and which are left alone.
+
+Amounts are counts or percentages. A percentage of a small set is the trap of Azure's own rolling
+policy, whose default of 20% comes to nothing on two instances; so ours rounds, and never to 0 while
+there is an instance:
+
+| of instances | `--canary 10%` (up) | `--max-unavailable 20%` (down, at least 1) |
+|---|---|---|
+| 1 | 1 | 1 |
+| 2 | 1 | 1 |
+| 9 | 1 | 1 |
+| 10 | 1 | 2 |
+| 11 | 2 | 2 |
+| 100 | 10 | 20 |
+
+The canary rounds up, since it must be large enough to be judged; what may be down rounds down, since
+it must not be more than was allowed. A count larger than the set is the whole set.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cache
+
+from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.model.instances import Instance, InstanceIds, ScaleSet, has_latest_model
+from vmss_jenkins.model.releases import ExtensionSettings, Release
+
+PERCENT = 100
+
+
+@dataclass(frozen=True)
+class Amount:
+    """So many instances, or so many percent of them.
+
+    Raises:
+        ConfigError: for less than 1, and for more than 100%.
+    """
+
+    value: int
+    is_percent: bool = False
+
+    def __post_init__(self) -> None:
+        if self.value < 1 or (self.is_percent and self.value > PERCENT):
+            raise ConfigError("amount", [_wanted(str(self))])
+
+    @classmethod
+    def parse(cls, given: str) -> Amount:
+        """Read `1` or `10%`.
+
+        Raises:
+            ConfigError: for anything else.
+        """
+        found = re.fullmatch(r"([0-9]{1,9})\s*(%?)", given.strip(), re.ASCII)
+        if not found or int(found[1]) < 1 or (found[2] and int(found[1]) > PERCENT):
+            raise ConfigError("amount", [_wanted(given)])
+        return cls(int(found[1]), bool(found[2]))
+
+    def rounded_up(self, total: int) -> int:
+        """How many of `total` instances, for a canary: 10% of 11 is 2; 0 only of none."""
+        share = -(-total * self.value // PERCENT) if self.is_percent else self.value
+        return min(share, total)
+
+    def rounded_down(self, total: int) -> int:
+        """How many of `total` instances may be down: 20% of 9 is 1, of 2 is 1 too; 0 only of none."""
+        share = total * self.value // PERCENT if self.is_percent else self.value
+        return min(max(share, 1), total)
+
+    def __str__(self) -> str:
+        return f"{self.value}%" if self.is_percent else str(self.value)
+
+
+def _wanted(found: str) -> str:
+    return f"found {found!r}; wanted a count such as 1, or a percentage from 1% to 100%"
+
+
+class Include(Enum):
+    """Instances that are left alone unless they are asked for."""
+
+    DEALLOCATED = "deallocated"
+    """Those that do not run."""
+    FAILED = "failed"
+    """Those whose last operation failed."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which instances a rollout is about."""
+
+    ids: InstanceIds = field(default_factory=lambda: InstanceIds(()))
+    """Some ids, or all; those that have the wanted release are done already, so all is `--outdated` too."""
+    include: frozenset[Include] = frozenset()
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the instances are to become: the release that a rollout goes to, or that it goes back to."""
+
+    image: Release | None
+    by_image: bool = False
+    """Judge by the image alone, as on the way back: restoring a model may leave the flag of instances that
+    never changed at false, and they need no update. A script shows on no instance, so then the flag tells."""
+
+    def reached(self, instance: Instance, scale_set: ScaleSet) -> bool | None:
+        """Whether an instance has it; None where nothing tells."""
+        if not self.by_image or isinstance(self.image, ExtensionSettings):
+            return has_latest_model(instance, scale_set)
+        if instance.image is None or self.image is None:
+            return None
+        return instance.image.same_as(self.image)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A scope, applied to the instances there are at one moment."""
+
+    reached: tuple[Instance, ...]
+    """Those that have the release, healthy or not."""
+    pending: tuple[Instance, ...]
+    """Those to update, in a stable order that spreads over zones and fault domains."""
+    skipped: Mapping[str, str]
+    """Those left alone, with the reason."""
+
+
+def select(scope: Scope, target: Target, scale_set: ScaleSet, instances: Sequence[Instance]) -> Selection:
+    """Sort the instances of a scope into those that have the release, those to update and those left alone.
+
+    An id that no instance has any more is dropped; `missing` tells at the start.
+    """
+    wanted = {value.lower() for value in scope.ids.ids}
+    reached, pending, skipped = [], [], {}
+    for instance in instances:
+        if wanted and instance.id.lower() not in wanted:
+            continue
+        has_release = target.reached(instance, scale_set)
+        if has_release:
+            reached.append(instance)
+        elif reason := reason_to_skip(instance, scope.include, known=has_release is not None):
+            skipped[instance.id] = reason
+        else:
+            pending.append(instance)
+    return Selection(tuple(reached), spread(pending, reached), skipped)
+
+
+def reason_to_skip(instance: Instance, include: Collection[Include], *, known: bool = True) -> str | None:
+    """Why an instance that lacks the release is left alone; None where it is to be updated.
+
+    Args:
+        instance: the instance.
+        include: what is updated though it is left alone as a rule.
+        known: whether it is known what the instance runs.
+    """
+    if instance.protected_from_scale_set_actions:
+        return "protected from scale set actions: Azure leaves it alone"
+    if not known:
+        return "neither its image nor its latest-model flag is known"
+    if instance.provisioning_state in {"Creating", "Deleting"}:
+        return f"is being {'created' if instance.provisioning_state == 'Creating' else 'deleted'}"
+    if instance.power not in {None, "running", "starting"} and Include.DEALLOCATED not in include:
+        return f"is {instance.power} (--include deallocated updates it all the same)"
+    if instance.provisioning_state == "Failed" and Include.FAILED not in include:
+        told = f": {instance.error}" if instance.error else ""
+        return f"its last operation failed (--include failed updates it all the same){told}"
+    return None
+
+
+def missing(scope: Scope, instances: Iterable[Instance]) -> tuple[str, ...]:
+    """The ids of a scope that no instance has."""
+    present = {instance.id.lower() for instance in instances}
+    return tuple(value for value in scope.ids.ids if value.lower() not in present)
+
+
+def choose_canary(amount: Amount, selection: Selection) -> tuple[Instance, ...]:
+    """The instances to update so that the canary is of this size.
+
+    Those that have the release count, so a second run never widens the canary: 10% of 20 is 2, and where
+    one has it already, one more is chosen. The percentage is of all that have it or can be updated.
+    """
+    total = len(selection.reached) + len(selection.pending)
+    return selection.pending[: max(0, amount.rounded_up(total) - len(selection.reached))]
+
+
+def spread(instances: Iterable[Instance], beside: Iterable[Instance] = ()) -> tuple[Instance, ...]:
+    """Order instances so that any first few of them are spread over zones, then over fault domains.
+
+    The order depends on the instances alone, not on the order that Azure lists them in.
+
+    Args:
+        instances: those to order.
+        beside: those that were taken before, whose zones and fault domains come later.
+    """
+    record = tuple(beside)
+    in_zone = Counter(instance.zone or "" for instance in record)
+    in_domain = Counter(_domain(instance) for instance in record)
+    zones: dict[str, list[tuple[tuple[object, ...], Instance]]] = defaultdict(list)
+    for instance in sorted(instances, key=lambda each: natural(each.id)):
+        place = _domain(instance)
+        zones[place[0]].append(((in_domain[place], place, natural(instance.id)), instance))
+        in_domain[place] += 1
+    ranked = []
+    for zone, members in zones.items():
+        in_order = sorted(members, key=lambda member: member[0])
+        ranked += [((in_zone[zone] + rank, zone), instance) for rank, (_, instance) in enumerate(in_order)]
+    return tuple(instance for _, instance in sorted(ranked, key=lambda pair: pair[0]))
+
+
+def _domain(instance: Instance) -> tuple[str, int]:
+    return (instance.zone or "", -1 if instance.fault_domain is None else instance.fault_domain)
+
+
+@cache
+def natural(text: str) -> tuple[tuple[int, int, str], ...]:
+    """A sort key by which instance 10 comes after 9, and `web_10` after `web_9`."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", text, re.ASCII)
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts)

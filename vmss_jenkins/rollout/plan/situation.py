@@ -1,0 +1,214 @@
+"""How a rollout stands at one moment: what is seen and what was done, sorted for the decision."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from vmss_jenkins.gates.verdicts import Consequence
+from vmss_jenkins.model.instances import PARKED, Instance
+from vmss_jenkins.rollout.plan.actions import RolloutSpec
+from vmss_jenkins.rollout.plan.capacity import Capacity, counts, unhealthy
+from vmss_jenkins.rollout.plan.history import SETTLED, History, InstanceRecord, Observed, OperationState, Stage
+from vmss_jenkins.rollout.plan.selection import Include, Scope, Selection, choose_canary, select
+
+LAG = 5.0
+"""Seconds that an instance's own state may come after the end of its operation."""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """The instances of a rollout by what is to be done with them; ids unless said otherwise."""
+
+    reached: frozenset[str]
+    """They have the release, healthy or not."""
+    well: frozenset[str]
+    """They have it and are healthy for long enough."""
+    in_flight: frozenset[str]
+    """They are to become well and are awaited."""
+    failed: Mapping[str, str]
+    """They did not become well, with the reason."""
+    pending: frozenset[str]
+    """They are still to be taken."""
+    candidates: tuple[Instance, ...]
+    """Those of them that could be taken now, as far as capacity allows, in order."""
+    in_canary: bool
+    """The canary is not judged yet."""
+    canary: tuple[Instance, ...]
+    """Those still to be taken for the canary."""
+    awaited: frozenset[str]
+    """Azure works on them, not for us; what they become is not known yet."""
+    ungated: tuple[str, ...]
+    """They are well, and no gate judged them."""
+    skipped: Mapping[str, str]
+    """They are left alone, with the reason."""
+    capacity: Capacity
+    surge: int = 0
+    """How many more there may be meanwhile; 0 where instances are updated in their place."""
+    coming: frozenset[str] = frozenset()
+    """They are being made, and serve nobody yet."""
+    leaving: frozenset[str] = frozenset()
+    """They are being deleted."""
+
+
+def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) -> Situation:
+    """Sort the instances."""
+    instances = observed.by_id()
+    selection = _selection(spec, observed, history)
+    unsettled = _unsettled(spec, observed, history, now)
+    parked = _parked(observed, history)
+    record = history.records.keys() & instances.keys() - parked
+    reached = frozenset(instance.id for instance in selection.reached)
+    touched = (history.forward.keys() & instances.keys() if history.going_back else reached) - parked
+    pending = tuple(instance for instance in selection.pending if instance.id not in record)
+    required = (record | touched | (history.drained & reached)) - {instance.id for instance in pending}
+    well = frozenset(key for key in required - unsettled if well_for(observed, history, key) >= spec.min_healthy_time)
+    done = well - history.drained
+    failed = _failures(spec, observed, history, required - well - unsettled)
+    in_canary = _in_canary(spec, history, selection)
+    canary = choose_canary(spec.canary, _taking(selection, observed, record)) if in_canary and spec.canary else ()
+    idle = [i for i in (canary if in_canary else pending) if not i.is_updating and i.id not in unsettled]
+    judged = {key for gate in history.gates if gate.consequence is Consequence.GO_ON for key in gate.instance_ids}
+    unjudged = done - judged
+    return Situation(
+        reached=reached,
+        well=well,
+        in_flight=frozenset(required - done - failed.keys()),
+        failed=failed,
+        pending=frozenset(instance.id for instance in pending),
+        candidates=tuple(idle),
+        in_canary=in_canary,
+        canary=canary,
+        awaited=frozenset(_awaited(spec, observed, history, pending, now)),
+        ungated=tuple(i.id for i in observed.instances if i.id in unjudged),
+        skipped={key: reason for key, reason in selection.skipped.items() if key not in record},
+        capacity=_capacity(spec, observed, history, (record - done) | unsettled, reached),
+    )
+
+
+def _parked(observed: Observed, history: History) -> frozenset[str]:
+    """Those that ran when this run took them and are deallocated now: evicted, or by somebody. No update heals them."""
+    ran = {key for key, record in {**history.forward, **history.records}.items() if record.ran}
+    return frozenset(i.id for i in observed.instances if i.id in ran and i.power in PARKED and not i.is_updating)
+
+
+def _selection(spec: RolloutSpec, observed: Observed, history: History) -> Selection:
+    """Apply the scope; on the way back: what has the release that is left, and what this run touched."""
+    if not history.going_back:
+        return select(spec.scope, history.target, observed.scale_set, observed.instances)
+    scope = Scope(include=spec.scope.include | {Include.FAILED})
+    selection = select(scope, history.target, observed.scale_set, observed.instances)
+    concerned = {instance.id for instance in observed.instances if history.concerns(instance)}
+    broken = tuple(instance for instance in selection.reached if _broken(spec, history, instance))
+    reached = tuple(instance for instance in selection.reached if instance not in broken)
+    pending = (*broken, *(instance for instance in selection.pending if instance.id in concerned))
+    skipped = {key: reason for key, reason in selection.skipped.items() if key in concerned}
+    return Selection(reached, pending, skipped)
+
+
+def _broken(spec: RolloutSpec, history: History, instance: Instance) -> bool:
+    """Whether an update forward failed and left the old image: the instance needs the old model all the same."""
+    record = history.forward.get(instance.id)
+    ours = Include.FAILED in spec.scope.include or (record is not None and record.asked is not None)
+    return ours and instance.provisioning_state == "Failed" and instance.id not in history.records
+
+
+def _taking(selection: Selection, observed: Observed, record: Collection[str]) -> Selection:
+    """Count those under way as part of the canary, whatever they look like in the middle of their update."""
+    reached = {instance.id for instance in selection.reached}
+    under_way = tuple(i for i in observed.instances if i.id in record and i.id not in reached)
+    rest = tuple(instance for instance in selection.pending if instance.id not in record)
+    return Selection((*selection.reached, *under_way), rest, selection.skipped)
+
+
+def _in_canary(spec: RolloutSpec, history: History, selection: Selection) -> bool:
+    judged = any(gate.stage is Stage.CANARY and gate.consequence is Consequence.GO_ON for gate in history.gates)
+    there = selection.reached or selection.pending
+    return bool(spec.canary and there and not judged and not history.going_back)
+
+
+def well_for(observed: Observed, history: History, instance_id: str) -> float:
+    """Seconds for which an instance was seen well; less than 0 where it is not."""
+    since = history.well_since.get(instance_id)
+    return -1.0 if since is None else observed.read.get(instance_id, since) - since
+
+
+def _unsettled(spec: RolloutSpec, observed: Observed, history: History, now: float) -> frozenset[str]:
+    """Instances of the way forward on which Azure may still be at work while it goes back already."""
+    running = {key for operation in observed.operations if operation.ended is None for key in operation.instance_ids}
+    present = {instance.id for instance in observed.instances}
+
+    def still(key: str, record: InstanceRecord) -> bool:
+        if record.asked is None or now >= record.asked + spec.instance_timeout or key in history.records:
+            return False
+        shows = record.asked + (0.0 if record.answered else SETTLED)
+        return key in running or observed.read.get(key, 0.0) < shows
+
+    return frozenset(key for key, record in history.forward.items() if key in present and still(key, record))
+
+
+def _failures(
+    spec: RolloutSpec, observed: Observed, history: History, instance_ids: Collection[str]
+) -> Mapping[str, str]:
+    instances = observed.by_id()
+    operations = {key: operation for operation in observed.operations for key in operation.instance_ids}
+    failed = {}
+    for key in sorted(instance_ids):
+        record = history.records.get(key)
+        if key in history.well_since or (record and record.asked is None):
+            continue
+        read = observed.read.get(key, 0.0)
+        has_it = bool(history.target.reached(instances[key], observed.scale_set))
+        reason = _failed_update(instances[key], record, operations.get(key), read, has_it=has_it) if record else None
+        if record is None and instances[key].provisioning_state == "Failed":
+            told = instances[key].error
+            reason = f"has the release, but its provisioning failed before{f': {told}' if told else ''}"
+        if reason is None and read - history.unwell_since.get(key, read) > spec.instance_timeout:
+            reason = f"not healthy after {spec.instance_timeout:.0f} s"
+        if reason:
+            failed[key] = reason
+    return failed
+
+
+def _failed_update(
+    instance: Instance, record: InstanceRecord, operation: OperationState | None, read: float, *, has_it: bool
+) -> str | None:
+    """Why the update of an instance came to nothing; None where it may still come to something."""
+    asked = record.asked or 0.0
+    ended = operation.ended if operation and (operation.ended or 0.0) >= asked else None
+    if instance.is_updating or read < asked:
+        return None
+    told = instance.error or (operation.error if operation else None)
+    if instance.provisioning_state == "Failed":
+        fresh = record.provisioning_before != "Failed" or record.seen_busy or (ended is not None and read >= ended)
+        return f"its update failed{f': {told}' if told else ''}" if fresh else None
+    if ended is not None and read >= ended + LAG and not has_it:
+        return f"Azure ended its update, but it does not have the latest model{f': {told}' if told else ''}"
+    return None
+
+
+def _awaited(
+    spec: RolloutSpec, observed: Observed, history: History, pending: tuple[Instance, ...], now: float
+) -> set[str]:
+    ids = {value.lower() for value in spec.scope.ids.ids} if not history.going_back else set()
+    coming = {
+        instance.id
+        for instance in observed.instances
+        if instance.provisioning_state == "Creating"
+        and (not ids or instance.id.lower() in ids)
+        and now - history.unwell_since.get(instance.id, now) <= spec.instance_timeout
+    }
+    return coming | {instance.id for instance in pending if instance.is_updating}
+
+
+def _capacity(
+    spec: RolloutSpec, observed: Observed, history: History, under_way: Collection[str], reached: Collection[str]
+) -> Capacity:
+    """What serves; ours is also what has the new release and is down, perhaps by an earlier run that was killed."""
+    ran = {key for key, record in {**history.forward, **history.records}.items() if record.ran}
+    counted = tuple(instance for instance in observed.instances if counts(instance, ran=instance.id in ran))
+    ids = {instance.id for instance in counted}
+    down = unhealthy(counted) | (ids & set(under_way))
+    ours = frozenset(under_way) | (down & (history.broken if history.going_back else set(reached)))
+    limit = max(1, spec.max_unavailable.rounded_down(len(counted)))
+    return Capacity(counted, down, ours, limit, keeps_zones=not spec.idle)

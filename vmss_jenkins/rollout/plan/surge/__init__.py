@@ -1,0 +1,1 @@
+"""What a surge does next: new instances first, old ones deleted after. Pure."""

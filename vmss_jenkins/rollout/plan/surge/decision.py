@@ -1,0 +1,199 @@
+"""The next action of a surge: new instances first, the old ones after, so that what serves never shrinks.
+
+Forward: set the model; make as many instances as the canary has, which come with the new release; judge them when they
+are healthy; delete as many old ones; make the next ones, and so on, until none is left and there are as many as before.
+Back, the same with the releases exchanged: restore the model first, delete new ones as far as more serve than are
+wanted, make old ones where some are gone already, and so on.
+
+At every moment: no more than `max_surge` (or the canary) above what is wanted, and nothing that serves is deleted while
+no more serve than are wanted. What serves nobody may go at any time, as long as there is a surplus.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from vmss_jenkins.model.instances import Instance, ScaleSet
+from vmss_jenkins.rollout.plan.actions import (
+    Action,
+    Done,
+    Drain,
+    Remove,
+    RolloutSpec,
+    RunGate,
+    ScaleOut,
+    Shrink,
+    Wait,
+)
+from vmss_jenkins.rollout.plan.decision import (
+    failure,
+    halt,
+    model_first,
+    next_moment,
+    restore,
+    resumes_at,
+    turn,
+    undecided,
+)
+from vmss_jenkins.rollout.plan.history import History, Observed, Stage
+from vmss_jenkins.rollout.plan.scale_in import order
+from vmss_jenkins.rollout.plan.surge.situation import SurgeSituation
+
+
+def choose(spec: RolloutSpec, observed: Observed, history: History, found: SurgeSituation, now: float) -> Action:
+    """Choose the next action, the instances sorted already."""
+    return (
+        model_first(observed, history)
+        or undecided(observed, history)
+        or _failure(spec, observed, history, found, now)
+        or restore(observed, history, found)
+        or _judge(spec, history, found)
+        or _end(spec, observed, history, found)
+        or _change(spec, observed, history, found, now)
+        or _wait(spec, history, found, now)
+    )
+
+
+def _failure(
+    spec: RolloutSpec, observed: Observed, history: History, found: SurgeSituation, now: float
+) -> Action | None:
+    reason = _not_made(observed, history) or failure(spec, history, found, now)
+    return turn(spec, observed, history, found, now, reason) if reason else None
+
+
+def _not_made(observed: Observed, history: History) -> str | None:
+    """Why Azure made no instances in this direction, in its words."""
+    if history.refusal:
+        return history.refusal
+    ended = (op for op in observed.operations if op.resizes and op.error and (op.ended or 0.0) > history.began)
+    return next((f"Azure could not make instances: {operation.error}" for operation in ended), None)
+
+
+def _judge(spec: RolloutSpec, history: History, found: SurgeSituation) -> Action | None:
+    """Judge those that are new, when all of them are healthy."""
+    if history.going_back or not found.ungated or _under_way(found) or failure(spec, history, found, history.began):
+        return None
+    if not found.in_canary:
+        return RunGate(Stage.BATCH, found.ungated)
+    return None if _missing_canary(spec, found) else RunGate(Stage.CANARY, found.ungated)
+
+
+def _missing_canary(spec: RolloutSpec, found: SurgeSituation) -> int:
+    size = spec.canary_of(found.headcount.wanted)
+    return min(max(0, size - len(found.new)), len(found.old)) if found.in_canary else 0
+
+
+def _under_way(found: SurgeSituation) -> bool:
+    return bool(found.in_flight or found.leaving or found.coming or found.resizing)
+
+
+def _end(spec: RolloutSpec, observed: Observed, history: History, found: SurgeSituation) -> Action | None:
+    if _under_way(found) or found.awaited or found.in_canary:
+        return None
+    judged_canary = spec.canary_only and not history.going_back
+    if not judged_canary and (found.old or found.surplus > 0 or found.bare_zones):
+        return None
+    if found.failed:
+        told = "; ".join(f"{instance_id}: {reason}" for instance_id, reason in found.failed.items())
+        return halt(f"all but {len(found.failed)} instance(s): {told}", observed, history)
+    return Done(found.skipped)
+
+
+def _change(
+    spec: RolloutSpec, observed: Observed, history: History, found: SurgeSituation, now: float
+) -> Action | None:
+    """Delete those that are drained or may go, else make the next ones."""
+    if now < history.held_until or failure(spec, history, found, history.began):
+        return None
+    drained = [key for key, record in history.records.items() if record.asked is None]
+    ready = [key for key in drained if spec.drain is None or now >= history.records[key].at + spec.drain]
+    if ready:
+        return Remove(tuple(ready))
+    if drained or _under_way(found) or now < resumes_at(spec, history):
+        return None
+    return _resize(spec, observed, found, going_back=history.going_back)
+
+
+def _resize(spec: RolloutSpec, observed: Observed, found: SurgeSituation, *, going_back: bool) -> Action | None:
+    """Make as many as there may be more, then delete as many; on the way back the bad ones go at once."""
+    if found.absent and found.surplus > 0:
+        return Shrink(min(found.absent, found.surplus))
+    if missing := _missing_canary(spec, found):
+        return ScaleOut(missing)
+    step = spec.surge_of(found.headcount.wanted)
+    full = going_back or found.surplus >= min(step, len(found.old))
+    if found.surplus > 0 and full:
+        ids = tuple(instance.id for instance in _may_go(observed.scale_set, found))
+        return (Remove(ids) if spec.drain is None else Drain(ids)) if ids else None
+    if found.old:
+        return ScaleOut(min(step, len(found.old)) - found.surplus)
+    return ScaleOut(min(step, found.bare_zones), levels=True) if found.bare_zones else None
+
+
+def _may_go(scale_set: ScaleSet, found: SurgeSituation) -> tuple[Instance, ...]:
+    """As many as there are too many, in the order in which the set's policy would have them go.
+
+    Of those that serve only as many as there are more than wanted, and none that alone serves its zone; where each of
+    them does, one whose zone is made good by the next ones.
+    """
+    leaving = [i for i in found.old if not i.is_updating] or [
+        i for i in found.new if not _protected(i) and not found.old
+    ]
+    ordered = order(scale_set.scale_in, leaving, found.capacity.counted)
+    tally = _Tally(found)
+    chosen = [instance for instance in ordered if tally.takes(instance)]
+    if not chosen and tally.every_zone_serves():
+        return tuple(ordered[: max(0, min(1, tally.spare))])
+    return tuple(chosen)
+
+
+def _protected(instance: Instance) -> bool:
+    return instance.protected_from_scale_in or instance.protected_from_scale_set_actions
+
+
+class _Tally:
+    """What is left, as one instance after the other goes."""
+
+    def __init__(self, found: SurgeSituation) -> None:
+        serving = [instance for instance in found.capacity.counted if instance.is_healthy]
+        idle = sum(not instance.is_healthy for instance in found.untouched)
+        self._count = found.surplus
+        self.spare = len(serving) - max(0, found.headcount.wanted - idle)
+        """How many of those that serve may go; what serves nobody and stays was no capacity before."""
+        self._serving = Counter(instance.zone for instance in serving)
+        self._zones = {instance.zone for instance in found.capacity.counted if instance.zone}
+
+    def takes(self, instance: Instance) -> bool:
+        """Take an instance, if it may go."""
+        serves, zone = instance.is_healthy, instance.zone
+        alone = serves and len(self._zones) > 1 and self._serving[zone] == 1
+        if self._count <= 0 or (serves and self.spare <= 0) or alone:
+            return False
+        self._count -= 1
+        if serves:
+            self.spare -= 1
+            self._serving[zone] -= 1
+        return True
+
+    def every_zone_serves(self) -> bool:
+        """Whether one may lose its only instance for a while."""
+        return all(self._serving[zone] for zone in self._zones)
+
+
+def _wait(spec: RolloutSpec, history: History, found: SurgeSituation, now: float) -> Action:
+    deadline, pause = history.began + spec.timeout, max(history.held_until, resumes_at(spec, history))
+    soon = next_moment(spec, history, now)
+    draining = any(record.asked is None for record in history.records.values())
+    down = [instance.id for instance in found.capacity.counted if not instance.is_healthy]
+    reasons: Sequence[tuple[bool, float, str, Iterable[str]]] = (
+        (bool(found.in_flight), soon, "not healthy yet", found.in_flight),
+        (bool(found.leaving), soon, "Azure deletes them", found.leaving),
+        (found.resizing or bool(found.coming), soon, "Azure makes instances", found.coming),
+        (draining, soon, "their open connections end", history.drained),
+        (now < pause, pause, "pause", ()),
+        (bool(found.awaited), deadline, "Azure works on them", found.awaited),
+        (True, deadline, "down for other reasons, so none that serves may go", down),
+    )
+    _, until, reason, ids = next(one for one in reasons if one[0])
+    return Wait(until, reason, tuple(sorted(ids)))

@@ -1,0 +1,169 @@
+"""How a surge stands at one moment: which instances stay, which are to go, and what is on its way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from vmss_jenkins.gates.verdicts import Consequence
+from vmss_jenkins.model.instances import Instance, ScaleSet
+from vmss_jenkins.rollout.plan.actions import RolloutSpec
+from vmss_jenkins.rollout.plan.capacity import Capacity, unhealthy
+from vmss_jenkins.rollout.plan.headcount import Headcount
+from vmss_jenkins.rollout.plan.history import SETTLED, History, Observed, Stage
+from vmss_jenkins.rollout.plan.selection import Include, reason_to_skip
+from vmss_jenkins.rollout.plan.situation import LAG, Situation, well_for
+
+
+@dataclass(frozen=True, kw_only=True)
+class SurgeSituation(Situation):
+    """A situation in which instances are replaced. `pending` are those to go, `reached` those that stay."""
+
+    headcount: Headcount
+    surplus: int
+    """How many more there are to be than in the end."""
+    absent: int
+    """How many of the capacity are no instance, and none on its way."""
+    resizing: bool
+    """Azure is making the set larger or smaller, or may be."""
+    new: tuple[Instance, ...]
+    """Those that have the release."""
+    old: tuple[Instance, ...]
+    """Those that are to go and nobody was asked to delete."""
+    untouched: tuple[Instance, ...]
+    """Those that stay as they are."""
+    bare_zones: int
+    """Zones without any instance, that one of a fuller zone could be in."""
+
+
+@dataclass(frozen=True)
+class _Sorted:
+    new: tuple[Instance, ...]
+    old: tuple[Instance, ...]
+    leaving: tuple[Instance, ...]
+    skipped: Mapping[str, str]
+    foreign: tuple[Instance, ...]
+    """On the way back: they have neither the release that is left nor the one to go to."""
+
+
+def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) -> SurgeSituation:
+    """Sort the instances."""
+    headcount = history.headcount or Headcount.of(observed.scale_set.capacity)
+    found = _sort(spec, observed, history)
+    present = [i for i in observed.instances if i.provisioning_state != "Deleting"]
+    coming = frozenset(i.id for i in found.new if i.provisioning_state == "Creating")
+    leaving = frozenset(i.id for i in found.leaving)
+    required = _required(history, found)
+    well = frozenset(key for key in required if well_for(observed, history, key) >= spec.min_healthy_time)
+    done = well - history.drained
+    failed = dict(_failures(spec, observed, history, required - well, leaving))
+    judged = {key for gate in history.gates if gate.consequence is Consequence.GO_ON for key in gate.instance_ids}
+    capacity = observed.scale_set.capacity
+    absent = max(0, capacity - len(present) + len([i for i in found.leaving if i in present]))
+    skipped_or_foreign = tuple(i for i in present if i.id in found.skipped or i in found.foreign)
+    return SurgeSituation(
+        reached=frozenset(i.id for i in found.new),
+        well=well,
+        in_flight=frozenset(required - done - failed.keys()),
+        failed=failed,
+        pending=frozenset(i.id for i in found.old),
+        candidates=(),
+        in_canary=_in_canary(spec, history, found),
+        canary=(),
+        awaited=frozenset(i.id for i in (*found.old, *skipped_or_foreign) if i.is_updating),
+        ungated=tuple(i.id for i in found.new if i.id in done - judged),
+        skipped=found.skipped,
+        capacity=Capacity(tuple(present), unhealthy(present), frozenset(), 0),
+        surge=max(spec.surge_of(headcount.wanted), spec.canary_of(headcount.wanted)),
+        coming=coming - failed.keys(),
+        leaving=leaving,
+        headcount=headcount,
+        surplus=capacity - headcount.wanted,
+        absent=absent,
+        resizing=_resizing(observed, headcount, now),
+        new=found.new,
+        old=found.old,
+        untouched=skipped_or_foreign,
+        bare_zones=_bare_zones(observed.scale_set, found, present, history),
+    )
+
+
+def _bare_zones(scale_set: ScaleSet, found: _Sorted, present: list[Instance], history: History) -> int:
+    """Azure chooses the zone of a new instance, so a small surge may leave one without any; it is tried so often."""
+    there, new = Counter(instance.zone for instance in present), Counter(instance.zone for instance in found.new)
+    bare = sum(not there[zone] for zone in scale_set.zones)
+    doubled = sum(count - 1 for zone, count in there.items() if count > 1 and new[zone])
+    return min(bare, doubled) if history.levelled < len(scale_set.zones) else 0
+
+
+def _sort(spec: RolloutSpec, observed: Observed, history: History) -> _Sorted:
+    new, old, leaving, foreign, skipped = [], [], [], [], {}
+    include = spec.scope.include | ({Include.FAILED} if history.going_back else set())
+    for instance in observed.instances:
+        record = history.records.get(instance.id)
+        has_it = history.target.reached(instance, observed.scale_set)
+        asked = record is not None and record.asked is not None
+        if instance.provisioning_state == "Deleting" or (asked and instance.id in history.removed):
+            leaving.append(instance)
+        elif has_it:
+            new.append(instance)
+        elif history.going_back and not history.concerns(instance):
+            foreign.append(instance)
+        elif reason := reason_to_stay(instance, include, known=has_it is not None):
+            skipped[instance.id] = reason
+        else:
+            old.append(instance)
+    return _Sorted(tuple(new), tuple(old), tuple(leaving), skipped, tuple(foreign))
+
+
+def reason_to_stay(instance: Instance, include: Collection[Include], *, known: bool = True) -> str | None:
+    """Why an instance is not replaced; None where it is.
+
+    Azure's own deletion by ids heeds no protection: who protected an instance wants it to stay.
+    """
+    if instance.protected_from_scale_in:
+        return "protected from scale-in: it stays, and keeps what it runs"
+    return reason_to_skip(instance, include, known=known)
+
+
+def _required(history: History, found: _Sorted) -> frozenset[str]:
+    """Those that are to become well: all new ones; on the way back those that this run made, for others were there."""
+    if not history.going_back:
+        return frozenset(i.id for i in found.new)
+    made = {key for key, record in history.records.items() if record.asked is not None}
+    return frozenset(i.id for i in found.new if i.id in made | history.drained or i.provisioning_state == "Creating")
+
+
+def _failures(
+    spec: RolloutSpec, observed: Observed, history: History, unwell: Collection[str], leaving: Collection[str]
+) -> Iterator[tuple[str, str]]:
+    instances = observed.by_id()
+    for key in sorted(key for key in unwell if key not in history.well_since):
+        found, read = instances[key], observed.read.get(key, 0.0)
+        told = f": {found.error}" if found.error else ""
+        if found.provisioning_state == "Failed":
+            yield key, f"could not be made{told}"
+        elif read - history.unwell_since.get(key, read) > spec.instance_timeout:
+            yield key, f"not healthy after {spec.instance_timeout:.0f} s"
+    operations = {key: operation for operation in observed.operations for key in operation.instance_ids}
+    for key in sorted(set(leaving) & history.records.keys()):
+        asked, read = history.records[key].asked or 0.0, observed.read.get(key, 0.0)
+        ended = operations[key].ended if key in operations else None
+        if ended is not None and ended >= asked and read >= ended + LAG and not instances[key].is_updating:
+            error = operations[key].error or instances[key].error
+            yield key, f"its deletion came to nothing{f': {error}' if error else ''}"
+        elif read - asked > spec.instance_timeout:
+            yield key, f"still there {spec.instance_timeout:.0f} s after its deletion began"
+
+
+def _in_canary(spec: RolloutSpec, history: History, found: _Sorted) -> bool:
+    judged = any(gate.stage is Stage.CANARY and gate.consequence is Consequence.GO_ON for gate in history.gates)
+    return bool(spec.canary and (found.new or found.old) and not judged and not history.going_back)
+
+
+def _resizing(observed: Observed, headcount: Headcount, now: float) -> bool:
+    """Whether the capacity and the instances may be of two different moments."""
+    ours = [operation.ended is None for operation in observed.operations if operation.resizes]
+    unheard = not headcount.answered and now < headcount.at + SETTLED
+    return unheard or (any(ours) if ours else observed.scale_set.provisioning_state == "Updating")

@@ -1,0 +1,218 @@
+"""Making a scale set larger and smaller for one run, and keeping count of what it is to come to.
+
+Before Azure is asked, what is asked for is written down; so neither a killed run nor a lost answer makes it twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Generic
+
+from vmss_jenkins.errors import AzureError, Failure
+from vmss_jenkins.events import surge as surge_events
+from vmss_jenkins.events.base import Event
+from vmss_jenkins.events.calls import CallRetried
+from vmss_jenkins.model.instances import Instance, ScaleSet
+from vmss_jenkins.rollout.plan.actions import Remove, RolloutSpec, ScaleOut, Shrink
+from vmss_jenkins.rollout.plan.headcount import Headcount, Headcounts
+from vmss_jenkins.rollout.plan.history import History
+from vmss_jenkins.rollout.ports import ScaleSets
+from vmss_jenkins.rollout.refusals import (
+    CHANGED_MEANWHILE,
+    CONFLICT,
+    THROTTLED,
+    VANISHED,
+    begun_perhaps,
+    until_next_try,
+)
+from vmss_jenkins.rollout.watcher import Watcher
+from vmss_jenkins.runtime.ports import OperationT
+from vmss_jenkins.runtime.waiting import ATTEMPTS, Waiter
+
+CONCURRENT = "Conflict"
+"""Code of a refusal for another operation's sake."""
+
+
+@dataclass
+class Resizer(Generic[OperationT]):
+    """What changes the number of instances for one run."""
+
+    sets: ScaleSets[OperationT]
+    spec: RolloutSpec
+    watcher: Watcher[OperationT]
+    headcounts: Headcounts | None
+    waiter: Waiter
+    request_ids: list[str]
+    known: set[str] = field(default_factory=set)
+    """Ids of the instances that were seen; those that an earlier run had begun to make are none."""
+
+    def begin(self) -> Headcount:
+        """What is written down of the set by an earlier run, else what it has."""
+        self.known = {instance.id for instance in self.watcher.observed.instances if not instance.is_updating}
+        headcounts, scale_set = self.headcounts, self._set
+        found = self.waiter.retry(headcounts.read) if headcounts else None
+        if found is None:
+            return Headcount.of(scale_set.capacity)
+        seen = found.seen(scale_set.capacity)
+        told: Event = surge_events.SurgeResumed(scale_set.name, found.wanted, scale_set.capacity)
+        if seen.wanted != found.wanted:
+            told = surge_events.ScaledByOthers(scale_set.name, scale_set.capacity, seen.wanted)
+        self.waiter.on_event(told)
+        return replace(seen, at=self._now)
+
+    def write_down(self, headcount: Headcount) -> None:
+        """Let a later run find it."""
+        headcounts = self.headcounts
+        if headcounts:
+            self.waiter.retry(lambda: headcounts.write(headcount))
+
+    def finish(self, headcount: Headcount) -> None:
+        """Take the note away where the set has what it is to have."""
+        if self.headcounts and self._set.capacity == headcount.wanted:
+            self.waiter.retry(self.headcounts.remove)
+
+    def look(self, history: History) -> History:
+        """Add what was seen: who came for this run, and whether somebody else scaled the set."""
+        history = history.made(self._joined(history), self._now)
+        before = history.headcount
+        if before is None:
+            return history
+        after = before.seen(self._set.capacity)
+        if (after.wanted, after.asked) != (before.wanted, before.asked):
+            told = surge_events.ScaledByOthers(self._set.name, self._set.capacity, after.wanted)
+            self.waiter.on_event(told)
+            self.write_down(after)
+        return replace(history, headcount=after)
+
+    def _joined(self, history: History) -> list[Instance]:
+        found = [one for one in self.watcher.observed.instances if one.id not in self.known]
+        self.known |= {instance.id for instance in found}
+        return [one for one in found if one.is_updating and history.target.reached(one, self._set)]
+
+    def act(self, action: ScaleOut | Shrink | Remove, history: History) -> History:
+        """Carry out an action, and return the history that follows."""
+        match action:
+            case ScaleOut():
+                return self.scale_out(action, history)
+            case Shrink():
+                return self.shrink(action, history)
+            case Remove():
+                return self.remove(action, history)
+
+    def scale_out(self, action: ScaleOut, history: History) -> History:
+        """Ask Azure for more instances; refused where the set changed since it was read."""
+        if self._set.etag is None:
+            self.watcher.reread()
+        found, headcount = self._set, history.headcount
+        if headcount is None or headcount.seen(found.capacity).wanted != headcount.wanted:
+            return history  # somebody scaled the set at this very moment: the next look counts anew
+        asking = headcount.asking(found.capacity, found.capacity + action.count, self._now)
+        self.write_down(asking)
+        history = replace(history, levelled=history.levelled + action.levels)
+        try:
+            operation = self.sets.begin_set_capacity(found, asking.asked)
+        except AzureError as error:
+            lost = begun_perhaps(error.failure)
+            self._tell_scaling(asking, error.failure.request_id, answered=False) if lost else None
+            self.watcher.refresh()
+            return replace(history, headcount=asking) if lost else self._not_taken(error, history, asking.refused())
+        self._tell_scaling(asking, operation.request_id)
+        self.watcher.refresh()
+        joined = self._joined(history)
+        self.watcher.follow(operation, tuple(instance.id for instance in joined), resizes=True)
+        return replace(history.made(joined, asking.at), headcount=asking.accepted(), refusals=0)
+
+    def _tell_scaling(self, asked: Headcount, request_id: str | None, *, answered: bool = True) -> None:
+        self.request_ids.extend(filter(None, [request_id]))
+        told = surge_events.ScalingOut(self._set.name, asked.before, asked.asked, request_id, answered)
+        self.waiter.on_event(told)
+
+    def shrink(self, action: Shrink, history: History) -> History:
+        """Want no longer what Azure could not make; conditional, so that nobody goes who came in the meantime."""
+        self.watcher.refresh()
+        found, headcount = self._set, history.headcount
+        there = sum(instance.provisioning_state != "Deleting" for instance in self.watcher.observed.instances)
+        if headcount is None or found.capacity - action.count < there:
+            return history
+        asking = headcount.asking(found.capacity, found.capacity - action.count, self._now)
+        self.write_down(asking)
+        try:
+            operation = self.sets.begin_set_capacity(found, asking.asked)
+        except AzureError as error:
+            self.watcher.refresh()
+            if begun_perhaps(error.failure):
+                return replace(history, headcount=asking)
+            return self._not_taken(error, history, asking.refused())
+        self.request_ids.extend(filter(None, [operation.request_id]))
+        self.waiter.on_event(surge_events.CapacityGivenUp(found.name, asking.before, asking.asked))
+        self.watcher.follow(operation, (), resizes=True)
+        self.watcher.reread()
+        return replace(history, headcount=asking.accepted(), refusals=0)
+
+    def remove(self, action: Remove, history: History) -> History:
+        """Ask Azure to delete instances, looked at once more before: it heeds no protection here."""
+        self.watcher.reread_instances(action.instance_ids)
+        found, headcount = self._set, history.headcount
+        known = self._free(action.instance_ids[: self.spec.ids_per_call])
+        ids = tuple(instance.id for instance in known)
+        counted = headcount is not None and headcount.seen(found.capacity).wanted == headcount.wanted
+        if headcount is None or not counted or not ids:
+            return history
+        asking = headcount.asking(found.capacity, found.capacity - len(ids), self._now)
+        self.write_down(asking)
+        try:
+            operation = self.sets.begin_delete_instances(found, ids)
+        except AzureError as error:
+            self.watcher.refresh()
+            if begun_perhaps(error.failure):
+                told = surge_events.InstancesRemoving(ids, error.failure.request_id, answered=False)
+                self.waiter.on_event(told)
+                return replace(history.removing(known, self._now, answered=False), headcount=asking)
+            return self._not_deleted(error, history, asking.refused())
+        self.request_ids.extend(filter(None, [operation.request_id]))
+        self.waiter.on_event(surge_events.InstancesRemoving(ids, operation.request_id))
+        self.watcher.follow(operation, ids)
+        self.watcher.reread()
+        return replace(history.removing(known, self._now), headcount=asking.accepted())
+
+    def _free(self, ids: Iterable[str]) -> list[Instance]:
+        instances = self.watcher.observed.by_id()
+        there = [instances[key] for key in ids if key in instances]
+        return [one for one in there if not one.protected_from_scale_in and not one.protected_from_scale_set_actions]
+
+    def _not_taken(self, error: AzureError, history: History, headcount: Headcount) -> History:
+        """Wait and decide anew where a refusal may pass; else there are no more instances in this direction."""
+        failure, history = error.failure, replace(history, headcount=headcount)
+        if failure.status == CHANGED_MEANWHILE:
+            return history
+        if not self._passes(failure, history):
+            return replace(history, refusal=f"Azure made no instances: {failure.code}: {failure.message}")
+        return self._put_off(error, history)
+
+    def _passes(self, failure: Failure, history: History) -> bool:
+        """Whether it may be gone at the next try. A quota has the status of a conflict, but nothing is under way."""
+        busy = bool(self.watcher.pending) or self._set.provisioning_state == "Updating"
+        concurrent = failure.status == CONFLICT and (failure.code == CONCURRENT or busy)
+        return (not failure.sent or failure.status == THROTTLED or concurrent) and history.refusals < ATTEMPTS
+
+    def _not_deleted(self, error: AzureError, history: History, headcount: Headcount) -> History:
+        failure, history = error.failure, replace(history, headcount=headcount)
+        if failure.code in VANISHED:
+            return history
+        if not self._passes(failure, history):
+            raise error
+        return self._put_off(error, history)
+
+    def _put_off(self, error: AzureError, history: History) -> History:
+        wait = until_next_try(error.failure, history.refusals)
+        self.waiter.on_event(CallRetried(str(error).splitlines()[0], history.refusals + 1, wait))
+        return history.refused(self._now + wait, overlapping=False)
+
+    @property
+    def _set(self) -> ScaleSet:
+        return self.watcher.observed.scale_set
+
+    @property
+    def _now(self) -> float:
+        return self.waiter.clock.now()

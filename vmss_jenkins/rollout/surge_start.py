@@ -1,0 +1,75 @@
+"""The beginning of a surge: what is written down, and what stands in its way, before anything is changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.events.steps import PreflightFound
+from vmss_jenkins.model.findings import Severity
+from vmss_jenkins.model.instances import ScaleSet
+from vmss_jenkins.model.releases import Release
+from vmss_jenkins.rollout.actor import Actor
+from vmss_jenkins.rollout.plan.headcount import Headcount, Headcounts
+from vmss_jenkins.rollout.plan.history import History, Observed
+from vmss_jenkins.rollout.plan.preflight import ALLOW_AUTOMATIC, plan_update
+from vmss_jenkins.rollout.plan.surge import checks as surge_checks
+from vmss_jenkins.rollout.resizer import Resizer
+from vmss_jenkins.runtime.ports import OperationT
+from vmss_jenkins.runtime.waiting import Waiter
+
+
+def begin_surge(actor: Actor[OperationT], headcounts: Headcounts | None, history: History) -> History:
+    """Let an actor resize the set, and begin a history that counts its instances.
+
+    Raises:
+        ConfigError: where something stands in the way, all of it.
+        AzureError: where Azure cannot be reached, or refuses to write the number down.
+    """
+    resizer = Resizer(actor.sets, actor.spec, actor.watcher, headcounts, actor.waiter, actor.request_ids)
+    actor.resizer, observed = resizer, actor.watcher.observed
+    headcount = resizer.begin()
+    if _is_there(observed, history, headcount):
+        return replace(history, headcount=headcount)
+    _refuse(actor, observed, headcount, actor.spec.rollback_to if history.cause else history.target.image)
+    resizer.write_down(headcount)
+    return replace(history, headcount=headcount)
+
+
+def refuse_unfinished(headcounts: Headcounts, scale_set: ScaleSet, waiter: Waiter) -> None:
+    """Leave a set alone that has more instances than it is to have: another strategy would leave them there.
+
+    Raises:
+        ConfigError: where an earlier surge was not brought to its end.
+        AzureError: where it cannot be read.
+    """
+    found = waiter.retry(headcounts.read)
+    if found and (wanted := found.seen(scale_set.capacity).wanted) < scale_set.capacity:
+        reason = (
+            f"an earlier surge is not at its end: the set has {scale_set.capacity} instances and is to have {wanted}; "
+            "go on with --strategy surge, or go back with rollback --strategy surge"
+        )
+        raise ConfigError(f"scale set {scale_set.name}", [reason])
+
+
+def _is_there(observed: Observed, history: History, headcount: Headcount) -> bool:
+    """Whether every instance has the release, and there are as many as there are to be."""
+    scale_set, wanted = observed.scale_set, history.target.image
+    if history.cause or not (wanted and wanted.same_as(scale_set.release)):
+        return False
+    reached = (history.target.reached(instance, scale_set) for instance in observed.instances)
+    return scale_set.capacity == headcount.wanted > 0 and all(reached)
+
+
+def _refuse(actor: Actor[OperationT], observed: Observed, headcount: Headcount, release: Release | None) -> None:
+    scale_set = observed.scale_set
+    autoscale = actor.sets.autoscale_settings(scale_set)
+    found = surge_checks.findings(actor.spec, observed, headcount, release, autoscale)
+    model = plan_update(scale_set, release, observed.instances).findings if release else ()
+    allowed = [ALLOW_AUTOMATIC] if actor.options.allow_automatic_rollout else []
+    allowed += [surge_checks.ALLOW_UNKNOWN_AUTOSCALE] if actor.spec.allow_unknown_autoscale else []
+    if reasons := surge_checks.refused((*model, *found), allowed):
+        raise ConfigError(f"surge of {scale_set.name}", reasons)
+    for finding in found:
+        if finding.severity in {Severity.WARNING, Severity.NOTE}:
+            actor.waiter.on_event(PreflightFound(finding))

@@ -1,0 +1,1 @@
+"""Time and waiting: the clock, retries, deadlines, signs of life."""
