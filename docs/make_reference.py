@@ -1,13 +1,15 @@
-"""Print docs/reference.md, made from the code.
+"""Write the pages of docs/reference, made from the code.
 
-python docs/make_reference.py > docs/reference.md
+python docs/make_reference.py [DIRECTORY]
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -20,31 +22,28 @@ from vmss_jenkins.jenkins.errors import NEXT_STEPS as JENKINS_STEPS
 from vmss_jenkins.report.reading import KINDS
 from vmss_jenkins.rollout.plan import claims
 
-HEAD = """# Reference
-
-Made from the code by `docs/make_reference.py`; a test keeps it true. [How-to pages](how-to.md) and the
-[tutorial](tutorial.md) tell what to do with it.
-
-- [Commands](#commands)
-- [Exit codes](#exit-codes)
-- [vmss.yaml](#vmssyaml)
-- [Events](#events)
-- [Errors](#errors)
-"""
+PLACE = Path(__file__).parent / "reference"
+MADE = "Made from the code by `docs/make_reference.py`; a test keeps it true."
 
 
 ROOTS = (errors, claims)
 """The modules that define errors, so that all of them are known."""
 
 
-def document() -> str:
-    """Write the whole page."""
-    parts = (HEAD, *_commands(), *_exit_codes(), *_configuration(), *_events(), *_errors())
-    return "\n".join(parts) + "\n"
+def documents() -> dict[str, str]:
+    """Make the pages, by their names."""
+    pages = {
+        "commands": _commands(),
+        "vmss-yaml": _configuration(),
+        "events": _events(),
+        "exit-codes": _exit_codes(),
+        "errors": _errors(),
+    }
+    return {f"{name}.md": "\n".join(parts).rstrip("\n") + "\n" for name, parts in pages.items()}
 
 
 def _commands() -> Iterator[str]:
-    yield "## Commands\n"
+    yield f"# Commands\n\n{MADE}\n"
     root = click.Context(cli, info_name="vmss-jenkins", max_content_width=100, terminal_width=100)
     for name in COMMANDS:
         yield from _help(command_of(name), name, root)
@@ -52,7 +51,7 @@ def _commands() -> Iterator[str]:
 
 def _help(command: click.Command, name: str, parent: click.Context | None) -> Iterator[str]:
     context = click.Context(command, info_name=name, parent=parent, max_content_width=100, terminal_width=100)
-    yield f"### {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n"
+    yield f"## {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n"
     if isinstance(command, click.Group):
         for inner in command.list_commands(context):
             found = command.get_command(context, inner)
@@ -61,13 +60,13 @@ def _help(command: click.Command, name: str, parent: click.Context | None) -> It
 
 
 def _exit_codes() -> Iterator[str]:
-    yield "## Exit codes\n\n| code | means |\n|---|---|"
+    yield f"# Exit codes\n\n{MADE}\n\n| code | means |\n|---|---|"
     yield from (f"| {code} | {_cell(means)} |" for code, means in exit_codes.MEANINGS.items())
-    yield ""
+    yield "\nA step of a Jenkins build fails at every code but 0."
 
 
 def _configuration() -> Iterator[str]:
-    yield "## vmss.yaml\n\nThe keys of each part; `vmss-jenkins schema` prints the JSON Schema for editors.\n"
+    yield f"# vmss.yaml\n\n{MADE}\n\nThe keys of each part; `vmss-jenkins schema` prints the JSON Schema for editors.\n"
     schema = json_schema()
     yield from _part("The file", schema)
     for name, part in schema["$defs"].items():
@@ -75,7 +74,7 @@ def _configuration() -> Iterator[str]:
 
 
 def _part(name: str, part: dict[str, Any]) -> Iterator[str]:
-    yield f"### {name}\n\n{_sentence(part.get('description', ''))}\n\n| key | value | default | |\n|---|---|---|---|"
+    yield f"## {name}\n\n{_sentence(part.get('description', ''))}\n\n| key | value | default | |\n|---|---|---|---|"
     for key, value in part.get("properties", {}).items():
         default = "" if value.get("default") in (None, "") else f"`{value['default']}`"
         if isinstance(value.get("default"), (dict, list)):
@@ -98,9 +97,9 @@ def _type(value: dict[str, Any]) -> str:
 
 
 def _events() -> Iterator[str]:
-    yield "## Events\n"
-    yield "`rollout --events FILE` writes one JSON object a line: `time`, `kind`, and what the kind tells."
-    yield "`vmss-jenkins schema events` prints the JSON Schema.\n\n| kind | when | tells |\n|---|---|---|"
+    yield f"# Events\n\n{MADE}\n"
+    yield "`rollout --events FILE` writes one JSON object a line: `time`, `kind`, and what the kind contains."
+    yield "`vmss-jenkins schema events` prints the JSON Schema.\n\n| kind | when | contains |\n|---|---|---|"
     for kind, event in KINDS.items():
         tells = ", ".join(f"`{one.name}`" for one in dataclasses.fields(event))
         yield f"| `{kind}` | {_cell(_sentence(event.__doc__ or ''))} | {tells} |"
@@ -108,12 +107,14 @@ def _events() -> Iterator[str]:
 
 
 def _errors() -> Iterator[str]:
-    yield "## Errors\n\nEach is a `vmss_jenkins.VmssJenkinsError`.\n\n| error | exit code | when |\n|---|---|---|"
-    for error in sorted(_tree(errors.VmssJenkinsError), key=lambda one: one.__name__):
+    yield f"# Errors\n\n{MADE}\n\nEach is a `vmss_jenkins.VmssJenkinsError`.\n"
+    yield "| error | exit code | when |\n|---|---|---|"
+    public = (error for error in _tree(errors.VmssJenkinsError) if not error.__name__.startswith("_"))
+    for error in sorted(public, key=lambda one: one.__name__):
         yield f"| `{error.__name__}` | {error.exit_code} | {_cell(_sentence(error.__doc__ or ''))} |"
-    yield "\n### What Azure says, and what to do\n\n| code | cure |\n|---|---|"
+    yield "\n## Codes of Azure, and what to do\n\n| code | what to do |\n|---|---|"
     yield from (f"| `{code}` | {_cell(cure)} |" for code, cure in AZURE_STEPS.items())
-    yield "\n### What Jenkins says, and what to do\n\n| HTTP status | cure |\n|---|---|"
+    yield "\n## Answers of Jenkins, and what to do\n\n| HTTP status | what to do |\n|---|---|"
     yield from (f"| {status} | {_cell(cure)} |" for status, cure in JENKINS_STEPS.items())
 
 
@@ -133,4 +134,7 @@ def _cell(text: str) -> str:
 
 
 if __name__ == "__main__":
-    click.echo(document(), nl=False)
+    place = Path(sys.argv[1]) if sys.argv[1:] else PLACE
+    place.mkdir(exist_ok=True)
+    for name, text in documents().items():
+        (place / name).write_text(text)

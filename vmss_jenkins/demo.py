@@ -26,6 +26,8 @@ OLD_PAGE = "Welcome to nginx!"
 NEW_PAGE = "Welcome to nginx on Azure VMSS!"
 TARGET = ("--resource-group", "canary-rg", "--name", "web")
 UPDATED_IMAGE = "/subscriptions/{}/resourceGroups/canary-rg/providers/Microsoft.Compute/images/nginx-updated-image"
+TUTORIAL = Path(__file__).parents[1] / "docs" / "tutorial.md"
+"""There in a clone of the repository only."""
 PAUSE = 0.02
 """Seconds between two requests of the client that runs all along."""
 
@@ -144,8 +146,8 @@ def emulator(time_scale: float, environment: Mapping[str, str]) -> Iterator[dict
         process.communicate()
 
 
-def tell(story: Story, client: Client) -> None:
-    """Play the story from the first request to the last instance."""
+def tell(story: Story, client: Client, report: Path) -> None:
+    """Play the story from the first request to the last instance; the rollout's report is written to `report`."""
     click.echo("\nA scale set of 3 instances of nginx-base-image stands behind a load balancer.")
     story.expect("six old pages at first", true=six_requests(client) == [OLD_PAGE] * 6)
 
@@ -160,9 +162,11 @@ def tell(story: Story, client: Client) -> None:
         story.run("status", *TARGET)
         story.expect("both pages beside the canary", true={*six_requests(client)} == {OLD_PAGE, NEW_PAGE})
 
-        click.echo("\nThe rest: the outdated ones are asked for, then go one after another, each awaited healthy.")
-        for instance_id in story.run("status", *TARGET, "--outdated", "--output", "ids").split(","):
-            story.run("update-instances", *TARGET, "--instance-ids", instance_id, "--await-healthy")
+        click.echo("\nThe rest in one command: one instance after another, a gate, and a report in HTML.")
+        outdated = story.run("status", *TARGET, "--outdated", "--output", "ids")
+        story.expect("two outdated instances beside the canary", true=outdated == "1,2")
+        judged = ("--gate", "instance-health steady=1s", "--report", str(report))
+        story.run("rollout", *TARGET, "--image-id", image, *judged)
     story.run("status", *TARGET)
     story.expect("six new pages at last", true=six_requests(client) == [NEW_PAGE] * 6)
 
@@ -183,22 +187,48 @@ def summary(story: Story, client: Client, seconds: float) -> None:
     story.expect("no failed request", true=client.failed == 0)
 
 
+def next_steps(report: Path) -> Iterator[tuple[str, str]]:
+    """What a reader can do now: what to type or to open, and what it does."""
+    activate = Path(sys.prefix) / "bin" / "activate"
+    if activate.exists():
+        yield f". {_short(activate)}", "puts the command vmss-jenkins on your PATH"
+    if TUTORIAL.exists():
+        yield _short(TUTORIAL), "the same story, typed by you"
+    yield _short(report / "index.html"), "the report of the rollout above: open it in a browser"
+
+
+def _short(path: Path) -> str:
+    """Return a path as a reader would type it here."""
+    whole = path.absolute()
+    return str(whole.relative_to(Path.cwd()) if whole.is_relative_to(Path.cwd()) else whole)
+
+
 @click.command()
 @click.option(
     "--time-scale", type=click.FloatRange(min=1), default=10.0, show_default=True, help="Speed of the emulator."
 )
-def demo(time_scale: float) -> None:
+@click.option(
+    "--report",
+    type=click.Path(file_okay=False, path_type=Path),
+    default="demo-report",
+    show_default=True,
+    help="Directory for the report of the rollout.",
+)
+def demo(time_scale: float, report: Path) -> None:
     """Play a canary deployment of a scale set on the embedded emulator."""
     here = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
     began = time.monotonic()
     with emulator(time_scale, here) as environment:
         story = Story(environment)
         client = Client(environment["VMSS_JENKINS_EMULATOR_FRONTEND"])
-        tell(story, client)
+        tell(story, client, report)
         summary(story, client, time.monotonic() - began)
     if story.faults:
         raise click.ClickException("the story did not come out: " + "; ".join(story.faults))
     click.secho("\nAll instances run the new release, and no request failed.", fg="green")
+    click.secho("\nWhat to do next", bold=True)
+    for step, what in next_steps(report):
+        click.echo(f"  {step:<27} {what}")
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -230,11 +230,11 @@ def test_a_test_rule_that_a_killed_run_left_open_is_closed_by_the_next_one(emula
         assert not has_test_rule(store.read())
 
 
-def test_the_release_of_the_how_to_goes_there_and_back(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_release_of_the_page_goes_there_and_back(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     """As it stands there, but for the port, which may be taken here, and a watch that takes its time."""
-    text = (Path(__file__).parents[2] / "docs" / "how-to.md").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "blue-green.md").read_text()
     (block,) = [one for one in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "release_to_pair" in one]
     typed = block.replace("8081", str(free_port())).replace('"instance-health"', '"instance-health steady=0s"')
     scope = {"image_id": emulator.scenario.image_id("nginx-updated-image")}
-    exec(compile(typed, "how-to.md", "exec"), scope)  # noqa: S102 - our own text
+    exec(compile(typed, "blue-green.md", "exec"), scope)  # noqa: S102 - our own text
     assert (capsys.readouterr().out, title(emulator)) == ("green\n", "Welcome to nginx!")

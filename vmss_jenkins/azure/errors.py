@@ -48,7 +48,7 @@ NEXT_STEPS: Mapping[str, str] = {
         "withCredentials([azureServicePrincipal('ID')])), or run where a managed or workload identity is"
     ),
     "AuthorizationFailed": (
-        "give the identity a role with the action named above on the resource group; see `Azure role` in the README"
+        "give the identity a role with the action named above on the group; `vmss-jenkins azure-role` prints one"
     ),
     "CertificateNotTrusted": (
         "trust the certificate authority of the endpoint or of the proxy: REQUESTS_CA_BUNDLE=FILE; never switch it off"

@@ -81,7 +81,7 @@ LINKED: Mapping[str, tuple[str, ...]] = {
 
 
 def table() -> str:
-    """The actions and what uses them, as the README's table."""
+    """The actions and what uses them, as the table of docs/azure-role.md."""
     users: dict[str, list[str]] = {}
     for part, note in ((USED, ""), (LINKED, " (linked)")):
         for command, actions in part.items():

@@ -5,12 +5,12 @@ import pytest
 from vmss_jenkins.emulator.front.reference import COMMAND, page
 from vmss_jenkins.emulator.front.routes import ROUTES
 
-PAGE = Path(__file__).parents[3] / "docs" / "emulator.md"
+PAGE = Path(__file__).parents[3] / "docs" / "emulator-reference.md"
 
 
 def test_the_page_says_what_the_routes_are() -> None:
     if PAGE.read_text() != page():
-        pytest.fail(f"docs/emulator.md is not what the routes say any more; run: make docs (or {COMMAND})")
+        pytest.fail(f"docs/emulator-reference.md is not what the routes say any more; run: make docs (or {COMMAND})")
 
 
 def test_every_route_is_a_row_and_every_row_says_what_it_does() -> None:

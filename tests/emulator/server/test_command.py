@@ -16,7 +16,8 @@ from vmss_jenkins.emulator.scenario.scenario import SUBSCRIPTION_ID
 from vmss_jenkins.emulator.scenario.settings import with_settings
 
 SUBSCRIPTION = f"/subscriptions/{SUBSCRIPTION_ID}"
-README = (Path(__file__).parents[3] / "README.md").read_text()
+DOCS = Path(__file__).parents[3] / "docs"
+FAULTS, SETTINGS = ((DOCS / f"emulator-{name}.md").read_text() for name in ("faults", "settings"))
 COMMAND = [sys.executable, "-m", "vmss_jenkins", "emulator"]
 
 
@@ -60,12 +61,12 @@ def test_what_cannot_be_started_says_why(options: list[str], reason: str) -> Non
     assert done.stdout == ""
 
 
-def test_every_fault_that_the_readme_shows_is_one() -> None:
+def test_every_fault_that_the_page_shows_is_one() -> None:
     from vmss_jenkins.emulator.faults.fault import KINDS, Fault  # noqa: PLC0415 - beside its one use
 
-    for text in re.findall(r"--fault '([^']+)'|inject\(\"([^\"]+)\"\)", README):
+    for text in re.findall(r"--fault '([^']+)'|inject\(\"([^\"]+)\"\)", FAULTS):
         assert Fault.parse("".join(text))
-    table = README.partition("| kind | what happens |")[2].partition("\n\n")[0]
+    table = FAULTS.partition("| kind | what happens |")[2].partition("\n\n")[0]
     shown = {
         kind for row in table.splitlines() for kind in re.findall("`([a-z-]+)`", row.partition("|")[2].split("|")[0])
     }
@@ -73,9 +74,9 @@ def test_every_fault_that_the_readme_shows_is_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "row", re.findall(r"`([a-z_]+=[^`]+)`", README.partition("| setting |")[2].partition("\n\n")[0])
+    "row", re.findall(r"`([a-z_]+=[^`]+)`", SETTINGS.partition("| setting |")[2].partition("\n\n")[0])
 )
-def test_every_setting_that_the_readme_shows_is_one(row: str) -> None:
+def test_every_setting_that_the_page_shows_is_one(row: str) -> None:
     assert with_settings(Scenario(), [row]) != Scenario()
 
 
@@ -94,8 +95,8 @@ def test_a_set_is_as_the_settings_say() -> None:
     assert found["properties"]["upgradePolicy"]["mode"] == "Rolling"
 
 
-def test_the_readmes_rolling_set_starts_as_shown() -> None:
-    (line,) = [line for line in README.splitlines() if line.startswith("$ vmss-jenkins emulator") and "--set" in line]
+def test_the_rolling_set_of_the_page_starts_as_shown() -> None:
+    (line,) = [line for line in SETTINGS.splitlines() if line.startswith("$ vmss-jenkins emulator") and "--set" in line]
     with running(*shlex.split(line)[3:]) as endpoint:
         path = f"{SUBSCRIPTION}/providers/Microsoft.Compute/virtualMachineScaleSets?api-version=2024-07-01"
         (found,) = requests.get(endpoint + path, timeout=10).json()["value"]

@@ -34,14 +34,14 @@ if TYPE_CHECKING:
     "settings",
     multiple=True,
     metavar="NAME=VALUE",
-    help="How the first scale set or Azure is, such as mode=Rolling; may be given again. See the README.",
+    help="How the first scale set or Azure is, such as mode=Rolling; repeatable. See docs/emulator-settings.md.",
 )
 @click.option(
     "--fault",
     "faults",
     multiple=True,
     metavar="FAULT",
-    help="What goes wrong, such as '503 GET */virtualMachines count=3'; may be given again. See the README.",
+    help="What goes wrong, such as '503 GET */virtualMachines count=3'; repeatable. See docs/emulator-faults.md.",
 )
 @click.option(
     "--state",

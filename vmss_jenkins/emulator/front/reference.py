@@ -1,6 +1,6 @@
 """What the emulator serves, as a page: made from the routes, so that it cannot say anything else.
 
-python -m vmss_jenkins.emulator.front.reference > docs/emulator.md
+python -m vmss_jenkins.emulator.front.reference > docs/emulator-reference.md
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from vmss_jenkins.emulator.front.routes import ROUTES, resolve
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-COMMAND = "python -m vmss_jenkins.emulator.front.reference > docs/emulator.md"
+COMMAND = "python -m vmss_jenkins.emulator.front.reference > docs/emulator-reference.md"
 _INTRODUCTION = f"""\
 Made from its routes by `{COMMAND}`; a test keeps it true. Any api-version is
 taken. Query options other than those named are passed over. What a request costs is the name of its token buckets in
-`throttling.py`, where it has any. `/_emulator/` has endpoints of the emulator's own (README)."""
+`throttling.py`, where it has any. `/_emulator/` has [endpoints of the emulator's own](emulator.md)."""
 _GROUP = "/subscriptions/s/resourceGroups/g"
 _SET = f"{_GROUP}/providers/Microsoft.Compute/virtualMachineScaleSets/v"
 _NETWORK = f"{_GROUP}/providers/Microsoft.Network"

@@ -1,0 +1,1 @@
+"""The documentation: what its pages show is what today's version prints."""
