@@ -67,7 +67,9 @@ def _vendored(name: str) -> str:
 
 
 def on_page_markdown(markdown: str, page: Page, **_rest: object) -> str:
-    """Let links lead to the site's names."""
+    """Let links lead to the site's names, and give a diagram the room of the table of contents."""
+    if "```mermaid" in markdown:
+        page.meta.setdefault("hide", ["toc"])
     return relinked(markdown, page.file.src_uri)
 
 
