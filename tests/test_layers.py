@@ -1,14 +1,27 @@
 """The rooms of the house, kept by the syntax tree: imports go downward only, and the pure rooms touch no world."""
 
-import ast
-from collections import Counter
-from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent / "vmss_jenkins"
+from tests.support.rooms import (
+    MODULES,
+    MOST_FILES,
+    MOST_LINES,
+    MOST_PAGE,
+    MOST_README,
+    files_of_rooms,
+    imports,
+    lines_of_files,
+    lines_of_pages,
+    main,
+    modules_in_circles,
+    room_of,
+    rooms_in_circles,
+    used,
+)
+
 PURE = (
     "errors _version",
     "model",
@@ -54,89 +67,58 @@ LIGHT = ("cli", "cli.sets", "cli.pairs", "cli.jobs", "cli.tools", "library", "ru
 """Rooms that a command imports before it knows what to do."""
 LATE = ("cli.live_display",)
 """What is imported only on a terminal."""
-MOST_FILES, MOST_LINES = 15, 300
 
 
-def modules() -> dict[str, Path]:
-    """The dotted name of each module within the package, and its file."""
-    found = {}
-    for path in sorted(ROOT.rglob("*.py")):
-        parts = path.relative_to(ROOT).with_suffix("").parts
-        if parts[0] != "emulator":
-            found[".".join(parts).removesuffix(".__init__")] = path
-    return found
-
-
-MODULES = modules()
-
-
-def room_of(module: str) -> str:
-    """A package is its own `__init__`'s room; a file at the top is one by itself."""
-    path = MODULES[module]
-    return module if path.parent == ROOT else ".".join(path.parent.relative_to(ROOT).parts)
-
-
-def imports(path: Path, *, top_level: bool = False) -> Iterator[str]:
-    """The dotted names that a file imports, those under TYPE_CHECKING too unless only what runs at once is asked."""
-    waiting: list[ast.AST] = [ast.parse(path.read_text())]
-    while waiting:
-        node = waiting.pop()
-        typing = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-        if top_level and (typing or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)):
-            continue
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        waiting.extend(ast.iter_child_nodes(node))
-
-
-def used(path: Path) -> Iterator[str]:
-    """The modules of the package that a file imports, or imports from; the emulator counts as one."""
-    for name in imports(path):
-        own = name.removeprefix("vmss_jenkins.")
-        if own != name:
-            yield own if own in MODULES else own.partition(".")[0] if "emulator" in own else own.rpartition(".")[0]
+OURS = {module: path for module, path in MODULES.items() if not module.startswith("emulator")}
+"""All but the emulator, whose rooms `tests/emulator/test_rooms.py` orders."""
 
 
 def test_every_module_has_its_room() -> None:
-    assert {room_of(module) for module in MODULES} == set(chain.from_iterable(ROOMS))
+    assert {room_of(module) for module in OURS} == set(chain.from_iterable(ROOMS))
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", OURS)
 def test_imports_go_downward_only(module: str) -> None:
     height = next(level for level, line in enumerate(ROOMS) if room_of(module) in line)
     below = set(chain.from_iterable(ROOMS[: height + 1]))
-    rooms = {room_of(found) if found in MODULES else found for found in used(MODULES[module])}
+    rooms = {room_of(name).partition(".")[0] if "emulator" in name else room_of(name) for name in used(OURS[module])}
     assert rooms <= below | {ALLOWED.get(module, "errors")}
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if room_of(m) in " ".join(PURE).split()])
+@pytest.mark.parametrize("module", [m for m in OURS if room_of(m) in " ".join(PURE).split()])
 def test_a_pure_room_touches_no_world(module: str) -> None:
-    assert not {name.split(".")[0] for name in imports(MODULES[module])} & WORLD
+    assert not {name.split(".")[0] for name in imports(OURS[module])} & WORLD
 
 
-def test_no_two_modules_import_each_other_in_a_circle() -> None:
-    """Within a room too: a file can be read after those that it imports."""
-    below = {module: set(used(path)) & MODULES.keys() - {module} for module, path in MODULES.items()}
-    while free := {module for module, awaited in below.items() if not awaited}:
-        below = {module: awaited - free for module, awaited in below.items() if module not in free}
-    assert below == {}
+def test_nothing_imports_in_a_circle() -> None:
+    """Imports for types counted: a file can be read after those that it imports, and a room after its rooms."""
+    assert (rooms_in_circles(), modules_in_circles()) == (set(), set())
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "emulator").rglob("*.py")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", [MODULES[m] for m in MODULES if m not in OURS], ids=lambda p: p.stem)
 def test_the_emulator_imports_nothing_of_the_package_so_that_it_cannot_share_its_mistakes(path: Path) -> None:
     names = set(imports(path))
     assert all(name.startswith("vmss_jenkins.emulator") for name in names if name.startswith("vmss_jenkins"))
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if room_of(m) in LIGHT and m not in LATE])
+@pytest.mark.parametrize("module", [m for m in OURS if room_of(m) in LIGHT and m not in LATE])
 def test_nothing_heavy_is_imported_before_it_is_needed(module: str) -> None:
     assert not {name.split(".")[0] for name in imports(MODULES[module], top_level=True)} & HEAVY
 
 
 def test_a_room_has_few_files_and_a_file_few_lines() -> None:
-    files = Counter(path.parent for path in ROOT.rglob("*.py"))
-    assert {str(room): count for room, count in files.items() if count > MOST_FILES} == {}
-    lines = {str(path): path.read_text().count("\n") for path in ROOT.rglob("*.py")}
-    assert {path: count for path, count in lines.items() if count > MOST_LINES} == {}
+    assert {room: count for room, count in files_of_rooms().items() if count > MOST_FILES} == {}
+    assert {name: count for name, count in lines_of_files().items() if count > MOST_LINES} == {}
+
+
+def test_a_page_is_read_at_once() -> None:
+    pages = lines_of_pages()
+    assert pages.pop("README.md") <= MOST_README
+    assert {name: count for name, count in pages.items() if count > MOST_PAGE} == {}
+
+
+def test_the_figures_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    main()
+    out = capsys.readouterr().out
+    assert f"{len(MODULES)} files in {len(files_of_rooms())} rooms" in out
+    assert out.endswith(f"README.md: {lines_of_pages()['README.md']} lines\n")
