@@ -120,7 +120,7 @@ def measure(instances: int, program: Program) -> Run:
     with Emulator(scenario, clock=now, data_plane=False, timings=TIMES, page_size=100) as emulator:
         sets = AzureScaleSets(Endpoint(emulator.subscription_id, emulator.endpoint), None)
         lowest = Lowest()
-        sets._answers.remaining = lowest  # noqa: SLF001 - no user asks for the least that ever was
+        sets._answer_policy.remaining = lowest  # noqa: SLF001 - no user asks for the least that ever was
         began = now.now()
         try:
             program(sets, SteppingClock(now), ImageReference(id=scenario.image_id("nginx-updated-image")))

@@ -294,11 +294,11 @@ def test_each_call_is_told_with_its_request_id_and_never_its_token(azure: respon
             return AccessToken("s3cret", 2**33)
 
     told: list[Event] = []
-    where = Endpoint(SUBSCRIPTION, "https://127.0.0.1:1")
+    endpoint = Endpoint(SUBSCRIPTION, "https://127.0.0.1:1")
     url = SET.replace("http://", "https://")
     azure.get(url, json=BODY, headers={"x-ms-request-id": "id-1"})
     azure.get(url, body=requests.ConnectionError("refused"))
-    adapter = AzureScaleSets(where, Secret(), told.append)
+    adapter = AzureScaleSets(endpoint, Secret(), told.append)
     adapter.get(WEB)
     with pytest.raises(AzureError):
         adapter.get(WEB)

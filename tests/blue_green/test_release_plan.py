@@ -8,7 +8,7 @@ import pytest
 
 from tests.blue_green.test_switch_plan import BLUE, BLUE_POOL, GREEN, GREEN_POOL, LB, LIVE, ORDER, balancer, pool, rule
 from tests.support.fakes import NEW, OLD, three_old_instances
-from vmss_jenkins.blue_green.plan.release import Autoscale, Member, ReleaseOrder, ReleasePlan, Seen, plan_release
+from vmss_jenkins.blue_green.plan.release import Autoscale, Member, PairState, ReleaseOrder, ReleasePlan, plan_release
 from vmss_jenkins.model.findings import Severity
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Health, Instance, ScaleSet, ScaleSetName, UpgradeMode
@@ -32,8 +32,8 @@ def planned(
     idle: int | None = None,
     autoscale: Autoscale | None = None,
 ) -> ReleasePlan:
-    seen = Seen(green, blue, balancer(rule("live", serves)), {})
-    return plan_release(ReleaseOrder(ORDER, image, idle), seen, autoscale or {})
+    state = PairState(green, blue, balancer(rule("live", serves)), {})
+    return plan_release(ReleaseOrder(ORDER, image, idle), state, autoscale or {})
 
 
 def told(plan: ReleasePlan) -> str:
@@ -65,9 +65,9 @@ def test_killed_before_the_switch_it_goes_on_with_what_is_there() -> None:
 
 def test_what_has_the_release_but_is_not_well_yet_is_not_settled() -> None:
     first, *others = GREEN_NEW.instances
-    for coming, settled in ((replace(first, provisioning_state="Updating"), False), (first, True)):
+    for coming, ready in ((replace(first, provisioning_state="Updating"), False), (first, True)):
         plan = planned(green=replace(GREEN_NEW, instances=(coming, *others)))
-        assert (plan.deployed, plan.settled) == (True, settled)
+        assert (plan.deployed, plan.ready) == (True, ready)
 
 
 def test_after_the_switch_nothing_is_to_be_done_and_never_is_the_other_set_touched() -> None:
@@ -144,11 +144,11 @@ def test_what_stands_in_the_way_is_found_beforehand(plan: ReleasePlan, severity:
 
 def test_a_load_balancer_of_more_than_two_sets_needs_the_rule_by_its_name() -> None:
     body = balancer(LIVE, pools=(pool(f"{LB}/lb/backendAddressPools/x", "third"),))
-    plan = plan_release(ReleaseOrder(ORDER, NEW), Seen(GREEN_OLD, BLUE_OLD, body, {}), {})
+    plan = plan_release(ReleaseOrder(ORDER, NEW), PairState(GREEN_OLD, BLUE_OLD, body, {}), {})
     assert plan.refused
     assert "shared with scale set third" in told(plan)
     named = ReleaseOrder(replace(ORDER, rule="live"), NEW)
-    assert not plan_release(named, Seen(GREEN_OLD, BLUE_OLD, body, {}), {}).refused
+    assert not plan_release(named, PairState(GREEN_OLD, BLUE_OLD, body, {}), {}).refused
 
 
 def test_neither_a_sick_idle_set_nor_its_upgrade_mode_is_in_the_way() -> None:

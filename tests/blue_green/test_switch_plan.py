@@ -14,9 +14,9 @@ from vmss_jenkins.blue_green.plan.switch import (
     SwitchPlan,
     has_test_rule,
     plan_switch,
-    pointed,
     pool_of_rule,
     refuse,
+    with_rule_pointing_at,
     with_test_rule,
 )
 from vmss_jenkins.errors import ConfigError, UnsafeRollout
@@ -27,7 +27,7 @@ GROUP = "/subscriptions/s/resourceGroups/rg/providers"
 LB = f"{GROUP}/Microsoft.Network/loadBalancers"
 BLUE_POOL, GREEN_POOL = f"{LB}/lb/backendAddressPools/bluePool", f"{LB}/lb/backendAddressPools/greenPool"
 BLUE, GREEN = ScaleSetName("rg", "blue"), ScaleSetName("rg", "green")
-TO, AWAY = Side(GREEN, ("0", "1"), 2, (GREEN_POOL,)), Side(BLUE, ("0", "1"), 2, (BLUE_POOL,))
+TO, OTHER = Side(GREEN, ("0", "1"), 2, (GREEN_POOL,)), Side(BLUE, ("0", "1"), 2, (BLUE_POOL,))
 ORDER = SwitchOrder("lb", GREEN, BLUE)
 
 
@@ -55,21 +55,21 @@ LIVE = rule("live", BLUE_POOL)
 
 
 def planned(
-    order: SwitchOrder, body: dict[str, Any], to: Side, away: Side, skus: dict[str, str] | None = None
+    order: SwitchOrder, body: dict[str, Any], to: Side, other: Side, skus: dict[str, str] | None = None
 ) -> SwitchPlan:
     """The plan, where nothing stands in its way."""
-    plan = plan_switch(order, body, to, away, skus)
+    plan = plan_switch(order, body, to, other, skus)
     refuse(order.load_balancer, plan.findings)
     return plan
 
 
 def test_the_only_rule_that_leads_to_the_pair_is_pointed_at_the_idle_pool() -> None:
-    plan = planned(ORDER, balancer(LIVE, rule("other", f"{LB}/lb/backendAddressPools/x")), TO, AWAY)
+    plan = planned(ORDER, balancer(LIVE, rule("other", f"{LB}/lb/backendAddressPools/x")), TO, OTHER)
     assert (plan.rule, plan.pool_before, plan.pool_after, plan.changes) == ("live", BLUE_POOL, GREEN_POOL, True)
 
 
 def test_an_already_active_set_is_no_change_however_few_it_has() -> None:
-    plan = planned(ORDER, balancer(rule("live", GREEN_POOL.upper())), replace(TO, healthy=0), AWAY)
+    plan = planned(ORDER, balancer(rule("live", GREEN_POOL.upper())), replace(TO, healthy=0), OTHER)
     assert not plan.changes
 
 
@@ -96,31 +96,31 @@ def test_an_already_active_set_is_no_change_however_few_it_has() -> None:
         (TO, balancer(LIVE, pools=(pool(f"{LB}/lb/backendAddressPools/x", "third"),)), ORDER, "shared with .* third"),
     ],
 )
-def test_a_pair_that_cannot_be_switched_is_told(
+def test_a_pair_that_cannot_be_switched_is_reported(
     to: Side, body: dict[str, Any], order: SwitchOrder, reason: str
 ) -> None:
     with pytest.raises(ConfigError, match=reason):
-        planned(order, body, to, AWAY, {"old": "Basic"})
+        planned(order, body, to, OTHER, {"old": "Basic"})
 
 
 def test_a_third_set_elsewhere_is_no_matter_where_the_rule_is_named_but_never_in_a_pool_of_the_pair() -> None:
     elsewhere = balancer(LIVE, pools=(pool(f"{LB}/lb/backendAddressPools/x", "third"),))
-    assert planned(replace(ORDER, rule="LIVE"), elsewhere, TO, AWAY).rule == "live"
+    assert planned(replace(ORDER, rule="LIVE"), elsewhere, TO, OTHER).rule == "live"
     elsewhere["properties"]["backendAddressPools"][1] = pool(GREEN_POOL, "green", "third")
     with pytest.raises(ConfigError, match="third is in backend pool greenPool too"):
-        planned(replace(ORDER, rule="live"), elsewhere, TO, AWAY)
+        planned(replace(ORDER, rule="live"), elsewhere, TO, OTHER)
 
 
 def test_fewer_healthy_instances_than_serve_now_need_a_word() -> None:
     with pytest.raises(UnsafeRollout, match="--allow-fewer"):
-        planned(ORDER, balancer(LIVE), replace(TO, healthy=1), AWAY)
-    allowed = planned(replace(ORDER, allow_fewer=True), balancer(LIVE), replace(TO, healthy=1), AWAY)
+        planned(ORDER, balancer(LIVE), replace(TO, healthy=1), OTHER)
+    allowed = planned(replace(ORDER, allow_fewer=True), balancer(LIVE), replace(TO, healthy=1), OTHER)
     assert allowed.changes
     assert [(one.severity, one.flag) for one in allowed.findings] == [(Severity.WARNING, None)]
 
 
 @pytest.mark.parametrize(
-    ("asked", "test_port", "told"),
+    ("check_ports", "test_port", "reason"),
     [
         ((80,), None, "a check asks port 80 of it, which leads to bluePool, not to green"),
         ((81,), None, "a check asks port 81 of it, which is that of no rule, not to green"),
@@ -131,24 +131,24 @@ def test_fewer_healthy_instances_than_serve_now_need_a_word() -> None:
     ],
 )
 def test_a_check_asks_the_idle_set_and_not_the_one_that_serves(
-    asked: tuple[int, ...], test_port: int | None, told: str
+    check_ports: tuple[int, ...], test_port: int | None, reason: str
 ) -> None:
     body = balancer(LIVE, rule("green only", GREEN_POOL.upper(), 443))
-    order = replace(ORDER, rule="live", asked=asked, test_port=test_port)
-    found = [one.text for one in plan_switch(order, body, TO, AWAY).findings]
-    assert [text[: len(told)] for text in found] == ([told] if told else [])
+    order = replace(ORDER, rule="live", check_ports=check_ports, test_port=test_port)
+    found = [one.text for one in plan_switch(order, body, TO, OTHER).findings]
+    assert [text[: len(reason)] for text in found] == ([reason] if reason else [])
     served = balancer(rule("live", GREEN_POOL), rule("green only", GREEN_POOL, 443))
-    assert plan_switch(order, served, TO, AWAY).findings == (), "where nothing is switched, nothing is checked"
+    assert plan_switch(order, served, TO, OTHER).findings == (), "where nothing is switched, nothing is checked"
 
 
 @pytest.mark.parametrize("port", [1, 65535])
 def test_the_first_and_the_last_port_may_be_tests(port: int) -> None:
-    assert planned(replace(ORDER, test_port=port), balancer(LIVE), TO, AWAY).changes
+    assert planned(replace(ORDER, test_port=port), balancer(LIVE), TO, OTHER).changes
 
 
 def test_no_port_is_0() -> None:
     with pytest.raises(ConfigError, match="found the test port 0"):
-        planned(replace(ORDER, test_port=0), balancer(LIVE), TO, AWAY)
+        planned(replace(ORDER, test_port=0), balancer(LIVE), TO, OTHER)
 
 
 def test_the_test_rule_is_like_the_production_rule_and_goes_with_the_switch() -> None:
@@ -158,7 +158,7 @@ def test_the_test_rule_is_like_the_production_rule_and_goes_with_the_switch() ->
     assert (test["name"], pool_of_rule(test), test["properties"]["frontendPort"]) == (TEST_RULE, GREEN_POOL, 8081)
     assert not {"id", "etag"} & test.keys()
     assert len(with_test_rule(testing, "live", GREEN_POOL, 8082)["properties"]["loadBalancingRules"]) == 2
-    done = pointed(testing, "live", GREEN_POOL)
+    done = with_rule_pointing_at(testing, "live", GREEN_POOL)
     assert [pool_of_rule(one) for one in done["properties"]["loadBalancingRules"]] == [GREEN_POOL]
     assert (has_test_rule(testing), has_test_rule(done), has_test_rule(body)) == (True, False, False)
     assert pool_of_rule(body["properties"]["loadBalancingRules"][0]) == BLUE_POOL, "what was read stays as it is"

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
-_NEVER_ASKED = object()
+_UNUSED_CREDENTIAL = object()
 """Stands where the SDK insists on a credential; the policy that would ask it is replaced."""
 
 
-class _Renewing(ARMChallengeAuthenticationPolicy):
+class _TokenRenewal(ARMChallengeAuthenticationPolicy):
     """Asks for a new token where Azure refuses one that should still be good, and sends the request once more.
 
     ARM answers 401 before it looks at a request, so nothing is done twice.
@@ -41,7 +41,7 @@ class _Renewing(ARMChallengeAuthenticationPolicy):
         return True
 
 
-class _Telling(SansIOHTTPPolicy[Any, Any]):
+class _CallReporter(SansIOHTTPPolicy[Any, Any]):
     """Tells each request and its answer: the path, never a header or a body, so that no token is told.
 
     Args:
@@ -55,24 +55,24 @@ class _Telling(SansIOHTTPPolicy[Any, Any]):
     def on_response(self, request: Any, response: Any) -> None:  # noqa: ANN401 - azure-core's signature
         """Tell an answer."""
         answer = response.http_response
-        self._tell(request, answer.status_code, answer.headers.get("x-ms-request-id"))
+        self._report(request, answer.status_code, answer.headers.get("x-ms-request-id"))
 
     def on_exception(self, request: Any) -> None:  # noqa: ANN401 - azure-core's signature
         """Tell that no answer came."""
-        self._tell(request, None, None)
+        self._report(request, None, None)
 
-    def _tell(self, request: Any, status: int | None, request_id: str | None) -> None:  # noqa: ANN401
+    def _report(self, request: Any, status: int | None, request_id: str | None) -> None:  # noqa: ANN401
         asked = request.http_request
         self._on_event(AzureCalled(asked.method, urlsplit(asked.url).path, status, request_id))
 
 
 def client_options(
-    where: Endpoint, credential: TokenCredential | None, on_event: OnEvent | None = None
+    endpoint: Endpoint, credential: TokenCredential | None, on_event: OnEvent | None = None
 ) -> dict[str, Any]:
     """The arguments of a management client.
 
     Args:
-        where: subscription and endpoint.
+        endpoint: subscription and URL.
         credential: None for an endpoint that takes no token.
         on_event: who is told each call; None for nobody.
     """
@@ -80,14 +80,14 @@ def client_options(
     if credential is None:
         policy["authentication_policy"] = SansIOHTTPPolicy()
     elif isinstance(credential, RenewableCredential):
-        policy["authentication_policy"] = _Renewing(credential, where.scope)
+        policy["authentication_policy"] = _TokenRenewal(credential, endpoint.scope)
     return {
-        "credential": credential or _NEVER_ASKED,
-        "subscription_id": where.subscription,
-        "base_url": where.url,
-        "credential_scopes": [where.scope],
+        "credential": credential or _UNUSED_CREDENTIAL,
+        "subscription_id": endpoint.subscription,
+        "base_url": endpoint.url,
+        "credential_scopes": [endpoint.scope],
         "retry_policy": RetryPolicy.no_retries(),
-        "per_retry_policies": [_Telling(on_event)] if on_event else [],
+        "per_retry_policies": [_CallReporter(on_event)] if on_event else [],
         "connection_timeout": CONNECT_SECONDS,
         "read_timeout": READ_SECONDS,
         "user_agent": f"vmss-jenkins/{VERSION}",

@@ -33,16 +33,16 @@ class Connection:
         Raises:
             ConfigError: where something is missing or cannot be used.
         """
-        where = endpoint_from(os.environ, self.subscription, self.endpoint)
-        credential = (self.credential or default_credential(where, os.environ)) if where.sends_token else None
-        return AzureClients(where, credential, on_event)
+        endpoint = endpoint_from(os.environ, self.subscription, self.endpoint)
+        credential = (self.credential or default_credential(endpoint, os.environ)) if endpoint.sends_token else None
+        return AzureClients(endpoint, credential, on_event)
 
 
 @dataclass(frozen=True)
 class AzureClients:
     """Azure, as one command reaches it. Who asks for an adapter closes it."""
 
-    where: Endpoint
+    endpoint: Endpoint
     credential: TokenCredential | None
     on_event: OnEvent
 
@@ -50,10 +50,10 @@ class AzureClients:
         """The adapter to scale sets."""
         from vmss_jenkins.azure.scale_sets import AzureScaleSets  # noqa: PLC0415 - the SDK takes 0.3 s
 
-        return AzureScaleSets(self.where, self.credential, self.on_event)
+        return AzureScaleSets(self.endpoint, self.credential, self.on_event)
 
     def load_balancers(self) -> AzureLoadBalancers:
         """The adapter to load balancers."""
         from vmss_jenkins.azure.load_balancers import AzureLoadBalancers  # noqa: PLC0415 - the SDK takes half a second
 
-        return AzureLoadBalancers(self.where, self.credential, self.on_event)
+        return AzureLoadBalancers(self.endpoint, self.credential, self.on_event)

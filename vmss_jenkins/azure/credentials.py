@@ -107,7 +107,7 @@ class RenewableCredential:
         self._current = self._make()
 
 
-def default_credential(where: Endpoint, environment: Mapping[str, str]) -> TokenCredential:
+def default_credential(endpoint: Endpoint, environment: Mapping[str, str]) -> TokenCredential:
     """Make the `DefaultAzureCredential` for an endpoint; it can be renewed.
 
     An endpoint that is no known cloud (Azure Stack, the emulator) is asked for its authority,
@@ -118,14 +118,14 @@ def default_credential(where: Endpoint, environment: Mapping[str, str]) -> Token
     """
     from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - 0.3 s, needed with a token only
 
-    if environment.get("AZURE_AUTHORITY_HOST") or where.url == PUBLIC_CLOUD:
+    if environment.get("AZURE_AUTHORITY_HOST") or endpoint.url == PUBLIC_CLOUD:
         authority = environment.get("AZURE_AUTHORITY_HOST")
     else:
-        authority = AUTHORITIES.get(where.url) or _authority_of(where.url)
+        authority = AUTHORITIES.get(endpoint.url) or _authority_of(endpoint.url)
     options: dict[str, Any] = {"process_timeout": 10}
     if authority is not None:
         # An authority that Microsoft does not list cannot be discovered at Microsoft's, and need not be.
-        options |= {"authority": authority, "disable_instance_discovery": where.url not in SCOPES}
+        options |= {"authority": authority, "disable_instance_discovery": endpoint.url not in SCOPES}
     return RenewableCredential(lambda: DefaultAzureCredential(**options))
 
 

@@ -139,7 +139,7 @@ class AzureDrainer:
         """Write a pool, only if nobody changed it since it was read, and look that nobody fell out of it."""
         group, balancer, name = network.named(pool_id)
         action = f"change the administrative state in backend pool {name} of {balancer}"
-        with _told_apart(), translated(action):
+        with _races_raised(), translated(action):
             after = self._balancers.client.load_balancer_backend_address_pools.begin_create_or_update(
                 group,
                 balancer,
@@ -155,7 +155,7 @@ class AzureDrainer:
 
 
 @contextmanager
-def _told_apart() -> Iterator[None]:
+def _races_raised() -> Iterator[None]:
     try:
         yield
     except AzureError as error:

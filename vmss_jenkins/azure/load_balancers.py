@@ -22,8 +22,8 @@ from vmss_jenkins.model.network import Address, Body, Interface, Reached, Unreac
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
-_Found = dict[str, Address | Unreachable]
-_Way = Callable[[ScaleSet, Mapping[str, Interface], int], _Found]
+_Addresses = dict[str, Address | Unreachable]
+_AddressFinder = Callable[[ScaleSet, Mapping[str, Interface], int], _Addresses]
 """How the addresses of some interfaces are found."""
 
 
@@ -33,13 +33,13 @@ class AzureLoadBalancers:
     Every call is made once: repeating is the engine's decision.
 
     Args:
-        where: subscription and endpoint.
+        endpoint: subscription and URL.
         credential: None for an endpoint that takes no token.
         on_event: who is told each call; None for nobody.
     """
 
-    def __init__(self, where: Endpoint, credential: TokenCredential | None, on_event: OnEvent | None = None) -> None:
-        self.client = NetworkManagementClient(**client_options(where, credential, on_event))
+    def __init__(self, endpoint: Endpoint, credential: TokenCredential | None, on_event: OnEvent | None = None) -> None:
+        self.client = NetworkManagementClient(**client_options(endpoint, credential, on_event))
 
     def close(self) -> None:
         """Close the connections."""
@@ -66,7 +66,7 @@ class AzureLoadBalancers:
             if interface is not None and interface.instance_id.lower() in wanted
         }
 
-    def addresses(self, scale_set: ScaleSet, ids: Sequence[str], via: Via, port: int) -> _Found:
+    def addresses(self, scale_set: ScaleSet, ids: Sequence[str], via: Via, port: int) -> _Addresses:
         """Find where a port of each instance is reached.
 
         `private` takes the list of interfaces alone; `public` one more list; `nat` one call for each load balancer
@@ -77,13 +77,13 @@ class AzureLoadBalancers:
             AzureError: where Azure cannot be asked.
         """
         interfaces = self.interfaces(scale_set, ids)
-        ways: Mapping[Via, Sequence[_Way]] = {
+        ways: Mapping[Via, Sequence[_AddressFinder]] = {
             Via.PRIVATE: [self._private],
             Via.PUBLIC: [self._public],
             Via.NAT: [self._nat],
             Via.SSH: [self._nat, self._public, self._private],
         }
-        found: _Found = {}
+        found: _Addresses = {}
         for way in ways[via]:
             left = {id_: one for id_, one in interfaces.items() if not isinstance(found.get(id_), Address)}
             found |= way(scale_set, left, port) if left else {}
@@ -137,13 +137,13 @@ class AzureLoadBalancers:
             with translated(f"read load balancer {name}"):
                 yield cast("Body", self.client.load_balancers.get(group, name))
 
-    def _private(self, _: ScaleSet, interfaces: Mapping[str, Interface], port: int) -> _Found:
+    def _private(self, _: ScaleSet, interfaces: Mapping[str, Interface], port: int) -> _Addresses:
         return {
             id_: Address(one.private_ip, port) if one.private_ip else Unreachable("it has no private IP address")
             for id_, one in interfaces.items()
         }
 
-    def _public(self, scale_set: ScaleSet, interfaces: Mapping[str, Interface], port: int) -> _Found:
+    def _public(self, scale_set: ScaleSet, interfaces: Mapping[str, Interface], port: int) -> _Addresses:
         """The addresses of a uniform set are listed with it; a flexible set's instances have ordinary ones."""
         name = scale_set.name
         if scale_set.orchestration_mode is OrchestrationMode.FLEXIBLE:
@@ -167,7 +167,7 @@ class AzureLoadBalancers:
             for id_, one in interfaces.items()
         }
 
-    def _nat(self, _: ScaleSet, interfaces: Mapping[str, Interface], port: int) -> _Found:
+    def _nat(self, _: ScaleSet, interfaces: Mapping[str, Interface], port: int) -> _Addresses:
         bodies = list(self.load_balancers(interfaces.values()))
         return {id_: self._nat_address(bodies, one, port) for id_, one in interfaces.items()}
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
 
-class _Answers(SansIOHTTPPolicy[Any, Any]):
+class _AnswerPolicy(SansIOHTTPPolicy[Any, Any]):
     """Keeps what the last answers told of throttling, and lets none pass that Azure did not write."""
 
     def __init__(self) -> None:
@@ -57,22 +57,22 @@ class AzureScaleSets:
     Every call is made once: repeating is the engine's decision, since it knows which repetition is safe.
 
     Args:
-        where: subscription and endpoint.
+        endpoint: subscription and URL.
         credential: None for an endpoint that takes no token.
         on_event: who is told each call; None for nobody.
     """
 
-    def __init__(self, where: Endpoint, credential: TokenCredential | None, on_event: OnEvent | None = None) -> None:
-        self._answers = _Answers()
-        self._endpoint, self._subscription = where.url, where.subscription
-        options = client_options(where, credential, on_event)
-        options["per_retry_policies"].append(self._answers)
+    def __init__(self, endpoint: Endpoint, credential: TokenCredential | None, on_event: OnEvent | None = None) -> None:
+        self._answer_policy = _AnswerPolicy()
+        self._endpoint, self._subscription = endpoint.url, endpoint.subscription
+        options = client_options(endpoint, credential, on_event)
+        options["per_retry_policies"].append(self._answer_policy)
         self._client = ComputeManagementClient(**options)
 
     @property
     def remaining(self) -> Mapping[str, int]:
         """Requests left by token bucket, as the last answers told."""
-        return self._answers.remaining
+        return self._answer_policy.remaining
 
     def claims(self, name: ScaleSetName) -> TagClaims:
         """The claims of rollouts of a set."""

@@ -29,7 +29,7 @@ class ScriptSets:
         memory: where the script before is written down.
         on_event: told what a person must know before the way back is needed.
         extension: the extension's name; empty for the only one.
-        steps_back: whether the order is to go to the script before, whatever that is.
+        to_previous: whether the order is to go to the script before, whatever that is.
         script: the release with its secrets; of a way back, and of what the model has, the secrets alone.
     """
 
@@ -38,8 +38,8 @@ class ScriptSets:
     on_event: OnEvent
     extension: str = ""
     script: Script = field(default_factory=lambda: Script(ExtensionSettings()))
-    steps_back: bool = False
-    _unsettled: ExtensionSettings | None = None
+    to_previous: bool = False
+    _incomplete: ExtensionSettings | None = None
     """What the model had when the release was adopted, where not every instance had got it."""
 
     def adopt(self, name: ScaleSetName) -> ExtensionSettings | None:
@@ -56,21 +56,21 @@ class ScriptSets:
         self.extension = now.name if now else self.extension
         script = self.script.named(self.extension)
         new = not script.release.absent and not script.release.same_as(now)
-        for doubt in script_urls.doubts(script) if new else ():
+        for doubt in script_urls.warnings(script) if new else ():
             self._warn(doubt)
         if new and now and found.extension_before and not now.same_as(found.extension_before):
-            self._unsettled = None if self._is_settled(found, now) else now
+            self._incomplete = None if self._is_complete(found, now) else now
             found = self.get(name)
         self.script = script
         leads_to = found.script_before(found.release if script.release.absent else script.release)
         for text in script.warnings(now, leads_to):
             self._warn(text)
-        if self.steps_back and now and now.same_as(found.extension_before):
+        if self.to_previous and now and now.same_as(found.extension_before):
             text = "again already, and one step back is all that is written down; --to-settings FILE names another one"
             self._warn(f"{name} has {now.short_name} {text}")
         return None if script.release.absent else script.release
 
-    def _is_settled(self, found: ScaleSet, now: ExtensionSettings) -> bool:
+    def _is_complete(self, found: ScaleSet, now: ExtensionSettings) -> bool:
         """Whether every instance got what the model has: by their flags, or by how the last rollout ended.
 
         A flag alone says too little: it turns false for other changes of the model too.
@@ -95,7 +95,7 @@ class ScriptSets:
         """
         found = self.sets.get(name)
         extension = choose(found.scripts, self.extension)
-        before, settled = self.memory.recall(extension.name), not extension.same_as(self._unsettled)
+        before, settled = self.memory.recall(extension.name), not extension.same_as(self._incomplete)
         return replace(found, extension=extension, extension_before=before, extension_settled=settled)
 
     def instances(self, scale_set: ScaleSet) -> tuple[Instance, ...]:

@@ -8,13 +8,13 @@ from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.model.releases import Script
 
 SECONDS = 10.0
-NOT_SURE = frozenset(
+INCONCLUSIVE = frozenset(
     {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED}
 )
 """What says nothing of the script itself."""
 
 
-def doubts(script: Script) -> list[str]:
+def warnings(script: Script) -> list[str]:
     """Look at the files of a release where they can be looked at, and return what is doubtful.
 
     Raises:
@@ -46,7 +46,7 @@ def check(url: str) -> str | None:
         )
     if status < HTTPStatus.BAD_REQUEST:
         return None
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in NOT_SURE:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in INCONCLUSIVE:
         return f"{shown} answers {status} {reason} at the moment: whether instances can read it shows there"
     text = (
         f"{shown} answers {status} {reason}, and so it will to instances: is it uploaded, its name right, and may "

@@ -16,9 +16,9 @@ from vmss_jenkins.rollout.plan.claims import Claim, Ended
 from vmss_jenkins.rollout.plan.headcount import Headcount
 
 API_VERSION = "2021-04-01"
-LONGEST = 256
+LONGEST_VALUE = 256
 """Characters of a tag's value."""
-PARTS = 8
+MOST_TAGS = 8
 """Tags that one script's settings may take; a resource has 50."""
 
 
@@ -135,7 +135,7 @@ class TagMemory(_Tags):
             AzureError: where the tags cannot be read.
         """
         tags = {key.lower(): value for key, value in self._tags()[1].items()}
-        wanted = [f"{self._key(extension)}.{number}" for number in range(PARTS)]
+        wanted = [f"{self._key(extension)}.{number}" for number in range(MOST_TAGS)]
         text = "".join(tags.get(key, "") for key in wanted)
         return ExtensionSettings.parse(text) if text else None
 
@@ -146,8 +146,8 @@ class TagMemory(_Tags):
             AzureError: where Azure refuses.
         """
         text = str(release)
-        parts = [text[at : at + LONGEST] for at in range(0, len(text), LONGEST)]
-        if len(parts) > PARTS:
+        parts = [text[at : at + LONGEST_VALUE] for at in range(0, len(text), LONGEST_VALUE)]
+        if len(parts) > MOST_TAGS:
             return False
         key = self._key(release.name)
         old = {name: value for name, value in self._tags()[1].items() if name.lower().startswith(f"{key}.")}

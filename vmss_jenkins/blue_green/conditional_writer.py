@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from vmss_jenkins.blue_green.plan.switch import pointed, pool_name, pool_of_rule
+from vmss_jenkins.blue_green.plan.switch import pool_name, pool_of_rule, with_rule_pointing_at
 from vmss_jenkins.blue_green.ports import LoadBalancerStore
 from vmss_jenkins.errors import AzureError, Failure
 from vmss_jenkins.model.network import Body
@@ -65,7 +65,7 @@ class ConditionalWriter:
             if found.lower() not in (before.lower(), after.lower()):
                 failure = Failure("ChangedMeanwhile", f"rule {rule} leads to {pool_name(found) or 'nothing'} by now")
                 raise AzureError(f"switch {self.name}", failure, "look who changed it, then run it again")
-            return pointed(body, rule, after)
+            return with_rule_pointing_at(body, rule, after)
 
         self.write(edit)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from vmss_jenkins.blue_green.plan.release import Member, Seen
+from vmss_jenkins.blue_green.plan.release import Member, PairState
 from vmss_jenkins.blue_green.plan.switch import SwitchOrder
 from vmss_jenkins.blue_green.ports import LoadBalancerStore
 from vmss_jenkins.model.instances import ScaleSetName
@@ -14,16 +14,18 @@ from vmss_jenkins.runtime.ports import OperationT
 from vmss_jenkins.runtime.waiting import Waiter
 
 
-def look(sets: ScaleSets[OperationT], store: LoadBalancerStore, order: SwitchOrder, waiter: Waiter) -> Seen:
+def observe_pair(
+    sets: ScaleSets[OperationT], store: LoadBalancerStore, order: SwitchOrder, waiter: Waiter
+) -> PairState:
     """Read a pair.
 
     Raises:
         AzureError: where something of it cannot be read.
     """
-    to, away = _member(sets, store, order.to, waiter), _member(sets, store, order.away, waiter)
+    to, other = _member(sets, store, order.to, waiter), _member(sets, store, order.other, waiter)
     group, name = order.to.resource_group, order.load_balancer
     body = waiter.retry(lambda: store.read(group, name))
-    return Seen(to, away, body, _skus(store, name, (to, away), waiter))
+    return PairState(to, other, body, _skus(store, name, (to, other), waiter))
 
 
 def _member(sets: ScaleSets[OperationT], store: LoadBalancerStore, name: ScaleSetName, waiter: Waiter) -> Member:

@@ -9,7 +9,7 @@ from typing import Generic
 
 from vmss_jenkins.blue_green.conditional_writer import ATTEMPTS, CHANGED_MEANWHILE
 from vmss_jenkins.blue_green.joint_claims import JointClaims
-from vmss_jenkins.blue_green.observation import look
+from vmss_jenkins.blue_green.observation import observe_pair
 from vmss_jenkins.blue_green.plan.release import Member, ReleaseOrder, ReleasePlan, plan_release
 from vmss_jenkins.blue_green.plan.switch import SwitchOrder, refuse
 from vmss_jenkins.blue_green.ports import LoadBalancerStore
@@ -97,7 +97,7 @@ class PairRelease(Generic[OperationT]):
     waiter: Waiter
     claims: JointClaims | None = None
     build: str = ""
-    _told: set[str] = field(default_factory=set)
+    _reported: set[str] = field(default_factory=set)
 
     def plan(self) -> ReleasePlan:
         """Look and decide.
@@ -105,15 +105,15 @@ class PairRelease(Generic[OperationT]):
         Raises:
             AzureError: where something cannot be read.
         """
-        seen = look(self.sets, self.store, self.order.pair, self.waiter)
-        bare = plan_release(self.order, seen, {})
+        state = observe_pair(self.sets, self.store, self.order.pair, self.waiter)
+        bare = plan_release(self.order, state, {})
         asked = [
             member
             for member, wanted in ((bare.target, bare.scale_out), (bare.other, bare.scale_in))
             if wanted is not None
         ]
         settings = {member.name: self._autoscale(member) for member in asked}
-        return plan_release(self.order, seen, settings) if asked else bare
+        return plan_release(self.order, state, settings) if asked else bare
 
     def deploy(self, pace: Pace = Pace()) -> StepResult:
         """Bring the release to all of the idle set, scaled out to the size of the other one before.
@@ -124,13 +124,13 @@ class PairRelease(Generic[OperationT]):
             AzureError: where Azure refuses, or cannot be reached.
         """
         plan = self._planned()
-        if plan.serves or plan.settled:
+        if plan.serves or plan.ready:
             return self._unchanged(plan)
         lease = self._lease()
         lease.take()
         try:
             plan = self._planned()
-            if plan.serves or plan.settled:
+            if plan.serves or plan.ready:
                 return self._unchanged(plan)
             self._prepare(plan, lease, pace)
             target = plan.target.scale_set.name
@@ -203,8 +203,8 @@ class PairRelease(Generic[OperationT]):
         plan = self.plan()
         refuse(self.order.pair.load_balancer, plan.findings)
         for one in plan.findings:
-            if one.severity is Severity.WARNING and one.text not in self._told:
-                self._told.add(one.text)
+            if one.severity is Severity.WARNING and one.text not in self._reported:
+                self._reported.add(one.text)
                 self.waiter.on_event(PreflightFound(one))
         return plan
 
@@ -216,7 +216,7 @@ class PairRelease(Generic[OperationT]):
             release = f"{plan.image.short_name} on all its instances ({lacking})"
             reason = f"{plan.target.name} does not have {release}: deploy it first"
             raise ConfigError(self._source, [reason])
-        return replace(self.order.pair, to=plan.target.scale_set.name, away=plan.other.scale_set.name, to_idle=False)
+        return replace(self.order.pair, to=plan.target.scale_set.name, other=plan.other.scale_set.name, to_idle=False)
 
     def _resize(self, name: ScaleSetName, wanted: int, lease: Lease, lacks: Callable[[int, int], bool]) -> None:
         """Set a capacity, where it is still on the other side of the wanted one."""

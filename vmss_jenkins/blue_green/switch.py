@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Generic
 
 from vmss_jenkins.blue_green.conditional_writer import ConditionalWriter
-from vmss_jenkins.blue_green.observation import look
+from vmss_jenkins.blue_green.observation import observe_pair
 from vmss_jenkins.blue_green.plan.preview import SwitchPreview, preview
 from vmss_jenkins.blue_green.plan.switch import (
     SwitchOrder,
@@ -103,14 +103,14 @@ def run_switch(
     """
     lease = Lease(context.claims, context.run, context.owner, waiter)
     killed = lease.take()
-    begun = killed.going_back if killed and killed.owner == context.owner else ""
-    if begun:
-        lease.renew(going_back=begun)
-    switch = _Switch(sets, store, order, context, lease, waiter, begun)
+    unjudged = killed.going_back if killed and killed.owner == context.owner else ""
+    if unjudged:
+        lease.renew(going_back=unjudged)
+    switch = _Switch(sets, store, order, context, lease, waiter, unjudged)
     try:
         return switch.run()
     finally:
-        lease.release(keep=bool(switch.begun))
+        lease.release(keep=bool(switch.unjudged))
 
 
 def run_check(
@@ -153,13 +153,13 @@ def dry_switch(
     Raises:
         AzureError: where Azure refuses, or cannot be reached.
     """
-    plan = look(sets, store, order, waiter).plan(order)
+    plan = observe_pair(sets, store, order, waiter).plan(order)
     now, claims = waiter.retry(context.claims.read) if context.claims else (0.0, ())
     under_way = [one.owner for one in others(claims, context.run, now) if one.owner != context.owner]
     told = [Finding(Severity.IMPOSSIBLE, f"another switch or rollout is under way: {one}") for one in under_way]
     check, watch = (tuple(map(str, asked)) for asked in gates)
     found = preview(order, plan, check, watch, tuple(told))
-    serves = (plan.away if plan.changes else plan.to).name.name
+    serves = (plan.other if plan.changes else plan.to).name.name
     return SwitchResult(SwitchOutcome.DRY_RUN, plan.rule, found.pool_before, serves, "", preview=found)
 
 
@@ -171,7 +171,7 @@ class _Switch(Generic[OperationT]):
     context: SwitchContext
     lease: Lease
     waiter: Waiter
-    begun: str = ""
+    unjudged: str = ""
     """The set that a switch leads to which was begun, by this run or a killed one, and not judged yet."""
     verdicts: tuple[Verdict, ...] = ()
 
@@ -182,18 +182,18 @@ class _Switch(Generic[OperationT]):
     def run(self) -> SwitchResult:
         """Read like the steps that it is."""
         plan = self._plan()
-        watched = self.context.watch is not None and self.begun.lower() == plan.to.name.name.lower()
+        watched = self.context.watch is not None and self.unjudged.lower() == plan.to.name.name.lower()
         if not plan.changes:
             self._close_test_rule()
             self.waiter.on_event(events.SwitchUnchanged(plan.rule, pool_name(plan.pool_after), watch_due=watched))
-            return self._watched(plan, SwitchOutcome.UNCHANGED) if watched else self._settled(plan)
-        if refusal := self._checked(plan, leave_open=True):
-            return self._refused(plan, refusal)
-        self.begun = plan.to.name.name
-        self.lease.renew(going_back=self.begun)
+            return self._watch_traffic(plan, SwitchOutcome.UNCHANGED) if watched else self._unchanged(plan)
+        if refusal := self._ask_check_gates(plan, leave_open=True):
+            return self._refuse(plan, refusal)
+        self.unjudged = plan.to.name.name
+        self.lease.renew(going_back=self.unjudged)
         self._balancer.point(plan.rule, plan.pool_before, plan.pool_after)
         self.waiter.on_event(events.Switched(plan.rule, pool_name(plan.pool_before), pool_name(plan.pool_after)))
-        return self._watched(plan, SwitchOutcome.SWITCHED)
+        return self._watch_traffic(plan, SwitchOutcome.SWITCHED)
 
     def check(self) -> SwitchResult:
         """The first half of it."""
@@ -201,64 +201,64 @@ class _Switch(Generic[OperationT]):
         if not plan.changes:
             self._close_test_rule()
             self.waiter.on_event(events.SwitchUnchanged(plan.rule, pool_name(plan.pool_after)))
-            return self._settled(plan)
-        refusal = self._checked(plan, leave_open=False)
-        return self._refused(plan, refusal) if refusal else self._result(SwitchOutcome.CHECKED, plan, plan.pool_before)
+            return self._unchanged(plan)
+        refusal = self._ask_check_gates(plan, leave_open=False)
+        return self._refuse(plan, refusal) if refusal else self._result(SwitchOutcome.CHECKED, plan, plan.pool_before)
 
     def _plan(self) -> SwitchPlan:
         """Look, decide, and refuse what stands in the way."""
-        order = self._resumed()
-        plan = look(self.sets, self.store, order, self.waiter).plan(order)
+        order = self._resume()
+        plan = observe_pair(self.sets, self.store, order, self.waiter).plan(order)
         for one in plan.findings:
             if one.severity is Severity.WARNING:
                 self.waiter.on_event(PreflightFound(one))
         refuse(order.load_balancer, plan.findings)
         return plan
 
-    def _resumed(self) -> SwitchOrder:
+    def _resume(self) -> SwitchOrder:
         """The order; where a killed run had begun to switch to whichever did not serve then, that one is meant."""
         order = self.order
-        if not (order.to_idle and self.begun):
+        if not (order.to_idle and self.unjudged):
             return order
-        pair = sorted((order.to, order.away), key=lambda one: one.name.lower() != self.begun.lower())
-        return replace(order, to=pair[0], away=pair[1], to_idle=False)
+        pair = sorted((order.to, order.other), key=lambda one: one.name.lower() != self.unjudged.lower())
+        return replace(order, to=pair[0], other=pair[1], to_idle=False)
 
-    def _watched(self, plan: SwitchPlan, outcome: SwitchOutcome) -> SwitchResult:
+    def _watch_traffic(self, plan: SwitchPlan, outcome: SwitchOutcome) -> SwitchResult:
         """Ask the gates of the watch, and switch back where they refuse."""
-        reason = self._judged(self.context.watch, "production", plan)
+        reason = self._ask_gates(self.context.watch, "production", plan)
         if reason:
-            self._balancer.point(plan.rule, plan.pool_after, plan.pool_away)
-            self.waiter.on_event(events.SwitchedBack(plan.rule, pool_name(plan.pool_away), reason))
-        self.begun = ""
-        pool = plan.pool_away if reason else plan.pool_after
+            self._balancer.point(plan.rule, plan.pool_after, plan.pool_other)
+            self.waiter.on_event(events.SwitchedBack(plan.rule, pool_name(plan.pool_other), reason))
+        self.unjudged = ""
+        pool = plan.pool_other if reason else plan.pool_after
         return self._result(SwitchOutcome.SWITCHED_BACK if reason else outcome, plan, pool, reason)
 
-    def _settled(self, plan: SwitchPlan) -> SwitchResult:
-        self.begun = ""
+    def _unchanged(self, plan: SwitchPlan) -> SwitchResult:
+        self.unjudged = ""
         return self._result(SwitchOutcome.UNCHANGED, plan, plan.pool_after)
 
-    def _refused(self, plan: SwitchPlan, refusal: str) -> SwitchResult:
-        self.begun = ""
+    def _refuse(self, plan: SwitchPlan, refusal: str) -> SwitchResult:
+        self.unjudged = ""
         self.waiter.on_event(events.NotSwitched(refusal))
         return self._result(SwitchOutcome.REFUSED, plan, plan.pool_before, refusal)
 
-    def _checked(self, plan: SwitchPlan, *, leave_open: bool) -> str:
+    def _ask_check_gates(self, plan: SwitchPlan, *, leave_open: bool) -> str:
         """Ask the gates of the check, with the test rule meanwhile; where they pass it may go with the switch."""
         port = self.order.test_port
         if port is None:
-            return self._judged(self.context.check, "idle", plan)
+            return self._ask_gates(self.context.check, "idle", plan)
         self._balancer.write(lambda body: with_test_rule(body, plan.rule, plan.pool_after, port))
         self.waiter.on_event(events.TestRuleOpened(self.order.load_balancer, port, pool_name(plan.pool_after)))
         passed = False
         try:
-            refusal = self._judged(self.context.check, "idle", plan)
+            refusal = self._ask_gates(self.context.check, "idle", plan)
             passed = not refusal
         finally:
             if not (passed and leave_open):
                 self._balancer.write(without_test_rule)
         return refusal
 
-    def _judged(self, asked: Callable[[ScaleSetName], Gates] | None, stage: str, plan: SwitchPlan) -> str:
+    def _ask_gates(self, asked: Callable[[ScaleSetName], Gates] | None, stage: str, plan: SwitchPlan) -> str:
         """Why the gates refuse; empty where they pass, or there are none."""
         if asked is None:
             return ""
@@ -274,5 +274,5 @@ class _Switch(Generic[OperationT]):
             self._balancer.write(without_test_rule)
 
     def _result(self, outcome: SwitchOutcome, plan: SwitchPlan, pool: str, reason: str = "") -> SwitchResult:
-        serves = plan.away if pool == plan.pool_away else plan.to
+        serves = plan.other if pool == plan.pool_other else plan.to
         return SwitchResult(outcome, plan.rule, pool_name(pool), serves.name.name, reason, self.verdicts)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vmss_jenkins.azure.connection import Connection
 from vmss_jenkins.blue_green.joint_claims import JointClaims
-from vmss_jenkins.blue_green.plan.gates import Texts, asked_ports, check_gates, watch_gates
+from vmss_jenkins.blue_green.plan.gates import GateTexts, check_gates, load_balancer_ports, watch_gates
 from vmss_jenkins.blue_green.plan.release import ReleaseOrder
 from vmss_jenkins.blue_green.plan.switch import SwitchOrder
 from vmss_jenkins.blue_green.release import PairRelease
@@ -71,8 +71,10 @@ class Pair:
             raise ConfigError("to", [f"found {to!r}; wanted blue, green or {IDLE}"])
         _, blue, green = self.names
         target, away = (green, blue) if to == "green" else (blue, green)
-        ports = asked_ports(check)
-        return SwitchOrder(self.load_balancer, target, away, self.rule, self.test_port, to_idle=to == IDLE, asked=ports)
+        ports = load_balancer_ports(check)
+        return SwitchOrder(
+            self.load_balancer, target, away, self.rule, self.test_port, to_idle=to == IDLE, check_ports=ports
+        )
 
 
 @contextmanager
@@ -81,8 +83,8 @@ def release_to_pair(  # noqa: PLR0913 - the pair, the checks and how to reach Az
     image: ImageReference | Mapping[str, str],
     *,
     idle: int | None = None,
-    check: Texts = (),
-    watch: Texts = (),
+    check: GateTexts = (),
+    watch: GateTexts = (),
     allow_fewer: bool = False,
     claim: bool = True,
     connection: Connection | None = None,
@@ -121,8 +123,8 @@ def switch(  # noqa: PLR0913 - the checks and how to reach Azure, each by its na
     pair: Pair,
     to: str,
     *,
-    check: Texts = (),
-    watch: Texts = (),
+    check: GateTexts = (),
+    watch: GateTexts = (),
     allow_fewer: bool = False,
     dry_run: bool = False,
     claim: bool = True,

@@ -74,9 +74,7 @@ def roll_out(  # noqa: PLR0913 - what, where, how, and who is told, each by its 
     context = RunContext(allow_automatic_rollout=allow_automatic_rollout)
     if image and scripted:
         raise ConfigError("release", ["found both an image and a script; give one of them"])
-    run = _Connected(
-        ScaleSetName(resource_group, name), spec or RolloutSpec(), _some(gates), claim, connection, scripted
-    )
+    run = _Run(ScaleSetName(resource_group, name), spec or RolloutSpec(), _parsed(gates), claim, connection, scripted)
     return run(Order(image), context, on_event)
 
 
@@ -113,7 +111,7 @@ def roll_back(
         AzureError: where Azure refuses, or cannot be reached.
     """
     context = RunContext(allow_automatic_rollout=allow_automatic_rollout)
-    run = _Connected(ScaleSetName(resource_group, name), spec or RolloutSpec(), (), claim, connection, scripted)
+    run = _Run(ScaleSetName(resource_group, name), spec or RolloutSpec(), (), claim, connection, scripted)
     return run(Order(going_back=True), context, on_event)
 
 
@@ -137,14 +135,14 @@ def last_rollout(
         return Waiter.starting(SystemClock(), TIMEOUT, on_event).retry(ends.read)
 
 
-def _some(gates: Iterable[str | Mapping[str, object]]) -> tuple[AnyGate, ...]:
+def _parsed(gates: Iterable[str | Mapping[str, object]]) -> tuple[AnyGate, ...]:
     """Read the gates, where there are any: a rollout may have none."""
     given = tuple(gates)
     return gates_from(given) if given else ()
 
 
 @dataclass
-class _Connected:
+class _Run:
     """The engine, connected to Azure for one run."""
 
     name: ScaleSetName
@@ -190,9 +188,9 @@ def _run_scripted(
     """Roll a script out or back."""
     from vmss_jenkins.azure.script_sets import ScriptSets  # noqa: PLC0415 - the SDK takes 0.3 s
 
-    steps_back = order.going_back and spec.rollback_to is None
+    to_previous = order.going_back and spec.rollback_to is None
     memory, script = sets.memory(name), scripted.script
-    script_sets = ScriptSets(sets, memory, waiter.on_event, scripted.extension, script, steps_back)
+    script_sets = ScriptSets(sets, memory, waiter.on_event, scripted.extension, script, to_previous)
     release = waiter.retry(lambda: script_sets.adopt(name))
     known = replace(order, image=release)
     return run_rollout(script_sets, name, known, spec, replace(context, owner=owner(os.environ, known)), waiter)

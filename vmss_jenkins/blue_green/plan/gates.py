@@ -9,10 +9,10 @@ from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.gates.parsing import gates_from
 from vmss_jenkins.gates.specs import AnyGate, CompareGate, HttpGate, Via
 
-Texts = Iterable[str | Mapping[str, object]]
+GateTexts = Iterable[str | Mapping[str, object]]
 
 
-def check_gates(given: Texts, test_port: int | None) -> tuple[AnyGate, ...]:
+def check_gates(given: GateTexts, test_port: int | None) -> tuple[AnyGate, ...]:
     """Read the gates that are asked before a switch; those that ask the load balancer ask its test port.
 
     Raises:
@@ -21,7 +21,7 @@ def check_gates(given: Texts, test_port: int | None) -> tuple[AnyGate, ...]:
     return tuple(_aimed(gate, test_port) for gate in watch_gates(given))
 
 
-def watch_gates(given: Texts) -> tuple[AnyGate, ...]:
+def watch_gates(given: GateTexts) -> tuple[AnyGate, ...]:
     """Read the gates that are asked after a switch.
 
     Raises:
@@ -35,7 +35,7 @@ def watch_gates(given: Texts) -> tuple[AnyGate, ...]:
     return gates
 
 
-def asked_ports(gates: Iterable[AnyGate]) -> tuple[int, ...]:
+def load_balancer_ports(gates: Iterable[AnyGate]) -> tuple[int, ...]:
     """The ports of the load balancer that gates ask."""
     return tuple(gate.service_port for gate in gates if _asks_balancer(gate) and isinstance(gate, HttpGate))
 

@@ -21,7 +21,7 @@ class SwitchPreview:
     """The backend pools' names; empty where they are not known."""
     pool_after: str
     to: Side
-    away: Side
+    other: Side
     test_port: int | None
     """The port that would lead to the idle set for the check; None for no such rule."""
     check: tuple[str, ...]
@@ -44,7 +44,7 @@ class SwitchPreview:
                 yield f"would let port {self.test_port} lead to {self.pool_after} for the check"
             if self.check:
                 yield f"would ask {self.to.name.name} first: {'; '.join(self.check)}"
-            before, after = f"{self.pool_before} ({_state(self.away)})", f"{self.pool_after} ({_state(self.to)})"
+            before, after = f"{self.pool_before} ({_state(self.other)})", f"{self.pool_after} ({_state(self.to)})"
             yield f"would point rule {self.rule} from {before} to {after}"
             if self.watch:
                 yield f"would ask then, and switch back where it fails: {'; '.join(self.watch)}"
@@ -67,7 +67,7 @@ def preview(
     before, after = pool_name(plan.pool_before), pool_name(plan.pool_after)
     found = (*plan.findings, *findings)
     return SwitchPreview(
-        plan.rule, plan.changes, before, after, plan.to, plan.away, order.test_port, check, watch, found
+        plan.rule, plan.changes, before, after, plan.to, plan.other, order.test_port, check, watch, found
     )
 
 

@@ -64,11 +64,11 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Seen:
+class PairState:
     """A pair at one moment."""
 
     to: Member
-    away: Member
+    other: Member
     body: Body
     """The load balancer."""
     skus: Mapping[str, str]
@@ -76,7 +76,7 @@ class Seen:
 
     def plan(self, order: SwitchOrder) -> SwitchPlan:
         """What a switch is, and what stands in its way."""
-        return plan_switch(order, self.body, self.to.side, self.away.side, self.skus)
+        return plan_switch(order, self.body, self.to.side, self.other.side, self.skus)
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class ReleasePlan:
         return self.scale_out is None and self.target.has(self.image)
 
     @property
-    def settled(self) -> bool:
+    def ready(self) -> bool:
         """Whether all of the target that runs is well too: a run that was killed may have left it in the middle."""
         return self.deployed and all(one.is_healthy for one in self.target.instances if one.power not in PARKED)
 
@@ -150,17 +150,17 @@ class ReleasePlan:
             yield f"would scale {self.other.name} in from {before} to {self.scale_in} instances in the end"
 
 
-def plan_release(order: ReleaseOrder, seen: Seen, autoscale: Autoscale) -> ReleasePlan:
+def plan_release(order: ReleaseOrder, state: PairState, autoscale: Autoscale) -> ReleasePlan:
     """Decide what is to be done.
 
     Args:
         order: what is wanted.
-        seen: the pair.
+        state: the pair.
         autoscale: what scales the sets by itself.
     """
-    switch = seen.plan(replace(order.pair, to_idle=True, deployed=False))
-    by_name = {one.scale_set.name: one for one in (seen.to, seen.away)}
-    idle, serving = by_name[switch.to.name], by_name[switch.away.name]
+    switch = state.plan(replace(order.pair, to_idle=True, deployed=False))
+    by_name = {one.scale_set.name: one for one in (state.to, state.other)}
+    idle, serving = by_name[switch.to.name], by_name[switch.other.name]
     serves = bool(switch.pool_before) and serving.has(order.image)
     target, other = (serving, idle) if serves else (idle, serving)
     short = target.scale_set.capacity < other.scale_set.capacity and not serves

@@ -43,7 +43,7 @@ class SwitchOrder:
     load_balancer: str
     """Its name, in the resource group of the sets."""
     to: ScaleSetName
-    away: ScaleSetName
+    other: ScaleSetName
     """The other one of the pair."""
     rule: str = ""
     """The production rule; empty for the only one that leads to the pair."""
@@ -53,7 +53,7 @@ class SwitchOrder:
     """Switch although fewer instances are healthy there."""
     to_idle: bool = False
     """Whichever of the two does not serve is to: then `to` and `away` tell the pair alone."""
-    asked: tuple[int, ...] = ()
+    check_ports: tuple[int, ...] = ()
     """The ports of the load balancer that the check asks: each must lead to the idle set."""
     deployed: bool = True
     """False while the release is still to come to the idle set: how many of it are healthy does not matter yet."""
@@ -69,10 +69,10 @@ class SwitchPlan:
     pool_before: str
     """ARM id."""
     pool_after: str
-    pool_away: str
+    pool_other: str
     """That of the other set."""
     to: Side
-    away: Side
+    other: Side
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -82,7 +82,7 @@ class SwitchPlan:
 
 
 def plan_switch(
-    order: SwitchOrder, body: Body, to: Side, away: Side, skus: Mapping[str, str] | None = None
+    order: SwitchOrder, body: Body, to: Side, other: Side, skus: Mapping[str, str] | None = None
 ) -> SwitchPlan:
     """Decide what the switch is, and what stands in its way.
 
@@ -90,21 +90,21 @@ def plan_switch(
         order: what is wanted.
         body: the load balancer.
         to: the set that is to serve.
-        away: the other one.
+        other: the other one.
         skus: the sku of each other load balancer that a set stands behind, by its name.
     """
     faults: list[str] = []
-    pools = {side.name: _pool_of(side, order, body, skus or {}, faults) for side in (to, away)}
+    pools = {side.name: _pool_of(side, order, body, skus or {}, faults) for side in (to, other)}
     known = tuple(filter(None, pools.values()))
-    if known and pools[to.name] == pools[away.name]:
-        faults.append(f"{to.name.name} and {away.name.name} are in one backend pool, {pool_name(known[0])}")
+    if known and pools[to.name] == pools[other.name]:
+        faults.append(f"{to.name.name} and {other.name.name} are in one backend pool, {pool_name(known[0])}")
     rule = _rule(order, body, known, faults) if known and not faults else {"name": order.rule}
     before = pool_of_rule(rule)
     if order.to_idle and before and before.lower() == pools[to.name].lower():
-        to, away = away, to
-    faults += [f"{side.name.name} has no instance" for side in _wanting(order, to, away, before)]
-    faults += _others(order, body, (to, away), known)
-    plan = SwitchPlan(order.load_balancer, str(rule["name"]), before, pools[to.name], pools[away.name], to, away)
+        to, other = other, to
+    faults += [f"{side.name.name} has no instance" for side in _empty_sets(order, to, other, before)]
+    faults += _other_sets(order, body, (to, other), known)
+    plan = SwitchPlan(order.load_balancer, str(rule["name"]), before, pools[to.name], pools[other.name], to, other)
     faults += _port_faults(order, body, plan)
     found = [Finding(Severity.IMPOSSIBLE, fault) for fault in faults]
     health = () if found or not plan.changes or not order.deployed else _health(order, plan)
@@ -130,20 +130,20 @@ def refuse(load_balancer: str, findings: Iterable[Finding]) -> None:
             raise UnsafeRollout(one.text, one.flag or ALLOW_FEWER)
 
 
-def _wanting(order: SwitchOrder, to: Side, away: Side, before: str) -> Iterator[Side]:
+def _empty_sets(order: SwitchOrder, to: Side, other: Side, before: str) -> Iterator[Side]:
     """The empty sets that stand in the way: the idle one may be empty, until it is to serve."""
-    for side in (to, away):
+    for side in (to, other):
         if not side.instance_ids and (not before or (side is to and order.deployed)):
             yield side
 
 
 def _health(order: SwitchOrder, plan: SwitchPlan) -> Iterator[Finding]:
-    to, away = plan.to, plan.away
+    to, other = plan.to, plan.other
     if not to.healthy:
         yield Finding(Severity.IMPOSSIBLE, f"no instance of {to.name.name} is healthy")
-    elif to.healthy < away.healthy:
+    elif to.healthy < other.healthy:
         told = (
-            f"{to.name.name} has {to.healthy} healthy instance(s), and {away.name.name} serves with {away.healthy}: "
+            f"{to.name.name} has {to.healthy} healthy instance(s), and {other.name.name} serves with {other.healthy}: "
             "it may not bear the load."
         )
         severity = Severity.WARNING if order.allow_fewer else Severity.UNSAFE
@@ -192,7 +192,7 @@ def _rule(order: SwitchOrder, body: Body, pools: Iterable[str], faults: list[str
     return {"name": "", "properties": {}}
 
 
-def _others(order: SwitchOrder, body: Body, sides: tuple[Side, Side], pools: Sequence[str]) -> Iterator[str]:
+def _other_sets(order: SwitchOrder, body: Body, sides: tuple[Side, Side], pools: Sequence[str]) -> Iterator[str]:
     """Other sets behind the load balancer: never in a pool of the pair, and elsewhere only where the rule is named."""
     pair = {side.name.name.lower() for side in sides}
     for pool in _parts(body, "backendAddressPools"):
@@ -211,7 +211,7 @@ def _port_faults(order: SwitchOrder, body: Body, plan: SwitchPlan) -> Iterator[s
         yield f"found the test port {port}; wanted 1 to {_LAST_PORT}"
     if port in leads:
         yield f"the test port {port} is that of rule {leads[port]['name']}; choose another one"
-    for asked in sorted({*order.asked} - {port}) if plan.changes and plan.pool_before else ():
+    for asked in sorted({*order.check_ports} - {port}) if plan.changes and plan.pool_before else ():
         pool = pool_of_rule(leads[asked]) if asked in leads else ""
         if not plan.pool_after or pool.lower() != plan.pool_after.lower():
             where = f"leads to {pool_name(pool)}" if pool else "is that of no rule"
@@ -236,7 +236,7 @@ def pool_of_rule(rule: Body) -> str:
     return str(single or next(iter(several), "") or "")
 
 
-def pointed(body: Body, rule: str, pool: str) -> dict[str, Any]:
+def with_rule_pointing_at(body: Body, rule: str, pool: str) -> dict[str, Any]:
     """The load balancer with a rule that leads to another pool, and without the rule of a check."""
     changed = without_test_rule(body)
     for one in _parts(changed, "loadBalancingRules"):

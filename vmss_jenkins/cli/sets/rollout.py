@@ -143,9 +143,9 @@ def _seen(
     connection: Connection,
 ) -> Preview | SurgePreview:
     """Look at the set, and decide what would happen."""
-    from vmss_jenkins.azure.script_urls import doubts  # noqa: PLC0415 - bad input is told before anything is loaded
+    from vmss_jenkins.azure.script_urls import warnings  # noqa: PLC0415 - bad input is told before anything is loaded
 
-    for doubt in doubts(scripted.script) if scripted else ():
+    for doubt in warnings(scripted.script) if scripted else ():
         click.echo(f"dry run: {doubt}", err=True)
     if spec.strategy is Strategy.SURGE:
         from vmss_jenkins.library.surge_preview import look_before_surge  # noqa: PLC0415 - as above

@@ -124,8 +124,8 @@ class ScriptOptions:
         check_container(container)
         if not upload:
             return f"{container.rstrip('/')}/{name}{'?sig=dry-run' if access is Access.SAS else ''}"
-        where = endpoint_from(os.environ, self.values.get("subscription"), self.values.get("endpoint"))
-        credential = partial(default_credential, where, os.environ)
+        endpoint = endpoint_from(os.environ, self.values.get("subscription"), self.values.get("endpoint"))
+        credential = partial(default_credential, endpoint, os.environ)
         return blob_upload.upload(container, name, content, access, credential, os.environ)
 
     def _secrets(self, option: str) -> Mapping[str, Any] | None:
