@@ -159,7 +159,7 @@ def test_a_refused_tunnel_is_an_error(lab: Lab) -> None:
 def test_finding_addresses_is_tried_again(lab: Lab) -> None:
     lab.balancers.faults = [outage(), outage()]
     assert lab.probing().http(HttpGate(via=Via.PRIVATE), SUBJECT).outcome is Outcome.PASSED
-    assert len(lab.world.heard(CallRetried)) == 2
+    assert len(lab.world.events_of(CallRetried)) == 2
 
 
 def test_the_new_release_is_awaited_in_its_share(lab: Lab) -> None:
@@ -180,7 +180,7 @@ def test_a_good_canary_passes_after_the_planned_samples(lab: Lab) -> None:
     verdict = lab.probing().compare(COMPARE, SUBJECT, run=1)
     assert verdict.outcome is Outcome.PASSED
     assert Counter(one.instance_id for one in lab.prober.asked) == {"0": 300, "1": 150, "2": 150}
-    assert [event.samples for event in lab.world.told if isinstance(event, GateMeasured)] == [75, 150]
+    assert [event.samples for event in lab.world.events if isinstance(event, GateMeasured)] == [75, 150]
 
 
 def test_one_bad_answer_in_twenty_is_caught(lab: Lab) -> None:

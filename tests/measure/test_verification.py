@@ -48,7 +48,7 @@ class Lab:
         return self.verification(*gates, timeout=timeout).assess("canary", ids)
 
     def follows(self) -> list[Consequence]:
-        return [event.consequence for event in self.world.told if isinstance(event, GateJudged)]
+        return [event.consequence for event in self.world.events if isinstance(event, GateJudged)]
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_azure_saying_no_is_a_verdict(lab: Lab) -> None:
 def test_what_passes_by_itself_is_waited_for(lab: Lab) -> None:
     lab.world.azure.faults["instances"] = [outage()]
     assert lab.assess(COMMAND).passed
-    assert lab.world.heard(CallRetried)
+    assert lab.world.events_of(CallRetried)
 
 
 def test_health_must_last(lab: Lab) -> None:
@@ -180,5 +180,5 @@ def test_each_run_of_a_comparison_may_err_less(lab: Lab) -> None:
 
 def test_what_happens_is_told_in_order(lab: Lab) -> None:
     lab.assess(HttpGate(name="front"))
-    assert [type(event) for event in lab.world.told] == [GateStarted, GateSampled, GateJudged]
-    assert lab.world.told[0] == GateStarted("front", "canary", ("0",))
+    assert [type(event) for event in lab.world.events] == [GateStarted, GateSampled, GateJudged]
+    assert lab.world.events[0] == GateStarted("front", "canary", ("0",))

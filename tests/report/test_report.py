@@ -246,10 +246,10 @@ def test_a_rollout_of_a_script_is_read_again_as_it_was_told() -> None:
 
 
 def test_a_rollback_that_was_asked_for_says_what_the_set_runs_again(bad: Story) -> None:
-    asked = replace(bad.planned, image_from=NEW, image_to=OLD, going_back=True)
+    asked = replace(bad.planned, image_from=NEW, image_to=OLD, rolling_back=True)
     (step,) = next_steps(replace(bad, planned=asked))
     assert step.text == f"Nothing: the set runs {OLD.short_name} again."
-    told = [page.pages(replace(bad, planned=replace(asked, going_back=back)))["index.html"] for back in (True, False)]
+    told = [page.pages(replace(bad, planned=replace(asked, rolling_back=back)))["index.html"] for back in (True, False)]
     assert ['<header class="good">' in page for page in told] == [True, False]
 
 

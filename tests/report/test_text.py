@@ -41,7 +41,7 @@ from vmss_jenkins.report.text import lines
 from vmss_jenkins.report.text.lines import line
 
 PLANNED = rollout_events.RolloutPlanned(
-    scale_set=WEB, image_from=OLD, image_to=NEW, going_back=False, owner="job", build="b", strategy="waves",
+    scale_set=WEB, image_from=OLD, image_to=NEW, rolling_back=False, owner="job", build="b", strategy="waves",
     canary="", max_unavailable="1", on_failure="rollback", timeout=7200.0,
 )  # fmt: skip
 

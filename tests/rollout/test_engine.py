@@ -93,7 +93,7 @@ def test_a_good_release_ends_on_every_instance(strategy: Strategy) -> None:
     result = roll(cloud, strategy=strategy, canary=Amount(1))
     assert (result.outcome, result.image, result.reason) == (Outcome.ROLLED_OUT, NEW, "")
     assert set(result.updated) == set(cloud.there)
-    assert cloud.all_well(NEW)
+    assert cloud.all_updated(NEW)
     safe(cloud)
 
 
@@ -133,7 +133,7 @@ def test_the_canary_alone_is_a_rollout_too_and_the_next_command_takes_the_others
     assert (again.outcome, again.updated) == (Outcome.CANARY, ())
     rest = roll(cloud)
     assert (rest.outcome, len(rest.updated)) == (Outcome.ROLLED_OUT, 8)
-    assert cloud.all_well(NEW)
+    assert cloud.all_updated(NEW)
 
 
 @EACH_STRATEGY
@@ -142,8 +142,8 @@ def test_a_bad_canary_is_taken_back_and_no_other_instance_ever_touched(strategy:
     result = roll(cloud, gates=judge, canary=Amount(1), strategy=strategy)
     assert (result.outcome, result.image) == (Outcome.ROLLED_BACK, OLD)
     assert result.reason == "the gates after the canary failed: http: 5 of 20 failed"
-    assert result.updated == result.brought_back == ("0",)
-    assert cloud.all_well(OLD)
+    assert result.updated == result.rolled_back == ("0",)
+    assert cloud.all_updated(OLD)
     safe(cloud)
 
 
@@ -153,7 +153,7 @@ def test_a_rollback_restores_the_model_before_any_instance() -> None:
     roll(cloud)
     calls = [call for call in cloud.calls if call.startswith("begin")]
     assert calls == ["begin_set_image", "begin_update_instances", "begin_set_image", "begin_update_instances"]
-    assert cloud.all_well(OLD)
+    assert cloud.all_updated(OLD)
 
 
 @EACH_STRATEGY
@@ -164,7 +164,7 @@ def test_an_operation_that_fails_for_one_of_ten_is_taken_back(strategy: Strategy
     result = roll(cloud, strategy=strategy, max_unavailable=Amount(10))
     assert result.outcome is Outcome.ROLLED_BACK
     assert "3: its update failed: the extension failed" in result.reason
-    assert cloud.all_well(OLD)
+    assert cloud.all_updated(OLD)
     safe(cloud, 10)
 
 
@@ -223,7 +223,7 @@ def test_autoscale_may_add_and_remove_instances_in_the_middle(strategy: Strategy
     told: list[Event] = []
     result = roll(cloud, told, strategy=strategy)
     assert result.outcome is Outcome.ROLLED_OUT
-    assert cloud.all_well(NEW)
+    assert cloud.all_updated(NEW)
     assert "20" not in result.updated
     changes = [event for event in told if isinstance(event, rollout_events.CapacityChanged)]
     assert {key for event in changes for key in event.joined} == {"20"}
@@ -302,7 +302,7 @@ def test_trouble_that_passes_delays_and_changes_nothing_else(strategy: Strategy,
     cloud = Cloud.of(6)
     cloud.fault = once(call, error, 2)
     assert roll(cloud, strategy=strategy).outcome is Outcome.ROLLED_OUT
-    assert cloud.all_well(NEW)
+    assert cloud.all_updated(NEW)
     safe(cloud)
 
 
@@ -317,7 +317,7 @@ def test_being_put_off_delays_and_changes_nothing_else(strategy: Strategy, call:
     cloud = Cloud.of(6)
     cloud.fault = once(call, error, 3)
     assert roll(cloud, strategy=strategy).outcome is Outcome.ROLLED_OUT
-    assert cloud.all_well(NEW)
+    assert cloud.all_updated(NEW)
     safe(cloud)
 
 
@@ -354,7 +354,7 @@ def test_an_instance_that_cannot_be_drained_is_updated_all_the_same_and_at_once(
     cloud = Cloud.of(2)
     told: list[Event] = []
     roll(cloud, told, drainer=Pool(cloud, refuses=frozenset("01")), drain=500.0)
-    assert cloud.all_well(NEW)
+    assert cloud.all_updated(NEW)
     assert cloud.clock.now() < 100
     draining = [event for event in told if isinstance(event, rollout_events.InstancesDraining)]
     assert draining[0].not_drained.keys() == {"0", "1"}
@@ -427,7 +427,7 @@ def test_a_run_that_is_killed_at_any_call_goes_on_with_the_same_command(strategy
             assert result.outcome in {Outcome.ROLLED_BACK, Outcome.HALTED}, step
             assert cloud.images() == {OLD} or result.states.keys() == cloud.there.keys(), step
         else:
-            assert (result.outcome, cloud.all_well(NEW)) == (Outcome.ROLLED_OUT, True), step
+            assert (result.outcome, cloud.all_updated(NEW)) == (Outcome.ROLLED_OUT, True), step
         assert pool.out == set(), step
         assert cloud.claims == {}, step
         assert cloud.peak <= 2, step
@@ -467,7 +467,7 @@ def test_how_a_run_ended_is_written_down_where_it_changed_something() -> None:
     cloud = Cloud.of(2)
     roll(cloud, claims=cloud, owner="job 7")
     roll(cloud, claims=cloud, owner="job 8")
-    (ended,) = cloud.ends.told
+    (ended,) = cloud.ends.written
     assert (ended.outcome, ended.release, ended.owner) == ("rolled out", NEW.short_name, "job 7")
     assert Ended.parse(ended.text()) == replace(ended, at=float(round(ended.at)))
     assert Ended.parse("until=7 back= owner=job") is None
@@ -519,8 +519,8 @@ def test_a_rollback_by_hand_finds_the_previous_image_and_touches_the_updated_ins
     cloud = Cloud.of(6)
     roll(cloud, canary=Amount(2), canary_only=True)
     cloud.updates.clear()
-    result = roll(cloud, order=Order(going_back=True))
-    assert (result.outcome, len(result.brought_back)) == (Outcome.ROLLED_BACK, 2)
+    result = roll(cloud, order=Order(rolling_back=True))
+    assert (result.outcome, len(result.rolled_back)) == (Outcome.ROLLED_BACK, 2)
     assert (cloud.scale_set.image, cloud.images(), len(cloud.updates)) == (OLD, {OLD}, 2)
 
 
@@ -528,13 +528,13 @@ def test_a_rollback_by_hand_to_an_image_may_be_run_again_where_it_was_stopped() 
     cloud = Cloud.of(4)
     roll(cloud)
     cloud.set_model(OLD)
-    result = roll(cloud, order=Order(going_back=True), rollback_to=OLD)
+    result = roll(cloud, order=Order(rolling_back=True), rollback_to=OLD)
     assert (result.outcome, cloud.images()) == (Outcome.ROLLED_BACK, {OLD})
 
 
 def test_a_rollback_by_hand_with_nothing_to_go_back_to_asks_for_it() -> None:
     cloud = Cloud.of(2)
-    result = roll(cloud, order=Order(going_back=True))
+    result = roll(cloud, order=Order(rolling_back=True))
     assert result.outcome is Outcome.HALTED
     assert "no instance runs a previous image" in result.reason
 

@@ -34,8 +34,8 @@ def test_a_release_is_rolled_out_and_back(strategy: Strategy, orchestration: Any
         rest = roll(azure, Order(azure.new), strategy=strategy)
         assert (rest.outcome, len(rest.updated)) == (Outcome.ROLLED_OUT, 5)
         assert {instance.image for instance in azure.instances()} == {azure.new}
-        back = roll(azure, Order(going_back=True), strategy=strategy, rollback_to=old)
-        assert (back.outcome, len(back.brought_back)) == (Outcome.ROLLED_BACK, 6)
+        back = roll(azure, Order(rolling_back=True), strategy=strategy, rollback_to=old)
+        assert (back.outcome, len(back.rolled_back)) == (Outcome.ROLLED_BACK, 6)
         assert {instance.image for instance in azure.instances()} == {old}
         assert azure.sets.claims(WEB).read()[1] == ()
 

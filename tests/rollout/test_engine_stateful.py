@@ -139,7 +139,7 @@ class Rollouts(RuleBasedStateMachine):
 
     def roll(self, spec: RolloutSpec, image: str) -> RolloutResult:
         context = RunContext(
-            claims=self.azure.sets.claims(WEB), run=f"run{len(self.azure.told)}", owner="the same command"
+            claims=self.azure.sets.claims(WEB), run=f"run{len(self.azure.events)}", owner="the same command"
         )
         return run_rollout(self.azure.sets, WEB, Order(self.azure.image(image)), spec, context, self.azure.waiter())
 

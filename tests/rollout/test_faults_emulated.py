@@ -88,7 +88,7 @@ def test_where_azure_refuses_overlapping_operations_a_window_becomes_waves() -> 
     with session(replace(TEN, parallel_operations=False)) as azure:
         result = roll_out(azure, replace(SPEC, strategy=Strategy.WINDOW))
         assert result.outcome is Outcome.ROLLED_OUT
-        assert any(type(event).__name__ == "FellBackToWaves" for event in azure.told)
+        assert any(type(event).__name__ == "FellBackToWaves" for event in azure.events)
         prove(azure)
 
 
@@ -254,15 +254,15 @@ def test_a_second_rollout_of_the_same_set_refuses() -> None:
 def test_rolling_back_by_hand_finds_the_release_that_instances_still_run() -> None:
     with session(TEN) as azure:
         roll_out(azure, replace(SPEC, canary=Amount(2), canary_only=True))
-        result = run_rollout(azure.sets, WEB, Order(going_back=True), SPEC, RunContext(), azure.waiter())
-        assert (result.outcome, len(result.brought_back)) == (Outcome.ROLLED_BACK, 2)
+        result = run_rollout(azure.sets, WEB, Order(rolling_back=True), SPEC, RunContext(), azure.waiter())
+        assert (result.outcome, len(result.rolled_back)) == (Outcome.ROLLED_BACK, 2)
         assert images(azure) == {"nginx-base-image"}
 
 
 def test_where_nothing_stable_is_left_a_rollback_asks_where_to() -> None:
     with session(TEN) as azure:
         roll_out(azure)
-        result = run_rollout(azure.sets, WEB, Order(going_back=True), SPEC, RunContext(), azure.waiter())
+        result = run_rollout(azure.sets, WEB, Order(rolling_back=True), SPEC, RunContext(), azure.waiter())
         assert result.outcome is Outcome.HALTED
         assert "--to" in result.reason
 

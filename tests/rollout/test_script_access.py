@@ -81,7 +81,7 @@ def test_a_signature_goes_with_the_script_that_needed_it_and_comes_back_with_it(
         secrets = Script(ExtensionSettings(), signature="sig=hunter2")
         assert roll(azure, secrets, back=True).outcome is Outcome.ROLLED_BACK
         assert "v1.sh?sig=hunter2" in kept(azure)
-        told = [lines.line(one) for one in azure.told]
+        told = [lines.line(one) for one in azure.events]
         assert "hunter2" not in f"{told} {azure.emulator.backend.group('canary-rg').tags}"
 
 
@@ -89,7 +89,7 @@ def test_without_the_signature_of_the_one_before_nothing_is_changed_on_the_way_b
     with session(FOUR) as azure:
         assert roll(azure, put(azure, "v1")).outcome is Outcome.ROLLED_OUT
         assert roll(azure, NEW).outcome is Outcome.ROLLED_OUT
-        told = [lines.line(one) for one in azure.told]
+        told = [lines.line(one) for one in azure.events]
         assert any("going back to v1.sh needs a SAS token in AZURE_STORAGE_SAS_TOKEN" in line for line in told)
         with pytest.raises(ConfigError, match=r"set it to a SAS token that reads http://.*/v1\.sh"):
             roll(azure, None, back=True)
@@ -190,7 +190,7 @@ def test_a_script_on_which_another_extension_waits_is_told_and_comes_back_where_
         assert azure.sets.get(WEB).sequence == (("agent", "customscript"),)
         result = roll(azure, inline("exit 3\n"))
         assert (result.outcome, pages(azure)) == (Outcome.ROLLED_BACK, [OLD_PAGE] * 4)
-        told = [lines.line(one) for one in azure.told if isinstance(one, PreflightFound)]
+        told = [lines.line(one) for one in azure.events if isinstance(one, PreflightFound)]
         assert any("agent is provisioned after CustomScript (provisionAfterExtensions)" in line for line in told)
         assert {one.provisioning_state for one in azure.instances()} == {"Succeeded"}
 

@@ -51,7 +51,7 @@ class Says:
 
 def scripts(azure: Session, script: Script | None = None, extension: str = "") -> ScriptSets:
     known = script or Script(ExtensionSettings())
-    return ScriptSets(azure.sets, azure.sets.memory(WEB), azure.told.append, extension, known)
+    return ScriptSets(azure.sets, azure.sets.memory(WEB), azure.events.append, extension, known)
 
 
 def roll(
@@ -60,7 +60,7 @@ def roll(
     sets = scripts(azure, script)
     spec = RolloutSpec(**{"max_unavailable": Amount(2), "canary": None if back else Amount(1), **changes})
     context = RunContext(claims=azure.sets.claims(WEB), owner="job", gates=gates)
-    return run_rollout(sets, WEB, Order(sets.adopt(WEB), going_back=back), spec, context, azure.waiter())
+    return run_rollout(sets, WEB, Order(sets.adopt(WEB), rolling_back=back), spec, context, azure.waiter())
 
 
 def pages(azure: Session) -> list[str]:
@@ -79,22 +79,22 @@ def test_a_script_is_rolled_out_canary_first_and_back_by_what_was_written_down()
         assert (again.outcome, again.updated) == (Outcome.ROLLED_OUT, ())
         back = roll(azure, None, back=True)
         assert (back.outcome, pages(azure)) == (Outcome.ROLLED_BACK, [OLD_PAGE] * 4)
-        planned = [one for one in azure.told if isinstance(one, RolloutPlanned)][-1]
-        assert (planned.going_back, NEW.release.same_as(planned.image_from), planned.image_to) == (
+        planned = [one for one in azure.events if isinstance(one, RolloutPlanned)][-1]
+        assert (planned.rolling_back, NEW.release.same_as(planned.image_from), planned.image_to) == (
             True,
             True,
             back.image,
         )
         assert azure.emulator.availability.summary(azure.clock.now(), "web").most_down <= 2
         once_more = roll(azure, None, back=True)
-        assert (once_more.outcome, once_more.brought_back) == (Outcome.ROLLED_BACK, ()), "it is where it was to go"
+        assert (once_more.outcome, once_more.rolled_back) == (Outcome.ROLLED_BACK, ()), "it is where it was to go"
 
 
 def test_a_script_that_the_gate_refuses_goes_back_by_itself() -> None:
     with session(FOUR) as azure:
         result = roll(azure, BAD, gates=Says(Consequence.FAIL), instance_timeout=60.0)
         assert result.outcome is Outcome.ROLLED_BACK
-        assert (pages(azure), result.brought_back) == ([OLD_PAGE] * 4, ("0",))
+        assert (pages(azure), result.rolled_back) == ([OLD_PAGE] * 4, ("0",))
 
 
 def test_an_extension_that_fails_on_the_canary_stops_there_and_goes_back() -> None:
@@ -161,7 +161,7 @@ def test_a_set_without_a_script_gets_one_and_has_no_way_back() -> None:
     with session(Scenario(image=UBUNTU)) as azure:
         assert roll(azure, NEW, min_healthy_time=0.0).outcome is Outcome.ROLLED_OUT
         assert pages(azure) == [NEW_PAGE] * 3
-        told = [one.finding.text for one in azure.told if isinstance(one, PreflightFound)]
+        told = [one.finding.text for one in azure.events if isinstance(one, PreflightFound)]
         assert any("no script to go back to" in text for text in told)
 
 
@@ -174,7 +174,7 @@ def test_protected_settings_go_out_and_back_and_are_told_nowhere() -> None:
         assert result.outcome is Outcome.ROLLED_BACK
         kept = azure.emulator.backend.scale_set("canary-rg", "web").model.extensions[-1]["properties"]
         assert kept["protectedSettings"] == {"fileUris": []}
-        shown = [lines.line(event) for event in azure.told] + [report.document(result)]
+        shown = [lines.line(event) for event in azure.events] + [report.document(result)]
         tags = azure.emulator.backend.group("canary-rg").tags
         assert "hunter2" not in f"{shown} {tags} {script!r}"
 

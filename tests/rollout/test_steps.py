@@ -43,7 +43,7 @@ class TestUpdate:
         result = update(world)
         assert not result.changed
         assert begun(world) == []
-        assert world.told[-1] == UpdateFinished(WEB, NEW, changed=False, seconds=0)
+        assert world.events[-1] == UpdateFinished(WEB, NEW, changed=False, seconds=0)
         assert world.azure.calls == ["get"]
 
     def test_is_refused_where_every_instance_would_follow_unless_that_is_wanted(self) -> None:
@@ -69,7 +69,7 @@ class TestUpdate:
         result = update(world, dry_run=True)
         assert not result.changed
         assert begun(world) == []
-        assert len(result.findings) == len(world.heard(PreflightFound)) == 3
+        assert len(result.findings) == len(world.events_of(PreflightFound)) == 3
 
     def test_a_lost_answer_is_found_out_by_looking_and_the_change_is_not_made_twice(self) -> None:
         world = World()
@@ -85,7 +85,7 @@ class TestUpdate:
         result = update(world)
         assert result.changed
         assert len(begun(world)) == 1
-        assert len(world.heard(CallRetried)) == 1
+        assert len(world.events_of(CallRetried)) == 1
 
     def test_a_model_that_is_still_changing_to_that_image_is_awaited(self) -> None:
         world = updated_model()
@@ -129,7 +129,7 @@ class TestUpdateInstances:
         assert result.instance_ids == ("2",)
         assert result.up_to_date == ("0",)
         assert result.skipped == {"1": "protected from scale set actions"}
-        assert world.heard(InstanceSkipped) == [
+        assert world.events_of(InstanceSkipped) == [
             InstanceSkipped("0", "has the latest model already"),
             InstanceSkipped("1", "protected from scale set actions"),
         ]
@@ -141,7 +141,7 @@ class TestUpdateInstances:
         result = update_instances(world, "*")
         assert result.instance_ids == ()
         assert begun(world) == []
-        assert world.told[-1] == UpdateInstancesFinished(WEB, (), 0)
+        assert world.events[-1] == UpdateInstancesFinished(WEB, (), 0)
 
     def test_an_id_that_does_not_exist_changes_nothing(self) -> None:
         world = updated_model()
@@ -165,7 +165,7 @@ class TestUpdateInstances:
     def test_taking_down_all_that_serve_is_warned_of_as_it_happens(self) -> None:
         world = updated_model()
         update_instances(world, "*")
-        (told,) = world.heard(PreflightFound)
+        (told,) = world.events_of(PreflightFound)
         assert "all 3 instances that serve go down at once" in str(told)
 
     def test_an_operation_that_already_runs_on_a_chosen_instance_is_awaited_not_doubled(self) -> None:
@@ -179,7 +179,7 @@ class TestUpdateInstances:
         world.clock.on_sleep = another_run_ends
         update_instances(world, "0")
         assert begun(world) == []
-        assert world.heard(WaitingForInstances)
+        assert world.events_of(WaitingForInstances)
 
     def test_a_lost_answer_is_found_out_by_looking_and_the_update_is_not_run_twice(self) -> None:
         world = updated_model()
@@ -241,7 +241,7 @@ class TestUpdateInstances:
         world = updated_model()
         world.azure.change({"0"}, health=Health.UNHEALTHY)
         update_instances(world, "0")
-        assert world.heard(WaitingForInstances) == []
+        assert world.events_of(WaitingForInstances) == []
 
     def test_an_instance_that_never_gets_healthy_ends_at_the_deadline(self) -> None:
         world = updated_model()

@@ -47,7 +47,7 @@ class Session:
     emulator: Emulator
     sets: AzureScaleSets
     clock: SteppingClock
-    told: list[Event] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
 
     def image(self, name: str) -> ImageReference:
         return ImageReference(id=self.emulator.scenario.image_id(name))
@@ -57,7 +57,7 @@ class Session:
         return self.image("nginx-updated-image")
 
     def waiter(self) -> Waiter:
-        return Waiter.starting(self.clock, 3600, self.told.append)
+        return Waiter.starting(self.clock, 3600, self.events.append)
 
     def update(self, image: ImageReference, name: ScaleSetName = WEB, **options: bool) -> steps.UpdateResult:
         return steps.update(self.sets, name, image, Options(**options), self.waiter())
@@ -211,7 +211,7 @@ def test_throttling_is_waited_out_and_told(azure: Session) -> None:
             break
         azure.instances()
     azure.update_instances("0")
-    assert any(isinstance(event, CallRetried) for event in azure.told)
+    assert any(isinstance(event, CallRetried) for event in azure.events)
 
 
 def test_an_instance_that_fails_to_come_up_ends_the_step_with_azures_reason(azure: Session) -> None:

@@ -52,7 +52,7 @@ def test_a_release_is_surged_out_and_back(orchestration: Any) -> None:
         assert (canary.outcome, len(azure.instances())) == (Outcome.CANARY, 4)
         assert surge(azure, Order(azure.new), canary=None).outcome is Outcome.ROLLED_OUT
         assert {instance.image for instance in azure.instances()} == {azure.new}
-        back = surge(azure, Order(going_back=True), canary=None, rollback_to=old, max_surge=Amount.parse("100%"))
+        back = surge(azure, Order(rolling_back=True), canary=None, rollback_to=old, max_surge=Amount.parse("100%"))
         assert (back.outcome, len(back.removed) >= 3) == (Outcome.ROLLED_BACK, True)
         assert {instance.image for instance in azure.instances()} == {old}
         assert azure.sets.get(WEB).capacity == len(azure.instances()) == 3
@@ -91,7 +91,7 @@ def test_with_one_more_for_each_zone_every_zone_serves_at_every_moment() -> None
             up[change.zone] += change.act == "scale-out" and change.phase == "end"
             up[change.zone] -= change.act == "delete" and change.phase == "begin"
             assert min(up[zone] for zone in "123") >= 1
-        assert not [one for one in azure.told if isinstance(one, PreflightFound)]
+        assert not [one for one in azure.events if isinstance(one, PreflightFound)]
 
 
 def test_a_release_that_breaks_its_instances_is_taken_back() -> None:
@@ -187,10 +187,10 @@ def test_a_script_is_surged_as_an_image_is() -> None:
     with session(SCENARIOS["nginx-extension"]) as azure:
         count = len(azure.instances())
         release = ExtensionSettings.of({"commandToExecute": "apt-get install -y nginx"}, name="CustomScript")
-        scripts = ScriptSets(azure.sets, azure.sets.memory(WEB), azure.told.append, "CustomScript")
+        scripts = ScriptSets(azure.sets, azure.sets.memory(WEB), azure.events.append, "CustomScript")
         assert surge(azure, Order(release), sets=scripts).outcome is Outcome.ROLLED_OUT
         assert all(instance.latest_model_applied for instance in azure.instances())
-        back = surge(azure, Order(going_back=True), sets=scripts)
+        back = surge(azure, Order(rolling_back=True), sets=scripts)
         assert back.outcome is Outcome.ROLLED_BACK, back.reason
         assert all(instance.latest_model_applied for instance in azure.instances())
         assert azure.sets.get(WEB).capacity == len(azure.instances()) == count

@@ -40,12 +40,12 @@ class World:
         self.count = count
         self.notes = CloudHeadcounts(self.cloud)
         self.pool = Pool(self.cloud)
-        self.told: list[Event] = []
+        self.events: list[Event] = []
         self.runs = 0
 
     def surge(self, order: Order | None = None, gates: Gates | None = None, **how: object) -> RolloutResult:
         spec = RolloutSpec(**{"strategy": Strategy.SURGE, "canary": Amount(1), "instance_timeout": 150.0, **how})  # type: ignore[arg-type]
-        waiter = Waiter.starting(self.cloud.clock, 1e6, self.told.append)
+        waiter = Waiter.starting(self.cloud.clock, 1e6, self.events.append)
         self.runs += 1
         drainer = self.pool if spec.drain is not None else None
         context = RunContext(
@@ -74,7 +74,7 @@ def test_every_old_instance_is_replaced_and_the_set_ends_as_large_as_it_was() ->
     result = world.surge(gates=judge)
     assert (result.outcome, result.image, len(result.updated)) == (Outcome.ROLLED_OUT, NEW, 3)
     assert result.removed == ("2", "1", "0")
-    assert world.cloud.all_well(NEW)
+    assert world.cloud.all_updated(NEW)
     assert [stage for stage, _ in judge.asked] == ["canary", "batch", "batch"]
     assert [len(ids) for _, ids in judge.asked] == [1, 1, 1], "each is judged once, before an old one goes for it"
     world.kept()
@@ -99,7 +99,7 @@ def test_the_canary_alone_stays_beside_the_old_ones_and_the_next_rollout_goes_on
     assert world.cloud.scale_set.capacity == 4
     assert world.notes.text == "wanted=3 before=3 asked=4"
     assert world.surge(canary=None).outcome is Outcome.ROLLED_OUT
-    assert world.cloud.all_well(NEW)
+    assert world.cloud.all_updated(NEW)
     world.kept()
     world.over()
 
@@ -147,7 +147,7 @@ def test_where_old_ones_are_gone_already_old_ones_are_made_before_new_ones_go(af
     world = World()
     result = world.surge(gates=later(after))
     assert (result.outcome, world.cloud.scale_set.image) == (Outcome.ROLLED_BACK, OLD)
-    assert world.cloud.all_well(OLD)
+    assert world.cloud.all_updated(OLD)
     world.kept()
     world.over()
 
@@ -189,20 +189,20 @@ def test_where_azure_has_no_room_the_capacity_goes_back_too() -> None:
     result = world.surge()
     assert result.outcome is Outcome.ROLLED_BACK
     assert "Azure could not make instances: AllocationFailed: Allocation failed. There is no room." in result.reason
-    assert [e.capacity for e in world.told if isinstance(e, surge_events.CapacityGivenUp)] == [3]
+    assert [e.capacity for e in world.events if isinstance(e, surge_events.CapacityGivenUp)] == [3]
     world.over()
 
 
 def test_a_rollback_that_is_asked_for_goes_the_same_way_from_wherever_it_begins() -> None:
     world = World()
     world.surge(canary_only=True)
-    back = Order(going_back=True)
+    back = Order(rolling_back=True)
     assert world.surge(back, canary=None).outcome is Outcome.ROLLED_BACK
     assert set(world.cloud.there) == {"0", "1", "2"}
     world.over()
     world.surge()
     assert world.surge(back, canary=None, rollback_to=OLD, max_surge=Amount(2)).outcome is Outcome.ROLLED_BACK
-    assert world.cloud.all_well(OLD)
+    assert world.cloud.all_updated(OLD)
     world.kept(2)
     world.over()
 
@@ -345,9 +345,9 @@ def test_after_a_lost_answer_azure_has_its_time_to_show_what_it_took() -> None:
 def test_an_instance_that_is_being_deleted_counts_as_well_no_more() -> None:
     new = made("5", "1")
     observed = Observed(ScaleSet(WEB, OLD), (new,), {"5": 1.0})
-    history = History(0.0, Target(OLD)).noted(observed, 1.0)
-    assert "5" in history.well_since
-    assert "5" not in history.removing([new], 2.0).noted(replace(observed, read={"5": 3.0}), 3.0).well_since
+    history = History(0.0, Target(OLD)).observe(observed, 1.0)
+    assert "5" in history.updated_since
+    assert "5" not in history.removing([new], 2.0).observe(replace(observed, read={"5": 3.0}), 3.0).updated_since
 
 
 def once(call: str, error: BaseException) -> Callable[[str], BaseException | None]:
@@ -372,7 +372,7 @@ def test_a_run_that_is_killed_at_any_call_goes_on_with_the_same_command(gates: G
             world.cloud.dead = False
             result = world.surge(gates=gates)
         assert result.outcome is (Outcome.ROLLED_BACK if gates else Outcome.ROLLED_OUT), number
-        assert world.cloud.all_well(OLD if gates else NEW)
+        assert world.cloud.all_updated(OLD if gates else NEW)
         world.kept()
         world.over()
         if left[0] >= 0:
@@ -387,8 +387,8 @@ def test_somebody_may_scale_the_set_in_the_middle(by: int, wanted: int, at: floa
     world = World()
     world.cloud.clock.after(at, lambda: world.cloud.scale(by))
     assert world.surge().outcome is Outcome.ROLLED_OUT
-    assert world.cloud.all_well(NEW)
-    surplus = any(isinstance(event, surge_events.ScaledByOthers) and event.wanted == 2 for event in world.told)
+    assert world.cloud.all_updated(NEW)
+    surplus = any(isinstance(event, surge_events.ScaledByOthers) and event.wanted == 2 for event in world.events)
     world.over(2 if surplus else wanted)
 
 
@@ -448,7 +448,7 @@ def test_the_reports_tell_who_came_and_who_went_and_how_to_go_back() -> None:
             read = reading.told([json.line(event, told_at.isoformat())], "events")  # type: ignore[arg-type]
             super().extend(read)
 
-    world.told = heard = Heard()  # type: ignore[assignment]
+    world.events = heard = Heard()  # type: ignore[assignment]
     world.surge(gates=Judge())
     story = story_builder.story_of(heard)
     assert story.counts == {InstanceState.NEW: 3, InstanceState.GONE: 3}

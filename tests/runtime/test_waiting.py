@@ -78,7 +78,7 @@ def test_a_call_that_fails_twice_is_made_three_times_and_each_wait_is_told() -> 
 
     assert world.waiter().retry(call) == "done"
     assert world.clock.slept == [1, 7]
-    assert [type(event) for event in world.told] == [CallRetried, CallRetried]
+    assert [type(event) for event in world.events] == [CallRetried, CallRetried]
 
 
 def test_tries_are_bounded() -> None:
@@ -106,7 +106,7 @@ def test_an_operation_is_awaited_and_told() -> None:
     world = World()
     complete(world.azure, FakeOperation("update 0", ends=3.0), world.waiter())
     assert 3 <= world.clock.now() <= 3.6
-    assert [type(event) for event in world.told] == [OperationAccepted, OperationSucceeded]
+    assert [type(event) for event in world.events] == [OperationAccepted, OperationSucceeded]
 
 
 def test_an_operation_that_ended_at_once_is_not_asked_again() -> None:
@@ -119,7 +119,7 @@ def test_an_operation_that_ended_at_once_is_not_asked_again() -> None:
 def test_a_long_operation_is_told_of_every_half_minute() -> None:
     world = World()
     complete(world.azure, FakeOperation("update 0", ends=140.0), world.waiter())
-    assert 3 <= len(world.heard(OperationProgress)) <= 4
+    assert 3 <= len(world.events_of(OperationProgress)) <= 4
 
 
 def test_the_servers_wait_is_obeyed_between_polls() -> None:
@@ -142,7 +142,7 @@ def test_a_poll_that_fails_in_passing_does_not_end_the_wait() -> None:
     world = World()
     world.azure.faults["poll"] = [outage(503), outage(None, "NoAnswer")]
     complete(world.azure, FakeOperation("update 0", ends=1.0), world.waiter())
-    assert len(world.heard(CallRetried)) == 2
+    assert len(world.events_of(CallRetried)) == 2
 
 
 def test_ctrl_c_tells_what_azure_goes_on_doing() -> None:
@@ -150,7 +150,7 @@ def test_ctrl_c_tells_what_azure_goes_on_doing() -> None:
     world.azure.faults["poll"] = [KeyboardInterrupt()]
     with pytest.raises(KeyboardInterrupt):
         complete(world.azure, FakeOperation("update 0", ends=1.0), world.waiter())
-    assert world.told[-1] == Interrupted("update 0", "request-1")
+    assert world.events[-1] == Interrupted("update 0", "request-1")
 
 
 def test_a_failure_without_a_status_is_no_passing_one_by_chance() -> None:

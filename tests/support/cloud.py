@@ -122,10 +122,10 @@ class Behaviour:
 class CloudEnds:
     """How rollouts ended, in order."""
 
-    told: list[Ended] = field(default_factory=list)
+    written: list[Ended] = field(default_factory=list)
 
     def write(self, ended: Ended) -> None:
-        self.told.append(ended)
+        self.written.append(ended)
 
 
 @dataclass
@@ -411,7 +411,7 @@ class Cloud:
     def images(self) -> set[ImageReference | None]:
         return {instance.image for instance in self.there.values()}
 
-    def all_well(self, image: ImageReference) -> bool:
+    def all_updated(self, image: ImageReference) -> bool:
         return all(i.image is image and i.is_healthy for i in self.there.values())
 
     def drained_share(self) -> dict[str, float]:

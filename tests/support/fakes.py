@@ -162,13 +162,13 @@ class World:
     """A clock, an Azure and the list of what was told."""
 
     clock: FakeClock = field(default_factory=FakeClock)
-    told: list[Event] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.azure = FakeAzure(self.clock)
 
     def waiter(self, timeout: float = 3600.0) -> Waiter:
-        return Waiter.starting(self.clock, timeout, self.told.append)
+        return Waiter.starting(self.clock, timeout, self.events.append)
 
-    def heard(self, kind: type) -> list[Event]:
-        return [event for event in self.told if isinstance(event, kind)]
+    def events_of(self, kind: type) -> list[Event]:
+        return [event for event in self.events if isinstance(event, kind)]

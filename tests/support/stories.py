@@ -77,8 +77,8 @@ def thousand() -> Iterator[RecordedEvent]:
     ids = [str(number) for number in range(1000)]
     seen = tuple(InstanceSeen(key, str(int(key) % 3 + 1), InstanceState.OLD) for key in ids)
     name = rollout_events.RolloutPlanned(
-        scale_set=WEB, image_from=OLD, image_to=NEW, going_back=False, owner="web-full", build=BUILD, strategy="waves",
-        canary="", max_unavailable="5%", on_failure="rollback", timeout=7200, instances=seen,
+        scale_set=WEB, image_from=OLD, image_to=NEW, rolling_back=False, owner="web-full", build=BUILD,
+        strategy="waves", canary="", max_unavailable="5%", on_failure="rollback", timeout=7200, instances=seen,
     )  # fmt: skip
     yield RecordedEvent(BEGAN, name)
     for batch in range(0, len(ids), 50):

@@ -103,9 +103,9 @@ def run_switch(
     """
     lease = Lease(context.claims, context.run, context.owner, waiter)
     killed = lease.take()
-    unjudged = killed.going_back if killed and killed.owner == context.owner else ""
+    unjudged = killed.rolling_back if killed and killed.owner == context.owner else ""
     if unjudged:
-        lease.renew(going_back=unjudged)
+        lease.renew(rolling_back=unjudged)
     switch = _Switch(sets, store, order, context, lease, waiter, unjudged)
     try:
         return switch.run()
@@ -190,7 +190,7 @@ class _Switch(Generic[OperationT]):
         if refusal := self._ask_check_gates(plan, leave_open=True):
             return self._refuse(plan, refusal)
         self.unjudged = plan.to.name.name
-        self.lease.renew(going_back=self.unjudged)
+        self.lease.renew(rolling_back=self.unjudged)
         self._balancer.point(plan.rule, plan.pool_before, plan.pool_after)
         self.waiter.on_event(events.Switched(plan.rule, pool_name(plan.pool_before), pool_name(plan.pool_after)))
         return self._watch_traffic(plan, SwitchOutcome.SWITCHED)

@@ -62,7 +62,7 @@ def lines(progress: Progress, width: int) -> Iterator[Text]:
     if planned is None:
         return
     image = planned.image_to.short_name if planned.image_to else "the model"
-    what = f"going back from {image}" if progress.going_back and not planned.going_back else image
+    what = f"going back from {image}" if progress.rolling_back and not planned.rolling_back else image
     yield Text(f"── {planned.scale_set}: {what} ".ljust(width, "─")[:width], style="dim")
     for zone in sorted(set(progress.zones.values())):
         yield from _zone(progress, zone, width)

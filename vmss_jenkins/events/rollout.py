@@ -50,7 +50,7 @@ class RolloutPlanned(Event):
     """What runs, as far as it is another image."""
     image_to: Release | None
     """Where this run goes; None for what the model has."""
-    going_back: bool
+    rolling_back: bool
     owner: str
     """Who runs which command."""
     build: str
@@ -83,8 +83,8 @@ class RolloutStarted(Event):
     scale_set: ScaleSetName
     image: Release | None
     """The release to go to, or to go back to."""
-    going_back: bool
-    reached: int
+    rolling_back: bool
+    have_it: int
     """Instances that have it."""
     pending: tuple[str, ...]
     """Instances to update, or to replace."""

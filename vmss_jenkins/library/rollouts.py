@@ -112,7 +112,7 @@ def roll_back(
     """
     context = RunContext(allow_automatic_rollout=allow_automatic_rollout)
     run = _Run(ScaleSetName(resource_group, name), spec or RolloutSpec(), (), claim, connection, scripted)
-    return run(Order(going_back=True), context, on_event)
+    return run(Order(rolling_back=True), context, on_event)
 
 
 def last_rollout(
@@ -188,7 +188,7 @@ def _run_scripted(
     """Roll a script out or back."""
     from vmss_jenkins.azure.script_sets import ScriptSets  # noqa: PLC0415 - the SDK takes 0.3 s
 
-    to_previous = order.going_back and spec.rollback_to is None
+    to_previous = order.rolling_back and spec.rollback_to is None
     memory, script = sets.memory(name), scripted.script
     script_sets = ScriptSets(sets, memory, waiter.on_event, scripted.extension, script, to_previous)
     release = waiter.retry(lambda: script_sets.adopt(name))
@@ -211,5 +211,5 @@ def _drainer(spec: RolloutSpec, azure: AzureClients) -> Iterator[Drainer | None]
 def owner(environ: Mapping[str, str], order: Order) -> str:
     """Who runs which command: the job in Jenkins, else the user and the machine."""
     who = environ.get("JOB_NAME") or f"{environ.get('USER') or 'somebody'}@{socket.gethostname()}"
-    what = "rollback" if order.going_back else f"rollout of {order.image.short_name if order.image else 'the model'}"
+    what = "rollback" if order.rolling_back else f"rollout of {order.image.short_name if order.image else 'the model'}"
     return f"{who}: {what}"

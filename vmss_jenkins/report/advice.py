@@ -85,7 +85,7 @@ def _after_rollback(story: Story) -> Iterator[Step]:
     noun = "script" if isinstance(story.planned.image_to, ExtensionSettings) else "image"
     image = story.planned.image_to.short_name if story.planned.image_to else "the release"
     before = story.planned.image_from.short_name if story.planned.image_from else "the previous release"
-    if story.planned.going_back:
+    if story.planned.rolling_back:
         yield Step(f"Nothing: the set runs {image} again.")
         return
     yield Step(f"Nothing is urgent: the set runs {before} as it did before.")

@@ -22,7 +22,7 @@ class Progress:
     planned: RolloutPlanned | None = None
     states: dict[str, InstanceState] = field(default_factory=dict)
     zones: dict[str, str] = field(default_factory=dict)
-    going_back: bool = False
+    rolling_back: bool = False
     batch: tuple[str, ...] = ()
     batches: int = 0
     gate: str = ""
@@ -64,7 +64,7 @@ class Progress:
 
     @_take.register
     def _(self, event: RolloutPlanned) -> None:
-        self.planned, self.going_back = event, event.going_back
+        self.planned, self.rolling_back = event, event.rolling_back
         for one in event.instances:
             self._stand(one.instance_id, one.zone, one.state)
 
@@ -106,7 +106,7 @@ class Progress:
 
     @_take.register
     def _(self, event: rollout_events.RollbackStarted) -> None:  # noqa: ARG002 - that it came is all
-        self.going_back, self.turned = True, self.now
+        self.rolling_back, self.turned = True, self.now
 
     @_take.register
     def _(self, event: AzureCalled) -> None:  # noqa: ARG002 - it is counted

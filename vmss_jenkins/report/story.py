@@ -77,7 +77,7 @@ class Batch:
 
     at: float
     instance_ids: tuple[str, ...]
-    going_back: bool
+    rolling_back: bool
 
 
 @dataclass(frozen=True)

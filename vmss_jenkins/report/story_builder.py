@@ -48,7 +48,7 @@ class _Fold:
     spans: dict[str, list[Span]] = field(default_factory=dict)
     batches: list[Batch] = field(default_factory=list)
     gates: list[GateRun] = field(default_factory=list)
-    going_back: bool = False
+    rolling_back: bool = False
     turned_back: float | None = None
     left: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class _Fold:
     def _(self, event: rollout_events.RolloutPlanned) -> None:
         if self.planned is None:
             self.planned = event
-        self.ending, self.going_back = Ending.UNFINISHED, event.going_back
+        self.ending, self.rolling_back = Ending.UNFINISHED, event.rolling_back
         for one in event.instances:
             self._stand(one.instance_id, one.zone, one.state)
 
@@ -80,11 +80,11 @@ class _Fold:
 
     @_take.register
     def _(self, event: rollout_events.InstancesUpdating) -> None:
-        self.batches.append(Batch(self.now, event.instance_ids, self.going_back))
+        self.batches.append(Batch(self.now, event.instance_ids, self.rolling_back))
 
     @_take.register
     def _(self, event: surge_events.ScalingOut) -> None:  # noqa: ARG002 - the instances are not known yet
-        self.batches.append(Batch(self.now, (), self.going_back))
+        self.batches.append(Batch(self.now, (), self.rolling_back))
 
     @_take.register
     def _(self, event: GateStarted) -> None:
@@ -103,7 +103,7 @@ class _Fold:
 
     @_take.register
     def _(self, event: rollout_events.RollbackStarted) -> None:
-        self.going_back, self.turned_back, self.cause = True, self.now, event.cause
+        self.rolling_back, self.turned_back, self.cause = True, self.now, event.cause
 
     @_take.register
     def _(self, event: InstanceSkipped) -> None:

@@ -37,9 +37,9 @@ from vmss_jenkins.rollout.ports import Drainer, Gates, ScaleSets
 from vmss_jenkins.rollout.refusals import (
     CHANGED_MEANWHILE,
     CONFLICT,
+    ID_IS_GONE,
     THROTTLED,
-    VANISHED,
-    begun_perhaps,
+    may_have_begun,
     until_next_try,
 )
 from vmss_jenkins.rollout.resizer import Resizer
@@ -97,14 +97,14 @@ class Actor(Generic[OperationT]):
     def restore_model(self, action: RestoreModel, history: History) -> History:
         """Turn back, and restore the model's image; the claim tells of it first, should this run be killed."""
         self.watcher.reread()
-        left = history.left if history.going_back else history.target.image
-        if not history.going_back and not (left is None or left.same_as(self._set.release)):
+        left = history.rolled_back_from if history.rolling_back else history.target.image
+        if not history.rolling_back and not (left is None or left.same_as(self._set.release)):
             return history  # somebody changed the model at this very moment: the decision sees it
-        if not history.going_back:
+        if not history.rolling_back:
             self.waiter.on_event(rollout_events.RollbackStarted(left, action.image, action.cause))
         self.lease.renew(fingerprint(left, action.image))
         self._set_image(action.image)
-        return history.turned_back(action.image, action.cause, self.now)
+        return history.begin_rollback(action.image, action.cause, self.now)
 
     def _set_image(self, image: Release) -> None:
         """Set the image as the step does; where the set changed since it was read, the next turn looks again."""
@@ -138,14 +138,14 @@ class Actor(Generic[OperationT]):
     def run_gate(self, action: RunGate, history: History) -> History:
         """Judge the release; without gates it passes."""
         if self.gates is None:
-            return history.gated(GateResult(action.stage, action.instance_ids, Consequence.GO_ON, self.now))
+            return history.add_gate(GateResult(action.stage, action.instance_ids, Consequence.GO_ON, self.now))
         judgement = self.gates.assess(action.stage.value, action.instance_ids, self._hold_on)
         self.lease.renew()
         bad = [verdict for verdict in judgement.verdicts if verdict.outcome is not GateOutcome.PASSED]
         said = "; ".join(f"{verdict.gate}: {verdict.reason}" for verdict in bad or judgement.verdicts)
         reason = " ".join(said.split())
         ids, verdicts = action.instance_ids, tuple(judgement.verdicts)
-        return history.gated(GateResult(action.stage, ids, judgement.consequence, self.now, reason, verdicts))
+        return history.add_gate(GateResult(action.stage, ids, judgement.consequence, self.now, reason, verdicts))
 
     def _hold_on(self, seconds: float) -> None:
         """Let the claim hold through a measurement, in which nobody renews it."""
@@ -174,7 +174,7 @@ class Actor(Generic[OperationT]):
         try:
             operation = self.sets.begin_update_instances(self._set, ids)
         except AzureError as error:
-            if begun_perhaps(error.failure):
+            if may_have_begun(error.failure):
                 self.waiter.on_event(rollout_events.InstancesUpdating(ids, error.failure.request_id, answered=False))
                 return history.asked(self._known(ids), self.now, answered=False)
             return self._refused(error, history)
@@ -186,7 +186,7 @@ class Actor(Generic[OperationT]):
     def _refused(self, error: AzureError, history: History) -> History:
         """Wait and decide anew where a refusal may pass; else it is final."""
         failure = error.failure
-        vanished = failure.code in VANISHED
+        vanished = failure.code in ID_IS_GONE
         passing = vanished or not failure.sent or failure.status in {CONFLICT, THROTTLED}
         lasting = failure.status != CONFLICT and history.refusals >= ATTEMPTS
         if not passing or lasting:

@@ -35,8 +35,8 @@ class ChangeReporter:
     def tell(self, observed: Observed, history: History, situation: Situation, action: Action) -> None:
         """Tell what is new."""
         self._instances(observed, history, situation)
-        turning = history.cause is not None and not history.going_back
-        if history.model_set and not turning and self._direction is not history.going_back:
+        turning = history.cause is not None and not history.rolling_back
+        if history.model_set and not turning and self._direction is not history.rolling_back:
             undrained = observed.scale_set.load_balanced and situation.pending and not self._drains
             if undrained and self._direction is None:
                 self._on_event(rollout_events.NotDraining(self._name))
@@ -44,7 +44,7 @@ class ChangeReporter:
         self._capacity(observed, history)
         for key in sorted(situation.well & history.records.keys()):
             record = history.records[key]
-            seconds = history.well_since[key] - (record.asked or record.at)
+            seconds = history.updated_since[key] - (record.asked or record.at)
             self._once("done", key, rollout_events.InstanceDone(key, seconds))
         for key, reason in situation.failed.items():
             self._once("failed", key, rollout_events.InstanceFailed(key, reason))
@@ -60,14 +60,14 @@ class ChangeReporter:
         self._waiting = reason
 
     def _begin(self, history: History, situation: Situation) -> None:
-        self._direction = history.going_back
+        self._direction = history.rolling_back
         self._told.clear()
         self._on_event(
             rollout_events.RolloutStarted(
                 self._name,
                 history.target.image,
-                history.going_back,
-                len(situation.reached),
+                history.rolling_back,
+                len(situation.have_it),
                 tuple(sorted(situation.pending)),
                 situation.capacity.limit,
                 situation.surge,

@@ -22,7 +22,7 @@ from vmss_jenkins.rollout.plan.claims import FULLY_OUT, Claim
 from vmss_jenkins.rollout.plan.decision import choose
 from vmss_jenkins.rollout.plan.headcount import Headcounts
 from vmss_jenkins.rollout.plan.history import GateResult, History, Observed
-from vmss_jenkins.rollout.plan.rollback import resumed_back, start
+from vmss_jenkins.rollout.plan.rollback import resume_rollback, start
 from vmss_jenkins.rollout.plan.selection import Include
 from vmss_jenkins.rollout.plan.situation import Situation, survey
 from vmss_jenkins.rollout.plan.surge import decision as surge_decision
@@ -53,7 +53,7 @@ class RolloutResult:
     """The release that was gone to in the end: the new one, or the one gone back to."""
     updated: tuple[str, ...]
     """Instances that this run updated on the way forward."""
-    brought_back: tuple[str, ...]
+    rolled_back: tuple[str, ...]
     skipped: Mapping[str, str]
     """Instances that were left alone, with the reason."""
     reason: str
@@ -73,7 +73,7 @@ class Order:
 
     image: Release | None = None
     """None for what the model has."""
-    going_back: bool = False
+    rolling_back: bool = False
     """Go back from what the model has, to `RolloutSpec.rollback_to` or to the one other image that instances run."""
 
 
@@ -135,7 +135,7 @@ def run_rollout(
             _put_back(context.drainer, watcher.observed, waiter)
         return _loop(actor, history, _planned(watcher.observed, history, spec, context))
     except KeyboardInterrupt:
-        _tell_what_goes_on(watcher, name, waiter)
+        _report_what_goes_on(watcher, name, waiter)
         raise
     finally:
         lease.release()
@@ -155,14 +155,14 @@ def _continued(spec: RolloutSpec, order: Order, killed: Claim | None, owner: str
     scope = spec.scope
     if killed and killed.owner == owner:
         scope = replace(scope, include=scope.include | {Include.FAILED})
-    return replace(spec, scope=scope, on_failure=OnFailure.ROLLBACK if order.going_back else spec.on_failure)
+    return replace(spec, scope=scope, on_failure=OnFailure.ROLLBACK if order.rolling_back else spec.on_failure)
 
 
 def _begin(observed: Observed, order: Order, spec: RolloutSpec, killed: Claim | None, now: float) -> History:
     """The history of a run that did nothing yet."""
-    resumed = resumed_back(observed, killed.going_back if killed else "", order.image, now)
-    to = spec.rollback_to if order.going_back else None
-    return resumed or start(observed, order.image, to, now, going_back=order.going_back)
+    resumed = resume_rollback(observed, killed.rolling_back if killed else "", order.image, now)
+    to = spec.rollback_to if order.rolling_back else None
+    return resumed or start(observed, order.image, to, now, rolling_back=order.rolling_back)
 
 
 def _refuse_unknown_ids(spec: RolloutSpec, observed: Observed) -> None:
@@ -182,15 +182,15 @@ def _planned(
     observed: Observed, history: History, spec: RolloutSpec, context: RunContext
 ) -> rollout_events.RolloutPlanned:
     found, to = observed.scale_set.release, history.target.image
-    going_back = history.going_back or history.cause is not None
-    if going_back and not history.going_back:
+    rolling_back = history.rolling_back or history.cause is not None
+    if rolling_back and not history.rolling_back:
         to = spec.rollback_to or (history.previous[0] if len(history.previous) == 1 else None)
     others = [image for image in (found, *history.previous) if image and not (to and to.same_as(image))]
     return rollout_events.RolloutPlanned(
         scale_set=observed.scale_set.name,
         image_from=others[0] if others else None,
         image_to=to,
-        going_back=going_back,
+        rolling_back=rolling_back,
         owner=context.owner,
         build=context.build,
         strategy=spec.strategy.value,
@@ -207,7 +207,7 @@ def _loop(actor: Actor[OperationT], history: History, planned: rollout_events.Ro
     reporter = ChangeReporter(planned, actor.waiter.on_event, drains=actor.spec.drain is not None or actor.spec.idle)
     while True:
         observed = actor.watcher.observed
-        history = history.noted(observed, actor.now)
+        history = history.observe(observed, actor.now)
         history = actor.resizer.look(history) if actor.resizer else history
         situation, action = _decided(actor.spec, observed, history, actor.now)
         reporter.tell(observed, history, situation, action)
@@ -238,22 +238,22 @@ def _wait(actor: Actor[OperationT], history: History, action: Wait) -> None:
 
 
 def _finish(actor: Actor[OperationT], history: History, action: Done | Halt, seconds: float) -> RolloutResult:
-    forward = history.forward if history.going_back else history.records
+    forward = history.forward if history.rolling_back else history.records
     halted = isinstance(action, Halt)
     if halted:
         outcome = Outcome.HALTED
-    elif history.going_back:
+    elif history.rolling_back:
         outcome = Outcome.ROLLED_BACK
     else:
         outcome = Outcome.CANARY if actor.spec.canary_only else Outcome.ROLLED_OUT
     updated = tuple(key for key, record in forward.items() if record.asked is not None and key not in history.removed)
-    back = tuple(key for key in history.records if history.going_back)
+    back = tuple(key for key in history.records if history.rolling_back)
     result = RolloutResult(
         scale_set=actor.name,
         outcome=outcome,
         image=history.target.image,
         updated=updated,
-        brought_back=back,
+        rolled_back=back,
         skipped=action.skipped if isinstance(action, Done) else {},
         reason=action.reason if isinstance(action, Halt) else history.cause or "",
         states=action.states if isinstance(action, Halt) else {},
@@ -265,7 +265,7 @@ def _finish(actor: Actor[OperationT], history: History, action: Done | Halt, sec
     if actor.resizer and history.headcount and not halted:
         actor.resizer.finish(history.headcount)
     if updated or back or halted or history.removed:
-        actor.lease.tell_end(outcome.value, result.image.short_name if result.image else "the model")
+        actor.lease.record_end(outcome.value, result.image.short_name if result.image else "the model")
     if not halted:
         told = rollout_events.RolloutFinished(
             actor.name, outcome.value, result.image, back or updated, seconds, history.removed
@@ -274,7 +274,7 @@ def _finish(actor: Actor[OperationT], history: History, action: Done | Halt, sec
     return result
 
 
-def _tell_what_goes_on(watcher: Watcher[OperationT] | None, name: ScaleSetName, waiter: Waiter) -> None:
+def _report_what_goes_on(watcher: Watcher[OperationT] | None, name: ScaleSetName, waiter: Waiter) -> None:
     pending = watcher.pending if watcher else ()
     ids = tuple(key for pending in pending for key in pending.instance_ids)
     request_ids = tuple(filter(None, (pending.operation.request_id for pending in pending)))

@@ -32,7 +32,7 @@ def _state(instance: Instance, observed: Observed, history: History, situation: 
 def _on_its_way(instance: Instance, history: History, situation: Situation) -> InstanceState | None:
     """What an instance is on its way to; None where it is nowhere on its way."""
     record = history.records.get(instance.id)
-    asked = record is not None and record.asked is not None and instance.id not in history.well_since
+    asked = record is not None and record.asked is not None and instance.id not in history.updated_since
     awaited = asked and instance.id in situation.in_flight
     if instance.id in situation.leaving:
         return InstanceState.LEAVING
@@ -43,11 +43,11 @@ def _on_its_way(instance: Instance, history: History, situation: Situation) -> I
 
 def _is_new(instance: Instance, observed: Observed, history: History) -> bool:
     """Whether it runs the new release: on the way back, the one that is left."""
-    if history.going_back:
-        left = history.left
-        return not history.target.reached(instance, observed.scale_set) and (
+    if history.rolling_back:
+        left = history.rolled_back_from
+        return not history.target.is_on(instance, observed.scale_set) and (
             not isinstance(left, ImageReference) or left.same_as(instance.image)
         )
     image = history.target.image
     other = isinstance(image, ImageReference) and instance.image is not None and not image.same_as(instance.image)
-    return bool(history.target.reached(instance, observed.scale_set)) and not other
+    return bool(history.target.is_on(instance, observed.scale_set)) and not other

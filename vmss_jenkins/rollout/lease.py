@@ -89,21 +89,21 @@ class Lease:
                 raise
             self._renewed = self._now - RENEWAL + AGAIN
 
-    def renew(self, going_back: str | None = None, lease: float = LEASE) -> None:
+    def renew(self, rolling_back: str | None = None, lease: float = LEASE) -> None:
         """Renew the claim now.
 
         Args:
-            going_back: what it tells of the way back from now on; None leaves it.
+            rolling_back: what it tells of the way back from now on; None leaves it.
             lease: seconds for which it holds: longer before something that takes long.
         """
         if self._claims is None:
             return
         claims = self._claims
-        told = self._claim.going_back if going_back is None else going_back
+        told = self._claim.rolling_back if rolling_back is None else rolling_back
         self._claim = Claim(self._claim.run, self._claim.owner, self._claim.until, told)
         self._waiter.retry(lambda: self._write(claims, lease))
 
-    def tell_end(self, outcome: str, release: str) -> None:
+    def record_end(self, outcome: str, release: str) -> None:
         """Write down how the run ended, as far as Azure lets."""
         if self._claims is None:
             return
@@ -135,7 +135,7 @@ class Lease:
         return found
 
     def _write(self, claims: Claims, lease: float) -> None:
-        claim = Claim(self._claim.run, self._claim.owner, self._server_now + lease, self._claim.going_back)
+        claim = Claim(self._claim.run, self._claim.owner, self._server_now + lease, self._claim.rolling_back)
         claims.write(claim)
         self._claim, self._renewed = claim, self._now
 

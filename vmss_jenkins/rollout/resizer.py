@@ -21,9 +21,9 @@ from vmss_jenkins.rollout.ports import ScaleSets
 from vmss_jenkins.rollout.refusals import (
     CHANGED_MEANWHILE,
     CONFLICT,
+    ID_IS_GONE,
     THROTTLED,
-    VANISHED,
-    begun_perhaps,
+    may_have_begun,
     until_next_try,
 )
 from vmss_jenkins.rollout.watcher import Watcher
@@ -88,7 +88,7 @@ class Resizer(Generic[OperationT]):
     def _joined(self, history: History) -> list[Instance]:
         found = [one for one in self.watcher.observed.instances if one.id not in self.known]
         self.known |= {instance.id for instance in found}
-        return [one for one in found if one.is_updating and history.target.reached(one, self._set)]
+        return [one for one in found if one.is_updating and history.target.is_on(one, self._set)]
 
     def act(self, action: ScaleOut | Shrink | Remove, history: History) -> History:
         """Carry out an action, and return the history that follows."""
@@ -109,21 +109,21 @@ class Resizer(Generic[OperationT]):
             return history  # somebody scaled the set at this very moment: the next look counts anew
         asking = headcount.asking(found.capacity, found.capacity + action.count, self._now)
         self.write_down(asking)
-        history = replace(history, levelled=history.levelled + action.levels)
+        history = replace(history, zone_fills=history.zone_fills + action.fills_zone)
         try:
             operation = self.sets.begin_set_capacity(found, asking.asked)
         except AzureError as error:
-            lost = begun_perhaps(error.failure)
-            self._tell_scaling(asking, error.failure.request_id, answered=False) if lost else None
+            lost = may_have_begun(error.failure)
+            self._report_scaling(asking, error.failure.request_id, answered=False) if lost else None
             self.watcher.refresh()
             return replace(history, headcount=asking) if lost else self._not_taken(error, history, asking.refused())
-        self._tell_scaling(asking, operation.request_id)
+        self._report_scaling(asking, operation.request_id)
         self.watcher.refresh()
         joined = self._joined(history)
         self.watcher.follow(operation, tuple(instance.id for instance in joined), resizes=True)
         return replace(history.made(joined, asking.at), headcount=asking.accepted(), refusals=0)
 
-    def _tell_scaling(self, asked: Headcount, request_id: str | None, *, answered: bool = True) -> None:
+    def _report_scaling(self, asked: Headcount, request_id: str | None, *, answered: bool = True) -> None:
         self.request_ids.extend(filter(None, [request_id]))
         told = surge_events.ScalingOut(self._set.name, asked.before, asked.asked, request_id, answered)
         self.waiter.on_event(told)
@@ -141,7 +141,7 @@ class Resizer(Generic[OperationT]):
             operation = self.sets.begin_set_capacity(found, asking.asked)
         except AzureError as error:
             self.watcher.refresh()
-            if begun_perhaps(error.failure):
+            if may_have_begun(error.failure):
                 return replace(history, headcount=asking)
             return self._not_taken(error, history, asking.refused())
         self.request_ids.extend(filter(None, [operation.request_id]))
@@ -165,7 +165,7 @@ class Resizer(Generic[OperationT]):
             operation = self.sets.begin_delete_instances(found, ids)
         except AzureError as error:
             self.watcher.refresh()
-            if begun_perhaps(error.failure):
+            if may_have_begun(error.failure):
                 told = surge_events.InstancesRemoving(ids, error.failure.request_id, answered=False)
                 self.waiter.on_event(told)
                 return replace(history.removing(known, self._now, answered=False), headcount=asking)
@@ -198,7 +198,7 @@ class Resizer(Generic[OperationT]):
 
     def _not_deleted(self, error: AzureError, history: History, headcount: Headcount) -> History:
         failure, history = error.failure, replace(history, headcount=headcount)
-        if failure.code in VANISHED:
+        if failure.code in ID_IS_GONE:
             return history
         if not self._passes(failure, history):
             raise error

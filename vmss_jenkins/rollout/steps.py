@@ -134,7 +134,7 @@ def update(
         if not first:
             first.append(scale_set.release)
             waiter.on_event(UpdateStarted(name, scale_set.release, image))
-            _tell_findings(plan.findings, options, waiter)
+            _report_findings(plan.findings, options, waiter)
         _refuse(name, plan.findings, options)
         if plan.changes and not options.dry_run:
             requests.complete(sets, sets.begin_set_image(scale_set, image), waiter)
@@ -173,8 +173,8 @@ def update_instances(
         )
         if not first:
             first.append(plan)
-            _tell_instances(name, chosen, plan, waiter)
-            _tell_findings(plan.findings, options, waiter)
+            _report_instances(name, chosen, plan, waiter)
+            _report_findings(plan.findings, options, waiter)
         _refuse(name, plan.findings, options)
         if options.dry_run:
             return
@@ -198,7 +198,7 @@ def update_instances(
     )
 
 
-def _tell_instances(name: ScaleSetName, chosen: InstanceIds, plan: InstancesPlan, waiter: Waiter) -> None:
+def _report_instances(name: ScaleSetName, chosen: InstanceIds, plan: InstancesPlan, waiter: Waiter) -> None:
     waiter.on_event(UpdateInstancesStarted(name, str(chosen), plan.update))
     for instance_id in plan.up_to_date:
         waiter.on_event(InstanceSkipped(instance_id, "has the latest model already"))
@@ -211,7 +211,7 @@ def _surroundings(sets: ScaleSets[OperationT], scale_set: ScaleSet, options: Opt
     return Surroundings(sets.autoscale_settings(scale_set), dict(sets.remaining)) if options.dry_run else None
 
 
-def _tell_findings(findings: tuple[Finding, ...], options: Options, waiter: Waiter) -> None:
+def _report_findings(findings: tuple[Finding, ...], options: Options, waiter: Waiter) -> None:
     """Tell what the plan found; what is refused is told by the error, but in a dry run."""
     for finding in findings:
         if options.dry_run or finding.severity in {Severity.WARNING, Severity.NOTE}:

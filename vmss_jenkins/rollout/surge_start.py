@@ -57,8 +57,8 @@ def _is_there(observed: Observed, history: History, headcount: Headcount) -> boo
     scale_set, wanted = observed.scale_set, history.target.image
     if history.cause or not (wanted and wanted.same_as(scale_set.release)):
         return False
-    reached = (history.target.reached(instance, scale_set) for instance in observed.instances)
-    return scale_set.capacity == headcount.wanted > 0 and all(reached)
+    have_it = (history.target.is_on(instance, scale_set) for instance in observed.instances)
+    return scale_set.capacity == headcount.wanted > 0 and all(have_it)
 
 
 def _refuse(actor: Actor[OperationT], observed: Observed, headcount: Headcount, release: Release | None) -> None:

@@ -63,7 +63,7 @@ class PendingOperation(Generic[OperationT]):
 
 
 @dataclass
-class _Trouble:
+class _Retry:
     """Calls of one kind that fail in a way that passes."""
 
     attempts: int = 0
@@ -88,7 +88,7 @@ class Watcher(Generic[OperationT]):
         self._tokens: dict[str, pacing.Tokens] = {}
         self._pending: list[PendingOperation[OperationT]] = []
         self._paces = {"poll": pacing.operations(), "read": pacing.instances()}
-        self._troubles: dict[str, _Trouble] = {}
+        self._retries: dict[str, _Retry] = {}
         self._times = UpdateTimes()
         self._timed: set[str] = set()
         self._news = 0
@@ -135,7 +135,7 @@ class Watcher(Generic[OperationT]):
         """Make the calls that are due, and tell whether they showed anything new."""
         before = self._news
         self._learn(history)
-        for pending in self._due_flights(history):
+        for pending in self._due_operations(history):
             self._attempt("poll", lambda pending=pending: self._poll(pending))  # type: ignore[misc]
         for instance_id in self._due_instances(history):
             self._attempt("read", lambda key=instance_id: self._read_one(key))  # type: ignore[misc]
@@ -147,11 +147,11 @@ class Watcher(Generic[OperationT]):
         return before != self._news
 
     def _learn(self, history: History) -> None:
-        for key in history.well_since.keys() & history.records.keys() - self._timed:
+        for key in history.updated_since.keys() & history.records.keys() - self._timed:
             self._timed.add(key)
-            self._times.add(history.well_since[key] - (history.records[key].asked or history.records[key].at))
+            self._times.add(history.updated_since[key] - (history.records[key].asked or history.records[key].at))
 
-    def _due_flights(self, history: History) -> Iterator[PendingOperation[OperationT]]:
+    def _due_operations(self, history: History) -> Iterator[PendingOperation[OperationT]]:
         now, pace = self._now(), self._paces["poll"]
         worth = [(self._worth(pending, history, now), number) for number, pending in enumerate(self._pending)]
         for _, number in sorted(((worth, number) for worth, number in worth if worth), reverse=True):
@@ -171,7 +171,7 @@ class Watcher(Generic[OperationT]):
         least = LATE * age if self._times.known else max(BLIND_EVERY, BLIND_LATE * age)
         if since < max(least, spacing):
             return 0.0
-        awaited = max(1, len(_not_well(pending, history)))
+        awaited = max(1, len(_not_updated(pending, history)))
         lateness = self._times.lateness(pending.polled - pending.began, age, awaited)
         return lateness if lateness >= WORTH else 0.0
 
@@ -190,7 +190,7 @@ class Watcher(Generic[OperationT]):
         self, key: str, pending: PendingOperation[OperationT] | None, history: History, now: float
     ) -> tuple[int, float] | None:
         """How soon an instance is to be read, the lowest first; None for not yet."""
-        read, well = self._read[key], history.well_since.get(key)
+        read, well = self._read[key], history.updated_since.get(key)
         age = now - read
         if well is not None:
             proven = read - well >= self._healthy_time
@@ -200,7 +200,7 @@ class Watcher(Generic[OperationT]):
         if pending.ended is not None:
             late = age >= max(HEALTH_EVERY, HEALTH_LATE * (now - pending.ended))
             return (0, read) if read < pending.ended else (1, read) if late else None
-        alone = len(_not_well(pending, history)) == 1
+        alone = len(_not_updated(pending, history)) == 1
         worth = self._times.lateness(max(0.0, read - pending.began), now - pending.began)
         told_soon = alone and pending.tokens.spacing(now) <= SINGLE_EVERY
         spacing = max(SINGLE_EVERY, self._tokens_of(key).spacing(now))
@@ -211,7 +211,7 @@ class Watcher(Generic[OperationT]):
 
     def _attempt(self, kind: str, call: Callable[[], None]) -> None:
         """Make a call; where it fails in a way that passes, make none of its kind for a while."""
-        trouble = self._troubles.setdefault(kind, _Trouble())
+        trouble = self._retries.setdefault(kind, _Retry())
         if self._now() < trouble.until:
             return
         try:
@@ -275,6 +275,6 @@ class Watcher(Generic[OperationT]):
         return self._waiter.clock.now()
 
 
-def _not_well(pending: PendingOperation[OperationT], history: History) -> list[str]:
+def _not_updated(pending: PendingOperation[OperationT], history: History) -> list[str]:
     """The instances that an operation is still awaited for."""
-    return [key for key in pending.instance_ids if key not in history.well_since]
+    return [key for key in pending.instance_ids if key not in history.updated_since]

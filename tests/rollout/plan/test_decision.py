@@ -66,17 +66,17 @@ class Run:
         return self
 
     def sees(self, *instances: Instance, at: float | None = None) -> Run:
-        """Replace some instances by what they have become, and let it be noted."""
+        """Replace some instances by what they have become, and take them in."""
         changed = {each.id: each for each in instances}
         known = {each.id for each in self.instances}
         kept = tuple(changed.get(each.id, each) for each in self.instances)
         self.instances = (*kept, *(each for each in instances if each.id not in known))
         self.now = at if at is not None else self.now
-        self.history = self.history.noted(self.observed, self.now)
+        self.history = self.history.observe(self.observed, self.now)
         return self
 
     def judged(self, *ids: str, stage: Stage = Stage.BATCH, follows: Consequence = Consequence.GO_ON) -> Run:
-        self.history = self.history.gated(GateResult(stage, ids, follows, self.now, "5 of 20 failed"))
+        self.history = self.history.add_gate(GateResult(stage, ids, follows, self.now, "5 of 20 failed"))
         return self
 
     @property
@@ -85,7 +85,7 @@ class Run:
         return Observed(self.scale_set, self.instances, read, self.operations)
 
     def next(self) -> Action:
-        self.history = self.history.noted(self.observed, self.now)
+        self.history = self.history.observe(self.observed, self.now)
         return decide(self.spec, self.observed, self.history, self.now)
 
 
@@ -132,7 +132,7 @@ def test_a_window_goes_in_waves_once_azure_refused_to_overlap() -> None:
 def test_an_instance_counts_as_done_when_it_was_healthy_for_long_enough() -> None:
     run = Run(*four(), min_healthy_time=30.0).asked("0", "1").sees(instance("0", NEW), instance("1", NEW))
     assert run.next() == Wait(NOW + 30, "not healthy yet", ("0", "1"))
-    assert run.sees(instance("1", NEW, health=Health.UNHEALTHY), at=NOW + 20).history.well_since.keys() == {"0"}
+    assert run.sees(instance("1", NEW, health=Health.UNHEALTHY), at=NOW + 20).history.updated_since.keys() == {"0"}
     run.sees(instance("1", NEW), at=NOW + 25)
     run.now = NOW + 54
     assert run.next() == Wait(NOW + 55, "not healthy yet", ("1",))
@@ -287,7 +287,7 @@ def test_gates_that_cannot_tell_halt_it_and_nothing_goes_back() -> None:
 
 
 def back(run: Run, image: ImageReference = OLD) -> Run:
-    run.history = run.history.turned_back(image, "bad", run.now)
+    run.history = run.history.begin_rollback(image, "bad", run.now)
     run.scale_set = replace(run.scale_set, image=image)
     return run
 
@@ -302,7 +302,7 @@ def test_on_the_way_back_only_the_updated_instances_are_touched_whatever_the_fla
 
 def test_on_the_way_back_the_model_is_restored_once_and_a_change_by_others_stops_it() -> None:
     run = Run(*four(new=1))
-    run.history = run.history.turned_back(OLD, "bad", NOW)
+    run.history = run.history.begin_rollback(OLD, "bad", NOW)
     assert run.next() == RestoreModel(OLD, "bad")
     back(run).sees()
     run.scale_set = replace(run.scale_set, image=OLDER)

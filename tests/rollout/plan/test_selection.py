@@ -137,7 +137,7 @@ def test_the_canary_is_the_same_in_whatever_order_azure_lists(
 def test_a_second_run_never_widens_the_canary(amount: Amount, instances: list[Instance]) -> None:
     selection = select(Scope(), RELEASE, SET, instances)
     chosen = choose_canary(amount, selection)
-    assert len(chosen) + len(selection.reached) >= amount.rounded_up(len(instances))
+    assert len(chosen) + len(selection.have_it) >= amount.rounded_up(len(instances))
     updated = [new(i.id, i.zone, i.fault_domain) if i in chosen else i for i in instances]
     assert choose_canary(amount, select(Scope(), RELEASE, SET, updated)) == ()
 
@@ -187,6 +187,6 @@ def test_given_ids_limit_the_scope_and_those_that_went_are_dropped() -> None:
 def test_the_way_forward_is_judged_by_the_flag_and_the_way_back_by_the_image() -> None:
     touched = old("0", image=NEW)
     assert ids(select(Scope(), Target(NEW), SET, [touched]).pending) == ["0"]
-    assert ids(select(Scope(), Target(NEW, by_image=True), SET, [touched]).reached) == ["0"]
+    assert ids(select(Scope(), Target(NEW, by_image=True), SET, [touched]).have_it) == ["0"]
     assert ids(select(Scope(), Target(OLD, by_image=True), SET, [touched]).pending) == ["0"]
-    assert Target(None, by_image=True).reached(touched, SET) is None
+    assert Target(None, by_image=True).is_on(touched, SET) is None

@@ -111,9 +111,9 @@ def chosen(*instances: Instance, wanted: int = 3, policy: ScaleInPolicy = OLDEST
     there = [replace(one, latest_model_applied=one.image is NEW) for one in instances]
     observed = Observed(scale_set, tuple(there), dict.fromkeys((one.id for one in there), 100.0))
     count = Headcount(wanted, len(there), len(there))
-    history = History(0.0, Target(NEW), headcount=count, model_set=True).noted(observed, 100.0)
+    history = History(0.0, Target(NEW), headcount=count, model_set=True).observe(observed, 100.0)
     ids = tuple(one.id for one in there)
-    history = history.gated(GateResult(Stage.BATCH, ids, Consequence.GO_ON, 100.0))
+    history = history.add_gate(GateResult(Stage.BATCH, ids, Consequence.GO_ON, 100.0))
     spec = RolloutSpec(strategy=Strategy.SURGE)
     return choose(spec, observed, history, survey(spec, observed, history, 101.0), 101.0)
 

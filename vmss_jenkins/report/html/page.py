@@ -87,7 +87,7 @@ def _gates(story: Story, pictures: dict[int, Curves]) -> Iterator[ShownGate]:
 
 
 def _tone(story: Story) -> str:
-    went_back = story.planned.going_back and story.ending is Ending.ROLLED_BACK
+    went_back = story.planned.rolling_back and story.ending is Ending.ROLLED_BACK
     return "good" if story.ending.is_good or went_back else "bad"
 
 

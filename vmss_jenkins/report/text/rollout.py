@@ -39,13 +39,13 @@ def _(event: events.InstanceChanged) -> str:
 
 @line.register
 def _(event: events.RolloutStarted) -> str:
-    what = "roll back" if event.going_back else "roll out"
+    what = "roll back" if event.rolling_back else "roll out"
     image = event.image.short_name if event.image else "the model"
     if not event.pending:
-        return f"{what} {image} on {event.scale_set}: all {event.reached} instances have it"
-    how = f"update, {event.reached} have it, at most {event.max_unavailable} down at a time"
+        return f"{what} {image} on {event.scale_set}: all {event.have_it} instances have it"
+    how = f"update, {event.have_it} have it, at most {event.max_unavailable} down at a time"
     if event.surge:
-        how = f"replace, {event.reached} have it, up to {event.surge} more and none down"
+        how = f"replace, {event.have_it} have it, up to {event.surge} more and none down"
     return f"{what} {image} on {event.scale_set}: {count(len(event.pending))} to {how}"
 
 

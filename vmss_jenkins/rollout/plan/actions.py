@@ -108,7 +108,7 @@ class ScaleOut:
     """Make instances, which come with the model's release."""
 
     count: int
-    levels: bool = False
+    fills_zone: bool = False
     """For the sake of zones that were left without any."""
 
 

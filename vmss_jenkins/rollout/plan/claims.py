@@ -8,7 +8,7 @@ A claim is a tag of the **resource group**, one a run, named `vmss-jenkins.SET.R
   are not inherited by the resources in it
   (https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources);
 - a lock (`Microsoft.Authorization/locks`) needs the role Owner or User Access Administrator, never
-  lapses, and each of its levels, `CanNotDelete` and `ReadOnly`, would stop what must go on: autoscale
+  lapses, and each of its fills_zone, `CanNotDelete` and `ReadOnly`, would stop what must go on: autoscale
   deletes instances, and the rollout changes the set
   (https://learn.microsoft.com/azure/azure-resource-manager/management/lock-resources);
 - merging a tag (`PATCH .../tags/default`, operation `Merge`) leaves the other tags alone, so that two
@@ -52,12 +52,12 @@ class Claim:
     """Who runs which command: the same for the same command run again."""
     until: float
     """When it lapses: seconds, UTC."""
-    going_back: str = ""
+    rolling_back: str = ""
     """Empty on the way forward; else the fingerprints of the release it goes back from and to."""
 
     def text(self) -> str:
         """The tag's value; Azure allows 256 characters."""
-        return f"until={self.until:.0f} back={self.going_back} owner={self.owner}"[:256]
+        return f"until={self.until:.0f} back={self.rolling_back} owner={self.owner}"[:256]
 
     @classmethod
     def parse(cls, run: str, text: str) -> Claim | None:

@@ -25,7 +25,7 @@ from vmss_jenkins.rollout.plan.actions import (
     Wait,
 )
 from vmss_jenkins.rollout.plan.history import History, Observed, Stage
-from vmss_jenkins.rollout.plan.rollback import state_of, way_back
+from vmss_jenkins.rollout.plan.rollback import rollback_target, state_of
 from vmss_jenkins.rollout.plan.situation import Situation, survey
 
 
@@ -35,7 +35,7 @@ def decide(spec: RolloutSpec, observed: Observed, history: History, now: float) 
     Args:
         spec: what is wanted.
         observed: the set as the last reads show it.
-        history: what this run did, with `observed` noted in it.
+        history: what this run did, with `observed` taken in.
         now: the time, by the clock of `history`.
     """
     return choose(spec, observed, history, survey(spec, observed, history, now), now)
@@ -61,7 +61,7 @@ def model_first(observed: Observed, history: History) -> Action | None:
     if wanted is None or wanted.same_as(found):
         return None
     if not history.model_set:
-        return RestoreModel(wanted, history.cause or "") if history.going_back else SetModel(wanted)
+        return RestoreModel(wanted, history.cause or "") if history.rolling_back else SetModel(wanted)
     what = "image" if isinstance(wanted, ImageReference) else "script"
     reason = f"somebody changed the model's {what} to {found or 'an unknown one'} while {wanted} was rolled out"
     return halt(reason, observed, history)
@@ -69,7 +69,7 @@ def model_first(observed: Observed, history: History) -> Action | None:
 
 def undecided(observed: Observed, history: History) -> Action | None:
     """Halt where the gates can tell neither that the release is good nor that it is bad: a person must look."""
-    if history.going_back or not history.gates or history.gates[-1].consequence is not Consequence.HALT:
+    if history.rolling_back or not history.gates or history.gates[-1].consequence is not Consequence.HALT:
         return None
     last = history.gates[-1]
     return halt(f"the gates after the {last.stage.value} cannot tell: {last.reason}", observed, history)
@@ -87,13 +87,13 @@ def turn(
     spec: RolloutSpec, observed: Observed, history: History, situation: Situation, now: float, reason: str
 ) -> Action | None:
     """Go back, stop or halt for a reason; None while what is under way is to end first."""
-    if history.going_back:
+    if history.rolling_back:
         return halt(f"the way back failed too: {reason}", observed, history)
     if spec.on_failure is OnFailure.STOP:
         if situation.in_flight and now < history.began + spec.timeout:
             return None
         return halt(reason, observed, history)
-    image, obstacle = way_back(spec, observed, history)
+    image, obstacle = rollback_target(spec, observed, history)
     if image is None:
         return halt(f"{reason}; {obstacle}", observed, history)
     return RestoreModel(image, reason)
@@ -101,12 +101,12 @@ def turn(
 
 def failure(spec: RolloutSpec, history: History, situation: Situation, now: float) -> str | None:
     """Why the rollout cannot go on in its direction; None where it can."""
-    if history.cause and not history.going_back:
+    if history.cause and not history.rolling_back:
         return history.cause
-    last = history.gates[-1] if history.gates and not history.going_back else None
+    last = history.gates[-1] if history.gates and not history.rolling_back else None
     if last and last.consequence is Consequence.FAIL:
         return f"the gates after the {last.stage.value} failed: {last.reason}"
-    allowed = 0 if history.going_back or situation.in_canary else spec.max_failed
+    allowed = 0 if history.rolling_back or situation.in_canary else spec.max_failed
     if len(situation.failed) > allowed:
         told = "; ".join(f"{instance_id}: {reason}" for instance_id, reason in situation.failed.items())
         return f"{len(situation.failed)} instance(s) failed, allowed {allowed}: {told}"
@@ -124,30 +124,30 @@ def restore(observed: Observed, history: History, situation: Situation) -> Actio
 
 def _judge(spec: RolloutSpec, history: History, situation: Situation) -> Action | None:
     """Run the gate that is due: after the canary, after each batch; a window's batch is as large as the window."""
-    if history.going_back or not situation.ungated or failure(spec, history, situation, history.began):
+    if history.rolling_back or not situation.unjudged or failure(spec, history, situation, history.began):
         return None
     everything_landed = not situation.in_flight
     if situation.in_canary:
         due = everything_landed and not situation.canary
-        return RunGate(Stage.CANARY, situation.ungated) if due else None
+        return RunGate(Stage.CANARY, situation.unjudged) if due else None
     if strategy_of(spec, history) is Strategy.WAVES:
         due = everything_landed
     else:
         nothing_left = everything_landed and not situation.pending
-        due = nothing_left or len(situation.ungated) >= situation.capacity.limit
-    return RunGate(Stage.BATCH, situation.ungated) if due else None
+        due = nothing_left or len(situation.unjudged) >= situation.capacity.limit
+    return RunGate(Stage.BATCH, situation.unjudged) if due else None
 
 
 def strategy_of(spec: RolloutSpec, history: History) -> Strategy:
     """The strategy in force: waves too where Azure refused overlapping operations."""
-    return Strategy.WAVES if history.lockstep else spec.strategy
+    return Strategy.WAVES if history.waves_only else spec.strategy
 
 
 def _end(spec: RolloutSpec, observed: Observed, history: History, situation: Situation) -> Action | None:
-    judged_canary = spec.canary_only and not history.going_back and not situation.in_canary
+    judged_canary = spec.canary_only and not history.rolling_back and not situation.in_canary
     if situation.in_flight or situation.awaited or (situation.pending and not judged_canary):
         return None
-    if situation.in_canary and situation.reached:
+    if situation.in_canary and situation.have_it:
         return None
     if situation.failed:
         told = "; ".join(f"{instance_id}: {reason}" for instance_id, reason in situation.failed.items())
@@ -177,7 +177,7 @@ def _update(spec: RolloutSpec, history: History, situation: Situation, now: floa
 
 def resumes_at(spec: RolloutSpec, history: History) -> float:
     """When the pause after the last gate ends; a window pauses after the canary alone."""
-    last = history.gates[-1] if history.gates and not history.going_back else None
+    last = history.gates[-1] if history.gates and not history.rolling_back else None
     if last is None or (last.stage is Stage.BATCH and strategy_of(spec, history) is Strategy.WINDOW):
         return history.began
     return last.at + spec.pause
@@ -201,7 +201,10 @@ def _wait(spec: RolloutSpec, observed: Observed, history: History, situation: Si
 
 def next_moment(spec: RolloutSpec, history: History, now: float) -> float:
     """When something may be due though nothing new is seen: a drain or a healthy time is over."""
-    moments = [history.began + spec.timeout, *(since + spec.min_healthy_time for since in history.well_since.values())]
+    moments = [
+        history.began + spec.timeout,
+        *(since + spec.min_healthy_time for since in history.updated_since.values()),
+    ]
     if spec.drain is not None:
         moments += [record.at + spec.drain for record in history.records.values() if record.asked is None]
     return min((moment for moment in (*moments, history.held_until) if moment > now), default=now)

@@ -104,8 +104,8 @@ class History:
     """The release that instances are brought to at this moment."""
     previous: tuple[Release, ...] = ()
     """The other images that ran when the run began."""
-    going_back: bool = False
-    left: Release | None = None
+    rolling_back: bool = False
+    rolled_back_from: Release | None = None
     """The release that it goes back from; None where every other image is to go."""
     cause: str | None = None
     """Why it goes back, or is to."""
@@ -117,14 +117,14 @@ class History:
     """Those of the way forward, once it goes back."""
     broken: frozenset[str] = frozenset()
     """Those of them that were down when it turned back."""
-    well_since: Mapping[str, float] = field(default_factory=dict)
+    updated_since: Mapping[str, float] = field(default_factory=dict)
     """Since when an instance is seen with the release, running and healthy, without a break."""
-    unwell_since: Mapping[str, float] = field(default_factory=dict)
+    not_updated_since: Mapping[str, float] = field(default_factory=dict)
     """Since when it is not."""
     drained: frozenset[str] = frozenset()
     """Instances that are out of the load balancer by our doing."""
     gates: tuple[GateResult, ...] = ()
-    lockstep: bool = False
+    waves_only: bool = False
     """Azure refused overlapping operations: from then on it goes in waves."""
     held_until: float = 0.0
     """No update before: Azure asked to wait."""
@@ -134,26 +134,26 @@ class History:
     """How many instances there are to be, where a surge changes that for a while."""
     removed: tuple[str, ...] = ()
     """Instances that Azure was asked to delete."""
-    levelled: int = 0
+    zone_fills: int = 0
     """How often instances were made for the sake of zones without any."""
     refusal: str | None = None
     """Why Azure makes no instances in this direction."""
 
-    def noted(self, observed: Observed, now: float) -> History:
+    def observe(self, observed: Observed, now: float) -> History:
         """Add what was seen: who is well since when, whose update shows, who is gone."""
         instances = observed.by_id()
-        well, unwell = dict(self.well_since), dict(self.unwell_since)
+        well, not_updated = dict(self.updated_since), dict(self.not_updated_since)
         for instance_id, instance in instances.items():
             record = self.records.get(instance_id)
             going = record is not None and record.asked is not None and instance_id in self.removed
-            good = not going and is_well(instance, self.target, observed.scale_set, record)
-            mine, other = (well, unwell) if good else (unwell, well)
+            good = not going and is_updated(instance, self.target, observed.scale_set, record)
+            mine, other = (well, not_updated) if good else (not_updated, well)
             mine.setdefault(instance_id, observed.read.get(instance_id, now))
             other.pop(instance_id, None)
         return replace(
             self,
-            well_since={key: since for key, since in well.items() if key in instances},
-            unwell_since={key: since for key, since in unwell.items() if key in instances},
+            updated_since={key: since for key, since in well.items() if key in instances},
+            not_updated_since={key: since for key, since in not_updated.items() if key in instances},
             records=dict(self._current_records(observed, instances, well)),
             drained=self.drained & instances.keys(),
             model_set=self.model_set or _same(observed.scale_set.release, self.target.image),
@@ -172,7 +172,7 @@ class History:
                 or record.seen_busy
                 or instance.is_updating
                 or instance.provisioning_state != record.provisioning_before
-                or (instance_id not in self.removed and bool(self.target.reached(instance, observed.scale_set)))
+                or (instance_id not in self.removed and bool(self.target.is_on(instance, observed.scale_set)))
             )
             if begun or record.asked is None or observed.read.get(instance_id, 0.0) < record.asked + SETTLED:
                 yield instance_id, record.seen(busy=instance.is_updating, well=instance_id in well)
@@ -213,41 +213,41 @@ class History:
         return replace(
             self,
             records={**self.records, **new},
-            well_since={key: since for key, since in self.well_since.items() if key not in new},
-            unwell_since={**self.unwell_since, **dict.fromkeys(new, now)},
+            updated_since={key: since for key, since in self.updated_since.items() if key not in new},
+            not_updated_since={**self.not_updated_since, **dict.fromkeys(new, now)},
         )
 
     def refused(self, until: float, *, overlapping: bool) -> History:
         """Azure put an update off: hold until a time, and never overlap again where that was the reason."""
-        return replace(self, held_until=until, lockstep=self.lockstep or overlapping, refusals=self.refusals + 1)
+        return replace(self, held_until=until, waves_only=self.waves_only or overlapping, refusals=self.refusals + 1)
 
     def restored(self, instance_ids: Iterable[str]) -> History:
         """Put instances back into the load balancer."""
         return replace(self, drained=self.drained - frozenset(instance_ids))
 
-    def concerns(self, instance: Instance) -> bool:
+    def in_rollback(self, instance: Instance) -> bool:
         """Whether the way back is about an instance: this run touched it, or it may run the release that is left.
 
         Of a script no instance tells; then all whose model is not the one gone back to may have it.
         """
-        if not isinstance(self.left, ImageReference):
+        if not isinstance(self.rolled_back_from, ImageReference):
             return True
-        return instance.id in self.forward or self.left.same_as(instance.image)
+        return instance.id in self.forward or self.rolled_back_from.same_as(instance.image)
 
-    def gated(self, result: GateResult) -> History:
+    def add_gate(self, result: GateResult) -> History:
         """Add a gate's result."""
         return replace(self, gates=(*self.gates, result))
 
-    def turned_back(self, image: Release, cause: str, now: float) -> History:
+    def begin_rollback(self, image: Release, cause: str, now: float) -> History:
         """Go back to an image: what was taken stays known, and may be taken once more."""
-        if self.going_back:
+        if self.rolling_back:
             return self
         return replace(
             self,
             began=now,
             target=Target(image, by_image=True),
-            going_back=True,
-            left=self.target.image,
+            rolling_back=True,
+            rolled_back_from=self.target.image,
             cause=cause,
             model_set=False,
             records={},
@@ -255,20 +255,20 @@ class History:
             broken=frozenset(
                 key for key, record in self.records.items() if record.asked is not None and not record.came_up
             ),
-            well_since={},
-            unwell_since={},
+            updated_since={},
+            not_updated_since={},
             held_until=0.0,
             refusal=None,
         )
 
 
-def is_well(instance: Instance, target: Target, scale_set: ScaleSet, record: InstanceRecord | None) -> bool:
+def is_updated(instance: Instance, target: Target, scale_set: ScaleSet, record: InstanceRecord | None) -> bool:
     """Whether an instance is as the release wants it: has it, and runs, provisioned and healthy.
 
     Of one that did not run when it was taken only the release is wanted, and so of one that was never
     taken and does not run.
     """
-    if not target.reached(instance, scale_set) or (record and instance.latest_model_applied is False):
+    if not target.is_on(instance, scale_set) or (record and instance.latest_model_applied is False):
         return False
     parked = not record.ran if record else not runs(instance)
     return instance.provisioning_state == "Succeeded" if parked else instance.is_healthy

@@ -71,7 +71,7 @@ def preview(spec: RolloutSpec, image: Release | None, scale_set: ScaleSet, insta
         changes_model=changes,
         canary=tuple(each.id for each in canary),
         others=tuple(each.id for each in rest),
-        have_it=tuple(each.id for each in selection.reached),
+        have_it=tuple(each.id for each in selection.have_it),
         skipped=selection.skipped,
         at_most_down=max(1, spec.max_unavailable.rounded_down(len(instances))),
         findings=(

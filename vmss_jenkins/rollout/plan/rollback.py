@@ -15,7 +15,7 @@ ASKED_FOR = "asked for"
 RESUMED = "an earlier run that was stopped was going back"
 
 
-def way_back(spec: RolloutSpec, observed: Observed, history: History) -> tuple[Release | None, str]:
+def rollback_target(spec: RolloutSpec, observed: Observed, history: History) -> tuple[Release | None, str]:
     """The image to go back to, or None and what stands in the way of finding it."""
     if spec.rollback_to:
         return spec.rollback_to, ""
@@ -49,7 +49,7 @@ def previous_releases(observed: Observed, release: Release | None) -> tuple[Rele
     return tuple(filter(None, [observed.scale_set.script_before(release)]))
 
 
-def start(observed: Observed, image: Release | None, to: Release | None, now: float, *, going_back: bool) -> History:
+def start(observed: Observed, image: Release | None, to: Release | None, now: float, *, rolling_back: bool) -> History:
     """The history of a run that did nothing yet.
 
     Args:
@@ -57,24 +57,24 @@ def start(observed: Observed, image: Release | None, to: Release | None, now: fl
         image: the release; None for what the model has.
         to: the image to go back to, where it is known.
         now: the time.
-        going_back: whether it is to go back from what the model has.
+        rolling_back: whether it is to go back from what the model has.
     """
     model, before = observed.scale_set.release, observed.scale_set.extension_before
-    if going_back and to is None and before and before.same_as(model):
+    if rolling_back and to is None and before and before.same_as(model):
         to = before
-    if going_back and to and to.same_as(model):
-        return History(now, Target(None)).turned_back(to, ASKED_FOR, now)
+    if rolling_back and to and to.same_as(model):
+        return History(now, Target(None)).begin_rollback(to, ASKED_FOR, now)
     target = Target(image or model)
     previous = previous_releases(observed, target.image)
-    return History(now, target, previous=previous, cause=ASKED_FOR if going_back else None)
+    return History(now, target, previous=previous, cause=ASKED_FOR if rolling_back else None)
 
 
-def resumed_back(observed: Observed, was_going_back: str, image: Release | None, now: float) -> History | None:
+def resume_rollback(observed: Observed, was_rolling_back: str, image: Release | None, now: float) -> History | None:
     """The history of a run that goes on going back where a killed one left off; None where none was going back.
 
     Args:
         observed: the set.
-        was_going_back: the fingerprints that the killed run's claim tells.
+        was_rolling_back: the fingerprints that the killed run's claim tells.
         image: the release that is to be rolled out now; None for what the model has.
         now: the time.
     """
@@ -82,8 +82,8 @@ def resumed_back(observed: Observed, was_going_back: str, image: Release | None,
     there = [*other_images(observed.instances, None), *(one for one in (model, before, image) if one)]
     for left in (image,) if image else there:
         for target in there:
-            if was_going_back == fingerprint(left, target):
-                return History(now, Target(left)).turned_back(target, RESUMED, now)
+            if was_rolling_back == fingerprint(left, target):
+                return History(now, Target(left)).begin_rollback(target, RESUMED, now)
     return None
 
 

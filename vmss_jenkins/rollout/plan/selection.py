@@ -105,7 +105,7 @@ class Target:
     """Judge by the image alone, as on the way back: restoring a model may leave the flag of instances that
     never changed at false, and they need no update. A script shows on no instance, so then the flag tells."""
 
-    def reached(self, instance: Instance, scale_set: ScaleSet) -> bool | None:
+    def is_on(self, instance: Instance, scale_set: ScaleSet) -> bool | None:
         """Whether an instance has it; None where nothing tells."""
         if not self.by_image or isinstance(self.image, ExtensionSettings):
             return has_latest_model(instance, scale_set)
@@ -118,7 +118,7 @@ class Target:
 class Selection:
     """A scope, applied to the instances there are at one moment."""
 
-    reached: tuple[Instance, ...]
+    have_it: tuple[Instance, ...]
     """Those that have the release, healthy or not."""
     pending: tuple[Instance, ...]
     """Those to update, in a stable order that spreads over zones and fault domains."""
@@ -132,18 +132,18 @@ def select(scope: Scope, target: Target, scale_set: ScaleSet, instances: Sequenc
     An id that no instance has any more is dropped; `missing` tells at the start.
     """
     wanted = {value.lower() for value in scope.ids.ids}
-    reached, pending, skipped = [], [], {}
+    have_it, pending, skipped = [], [], {}
     for instance in instances:
         if wanted and instance.id.lower() not in wanted:
             continue
-        has_release = target.reached(instance, scale_set)
+        has_release = target.is_on(instance, scale_set)
         if has_release:
-            reached.append(instance)
+            have_it.append(instance)
         elif reason := reason_to_skip(instance, scope.include, known=has_release is not None):
             skipped[instance.id] = reason
         else:
             pending.append(instance)
-    return Selection(tuple(reached), spread(pending, reached), skipped)
+    return Selection(tuple(have_it), spread(pending, have_it), skipped)
 
 
 def reason_to_skip(instance: Instance, include: Collection[Include], *, known: bool = True) -> str | None:
@@ -180,8 +180,8 @@ def choose_canary(amount: Amount, selection: Selection) -> tuple[Instance, ...]:
     Those that have the release count, so a second run never widens the canary: 10% of 20 is 2, and where
     one has it already, one more is chosen. The percentage is of all that have it or can be updated.
     """
-    total = len(selection.reached) + len(selection.pending)
-    return selection.pending[: max(0, amount.rounded_up(total) - len(selection.reached))]
+    total = len(selection.have_it) + len(selection.pending)
+    return selection.pending[: max(0, amount.rounded_up(total) - len(selection.have_it))]
 
 
 def spread(instances: Iterable[Instance], beside: Iterable[Instance] = ()) -> tuple[Instance, ...]:

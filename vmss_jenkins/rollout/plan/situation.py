@@ -20,7 +20,7 @@ LAG = 5.0
 class Situation:
     """The instances of a rollout by what is to be done with them; ids unless said otherwise."""
 
-    reached: frozenset[str]
+    have_it: frozenset[str]
     """They have the release, healthy or not."""
     well: frozenset[str]
     """They have it and are healthy for long enough."""
@@ -38,7 +38,7 @@ class Situation:
     """Those still to be taken for the canary."""
     awaited: frozenset[str]
     """Azure works on them, not for us; what they become is not known yet."""
-    ungated: tuple[str, ...]
+    unjudged: tuple[str, ...]
     """They are well, and no gate judged them."""
     skipped: Mapping[str, str]
     """They are left alone, with the reason."""
@@ -58,11 +58,13 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
     unsettled = _unsettled(spec, observed, history, now)
     parked = _parked(observed, history)
     record = history.records.keys() & instances.keys() - parked
-    reached = frozenset(instance.id for instance in selection.reached)
-    touched = (history.forward.keys() & instances.keys() if history.going_back else reached) - parked
+    have_it = frozenset(instance.id for instance in selection.have_it)
+    touched = (history.forward.keys() & instances.keys() if history.rolling_back else have_it) - parked
     pending = tuple(instance for instance in selection.pending if instance.id not in record)
-    required = (record | touched | (history.drained & reached)) - {instance.id for instance in pending}
-    well = frozenset(key for key in required - unsettled if well_for(observed, history, key) >= spec.min_healthy_time)
+    required = (record | touched | (history.drained & have_it)) - {instance.id for instance in pending}
+    well = frozenset(
+        key for key in required - unsettled if updated_for(observed, history, key) >= spec.min_healthy_time
+    )
     done = well - history.drained
     failed = _failures(spec, observed, history, required - well - unsettled)
     in_canary = _in_canary(spec, history, selection)
@@ -71,7 +73,7 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
     judged = {key for gate in history.gates if gate.consequence is Consequence.GO_ON for key in gate.instance_ids}
     unjudged = done - judged
     return Situation(
-        reached=reached,
+        have_it=have_it,
         well=well,
         in_flight=frozenset(required - done - failed.keys()),
         failed=failed,
@@ -80,9 +82,9 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
         in_canary=in_canary,
         canary=canary,
         awaited=frozenset(_awaited(spec, observed, history, pending, now)),
-        ungated=tuple(i.id for i in observed.instances if i.id in unjudged),
+        unjudged=tuple(i.id for i in observed.instances if i.id in unjudged),
         skipped={key: reason for key, reason in selection.skipped.items() if key not in record},
-        capacity=_capacity(spec, observed, history, (record - done) | unsettled, reached),
+        capacity=_capacity(spec, observed, history, (record - done) | unsettled, have_it),
     )
 
 
@@ -94,16 +96,16 @@ def _parked(observed: Observed, history: History) -> frozenset[str]:
 
 def _selection(spec: RolloutSpec, observed: Observed, history: History) -> Selection:
     """Apply the scope; on the way back: what has the release that is left, and what this run touched."""
-    if not history.going_back:
+    if not history.rolling_back:
         return select(spec.scope, history.target, observed.scale_set, observed.instances)
     scope = Scope(include=spec.scope.include | {Include.FAILED})
     selection = select(scope, history.target, observed.scale_set, observed.instances)
-    concerned = {instance.id for instance in observed.instances if history.concerns(instance)}
-    broken = tuple(instance for instance in selection.reached if _broken(spec, history, instance))
-    reached = tuple(instance for instance in selection.reached if instance not in broken)
+    concerned = {instance.id for instance in observed.instances if history.in_rollback(instance)}
+    broken = tuple(instance for instance in selection.have_it if _broken(spec, history, instance))
+    have_it = tuple(instance for instance in selection.have_it if instance not in broken)
     pending = (*broken, *(instance for instance in selection.pending if instance.id in concerned))
     skipped = {key: reason for key, reason in selection.skipped.items() if key in concerned}
-    return Selection(reached, pending, skipped)
+    return Selection(have_it, pending, skipped)
 
 
 def _broken(spec: RolloutSpec, history: History, instance: Instance) -> bool:
@@ -115,21 +117,21 @@ def _broken(spec: RolloutSpec, history: History, instance: Instance) -> bool:
 
 def _taking(selection: Selection, observed: Observed, record: Collection[str]) -> Selection:
     """Count those under way as part of the canary, whatever they look like in the middle of their update."""
-    reached = {instance.id for instance in selection.reached}
-    under_way = tuple(i for i in observed.instances if i.id in record and i.id not in reached)
+    have_it = {instance.id for instance in selection.have_it}
+    under_way = tuple(i for i in observed.instances if i.id in record and i.id not in have_it)
     rest = tuple(instance for instance in selection.pending if instance.id not in record)
-    return Selection((*selection.reached, *under_way), rest, selection.skipped)
+    return Selection((*selection.have_it, *under_way), rest, selection.skipped)
 
 
 def _in_canary(spec: RolloutSpec, history: History, selection: Selection) -> bool:
     judged = any(gate.stage is Stage.CANARY and gate.consequence is Consequence.GO_ON for gate in history.gates)
-    there = selection.reached or selection.pending
-    return bool(spec.canary and there and not judged and not history.going_back)
+    there = selection.have_it or selection.pending
+    return bool(spec.canary and there and not judged and not history.rolling_back)
 
 
-def well_for(observed: Observed, history: History, instance_id: str) -> float:
+def updated_for(observed: Observed, history: History, instance_id: str) -> float:
     """Seconds for which an instance was seen well; less than 0 where it is not."""
-    since = history.well_since.get(instance_id)
+    since = history.updated_since.get(instance_id)
     return -1.0 if since is None else observed.read.get(instance_id, since) - since
 
 
@@ -155,15 +157,15 @@ def _failures(
     failed = {}
     for key in sorted(instance_ids):
         record = history.records.get(key)
-        if key in history.well_since or (record and record.asked is None):
+        if key in history.updated_since or (record and record.asked is None):
             continue
         read = observed.read.get(key, 0.0)
-        has_it = bool(history.target.reached(instances[key], observed.scale_set))
+        has_it = bool(history.target.is_on(instances[key], observed.scale_set))
         reason = _failed_update(instances[key], record, operations.get(key), read, has_it=has_it) if record else None
         if record is None and instances[key].provisioning_state == "Failed":
             told = instances[key].error
             reason = f"has the release, but its provisioning failed before{f': {told}' if told else ''}"
-        if reason is None and read - history.unwell_since.get(key, read) > spec.instance_timeout:
+        if reason is None and read - history.not_updated_since.get(key, read) > spec.instance_timeout:
             reason = f"not healthy after {spec.instance_timeout:.0f} s"
         if reason:
             failed[key] = reason
@@ -190,25 +192,25 @@ def _failed_update(
 def _awaited(
     spec: RolloutSpec, observed: Observed, history: History, pending: tuple[Instance, ...], now: float
 ) -> set[str]:
-    ids = {value.lower() for value in spec.scope.ids.ids} if not history.going_back else set()
+    ids = {value.lower() for value in spec.scope.ids.ids} if not history.rolling_back else set()
     coming = {
         instance.id
         for instance in observed.instances
         if instance.provisioning_state == "Creating"
         and (not ids or instance.id.lower() in ids)
-        and now - history.unwell_since.get(instance.id, now) <= spec.instance_timeout
+        and now - history.not_updated_since.get(instance.id, now) <= spec.instance_timeout
     }
     return coming | {instance.id for instance in pending if instance.is_updating}
 
 
 def _capacity(
-    spec: RolloutSpec, observed: Observed, history: History, under_way: Collection[str], reached: Collection[str]
+    spec: RolloutSpec, observed: Observed, history: History, under_way: Collection[str], have_it: Collection[str]
 ) -> Capacity:
     """What serves; ours is also what has the new release and is down, perhaps by an earlier run that was killed."""
     ran = {key for key, record in {**history.forward, **history.records}.items() if record.ran}
     counted = tuple(instance for instance in observed.instances if counts(instance, ran=instance.id in ran))
     ids = {instance.id for instance in counted}
     down = unhealthy(counted) | (ids & set(under_way))
-    ours = frozenset(under_way) | (down & (history.broken if history.going_back else set(reached)))
+    ours = frozenset(under_way) | (down & (history.broken if history.rolling_back else set(have_it)))
     limit = max(1, spec.max_unavailable.rounded_down(len(counted)))
     return Capacity(counted, down, ours, limit, keeps_zones=not spec.idle)

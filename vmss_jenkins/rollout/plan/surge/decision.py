@@ -72,11 +72,11 @@ def _not_made(observed: Observed, history: History) -> str | None:
 
 def _judge(spec: RolloutSpec, history: History, found: SurgeSituation) -> Action | None:
     """Judge those that are new, when all of them are healthy."""
-    if history.going_back or not found.ungated or _under_way(found) or failure(spec, history, found, history.began):
+    if history.rolling_back or not found.unjudged or _under_way(found) or failure(spec, history, found, history.began):
         return None
     if not found.in_canary:
-        return RunGate(Stage.BATCH, found.ungated)
-    return None if _missing_canary(spec, found) else RunGate(Stage.CANARY, found.ungated)
+        return RunGate(Stage.BATCH, found.unjudged)
+    return None if _missing_canary(spec, found) else RunGate(Stage.CANARY, found.unjudged)
 
 
 def _missing_canary(spec: RolloutSpec, found: SurgeSituation) -> int:
@@ -91,8 +91,8 @@ def _under_way(found: SurgeSituation) -> bool:
 def _end(spec: RolloutSpec, observed: Observed, history: History, found: SurgeSituation) -> Action | None:
     if _under_way(found) or found.awaited or found.in_canary:
         return None
-    judged_canary = spec.canary_only and not history.going_back
-    if not judged_canary and (found.old or found.surplus > 0 or found.bare_zones):
+    judged_canary = spec.canary_only and not history.rolling_back
+    if not judged_canary and (found.old or found.surplus > 0 or found.empty_zones):
         return None
     if found.failed:
         told = "; ".join(f"{instance_id}: {reason}" for instance_id, reason in found.failed.items())
@@ -112,26 +112,26 @@ def _change(
         return Remove(tuple(ready))
     if drained or _under_way(found) or now < resumes_at(spec, history):
         return None
-    return _resize(spec, observed, found, going_back=history.going_back)
+    return _resize(spec, observed, found, rolling_back=history.rolling_back)
 
 
-def _resize(spec: RolloutSpec, observed: Observed, found: SurgeSituation, *, going_back: bool) -> Action | None:
+def _resize(spec: RolloutSpec, observed: Observed, found: SurgeSituation, *, rolling_back: bool) -> Action | None:
     """Make as many as there may be more, then delete as many; on the way back the bad ones go at once."""
     if found.absent and found.surplus > 0:
         return Shrink(min(found.absent, found.surplus))
     if missing := _missing_canary(spec, found):
         return ScaleOut(missing)
     step = spec.surge_of(found.headcount.wanted)
-    full = going_back or found.surplus >= min(step, len(found.old))
+    full = rolling_back or found.surplus >= min(step, len(found.old))
     if found.surplus > 0 and full:
-        ids = tuple(instance.id for instance in _may_go(observed.scale_set, found))
+        ids = tuple(instance.id for instance in _removable(observed.scale_set, found))
         return (Remove(ids) if spec.drain is None else Drain(ids)) if ids else None
     if found.old:
         return ScaleOut(min(step, len(found.old)) - found.surplus)
-    return ScaleOut(min(step, found.bare_zones), levels=True) if found.bare_zones else None
+    return ScaleOut(min(step, found.empty_zones), fills_zone=True) if found.empty_zones else None
 
 
-def _may_go(scale_set: ScaleSet, found: SurgeSituation) -> tuple[Instance, ...]:
+def _removable(scale_set: ScaleSet, found: SurgeSituation) -> tuple[Instance, ...]:
     """As many as there are too many, in the order in which the set's policy would have them go.
 
     Of those that serve only as many as there are more than wanted, and none that alone serves its zone; where each of

@@ -13,12 +13,12 @@ from vmss_jenkins.rollout.plan.capacity import Capacity, unhealthy
 from vmss_jenkins.rollout.plan.headcount import Headcount
 from vmss_jenkins.rollout.plan.history import SETTLED, History, Observed, Stage
 from vmss_jenkins.rollout.plan.selection import Include, reason_to_skip
-from vmss_jenkins.rollout.plan.situation import LAG, Situation, well_for
+from vmss_jenkins.rollout.plan.situation import LAG, Situation, updated_for
 
 
 @dataclass(frozen=True, kw_only=True)
 class SurgeSituation(Situation):
-    """A situation in which instances are replaced. `pending` are those to go, `reached` those that stay."""
+    """A situation in which instances are replaced. `pending` are those to go, `have_it` those that stay."""
 
     headcount: Headcount
     surplus: int
@@ -33,7 +33,7 @@ class SurgeSituation(Situation):
     """Those that are to go and nobody was asked to delete."""
     untouched: tuple[Instance, ...]
     """Those that stay as they are."""
-    bare_zones: int
+    empty_zones: int
     """Zones without any instance, that one of a fuller zone could be in."""
 
 
@@ -55,7 +55,7 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
     coming = frozenset(i.id for i in found.new if i.provisioning_state == "Creating")
     leaving = frozenset(i.id for i in found.leaving)
     required = _required(history, found)
-    well = frozenset(key for key in required if well_for(observed, history, key) >= spec.min_healthy_time)
+    well = frozenset(key for key in required if updated_for(observed, history, key) >= spec.min_healthy_time)
     done = well - history.drained
     failed = dict(_failures(spec, observed, history, required - well, leaving))
     judged = {key for gate in history.gates if gate.consequence is Consequence.GO_ON for key in gate.instance_ids}
@@ -63,7 +63,7 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
     absent = max(0, capacity - len(present) + len([i for i in found.leaving if i in present]))
     skipped_or_foreign = tuple(i for i in present if i.id in found.skipped or i in found.foreign)
     return SurgeSituation(
-        reached=frozenset(i.id for i in found.new),
+        have_it=frozenset(i.id for i in found.new),
         well=well,
         in_flight=frozenset(required - done - failed.keys()),
         failed=failed,
@@ -72,7 +72,7 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
         in_canary=_in_canary(spec, history, found),
         canary=(),
         awaited=frozenset(i.id for i in (*found.old, *skipped_or_foreign) if i.is_updating),
-        ungated=tuple(i.id for i in found.new if i.id in done - judged),
+        unjudged=tuple(i.id for i in found.new if i.id in done - judged),
         skipped=found.skipped,
         capacity=Capacity(tuple(present), unhealthy(present), frozenset(), 0),
         surge=max(spec.surge_of(headcount.wanted), spec.canary_of(headcount.wanted)),
@@ -85,30 +85,30 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
         new=found.new,
         old=found.old,
         untouched=skipped_or_foreign,
-        bare_zones=_bare_zones(observed.scale_set, found, present, history),
+        empty_zones=_empty_zones(observed.scale_set, found, present, history),
     )
 
 
-def _bare_zones(scale_set: ScaleSet, found: _Sorted, present: list[Instance], history: History) -> int:
+def _empty_zones(scale_set: ScaleSet, found: _Sorted, present: list[Instance], history: History) -> int:
     """Azure chooses the zone of a new instance, so a small surge may leave one without any; it is tried so often."""
     there, new = Counter(instance.zone for instance in present), Counter(instance.zone for instance in found.new)
     bare = sum(not there[zone] for zone in scale_set.zones)
     doubled = sum(count - 1 for zone, count in there.items() if count > 1 and new[zone])
-    return min(bare, doubled) if history.levelled < len(scale_set.zones) else 0
+    return min(bare, doubled) if history.zone_fills < len(scale_set.zones) else 0
 
 
 def _sort(spec: RolloutSpec, observed: Observed, history: History) -> _Sorted:
     new, old, leaving, foreign, skipped = [], [], [], [], {}
-    include = spec.scope.include | ({Include.FAILED} if history.going_back else set())
+    include = spec.scope.include | ({Include.FAILED} if history.rolling_back else set())
     for instance in observed.instances:
         record = history.records.get(instance.id)
-        has_it = history.target.reached(instance, observed.scale_set)
+        has_it = history.target.is_on(instance, observed.scale_set)
         asked = record is not None and record.asked is not None
         if instance.provisioning_state == "Deleting" or (asked and instance.id in history.removed):
             leaving.append(instance)
         elif has_it:
             new.append(instance)
-        elif history.going_back and not history.concerns(instance):
+        elif history.rolling_back and not history.in_rollback(instance):
             foreign.append(instance)
         elif reason := reason_to_stay(instance, include, known=has_it is not None):
             skipped[instance.id] = reason
@@ -129,22 +129,22 @@ def reason_to_stay(instance: Instance, include: Collection[Include], *, known: b
 
 def _required(history: History, found: _Sorted) -> frozenset[str]:
     """Those that are to become well: all new ones; on the way back those that this run made, for others were there."""
-    if not history.going_back:
+    if not history.rolling_back:
         return frozenset(i.id for i in found.new)
     made = {key for key, record in history.records.items() if record.asked is not None}
     return frozenset(i.id for i in found.new if i.id in made | history.drained or i.provisioning_state == "Creating")
 
 
 def _failures(
-    spec: RolloutSpec, observed: Observed, history: History, unwell: Collection[str], leaving: Collection[str]
+    spec: RolloutSpec, observed: Observed, history: History, not_updated: Collection[str], leaving: Collection[str]
 ) -> Iterator[tuple[str, str]]:
     instances = observed.by_id()
-    for key in sorted(key for key in unwell if key not in history.well_since):
+    for key in sorted(key for key in not_updated if key not in history.updated_since):
         found, read = instances[key], observed.read.get(key, 0.0)
         told = f": {found.error}" if found.error else ""
         if found.provisioning_state == "Failed":
             yield key, f"could not be made{told}"
-        elif read - history.unwell_since.get(key, read) > spec.instance_timeout:
+        elif read - history.not_updated_since.get(key, read) > spec.instance_timeout:
             yield key, f"not healthy after {spec.instance_timeout:.0f} s"
     operations = {key: operation for operation in observed.operations for key in operation.instance_ids}
     for key in sorted(set(leaving) & history.records.keys()):
@@ -159,7 +159,7 @@ def _failures(
 
 def _in_canary(spec: RolloutSpec, history: History, found: _Sorted) -> bool:
     judged = any(gate.stage is Stage.CANARY and gate.consequence is Consequence.GO_ON for gate in history.gates)
-    return bool(spec.canary and (found.new or found.old) and not judged and not history.going_back)
+    return bool(spec.canary and (found.new or found.old) and not judged and not history.rolling_back)
 
 
 def _resizing(observed: Observed, headcount: Headcount, now: float) -> bool:
