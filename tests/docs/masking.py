@@ -10,17 +10,16 @@ ELSEWHERE = "..."
 """A line that stands for any number of lines."""
 MASKS = (
     (r"\d{4}-\d\d-\d\d(T| )\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)?", "DATE"),
-    (r"\b\d\d:\d\d:\d\dZ", "TIME"),
     (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "ID"),
     (r"\b[0-9a-f]{32,}\b", "TOKEN"),
     (r"\b127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
     (r"\b\d+(\.\d+)? (ms|s|min)\b", "DURATION"),
     (r"\(\d+ of \d+\)", "(N of M)"),
-    (r"(?<=TIME )[\w.@-]+(?=: (release|rollout|rollback|switch)\b)", "SOMEBODY"),
+    (r"^[\w.@-]+(?=: (release|rollout|rollback|switch)\b)", "SOMEBODY"),
     (r"\b((?:Get|HighCost|VMScaleSet)\w+) \d+", r"\1 COUNT"),
     (r"^( +(?:calls|requests|refused|commands|Welcome)\D*)\d.*", r"\1COUNT"),
 )
-DEPENDS_ON_SPEED = re.compile(r"(TIME )?waiting\b|(TIME )?gate \w+: \d+ of up to|  Welcome to")
+DEPENDS_ON_SPEED = re.compile(r"waiting\b|gate \w+: \d+ of up to|  Welcome to")
 """Lines that a faster or a slower machine prints more or fewer of."""
 
 

@@ -113,8 +113,9 @@ def reading(directory: Path) -> Iterator[Reader]:
 
 
 def _at_home(line: str) -> str:
-    """A line with the paths that a reader in a clone would see, and no machine's name."""
-    line = re.sub(rf"(?<=[@ ]){re.escape(socket.gethostname())}(?=: )", "vm", line)
+    """A line as a reader in a clone sees it: no time, which a terminal does not show, and no name of this machine."""
+    line = re.sub(r"^\d\d:\d\d:\d\dZ ", "", line)
+    line = re.sub(rf"(?:^|(?<=@)){re.escape(socket.gethostname())}(?=: )", "vm", line)
     return line.replace(f"{sys.prefix}/", ".venv/").replace(f"{ROOT}/", "")
 
 
