@@ -33,7 +33,7 @@ STACK = "https://management.local.azurestack.example"
         ),
     ],
 )
-def test_arguments_go_before_the_environment(
+def test_arguments_come_before_the_environment(
     environment: dict[str, str], arguments: dict[str, str], expected: Endpoint
 ) -> None:
     assert endpoint_from(environment, **arguments) == expected
@@ -47,7 +47,7 @@ def test_an_endpoint_is_encrypted_or_this_machine(endpoint: str) -> None:
         endpoint_from({"AZURE_SUBSCRIPTION_ID": SUBSCRIPTION}, endpoint=endpoint)
 
 
-def test_without_a_subscription_both_ways_to_give_it_are_named_with_all_other_faults() -> None:
+def test_a_missing_subscription_is_reported_with_the_option_the_variable_and_all_other_faults() -> None:
     with pytest.raises(ConfigError) as refused:
         endpoint_from({}, endpoint="http://example.com")
     assert len(refused.value.reasons) == 2
@@ -81,7 +81,7 @@ def only_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("only_the_environment")
-def test_without_credentials_the_error_says_what_to_set() -> None:
+def test_without_credentials_the_error_names_the_variables() -> None:
     credential = default_credential(Endpoint(SUBSCRIPTION), {})
     with pytest.raises(AzureError) as failed, translated("read scale set canary-rg/web"):
         credential.get_token("https://management.azure.com/.default")
@@ -100,7 +100,7 @@ def test_a_private_cloud_is_asked_for_its_authority() -> None:
 
 @pytest.mark.usefixtures("only_the_environment")
 @pytest.mark.parametrize("endpoint", [PUBLIC_CLOUD, "https://management.usgovcloudapi.net", STACK])
-def test_an_authority_that_is_known_or_given_is_not_asked_for(endpoint: str) -> None:
+def test_a_known_or_given_authority_is_not_requested(endpoint: str) -> None:
     environment = {"AZURE_AUTHORITY_HOST": "https://login.example"} if endpoint == STACK else {}
     with responses.RequestsMock() as nobody:
         default_credential(Endpoint(SUBSCRIPTION, endpoint), environment)
@@ -117,7 +117,7 @@ def test_an_authority_that_is_known_or_given_is_not_asked_for(endpoint: str) -> 
     ],
 )
 @responses.activate
-def test_an_endpoint_that_does_not_tell_its_authority_is_an_error_with_the_ways_out(answer: dict[str, object]) -> None:
+def test_an_endpoint_without_an_authority_is_an_error_with_the_next_steps(answer: dict[str, object]) -> None:
     responses.get(f"{STACK}/metadata/endpoints", **answer)
     with pytest.raises(AzureError, match="REQUESTS_CA_BUNDLE") as failed:
         default_credential(Endpoint(SUBSCRIPTION, STACK), {})

@@ -69,9 +69,7 @@ def test_many_instances_take_one_change(azure: responses.RequestsMock, drainer: 
     assert [call.request.method for call in azure.calls] == ["GET", "GET", "GET", "PUT"]
 
 
-def test_a_change_is_awaited_by_our_clock(
-    azure: responses.RequestsMock, drainer: AzureDrainer, clock: FakeClock
-) -> None:
+def test_our_clock_waits_for_a_change(azure: responses.RequestsMock, drainer: AzureDrainer, clock: FakeClock) -> None:
     has_load_balancer(azure)
     azure.get(URL, json=pool(entry("3")))
     azure.put(URL, json=pool(entry("3")), status=201, headers={"Azure-AsyncOperation": OPERATION, "Retry-After": "10"})
@@ -82,13 +80,13 @@ def test_a_change_is_awaited_by_our_clock(
     assert clock.slept == [10.0]
 
 
-def test_what_is_down_already_is_not_written(azure: responses.RequestsMock, drainer: AzureDrainer) -> None:
+def test_an_instance_that_is_already_down_is_not_written(azure: responses.RequestsMock, drainer: AzureDrainer) -> None:
     has_load_balancer(azure)
     azure.get(URL, json=pool(entry("3", adminState="Down")))
     assert drainer.drain(MODEL, ["3"]) == {}
 
 
-def test_restored_instances_are_left_to_the_probe(azure: responses.RequestsMock, drainer: AzureDrainer) -> None:
+def test_the_probe_decides_again_about_restored_instances(azure: responses.RequestsMock, drainer: AzureDrainer) -> None:
     has_load_balancer(azure)
     azure.get(URL, json=pool(entry("0", adminState="Down"), entry("3", adminState="Down")))
     azure.put(URL, json=pool(entry("0"), entry("3")))
@@ -96,18 +94,14 @@ def test_restored_instances_are_left_to_the_probe(azure: responses.RequestsMock,
     assert sent(azure) == {"web_0": "Down", "web_3": "None"}
 
 
-def test_a_rule_without_probe_knows_no_administrative_state(
-    azure: responses.RequestsMock, drainer: AzureDrainer
-) -> None:
+def test_a_rule_without_a_probe_prevents_draining(azure: responses.RequestsMock, drainer: AzureDrainer) -> None:
     body = load_balancer()
     del body["properties"]["loadBalancingRules"][0]["properties"]["probe"]
     has_load_balancer(azure, body)
     assert drainer.drain(MODEL, ["3"]) == {"3": "a rule of backend pool webPool has no health probe"}
 
 
-def test_an_instance_that_its_pool_does_not_list_is_not_drained(
-    azure: responses.RequestsMock, drainer: AzureDrainer
-) -> None:
+def test_an_instance_outside_its_pool_is_not_drained(azure: responses.RequestsMock, drainer: AzureDrainer) -> None:
     has_load_balancer(azure)
     azure.get(URL, json=pool(entry("0")))
     assert drainer.drain(MODEL, ["3", "9"]) == {
@@ -123,7 +117,7 @@ def test_a_refusal_to_drain_is_a_reason(azure: responses.RequestsMock, drainer: 
     assert drainer.drain(MODEL, ["3"]) == {"3": "InvalidRequestFormat: not for such pools"}
 
 
-def test_a_race_is_run_again_to_restore(azure: responses.RequestsMock, drainer: AzureDrainer) -> None:
+def test_restore_is_repeated_after_a_race(azure: responses.RequestsMock, drainer: AzureDrainer) -> None:
     has_load_balancer(azure)
     azure.get(URL, json=pool(entry("3", adminState="Down")))
     azure.put(URL, status=412, json=CONFLICT)
@@ -141,7 +135,9 @@ def test_a_race_that_does_not_end_is_an_error(azure: responses.RequestsMock, dra
     assert [call.request.method for call in azure.calls].count("PUT") == 3
 
 
-def test_an_address_that_fell_out_of_the_pool_is_told(azure: responses.RequestsMock, drainer: AzureDrainer) -> None:
+def test_an_address_that_was_lost_from_the_pool_is_reported(
+    azure: responses.RequestsMock, drainer: AzureDrainer
+) -> None:
     has_load_balancer(azure)
     azure.get(URL, json=pool(entry("0"), entry("3")))
     azure.put(URL, json=pool(entry("3")))

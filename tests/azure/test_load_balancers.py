@@ -69,23 +69,25 @@ def test_public_addresses_are_listed_with_the_set(azure: responses.RequestsMock,
     }
 
 
-def test_a_nat_rule_is_used_where_it_leads_to_the_port(
+def test_a_nat_rule_is_used_if_it_forwards_to_the_port(
     azure: responses.RequestsMock, balancers: AzureLoadBalancers
 ) -> None:
     lists_interfaces(azure, "0", "3")
     has_load_balancer(azure, load_balancer(inboundNatRules=[pool_rule("0", 22), pool_rule("3", 80)]))
     has_public_ip(azure)
     assert balancers.addresses(MODEL, ["0", "3"], Via.NAT, 80) == {
-        "0": Unreachable("no inbound NAT rule leads to its port 80; there are: natpool.0 to port 22"),
+        "0": Unreachable("no inbound NAT rule forwards to its port 80; there are: natpool.0 to port 22"),
         "3": Address("203.0.113.7", 50003),
     }
 
 
-def test_an_instance_without_nat_rules_says_so(azure: responses.RequestsMock, balancers: AzureLoadBalancers) -> None:
+def test_an_instance_without_nat_rules_has_no_nat_address(
+    azure: responses.RequestsMock, balancers: AzureLoadBalancers
+) -> None:
     lists_interfaces(azure, "3")
     has_load_balancer(azure, load_balancer(inboundNatRules=[]))
     found = balancers.addresses(MODEL, ["3"], Via.NAT, 80)
-    assert found == {"3": Unreachable("no inbound NAT rule leads to it")}
+    assert found == {"3": Unreachable("no inbound NAT rule forwards to it")}
 
 
 def test_ssh_takes_the_nat_rule_else_the_private_address(

@@ -1,4 +1,4 @@
-"""The network adapters through the real SDK, against the emulator: what they find is really reached."""
+"""The network adapters through the real SDK, against the emulator: the addresses that they find really answer."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -29,7 +29,7 @@ class World:
         self.drainer = AzureDrainer(self.balancers, FakeClock())
 
     def served(self, tries: int = 6) -> list[str]:
-        """What so many requests to the load balancer get, each on a connection of its own."""
+        """The answers of the load balancer, each on a connection of its own."""
         url, close = self.emulator.frontend_url, {"Endpoint": "close"}
         return [requests.get(url, headers=close, timeout=10).text for _ in range(tries)]
 
@@ -48,41 +48,41 @@ def start() -> Iterator[Callable[..., World]]:
         yield make
 
 
-def is_reached(address: object) -> bool:
+def answers(address: object) -> bool:
     return isinstance(address, Address) and requests.get(f"http://{address}", timeout=10).text == "page"
 
 
 @pytest.mark.parametrize("nat", ["pool", "rule", "none"])
-def test_every_address_that_leads_to_instances_is_found_and_reached(start: Callable[..., World], nat: str) -> None:
+def test_every_address_of_the_instances_is_found_and_answers(start: Callable[..., World], nat: str) -> None:
     world = start(nat=nat)
     found = world.balancers.reached(MODEL, IDS)
     assert [f"http://{address}" for address in found.frontends] == [world.emulator.frontend_url]
     ports = [port for id_ in IDS for port in found.ports[id_]]
     assert len({port.address for port in ports}) == (0 if nat == "none" else 3)
-    assert all(is_reached(port.address) and port.backend_port == 80 for port in ports)
+    assert all(answers(port.address) and port.backend_port == 80 for port in ports)
 
 
 @pytest.mark.parametrize("nat", ["pool", "rule"])
-def test_the_nat_address_of_each_instance_is_found_and_reached(start: Callable[..., World], nat: str) -> None:
+def test_the_nat_address_of_each_instance_is_found_and_answers(start: Callable[..., World], nat: str) -> None:
     found = start(nat=nat).balancers.addresses(MODEL, IDS, Via.NAT, 80)
     assert len(set(found.values())) == 3
-    assert all(is_reached(address) for address in found.values())
+    assert all(answers(address) for address in found.values())
 
 
-def test_the_nat_address_of_a_flexible_instance_is_found_and_reached(start: Callable[..., World]) -> None:
+def test_the_nat_address_of_a_flexible_instance_is_found_and_answers(start: Callable[..., World]) -> None:
     world = start(orchestration="Flexible")
     ids = list(world.emulator.backend.scale_set("canary-rg", "web").instances)
     model = ScaleSet(MODEL.name, MODEL.image, orchestration_mode=OrchestrationMode.FLEXIBLE)
     found = world.balancers.addresses(model, ids, Via.NAT, 80)
     assert len(set(found.values())) == 3
-    assert all(is_reached(address) for address in found.values())
+    assert all(answers(address) for address in found.values())
 
 
-def test_the_frontend_is_found_and_reached(start: Callable[..., World]) -> None:
+def test_the_frontend_is_found_and_answers(start: Callable[..., World]) -> None:
     world = start()
     (address,) = world.balancers.frontends(MODEL, IDS)
     assert f"http://{address}" == world.emulator.frontend_url
-    assert is_reached(address)
+    assert answers(address)
 
 
 def test_drained_instances_get_no_new_connection_until_they_are_restored(start: Callable[..., World]) -> None:
@@ -96,6 +96,6 @@ def test_drained_instances_get_no_new_connection_until_they_are_restored(start: 
         world.served()
 
 
-def test_where_azure_refuses_to_drain_the_reason_is_told(start: Callable[..., World]) -> None:
+def test_a_refusal_to_drain_has_a_reason(start: Callable[..., World]) -> None:
     reasons = start(admin_state=False).drainer.drain(MODEL, ["1"])
     assert "network interface IP configuration" in reasons["1"]

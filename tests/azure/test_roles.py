@@ -1,4 +1,4 @@
-"""Each command runs with its own role alone, and uses all of it: the emulator's record is the measure."""
+"""Each command runs with its own role alone, and uses all of it, by the emulator's record."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_a_command_uses_exactly_what_its_role_allows(
     assert found == {action.lower() for action in USED[name]}
 
 
-def test_a_role_is_as_az_takes_it_and_never_has_a_wildcard() -> None:
+def test_a_role_has_the_format_of_az_and_no_wildcard() -> None:
     made = role(["update", "verify"], SCOPE)
     assert made["AssignableScopes"] == [SCOPE]
     assert {*USED["update"], *USED["verify"], *LINKED["update"]} == set(made["Actions"])
@@ -108,12 +108,12 @@ def test_a_role_is_as_az_takes_it_and_never_has_a_wildcard() -> None:
 
 
 @pytest.mark.parametrize(("commands", "scope"), [([], SCOPE), (["nothing"], SCOPE), (["update"], "somewhere")])
-def test_what_there_is_no_role_for_is_told(commands: list[str], scope: str) -> None:
+def test_an_unknown_command_or_scope_is_refused(commands: list[str], scope: str) -> None:
     with pytest.raises(ConfigError, match="found"):
         role(commands, scope)
 
 
-def test_what_a_role_does_not_allow_is_refused_as_arm_refuses_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_emulator_refuses_actions_outside_the_role_as_arm_does(monkeypatch: pytest.MonkeyPatch) -> None:
     allowed = Role.parse(json.dumps(role(["status"], SCOPE)))
     with Emulator(replace(UNIFORM, role=allowed), data_plane=False) as emulator:
         for key, value in emulator.environment.items():
@@ -139,7 +139,7 @@ def test_a_role_definition_is_read_as_azure_reads_it(text: str, action: str, all
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"Actions": "x"}', '{"Actions": [1]}', "no"])
-def test_what_is_no_role_definition_is_refused(text: str) -> None:
+def test_an_invalid_role_definition_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"role definition|Expecting value"):
         Role.parse(text)
 

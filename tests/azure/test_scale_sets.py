@@ -59,9 +59,7 @@ def sent(azure: responses.RequestsMock, number: int = -1) -> Any:
     return json.loads(body or "null")
 
 
-def test_a_set_is_read_with_what_the_answer_tells_of_throttling(
-    azure: responses.RequestsMock, sets: AzureScaleSets
-) -> None:
+def test_a_set_is_read_with_the_rate_limits_of_the_answer(azure: responses.RequestsMock, sets: AzureScaleSets) -> None:
     left = "Microsoft.Compute/GetVMScaleSetSubscriptionMaximum;2399,Microsoft.Compute/GetVMScaleSetResource;35"
     azure.get(SET, json=BODY, headers={"x-ms-ratelimit-remaining-resource": left})
     found = sets.get(WEB)
@@ -91,7 +89,7 @@ def test_a_set_is_read_with_what_the_answer_tells_of_throttling(
         ),
     ],
 )
-def test_setting_the_image_patches_it_alone_and_only_the_model_that_was_read(
+def test_setting_the_image_patches_the_image_alone_and_only_an_unchanged_model(
     azure: responses.RequestsMock, sets: AzureScaleSets, image: ImageReference, storage: dict[str, Any]
 ) -> None:
     headers = {"Azure-AsyncOperation": OPERATION, "Retry-After": "10", "x-ms-request-id": "request-1"}
@@ -111,7 +109,7 @@ def test_a_model_without_an_etag_is_patched_without_a_condition(
     assert operation.done
 
 
-def test_an_operation_is_asked_until_it_ended(azure: responses.RequestsMock, sets: AzureScaleSets) -> None:
+def test_an_operation_is_polled_until_its_end(azure: responses.RequestsMock, sets: AzureScaleSets) -> None:
     headers = {"Azure-AsyncOperation": OPERATION, "Location": f"{OPERATION}?monitor=true"}
     azure.post(f"{SET}/manualupgrade", status=202, headers=headers)
     azure.get(OPERATION, json={"status": "InProgress"})
@@ -125,7 +123,7 @@ def test_an_operation_is_asked_until_it_ended(azure: responses.RequestsMock, set
     assert operation.done
 
 
-def test_an_operation_that_failed_tells_azures_reason(azure: responses.RequestsMock, sets: AzureScaleSets) -> None:
+def test_a_failed_operation_has_azures_reason(azure: responses.RequestsMock, sets: AzureScaleSets) -> None:
     error = {
         "code": "VMExtensionProvisioningError",
         "message": "Extension failed.",
@@ -153,15 +151,17 @@ def test_an_operation_that_failed_tells_azures_reason(azure: responses.RequestsM
         (412, "PreconditionFailed", "nothing was overwritten"),
     ],
 )
-def test_what_azure_refuses_is_told_with_its_words_its_request_and_the_next_step(
+def test_a_refusal_has_azures_message_the_request_id_and_the_next_step(
     azure: responses.RequestsMock, sets: AzureScaleSets, status: int, code: str, advice: str
 ) -> None:
-    said = "The client does not have authorization to perform action 'Microsoft.Compute/virtualMachineScaleSets/read'."
-    body = {"error": {"code": code, "message": said}}
+    message = (
+        "The client does not have authorization to perform action 'Microsoft.Compute/virtualMachineScaleSets/read'."
+    )
+    body = {"error": {"code": code, "message": message}}
     azure.get(SET, status=status, json=body, headers={"x-ms-request-id": "request-1"})
     with pytest.raises(AzureError) as failed:
         sets.get(WEB)
-    assert f"could not read scale set canary-rg/web: {code}: {said}" in str(failed.value)
+    assert f"could not read scale set canary-rg/web: {code}: {message}" in str(failed.value)
     assert "request id: request-1" in str(failed.value)
     assert advice in str(failed.value)
     assert failed.value.failure.status == status
@@ -170,7 +170,7 @@ def test_what_azure_refuses_is_told_with_its_words_its_request_and_the_next_step
 @pytest.mark.parametrize(
     ("header", "wait"), [({"Retry-After": "17"}, 17.0), ({}, None), ({"Retry-After": "soon"}, None)]
 )
-def test_throttling_tells_how_long_to_wait_and_the_sdk_does_not_try_by_itself(
+def test_throttling_has_the_wanted_wait_and_the_sdk_does_not_retry(
     azure: responses.RequestsMock, sets: AzureScaleSets, header: dict[str, str], wait: float | None
 ) -> None:
     details = [{"code": "TooManyRequests", "message": "30 were allowed, 31 were measured."}]
@@ -184,7 +184,7 @@ def test_throttling_tells_how_long_to_wait_and_the_sdk_does_not_try_by_itself(
 
 
 @pytest.mark.parametrize("status", [200, 502])
-def test_a_proxy_that_answers_html_is_called_by_its_name(
+def test_an_html_page_of_a_proxy_is_reported_as_such(
     azure: responses.RequestsMock, sets: AzureScaleSets, status: int
 ) -> None:
     azure.get(SET, status=status, body="<html><h1>Sign in</h1></html>", content_type="text/html")
@@ -214,7 +214,7 @@ def test_no_answer_says_whether_the_request_may_have_arrived(
     assert len(azure.calls) == 1
 
 
-def test_a_certificate_that_nobody_trusts_is_told_at_once_with_how_to_trust_it(
+def test_an_untrusted_certificate_is_an_error_with_the_next_step(
     azure: responses.RequestsMock, sets: AzureScaleSets
 ) -> None:
     azure.get(SET, body=requests.exceptions.SSLError("self-signed certificate"))
@@ -231,7 +231,7 @@ def test_an_error_without_arms_error_object_is_shown_as_it_is(
         sets.get(WEB)
 
 
-def test_a_server_in_trouble_while_polling_is_told_by_its_status_so_that_it_is_asked_again(
+def test_a_temporary_error_of_a_poll_keeps_its_status_so_that_the_poll_is_repeated(
     azure: responses.RequestsMock, sets: AzureScaleSets
 ) -> None:
     azure.post(f"{SET}/manualupgrade", status=202, headers={"Azure-AsyncOperation": OPERATION})
@@ -243,11 +243,11 @@ def test_a_server_in_trouble_while_polling_is_told_by_its_status_so_that_it_is_a
     assert (failed.value.failure.status, failed.value.failure.retry_after) == (503, 3)
 
 
-def test_a_poll_that_finds_no_such_operation_is_an_error(azure: responses.RequestsMock, sets: AzureScaleSets) -> None:
+def test_a_poll_without_a_status_is_an_error(azure: responses.RequestsMock, sets: AzureScaleSets) -> None:
     azure.post(f"{SET}/manualupgrade", status=202, headers={"Azure-AsyncOperation": OPERATION})
     azure.get(OPERATION, json={"error": {}}, status=200)
     operation = sets.begin_update_instances(MODEL, ["0"])
-    with pytest.raises(AzureError, match="could not ask how it stands to update instances 0"):
+    with pytest.raises(AzureError, match="could not poll the operation: update instances 0"):
         sets.poll(operation)
 
 
@@ -288,27 +288,27 @@ def test_autoscale_that_may_not_be_read_is_unknown(azure: responses.RequestsMock
     assert sets.autoscale_settings(MODEL) is None
 
 
-def test_each_call_is_told_with_its_request_id_and_never_its_token(azure: responses.RequestsMock) -> None:
+def test_each_call_is_reported_with_its_request_id_and_without_its_token(azure: responses.RequestsMock) -> None:
     class Secret:
         def get_token(self, *_scopes: str, **_options: object) -> AccessToken:
             return AccessToken("s3cret", 2**33)
 
-    told: list[Event] = []
+    events: list[Event] = []
     endpoint = Endpoint(SUBSCRIPTION, "https://127.0.0.1:1")
     url = SET.replace("http://", "https://")
     azure.get(url, json=BODY, headers={"x-ms-request-id": "id-1"})
     azure.get(url, body=requests.ConnectionError("refused"))
-    adapter = AzureScaleSets(endpoint, Secret(), told.append)
+    adapter = AzureScaleSets(endpoint, Secret(), events.append)
     adapter.get(WEB)
     with pytest.raises(AzureError):
         adapter.get(WEB)
     adapter.close()
     assert azure.calls[0].request.headers["Authorization"] == "Bearer s3cret"
     path = urlsplit(SET).path
-    assert told == [AzureCalled("GET", path, 200, "id-1"), AzureCalled("GET", path, None, None)]
+    assert events == [AzureCalled("GET", path, 200, "id-1"), AzureCalled("GET", path, None, None)]
 
 
-def test_the_capacity_is_patched_alone_and_only_in_the_set_that_was_read(
+def test_the_capacity_is_patched_alone_and_only_in_an_unchanged_set(
     azure: responses.RequestsMock, sets: AzureScaleSets
 ) -> None:
     azure.patch(SET, json=BODY, headers={"Azure-AsyncOperation": OPERATION})
@@ -319,7 +319,7 @@ def test_the_capacity_is_patched_alone_and_only_in_the_set_that_was_read(
 
 
 @pytest.mark.parametrize(("forced", "parameter"), [(False, None), (True, ["true"])])
-def test_instances_are_deleted_by_their_ids_and_by_force_only_where_the_policy_of_the_set_says_so(
+def test_instances_are_deleted_by_id_and_forced_only_by_the_sets_policy(
     azure: responses.RequestsMock, sets: AzureScaleSets, forced: bool, parameter: list[str] | None
 ) -> None:
     headers = {"Azure-AsyncOperation": OPERATION, "Location": f"{OPERATION}?monitor=true"}

@@ -1,4 +1,4 @@
-"""A release to a pair through the real SDK, against the emulator: its steps, its interruptions, and what it refuses."""
+"""A release to a pair through the real SDK, against the emulator: its steps, its interruptions, and its refusals."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Start = Callable[..., Emulator]
 
 @pytest.fixture
 def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Start an emulator of a pair, green with fields of its own, and reach it."""
+    """Start an emulator of a pair, with other fields for green, and connect to it."""
     begun: list[Emulator] = []
 
     def begin(scenario: Scenario = SCENARIO, **green: Any) -> Emulator:
@@ -67,9 +67,7 @@ def changes(emulator: Emulator) -> list[str]:
 
 
 @pytest.mark.parametrize("mode", ["Manual", "Automatic"])
-def test_the_idle_set_is_deployed_to_whatever_its_upgrade_mode_and_each_step_done_again_changes_nothing(
-    start: Start, mode: str
-) -> None:
+def test_a_release_works_in_each_upgrade_mode_and_a_repeated_step_changes_nothing(start: Start, mode: str) -> None:
     emulator = start(image=BASE, mode=mode)
     assert [step(emulator, deploy), step(emulator, deploy)] == [Step.DONE, Step.UNCHANGED]
     assert [step(emulator, lambda one: one.check().outcome) for _ in range(2)] == [SwitchOutcome.CHECKED] * 2
@@ -90,7 +88,7 @@ def test_the_idle_set_is_deployed_to_whatever_its_upgrade_mode_and_each_step_don
     assert {one.id for one in step(emulator, lambda one: one.plan()).other.instances} <= {"0", "1", "2"}
 
 
-def test_a_check_alone_takes_its_test_rule_away_again(start: Start) -> None:
+def test_a_check_alone_removes_its_test_rule(start: Start) -> None:
     emulator, pair = start(), replace(PAIR, test_port=18099)
     with release_to_pair(pair, {"id": emulator.scenario.image_id(UPDATED)}, check=QUICK) as release:
         assert release.check().outcome is SwitchOutcome.CHECKED
@@ -99,7 +97,7 @@ def test_a_check_alone_takes_its_test_rule_away_again(start: Start) -> None:
     assert (len(puts), [one["name"] for one in rules]) == (2, ["blueRule"])
 
 
-def test_a_set_that_somebody_else_scaled_in_further_meanwhile_is_not_scaled_out_again(start: Start) -> None:
+def test_a_set_that_somebody_else_scaled_in_further_is_not_scaled_out(start: Start) -> None:
     emulator = start()
     assert step(emulator, lambda one: one.switch().outcome) is SwitchOutcome.SWITCHED
     emulator.inject("scale PATCH */virtualMachineScaleSets/blue by=-2")
@@ -107,7 +105,7 @@ def test_a_set_that_somebody_else_scaled_in_further_meanwhile_is_not_scaled_out_
     assert emulator.backend.scale_set("canary-rg", "blue").body["sku"]["capacity"] == 1
 
 
-def test_while_one_works_on_a_pair_no_rollout_of_its_sets_begins(start: Start) -> None:
+def test_a_locked_pair_refuses_rollouts_of_its_sets(start: Start) -> None:
     emulator = start(image=BASE)
     image = {"id": emulator.scenario.image_id(UPDATED)}
     with connected_pair(None, 60, lambda _: None) as pair:
@@ -123,8 +121,8 @@ def test_while_one_works_on_a_pair_no_rollout_of_its_sets_begins(start: Start) -
     assert emulator.backend.group("canary-rg").tags.keys() == {"vmss-jenkins-last.green.rollout"}
 
 
-def test_killed_at_any_moment_and_started_again_it_goes_on(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each change to Azure in turn is the last thing that a run does; then one run does the rest."""
+def test_a_release_continues_after_a_kill_at_any_moment(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kill a run at each change to Azure in turn; then one run does the rest."""
     emulator = start(image=BASE, instances=1)
     moments = ("begin_set_image", "begin_set_capacity", "begin_update_instances")
     for moment in moments:
@@ -148,7 +146,7 @@ def _killed(*_: Any, **__: Any) -> None:
     raise KeyboardInterrupt
 
 
-def test_a_person_is_told_by_the_command_what_is_done_and_how_it_ended(
+def test_the_command_reports_its_steps_and_its_result(
     start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     emulator = start()
@@ -156,7 +154,7 @@ def test_a_person_is_told_by_the_command_what_is_done_and_how_it_ended(
     words = [*WORDS, "--image-id", image, "--idle", "1", "--watch", *QUICK, "--summary", str(summary)]
     assert main(["blue-green", "plan", *words, "--pending", str(tmp_path / "pending")]) == 0
     assert (tmp_path / "pending").read_text() == "green\n"
-    assert "would scale blue in from 3 to 1 instances in the end" in capsys.readouterr().err
+    assert "would scale blue in from 3 to 1 instances at the end" in capsys.readouterr().err
     assert main(["blue-green", "release", *words, "--result", str(result), "--back-job", "shop"]) == 0
     assert summary.read_text() == "green serves nginx-updated-image now. Back: shop\n"
     assert json.loads(result.read_text())["step"] == "done"
@@ -165,7 +163,7 @@ def test_a_person_is_told_by_the_command_what_is_done_and_how_it_ended(
     assert summary.read_text() == "green serves nginx-updated-image already: nothing was changed.\n"
 
 
-def test_a_failure_is_told_in_the_line_that_a_build_shows(start: Start, tmp_path: Path) -> None:
+def test_the_summary_of_a_failure_has_the_reason(start: Start, tmp_path: Path) -> None:
     emulator = start(image=BASE)
     summary, failing = tmp_path / "summary", emulator.scenario.image_id("nginx-failing-image")
     words = [*WORDS, "--summary", str(summary)]
@@ -173,13 +171,13 @@ def test_a_failure_is_told_in_the_line_that_a_build_shows(start: Start, tmp_path
     wanted = "green does not have nginx-updated-image on all its instances (0, 1, 2): deploy it first"
     assert summary.read_text() == f"Stopped: load balancer blueLB: {wanted}\n"
     assert main(["blue-green", "scale-in", *words, "--idle", "1", "--image-id", failing]) == 2
-    assert "blue serves, without nginx-failing-image: nothing is scaled in before the switch" in summary.read_text()
+    assert "blue serves, without nginx-failing-image: switch first, then scale in" in summary.read_text()
     assert main(["blue-green", "deploy", *words, "--image-id", failing, "--instance-timeout", "3"]) == 1
     assert summary.read_text().startswith("Not switched: nginx-failing-image was not brought to green: ")
 
 
 @pytest.mark.parametrize("words", [[], ["--image-id", "/x", "--image", "a:b:c:d"]])
-def test_without_one_image_nothing_is_looked_at(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_exactly_one_image_is_needed(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["blue-green", "release", *WORDS, *words]) == 2
     assert "by it a set is known to have the release already" in capsys.readouterr().err
 
@@ -194,10 +192,10 @@ ALONE = SetSpec("green", image=BASE)
         (replace(SCENARIO, more_sets=(*SCENARIO.more_sets, THIRD)), {}, "shared with scale set third"),
         (replace(SCENARIO, more_sets=(ALONE,)), {}, r"green is behind greenLB .*, not behind blueLB"),
         (replace(SCENARIO, autoscale=("cpu",)), {"idle": 1}, r"autoscale \(cpu\) would undo the scaling of blue to 1"),
-        (SCENARIO, {"check": ["http port=80"]}, "a check asks port 80 of it"),
+        (SCENARIO, {"check": ["http port=80"]}, "a check uses its port 80"),
     ],
 )
-def test_what_cannot_be_released_to_is_refused_before_anything_is_changed(
+def test_a_pair_that_cannot_get_a_release_is_refused_before_anything_is_changed(
     start: Start, scenario: Scenario, options: dict[str, Any], reason: str
 ) -> None:
     emulator = start(scenario)
@@ -207,7 +205,7 @@ def test_what_cannot_be_released_to_is_refused_before_anything_is_changed(
     assert changes(emulator) == []
 
 
-def test_an_idle_set_that_is_not_well_is_awaited_and_told_by_the_deployment(
+def test_the_deployment_waits_for_an_unhealthy_idle_set_and_reports_it(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     emulator = start()
@@ -221,7 +219,7 @@ def test_an_idle_set_that_is_not_well_is_awaited_and_told_by_the_deployment(
     assert "0: not healthy after 1 s" in found.reason
 
 
-def test_fewer_healthy_instances_than_serve_are_no_release_to_switch_to(start: Start, tmp_path: Path) -> None:
+def test_a_switch_to_fewer_healthy_instances_needs_the_option(start: Start, tmp_path: Path) -> None:
     emulator = start()
     with emulator.backend.lock:
         green = emulator.backend.scale_set("canary-rg", "green")

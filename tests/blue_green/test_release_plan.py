@@ -1,4 +1,4 @@
-"""What a release to a pair comes to: a function of what serves, what runs where, and what was asked for."""
+"""The plan of a release to a pair: a function of the active set, the running images and the order."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ def told(plan: ReleasePlan) -> str:
     return "\n".join(plan.lines())
 
 
-def test_a_release_goes_to_all_of_the_set_that_does_not_serve() -> None:
+def test_a_release_goes_to_all_instances_of_the_idle_set() -> None:
     plan = planned()
     assert (plan.target.name, plan.serves, plan.outdated, plan.scale_out) == ("green", False, ("0", "1", "2"), None)
     assert not plan.deployed
     assert told(plan).splitlines() == [
         "blue serves: nginx-base-image, 3 of 3 healthy",
         "green is idle: nginx-base-image, 3 of 3 healthy",
-        "would bring nginx-updated-image to green: 0, 1, 2 at once, since nobody is served by it",
+        "would bring nginx-updated-image to green: 0, 1, 2 at once, since it gets no traffic",
         "would check it, and point rule live from bluePool to greenPool",
     ]
     assert planned(serves=GREEN_POOL).target.name == "blue"
 
 
-def test_killed_before_the_switch_it_goes_on_with_what_is_there() -> None:
+def test_after_a_kill_before_the_switch_the_plan_continues() -> None:
     some = replace(
         GREEN_NEW, instances=(replace(GREEN_NEW.instances[0], latest_model_applied=False), *GREEN_NEW.instances[1:])
     )
@@ -63,14 +63,14 @@ def test_killed_before_the_switch_it_goes_on_with_what_is_there() -> None:
     assert "green has nginx-updated-image on all its instances" in told(plan)
 
 
-def test_what_has_the_release_but_is_not_well_yet_is_not_settled() -> None:
+def test_a_set_with_the_release_is_ready_only_when_it_is_healthy() -> None:
     first, *others = GREEN_NEW.instances
     for coming, ready in ((replace(first, provisioning_state="Updating"), False), (first, True)):
         plan = planned(green=replace(GREEN_NEW, instances=(coming, *others)))
         assert (plan.deployed, plan.ready) == (True, ready)
 
 
-def test_after_the_switch_nothing_is_to_be_done_and_never_is_the_other_set_touched() -> None:
+def test_after_the_switch_nothing_is_left_to_do_and_the_other_set_stays_as_it_is() -> None:
     plan = planned(green=GREEN_NEW, serves=GREEN_POOL)
     assert (plan.target.name, plan.serves, plan.outdated, plan.scale_out, plan.scale_in) == (
         "green",
@@ -79,11 +79,11 @@ def test_after_the_switch_nothing_is_to_be_done_and_never_is_the_other_set_touch
         None,
         None,
     )
-    assert told(plan) == "green serves nginx-updated-image already: nothing is to be deployed or switched"
+    assert told(plan) == "green serves nginx-updated-image already: nothing to deploy or switch"
     assert planned(green=GREEN_NEW, serves=GREEN_POOL, image=OLD).target.name == "blue"
 
 
-def test_a_canary_on_the_set_that_serves_is_no_release() -> None:
+def test_a_canary_on_the_active_set_is_not_a_release() -> None:
     first = replace(BLUE_OLD.instances[0], image=NEW)
     canary = replace(
         BLUE_OLD, scale_set=replace(BLUE_OLD.scale_set, image=NEW), instances=(first, *BLUE_OLD.instances[1:])
@@ -91,13 +91,13 @@ def test_a_canary_on_the_set_that_serves_is_no_release() -> None:
     assert planned(blue=canary).target.name == "green"
 
 
-def test_a_parked_instance_runs_nothing_and_keeps_no_release_back() -> None:
+def test_a_stopped_instance_does_not_hold_back_a_release() -> None:
     parked = replace(GREEN_OLD.instances[0], power="deallocated")
     green = replace(GREEN_NEW, instances=(parked, *GREEN_NEW.instances[1:]))
     assert planned(green=green).deployed
 
 
-def test_a_set_that_was_scaled_in_is_scaled_out_to_the_size_of_the_other_even_from_nothing() -> None:
+def test_a_smaller_idle_set_is_scaled_out_to_the_size_of_the_active_one_even_from_zero() -> None:
     one = member(GREEN, GREEN_POOL, NEW, 1)
     assert (planned(green=one).scale_out, planned(green=one).deployed) == (3, False)
     assert "would scale green out from 1 to 3 instances" in told(planned(green=one))
@@ -106,18 +106,18 @@ def test_a_set_that_was_scaled_in_is_scaled_out_to_the_size_of_the_other_even_fr
     assert planned(green=member(GREEN, GREEN_POOL, NEW, 0), serves=BLUE_POOL, image=OLD).serves
 
 
-def test_the_other_set_is_scaled_in_to_what_was_asked_for_and_never_out() -> None:
+def test_the_other_set_is_scaled_in_to_the_wanted_size_and_never_out() -> None:
     assert [planned(idle=idle).scale_in for idle in (None, 0, 1, 3, 5)] == [None, 0, 1, None, None]
     left = member(BLUE, BLUE_POOL, OLD, 1)
     assert planned(blue=left, green=GREEN_NEW, serves=GREEN_POOL, idle=1).scale_in is None
-    assert "would scale blue in from 3 to 1 instances in the end" in told(planned(idle=1))
+    assert "would scale blue in from 3 to 1 instances at the end" in told(planned(idle=1))
 
 
 @pytest.mark.parametrize(
     ("plan", "severity", "text"),
     [
         (planned(idle=1, autoscale={"blue": ("cpu",)}), Severity.IMPOSSIBLE, "would undo the scaling of blue to 1"),
-        (planned(idle=1, autoscale={"blue": None}), Severity.WARNING, "could not be looked up"),
+        (planned(idle=1, autoscale={"blue": None}), Severity.WARNING, "could not be read"),
         (
             planned(green=member(GREEN, GREEN_POOL, NEW, 1), autoscale={"green": ("cpu",)}),
             Severity.IMPOSSIBLE,
@@ -131,18 +131,18 @@ def test_the_other_set_is_scaled_in_to_what_was_asked_for_and_never_out() -> Non
         (
             planned(green=replace(GREEN_OLD, instances=(Instance("7", protected_from_scale_set_actions=True),))),
             Severity.IMPOSSIBLE,
-            "7 of green are protected from scale set actions, without the release",
+            "7 of green are protected from scale set actions and do not have the release",
         ),
         (planned(green=replace(GREEN_OLD, pools=(BLUE_POOL,))), Severity.IMPOSSIBLE, "in one backend pool"),
     ],
 )
-def test_what_stands_in_the_way_is_found_beforehand(plan: ReleasePlan, severity: Severity, text: str) -> None:
+def test_the_plan_finds_what_prevents_a_release(plan: ReleasePlan, severity: Severity, text: str) -> None:
     assert [one.severity for one in plan.findings if text in one.text] == [severity]
     assert plan.refused is (severity is Severity.IMPOSSIBLE)
     assert f"{severity.value}: " in told(plan)
 
 
-def test_a_load_balancer_of_more_than_two_sets_needs_the_rule_by_its_name() -> None:
+def test_a_load_balancer_with_more_than_two_sets_needs_a_named_rule() -> None:
     body = balancer(LIVE, pools=(pool(f"{LB}/lb/backendAddressPools/x", "third"),))
     plan = plan_release(ReleaseOrder(ORDER, NEW), PairState(GREEN_OLD, BLUE_OLD, body, {}), {})
     assert plan.refused
@@ -151,7 +151,7 @@ def test_a_load_balancer_of_more_than_two_sets_needs_the_rule_by_its_name() -> N
     assert not plan_release(named, PairState(GREEN_OLD, BLUE_OLD, body, {}), {}).refused
 
 
-def test_neither_a_sick_idle_set_nor_its_upgrade_mode_is_in_the_way() -> None:
+def test_an_unhealthy_idle_set_and_its_upgrade_mode_do_not_prevent_a_release() -> None:
     sick = replace(GREEN_OLD, instances=tuple(replace(one, health=Health.UNHEALTHY) for one in GREEN_OLD.instances))
     automatic = replace(sick, scale_set=replace(sick.scale_set, upgrade_mode=UpgradeMode.AUTOMATIC))
     assert planned(green=automatic).findings == ()

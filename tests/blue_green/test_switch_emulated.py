@@ -1,4 +1,4 @@
-"""Blue-green through the real SDK, against the emulator: there, back on a bad release, and nobody notices."""
+"""Blue-green through the real SDK, against the emulator: switch, switch back after a bad release, lose no request."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def writes(emulator: Emulator) -> list[int]:
     return [one["status"] for one in emulator.calls if one["method"] == "PUT" and "loadBalancers" in one["path"]]
 
 
-def test_under_traffic_a_switch_and_its_way_back_fail_no_new_connection(emulator: Emulator) -> None:
+def test_under_traffic_a_switch_and_the_switch_back_fail_no_new_connection(emulator: Emulator) -> None:
     with visitors(emulator.frontend_url) as visits:
         port = free_port()
         there = run(test_port=port, check=[f"http via=frontend port={port} expect_text=Azure samples=2 rate=50"])
@@ -79,7 +79,7 @@ def test_under_traffic_a_switch_and_its_way_back_fail_no_new_connection(emulator
     assert writes(emulator) == [200] * 4, "the test rule, the switch, there and back"
 
 
-def test_an_open_connection_stays_with_the_set_before(emulator: Emulator) -> None:
+def test_an_open_connection_stays_with_the_previous_set(emulator: Emulator) -> None:
     with requests.Session() as kept:
         before = kept.get(emulator.frontend_url, timeout=5).text
         run()
@@ -87,7 +87,7 @@ def test_an_open_connection_stays_with_the_set_before(emulator: Emulator) -> Non
     assert title(emulator) == "Welcome to nginx on Azure VMSS!"
 
 
-def test_a_release_that_the_check_refuses_is_never_seen_by_visitors(emulator: Emulator) -> None:
+def test_visitors_never_see_a_release_that_the_check_refuses(emulator: Emulator) -> None:
     port = free_port()
     found = run(test_port=port, check=[f"http via=frontend port={port} expect_text=nothing samples=2 rate=50"])
     assert (found.outcome, title(emulator)) == (SwitchOutcome.REFUSED, "Welcome to nginx!")
@@ -95,18 +95,18 @@ def test_a_release_that_the_check_refuses_is_never_seen_by_visitors(emulator: Em
     assert [one["name"] for one in rules] == ["blueRule"]
 
 
-def test_run_again_it_changes_nothing(emulator: Emulator) -> None:
+def test_a_second_switch_changes_nothing(emulator: Emulator) -> None:
     assert [run().outcome, run().outcome] == [SwitchOutcome.SWITCHED, SwitchOutcome.UNCHANGED]
     assert writes(emulator) == [200]
 
 
 @pytest.mark.parametrize("fault", ["412 PUT */loadBalancers/* count=2", "lost-answer PUT */loadBalancers/*"])
-def test_somebody_elses_change_and_a_lost_answer_are_survived(emulator: Emulator, fault: str) -> None:
+def test_a_switch_survives_somebody_elses_change_and_a_lost_answer(emulator: Emulator, fault: str) -> None:
     emulator.inject(fault)
     assert (run().outcome, title(emulator)) == (SwitchOutcome.SWITCHED, "Welcome to nginx on Azure VMSS!")
 
 
-def test_a_load_balancer_that_is_always_changed_by_others_ends_it(emulator: Emulator) -> None:
+def test_a_load_balancer_that_others_change_each_time_is_an_error(emulator: Emulator) -> None:
     emulator.inject("412 PUT */loadBalancers/* count=always")
     with pytest.raises(AzureError, match="change load balancer blueLB"):
         run()
@@ -127,32 +127,34 @@ def test_what_cannot_be_switched_changes_nothing(emulator: Emulator) -> None:
     assert (writes(emulator), emulator.backend.group("canary-rg").tags) == ([], {})
 
 
-def test_the_command_tells_by_its_exit_code_which_set_serves(emulator: Emulator) -> None:
+def test_the_exit_code_of_the_command_shows_which_set_gets_the_traffic(emulator: Emulator) -> None:
     assert code("--to", "green") == 0
     assert code("--to", "blue", "--watch", gate(emulator, "Azure")[0]) == 1
     assert code("--to", "green") == 0
 
 
-def test_a_dry_run_tells_what_would_happen_and_changes_nothing(
+def test_a_dry_run_reports_what_would_happen_and_changes_nothing(
     emulator: Emulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     port = free_port()
     asked = ["--test-port", str(port), "--gate", "http samples=2", "--watch", "instance-health steady=0s"]
     assert code("--to", "idle", "--dry-run", *asked) == 0
     assert capsys.readouterr().err.splitlines() == [
-        f"dry run: would let port {port} lead to greenPool for the check",
-        "dry run: would ask green first: http",
+        f"dry run: would open port {port} to greenPool for the check",
+        "dry run: would check green first: http",
         "dry run: would point rule blueRule from bluePool (blue, 3 of 3 healthy) to greenPool (green, 3 of 3 healthy)",
-        "dry run: would ask then, and switch back where it fails: instance-health",
+        "dry run: would watch then, and switch back on a failure: instance-health",
     ]
     assert code("--to", "blue", "--dry-run") == 0
-    assert "rule blueRule leads to bluePool (blue, 3 of 3 healthy) already: nothing would change" in (
+    assert "rule blueRule sends traffic to bluePool (blue, 3 of 3 healthy) already: nothing would change" in (
         capsys.readouterr().err
     )
     assert {one["method"] for one in emulator.calls} == {"GET"}
 
 
-def test_a_dry_run_tells_all_that_stands_in_the_way(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_reports_everything_that_prevents_the_switch(
+    emulator: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
     broken = emulator.scenario.releases["nginx-broken-image"]
     emulator.backend.scale_set("canary-rg", "green").instances["0"].release = broken
     with emulator.backend.lock:
@@ -162,13 +164,13 @@ def test_a_dry_run_tells_all_that_stands_in_the_way(emulator: Emulator, capsys: 
     told = capsys.readouterr().err
     assert "unsafe: green has 2 healthy instance(s), and blue serves with 3" in told
     assert "Allowed by --allow-fewer." in told
-    assert "impossible: another switch or rollout is under way: somebody: rollout of x" in told
+    assert "impossible: another switch or rollout runs: somebody: rollout of x" in told
     assert code("--to", "green", "--dry-run", "--gate", "http") == 1
-    assert "impossible: a check asks port 80 of it, which is that of no rule, not to green" in capsys.readouterr().err
+    assert "impossible: a check uses its port 80, which has no rule; wanted green" in capsys.readouterr().err
     assert {one["method"] for one in emulator.calls} == {"GET"}
 
 
-def test_a_rollout_of_the_set_that_is_to_serve_keeps_the_switch_away(emulator: Emulator) -> None:
+def test_a_rollout_of_the_idle_set_locks_out_the_switch(emulator: Emulator) -> None:
     with emulator.backend.lock:
         tags = emulator.backend.group("canary-rg").tags
         tags["vmss-jenkins.green.1"] = "until=99999999999 back= owner=somebody: rollout of x"
@@ -177,7 +179,7 @@ def test_a_rollout_of_the_set_that_is_to_serve_keeps_the_switch_away(emulator: E
     assert writes(emulator) == []
 
 
-def test_to_idle_needs_no_colour_and_goes_there_and_back(emulator: Emulator) -> None:
+def test_to_idle_switches_there_and_a_second_time_back(emulator: Emulator) -> None:
     assert [(code("--to", "idle"), title(emulator)) for _ in range(2)] == [
         (0, "Welcome to nginx on Azure VMSS!"),
         (0, "Welcome to nginx!"),
@@ -185,7 +187,7 @@ def test_to_idle_needs_no_colour_and_goes_there_and_back(emulator: Emulator) -> 
 
 
 def killed_in_the_watch(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, *, to: str = "green") -> None:
-    """A switch whose run ends before its watch did."""
+    """A switch that is killed during its watch."""
 
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
@@ -198,7 +200,7 @@ def killed_in_the_watch(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, *, 
 
 
 @pytest.mark.parametrize("to", ["green", "idle"])
-def test_a_run_that_ended_before_its_watch_is_gone_on_with_by_the_next_one(
+def test_after_a_kill_during_the_watch_the_next_run_finishes_the_watch(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch, to: str
 ) -> None:
     killed_in_the_watch(emulator, monkeypatch, to=to)
@@ -213,13 +215,13 @@ def test_a_run_that_ended_before_its_watch_is_gone_on_with_by_the_next_one(
     assert emulator.backend.group("canary-rg").tags == {}
 
 
-def test_where_that_watch_fails_it_is_switched_back(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_watch_that_fails_in_the_next_run_switches_back(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     killed_in_the_watch(emulator, monkeypatch)
     found = run(watch=gate(emulator, "nothing"))
     assert (found.outcome, found.serves, title(emulator)) == (SwitchOutcome.SWITCHED_BACK, "blue", "Welcome to nginx!")
 
 
-def test_a_test_rule_that_a_killed_run_left_open_is_closed_by_the_next_one(emulator: Emulator) -> None:
+def test_the_next_run_removes_the_test_rule_of_a_killed_run(emulator: Emulator) -> None:
     run()
     with connected_pair(None, 60, lambda _: None) as pair:
         store = ConditionalWriter(pair.store, "canary-rg", "blueLB", pair.waiter)

@@ -1,4 +1,4 @@
-"""Which pairs can be switched, and what the load balancer is told."""
+"""Which pairs can be switched, and what is written to the load balancer."""
 
 from __future__ import annotations
 
@@ -57,18 +57,18 @@ LIVE = rule("live", BLUE_POOL)
 def planned(
     order: SwitchOrder, body: dict[str, Any], to: Side, other: Side, skus: dict[str, str] | None = None
 ) -> SwitchPlan:
-    """The plan, where nothing stands in its way."""
+    """The plan, if nothing prevents it."""
     plan = plan_switch(order, body, to, other, skus)
     refuse(order.load_balancer, plan.findings)
     return plan
 
 
-def test_the_only_rule_that_leads_to_the_pair_is_pointed_at_the_idle_pool() -> None:
+def test_the_only_rule_of_the_pair_is_pointed_at_the_idle_pool() -> None:
     plan = planned(ORDER, balancer(LIVE, rule("other", f"{LB}/lb/backendAddressPools/x")), TO, OTHER)
     assert (plan.rule, plan.pool_before, plan.pool_after, plan.changes) == ("live", BLUE_POOL, GREEN_POOL, True)
 
 
-def test_an_already_active_set_is_no_change_however_few_it_has() -> None:
+def test_an_active_set_needs_no_change_even_with_few_healthy_instances() -> None:
     plan = planned(ORDER, balancer(rule("live", GREEN_POOL.upper())), replace(TO, healthy=0), OTHER)
     assert not plan.changes
 
@@ -86,11 +86,11 @@ def test_an_already_active_set_is_no_change_however_few_it_has() -> None:
         ),
         (replace(TO, pools=(BLUE_POOL,)), balancer(LIVE), ORDER, "in one backend pool"),
         (replace(TO, pools=(BLUE_POOL, GREEN_POOL)), balancer(LIVE), ORDER, "2 of its backend pools"),
-        (TO, balancer(), ORDER, "0 rules lead to the pair"),
-        (TO, balancer(LIVE, rule("https", BLUE_POOL, 443)), ORDER, "2 rules lead .*--rule"),
+        (TO, balancer(), ORDER, "0 rules send traffic to the pair"),
+        (TO, balancer(LIVE, rule("https", BLUE_POOL, 443)), ORDER, "2 rules send .*--rule"),
         (TO, balancer(LIVE), replace(ORDER, rule="x"), "no rule 'x'; there are: live"),
-        (TO, balancer(rule("live", f"{LB}/lb/backendAddressPools/x")), replace(ORDER, rule="live"), "to neither"),
-        (TO, balancer(LIVE), replace(ORDER, test_port=80), "test port 80 is that of rule live"),
+        (TO, balancer(rule("live", f"{LB}/lb/backendAddressPools/x")), replace(ORDER, rule="live"), "not to the pair"),
+        (TO, balancer(LIVE), replace(ORDER, test_port=80), "test port 80 is used by rule live"),
         (TO, balancer(LIVE), replace(ORDER, test_port=70000), "wanted 1 to 65535"),
         (replace(TO, healthy=0), balancer(LIVE), replace(ORDER, allow_fewer=True), "no instance of green is healthy"),
         (TO, balancer(LIVE, pools=(pool(f"{LB}/lb/backendAddressPools/x", "third"),)), ORDER, "shared with .* third"),
@@ -103,7 +103,7 @@ def test_a_pair_that_cannot_be_switched_is_reported(
         planned(order, body, to, OTHER, {"old": "Basic"})
 
 
-def test_a_third_set_elsewhere_is_no_matter_where_the_rule_is_named_but_never_in_a_pool_of_the_pair() -> None:
+def test_a_third_set_needs_a_named_rule_and_must_not_be_in_a_pool_of_the_pair() -> None:
     elsewhere = balancer(LIVE, pools=(pool(f"{LB}/lb/backendAddressPools/x", "third"),))
     assert planned(replace(ORDER, rule="LIVE"), elsewhere, TO, OTHER).rule == "live"
     elsewhere["properties"]["backendAddressPools"][1] = pool(GREEN_POOL, "green", "third")
@@ -111,7 +111,7 @@ def test_a_third_set_elsewhere_is_no_matter_where_the_rule_is_named_but_never_in
         planned(replace(ORDER, rule="live"), elsewhere, TO, OTHER)
 
 
-def test_fewer_healthy_instances_than_serve_now_need_a_word() -> None:
+def test_fewer_healthy_instances_than_in_the_active_set_need_the_option() -> None:
     with pytest.raises(UnsafeRollout, match="--allow-fewer"):
         planned(ORDER, balancer(LIVE), replace(TO, healthy=1), OTHER)
     allowed = planned(replace(ORDER, allow_fewer=True), balancer(LIVE), replace(TO, healthy=1), OTHER)
@@ -122,15 +122,15 @@ def test_fewer_healthy_instances_than_serve_now_need_a_word() -> None:
 @pytest.mark.parametrize(
     ("check_ports", "test_port", "reason"),
     [
-        ((80,), None, "a check asks port 80 of it, which leads to bluePool, not to green"),
-        ((81,), None, "a check asks port 81 of it, which is that of no rule, not to green"),
-        ((80, 81), 81, "a check asks port 80 of it"),
+        ((80,), None, "a check uses its port 80, which sends traffic to bluePool; wanted green"),
+        ((81,), None, "a check uses its port 81, which has no rule; wanted green"),
+        ((80, 81), 81, "a check uses its port 80"),
         ((81,), 81, ""),
         ((443,), None, ""),
         ((), None, ""),
     ],
 )
-def test_a_check_asks_the_idle_set_and_not_the_one_that_serves(
+def test_a_check_measures_the_idle_set_and_not_the_active_one(
     check_ports: tuple[int, ...], test_port: int | None, reason: str
 ) -> None:
     body = balancer(LIVE, rule("green only", GREEN_POOL.upper(), 443))
@@ -138,20 +138,20 @@ def test_a_check_asks_the_idle_set_and_not_the_one_that_serves(
     found = [one.text for one in plan_switch(order, body, TO, OTHER).findings]
     assert [text[: len(reason)] for text in found] == ([reason] if reason else [])
     served = balancer(rule("live", GREEN_POOL), rule("green only", GREEN_POOL, 443))
-    assert plan_switch(order, served, TO, OTHER).findings == (), "where nothing is switched, nothing is checked"
+    assert plan_switch(order, served, TO, OTHER).findings == (), "without a switch there is no check"
 
 
 @pytest.mark.parametrize("port", [1, 65535])
-def test_the_first_and_the_last_port_may_be_tests(port: int) -> None:
+def test_the_first_and_the_last_port_can_be_test_ports(port: int) -> None:
     assert planned(replace(ORDER, test_port=port), balancer(LIVE), TO, OTHER).changes
 
 
-def test_no_port_is_0() -> None:
+def test_port_0_is_refused() -> None:
     with pytest.raises(ConfigError, match="found the test port 0"):
         planned(replace(ORDER, test_port=0), balancer(LIVE), TO, OTHER)
 
 
-def test_the_test_rule_is_like_the_production_rule_and_goes_with_the_switch() -> None:
+def test_the_test_rule_is_a_copy_of_the_production_rule_and_the_switch_removes_it() -> None:
     body = balancer(LIVE)
     testing = with_test_rule(body, "live", GREEN_POOL, 8081)
     test = testing["properties"]["loadBalancingRules"][-1]

@@ -66,5 +66,5 @@ def test_a_release_that_answers_late_is_caught(plane: DataPlane) -> None:
     assert "a median of" in verdict.reason
 
 
-def test_a_release_that_is_not_there_is_caught(plane: DataPlane) -> None:
+def test_a_canary_that_does_not_answer_is_caught(plane: DataPlane) -> None:
     assert compare(plane, None).outcome is Outcome.FAILED

@@ -28,10 +28,10 @@ SUBJECT = Subject(MODEL, INSTANCES, ("0",))
 
 @dataclass
 class FakeProber:
-    """Answers at once; `bad` says which of an instance's answers fail, `slow` how long they take."""
+    """Answers at once; `bad` and `slow` give the failures and the latency of each instance."""
 
     bad: Mapping[str | None, int] = field(default_factory=dict)
-    """Instance id -> one of so many of its answers is bad."""
+    """Instance id -> n: every n-th answer is bad."""
     slow: Mapping[str | None, float] = field(default_factory=dict)
     asked: list[ProbeRequest] = field(default_factory=list)
     intervals: list[float] = field(default_factory=list)
@@ -100,14 +100,14 @@ def lab() -> Lab:
     return Lab()
 
 
-def test_the_load_balancer_is_asked_at_the_port_of_the_service(lab: Lab) -> None:
+def test_requests_go_to_the_load_balancer_at_the_port_of_the_service(lab: Lab) -> None:
     verdict = lab.probing().http(HttpGate(path="/health", samples=7, rate=2), SUBJECT)
     assert verdict.outcome is Outcome.PASSED
     assert Counter(one.url for one in lab.prober.asked) == {"http://203.0.113.7:80/health": 7}
     assert lab.prober.intervals == [0.5]
 
 
-def test_a_url_is_asked_instead(lab: Lab) -> None:
+def test_a_url_replaces_the_load_balancer(lab: Lab) -> None:
     lab.probing().http(HttpGate(url="https://web.example.com/", path="/x", samples=1), SUBJECT)
     assert lab.prober.asked[0].url == "https://web.example.com/x"
 
@@ -120,7 +120,7 @@ def test_no_rule_for_the_port_is_an_error(lab: Lab) -> None:
     )
 
 
-def test_each_chosen_instance_is_asked(lab: Lab) -> None:
+def test_requests_go_to_each_chosen_instance(lab: Lab) -> None:
     subject = replace(SUBJECT, ids=("0", "2"))
     gate = HttpGate(via=Via.NAT, scheme="https", host="web.example.com", samples=3)
     lab.probing().http(gate, subject)
@@ -133,14 +133,14 @@ def test_each_chosen_instance_is_asked(lab: Lab) -> None:
 
 
 def test_an_instance_without_address_is_an_error(lab: Lab) -> None:
-    lab.balancers.found = {"0": Unreachable("no inbound NAT rule leads to it")}
+    lab.balancers.found = {"0": Unreachable("no inbound NAT rule forwards to it")}
     verdict = lab.probing().http(HttpGate(via=Via.NAT), SUBJECT)
     assert verdict.outcome is Outcome.ERROR
-    assert verdict.reason == "could not measure: instance 0: no inbound NAT rule leads to it"
+    assert verdict.reason == "could not measure: instance 0: no inbound NAT rule forwards to it"
     assert lab.prober.asked == []
 
 
-def test_tunnels_lead_to_the_ssh_port_and_few_are_open(lab: Lab) -> None:
+def test_tunnels_use_the_ssh_port_and_few_are_open_at_once(lab: Lab) -> None:
     subject = replace(SUBJECT, ids=tuple(str(n) for n in range(20)))
     verdict = lab.probing().http(HttpGate(via=Via.SSH, ssh_user="u", ssh_port=2222, samples=2), subject)
     assert verdict.outcome is Outcome.PASSED
@@ -162,7 +162,7 @@ def test_finding_addresses_is_tried_again(lab: Lab) -> None:
     assert len(lab.world.events_of(CallRetried)) == 2
 
 
-def test_the_new_release_is_awaited_in_its_share(lab: Lab) -> None:
+def test_the_new_release_must_appear_in_its_share_of_the_answers(lab: Lab) -> None:
     gate = HttpGate(samples=100, expect=Expectation(release_text="v2"))
     verdict = lab.probing().http(gate, SUBJECT)
     assert SUBJECT.new_share == pytest.approx(1 / 3)
@@ -172,7 +172,7 @@ def test_the_new_release_is_awaited_in_its_share(lab: Lab) -> None:
 COMPARE = CompareGate()
 
 
-def test_stable_are_the_healthy_ones_with_the_old_release() -> None:
+def test_stable_instances_are_healthy_and_have_the_old_release() -> None:
     assert SUBJECT.stable == ("1", "2")
 
 
@@ -197,20 +197,20 @@ def test_a_slow_canary_is_caught_early(lab: Lab) -> None:
     assert len(lab.prober.asked) == 150
 
 
-def test_a_doubtful_canary_takes_more_samples_and_stays_doubtful(lab: Lab) -> None:
+def test_an_uncertain_canary_takes_more_samples_and_stays_inconclusive(lab: Lab) -> None:
     lab.prober.bad = {"0": 80}
     verdict = lab.probing().compare(COMPARE, SUBJECT, run=1)
     assert (verdict.outcome, len(lab.prober.asked)) == (Outcome.INCONCLUSIVE, 1200)
     assert verdict.more_samples > 0
 
 
-def test_nothing_to_compare_with_is_an_error_at_first_only(lab: Lab) -> None:
+def test_without_stable_instances_only_the_first_comparison_is_an_error(lab: Lab) -> None:
     alone = replace(SUBJECT, instances=INSTANCES[:1])
     assert lab.probing().compare(COMPARE, alone, run=1).outcome is Outcome.ERROR
     assert lab.probing().compare(COMPARE, alone, run=2).outcome is Outcome.PASSED
 
 
-def test_both_sides_are_asked_in_pairs_that_alternate() -> None:
+def test_requests_to_both_sides_alternate_in_pairs() -> None:
     plan = side_by_side(COMPARE, {"0": Address("a", 80)}, {"1": Address("b", 80), "2": Address("c", 80)}, 4)
     assert [one.instance_id for one in plan] == ["0", "1", "2", "0", "0", "1", "2", "0"]
 

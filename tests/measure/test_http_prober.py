@@ -80,7 +80,7 @@ Serve = Callable[..., tuple[str, list[tuple[int, dict[str, str]]]]]
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Start servers; each gives its URL and the connections and headers that it saw."""
+    """Start servers; each returns its URL and the connections and headers that it received."""
     servers = []
 
     def start(context: ssl.SSLContext | None = None) -> tuple[str, list[tuple[int, dict[str, str]]]]:
@@ -153,7 +153,7 @@ def test_a_body_that_is_cut_off_is_a_fault(serve: Serve) -> None:
     assert sample.unmeasured is None
 
 
-def test_of_an_endless_body_enough_is_read(serve: Serve) -> None:
+def test_an_endless_body_is_read_up_to_the_limit(serve: Serve) -> None:
     url, _ = serve()
     (sample,) = probe(request(f"{url}/endless"))
     assert (sample.status, sample.fault) == (200, None)
@@ -166,7 +166,7 @@ def test_a_refused_connection_is_a_fault() -> None:
     assert (sample.status, sample.fault, sample.unmeasured) == (None, "connection refused", None)
 
 
-def test_silence_is_a_fault() -> None:
+def test_no_answer_is_a_fault() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         (sample,) = probe(request(f"http://127.0.0.1:{silent.getsockname()[1]}/", timeout=0.05))
     assert sample.fault == "no answer in time"
@@ -190,13 +190,13 @@ def test_a_late_answer_is_a_fault(serve: Serve) -> None:
         (requests.exceptions.InvalidURL("bad"), "bad"),
     ],
 )
-def test_what_says_nothing_of_the_service_is_unmeasured(error: Exception, unmeasured: str) -> None:
+def test_a_failure_on_our_side_is_unmeasured(error: Exception, unmeasured: str) -> None:
     responses.get("http://10.0.0.4/", body=error)
     (sample,) = probe(request("http://10.0.0.4/"))
     assert (sample.fault, sample.unmeasured) == (None, unmeasured)
 
 
-def test_nothing_of_the_user_is_sent(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_no_data_of_the_user_is_sent(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     url, seen = serve()
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login user password secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
@@ -207,7 +207,7 @@ def test_nothing_of_the_user_is_sent(serve: Serve, monkeypatch: pytest.MonkeyPat
     assert headers["Connection"] == "close"
 
 
-def test_a_host_is_asked_for_by_name(serve: Serve) -> None:
+def test_the_host_header_has_the_gates_host(serve: Serve) -> None:
     url, seen = serve()
     probe(request(f"{url}/", host="web.example.com"))
     assert seen[0][1]["Host"] == "web.example.com"
@@ -233,7 +233,7 @@ def test_a_certificate_is_verified_for_the_host(
 
 
 @responses.activate
-def test_requests_start_at_their_pace() -> None:
+def test_requests_start_at_their_rate() -> None:
     responses.get("http://10.0.0.4/", body=PAGE)
     clock = FakeClock()
     HttpProber(clock).probe([request("http://10.0.0.4/")] * 4, 0.5)

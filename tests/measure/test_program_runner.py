@@ -20,12 +20,12 @@ def run(code: str, timeout: float = 20) -> CommandResult:
 
 
 @pytest.mark.parametrize("code", [0, 1, 75])
-def test_the_exit_code_is_told(code: int) -> None:
+def test_the_exit_code_is_kept(code: int) -> None:
     result = run(f"raise SystemExit({code})")
     assert (result.exit_code, result.problem) == (code, None)
 
 
-def test_the_program_is_told_what_to_look_at() -> None:
+def test_the_program_gets_the_facts() -> None:
     result = run("import os; print(os.environ['VMSS_NAME'], os.environ['VMSS_INSTANCE_IDS'])")
     assert result.output == "web 0,2\n"
 
@@ -35,26 +35,26 @@ def test_both_outputs_are_kept() -> None:
     assert result.output == "out\nerr\n"
 
 
-def test_of_much_output_the_end_is_kept() -> None:
+def test_the_end_of_a_long_output_is_kept() -> None:
     result = run("print('a' * 200_000); print('the verdict')")
     assert len(result.output) == MOST_OUTPUT
     assert result.output.endswith("aaa\nthe verdict\n")
 
 
-def test_no_shell_reads_the_words(tmp_path: Path) -> None:
+def test_no_shell_reads_the_arguments(tmp_path: Path) -> None:
     gate = CommandGate(run=(sys.executable, "-c", "import sys; print(sys.argv[1])", f"$(touch {tmp_path}/x); *"))
     assert ProgramRunner(SystemClock()).run(gate, {}).output == f"$(touch {tmp_path}/x); *\n"
     assert not (tmp_path / "x").exists()
 
 
-def test_a_program_that_is_not_there_is_a_problem() -> None:
+def test_a_missing_program_is_a_problem() -> None:
     result = ProgramRunner(SystemClock()).run(CommandGate(run=("/nowhere/check",)), {})
     assert (result.exit_code, result.problem) == (None, "/nowhere/check cannot be started: No such file or directory")
 
 
 @pytest.fixture
 def witness() -> Iterator[socket.socket]:
-    """A server to which a process holds a connection for as long as it lives."""
+    """A server that keeps a process's connection until the process ends."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(10)
         yield server
@@ -74,18 +74,18 @@ def died(witness: socket.socket) -> bool:
         return connection.recv(1) == b""
 
 
-def test_a_timeout_kills_the_program_and_all_that_it_started(witness: socket.socket) -> None:
+def test_a_timeout_kills_the_program_and_its_children(witness: socket.socket) -> None:
     result = run(f"{starts_a_sleeper(witness)}; c.wait()", timeout=2)
     assert (result.exit_code, result.problem) == (None, "not done after 2 s: killed")
     assert died(witness)
 
 
-def test_what_a_program_leaves_behind_is_ended_too(witness: socket.socket) -> None:
+def test_children_that_a_program_leaves_behind_are_killed(witness: socket.socket) -> None:
     assert run(starts_a_sleeper(witness)).exit_code == 0
     assert died(witness)
 
 
-def test_secrets_are_held_back_under_whatever_name() -> None:
+def test_secrets_are_removed_under_any_name() -> None:
     ours = {
         "PATH": "/bin",
         "AZURE_CLIENT_ID": "id",
@@ -103,7 +103,7 @@ def test_secrets_are_held_back_under_whatever_name() -> None:
     }
 
 
-def test_a_secret_that_is_asked_for_is_given() -> None:
+def test_a_secret_that_the_gate_names_is_passed_on() -> None:
     ours = {"AZURE_CLIENT_SECRET": "s3cr3t-value", "NPM_TOKEN": "another-one"}
     gate = CommandGate(run=("x",), secrets=("AZURE_CLIENT_SECRET",))
     assert environment(gate, ours, {}) == {"AZURE_CLIENT_SECRET": "s3cr3t-value"}
@@ -114,7 +114,7 @@ def test_the_environment_of_the_process_is_filtered(monkeypatch: pytest.MonkeyPa
     assert run("import os; print('AZURE_CLIENT_SECRET' in os.environ)").output == "False\n"
 
 
-def test_a_long_program_lets_the_clock_say_that_it_runs_still(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_during_a_long_program_the_clock_can_report_that_it_still_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program_runner, "PART", 0.05)
     clock = FakeClock()
     result = ProgramRunner(clock).run(CommandGate(run=("sleep", "0.2"), timeout=30), {})

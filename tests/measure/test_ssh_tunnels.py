@@ -24,7 +24,7 @@ from vmss_jenkins.runtime.clock import SystemClock
 
 SERVER = Address("203.0.113.7", 50001)
 GATE = HttpGate(via=Via.SSH, ssh_user="azureuser", port=80)
-STAND_IN = """#!{python}
+FAKE_SSH = """#!{python}
 import socket, sys
 {before}
 forward = sys.argv[sys.argv.index("-L") + 1]
@@ -39,14 +39,14 @@ with socket.create_server((host, int(port))) as server:
 
 @pytest.fixture
 def ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A program in the place of `ssh`, for tests to write."""
+    """The path of a fake `ssh`, which tests write."""
     path = tmp_path / "ssh"
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     return path
 
 
 def write(path: Path, before: str = "") -> None:
-    path.write_text(STAND_IN.format(python=sys.executable, before=before))
+    path.write_text(FAKE_SSH.format(python=sys.executable, before=before))
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
 
@@ -55,7 +55,7 @@ def read(address: Address) -> str:
         return connection.recv(100).decode()
 
 
-def test_the_command_asks_nobody_and_knows_the_server_or_refuses() -> None:
+def test_the_command_never_prompts_and_refuses_an_unknown_server() -> None:
     words = ssh_command(GATE, SERVER, 40000)
     assert words[:7] == ["ssh", "-N", "-T", "-a", "-x", "-p", "50001"]
     assert words[-4:] == ["-L", "127.0.0.1:40000:127.0.0.1:80", "--", "203.0.113.7"]
@@ -63,7 +63,7 @@ def test_the_command_asks_nobody_and_knows_the_server_or_refuses() -> None:
     assert {"BatchMode=yes", "ExitOnForwardFailure=yes", "StrictHostKeyChecking=yes"} <= options
 
 
-def test_key_and_known_hosts_are_told() -> None:
+def test_key_and_known_hosts_are_passed_on() -> None:
     gate = HttpGate(via=Via.SSH, ssh_user="u", ssh_key="/keys/id", ssh_known_hosts="/a b/known")
     words = ssh_command(gate, SERVER, 40000)
     assert words[words.index("-i") + 1] == "/keys/id"
@@ -100,13 +100,13 @@ def test_a_tunnel_is_closed_after_an_error_too(ssh: Path) -> None:
         read(local)
 
 
-def test_a_refusal_is_told_in_the_words_of_ssh(ssh: Path) -> None:
+def test_a_refusal_has_the_message_of_ssh(ssh: Path) -> None:
     write(ssh, before="print('warning', file=sys.stderr); sys.exit('Host key verification failed.')")
     with pytest.raises(TunnelError, match=r"ssh to 203.0.113.7:50001: Host key verification failed."):
         SshTunnels(SystemClock()).open(GATE, SERVER).__enter__()
 
 
-def test_a_port_that_somebody_took_is_not_the_end(ssh: Path, tmp_path: Path) -> None:
+def test_a_taken_port_is_replaced_by_another(ssh: Path, tmp_path: Path) -> None:
     mark = tmp_path / "tried"
     write(
         ssh,
@@ -119,14 +119,14 @@ def test_a_port_that_somebody_took_is_not_the_end(ssh: Path, tmp_path: Path) -> 
         assert read(local)
 
 
-def test_a_tunnel_that_never_opens_is_given_up(ssh: Path) -> None:
+def test_a_tunnel_that_never_opens_is_an_error(ssh: Path) -> None:
     write(ssh, before="input()\nimport time\ntime.sleep(60)")
     ssh.write_text(f"#!{sys.executable}\nimport time\ntime.sleep(60)\n")
     with pytest.raises(TunnelError, match="no tunnel within 15 s"):
         SshTunnels(FakeClock()).open(GATE, SERVER).__enter__()
 
 
-def test_a_machine_without_ssh_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_machine_without_ssh_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(TunnelError, match="ssh cannot be started: No such file or directory"):
         SshTunnels(SystemClock()).open(GATE, SERVER).__enter__()
@@ -134,7 +134,7 @@ def test_a_machine_without_ssh_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 @pytest.fixture
 def sshd(tmp_path: Path) -> Iterator[HttpGate]:
-    """OpenSSH's server on a loopback port, and a gate that knows its key and has one that it takes."""
+    """OpenSSH's server on a loopback port, and a gate with its host key and an accepted user key."""
     program = shutil.which("sshd", path=f"/usr/sbin{os.pathsep}{os.environ.get('PATH', '')}")
     if not program or not shutil.which("ssh-keygen"):
         pytest.skip("no sshd here: install openssh-server to try a real tunnel")
@@ -152,7 +152,7 @@ def sshd(tmp_path: Path) -> Iterator[HttpGate]:
         "UsePAM": "no",
     }
     if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(exist_ok=True)  # where a server that root starts confines itself
+        Path("/run/sshd").mkdir(exist_ok=True)  # a server started by root needs this directory
     words = [program, "-D", "-e", "-f", "/dev/null"]
     words += [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
     with subprocess.Popen(words, stderr=subprocess.DEVNULL) as server:
@@ -174,7 +174,7 @@ def sshd(tmp_path: Path) -> Iterator[HttpGate]:
             server.terminate()
 
 
-def test_a_real_tunnel_leads_to_a_port_that_only_the_instance_sees(sshd: HttpGate) -> None:
+def test_a_real_tunnel_forwards_to_a_loopback_port_of_the_instance(sshd: HttpGate) -> None:
     with Emulator(time_scale=1000) as emulator:
         gate = replace(sshd, port=urlsplit(emulator.frontend_url).port)
         with SshTunnels(SystemClock()).open(gate, Address("127.0.0.1", sshd.ssh_port)) as local:

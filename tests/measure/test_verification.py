@@ -56,18 +56,18 @@ def lab() -> Lab:
     return Lab()
 
 
-def test_all_gates_pass_in_their_order(lab: Lab) -> None:
+def test_all_gates_measure_in_their_order(lab: Lab) -> None:
     found = lab.assess(HEALTH, HttpGate(), COMMAND, CompareGate())
     assert found.passed
     assert [verdict.gate for verdict in found.verdicts] == ["instance-health", "http", "command", "compare"]
     assert found.outcome is Outcome.PASSED
 
 
-def test_no_gates_let_everything_go_on(lab: Lab) -> None:
+def test_without_gates_the_rollout_goes_on(lab: Lab) -> None:
     assert lab.assess().passed
 
 
-def test_after_a_failed_gate_none_is_asked(lab: Lab) -> None:
+def test_after_a_failed_gate_no_other_gate_measures(lab: Lab) -> None:
     lab.commands.results = [CommandResult(1, "no")]
     found = lab.assess(COMMAND, HttpGate())
     assert (found.consequence, found.outcome) == (Consequence.FAIL, Outcome.FAILED)
@@ -75,7 +75,7 @@ def test_after_a_failed_gate_none_is_asked(lab: Lab) -> None:
     assert lab.prober.asked == []
 
 
-def test_an_inconclusive_gate_is_asked_again_until_its_limit(lab: Lab) -> None:
+def test_an_inconclusive_gate_measures_again_until_its_limit(lab: Lab) -> None:
     lab.commands.results = [CommandResult(75, "")] * 5
     found = lab.assess(COMMAND)
     assert (found.consequence, found.outcome) == (Consequence.HALT, Outcome.INCONCLUSIVE)
@@ -83,7 +83,7 @@ def test_an_inconclusive_gate_is_asked_again_until_its_limit(lab: Lab) -> None:
     assert lab.world.clock.slept == [REPEAT_AFTER] * 2
 
 
-def test_an_error_that_passes_is_no_harm(lab: Lab) -> None:
+def test_a_temporary_error_does_no_harm(lab: Lab) -> None:
     lab.commands.results = [CommandResult(None, "", "no such program")] * 3
     assert lab.assess(COMMAND).passed
     assert lab.follows() == [*[Consequence.REPEAT] * 3, Consequence.GO_ON]
@@ -95,7 +95,7 @@ def test_at_the_deadline_nothing_is_measured_again(lab: Lab) -> None:
     assert (found.consequence, len(lab.follows())) == (Consequence.HALT, 3)
 
 
-def test_a_program_is_told_the_stage_the_image_and_the_instances(lab: Lab) -> None:
+def test_a_program_gets_the_stage_the_image_and_the_instances(lab: Lab) -> None:
     lab.assess(COMMAND, ids=("0", "2"))
     assert lab.commands.told == [
         {
@@ -108,37 +108,37 @@ def test_a_program_is_told_the_stage_the_image_and_the_instances(lab: Lab) -> No
     ]
 
 
-def test_an_instance_that_is_gone_is_dropped(lab: Lab) -> None:
+def test_a_deleted_instance_is_dropped(lab: Lab) -> None:
     assert lab.assess(COMMAND, ids=("0", "9")).passed
     assert lab.commands.told[0]["VMSS_INSTANCE_IDS"] == "0"
 
 
 @pytest.mark.parametrize("gate", [replace(COMMAND, limits=Limits(error=0)), replace(HEALTH, limits=Limits(error=0))])
-def test_none_of_them_there_is_an_error(lab: Lab, gate: AnyGate) -> None:
+def test_without_any_instance_the_gate_cannot_measure(lab: Lab, gate: AnyGate) -> None:
     found = lab.assess(gate, ids=("8", "9"))
-    assert found.verdicts[0].reason == "none of the instances 8, 9 is there any more"
+    assert found.verdicts[0].reason == "none of the instances 8, 9 exists any more"
     assert found.consequence is Consequence.HALT
 
 
-def test_azure_saying_no_is_a_verdict(lab: Lab) -> None:
+def test_a_refusal_by_azure_is_a_verdict(lab: Lab) -> None:
     lab.world.azure.faults["get"] = [outage(403, "AuthorizationFailed")] * 9
     found = lab.assess(replace(COMMAND, limits=Limits(error=0)))
     assert found.outcome is Outcome.ERROR
     assert "AuthorizationFailed" in found.verdicts[0].reason
 
 
-def test_what_passes_by_itself_is_waited_for(lab: Lab) -> None:
+def test_a_temporary_outage_is_waited_for(lab: Lab) -> None:
     lab.world.azure.faults["instances"] = [outage()]
     assert lab.assess(COMMAND).passed
     assert lab.world.events_of(CallRetried)
 
 
-def test_health_must_last(lab: Lab) -> None:
+def test_instances_must_stay_healthy(lab: Lab) -> None:
     assert lab.assess(HEALTH).passed
     assert lab.world.clock.slept == [10.0] * 3
 
 
-def test_health_may_come_late_and_starts_anew(lab: Lab) -> None:
+def test_the_steady_time_begins_when_the_instance_becomes_healthy(lab: Lab) -> None:
     azure, clock = lab.world.azure, lab.world.clock
     azure.change({"0"}, health=Health.INITIALIZING)
 
@@ -158,19 +158,21 @@ def test_health_may_come_late_and_starts_anew(lab: Lab) -> None:
         (Health.UNKNOWN, Outcome.FAILED, "not healthy: 0: unknown"),
     ],
 )
-def test_health_that_does_not_come_is_told(lab: Lab, health: Health, outcome: Outcome, reason: str) -> None:
+def test_an_instance_that_does_not_become_healthy_is_reported(
+    lab: Lab, health: Health, outcome: Outcome, reason: str
+) -> None:
     lab.world.azure.change({"0"}, health=health)
     found = lab.assess(replace(HEALTH, limits=Limits(inconclusive=0)))
     assert (found.outcome, found.verdicts[0].reason) == (outcome, reason)
     assert lab.world.clock.now() == 100
 
 
-def test_others_may_be_ill(lab: Lab) -> None:
+def test_other_instances_may_be_unhealthy(lab: Lab) -> None:
     lab.world.azure.change({"1"}, health=Health.UNHEALTHY)
     assert lab.assess(HEALTH).passed
 
 
-def test_each_run_of_a_comparison_may_err_less(lab: Lab) -> None:
+def test_each_run_of_a_comparison_gets_less_significance(lab: Lab) -> None:
     lab.prober.bad = {"0": 27}
     verification = lab.verification(CompareGate(max_samples=300), HttpGate(share=0.5))
     assert verification.assess("canary", ["0"]).consequence is Consequence.FAIL
@@ -178,7 +180,7 @@ def test_each_run_of_a_comparison_may_err_less(lab: Lab) -> None:
     assert later[-1].consequence is Consequence.HALT
 
 
-def test_what_happens_is_told_in_order(lab: Lab) -> None:
+def test_events_are_in_order(lab: Lab) -> None:
     lab.assess(HttpGate(name="front"))
     assert [type(event) for event in lab.world.events] == [GateStarted, GateSampled, GateJudged]
     assert lab.world.events[0] == GateStarted("front", "canary", ("0",))

@@ -195,8 +195,8 @@ def test_a_dry_run_tells_and_changes_nothing(
     server = Server(jenkins, emulator, tmp_path, command, promotion="approval", idle=1)
     build = server.run("shop-blue-green", {"IMAGE_ID": emulator.scenario.image_id(BASE), "DRY_RUN": True})
     assert build.result == "SUCCESS", build.log
-    assert "blue serves nginx-base-image already: nothing is to be deployed or switched" in build.log
-    assert "would scale green in from 3 to 1 instances in the end" in build.log
+    assert "blue serves nginx-base-image already: nothing to deploy or switch" in build.log
+    assert "would scale green in from 3 to 1 instances at the end" in build.log
     assert build.stages == ["Work", "Set Up", "Plan"]
     switch = server.run("shop-switch", {"DRY_RUN": True})
     assert "dry run: would point rule blueRule from bluePool" in switch.log

@@ -117,7 +117,7 @@ def test_a_script_that_is_not_there_is_told_before_anything_changes(
     emulator: Emulator, words: list[str], dry: list[str]
 ) -> None:
     code, told = run(*words, *dry, "--script-url", f"{container(emulator, 'init')}/nothing.sh")
-    assert (code, "nothing.sh answers 404" in told, "is it uploaded" in told) == (-1, True, True), told
+    assert (code, "nothing.sh answers 404" in told, "check that the file is uploaded" in told) == (-1, True, True), told
     asked = {call["method"] for call in emulator.calls}
     assert asked == (set() if dry and words[0] == "rollout" else {"GET"})
 
@@ -155,7 +155,7 @@ def test_a_second_extension_of_the_type_is_refused_before_anything_changes(
         ({"status": 200}, None),
         ({"status": 503}, "answers 503"),
         ({"status": 429}, "answers 429"),
-        ({"body": requests.ConnectionError("hunter2")}, "cannot be looked at from here (ConnectionError)"),
+        ({"body": requests.ConnectionError("hunter2")}, "cannot be reached from this machine (ConnectionError)"),
     ],
 )
 @responses.activate

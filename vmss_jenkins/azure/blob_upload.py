@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
 KEY = "AZURE_STORAGE_KEY"
-MISSING = "uploading needs azure-storage-blob, which is not installed: pip install 'vmss-jenkins[blob]'"
+MISSING = "uploading needs azure-storage-blob, which is not installed; install it: pip install 'vmss-jenkins[blob]'"
 NEXT_STEPS: Mapping[str, str] = {
-    "ContainerNotFound": "make the container: az storage container create --account-name ACCOUNT --name CONTAINER",
+    "ContainerNotFound": "create the container: az storage container create --account-name ACCOUNT --name CONTAINER",
     "AuthorizationPermissionMismatch": "give the identity the role Storage Blob Data Contributor on the container",
-    "AuthorizationFailure": "the account's firewall refuses this machine, or the key is of another account",
+    "AuthorizationFailure": "allow this machine in the account's firewall, or check that the key is this account's",
     "NoAuthenticationInformation": f"log in to Azure, or set {KEY} or {SIGNATURE}",
     "NoAnswer": "check the storage account's name, the network and the proxy (HTTPS_PROXY)",
 }
@@ -38,25 +38,27 @@ def upload(
 ) -> str:
     """Put a script into a container, and return the URL at which instances read it.
 
-    The account's key or a SAS token from the environment is used where there is one, else the credential. A blob of
-    that name is left as it is: its name tells its content.
+    The account's key or a SAS token from the environment comes before the credential. A blob that exists is left as it
+    is: its name contains a hash of the script.
 
     Args:
         container: the container's URL.
         name: the blob's name.
         content: the script.
         access: how instances read it; with `Access.SAS` the URL carries the SAS token of the environment.
-        credential: makes azure-identity's, where it is needed.
+        credential: makes azure-identity's credential if no key and no token is set.
         environ: the environment.
 
     Raises:
-        ConfigError: where azure-storage-blob is not installed, or there is no SAS token to give to instances.
-        AzureError: where the storage refuses, or cannot be reached.
+        ConfigError: if azure-storage-blob is not installed, or no SAS token for the instances is set.
+        AzureError: if the storage refuses, or cannot be reached.
     """
     check_container(container)
     token = environ.get(SIGNATURE, "").lstrip("?")
     if access is Access.SAS and not token:
-        raise ConfigError(SIGNATURE, ["it is not set; instances read the script with it"])
+        raise ConfigError(
+            SIGNATURE, ["it is not set; set it to a SAS token that may read the container, for the instances"]
+        )
     chosen: Any = environ.get(KEY) or token or credential()
     with _client(container, chosen) as client:
         try:
@@ -79,7 +81,7 @@ def _client(container: str, credential: object) -> ContainerClient:
 
 
 def _refusal(error: AzureError) -> AzureError:
-    """The same with the storage's own code, and what to do next."""
+    """The same error with the storage's own code and next step."""
     cause: Any = error.__cause__
     code = getattr(cause, "error_code", None)
     code = getattr(code, "value", None) or code

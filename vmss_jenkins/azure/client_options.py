@@ -1,4 +1,4 @@
-"""What every client of the SDK is made with: one try a call, our name, and a token that is renewed where refused."""
+"""The options of every client of the SDK: one try per call, our name, and a new token after a refused one."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
 _UNUSED_CREDENTIAL = object()
-"""Stands where the SDK insists on a credential; the policy that would ask it is replaced."""
+"""The SDK insists on a credential; the policy that would use it is replaced."""
 
 
 class _TokenRenewal(ARMChallengeAuthenticationPolicy):
-    """Asks for a new token where Azure refuses one that should still be good, and sends the request once more.
+    """Asks for a new token if Azure refuses one that has not expired, and sends the request once more.
 
-    ARM answers 401 before it looks at a request, so nothing is done twice.
+    ARM checks the token first, so nothing is done twice.
     """
 
     def __init__(self, credential: RenewableCredential, scope: str) -> None:
@@ -34,7 +34,7 @@ class _TokenRenewal(ARMChallengeAuthenticationPolicy):
         self._renewable = credential
 
     def on_challenge(self, request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> bool:
-        """Answer a challenge of continuous access evaluation as the SDK does, any other by a new token."""
+        """Answer a challenge of continuous access evaluation as the SDK does, and any other one with a new token."""
         if not super().on_challenge(request, response):
             self._renewable.renew()
             self.authorize_request(request, *self._scopes)
@@ -42,10 +42,10 @@ class _TokenRenewal(ARMChallengeAuthenticationPolicy):
 
 
 class _CallReporter(SansIOHTTPPolicy[Any, Any]):
-    """Tells each request and its answer: the path, never a header or a body, so that no token is told.
+    """Reports each request and its answer: the path, never a header or a body, so that no token is reported.
 
     Args:
-        on_event: who is told.
+        on_event: receives the events.
     """
 
     def __init__(self, on_event: OnEvent) -> None:
@@ -53,17 +53,17 @@ class _CallReporter(SansIOHTTPPolicy[Any, Any]):
         self._on_event = on_event
 
     def on_response(self, request: Any, response: Any) -> None:  # noqa: ANN401 - azure-core's signature
-        """Tell an answer."""
+        """Report an answer."""
         answer = response.http_response
         self._report(request, answer.status_code, answer.headers.get("x-ms-request-id"))
 
     def on_exception(self, request: Any) -> None:  # noqa: ANN401 - azure-core's signature
-        """Tell that no answer came."""
+        """Report that no answer came."""
         self._report(request, None, None)
 
     def _report(self, request: Any, status: int | None, request_id: str | None) -> None:  # noqa: ANN401
-        asked = request.http_request
-        self._on_event(AzureCalled(asked.method, urlsplit(asked.url).path, status, request_id))
+        sent = request.http_request
+        self._on_event(AzureCalled(sent.method, urlsplit(sent.url).path, status, request_id))
 
 
 def client_options(
@@ -74,7 +74,7 @@ def client_options(
     Args:
         endpoint: subscription and URL.
         credential: None for an endpoint that takes no token.
-        on_event: who is told each call; None for nobody.
+        on_event: receives an event per call; None for nobody.
     """
     policy: dict[str, Any] = {}
     if credential is None:

@@ -1,4 +1,4 @@
-"""How Azure is reached, and the adapters to it; each SDK is imported where its adapter is asked for."""
+"""The connection to Azure and its adapters; each SDK is imported when its adapter is needed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Connection:
-    """How Azure is reached; each with a default from the environment."""
+    """How to connect to Azure; every field has a default from the environment."""
 
     subscription: str | None = None
     """`AZURE_SUBSCRIPTION_ID` by default."""
@@ -28,10 +28,10 @@ class Connection:
     """`VMSS_JENKINS_ENDPOINT` or the public cloud by default."""
 
     def connect(self, on_event: OnEvent) -> AzureClients:
-        """Read what is not given from the environment; nothing is sent yet.
+        """Read the missing values from the environment; nothing is sent yet.
 
         Raises:
-            ConfigError: where something is missing or cannot be used.
+            ConfigError: if a value is missing or invalid.
         """
         endpoint = endpoint_from(os.environ, self.subscription, self.endpoint)
         credential = (self.credential or default_credential(endpoint, os.environ)) if endpoint.sends_token else None
@@ -40,7 +40,7 @@ class Connection:
 
 @dataclass(frozen=True)
 class AzureClients:
-    """Azure, as one command reaches it. Who asks for an adapter closes it."""
+    """The connection of one command. The caller closes each adapter that it gets."""
 
     endpoint: Endpoint
     credential: TokenCredential | None

@@ -1,8 +1,8 @@
-"""Where Azure is and with which credential it is spoken to.
+"""The endpoint of Azure and the credential for it.
 
 The credential is azure-identity's `DefaultAzureCredential`: the environment that Jenkins'
 `azureServicePrincipal` binding sets, a workload identity and a managed identity all work with no
-option of ours.
+option of our own.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ AUTHORITIES = {
     "https://management.chinacloudapi.cn": "https://login.chinacloudapi.cn",
     "https://management.usgovcloudapi.net": "https://login.microsoftonline.us",
 }
-"""Where Entra is for a known cloud other than the public one (azure-identity's `AzureAuthorityHosts`)."""
+"""The login endpoint of each known cloud other than the public one (azure-identity's `AzureAuthorityHosts`)."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Which subscription, at which endpoint, and whether tokens are sent there."""
+    """The subscription, the endpoint, and whether tokens are sent there."""
 
     subscription: str
     url: str = PUBLIC_CLOUD
@@ -54,15 +54,15 @@ class Endpoint:
 def endpoint_from(
     environment: Mapping[str, str], subscription: str | None = None, endpoint: str | None = None
 ) -> Endpoint:
-    """Settle the subscription and the endpoint from arguments and environment.
+    """Choose the subscription and the endpoint: arguments first, then the environment.
 
     Args:
-        environment: read for `AZURE_SUBSCRIPTION_ID` and `VMSS_JENKINS_ENDPOINT` where no argument is given.
+        environment: its `AZURE_SUBSCRIPTION_ID` and `VMSS_JENKINS_ENDPOINT` are used if no argument is given.
         subscription: the subscription's GUID.
         endpoint: the URL of Azure Resource Manager: a sovereign cloud's, or the emulator's.
 
     Raises:
-        ConfigError: where there is no subscription, or the endpoint is no URL that may be used.
+        ConfigError: if no subscription is given, or the endpoint's URL is not allowed.
     """
     subscription = (subscription or environment.get("AZURE_SUBSCRIPTION_ID") or "").strip()
     url = (endpoint or environment.get("VMSS_JENKINS_ENDPOINT") or PUBLIC_CLOUD).strip().rstrip("/")
@@ -71,19 +71,21 @@ def endpoint_from(
         reasons.append("no subscription: give --subscription, or set AZURE_SUBSCRIPTION_ID")
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        reasons.append(f"endpoint {url!r} is no URL; wanted one such as {PUBLIC_CLOUD}")
+        reasons.append(f"endpoint {url!r} is not a URL; wanted one such as {PUBLIC_CLOUD}")
     elif parts.scheme == "http" and not _is_loopback(parts.hostname):
-        reasons.append(f"endpoint {url!r} is not encrypted; http is for the emulator on 127.0.0.1 only: use https")
+        reasons.append(
+            f"endpoint {url!r} is not encrypted; use https (http is allowed for an emulator on 127.0.0.1 only)"
+        )
     if reasons:
         raise ConfigError("connection to Azure", reasons)
     return Endpoint(subscription, url)
 
 
 class RenewableCredential:
-    """A `DefaultAzureCredential` that is made anew where its token is refused.
+    """A `DefaultAzureCredential` that is made again if its token is refused.
 
-    azure-identity keeps a token for as long as it was given out for, also when Azure does not take it any more: it
-    was revoked, or the clocks differ. A new one asks again, and reads a federated token's file again.
+    azure-identity keeps a token until it expires, even if Azure refuses it earlier because it was revoked or the clocks
+    differ. A new credential asks for a new token, and reads the file of a federated token again.
 
     Args:
         make: makes the credential.
@@ -108,13 +110,13 @@ class RenewableCredential:
 
 
 def default_credential(endpoint: Endpoint, environment: Mapping[str, str]) -> TokenCredential:
-    """Make the `DefaultAzureCredential` for an endpoint; it can be renewed.
+    """Make the `DefaultAzureCredential` of an endpoint; it can be renewed.
 
-    An endpoint that is no known cloud (Azure Stack, the emulator) is asked for its authority,
+    An endpoint outside the known clouds (Azure Stack, the emulator) is asked for its authority,
     as `az cloud register` does, unless `AZURE_AUTHORITY_HOST` names it.
 
     Raises:
-        AzureError: where the endpoint does not tell its authority.
+        AzureError: if the endpoint does not name its authority.
     """
     from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - 0.3 s, needed with a token only
 

@@ -1,23 +1,23 @@
-"""Taking instances out of a load balancer before they go down: what Azure offers, and what it costs.
+"""Draining: take instances out of a load balancer before they go down. What Azure offers, and what it costs.
 
 **Administrative state.** Each entry of a backend pool has an `adminState`: with `Down` the load balancer sends it no
 new connection, whatever the health probe says, and established TCP connections stay; `None` hands it back to the
 probe (https://learn.microsoft.com/azure/load-balancer/admin-state-overview). It takes one GET of the load balancer,
 and one GET and one PUT of each pool, for any number of instances at once, and nothing of the compute provider's
 token buckets. It has no effect on rules without a health probe and is not supported with inbound NAT rules (ibid.);
-basic load balancers do not have it. For pools made of network interfaces, as a scale set's are, it cannot be given
-when the pool is made; for existing ones Microsoft documents the portal's way only
-(https://learn.microsoft.com/azure/load-balancer/manage-admin-state-how-to), and others were refused a PUT of such a
-pool (https://github.com/Azure/bicep-registry-modules/issues/3395). So a refusal is expected here: it is a reason
-beside the instance's id, and the rollout goes on without draining.
+basic load balancers do not have it. For pools made of network interfaces, as a scale set's are, it cannot be set
+when the pool is created; for existing pools Microsoft documents the portal only
+(https://learn.microsoft.com/azure/load-balancer/manage-admin-state-how-to), and Azure refused other people's PUT of
+such a pool (https://github.com/Azure/bicep-registry-modules/issues/3395). So a refusal is expected here: it becomes
+the reason for that instance, and the rollout goes on without draining.
 
-**Per-instance network configuration**, the other way, would take the instance out of the pool by a PUT of the instance,
-as Kubernetes does (https://github.com/kubernetes/kubernetes/pull/76656): a long-running operation for each
+**Per-instance network configuration**, the alternative, would take the instance out of the pool by a PUT of the
+instance, as Kubernetes does (https://github.com/kubernetes/kubernetes/pull/76656): a long-running operation for each
 instance and each direction, in the bucket of set actions (4 a minute), after which the instance's model is
 no longer the set's. It is not done here.
 
-**Without draining** new connections to an instance that goes down are refused until the health probe noticed: the
-probe's interval times its number of failures, 10 s and more by Azure's defaults.
+**Without draining** new connections to an instance that goes down are refused until the health probe notices: its
+interval times its number of failures, at least 10 s with Azure's defaults.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from vmss_jenkins.model.network import Body, Interface
 from vmss_jenkins.runtime.ports import Clock
 
 POLL_SECONDS = 1.0
-"""Between two questions whether a change of a pool is done, where Azure names no time."""
+"""Seconds between two polls of a change of a pool, if Azure sends no `Retry-After`."""
 
 
 RESTORE_ATTEMPTS = 3
-"""Tries to put instances back where somebody else changes the load balancer at the same time."""
+"""Attempts to put instances back while somebody else changes the load balancer."""
 
 
 class _RaceError(AzureError):
@@ -50,7 +50,7 @@ class _RaceError(AzureError):
 
 
 class ClockedPolling(ARMPolling):
-    """The SDK's reading of long-running operations, waiting by our clock."""
+    """The SDK's handling of long-running operations, waiting by our clock."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(POLL_SECONDS)
@@ -64,8 +64,8 @@ class AzureDrainer:
     """Takes instances out of their load balancers and puts them back; satisfies `rollout.ports.Drainer`.
 
     Args:
-        balancers: reads them.
-        clock: by which it waits for a change to take effect.
+        balancers: reads the load balancers.
+        clock: used to wait for a change to take effect.
     """
 
     def __init__(self, balancers: AzureLoadBalancers, clock: Clock) -> None:
@@ -73,9 +73,9 @@ class AzureDrainer:
         self._clock = clock
 
     def drain(self, scale_set: ScaleSet, ids: Iterable[str]) -> dict[str, str]:
-        """Let no new connection reach instances; give the reason for each that still gets them.
+        """Let no new connection reach these instances; return the reason for each one that still gets connections.
 
-        What Azure refuses is a reason, not an error: an instance that could not be drained can be updated.
+        A refusal by Azure is a reason, not an error: an instance that was not drained can still be updated.
         """
         wanted = tuple(ids)
         try:
@@ -84,10 +84,10 @@ class AzureDrainer:
             return dict.fromkeys(wanted, f"{error.code}: {error.failure.message}")
 
     def restore(self, scale_set: ScaleSet, ids: Iterable[str]) -> None:
-        """Leave instances to the health probes again; those that were never drained stay as they are.
+        """Let the health probes decide again; instances that were never drained stay as they are.
 
         Raises:
-            AzureError: where Azure refuses: the instances get no connections until their state is `None` again.
+            AzureError: if Azure refuses: the instances get no new connections until their state is `None` again.
         """
         wanted = tuple(ids)
         for _ in range(RESTORE_ATTEMPTS - 1):
@@ -110,13 +110,13 @@ class AzureDrainer:
     def _set_in_pool(
         self, load_balancer: Body, pool_id: str, interfaces: Mapping[str, Interface], state: str
     ) -> dict[str, str]:
-        """Change the entries of one pool by one PUT; give the reasons for the instances that it does not drain."""
+        """Change the entries of one pool with one PUT; return the reason for each instance that it cannot drain."""
         group, balancer, name = network.named(pool_id)
         rules = network.balancing_rules(load_balancer, [pool_id])
         if state == "Down" and not all(rule.probed for rule in rules):
             return dict.fromkeys(interfaces, f"a rule of backend pool {name} has no health probe")
         with translated(f"read backend pool {name} of {balancer}"):
-            # Read again for its etag, which a change of another pool of the load balancer renews.
+            # Read again for its etag: a change of another pool of the same load balancer changes it.
             pool = self._balancers.client.load_balancer_backend_address_pools.get(group, balancer, name).as_dict()
         entries = {
             id_: [entry for entry in network.addresses_of(pool) if network.is_address_of(entry, one)]
@@ -136,7 +136,7 @@ class AzureDrainer:
         return {id_: reason for id_, found in entries.items() if not found}
 
     def _put(self, pool_id: str, pool: Body) -> None:
-        """Write a pool, only if nobody changed it since it was read, and look that nobody fell out of it."""
+        """Write a pool if nobody changed it since it was read, and check that no address was lost."""
         group, balancer, name = network.named(pool_id)
         action = f"change the administrative state in backend pool {name} of {balancer}"
         with _races_raised(), translated(action):

@@ -1,4 +1,4 @@
-"""What the Azure SDK raises, turned into `AzureError` with a reason and a next step."""
+"""Translate the exceptions of the Azure SDK into `AzureError` with a reason and a next step."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from requests.exceptions import SSLError
 
 from vmss_jenkins.errors import AzureError, Failure
 
-_MODEL_IS_SET = "the set's model may have the new image all the same"
+_MODEL_IS_SET = "the set's model may have the new image nevertheless"
 _NO_ROOM = (
-    f"Azure has no room for an instance that the set lacks; {_MODEL_IS_SET}: see `vmss-jenkins status`; lower the "
-    "capacity to what is there, or wait, and run again"
+    f"Azure has no room for a missing instance of the set; {_MODEL_IS_SET}: see `vmss-jenkins status`; lower the "
+    "capacity to the number of instances, or wait, and run again"
 )
 _ROLLED = (
-    f"Azure stopped in the middle: {_MODEL_IS_SET}, and some instances run it: see `vmss-jenkins status`; to go back, "
-    "`vmss-jenkins update` with the image that the others run, and --allow-automatic-rollout"
+    f"Azure stopped in the middle: {_MODEL_IS_SET}, and some instances run it: see `vmss-jenkins status`; to roll "
+    "back, run `vmss-jenkins update` with the image of the other instances and --allow-automatic-rollout"
 )
 NEXT_STEPS: Mapping[str, str] = {
     "AllocationFailed": _NO_ROOM,
@@ -38,32 +38,32 @@ NEXT_STEPS: Mapping[str, str] = {
     "OverconstrainedZonalAllocationRequest": _NO_ROOM,
     "ZonalAllocationFailed": _NO_ROOM,
     "MaxUnhealthyInstancePercentExceededBeforeRollingUpgrade": (
-        f"{_MODEL_IS_SET} and no instance was updated: heal the unhealthy ones, or allow more of them in the policy"
+        f"{_MODEL_IS_SET} and no instance was updated: repair the unhealthy ones, or raise the policy's limit"
     ),
     "MaxUnhealthyInstancePercentExceededInRollingUpgrade": _ROLLED,
     "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade": _ROLLED,
-    "OperationPreempted": "somebody changed the set meanwhile: look with `vmss-jenkins status`, then decide again",
+    "OperationPreempted": "somebody else changed the set: look with `vmss-jenkins status`, then decide again",
     "AuthenticationFailed": (
         "set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (in Jenkins: "
-        "withCredentials([azureServicePrincipal('ID')])), or run where a managed or workload identity is"
+        "withCredentials([azureServicePrincipal('ID')])), or run on a machine with a managed or workload identity"
     ),
     "AuthorizationFailed": (
         "give the identity a role with the action named above on the group; `vmss-jenkins azure-role` prints one"
     ),
     "CertificateNotTrusted": (
-        "trust the certificate authority of the endpoint or of the proxy: REQUESTS_CA_BUNDLE=FILE; never switch it off"
+        "trust the certificate authority of the endpoint or of the proxy: REQUESTS_CA_BUNDLE=FILE"
     ),
     "ExpiredAuthenticationToken": (
         "a new token was refused too: check this machine's clock, and that the identity still exists"
     ),
     "InvalidAnswer": (
-        "something between here and Azure answered: check the proxy (HTTPS_PROXY, NO_PROXY) and the endpoint "
+        "something between this machine and Azure answered: check the proxy (HTTPS_PROXY, NO_PROXY) and the endpoint "
         "(--endpoint, VMSS_JENKINS_ENDPOINT)"
     ),
     "NoAnswer": "check the network, the proxy (HTTPS_PROXY) and the endpoint (--endpoint, VMSS_JENKINS_ENDPOINT)",
-    "NotFound": "check the id that the message names; `az image list --output table` names the managed images",
+    "NotFound": "check the id in the message; `az image list --output table` lists the managed images",
     "PreconditionFailed": (
-        "somebody changed the scale set since it was read; nothing was overwritten: look at it and run again"
+        "somebody changed the scale set after it was read; nothing was overwritten: look at it and run again"
     ),
     "ResourceGroupNotFound": "check --resource-group and the subscription",
     "ResourceNotFound": "check --resource-group, --name and the subscription",
@@ -72,12 +72,12 @@ NEXT_STEPS: Mapping[str, str] = {
 """What to do next, by error code."""
 
 LONGEST_MESSAGE = 800
-"""Characters of what azure-identity says of all that it tried."""
+"""Characters shown of azure-identity's list of attempts."""
 
 
 @contextmanager
 def translated(action: str) -> Iterator[None]:
-    """Turn whatever the SDK raises inside into an `AzureError` of this action."""
+    """Turn an exception of the SDK inside the block into an `AzureError` of this action."""
     try:
         yield
     except (SdkError, BadStatus, BadResponse, OperationFailed, JSONDecodeError) as error:
@@ -85,12 +85,12 @@ def translated(action: str) -> Iterator[None]:
 
 
 def azure_error(action: str, failure: Failure) -> AzureError:
-    """Make the error of a failure, with the next step for its code."""
+    """Make the error for a failure, with the next step for its code."""
     return AzureError(action, failure, NEXT_STEPS.get(failure.code))
 
 
 def failure_of(error: Exception) -> Failure:
-    """Read the reason out of an SDK exception."""
+    """Read the reason from an SDK exception."""
     if isinstance(error, ClientAuthenticationError) and error.response is None:
         return Failure("AuthenticationFailed", _attempts(error), sent=False)
     if isinstance(getattr(error, "inner_exception", None), SSLError):
@@ -117,13 +117,13 @@ def body_failure(body: object, request_id: str | None = None, status: int | None
 
 
 def retry_after_of(headers: Mapping[str, str]) -> float | None:
-    """Seconds of a `Retry-After` header; None where there is none or it is a date, which ARM does not send."""
+    """Seconds of a `Retry-After` header; None if there is none, or if it is a date, which ARM never sends."""
     value = headers.get("Retry-After") or ""
     return float(value) if value.replace(".", "", 1).isdigit() else None
 
 
 def response_failure(response: Any) -> Failure:  # noqa: ANN401 - azure-core types its responses by transport
-    """Read the reason out of an answer that is no success."""
+    """Read the reason from an error response."""
     request_id = response.headers.get("x-ms-request-id")
     try:
         body = response.json()
@@ -139,7 +139,7 @@ def _html(response: Any) -> str:  # noqa: ANN401 - as above
 
 
 def _attempts(error: Exception) -> str:
-    """What azure-identity tried, without the lines around it that say only that it failed and where to read."""
+    """What azure-identity tried, without the lines that only say that it failed and what to read."""
     lines = [line.strip() for line in str(error).splitlines()]
     tried = [line for line in lines if ": " in line and "https://aka.ms/" not in line]
     return " ".join(tried)[:LONGEST_MESSAGE] or _first_line(error)

@@ -18,7 +18,7 @@ class AzureLoadBalancerStore:
 
     Args:
         balancers: the adapter that reads them.
-        clock: by which it waits for a change to take effect.
+        clock: used to wait for a change to take effect.
     """
 
     def __init__(self, balancers: AzureLoadBalancers, clock: Clock) -> None:
@@ -29,17 +29,17 @@ class AzureLoadBalancerStore:
         """Read a load balancer.
 
         Raises:
-            AzureError: where it cannot be read.
+            AzureError: if it cannot be read.
         """
         with translated(f"read load balancer {name}"):
             found = self._balancers.client.load_balancers.get(resource_group, name)
             return cast("Body", found.as_dict())
 
     def write(self, body: Mapping[str, Any]) -> None:
-        """Put a load balancer in the place of the one that was read, only if nobody changed it since.
+        """Replace a load balancer, if nobody changed it since it was read.
 
         Raises:
-            AzureError: where Azure refuses, with the status 412 where somebody changed it.
+            AzureError: if Azure refuses, with the status 412 if somebody changed it.
         """
         group, name = named(str(body["id"]))
         with translated(f"change load balancer {name}"):
@@ -55,7 +55,7 @@ class AzureLoadBalancerStore:
         """The ARM ids of the backend pools that instances are in.
 
         Raises:
-            AzureError: where their interfaces cannot be read.
+            AzureError: if their interfaces cannot be read.
         """
         interfaces = self._balancers.interfaces(scale_set, ids).values()
         return tuple(dict.fromkeys(pool for interface in interfaces for pool in interface.pools))

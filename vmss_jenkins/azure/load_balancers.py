@@ -1,6 +1,6 @@
 """Addresses of a scale set's instances and of its load balancers, through azure-mgmt-network.
 
-Imported only where an address must be found: the SDK takes half a second.
+Imported only if an address is needed: the import of the SDK takes half a second.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 _Addresses = dict[str, Address | Unreachable]
 _AddressFinder = Callable[[ScaleSet, Mapping[str, Interface], int], _Addresses]
-"""How the addresses of some interfaces are found."""
+"""Finds the addresses of some interfaces."""
 
 
 class AzureLoadBalancers:
     """Finds addresses, and reads load balancers; satisfies `measure.ports.LoadBalancers`.
 
-    Every call is made once: repeating is the engine's decision.
+    Every call is made once: the engine decides whether to repeat it.
 
     Args:
         endpoint: subscription and URL.
         credential: None for an endpoint that takes no token.
-        on_event: who is told each call; None for nobody.
+        on_event: receives an event per call; None for nobody.
     """
 
     def __init__(self, endpoint: Endpoint, credential: TokenCredential | None, on_event: OnEvent | None = None) -> None:
@@ -49,7 +49,7 @@ class AzureLoadBalancers:
         """Read the primary interfaces of instances, by instance id (one call a page).
 
         Raises:
-            AzureError: where they cannot be read.
+            AzureError: if they cannot be read.
         """
         name, operations = scale_set.name, self.client.network_interfaces
         with translated(f"list the network interfaces of {name}"):
@@ -67,33 +67,32 @@ class AzureLoadBalancers:
         }
 
     def addresses(self, scale_set: ScaleSet, ids: Sequence[str], via: Via, port: int) -> _Addresses:
-        """Find where a port of each instance is reached.
+        """Find the address of a port of each instance.
 
-        `private` takes the list of interfaces alone; `public` one more list; `nat` one call for each load balancer
-        and for each public address before the set. `ssh` takes the first of NAT rule, public and private address
-        that there is.
+        `private` takes only the list of interfaces; `public` one more list; `nat` one call per load balancer and per
+        public address in front of the set. `ssh` uses the NAT rule, else the public, else the private address.
 
         Raises:
-            AzureError: where Azure cannot be asked.
+            AzureError: if Azure cannot be read.
         """
         interfaces = self.interfaces(scale_set, ids)
-        ways: Mapping[Via, Sequence[_AddressFinder]] = {
+        finders: Mapping[Via, Sequence[_AddressFinder]] = {
             Via.PRIVATE: [self._private],
             Via.PUBLIC: [self._public],
             Via.NAT: [self._nat],
             Via.SSH: [self._nat, self._public, self._private],
         }
         found: _Addresses = {}
-        for way in ways[via]:
+        for finder in finders[via]:
             left = {id_: one for id_, one in interfaces.items() if not isinstance(found.get(id_), Address)}
-            found |= way(scale_set, left, port) if left else {}
+            found |= finder(scale_set, left, port) if left else {}
         return {id_: found.get(id_, Unreachable("Azure lists no network interface of it")) for id_ in ids}
 
     def frontends(self, scale_set: ScaleSet, ids: Sequence[str]) -> tuple[Address, ...]:
-        """Find the load-balanced addresses before instances, in Azure's order.
+        """Find the frontend addresses of the load balancers in front of instances, in Azure's order.
 
         Raises:
-            AzureError: where Azure cannot be asked.
+            AzureError: if Azure cannot be read.
         """
         interfaces = self.interfaces(scale_set, ids).values()
         pools = [pool for interface in interfaces for pool in interface.pools]
@@ -107,10 +106,10 @@ class AzureLoadBalancers:
         )
 
     def reached(self, scale_set: ScaleSet, ids: Sequence[str]) -> Reached:
-        """Find every address that leads to instances through load balancers.
+        """Find every address of the load balancers that sends traffic to instances.
 
         Raises:
-            AzureError: where Azure cannot be asked.
+            AzureError: if Azure cannot be read.
         """
         interfaces = self.interfaces(scale_set, ids)
         bodies = list(self.load_balancers(interfaces.values()))
@@ -126,10 +125,10 @@ class AzureLoadBalancers:
         return Reached(self.frontends(scale_set, ids), ports)
 
     def load_balancers(self, interfaces: Iterable[Interface]) -> Iterator[Body]:
-        """Read each load balancer before some instances once.
+        """Read each load balancer in front of some instances once.
 
         Raises:
-            AzureError: where one cannot be read.
+            AzureError: if one cannot be read.
         """
         ids = {id_.lower(): id_ for interface in interfaces for id_ in interface.load_balancers}
         for id_ in ids.values():
@@ -144,7 +143,7 @@ class AzureLoadBalancers:
         }
 
     def _public(self, scale_set: ScaleSet, interfaces: Mapping[str, Interface], port: int) -> _Addresses:
-        """The addresses of a uniform set are listed with it; a flexible set's instances have ordinary ones."""
+        """Azure lists the addresses of a uniform set with the set; instances of a flexible set have ordinary ones."""
         name = scale_set.name
         if scale_set.orchestration_mode is OrchestrationMode.FLEXIBLE:
             hosts = {one.id: self._public_ip(one.public_ip_id) for one in interfaces.values() if one.public_ip_id}
@@ -172,16 +171,16 @@ class AzureLoadBalancers:
         return {id_: self._nat_address(bodies, one, port) for id_, one in interfaces.items()}
 
     def _nat_address(self, bodies: Sequence[Body], interface: Interface, port: int) -> Address | Unreachable:
-        """A NAT rule usually leads to SSH, so the port that it leads to is checked."""
+        """Most NAT rules forward to SSH, so the rule's backend port is checked."""
         rules = [(body, rule) for body in bodies for rule in network.nat_rules(body, interface)]
         for body, rule in rules:
             host = self._host(body, rule.frontend_id) if rule.backend_port == port else None
             if host:
                 return Address(host, rule.port)
         if not rules:
-            return Unreachable("no inbound NAT rule leads to it")
+            return Unreachable("no inbound NAT rule forwards to it")
         ports = ", ".join(f"{rule.name} to port {rule.backend_port}" for _, rule in rules)
-        return Unreachable(f"no inbound NAT rule leads to its port {port}; there are: {ports}")
+        return Unreachable(f"no inbound NAT rule forwards to its port {port}; there are: {ports}")
 
     def _host(self, load_balancer: Body, frontend_id: str) -> str | None:
         public_ip_id, private_ip = network.frontend_public_ip(load_balancer, frontend_id)

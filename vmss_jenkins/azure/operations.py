@@ -1,4 +1,4 @@
-"""Long-running operations of Azure, asked one step at a time."""
+"""Long-running operations of Azure, polled one step at a time."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from vmss_jenkins.azure.errors import retry_after_of
 
 
 class SteppedPolling(ARMPolling):
-    """The SDK's reading of long-running operations, with the loop left to the engine and its clock."""
+    """The SDK's handling of long-running operations, without its loop: the engine polls by its own clock."""
 
     def run(self) -> None:
-        """Leave the polling to `AzureScaleSets.poll`."""
+        """Do nothing: `AzureScaleSets.poll` polls."""
 
     @property
     def response(self) -> Any:  # noqa: ANN401 - azure-core types its response by transport
@@ -37,5 +37,5 @@ class AzureOperation:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds that the last answer asked to wait; None where it did not."""
+        """Seconds of the last answer's `Retry-After`; None if it had none."""
         return retry_after_of(self.polling.response.headers)

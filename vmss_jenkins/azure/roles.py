@@ -1,7 +1,7 @@
-"""The least role that each command needs, as a custom role definition of Azure.
+"""The smallest role for each command, as a custom role definition of Azure.
 
-The actions are those of the requests that the emulator records while each command runs; a test holds the two together.
-`LINKED` are actions that no request names: Azure checks them on what a request refers to
+The actions are those of the requests that the emulator records while each command runs; a test compares the two.
+`LINKED` are actions that appear in no request: Azure checks them on what a request refers to
 (https://learn.microsoft.com/azure/role-based-access-control/role-definitions, and the `join/action` of
 https://learn.microsoft.com/azure/role-based-access-control/permissions/networking).
 """
@@ -67,7 +67,7 @@ USED: Mapping[str, tuple[str, ...]] = {
         "Microsoft.Network/locations/operations/read",
     ),
 }
-"""The actions that each command's requests name. `drain` is what `--drain` adds to a rollout; `surge` is one with
+"""The actions of each command's requests. `drain` is what `--drain` adds to a rollout; `surge` is a rollout with
 `--strategy surge`."""
 LINKED: Mapping[str, tuple[str, ...]] = {
     "update": _IMAGES,
@@ -77,7 +77,7 @@ LINKED: Mapping[str, tuple[str, ...]] = {
     "switch": _JOINS,
     "blue-green": (*_IMAGES, *_JOINS),
 }
-"""What Azure checks beside: on the image that the model is to have, and on what a load balancer's rules refer to."""
+"""What Azure checks in addition: on the new image, and on what the rules of a load balancer refer to."""
 
 
 def table() -> str:
@@ -92,20 +92,20 @@ def table() -> str:
 
 
 def role(commands: Iterable[str], scope: str, name: str = "vmss-jenkins") -> dict[str, Any]:
-    """Make the custom role of some commands, as `az role definition create --role-definition` takes it.
+    """Make the custom role for some commands, as `az role definition create --role-definition` takes it.
 
     Args:
         commands: keys of `USED`.
-        scope: where it may be assigned: a subscription's or a resource group's ARM id.
-        name: the role's name; a tenant has each name once.
+        scope: the ARM id of the subscription or resource group where the role may be assigned.
+        name: the role's name; it must be unique in the tenant.
 
     Raises:
-        ConfigError: for a command that there is none of, and a scope that is none.
+        ConfigError: for an unknown command and an invalid scope.
     """
     wanted = tuple(dict.fromkeys(commands))
-    reasons = [f"found {one!r}; wanted some of: {', '.join(USED)}" for one in wanted if one not in USED]
+    reasons = [f"found {one!r}; wanted one or more of: {', '.join(USED)}" for one in wanted if one not in USED]
     if not wanted:
-        reasons.append(f"found none; wanted some of: {', '.join(USED)}")
+        reasons.append(f"found no command; wanted one or more of: {', '.join(USED)}")
     if not scope.lower().startswith("/subscriptions/"):
         reasons.append(f"found the scope {scope!r}; wanted /subscriptions/ID or /subscriptions/ID/resourceGroups/NAME")
     if reasons:

@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 
 
 class _AnswerPolicy(SansIOHTTPPolicy[Any, Any]):
-    """Keeps what the last answers told of throttling, and lets none pass that Azure did not write."""
+    """Keeps the rate limits of the last answers, and refuses answers that do not come from Azure."""
 
     def __init__(self) -> None:
         super().__init__()
         self.remaining: dict[str, int] = {}
-        """Requests left by token bucket (`Microsoft.Compute/` dropped)."""
+        """Requests left in each token bucket, without the prefix `Microsoft.Compute/`."""
 
     def on_response(self, request: Any, response: Any) -> None:  # noqa: ANN401, ARG002 - azure-core's signature
-        """Note one answer.
+        """Look at one answer.
 
         Raises:
-            DecodeError: for a page that something between here and Azure put in its place.
+            DecodeError: for an HTML page, which a proxy sent instead of Azure.
         """
         if "html" in response.http_response.headers.get("Content-Type", "").lower():
             response.http_response.read()
@@ -54,12 +54,12 @@ class _AnswerPolicy(SansIOHTTPPolicy[Any, Any]):
 class AzureScaleSets:
     """Reads and changes scale sets of one subscription.
 
-    Every call is made once: repeating is the engine's decision, since it knows which repetition is safe.
+    Every call is made once: the engine decides whether to repeat it, since it knows which repetition is safe.
 
     Args:
         endpoint: subscription and URL.
         credential: None for an endpoint that takes no token.
-        on_event: who is told each call; None for nobody.
+        on_event: receives an event per call; None for nobody.
     """
 
     def __init__(self, endpoint: Endpoint, credential: TokenCredential | None, on_event: OnEvent | None = None) -> None:
@@ -71,19 +71,19 @@ class AzureScaleSets:
 
     @property
     def remaining(self) -> Mapping[str, int]:
-        """Requests left by token bucket, as the last answers told."""
+        """Requests left in each token bucket, by the last answers."""
         return self._answer_policy.remaining
 
     def claims(self, name: ScaleSetName) -> TagClaims:
-        """The claims of rollouts of a set."""
+        """The locks of rollouts of a set."""
         return TagClaims(self._client.send_request, f"{self._endpoint}/subscriptions/{self._subscription}", name)
 
     def memory(self, name: ScaleSetName) -> TagMemory:
-        """What is written down of a set's releases."""
+        """The recorded releases of a set."""
         return TagMemory(self._client.send_request, f"{self._endpoint}/subscriptions/{self._subscription}", name)
 
     def headcounts(self, name: ScaleSetName) -> TagHeadcounts:
-        """How many instances a set is to have when its surge is over."""
+        """The recorded capacity that a set has after its surge."""
         return TagHeadcounts(self._client.send_request, f"{self._endpoint}/subscriptions/{self._subscription}", name)
 
     def close(self) -> None:
@@ -94,7 +94,7 @@ class AzureScaleSets:
         """Read a set's model (one call).
 
         Raises:
-            AzureError: where it cannot be read.
+            AzureError: if it cannot be read.
         """
         with translated(f"read scale set {name}"):
             body = self._client.virtual_machine_scale_sets.get(name.resource_group, name.name)
@@ -103,10 +103,10 @@ class AzureScaleSets:
     def instances(self, scale_set: ScaleSet) -> tuple[Instance, ...]:
         """Read all instances with their views, in Azure's order (one call a page).
 
-        A flexible set's instances are virtual machines, listed by the set that they belong to.
+        Instances of a flexible set are virtual machines, filtered by their set.
 
         Raises:
-            AzureError: where they cannot be read.
+            AzureError: if they cannot be read.
         """
         name = scale_set.name
         with translated(f"list the instances of {name}"):
@@ -123,10 +123,10 @@ class AzureScaleSets:
             return tuple(arm_bodies.instance_from(body) for body in listed)
 
     def instance(self, scale_set: ScaleSet, instance_id: str) -> Instance:
-        """Read one instance with its view (one call, of a bucket that each instance has its own of).
+        """Read one instance with its view (one call; each instance has a token bucket of its own).
 
         Raises:
-            AzureError: where it cannot be read, with the status 404 where it is no more.
+            AzureError: if it cannot be read, with the status 404 if it no longer exists.
         """
         name = scale_set.name
         with translated(f"read instance {instance_id} of {name}"):
@@ -141,14 +141,14 @@ class AzureScaleSets:
             return arm_bodies.instance_from(machine)
 
     def begin_set_image(self, scale_set: ScaleSet, image: Release) -> AzureOperation:
-        """Set the image of the model: a PATCH of it alone, conditional on the etag where there is one.
+        """Set the image of the model: a PATCH of the image alone, conditional on the etag if there is one.
 
         Raises:
-            AzureError: where Azure refuses, with `PreconditionFailed` where the set changed since it was read.
+            AzureError: if Azure refuses, with `PreconditionFailed` if the set changed since it was read.
         """
         name = scale_set.name
         if not isinstance(image, ImageReference):
-            raise TypeError(f"{image} is no image; scripts are set through `ScriptSets`")
+            raise TypeError(f"{image} is not an image; `ScriptSets` sets scripts")
         return self._patch(scale_set, f"set the image of {name}", arm_bodies.image_patch(image))
 
     def _patch(self, scale_set: ScaleSet, action: str, body: Mapping[str, Any]) -> AzureOperation:
@@ -166,12 +166,12 @@ class AzureScaleSets:
     def begin_set_script(
         self, scale_set: ScaleSet, release: ExtensionSettings, protected: Mapping[str, Any] | None
     ) -> AzureOperation:
-        """Set what a CustomScript extension of the model is told, by its own sub-resource: it is made where missing.
+        """Set the settings of a CustomScript extension by its own sub-resource; the extension is created if missing.
 
-        A PUT of the whole set or of the array of extensions would lose the protected settings of every one of them.
+        A PUT of the whole set or of its list of extensions would lose the protected settings of all extensions.
 
         Raises:
-            AzureError: where Azure refuses.
+            AzureError: if Azure refuses.
         """
         name, extensions = scale_set.name, self._client.virtual_machine_scale_set_extensions
         known = next((one for one in scale_set.scripts if one.name.lower() == release.name.lower()), None)
@@ -186,7 +186,7 @@ class AzureScaleSets:
         """Bring instances to the latest model (`manualupgrade`); `["*"]` for all.
 
         Raises:
-            AzureError: where Azure refuses.
+            AzureError: if Azure refuses.
         """
         name = scale_set.name
         return self._begin(
@@ -197,21 +197,21 @@ class AzureScaleSets:
         )
 
     def begin_set_capacity(self, scale_set: ScaleSet, capacity: int) -> AzureOperation:
-        """Set the wanted number of instances: a PATCH of it alone, conditional as that of the image.
+        """Set the capacity: a PATCH of the capacity alone, conditional as that of the image.
 
         Raises:
-            AzureError: where Azure refuses (a quota, a limit), or the set changed since it was read.
+            AzureError: if Azure refuses (a quota, a limit), or the set changed since it was read.
         """
         action = f"set the capacity of {scale_set.name} from {scale_set.capacity} to {capacity}"
         return self._patch(scale_set, action, arm_bodies.capacity_patch(capacity))
 
     def begin_delete_instances(self, scale_set: ScaleSet, ids: Sequence[str]) -> AzureOperation:
-        """Delete instances, which lowers the wanted number by as many; forced where the set's scale-in policy says so.
+        """Delete instances, which lowers the capacity; forced if the set's scale-in policy forces it.
 
-        Azure heeds no instance protection here: the caller does.
+        Azure ignores instance protection here: the caller checks it.
 
         Raises:
-            AzureError: where Azure refuses.
+            AzureError: if Azure refuses.
         """
         name = scale_set.name
         return self._begin(
@@ -234,12 +234,12 @@ class AzureScaleSets:
         return operation
 
     def poll(self, operation: AzureOperation) -> None:
-        """Ask once how an operation stands.
+        """Poll an operation once.
 
         Raises:
-            AzureError: where it ended badly, or cannot be asked.
+            AzureError: if it failed, or cannot be polled.
         """
-        action = f"ask how it stands to {operation.action}"
+        action = f"poll the operation: {operation.action}"
         with translated(action):
             try:
                 operation.polling.update_status()
@@ -253,9 +253,9 @@ class AzureScaleSets:
             raise azure_error(operation.action, failure)
 
     def autoscale_settings(self, scale_set: ScaleSet) -> tuple[str, ...] | None:
-        """Name the enabled autoscale settings that target a set; None where they cannot be read.
+        """Name the enabled autoscale settings that target a set; None if they cannot be read.
 
-        Read without the monitor SDK, which one request does not justify
+        One request does not justify another SDK
         (https://learn.microsoft.com/rest/api/monitor/autoscale-settings/list-by-resource-group).
         """
         group = scale_set.id.rpartition("/providers/Microsoft.Compute/")[0]

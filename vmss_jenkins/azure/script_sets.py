@@ -1,4 +1,4 @@
-"""Scale sets whose release is the script of an extension: the adapter by which the same engine rolls those out."""
+"""Scale sets whose release is the script of an extension: this adapter lets the same engine roll scripts out."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from vmss_jenkins.rollout.plan.claims import FULLY_OUT
 
 @dataclass
 class ScriptSets:
-    """A scale set seen by its CustomScript extension; satisfies `rollout.ports.ScaleSets`.
+    """A scale set seen through its CustomScript extension; satisfies `rollout.ports.ScaleSets`.
 
-    What the extension was told is written down in tags of the resource group before it is told something new, so
-    that a rollback finds it.
+    The current settings of the extension are recorded in tags of the resource group before new ones are set, so that a
+    rollback finds them.
 
     Args:
         sets: Azure.
-        memory: where the script before is written down.
-        on_event: told what a person must know before the way back is needed.
+        memory: records the previous script.
+        on_event: receives the warnings about a later rollback.
         extension: the extension's name; empty for the only one.
-        to_previous: whether the order is to go to the script before, whatever that is.
-        script: the release with its secrets; of a way back, and of what the model has, the secrets alone.
+        to_previous: whether to roll back to the recorded previous script, whichever that is.
+        script: the release with its secrets; for a rollback and for the model's release, the secrets alone.
     """
 
     sets: AzureScaleSets
@@ -40,15 +40,15 @@ class ScriptSets:
     script: Script = field(default_factory=lambda: Script(ExtensionSettings()))
     to_previous: bool = False
     _incomplete: ExtensionSettings | None = None
-    """What the model had when the release was adopted, where not every instance had got it."""
+    """The model's settings when the release was adopted, if not every instance had them."""
 
     def adopt(self, name: ScaleSetName) -> ExtensionSettings | None:
-        """Give the release the name that the set's extension has, and return it; None where there is none.
+        """Give the release the name of the set's extension, and return it; None if no release was given.
 
-        What a person must know of the way back is told now. Where the release is new, its script is looked at first.
+        Warnings about a later rollback are reported here. The script of a new release is read first.
 
         Raises:
-            ConfigError: as `get`, and where nobody can read the script.
+            ConfigError: as `get`, and if the script cannot be read.
             AzureError: as `get`.
         """
         found = self.get(name)
@@ -62,18 +62,18 @@ class ScriptSets:
             self._incomplete = None if self._is_complete(found, now) else now
             found = self.get(name)
         self.script = script
-        leads_to = found.script_before(found.release if script.release.absent else script.release)
-        for text in script.warnings(now, leads_to):
+        previous = found.script_before(found.release if script.release.absent else script.release)
+        for text in script.warnings(now, previous):
             self._warn(text)
         if self.to_previous and now and now.same_as(found.extension_before):
-            text = "again already, and one step back is all that is written down; --to-settings FILE names another one"
+            text = "already, and only one previous script is recorded; give an older one with --to-settings FILE"
             self._warn(f"{name} has {now.short_name} {text}")
         return None if script.release.absent else script.release
 
     def _is_complete(self, found: ScaleSet, now: ExtensionSettings) -> bool:
-        """Whether every instance got what the model has: by their flags, or by how the last rollout ended.
+        """Whether every instance has the model's script: by their flags, or by the end of the last rollout.
 
-        A flag alone says too little: it turns false for other changes of the model too.
+        A flag alone is not enough: it turns false after other changes of the model too.
         """
         outdated = (one for one in self.sets.instances(found) if one.latest_model_applied is False)
         if all(one.protected_from_scale_set_actions for one in outdated):
@@ -83,15 +83,15 @@ class ScriptSets:
 
     @property
     def remaining(self) -> Mapping[str, int]:
-        """Requests left by token bucket, as the last answers told."""
+        """Requests left in each token bucket, by the last answers."""
         return self.sets.remaining
 
     def get(self, name: ScaleSetName) -> ScaleSet:
-        """Read a set's model, and what its extension was told before.
+        """Read a set's model and the previous settings of its extension.
 
         Raises:
-            ConfigError: where the set has several such extensions and none was named.
-            AzureError: where it cannot be read.
+            ConfigError: if the set has several such extensions and --extension names none.
+            AzureError: if the set or the tags cannot be read.
         """
         found = self.sets.get(name)
         extension = choose(found.scripts, self.extension)
@@ -107,25 +107,25 @@ class ScriptSets:
         return self.sets.instance(scale_set, instance_id)
 
     def autoscale_settings(self, scale_set: ScaleSet) -> tuple[str, ...] | None:
-        """Name the enabled autoscale settings that target it; None where they cannot be read."""
+        """Name the enabled autoscale settings that target the set; None if they cannot be read."""
         return self.sets.autoscale_settings(scale_set)
 
     def begin_set_image(self, scale_set: ScaleSet, image: Release) -> AzureOperation:
-        """Tell the extension something else; what it was told is written down first, but on the way back to it.
+        """Set the extension's settings; the current ones are recorded first, except in a rollback to the previous ones.
 
         Raises:
-            ConfigError: where instances could not read the script, since its signature is not known.
-            AzureError: where Azure refuses.
+            ConfigError: if instances could not read the script, since its SAS token is missing.
+            AzureError: if Azure refuses.
         """
         if not isinstance(image, ExtensionSettings):
-            raise TypeError(f"{image} is no script; images are set through `AzureScaleSets`")
+            raise TypeError(f"{image} is not a script; `AzureScaleSets` sets images")
         now = scale_set.extension
         protected = self.script.protection_of(image, now)
-        leaves = now and not now.absent and not image.same_as(scale_set.extension_before)
-        if now and leaves and scale_set.extension_settled and not self.memory.remember(now):
+        replaces = now and not now.absent and not image.same_as(scale_set.extension_before)
+        if now and replaces and scale_set.extension_settled and not self.memory.remember(now):
             self._warn(
-                "the settings before are too long to be written down in tags: a rollback finds them in this run only; "
-                "keep them, and give them with --to-settings FILE later"
+                "the previous settings are too long for tags: only this run can roll back to them; keep a copy, and "
+                "give them later with --to-settings FILE"
             )
         return self.sets.begin_set_script(scale_set, image, protected)
 
@@ -133,17 +133,17 @@ class ScriptSets:
         self.on_event(PreflightFound(Finding(Severity.WARNING, text)))
 
     def begin_update_instances(self, scale_set: ScaleSet, ids: Sequence[str]) -> AzureOperation:
-        """Bring instances to the latest model."""
+        """Update instances to the latest model."""
         return self.sets.begin_update_instances(scale_set, ids)
 
     def begin_set_capacity(self, scale_set: ScaleSet, capacity: int) -> AzureOperation:
-        """Set the wanted number of instances."""
+        """Set the capacity."""
         return self.sets.begin_set_capacity(scale_set, capacity)
 
     def begin_delete_instances(self, scale_set: ScaleSet, ids: Sequence[str]) -> AzureOperation:
-        """Delete instances; the wanted number is lowered by as many."""
+        """Delete instances, which lowers the capacity."""
         return self.sets.begin_delete_instances(scale_set, ids)
 
     def poll(self, operation: AzureOperation) -> None:
-        """Ask once how an operation stands."""
+        """Poll an operation once."""
         self.sets.poll(operation)

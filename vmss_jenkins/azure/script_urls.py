@@ -1,4 +1,4 @@
-"""Whether a script can be read at its URL: looked at from here before anything is changed."""
+"""Check that a script can be read at its URL, before anything is changed."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ SECONDS = 10.0
 INCONCLUSIVE = frozenset(
     {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED}
 )
-"""What says nothing of the script itself."""
+"""Answers that say nothing about the script."""
 
 
 def warnings(script: Script) -> list[str]:
-    """Look at the files of a release where they can be looked at, and return what is doubtful.
+    """Request the uploaded files of a release, and return a warning for each one that may be unreadable.
 
     Raises:
-        ConfigError: where one is denied.
+        ConfigError: if a file is missing or refused.
     """
-    return [doubt for url in script.urls if (doubt := check(url))] if script.uploaded else []
+    return [warning for url in script.urls if (warning := check(url))] if script.uploaded else []
 
 
 def check(url: str) -> str | None:
-    """Look at a script, and return what is doubtful; None where it is there.
+    """Request a script, and return a warning; None if it can be read.
 
-    Only an answer that denies it is a reason to stop: instances may reach what this machine does not.
+    Only a refusal stops the rollout: instances may reach hosts that this machine does not reach.
 
     Args:
-        url: where it is, with its signature where it has one; that is never told.
+        url: its URL, with its SAS token if there is one; the token is never shown.
 
     Raises:
-        ConfigError: where it is denied, with the status.
+        ConfigError: if it is missing or refused, with the status.
     """
     import requests  # noqa: PLC0415 - few releases are scripts
 
@@ -41,15 +41,13 @@ def check(url: str) -> str | None:
         with requests.get(url, timeout=SECONDS, stream=True) as answer:
             status, reason = answer.status_code, answer.reason
     except requests.RequestException as error:
-        return (
-            f"{shown} cannot be looked at from here ({type(error).__name__}): whether instances can read it shows there"
-        )
+        return f"{shown} cannot be reached from this machine ({type(error).__name__}); check that instances can read it"
     if status < HTTPStatus.BAD_REQUEST:
         return None
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in INCONCLUSIVE:
-        return f"{shown} answers {status} {reason} at the moment: whether instances can read it shows there"
+        return f"{shown} answers {status} {reason} at the moment; check that instances can read it"
     text = (
-        f"{shown} answers {status} {reason}, and so it will to instances: is it uploaded, its name right, and may "
-        "everybody read it? Else give --access sas or managed-identity, or another token"
+        f"{shown} answers {status} {reason}, and instances will get the same: check that the file is uploaded under "
+        "this name and that everybody may read it, or give --access sas or --access managed-identity"
     )
     raise ConfigError("script URL", [text])

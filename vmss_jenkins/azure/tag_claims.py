@@ -1,4 +1,4 @@
-"""Claims and what is to be remembered, as tags of the resource group; see `claims` for why there."""
+"""Locks and records, as tags of the resource group; `rollout.plan.claims` says why there."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from vmss_jenkins.rollout.plan.headcount import Headcount
 
 API_VERSION = "2021-04-01"
 LONGEST_VALUE = 256
-"""Characters of a tag's value."""
+"""The most characters of a tag's value."""
 MOST_TAGS = 8
-"""Tags that one script's settings may take; a resource has 50."""
+"""The most tags for one script's settings; a resource has 50 in all."""
 
 
 class _Tags:
     """The tags of a set's resource group whose names start with a prefix.
 
-    No compute SDK knows tags, and one resource justifies no other SDK
+    The compute SDK has no tags of a group, and one resource does not justify another SDK
     (https://learn.microsoft.com/rest/api/resources/tags/update-at-scope).
 
     Args:
@@ -43,7 +43,7 @@ class _Tags:
         self._what = f"the tags of resource group {name.resource_group}"
 
     def _tags(self) -> tuple[float, dict[str, str]]:
-        """The server's time, and the tags that are of this kind and set."""
+        """The server's time, and the tags of this kind and set."""
         answer = self._call("read", HttpRequest("GET", self._url, params={"api-version": API_VERSION}))
         tags: Mapping[str, str] = answer.json().get("properties", {}).get("tags") or {}
         date = answer.headers.get("Date")
@@ -62,35 +62,35 @@ class _Tags:
 
 
 class TagClaims(_Tags):
-    """The claims of rollouts of one scale set, and how the last one ended."""
+    """The locks of rollouts of one scale set, and the end of the last rollout."""
 
     def __init__(self, send: Callable[[HttpRequest], Any], subscription: str, name: ScaleSetName) -> None:
         super().__init__(send, subscription, name)
         self.ends = TagEnds(send, subscription, name)
 
     def read(self) -> tuple[float, tuple[Claim, ...]]:
-        """The server's time and the claims there are.
+        """The server's time and the current locks.
 
         Raises:
-            AzureError: where the tags cannot be read.
+            AzureError: if the tags cannot be read.
         """
         now, tags = self._tags()
         claims = (Claim.parse(key[len(self._prefix) :], value) for key, value in tags.items())
         return now, tuple(claim for claim in claims if claim)
 
     def write(self, claim: Claim) -> None:
-        """Add a claim, or replace the one of the same run.
+        """Add a lock, or replace the lock of the same run.
 
         Raises:
-            AzureError: where Azure refuses.
+            AzureError: if Azure refuses.
         """
         self._change("Merge", {f"{self._prefix}{claim.run}": claim.text()})
 
     def remove(self, runs: Sequence[str]) -> None:
-        """Take away the claims of these runs: each by its name and value, as Azure wants them.
+        """Remove the locks of these runs; Azure wants the name and value of each.
 
         Raises:
-            AzureError: where Azure refuses.
+            AzureError: if Azure refuses.
         """
         names = {f"{self._prefix}{run}".lower() for run in runs}
         if found := {key: value for key, value in self._tags()[1].items() if key.lower() in names}:
@@ -98,41 +98,41 @@ class TagClaims(_Tags):
 
 
 class TagEnds(_Tags):
-    """How the last rollout of one scale set ended."""
+    """The end of the last rollout of one scale set."""
 
     kind = "-last"
 
     def read(self) -> Ended | None:
-        """How it ended; None where no rollout wrote it down.
+        """The end; None if no rollout recorded one.
 
         Raises:
-            AzureError: where the tags cannot be read.
+            AzureError: if the tags cannot be read.
         """
         return next(filter(None, map(Ended.parse, self._tags()[1].values())), None)
 
     def write(self, ended: Ended) -> None:
-        """Write down how one ended.
+        """Record the end of a rollout.
 
         Raises:
-            AzureError: where Azure refuses.
+            AzureError: if Azure refuses.
         """
         self._change("Merge", {f"{self._prefix}rollout": ended.text()})
 
 
 class TagMemory(_Tags):
-    """The script that a set had before, in as many tags as it takes: a value holds 256 characters.
+    """The previous script of a set, in as many tags as needed: a value holds 256 characters.
 
-    There, for the reasons of `claims`, and because the group is there whatever storage the scripts lie in. Only what
-    Azure shows to every reader of the set anyway is written down: never a protected setting.
+    The tags of the group work with any storage of the scripts. Only what Azure shows to every reader of the set is
+    recorded: never a protected setting.
     """
 
     kind = "-before"
 
     def recall(self, extension: str) -> ExtensionSettings | None:
-        """What an extension was told before; None where it was not written down.
+        """The previous settings of an extension; None if none were recorded.
 
         Raises:
-            AzureError: where the tags cannot be read.
+            AzureError: if the tags cannot be read.
         """
         tags = {key.lower(): value for key, value in self._tags()[1].items()}
         wanted = [f"{self._key(extension)}.{number}" for number in range(MOST_TAGS)]
@@ -140,10 +140,10 @@ class TagMemory(_Tags):
         return ExtensionSettings.parse(text) if text else None
 
     def remember(self, release: ExtensionSettings) -> bool:
-        """Write down what an extension is told; false where it is too long.
+        """Record the settings of an extension; false if they are too long.
 
         Raises:
-            AzureError: where Azure refuses.
+            AzureError: if Azure refuses.
         """
         text = str(release)
         parts = [text[at : at + LONGEST_VALUE] for at in range(0, len(text), LONGEST_VALUE)]
@@ -162,31 +162,31 @@ class TagMemory(_Tags):
 
 
 class TagHeadcounts(_Tags):
-    """How many instances a set is to have in the end of its surge; satisfies `headcount.Headcounts`."""
+    """The capacity that a set has after its surge; satisfies `headcount.Headcounts`."""
 
     kind = "-surge"
 
     def read(self) -> Headcount | None:
-        """What is written down; None for nothing.
+        """The record; None if there is none.
 
         Raises:
-            AzureError: where the tags cannot be read.
+            AzureError: if the tags cannot be read.
         """
         return next(filter(None, map(Headcount.parse, self._tags()[1].values())), None)
 
     def write(self, headcount: Headcount) -> None:
-        """Write it down.
+        """Record it.
 
         Raises:
-            AzureError: where Azure refuses.
+            AzureError: if Azure refuses.
         """
         self._change("Merge", {f"{self._prefix}capacity": headcount.text()})
 
     def remove(self) -> None:
-        """Take it away.
+        """Remove it.
 
         Raises:
-            AzureError: where Azure refuses.
+            AzureError: if Azure refuses.
         """
         if found := self._tags()[1]:
             self._change("Delete", found)

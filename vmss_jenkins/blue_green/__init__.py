@@ -1,1 +1,1 @@
-"""A release to a pair of scale sets, and the switch between them, carried out."""
+"""Blue-green: carries out a release to a pair of scale sets, and the switch between them."""

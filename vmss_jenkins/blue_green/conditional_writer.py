@@ -1,4 +1,4 @@
-"""Changing a load balancer that others may change at the same time: read, edit, write only what was read."""
+"""Change a load balancer that others may change too: read, edit, and write only if nobody else wrote meanwhile."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vmss_jenkins.model.network import Body
 from vmss_jenkins.runtime.waiting import Waiter
 
 ATTEMPTS = 4
-"""Writes of a load balancer that somebody else changes at the same time."""
+"""Attempts to write a load balancer that somebody else changes too."""
 CHANGED_MEANWHILE = 412
 
 
@@ -33,18 +33,18 @@ class ConditionalWriter:
     waiter: Waiter
 
     def read(self) -> Body:
-        """Read it.
+        """Read the load balancer.
 
         Raises:
-            AzureError: where it cannot be read.
+            AzureError: if it cannot be read.
         """
         return self.waiter.retry(lambda: self.store.read(self.resource_group, self.name))
 
     def write(self, edit: Callable[[Body], Mapping[str, Any]]) -> None:
-        """Write what an edit makes of it; read it again where somebody else was quicker.
+        """Edit and write the load balancer; start again if somebody else changed it meanwhile.
 
         Raises:
-            AzureError: where Azure refuses, or somebody else always is.
+            AzureError: if Azure refuses, or if somebody else changed it each time.
         """
         for _ in range(ATTEMPTS - 1):
             with suppress(_RaceError):
@@ -53,18 +53,20 @@ class ConditionalWriter:
         self._write_once(edit)
 
     def point(self, rule: str, before: str, after: str) -> None:
-        """Point a rule at another pool, only where it leads to the one expected.
+        """Point a rule at another backend pool, if it sends traffic to the expected one.
 
         Raises:
-            AzureError: with the code `ChangedMeanwhile` where it leads to a third one; as `write`.
+            AzureError: with the code `ChangedMeanwhile` if the rule sends traffic to a third pool; as `write`.
         """
 
         def edit(body: Body) -> Mapping[str, Any]:
             rules = (body.get("properties") or {}).get("loadBalancingRules") or []
             found = next((pool_of_rule(one) for one in rules if one["name"] == rule), "")
             if found.lower() not in (before.lower(), after.lower()):
-                failure = Failure("ChangedMeanwhile", f"rule {rule} leads to {pool_name(found) or 'nothing'} by now")
-                raise AzureError(f"switch {self.name}", failure, "look who changed it, then run it again")
+                failure = Failure(
+                    "ChangedMeanwhile", f"rule {rule} now sends traffic to {pool_name(found) or 'no pool'}"
+                )
+                raise AzureError(f"switch {self.name}", failure, "find out who changed it, then run the command again")
             return with_rule_pointing_at(body, rule, after)
 
         self.write(edit)

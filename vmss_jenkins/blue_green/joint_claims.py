@@ -1,4 +1,4 @@
-"""One claim on several things: a switch keeps rollouts of its sets away, and they keep it away."""
+"""One lock on several resources: a switch locks out rollouts of its sets, and they lock out the switch."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from vmss_jenkins.rollout.ports import Claims, Ends
 
 @dataclass(frozen=True)
 class JointClaims:
-    """The claims on several things as if on one; satisfies `rollout.ports.Claims`."""
+    """The locks on several resources as one; satisfies `rollout.ports.Claims`."""
 
     by_name: Mapping[ScaleSetName, Claims]
-    """What is claimed: a set each, or a load balancer under its name."""
+    """What is locked: scale sets, and a load balancer under its name."""
     ending: ScaleSetName
-    """The one of them where the end of a rollout is written down."""
+    """The set whose tags record the end of a rollout."""
 
     @property
     def ends(self) -> Ends:
-        """Where the end of a rollout is written down."""
+        """The record of the end of a rollout."""
         return self.by_name[self.ending].ends
 
     def read(self) -> tuple[float, tuple[Claim, ...]]:
-        """The server's time and the claims there are; of those of one run the one that holds longest.
+        """The server's time and the current locks; of the locks of one run, the one that expires last.
 
         Raises:
-            AzureError: where they cannot be read.
+            AzureError: if they cannot be read.
         """
         found = [claims.read() for claims in self.by_name.values()]
         every = sorted((claim for _, claims in found for claim in claims), key=lambda one: one.until)
         return found[-1][0], tuple({claim.run: claim for claim in every}.values())
 
     def write(self, claim: Claim) -> None:
-        """Add a claim everywhere, or replace the one of the same run.
+        """Add a lock everywhere, or replace the lock of the same run.
 
         Raises:
-            AzureError: where Azure refuses.
+            AzureError: if Azure refuses.
         """
         for claims in self.by_name.values():
             claims.write(claim)
 
     def remove(self, runs: Sequence[str]) -> None:
-        """Take away the claims of these runs everywhere.
+        """Remove the locks of these runs everywhere.
 
         Raises:
-            AzureError: where Azure refuses.
+            AzureError: if Azure refuses.
         """
         for claims in self.by_name.values():
             claims.remove(runs)

@@ -1,4 +1,4 @@
-"""Looking at a blue-green pair: both sets with their instances, and the load balancer before them."""
+"""Read a blue-green pair: both sets with their instances, and the load balancer in front of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def observe_pair(
     """Read a pair.
 
     Raises:
-        AzureError: where something of it cannot be read.
+        AzureError: if a part of it cannot be read.
     """
     to, other = _member(sets, store, order.to, waiter), _member(sets, store, order.other, waiter)
     group, name = order.to.resource_group, order.load_balancer
@@ -36,7 +36,7 @@ def _member(sets: ScaleSets[OperationT], store: LoadBalancerStore, name: ScaleSe
 
 
 def _skus(store: LoadBalancerStore, own: str, members: tuple[Member, Member], waiter: Waiter) -> Mapping[str, str]:
-    """The sku of each other load balancer that a set stands behind: what a person needs to know of a wrong one."""
+    """The SKU of each other load balancer in front of a set: an operator needs it to correct a wrong setup."""
     ids = {pool.partition("/backendAddressPools/")[0] for member in members for pool in member.pools}
     named = {one.rpartition("/")[2]: one.partition("/resourceGroups/")[2].partition("/")[0] for one in ids}
     found = {}

@@ -1,4 +1,4 @@
-"""What a blue-green switch needs of the world, beside what a rollout needs."""
+"""The ports of a blue-green switch, in addition to those of a rollout."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class LoadBalancerStore(Protocol):
         ...
 
     def write(self, body: Mapping[str, Any]) -> None:
-        """Put it in the place of the one that was read, only if nobody changed it since: else the status 412."""
+        """Replace it, if nobody changed it since it was read; else the status is 412."""
         ...
 
     def pools(self, scale_set: ScaleSet, ids: Sequence[str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""A release by blue-green, carried out step by step; each step looks first, so that each can be done again."""
+"""Carry out a blue-green release step by step; each step reads Azure first, so each step can be repeated."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from vmss_jenkins.runtime.waiting import Waiter, complete
 
 
 class Step(Enum):
-    """How a step that changes a set ended."""
+    """The result of a step that changes a set."""
 
     UNCHANGED = "unchanged"
     DONE = "done"
@@ -40,20 +40,20 @@ class Step(Enum):
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step that changes a set came to."""
+    """The result of a step that changes a set, in detail."""
 
     step: Step
     scale_set: ScaleSetName
-    """The set that it is about."""
+    """The set that the step changes."""
     reason: str = ""
-    """Why it failed."""
+    """Why the step failed."""
     rollout: RolloutResult | None = None
-    """What the rollout to the idle set came to, where there was one."""
+    """The result of the rollout to the idle set, if there was one."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How long the idle set may take, in seconds; see `RolloutSpec`."""
+    """The time limits for the idle set, in seconds; see `RolloutSpec`."""
 
     min_healthy_time: float = 0.0
     instance_timeout: float = 900.0
@@ -61,10 +61,10 @@ class Pace:
 
     @property
     def spec(self) -> RolloutSpec:
-        """All of an idle set at once, those that failed before too.
+        """Update all instances of the idle set at once, also those that failed before.
 
-        It halts where it fails: with all instances updated at once none is left to tell what to go back to, and the
-        other set serves.
+        A failure stops the rollout: with all instances updated at once, no instance shows the previous image, and the
+        other set gets the traffic.
         """
         return RolloutSpec(
             scope=Scope(include=frozenset({Include.FAILED})),
@@ -85,9 +85,10 @@ class PairRelease(Generic[OperationT]):
         sets: the scale sets.
         store: the load balancer.
         order: what is wanted.
-        context: gates and claims.
+        context: gates and locks.
         waiter: clock and listener.
-        claims: those of the hooks, where they are joint ones.
+        claims: the locks of the context, if they are joint ones.
+        build: the URL of the Jenkins build; empty if there is none.
     """
 
     sets: ScaleSets[OperationT]
@@ -100,10 +101,10 @@ class PairRelease(Generic[OperationT]):
     _reported: set[str] = field(default_factory=set)
 
     def plan(self) -> ReleasePlan:
-        """Look and decide.
+        """Read the pair and decide.
 
         Raises:
-            AzureError: where something cannot be read.
+            AzureError: if a part of it cannot be read.
         """
         state = observe_pair(self.sets, self.store, self.order.pair, self.waiter)
         bare = plan_release(self.order, state, {})
@@ -116,12 +117,12 @@ class PairRelease(Generic[OperationT]):
         return plan_release(self.order, state, settings) if asked else bare
 
     def deploy(self, pace: Pace = Pace()) -> StepResult:
-        """Bring the release to all of the idle set, scaled out to the size of the other one before.
+        """Scale the idle set out to the size of the other one, and bring the release to all of its instances.
 
         Raises:
-            AnotherRollout: where somebody else works on the pair; nothing was changed.
-            ConfigError: for a pair that cannot be released to; nothing was changed.
-            AzureError: where Azure refuses, or cannot be reached.
+            AnotherRollout: if another run works on the pair; nothing was changed.
+            ConfigError: for a pair that cannot get a release; nothing was changed.
+            AzureError: if Azure refuses, or cannot be reached.
         """
         plan = self._planned()
         if plan.serves or plan.ready:
@@ -146,44 +147,44 @@ class PairRelease(Generic[OperationT]):
         return self._deployed(found)
 
     def _prepare(self, plan: ReleasePlan, lease: Lease, pace: Pace) -> None:
-        """Set the model, then scale out: so the instances that are added come up with the release."""
+        """Set the model, then scale out: so the new instances start with the release."""
         target = plan.target.scale_set
         if not plan.image.same_as(target.image):
             if target.upgrade_mode is not UpgradeMode.MANUAL:
-                lease.renew(lease=LEASE + pace.instance_timeout)  # Azure answers when all instances have it
+                lease.renew(lease=LEASE + pace.instance_timeout)  # Azure answers after it updated all instances
             options = steps.Options(allow_automatic_rollout=True)
             steps.update(self.sets, target.name, plan.image, options, self.waiter, plan.target.instances)
         if plan.scale_out is not None:
             self._resize(target.name, plan.scale_out, lease, lambda now, wanted: now < wanted)
 
     def check(self) -> SwitchResult:
-        """Ask the gates about the idle set, which has to have the release.
+        """Let the gates judge the idle set, which must have the release.
 
         Raises:
-            VmssJenkinsError: as `switching.run_check`.
+            VmssJenkinsError: as `switch.run_check`.
         """
         return run_check(self.sets, self.store, self._switch(), self.context, self.waiter)
 
     def switch(self) -> SwitchResult:
-        """Check, switch to the set that has the release, watch, and back where it is bad.
+        """Check, switch to the set with the release, watch, and switch back if the release is bad.
 
         Raises:
-            VmssJenkinsError: as `switching.run_switch`.
+            VmssJenkinsError: as `switch.run_switch`.
         """
         return run_switch(self.sets, self.store, self._switch(), self.context, self.waiter)
 
     def scale_in(self) -> StepResult:
-        """Make the other set smaller, once the one with the release serves.
+        """Scale the other set in, once the set with the release gets the traffic.
 
         Raises:
-            AnotherRollout: where somebody else works on the pair; nothing was changed.
-            ConfigError: where the release does not serve, and under an autoscale setting; nothing was changed.
-            AzureError: where Azure refuses, or cannot be reached.
+            AnotherRollout: if another run works on the pair; nothing was changed.
+            ConfigError: if the release gets no traffic, or if autoscale is on; nothing was changed.
+            AzureError: if Azure refuses, or cannot be reached.
         """
         plan = self._planned()
         if not plan.serves:
-            told = f"{plan.other.name} serves, without {plan.image.short_name}"
-            raise ConfigError(self._source, [f"{told}: nothing is scaled in before the switch"])
+            state = f"{plan.other.name} serves, without {plan.image.short_name}"
+            raise ConfigError(self._source, [f"{state}: switch first, then scale in"])
         if plan.scale_in is None:
             return StepResult(Step.UNCHANGED, plan.other.scale_set.name)
         lease = self._lease()
@@ -191,7 +192,9 @@ class PairRelease(Generic[OperationT]):
         try:
             plan = self._planned()
             if not plan.serves or plan.scale_in is None:
-                raise ConfigError(self._source, ["it was changed meanwhile; look who changed it, then run it again"])
+                raise ConfigError(
+                    self._source, ["it was changed meanwhile; find out who changed it, then run the command again"]
+                )
             name = plan.other.scale_set.name
             self._resize(name, plan.scale_in, lease, lambda now, wanted: now > wanted)
         finally:
@@ -199,7 +202,7 @@ class PairRelease(Generic[OperationT]):
         return StepResult(Step.DONE, name)
 
     def _planned(self) -> ReleasePlan:
-        """Plan, tell what is there, and refuse what stands in the way."""
+        """Plan, report the warnings, and refuse what is not possible."""
         plan = self.plan()
         refuse(self.order.pair.load_balancer, plan.findings)
         for one in plan.findings:
@@ -209,7 +212,7 @@ class PairRelease(Generic[OperationT]):
         return plan
 
     def _switch(self) -> SwitchOrder:
-        """The switch to the set that has the release."""
+        """The switch to the set with the release."""
         plan = self._planned()
         if not plan.serves and not plan.deployed:
             lacking = ", ".join(plan.outdated) or f"{plan.scale_out} instances are wanted"
@@ -219,7 +222,7 @@ class PairRelease(Generic[OperationT]):
         return replace(self.order.pair, to=plan.target.scale_set.name, other=plan.other.scale_set.name, to_idle=False)
 
     def _resize(self, name: ScaleSetName, wanted: int, lease: Lease, lacks: Callable[[int, int], bool]) -> None:
-        """Set a capacity, where it is still on the other side of the wanted one."""
+        """Set a capacity, if the current one still differs in the expected direction."""
         for attempt in range(ATTEMPTS):
             scale_set = self.waiter.retry(lambda: self.sets.get(name))
             if not lacks(scale_set.capacity, wanted):
@@ -239,7 +242,7 @@ class PairRelease(Generic[OperationT]):
         return StepResult(Step.UNCHANGED, name)
 
     def _deployed(self, found: RolloutResult) -> StepResult:
-        """Every instance must have the release, also those that a rollout would leave alone."""
+        """Every instance must have the release, also those that a rollout skips."""
         name, plan = found.scale_set, self.plan()
         if found.outcome is Outcome.ROLLED_OUT and plan.deployed:
             return StepResult(Step.DONE, name, rollout=found)

@@ -1,4 +1,4 @@
-"""A blue-green switch, carried out: look, check the idle set, point the rule at it, watch, and back where it is bad."""
+"""Carry out a blue-green switch: read, check the idle set, point the rule at it, watch, and perhaps switch back."""
 
 from __future__ import annotations
 
@@ -34,47 +34,47 @@ from vmss_jenkins.runtime.waiting import Waiter
 
 
 class SwitchOutcome(Enum):
-    """How a switch ended."""
+    """The result of a switch."""
 
     SWITCHED = "switched"
     UNCHANGED = "unchanged"
-    """The rule led there already."""
+    """The set gets the traffic already."""
     CHECKED = "checked"
-    """The gates passed, and that was all that was asked for."""
+    """The gates passed, and no switch was wanted."""
     REFUSED = "refused"
-    """The gates refused the idle set; the rule was never touched."""
+    """The gates refused the idle set; the rule was not changed."""
     SWITCHED_BACK = "switched back"
-    """The gates refused it in production."""
+    """The gates refused the set in production."""
     DRY_RUN = "dry run"
-    """Nothing was to be changed."""
+    """Only a preview was wanted."""
 
 
 @dataclass(frozen=True)
 class SwitchResult:
-    """What a switch came to."""
+    """The result of a switch, in detail."""
 
     outcome: SwitchOutcome
     rule: str
     pool: str
-    """The name of the backend pool that the rule leads to in the end."""
+    """The name of the backend pool that gets the traffic in the end."""
     serves: str
-    """The name of the set that serves in the end."""
+    """The name of the set that gets the traffic in the end."""
     reason: str
-    """Why it was not switched, or switched back; empty where all went well."""
+    """Why the traffic was not switched, or was switched back; empty after a success."""
     verdicts: tuple[Verdict, ...] = ()
-    """What each gate said."""
+    """The verdict of each gate."""
     preview: SwitchPreview | None = None
-    """What would happen; of a dry run alone."""
+    """What would happen; only in a dry run."""
 
 
 @dataclass(frozen=True)
 class SwitchContext:
-    """What a switch uses beside Azure; None for none."""
+    """What a switch uses in addition to Azure; None for none."""
 
     check: Callable[[ScaleSetName], Gates] | None = None
-    """The gates that are asked before the switch, of the set that is to serve."""
+    """The gates before the switch, for the set that is to get the traffic."""
     watch: Callable[[ScaleSetName], Gates] | None = None
-    """Those that are asked after it."""
+    """The gates after the switch."""
     claims: Claims | None = None
     run: str = "run"
     owner: str = "vmss-jenkins"
@@ -85,21 +85,21 @@ def run_switch(
 ) -> SwitchResult:
     """Switch a pair, or find that it is switched already.
 
-    A run that was killed between the switch and the end of the watch left its claim: the same command asks the gates
-    of the watch then, although it finds the pair switched.
+    A run that was killed between the switch and the end of its watch leaves its lock: the same command then runs the
+    watch gates, although the pair is switched already.
 
     Args:
         sets: the scale sets.
         store: the load balancer.
         order: what is wanted.
-        context: gates and claims.
+        context: gates and locks.
         waiter: clock and listener.
 
     Raises:
-        AnotherRollout: where another switch of the load balancer is under way; nothing was changed.
+        AnotherRollout: if another switch of the load balancer runs; nothing was changed.
         ConfigError: for a pair that cannot be switched; nothing was changed.
-        UnsafeRollout: where fewer instances are healthy there than serve now; nothing was changed.
-        AzureError: where Azure refuses, or cannot be reached.
+        UnsafeRollout: if the idle set has fewer healthy instances than the active one; nothing was changed.
+        AzureError: if Azure refuses, or cannot be reached.
     """
     lease = Lease(context.claims, context.run, context.owner, waiter)
     killed = lease.take()
@@ -116,10 +116,10 @@ def run_switch(
 def run_check(
     sets: ScaleSets[OperationT], store: LoadBalancerStore, order: SwitchOrder, context: SwitchContext, waiter: Waiter
 ) -> SwitchResult:
-    """Ask the gates about the set that is to serve, as `run_switch` does first, and leave it at that.
+    """Run the check gates, as `run_switch` does first, and do not switch.
 
     Returns:
-        `UNCHANGED` where it serves already and nothing was asked, `CHECKED` where they pass, else `REFUSED`.
+        `UNCHANGED` if the set gets the traffic already and no gate ran, `CHECKED` if the gates pass, else `REFUSED`.
 
     Raises:
         VmssJenkinsError: as `run_switch`.
@@ -140,25 +140,25 @@ def dry_switch(
     waiter: Waiter,
     gates: tuple[Sequence[AnyGate], Sequence[AnyGate]],
 ) -> SwitchResult:
-    """Look and plan as `run_switch` does, and change nothing.
+    """Read and plan as `run_switch` does, and change nothing.
 
     Args:
         sets: the scale sets.
         store: the load balancer.
         order: what is wanted.
-        context: the claims.
+        context: the locks.
         waiter: clock and listener.
-        gates: those before and those after the switch, which are not asked.
+        gates: those before and those after the switch; they do not run.
 
     Raises:
-        AzureError: where Azure refuses, or cannot be reached.
+        AzureError: if Azure refuses, or cannot be reached.
     """
     plan = observe_pair(sets, store, order, waiter).plan(order)
     now, claims = waiter.retry(context.claims.read) if context.claims else (0.0, ())
-    under_way = [one.owner for one in others(claims, context.run, now) if one.owner != context.owner]
-    told = [Finding(Severity.IMPOSSIBLE, f"another switch or rollout is under way: {one}") for one in under_way]
-    check, watch = (tuple(map(str, asked)) for asked in gates)
-    found = preview(order, plan, check, watch, tuple(told))
+    running = [one.owner for one in others(claims, context.run, now) if one.owner != context.owner]
+    locked = [Finding(Severity.IMPOSSIBLE, f"another switch or rollout runs: {one}") for one in running]
+    check, watch = (tuple(map(str, some)) for some in gates)
+    found = preview(order, plan, check, watch, tuple(locked))
     serves = (plan.other if plan.changes else plan.to).name.name
     return SwitchResult(SwitchOutcome.DRY_RUN, plan.rule, found.pool_before, serves, "", preview=found)
 
@@ -172,7 +172,7 @@ class _Switch(Generic[OperationT]):
     lease: Lease
     waiter: Waiter
     unjudged: str = ""
-    """The set that a switch leads to which was begun, by this run or a killed one, and not judged yet."""
+    """The set that this run or a killed one switched to, while its watch has not ended."""
     verdicts: tuple[Verdict, ...] = ()
 
     @property
@@ -180,7 +180,7 @@ class _Switch(Generic[OperationT]):
         return ConditionalWriter(self.store, self.order.to.resource_group, self.order.load_balancer, self.waiter)
 
     def run(self) -> SwitchResult:
-        """Read like the steps that it is."""
+        """Plan, check, switch, watch."""
         plan = self._plan()
         watched = self.context.watch is not None and self.unjudged.lower() == plan.to.name.name.lower()
         if not plan.changes:
@@ -196,7 +196,7 @@ class _Switch(Generic[OperationT]):
         return self._watch_traffic(plan, SwitchOutcome.SWITCHED)
 
     def check(self) -> SwitchResult:
-        """The first half of it."""
+        """Plan and check."""
         plan = self._plan()
         if not plan.changes:
             self._close_test_rule()
@@ -206,7 +206,7 @@ class _Switch(Generic[OperationT]):
         return self._refuse(plan, refusal) if refusal else self._result(SwitchOutcome.CHECKED, plan, plan.pool_before)
 
     def _plan(self) -> SwitchPlan:
-        """Look, decide, and refuse what stands in the way."""
+        """Read, decide, report the warnings, and refuse what is not possible."""
         order = self._resume()
         plan = observe_pair(self.sets, self.store, order, self.waiter).plan(order)
         for one in plan.findings:
@@ -216,7 +216,7 @@ class _Switch(Generic[OperationT]):
         return plan
 
     def _resume(self) -> SwitchOrder:
-        """The order; where a killed run had begun to switch to whichever did not serve then, that one is meant."""
+        """The order; after a killed run with `idle`, the set that it switched to."""
         order = self.order
         if not (order.to_idle and self.unjudged):
             return order
@@ -224,7 +224,7 @@ class _Switch(Generic[OperationT]):
         return replace(order, to=pair[0], other=pair[1], to_idle=False)
 
     def _watch_traffic(self, plan: SwitchPlan, outcome: SwitchOutcome) -> SwitchResult:
-        """Ask the gates of the watch, and switch back where they refuse."""
+        """Run the watch gates, and switch back if they refuse."""
         reason = self._ask_gates(self.context.watch, "production", plan)
         if reason:
             self._balancer.point(plan.rule, plan.pool_after, plan.pool_other)
@@ -243,7 +243,7 @@ class _Switch(Generic[OperationT]):
         return self._result(SwitchOutcome.REFUSED, plan, plan.pool_before, refusal)
 
     def _ask_check_gates(self, plan: SwitchPlan, *, leave_open: bool) -> str:
-        """Ask the gates of the check, with the test rule meanwhile; where they pass it may go with the switch."""
+        """Run the check gates, with the test rule open; after a pass, the switch may remove the rule."""
         port = self.order.test_port
         if port is None:
             return self._ask_gates(self.context.check, "idle", plan)
@@ -258,18 +258,18 @@ class _Switch(Generic[OperationT]):
                 self._balancer.write(without_test_rule)
         return refusal
 
-    def _ask_gates(self, asked: Callable[[ScaleSetName], Gates] | None, stage: str, plan: SwitchPlan) -> str:
-        """Why the gates refuse; empty where they pass, or there are none."""
-        if asked is None:
+    def _ask_gates(self, gates: Callable[[ScaleSetName], Gates] | None, stage: str, plan: SwitchPlan) -> str:
+        """Why the gates refuse; empty if they pass or if there are none."""
+        if gates is None:
             return ""
         ids = plan.to.instance_ids
-        found = asked(plan.to.name).assess(stage, ids, lambda seconds: self.lease.renew(lease=LEASE + seconds))
+        found = gates(plan.to.name).assess(stage, ids, lambda seconds: self.lease.renew(lease=LEASE + seconds))
         self.verdicts += tuple(found.verdicts)
-        said = "; ".join(f"{verdict.gate}: {verdict.reason}" for verdict in found.verdicts)
-        return "" if found.consequence is Consequence.GO_ON else " ".join(said.split())
+        reasons = "; ".join(f"{verdict.gate}: {verdict.reason}" for verdict in found.verdicts)
+        return "" if found.consequence is Consequence.GO_ON else " ".join(reasons.split())
 
     def _close_test_rule(self) -> None:
-        """Take away the rule of a check that a killed run left open."""
+        """Remove the test rule that a killed run left open."""
         if has_test_rule(self._balancer.read()):
             self._balancer.write(without_test_rule)
 

@@ -1,4 +1,4 @@
-"""Blue-green as a library: `switch` points the traffic at the other one of two sets, `release_to_pair` does it all."""
+"""Blue-green as a library: `switch` sends the traffic to the other set of a pair; `release_to_pair` does all steps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSetName
 
 IDLE = "idle"
-"""Whichever of the two does not serve."""
+"""The set that gets no traffic."""
 
 if TYPE_CHECKING:
     from vmss_jenkins.azure.operations import AzureOperation
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two scale sets behind one load balancer, of which one serves.
+    """Two scale sets behind one load balancer; one of them gets the traffic.
 
     Raises:
-        ConfigError: where both are one.
+        ConfigError: if both names are the same.
     """
 
     resource_group: str
@@ -43,9 +43,9 @@ class Pair:
     blue: str
     green: str
     rule: str = ""
-    """The production rule; the only one that leads to the pair by default."""
+    """The production rule; by default the only rule that sends traffic to the pair."""
     test_port: int | None = None
-    """A frontend port that leads to the idle set while it is checked."""
+    """A frontend port that sends traffic to the idle set during the check."""
 
     def __post_init__(self) -> None:
         if self.blue.lower() == self.green.lower():
@@ -53,19 +53,19 @@ class Pair:
 
     @property
     def names(self) -> tuple[ScaleSetName, ScaleSetName, ScaleSetName]:
-        """The load balancer and both sets: what is claimed while one works on them."""
+        """The load balancer and both sets: all are locked during a switch or a release."""
         group = self.resource_group
         return ScaleSetName(group, self.load_balancer), ScaleSetName(group, self.blue), ScaleSetName(group, self.green)
 
     def order(self, to: str, check: Iterable[AnyGate] = ()) -> SwitchOrder:
-        """A switch of the pair.
+        """The order for a switch of the pair.
 
         Args:
             to: `blue`, `green` or `idle`.
             check: the gates before it.
 
         Raises:
-            ConfigError: for another set.
+            ConfigError: for another value of `to`.
         """
         if to not in {"blue", "green", IDLE}:
             raise ConfigError("to", [f"found {to!r}; wanted blue, green or {IDLE}"])
@@ -93,19 +93,19 @@ def release_to_pair(  # noqa: PLR0913 - the pair, the checks and how to reach Az
 ) -> Iterator[PairRelease[AzureOperation]]:
     """Release an image to a blue-green pair, step by step: `plan`, `deploy`, `check`, `switch`, `scale_in`.
 
-    Each step looks at Azure first. Done again after success it changes nothing; after an interruption it goes on.
+    Each step reads Azure first. Repeated after success it changes nothing; after an interruption it continues.
 
     Args:
         pair: the sets and their load balancer.
         image: the release.
-        idle: how many instances are left of the other set by `scale_in`; None leaves all.
-        check: gates that `check` and `switch` ask of the idle set; as `vmss_jenkins.verify` takes them.
-        watch: gates that `switch` asks afterwards; where one fails it is switched back.
-        allow_fewer: switch although fewer instances are healthy there than serve now.
+        idle: the number of instances that `scale_in` leaves in the other set; None leaves all.
+        check: gates for the idle set, before the switch; as `vmss_jenkins.verify` takes them.
+        watch: gates after the switch; if one fails, the traffic is switched back.
+        allow_fewer: switch even if the idle set has fewer healthy instances than the active one.
         claim: as `switch`.
         connection: how to connect to Azure; from the environment by default.
         timeout: seconds after which nothing is tried again.
-        on_event: told each thing that happens; by default it is logged.
+        on_event: receives each event; by default events are logged.
 
     Raises:
         ConfigError: for gates and names that cannot be used.
@@ -132,25 +132,25 @@ def switch(  # noqa: PLR0913 - the checks and how to reach Azure, each by its na
     timeout: float = TIMEOUT,
     on_event: OnEvent = log,
 ) -> SwitchResult:
-    """Point a load balancer's production rule at the other one of two scale sets, by one conditional write.
+    """Point a load balancer's production rule at the other set of a pair, with one conditional write.
 
-    New connections go there; open ones stay. After a run that was killed in its watch, the next one ends that watch.
+    New connections go to that set; open ones stay. After a kill during the watch the next run finishes it.
 
     Args:
         pair: the sets and their load balancer.
-        to: `blue`, `green`, or `idle` for whichever does not serve: run again, that switches back.
-        check: gates as `vmss_jenkins.verify` takes them, asked before; where one fails nothing is switched.
-        watch: gates asked after; where one fails it is switched back.
-        allow_fewer: switch although fewer instances are healthy there than serve now.
-        dry_run: tell what would happen and what stands in the way; change nothing.
-        claim: keep other switches, and rollouts of both sets, away; takes `Microsoft.Resources/tags/write`.
+        to: `blue`, `green`, or `idle` for the set without traffic; a second run with `idle` switches back.
+        check: gates before the switch, as `vmss_jenkins.verify` takes them; if one fails, nothing is switched.
+        watch: gates after the switch; if one fails, the traffic is switched back.
+        allow_fewer: switch even if the idle set has fewer healthy instances than the active one.
+        dry_run: report what would happen and what prevents it; change nothing.
+        claim: lock the pair against other switches and rollouts; needs `Microsoft.Resources/tags/write`.
         connection: how to connect to Azure; from the environment by default.
         timeout: seconds after which nothing is measured again.
-        on_event: told each thing that happens; by default it is logged.
+        on_event: receives each event; by default events are logged.
 
     Raises:
-        AnotherRollout, ConfigError, UnsafeRollout: for what stands in the way; nothing was changed.
-        AzureError: where Azure refuses, or cannot be reached.
+        AnotherRollout, ConfigError, UnsafeRollout: if the switch is refused; nothing was changed.
+        AzureError: if Azure refuses, or cannot be reached.
     """
     before, after = check_gates(check, pair.test_port), watch_gates(watch)
     order = replace(pair.order(to, before), allow_fewer=allow_fewer)

@@ -1,4 +1,4 @@
-"""A blue-green pair, connected to Azure for the time of a command."""
+"""The connection to a blue-green pair for the time of a command."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PairConnection:
-    """What works on a pair."""
+    """The adapters for a pair."""
 
     sets: AzureScaleSets
     store: LoadBalancerStore
@@ -40,19 +40,19 @@ class PairConnection:
 
     @property
     def build(self) -> str:
-        """The URL of the build in Jenkins; empty for none."""
+        """The URL of the Jenkins build; empty if there is none."""
         return self.environ.get("BUILD_URL", "")
 
     def context(
         self, what: str, names: Sequence[ScaleSetName], check: Sequence[AnyGate] = (), watch: Sequence[AnyGate] = ()
     ) -> SwitchContext:
-        """Gates and claims.
+        """The gates and locks of a switch.
 
         Args:
-            what: is done, for others to see: the same for the same command run again.
-            names: what is claimed; none to run without claims.
-            check: the gates before a switch.
-            watch: those after it.
+            what: the action, shown to others; the same if the command is repeated.
+            names: what is locked; empty to run without locks.
+            check: the gates before the switch.
+            watch: the gates after the switch.
         """
         return SwitchContext(
             check=partial(self._gates, check) if check else None,
@@ -68,12 +68,12 @@ class PairConnection:
 
 @contextmanager
 def connected_pair(connection: Connection | None, timeout: float, on_event: OnEvent) -> Iterator[PairConnection]:
-    """Connect everything that works on a pair, for the time of the block.
+    """Connect all adapters for a pair, for the time of the block.
 
     Args:
         connection: how to connect to Azure; from the environment by default.
         timeout: seconds after which nothing is tried again.
-        on_event: told each thing that happens.
+        on_event: receives each event.
     """
     clock = Heartbeat(SystemClock(), on_event)
     waiter = Waiter.starting(clock, timeout, clock.on_event)

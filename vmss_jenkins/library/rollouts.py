@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from vmss_jenkins.azure.scale_sets import AzureScaleSets
 
 
-def roll_out(  # noqa: PLR0913 - what, where, how, and who is told, each by its name
+def roll_out(  # noqa: PLR0913 - keyword arguments of a public function
     resource_group: str,
     name: str,
     image_reference: ImageReference | Mapping[str, str] | None = None,
@@ -46,28 +46,28 @@ def roll_out(  # noqa: PLR0913 - what, where, how, and who is told, each by its 
     connection: Connection | None = None,
     on_event: OnEvent = log,
 ) -> RolloutResult:
-    """Roll a release out: the canary first, then in small steps, judged by gates, and back if it is bad.
+    """Roll a release out: the canary first, then in small steps; gates judge it, and a bad release is rolled back.
 
-    The state of a rollout is in Azure: where one was stopped, the same call goes on with it.
+    The state of a rollout is in Azure: after an interruption the same call continues it.
 
     Args:
         resource_group: the set's resource group.
         name: the set's name.
-        image_reference: the release, as `vmss_jenkins.update` takes it; None for what the model has.
+        image_reference: the release, as `vmss_jenkins.update` takes it; None for the image of the model.
         spec: how; see `RolloutSpec`.
         scripted: the release is a script; no image is given then.
-        gates: as `vmss_jenkins.verify` takes them; they are asked after the canary and after each batch.
-        claim: refuse where another rollout of the set is under way, and make others refuse; takes the permission
-            `Microsoft.Resources/tags/write` on the resource group.
-        allow_automatic_rollout: go on although Azure takes the image to every instance by itself.
+        gates: as `vmss_jenkins.verify` takes them; they measure after the canary and after each batch.
+        claim: lock the set against other rollouts; needs the permission `Microsoft.Resources/tags/write` on the
+            resource group.
+        allow_automatic_rollout: go on even if Azure updates every instance by itself.
         connection: how to connect to Azure; from the environment by default.
-        on_event: told each thing that happens; by default it is logged.
+        on_event: receives each event; by default events are logged.
 
     Raises:
-        AnotherRollout: where one is under way; nothing was changed.
+        AnotherRollout: if another rollout runs; nothing was changed.
         ConfigError: for parameters that cannot be used; nothing was changed.
         UnsafeRollout: for a set whose upgrade policy leaves no canary; nothing was changed.
-        AzureError: where Azure refuses, or cannot be reached.
+        AzureError: if Azure refuses, or cannot be reached.
     """
     given = image_reference
     image = ImageReference.from_mapping(given) if isinstance(given, Mapping) else given
@@ -89,26 +89,26 @@ def roll_back(
     connection: Connection | None = None,
     on_event: OnEvent = log,
 ) -> RolloutResult:
-    """Take a scale set back: the model first, then the instances that were updated.
+    """Roll a scale set back: the model first, then the updated instances.
 
-    It goes to `RolloutSpec.rollback_to`, or to the one other image that instances still run, or to the script that was
-    written down before the one that there is.
+    The target is `RolloutSpec.rollback_to`, or the one other image that instances still run, or the recorded previous
+    script.
 
     Args:
         resource_group: the set's resource group.
         name: the set's name.
         spec: how; see `RolloutSpec`.
-        scripted: the release is a script; its `protected_before` are the protected settings to go back to.
+        scripted: the release is a script; its `protected_before` are the protected settings to restore.
         claim: as `roll_out`.
         allow_automatic_rollout: as `roll_out`.
         connection: how to connect to Azure; from the environment by default.
-        on_event: told each thing that happens; by default it is logged.
+        on_event: receives each event; by default events are logged.
 
     Raises:
-        AnotherRollout: where one is under way; nothing was changed.
+        AnotherRollout: if another rollout runs; nothing was changed.
         ConfigError: for parameters that cannot be used; nothing was changed.
         UnsafeRollout: for a set whose upgrade policy leaves no canary; nothing was changed.
-        AzureError: where Azure refuses, or cannot be reached.
+        AzureError: if Azure refuses, or cannot be reached.
     """
     context = RunContext(allow_automatic_rollout=allow_automatic_rollout)
     run = _Run(ScaleSetName(resource_group, name), spec or RolloutSpec(), (), claim, connection, scripted)
@@ -118,17 +118,17 @@ def roll_back(
 def last_rollout(
     resource_group: str, name: str, *, connection: Connection | None = None, on_event: OnEvent = log
 ) -> Ended | None:
-    """How the last rollout that changed something of a scale set ended; None where none wrote it down.
+    """The end of the last rollout that changed the scale set; None if none was recorded.
 
     Args:
         resource_group: the set's resource group.
         name: the set's name.
         connection: how to connect to Azure; from the environment by default.
-        on_event: told each thing that happens; by default it is logged.
+        on_event: receives each event; by default events are logged.
 
     Raises:
         ConfigError: for parameters that cannot be used.
-        AzureError: where the tags of the resource group cannot be read.
+        AzureError: if the tags of the resource group cannot be read.
     """
     with closing((connection or Connection()).connect(on_event).scale_sets()) as sets:
         ends = sets.claims(ScaleSetName(resource_group, name)).ends
@@ -136,7 +136,7 @@ def last_rollout(
 
 
 def _parsed(gates: Iterable[str | Mapping[str, object]]) -> tuple[AnyGate, ...]:
-    """Read the gates, where there are any: a rollout may have none."""
+    """Parse the gates; a rollout may have none."""
     given = tuple(gates)
     return gates_from(given) if given else ()
 
@@ -198,7 +198,7 @@ def _run_scripted(
 
 @contextmanager
 def _drainer(spec: RolloutSpec, azure: AzureClients) -> Iterator[Drainer | None]:
-    """What takes instances out of their load balancers, where that is wanted."""
+    """The adapter that drains instances, if the rollout drains."""
     if spec.drain is None:
         yield None
         return
@@ -209,7 +209,7 @@ def _drainer(spec: RolloutSpec, azure: AzureClients) -> Iterator[Drainer | None]
 
 
 def owner(environ: Mapping[str, str], order: Order) -> str:
-    """Who runs which command: the job in Jenkins, else the user and the machine."""
+    """Who runs which command: the Jenkins job, else the user and the machine."""
     who = environ.get("JOB_NAME") or f"{environ.get('USER') or 'somebody'}@{socket.gethostname()}"
     what = "rollback" if order.rolling_back else f"rollout of {order.image.short_name if order.image else 'the model'}"
     return f"{who}: {what}"

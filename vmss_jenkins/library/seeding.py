@@ -25,7 +25,7 @@ TIMEOUT = 3600.0
 
 
 def log(event: Event) -> None:
-    """Write an event to the logger `vmss_jenkins`: what the library does where no listener is given."""
+    """Write an event to the logger `vmss_jenkins`: the default listener of the library."""
     logging.getLogger("vmss_jenkins").info("%s", lines.line(event))
 
 
@@ -39,25 +39,25 @@ def seed_jobs(
     timeout: float = TIMEOUT,
     on_event: OnEvent = log,
 ) -> SeedResult:
-    """Bring the jobs of a Jenkins server to what is wanted; a second run changes nothing.
+    """Create and update the jobs on a Jenkins server; a second run changes nothing.
 
     Args:
-        desired: the jobs.
+        desired: the wanted jobs.
         url: the server's address.
         user: the user's id.
         token: an API token.
         options: what may be done; by default create and update.
         timeout: seconds after which nothing is tried again.
-        on_event: told each thing that happens, one at a time; by default it is logged.
+        on_event: receives each event, one at a time; by default events are logged.
 
     Raises:
         ConfigError: for jobs and addresses that cannot be used; nothing was changed.
-        JenkinsError: where the server cannot be read; nothing was changed.
-        SeedRefused: for whatever is in the way; nothing was changed.
+        JenkinsError: if the server cannot be read; nothing was changed.
+        SeedRefused: if something prevents the changes; nothing was changed.
         UnsafeRollout: for too many deletions; nothing was changed.
         SeedingFailed: for a failure in the middle.
     """
-    from vmss_jenkins.jenkins.server import JenkinsServer  # noqa: PLC0415 - bad input is told before it is loaded
+    from vmss_jenkins.jenkins.server import JenkinsServer  # noqa: PLC0415 - bad input is reported before it is loaded
 
     waiter = Waiter.starting(SystemClock(), timeout, on_event)
     with closing(JenkinsServer(url, user, token)) as server:
@@ -71,7 +71,7 @@ def jobs_of_file(
 
     Args:
         path: the file.
-        source: the name of the file that the jobs carry, by which a later run knows them; the path by default.
+        source: the name of the file that marks its jobs for later runs; the path by default.
         templates: a user's own templates by name, as `pipelines.jobs_of` takes them.
         images: whether the jobs that build images by Packer are among them.
 
@@ -97,12 +97,12 @@ def jobs_of_set(
     *,
     images: bool = False,
 ) -> tuple[JobSpec, ...]:
-    """Render the jobs of one scale set, with no file.
+    """Render the jobs of one scale set, without a file.
 
     Args:
         values: as under `sets` in vmss.yaml.
         jenkins: as under `jenkins`.
-        source: the name that the jobs carry, by which a later run knows them; made of the set's by default.
+        source: the name that marks the jobs for later runs; by default made from the set's name.
         templates: a user's own templates by name, as `pipelines.jobs_of` takes them.
         images: whether the jobs that build images by Packer are among them.
 

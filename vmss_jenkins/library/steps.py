@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from vmss_jenkins.model.network import Reached
 
 TIMEOUT = 3600.0
-"""Seconds that a step may take, unless told otherwise."""
+"""Seconds that a step may take by default."""
 
 
 def log(event: Event) -> None:
-    """Write an event to the logger `vmss_jenkins`: what the library does where no listener is given."""
+    """Write an event to the logger `vmss_jenkins`: the default listener of the library."""
     logging.getLogger("vmss_jenkins").info("%s", lines.line(event))
 
 
@@ -51,22 +51,22 @@ def update(
 ) -> steps.UpdateResult:
     """Set the image of a scale set's model: the plugin's `azureVMSSUpdate`.
 
-    In the upgrade mode Manual no instance changes; `update_instances` brings them along.
+    With the upgrade mode Manual no instance changes; `update_instances` updates them.
 
     Args:
         resource_group: the set's resource group.
         name: the set's name.
         image_reference: `{"id": ...}`, `{"publisher", "offer", "sku", "version"}`, or an `ImageReference`.
         connection: how to connect to Azure; from the environment by default.
-        allow_automatic_rollout: go on although Azure takes the image to every instance by itself.
-        dry_run: tell what would happen and what stands in the way; change nothing.
+        allow_automatic_rollout: go on even if Azure updates every instance by itself.
+        dry_run: report what would happen and what prevents it; change nothing.
         timeout: seconds to wait for Azure.
-        on_event: told each thing that happens; by default it is logged.
+        on_event: receives each event; by default events are logged.
 
     Raises:
-        ConfigError: for parameters that cannot be used; nothing was changed.
+        ConfigError: for invalid parameters; nothing was changed.
         UnsafeRollout: for a set whose upgrade policy leaves no canary; nothing was changed.
-        AzureError: where Azure refuses, or cannot be reached.
+        AzureError: if Azure refuses, or cannot be reached.
     """
     target = ScaleSetName(resource_group, name)
     image = (
@@ -90,10 +90,10 @@ def update_extension(  # noqa: PLR0913 - the script and how to reach Azure, each
     timeout: float = TIMEOUT,
     on_event: OnEvent = log,
 ) -> steps.UpdateResult:
-    """Put another script into the CustomScript extension of a scale set's model; it is made where missing.
+    """Set the script of the CustomScript extension in a scale set's model; the extension is created if missing.
 
-    In the upgrade mode Manual it runs on no instance; `update_instances` lets it run. What the extension was told is
-    written down in tags of the resource group first, where a rollback finds it.
+    With the upgrade mode Manual the script runs on no instance until `update_instances`. The previous settings are
+    recorded in tags of the resource group first, for a rollback.
 
     Args:
         resource_group: the set's resource group.
@@ -101,15 +101,15 @@ def update_extension(  # noqa: PLR0913 - the script and how to reach Azure, each
         script: as `scripts.from_url`, `scripts.inline` or `scripts.from_settings` make it.
         extension: the extension's name; empty for the only one of the set.
         connection: how to connect to Azure; from the environment by default.
-        allow_automatic_rollout: go on although Azure takes the script to every instance by itself.
-        dry_run: tell what would happen and what stands in the way; change nothing.
+        allow_automatic_rollout: go on even if Azure updates every instance by itself.
+        dry_run: report what would happen and what prevents it; change nothing.
         timeout: seconds to wait for Azure.
-        on_event: told each thing that happens; by default it is logged.
+        on_event: receives each event; by default events are logged.
 
     Raises:
-        ConfigError: for parameters that cannot be used; nothing was changed.
+        ConfigError: for invalid parameters; nothing was changed.
         UnsafeRollout: for a set whose upgrade policy leaves no canary; nothing was changed.
-        AzureError: where Azure refuses, or cannot be reached.
+        AzureError: if Azure refuses, or cannot be reached.
     """
     target = ScaleSetName(resource_group, name)
     options = steps.Options(dry_run=dry_run, allow_automatic_rollout=allow_automatic_rollout)
@@ -133,23 +133,23 @@ def update_instances(
     timeout: float = TIMEOUT,
     on_event: OnEvent = log,
 ) -> steps.UpdateInstancesResult:
-    """Bring chosen instances to the latest model: the plugin's `azureVMSSUpdateInstances`.
+    """Update chosen instances to the latest model: the plugin's `azureVMSSUpdateInstances`.
 
-    All of them go down at once.
+    All of them are updated at once.
 
     Args:
         resource_group: the set's resource group.
         name: the set's name.
         instance_ids: comma-separated ids, several texts, or `*` for all.
         connection: how to connect to Azure; from the environment by default.
-        await_healthy: wait also until each is healthy by what the set has to tell it.
-        dry_run: tell what would happen and what stands in the way; change nothing.
+        await_healthy: wait also until each instance is healthy by the set's own health check.
+        dry_run: report what would happen and what prevents it; change nothing.
         timeout: seconds to wait for Azure.
-        on_event: told each thing that happens; by default it is logged.
+        on_event: receives each event; by default events are logged.
 
     Raises:
-        ConfigError: for ids that no instance has, and other parameters that cannot be used.
-        AzureError: where Azure refuses, cannot be reached, or an instance did not get the model.
+        ConfigError: for ids that no instance has, and other invalid parameters.
+        AzureError: if Azure refuses, cannot be reached, or an instance did not get the model.
     """
     target = ScaleSetName(resource_group, name)
     chosen = InstanceIds.parse(instance_ids)
@@ -169,8 +169,8 @@ def observe(
     """Read a scale set and its instances, with their health and power.
 
     Raises:
-        ConfigError: for parameters that cannot be used.
-        AzureError: where Azure refuses, or cannot be reached.
+        ConfigError: for invalid parameters.
+        AzureError: if Azure refuses, or cannot be reached.
     """
     waiter = Waiter.starting(SystemClock(), TIMEOUT, on_event)
     with closing((connection or Connection()).connect(on_event).scale_sets()) as sets:
@@ -184,11 +184,11 @@ def addresses(
     *,
     connection: Connection | None = None,
 ) -> Reached:
-    """Find where a scale set that was read by `observe` is reached through its load balancers.
+    """Find the addresses of a scale set, which `observe` read, on its load balancers.
 
     Raises:
-        ConfigError: for parameters that cannot be used.
-        AzureError: where Azure refuses, or cannot be reached.
+        ConfigError: for invalid parameters.
+        AzureError: if Azure refuses, or cannot be reached.
     """
     with closing((connection or Connection()).connect(log).load_balancers()) as balancers:
         return balancers.reached(scale_set, [instance.id for instance in instances])
@@ -204,20 +204,20 @@ def verify(
     timeout: float = TIMEOUT,
     on_event: OnEvent = log,
 ) -> Assessment:
-    """Ask gates whether the instances with the new release are good.
+    """Let gates judge the instances with the new release.
 
     Args:
         resource_group: the set's resource group.
         name: the set's name.
         gates: each one line such as `http path=/health`, or a mapping such as `{"gate": "http", "path": "/health"}`.
-        instance_ids: the instances to look at; those with the latest model by default.
+        instance_ids: the instances to judge; by default those with the latest model.
         connection: how to connect to Azure; from the environment by default.
         timeout: seconds after which nothing is measured again.
-        on_event: told each thing that happens; by default it is logged.
+        on_event: receives each event; by default events are logged.
 
     Raises:
-        ConfigError: for gates and ids that cannot be used, and where no instance has the latest model.
-        AzureError: where the set cannot be read; that a gate cannot measure is a verdict.
+        ConfigError: for invalid gates and ids, and if no instance has the latest model.
+        AzureError: if the set cannot be read; a gate that cannot measure is a verdict.
     """
     target = ScaleSetName(resource_group, name)
     specs = gates_from(gates)
@@ -233,9 +233,9 @@ def verify(
 
 
 def _updated(scale_set: ScaleSet, instances: Iterable[Instance]) -> list[Instance]:
-    """The instances with the latest model: those that a gate is asked about by default."""
+    """The instances with the latest model: gates judge these by default."""
     found = [instance for instance in instances if has_latest_model(instance, scale_set)]
     if not found:
-        reason = "no instance has the latest model; update one, or name the instances to look at"
+        reason = "no instance has the latest model; update one, or choose instances with --instance-ids"
         raise ConfigError("instance ids", [reason])
     return found

@@ -1,4 +1,4 @@
-"""Looking at what a surge would do, as a library: the dry run of `vmss-jenkins rollout --strategy surge`."""
+"""The preview of a surge, as a library: the dry run of `vmss-jenkins rollout --strategy surge`."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def look_before_surge(
     connection: Connection | None = None,
     on_event: OnEvent = log,
 ) -> SurgePreview:
-    """Tell what a surge would do now and what stands in its way; nothing is changed.
+    """Find out what a surge would do now and what prevents it; nothing is changed.
 
     Args:
         resource_group: the set's resource group.
         name: the set's name.
-        image: the release; None for what the model has.
+        image: the release; None for the image of the model.
         spec: how; see `RolloutSpec`.
         scripted: the release is a script; no image is given then.
         connection: how to connect to Azure; from the environment by default.
-        on_event: told each thing that happens; by default it is logged.
+        on_event: receives each event; by default events are logged.
 
     Raises:
-        ConfigError: for parameters that cannot be used.
-        AzureError: where the set or the tags of its resource group cannot be read.
+        ConfigError: for invalid parameters.
+        AzureError: if the set or the tags of its resource group cannot be read.
     """
     target, azure = ScaleSetName(resource_group, name), (connection or Connection()).connect(on_event)
     waiter = Waiter.starting(SystemClock(), TIMEOUT, on_event)

@@ -1,1 +1,1 @@
-"""How the world is asked for a verdict: HTTP requests, programs, SSH tunnels, health."""
+"""How gates measure: HTTP requests, programs, SSH tunnels, health."""

@@ -1,4 +1,4 @@
-"""The gates that send HTTP requests: find where to send them, send them in their order, have the answers judged."""
+"""The gates that send HTTP requests: find the addresses, send the requests in order, and have the answers judged."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from vmss_jenkins.model.network import Address, Unreachable
 from vmss_jenkins.runtime.waiting import Waiter
 
 MOST_COMPARED = 10
-"""Instances a side that are compared: more would add hosts, not certainty, to the same number of samples."""
+"""The most instances per side that are compared: the number of samples is fixed, so more hosts add no certainty."""
 MOST_TUNNELS = 8
-"""SSH tunnels open at a time."""
+"""The most SSH tunnels open at a time."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What a gate looks at."""
+    """The instances that a gate measures."""
 
     scale_set: ScaleSet
     instances: tuple[Instance, ...]
     """All of the set."""
     ids: tuple[str, ...]
-    """The chosen ones, which run the new release."""
+    """The instances that run the new release."""
 
     @property
     def stable(self) -> tuple[str, ...]:
@@ -49,12 +49,12 @@ class Subject:
 
 
 class NoTargetError(Exception):
-    """There is nowhere to send requests to: the gate could not measure."""
+    """There is no address to send requests to: the gate could not measure."""
 
 
 @dataclass(frozen=True)
 class HttpMeasurement:
-    """Measures by HTTP."""
+    """Measures with HTTP requests."""
 
     balancers: LoadBalancers
     prober: Prober
@@ -62,7 +62,7 @@ class HttpMeasurement:
     waiter: Waiter = field(repr=False)
 
     def http(self, gate: HttpGate, subject: Subject) -> Verdict:
-        """Ask the load balancer, or each chosen instance, and judge the answers."""
+        """Send requests to the load balancer, or to each chosen instance, and judge the answers."""
         began = self.waiter.clock.now()
         try:
             if gate.via is Via.FRONTEND:
@@ -78,10 +78,10 @@ class HttpMeasurement:
             return Verdict(str(gate), Outcome.ERROR, f"could not measure: {error}")
 
     def compare(self, gate: CompareGate, subject: Subject, run: int) -> Verdict:
-        """Ask canary and stable instances side by side, until the answers tell or there are enough of them.
+        """Send requests to canary and stable instances side by side, until the answers decide or are enough.
 
         Args:
-            gate: what is compared.
+            gate: margins and numbers of samples.
             subject: the chosen instances are the canary.
             run: which run of the gate in this rollout, from 1.
         """
@@ -112,10 +112,10 @@ class HttpMeasurement:
             if verdict is not None:
                 return verdict
             self.waiter.on_event(GateMeasured(str(gate), size, sizes[-1]))
-        raise AssertionError("the last look always tells")
+        raise AssertionError("the last look always has a verdict")
 
     def _of_each(self, gate: HttpGate, subject: Subject) -> Iterator[tuple[Sample, ...]]:
-        """The answers of the chosen instances, as many at a time as tunnels are opened."""
+        """The answers of the chosen instances, a group at a time: few tunnels are open at once."""
         at_once = MOST_TUNNELS if gate.via is Via.SSH else len(subject.ids)
         for start in range(0, len(subject.ids), at_once):
             with self._open(gate, subject, subject.ids[start : start + at_once]) as targets:
@@ -134,11 +134,11 @@ class HttpMeasurement:
 
     @contextmanager
     def _open(self, gate: ProbingGate, subject: Subject, ids: Sequence[str]) -> Iterator[dict[str, Address]]:
-        """The address of each instance's service, with tunnels open where they are wanted.
+        """The address of each instance's service, through a tunnel if the gate asks for one.
 
         Raises:
-            NoTargetError: for instances without such an address, each with its reason.
-            TunnelError: where ssh says no.
+            NoTargetError: if instances have no such address, with the reason of each.
+            TunnelError: if ssh cannot open a tunnel.
         """
         port = gate.ssh_port if gate.via is Via.SSH else gate.service_port
         found = self.waiter.retry(lambda: self.balancers.addresses(subject.scale_set, ids, gate.via, port))
@@ -156,9 +156,9 @@ class HttpMeasurement:
 def side_by_side(
     gate: CompareGate, canary: dict[str, Address], stable: dict[str, Address], size: int
 ) -> list[ProbeRequest]:
-    """So many requests to each side in pairs, over the instances in turn; which side comes first alternates.
+    """Make `size` requests to each side in pairs, to the instances in turn; the first side of a pair alternates.
 
-    So whatever happens in these minutes happens to both sides alike.
+    So whatever happens in these minutes affects both sides alike.
     """
     requests = [
         islice(cycle([_request(gate, address, id_) for id_, address in side.items()]), size)

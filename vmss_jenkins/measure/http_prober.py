@@ -1,4 +1,4 @@
-"""HTTP probes through requests: each on a connection of its own, timed to the last byte, its failure a value."""
+"""HTTP probes with requests: each on a connection of its own, timed to the last byte; a failure is a value."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from vmss_jenkins.measure.ports import ProbeRequest
 from vmss_jenkins.runtime.ports import Clock
 
 MOST_BYTES = 256 * 1024
-"""Of a body: what comes after is neither read nor timed."""
+"""The most bytes of a body that are read and timed."""
 _CHUNK = 16 * 1024
 
 
 _OUR_SIDE: Mapping[type[BaseException], str] = {
     requests.exceptions.SSLError: "TLS",
     requests.exceptions.ProxyError: "proxy",
-    NameResolutionError: "the name of the host cannot be resolved",
+    NameResolutionError: "the host name cannot be resolved",
 }
-"""What says nothing of the service."""
+"""Failures that say nothing about the service."""
 _THEIR_SIDE: Mapping[type[BaseException], str] = {
     requests.Timeout: "no answer in time",
     ConnectionRefusedError: "connection refused",
@@ -39,7 +39,7 @@ _THEIR_SIDE: Mapping[type[BaseException], str] = {
 
 
 class _NamedAdapter(HTTPAdapter):
-    """Asks the address of the URL for a certificate of another name."""
+    """Checks the certificate for a name other than the URL's host."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -53,13 +53,13 @@ class _NamedAdapter(HTTPAdapter):
 class HttpProber:
     """Sends HTTP requests; satisfies `measure.ports.Prober`.
 
-    Nothing of the user's is sent along: no cookies, no credentials of a .netrc file. A proxy of the environment is
-    used for public addresses only, since it stands between us and what is measured.
+    Requests carry nothing of the user: no cookies, no credentials of a .netrc file. A proxy of the environment is used
+    for public addresses only, since it would be measured too.
 
     Args:
         clock: paces and times the requests.
         ca_bundle: a file of certificate authorities to trust; REQUESTS_CA_BUNDLE, or certifi's by default.
-        workers: requests under way at a time.
+        workers: requests in flight at a time.
     """
 
     def __init__(self, clock: Clock, ca_bundle: str | None = None, workers: int = PROBES_AT_ONCE) -> None:
@@ -70,8 +70,8 @@ class HttpProber:
     def probe(self, asked: Sequence[ProbeRequest], interval: float) -> tuple[Sample, ...]:
         """Send requests in their order, the starts `interval` seconds apart, and wait for all answers.
 
-        Where answers take so long that all workers are busy, the rest is sent later; no time is lost from the
-        measurement, which begins with the connection.
+        If answers are so slow that all workers are busy, the rest is sent later; that wait is not part of the
+        latency, which begins with the connection.
         """
         began = self._clock.now()
         with ThreadPoolExecutor(self._workers, thread_name_prefix="probe") as pool:
@@ -116,7 +116,7 @@ class HttpProber:
                 return answer.status_code, self._body(answer, at + request.timeout)
 
     def _body(self, answer: requests.Response, deadline: float) -> str:
-        """Read a body up to its bound, and no longer than until the deadline where it comes in drips."""
+        """Read a body up to the limit of bytes, and no longer than until the deadline if it arrives slowly."""
         body = bytearray()
         for chunk in answer.iter_content(_CHUNK):
             body += chunk
@@ -130,12 +130,12 @@ def _proxies(url: str) -> dict[str, str]:
         if not ipaddress.ip_address(urlsplit(url).hostname or "").is_global:
             return {}
     except ValueError:
-        pass  # a name, whose address the proxy may have to find
+        pass  # a name: the proxy may have to resolve it
     return dict(get_environ_proxies(url))
 
 
 def _what_failed(error: requests.RequestException) -> tuple[str | None, str | None]:
-    """Tell what a failed exchange says of the service, or why it says nothing of it; one of both is None."""
+    """Return the fault of the service, or why the failure says nothing about it; one of the two is None."""
     causes = _causes(error)
     for kind, reason in _OUR_SIDE.items():
         if any(isinstance(cause, kind) for cause in causes):
@@ -149,7 +149,7 @@ def _what_failed(error: requests.RequestException) -> tuple[str | None, str | No
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    """The exceptions that led to one, itself first; urllib3 keeps them as reasons and arguments too."""
+    """An exception and its causes; urllib3 keeps causes as reasons and arguments too."""
     found: list[BaseException] = [error]
     for one in found:
         inner = [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]

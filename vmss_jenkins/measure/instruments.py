@@ -1,4 +1,4 @@
-"""The adapters that gates measure by, connected to Azure and to this machine."""
+"""The adapters that gates measure with, connected to Azure and to this machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class LazyLoadBalancers:
-    """`AzureLoadBalancers` that is made when an address is looked for: the SDK takes half a second."""
+    """`AzureLoadBalancers`, created when an address is needed: the import of the SDK takes half a second."""
 
     def __init__(self, azure: AzureClients) -> None:
         self._azure = azure
@@ -33,27 +33,27 @@ class LazyLoadBalancers:
     def addresses(
         self, scale_set: ScaleSet, ids: Sequence[str], via: Via, port: int
     ) -> Mapping[str, Address | Unreachable]:
-        """Find where a port of each instance is reached."""
+        """Find the address of a port of each instance."""
         return self.adapter.addresses(scale_set, ids, via, port)
 
     def frontends(self, scale_set: ScaleSet, ids: Sequence[str]) -> tuple[Address, ...]:
-        """Find the load-balanced addresses before instances."""
+        """Find the frontend addresses of the load balancers in front of instances."""
         return self.adapter.frontends(scale_set, ids)
 
     def close(self) -> None:
-        """Close the connections, where there are any."""
+        """Close the connections, if there are any."""
         if "adapter" in vars(self):
             self.adapter.close()
 
 
 @contextmanager
 def connected_instruments(sets: ScaleSetReader, azure: AzureClients, clock: Clock) -> Iterator[Instruments]:
-    """Connect everything that gates measure by, for the time of the block.
+    """Connect everything that gates measure with, for the time of the block.
 
     Args:
-        sets: the scale sets, connected already.
-        azure: where load balancers are.
-        clock: by which it is measured.
+        sets: the adapter to scale sets, already connected.
+        azure: the connection that gives access to load balancers.
+        clock: times the measurements.
     """
     from vmss_jenkins.measure.http_prober import HttpProber  # noqa: PLC0415 - requests is not needed to read bad input
     from vmss_jenkins.measure.program_runner import ProgramRunner  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""What measuring needs of the world; adapters and fakes satisfy it."""
+"""The ports of measuring; adapters and fakes satisfy them."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ class ScaleSetReader(Protocol):
 
 @dataclass(frozen=True)
 class ProbeRequest:
-    """One HTTP request to send, and what a good answer is."""
+    """One HTTP request, and what a good answer is."""
 
     url: str
     expect: Expectation
     timeout: float
     """Seconds for the whole answer."""
     instance_id: str | None = None
-    """The instance that it reaches; None through a load balancer."""
+    """The instance that answers; None through a load balancer."""
     host: str | None = None
-    """The name to ask for, where it is not the URL's."""
+    """The host name to ask for, if it is not the URL's."""
 
 
 class Prober(Protocol):
     """Sends HTTP requests."""
 
     def probe(self, asked: Sequence[ProbeRequest], interval: float) -> tuple[Sample, ...]:
-        """Send requests in their order, the starts `interval` seconds apart; what fails is a value."""
+        """Send requests in order, the starts `interval` seconds apart; a failure is a value."""
         ...
 
 
@@ -53,11 +53,11 @@ class LoadBalancers(Protocol):
     def addresses(
         self, scale_set: ScaleSet, ids: Sequence[str], via: Via, port: int
     ) -> Mapping[str, Address | Unreachable]:
-        """Find where a port of each instance is reached."""
+        """Find the address of a port of each instance."""
         ...
 
     def frontends(self, scale_set: ScaleSet, ids: Sequence[str]) -> tuple[Address, ...]:
-        """Find the load-balanced addresses before instances."""
+        """Find the frontend addresses of the load balancers in front of instances."""
         ...
 
 
@@ -77,5 +77,5 @@ class CommandRunner(Protocol):
     """Runs programs of the user."""
 
     def run(self, gate: CommandGate, facts: Mapping[str, str]) -> CommandResult:
-        """Run a gate's program to its end; how it ended is a value."""
+        """Run a gate's program to its end; the end is a value, a failure too."""
         ...

@@ -1,4 +1,4 @@
-"""Programs of the user, run as gates."""
+"""Runs the user's programs as gates."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from vmss_jenkins.gates.verdicts import CommandResult
 from vmss_jenkins.runtime.ports import Clock
 
 MOST_OUTPUT = 16 * 1024
-"""Bytes kept of what a program prints: the last ones, where its verdict usually is."""
+"""How many of the last bytes of a program's output are kept: its verdict is usually there."""
 GRACE = 5.0
-"""Seconds that a program gets to end by itself after it was asked to."""
+"""Seconds for a program to end after SIGTERM."""
 SECRET = re.compile(
     r"SECRET|PASSWORD|PASSWD|TOKEN|CREDENTIAL|PRIVATE_KEY|API_?KEY|ACCESS_KEY|CERTIFICATE", re.IGNORECASE
 )
-"""Names of environment variables that a program does not get unless the gate names them."""
+"""Environment variables that a program gets only if the gate names them."""
 SHORTEST_SECRET = 8
-"""Characters from which a secret's value is held back under other names too, which Jenkins lets a user choose."""
+"""The shortest secret whose value is removed under other names too: Jenkins lets users choose the name."""
 
 
 def environment(gate: CommandGate, ours: Mapping[str, str], facts: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a gate's program: ours without the secrets that it did not ask for, and the facts.
+    """The environment of a gate's program: ours without the secrets that the gate does not name, plus the facts.
 
     Args:
-        gate: names the secrets that it gets.
+        gate: names the secrets that its program gets.
         ours: the environment of this process.
         facts: `VMSS_RESOURCE_GROUP`, `VMSS_NAME`, `VMSS_IMAGE`, `VMSS_INSTANCE_IDS`, `VMSS_STAGE`.
     """
@@ -46,7 +46,7 @@ def environment(gate: CommandGate, ours: Mapping[str, str], facts: Mapping[str, 
 
 
 PART = 15.0
-"""Seconds of a wait between two looks at the clock."""
+"""Seconds between two looks at the clock while a program runs."""
 
 
 class ProgramRunner:
@@ -60,13 +60,13 @@ class ProgramRunner:
         self._clock = clock
 
     def run(self, gate: CommandGate, facts: Mapping[str, str]) -> CommandResult:
-        """Run a gate's program to its end; what it started and left behind is killed with it.
+        """Run a gate's program to its end, and kill the processes that it left behind.
 
-        How it ended is a value, and so is that it could not be started.
+        The result is a value, also if the program could not be started.
         """
         began = self._clock.now()
         try:
-            process = subprocess.Popen(  # noqa: S603 - the user's own words, read by no shell
+            process = subprocess.Popen(  # noqa: S603 - the user's own command; no shell is involved
                 list(gate.run),
                 env=environment(gate, os.environ, facts),
                 stdin=subprocess.DEVNULL,
@@ -88,10 +88,10 @@ class ProgramRunner:
         return CommandResult(code, tail.text(), problem, self._clock.now() - began)
 
     def _wait(self, process: subprocess.Popen[bytes], seconds: float) -> None:
-        """Wait for its end in parts, so that the clock can say in between that the wait goes on.
+        """Wait for the end in parts, so that the clock can report in between that the wait goes on.
 
         Raises:
-            subprocess.TimeoutExpired: where it does not end in time.
+            subprocess.TimeoutExpired: if the program does not end in time.
         """
         while seconds > PART:
             with suppress(subprocess.TimeoutExpired):
@@ -103,7 +103,7 @@ class ProgramRunner:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask the program's process group to end, then make it."""
+    """Send SIGTERM to the program's process group, then SIGKILL."""
     if process.poll() is None:
         _signal(process, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
@@ -118,7 +118,7 @@ def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
 
 
 class _Tail:
-    """Reads a pipe to its end in a thread of its own, keeping the last bytes."""
+    """Reads a pipe to its end in its own thread, and keeps the last bytes."""
 
     def __init__(self, pipe: IO[bytes] | None) -> None:
         self._kept = bytearray()
@@ -135,6 +135,6 @@ class _Tail:
                 del self._kept[:-MOST_OUTPUT]
 
     def text(self) -> str:
-        """What was read, when the pipe is closed; a process that left the group may hold it open for longer."""
+        """The text read, once the pipe is closed; a process that left the group may hold it open longer."""
         self._thread.join(GRACE)
         return bytes(self._kept).decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""SSH tunnels to instances, by the system's `ssh`, open only while they are used."""
+"""SSH tunnels to instances with the system's `ssh`; a tunnel is open only while it is used."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from vmss_jenkins.model.network import Address
 from vmss_jenkins.runtime.ports import Clock
 
 CONNECT_SECONDS = 15
-"""Seconds that a tunnel may take to open."""
+"""Seconds for a tunnel to open."""
 CHECK_SECONDS = 0.1
 GRACE = 5.0
 PORT_ATTEMPTS = 3
-"""Tries to find a local port: somebody may take it between our look and ssh's."""
+"""Attempts to find a local port: another program may take it before ssh does."""
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*")
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]*")
 
 
 def ssh_command(gate: ProbingGate, server: Address, local_port: int) -> list[str]:
-    """The words of the `ssh` that forwards a local port to the gate's port on an instance.
+    """The `ssh` command that forwards a local port to the gate's port on an instance.
 
-    It asks nobody anything, knows the server's key or refuses, and ends where it cannot forward. The `-L` of
-    OpenSSH takes no port 0, so the local port is chosen before.
+    It never prompts, refuses an unknown host key, and ends if it cannot forward. OpenSSH's `-L` takes no port 0, so
+    the local port is chosen first.
 
     Raises:
-        TunnelError: for a user or a host that ssh could take for something else.
+        TunnelError: for a user or a host that ssh could read as an option.
     """
     user = gate.ssh_user or ""
     for what, value, shape in (("user", user, _USER), ("host", server.host, _HOST)):
@@ -63,7 +63,7 @@ class SshTunnels:
     """Opens tunnels; satisfies `measure.ports.Tunnels`.
 
     Args:
-        clock: by which it waits for a tunnel.
+        clock: used to wait for a tunnel.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -74,35 +74,35 @@ class SshTunnels:
         """Forward a local port to the gate's port on the instance behind an SSH server, for the time of the block.
 
         Raises:
-            TunnelError: where ssh says no, with its words.
+            TunnelError: if ssh fails, with its message.
         """
-        with tempfile.TemporaryFile() as said:
-            process, local = self._start(gate, server, said)
+        with tempfile.TemporaryFile() as output:
+            process, local = self._start(gate, server, output)
             try:
                 yield local
             finally:
                 _end(process)
 
-    def _start(self, gate: ProbingGate, server: Address, said: IO[bytes]) -> tuple[subprocess.Popen[bytes], Address]:
+    def _start(self, gate: ProbingGate, server: Address, output: IO[bytes]) -> tuple[subprocess.Popen[bytes], Address]:
         for attempt in range(1, PORT_ATTEMPTS + 1):
             local = Address("127.0.0.1", _free_port())
             words = ssh_command(gate, server, local.port)
             try:
-                process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=said, stderr=said)  # noqa: S603 - checked words
+                process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=output, stderr=output)  # noqa: S603 - checked arguments
             except OSError as error:
                 raise TunnelError(f"ssh cannot be started: {error.strerror or error}") from error
             if self._opens(process, local):
                 return process, local
             _end(process)
-            said.seek(0)
-            words_said = said.read(4096).decode("utf-8", "replace").strip().splitlines()
-            if "in use" not in " ".join(words_said) or attempt == PORT_ATTEMPTS:
+            output.seek(0)
+            messages = output.read(4096).decode("utf-8", "replace").strip().splitlines()
+            if "in use" not in " ".join(messages) or attempt == PORT_ATTEMPTS:
                 break
-        reason = words_said[-1] if words_said else f"no tunnel within {CONNECT_SECONDS} s"
+        reason = messages[-1] if messages else f"no tunnel within {CONNECT_SECONDS} s"
         raise TunnelError(f"ssh to {server}: {reason}")
 
     def _opens(self, process: subprocess.Popen[bytes], local: Address) -> bool:
-        """Wait until the tunnel takes connections, or ssh ended, or the time is up."""
+        """Wait until the tunnel accepts connections, ssh ends, or the time is up."""
         deadline = self._clock.now() + CONNECT_SECONDS
         while process.poll() is None and self._clock.now() < deadline:
             with suppress(OSError), socket.create_connection((local.host, local.port), timeout=1):

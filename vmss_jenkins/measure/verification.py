@@ -1,4 +1,4 @@
-"""Asking gates whether a release is good: measure, judge, measure again within the limits, and say what follows."""
+"""Gates decide whether a release is good: measure, judge, measure again within the limits, and draw the consequence."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from vmss_jenkins.model.instances import Health, Instance, ScaleSetName
 from vmss_jenkins.runtime.waiting import Waiter
 
 REPEAT_AFTER = 10.0
-"""Seconds until a gate that could not tell is asked again."""
+"""Seconds until a gate without a decision measures again."""
 
 
 @dataclass(frozen=True)
 class Instruments:
-    """What gates measure by."""
+    """The adapters that gates measure with."""
 
     sets: ScaleSetReader
     balancers: LoadBalancers
@@ -41,12 +41,12 @@ class Instruments:
 
 @dataclass(frozen=True)
 class Assessment:
-    """What the gates came to."""
+    """The result of all gates."""
 
     stage: str
     instance_ids: tuple[str, ...]
     verdicts: tuple[Verdict, ...]
-    """The last one of each gate that was asked; none is asked after one that did not pass."""
+    """The last verdict of each gate that measured; the first gate that does not pass is the last one."""
     consequence: Consequence
     """GO_ON, FAIL or HALT."""
 
@@ -62,12 +62,12 @@ class Assessment:
 
 
 class Verification:
-    """The gates of one rollout of one set: it counts their runs, since each run may err once more.
+    """The gates of one rollout of one set; it counts the runs of each, since each run may be wrong by chance.
 
     Args:
         name: the set.
-        gates: in the order in which they are asked.
-        means: what they measure by.
+        gates: in the order in which they measure.
+        instruments: the adapters that they measure with.
         waiter: clock, deadline and listener.
     """
 
@@ -82,14 +82,14 @@ class Verification:
     def assess(
         self, stage: str, instance_ids: Sequence[str], before: Callable[[float], None] = lambda _: None
     ) -> Assessment:
-        """Ask the gates, in their order, whether these instances run a good release.
+        """Let the gates measure and judge, in their order, whether these instances run a good release.
 
-        What cannot be measured is a verdict, not an exception.
+        A measurement that fails is a verdict, not an exception.
 
         Args:
-            stage: what is judged, for the log and for programs: `canary`, `batch`, ...
-            instance_ids: the instances with the new release; one that is gone in the meantime is dropped.
-            before: told before each measurement how many seconds it takes at the most.
+            stage: the stage of the rollout, for the log and for programs: `canary`, `batch`, ...
+            instance_ids: the instances with the new release; an instance that was deleted meanwhile is dropped.
+            before: called before each measurement with the most seconds that it takes.
         """
         verdicts: list[Verdict] = []
         follows = Consequence.GO_ON
@@ -125,7 +125,7 @@ class Verification:
                 return self._health(gate, ids)
             subject = self._look(ids)
             if not subject.ids:
-                return Verdict(str(gate), Outcome.ERROR, f"none of the instances {', '.join(ids)} is there any more")
+                return Verdict(str(gate), Outcome.ERROR, f"none of the instances {', '.join(ids)} exists any more")
             if isinstance(gate, CommandGate):
                 return assess_command(gate, self._instruments.commands.run(gate, _facts(subject, stage)))
             if isinstance(gate, CompareGate):
@@ -141,14 +141,14 @@ class Verification:
         return Subject(scale_set, instances, tuple(id_ for id_ in ids if id_ in present))
 
     def _health(self, gate: HealthGate, ids: tuple[str, ...]) -> Verdict:
-        """Look until all were healthy for long enough, or the gate's time is up."""
+        """Look until all instances were healthy for long enough, or the gate's time is up."""
         looks: list[HealthLook] = []
         clock = self._waiter.clock
         end = min(clock.now() + gate.timeout, self._waiter.deadline)
         while True:
             chosen = [one for one in self._look(ids).instances if one.id in ids]
             if not chosen:
-                return Verdict(str(gate), Outcome.ERROR, f"none of the instances {', '.join(ids)} is there any more")
+                return Verdict(str(gate), Outcome.ERROR, f"none of the instances {', '.join(ids)} exists any more")
             looks.append(_health_look(chosen, clock.now()))
             verdict = assess_health(gate, looks)
             pause = until_next_look(gate, looks)
@@ -164,14 +164,14 @@ def _health_look(chosen: Sequence[Instance], at: float) -> HealthLook:
 
 
 def _condition(instance: Instance) -> str:
-    """What an instance is instead of healthy."""
+    """The state of an instance that is not healthy."""
     if instance.provisioning_state != "Succeeded":
         return instance.error or instance.provisioning_state
     return instance.power if instance.power not in {None, "running"} and instance.power else instance.health.value
 
 
 def _facts(subject: Subject, stage: str) -> dict[str, str]:
-    """What a program is told, as environment variables."""
+    """The environment variables for a program."""
     name = subject.scale_set.name
     return {
         "VMSS_RESOURCE_GROUP": name.resource_group,

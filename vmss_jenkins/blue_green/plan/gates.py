@@ -1,4 +1,4 @@
-"""The gates of a blue-green switch: the check asks the idle set, and never the one that serves."""
+"""The gates of a blue-green switch: the check measures the idle set, never the one with the traffic."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ GateTexts = Iterable[str | Mapping[str, object]]
 
 
 def check_gates(given: GateTexts, test_port: int | None) -> tuple[AnyGate, ...]:
-    """Read the gates that are asked before a switch; those that ask the load balancer ask its test port.
+    """Parse the gates before a switch; those through the load balancer use its test port.
 
     Raises:
-        ConfigError: for gates that cannot be used.
+        ConfigError: for invalid gates.
     """
-    return tuple(_aimed(gate, test_port) for gate in watch_gates(given))
+    return tuple(_with_test_port(gate, test_port) for gate in watch_gates(given))
 
 
 def watch_gates(given: GateTexts) -> tuple[AnyGate, ...]:
-    """Read the gates that are asked after a switch.
+    """Parse the gates after a switch.
 
     Raises:
-        ConfigError: for gates that cannot be used.
+        ConfigError: for invalid gates.
     """
     texts = tuple(given)
     gates = gates_from(texts) if texts else ()
     if any(isinstance(gate, CompareGate) for gate in gates):
-        reason = "found compare; wanted another gate: all of the set have the release, there is none to compare with"
+        reason = "found compare; wanted another gate, such as http: all instances of the set have the release"
         raise ConfigError("gates", [reason])
     return gates
 
 
 def load_balancer_ports(gates: Iterable[AnyGate]) -> tuple[int, ...]:
-    """The ports of the load balancer that gates ask."""
-    return tuple(gate.service_port for gate in gates if _asks_balancer(gate) and isinstance(gate, HttpGate))
+    """The ports of the load balancer that gates send requests to."""
+    return tuple(gate.service_port for gate in gates if _is_through_frontend(gate) and isinstance(gate, HttpGate))
 
 
-def _aimed(gate: AnyGate, test_port: int | None) -> AnyGate:
-    if isinstance(gate, HttpGate) and _asks_balancer(gate) and gate.port is None and test_port is not None:
+def _with_test_port(gate: AnyGate, test_port: int | None) -> AnyGate:
+    if isinstance(gate, HttpGate) and _is_through_frontend(gate) and gate.port is None and test_port is not None:
         return replace(gate, port=test_port)
     return gate
 
 
-def _asks_balancer(gate: AnyGate) -> bool:
+def _is_through_frontend(gate: AnyGate) -> bool:
     return isinstance(gate, HttpGate) and gate.via is Via.FRONTEND and gate.url is None

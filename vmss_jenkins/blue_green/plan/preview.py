@@ -1,4 +1,4 @@
-"""What a blue-green switch would do, decided from values: the dry run of `vmss-jenkins switch`."""
+"""The preview of a blue-green switch, from values alone: the dry run of `vmss-jenkins switch`."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from vmss_jenkins.model.findings import Finding, Severity
 
 @dataclass(frozen=True)
 class SwitchPreview:
-    """What would happen, and what stands in the way."""
+    """What would happen, and what prevents it."""
 
     rule: str
-    """Empty where it was not found."""
+    """Empty if the rule was not found."""
     changes: bool
-    """False where the rule leads there already."""
+    """False if the set gets the traffic already."""
     pool_before: str
-    """The backend pools' names; empty where they are not known."""
+    """The names of the backend pools; empty if unknown."""
     pool_after: str
     to: Side
     other: Side
     test_port: int | None
-    """The port that would lead to the idle set for the check; None for no such rule."""
+    """The port of the test rule; None for no such rule."""
     check: tuple[str, ...]
-    """The gates that would be asked before."""
+    """The gates before the switch."""
     watch: tuple[str, ...]
-    """Those that would be asked after."""
+    """The gates after the switch."""
     findings: tuple[Finding, ...]
 
     @property
@@ -36,18 +36,19 @@ class SwitchPreview:
         return any(one.severity in {Severity.IMPOSSIBLE, Severity.UNSAFE} for one in self.findings)
 
     def lines(self) -> Iterator[str]:
-        """Say it, a line each."""
+        """The preview as lines of text."""
         if self.rule and self.pool_before and not self.changes:
-            yield f"rule {self.rule} leads to {self.pool_after} ({_state(self.to)}) already: nothing would change"
+            active = f"{self.pool_after} ({_state(self.to)})"
+            yield f"rule {self.rule} sends traffic to {active} already: nothing would change"
         elif self.rule and self.pool_before:
             if self.test_port is not None:
-                yield f"would let port {self.test_port} lead to {self.pool_after} for the check"
+                yield f"would open port {self.test_port} to {self.pool_after} for the check"
             if self.check:
-                yield f"would ask {self.to.name.name} first: {'; '.join(self.check)}"
+                yield f"would check {self.to.name.name} first: {'; '.join(self.check)}"
             before, after = f"{self.pool_before} ({_state(self.other)})", f"{self.pool_after} ({_state(self.to)})"
             yield f"would point rule {self.rule} from {before} to {after}"
             if self.watch:
-                yield f"would ask then, and switch back where it fails: {'; '.join(self.watch)}"
+                yield f"would watch then, and switch back on a failure: {'; '.join(self.watch)}"
         for one in self.findings:
             yield f"{one.severity.value}: {one.text}" + (f" Allowed by {one.flag}." if one.flag else "")
 
@@ -55,14 +56,14 @@ class SwitchPreview:
 def preview(
     order: SwitchOrder, plan: SwitchPlan, check: tuple[str, ...], watch: tuple[str, ...], findings: tuple[Finding, ...]
 ) -> SwitchPreview:
-    """Say what a plan comes to.
+    """Make the preview of a plan.
 
     Args:
         order: what is wanted.
         plan: how.
         check: the gates before.
         watch: the gates after.
-        findings: what stands in the way beside what the plan found.
+        findings: findings in addition to those of the plan.
     """
     before, after = pool_name(plan.pool_before), pool_name(plan.pool_after)
     found = (*plan.findings, *findings)

@@ -1,8 +1,8 @@
-"""A release by blue-green, decided: which of the two sets gets it, what is to be done, and what stands in the way.
+"""Decide a blue-green release: which of the two sets gets it, what is to be done, and what prevents it.
 
-The state is in Azure, as with a rollout: the production rule tells which set serves, and each instance its image. A
-release goes to the set that does not serve; where the one that serves has it on all its instances already, it is done.
-So the same order given again after success changes nothing, and after an interruption it goes on where it was.
+The state is in Azure, as with a rollout: the production rule shows which set gets the traffic, and each instance shows
+its image. A release goes to the idle set; if the active set has it on all its instances already, the release is done.
+So the same order repeated after success changes nothing, and after an interruption it continues.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from vmss_jenkins.model.network import Body
 from vmss_jenkins.rollout.plan.preflight import plan_update
 
 Autoscale = Mapping[str, tuple[str, ...] | None]
-"""By the name of a set: the names of the enabled autoscale settings that target it; None where nobody may know."""
+"""By the name of a set: its enabled autoscale settings; None if they could not be read."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class Member:
 
     @property
     def side(self) -> Side:
-        """What of it matters for a switch."""
+        """The part that matters for a switch."""
         ids, healthy = tuple(one.id for one in self.instances), sum(one.is_healthy for one in self.instances)
         return Side(self.scale_set.name, ids, healthy, self.pools)
 
     def without(self, image: ImageReference) -> tuple[Instance, ...]:
-        """The instances that do not run an image by the latest model; parked ones run nothing."""
+        """The instances that do not run an image with the latest model; stopped ones do not count."""
         if not image.same_as(self.scale_set.image):
             return self.instances
         return tuple(
@@ -58,7 +58,7 @@ class Member:
 
     @property
     def state(self) -> str:
-        """What its model has, and how many are well, for people."""
+        """The model's image and the number of healthy instances, for people."""
         image = self.scale_set.image.short_name if self.scale_set.image else "an unknown image"
         return f"{image}, {self.side.healthy} of {len(self.instances)} healthy"
 
@@ -72,10 +72,10 @@ class PairState:
     body: Body
     """The load balancer."""
     skus: Mapping[str, str]
-    """The sku of each other load balancer that a set stands behind, by its name."""
+    """The SKU of each other load balancer in front of a set, by its name."""
 
     def plan(self, order: SwitchOrder) -> SwitchPlan:
-        """What a switch is, and what stands in its way."""
+        """The plan of a switch, with what prevents it."""
         return plan_switch(order, self.body, self.to.side, self.other.side, self.skus)
 
 
@@ -84,48 +84,48 @@ class ReleaseOrder:
     """What is wanted of a pair."""
 
     pair: SwitchOrder
-    """The two sets; which of them is to serve is found out."""
+    """The two sets; the plan finds out which of them is idle."""
     image: ImageReference
     idle: int | None = None
-    """How many instances are left of the other set after a good watch; None leaves all."""
+    """The number of instances left in the other set after a successful watch; None leaves all."""
 
 
 @dataclass(frozen=True)
 class ReleasePlan:
-    """What is to be done, and what stands in the way."""
+    """What is to be done, and what prevents it."""
 
     image: ImageReference
     target: Member
-    """The set that gets the release, and is to serve."""
+    """The set that gets the release and then the traffic."""
     other: Member
     serves: bool
-    """The target serves already, and all of it has the release."""
+    """The target gets the traffic already, and all its instances have the release."""
     switch: SwitchPlan
     scale_out: int | None
-    """The capacity that the target needs before it may serve; None where it has it."""
+    """The capacity that the target needs before the switch; None if it has enough."""
     outdated: tuple[str, ...]
-    """Ids of the target's instances that do not have the release."""
+    """The ids of the target's instances without the release."""
     scale_in: int | None
-    """The capacity that the other set is left with in the end; None where nothing changes."""
+    """The capacity of the other set in the end; None if it does not change."""
     findings: tuple[Finding, ...]
 
     @property
     def deployed(self) -> bool:
-        """Whether the target is as it has to be for the check."""
+        """Whether the target is prepared for the check."""
         return self.scale_out is None and self.target.has(self.image)
 
     @property
     def ready(self) -> bool:
-        """Whether all of the target that runs is well too: a run that was killed may have left it in the middle."""
+        """Whether every running instance of the target is healthy too: a killed run may leave some in the middle."""
         return self.deployed and all(one.is_healthy for one in self.target.instances if one.power not in PARKED)
 
     @property
     def refused(self) -> bool:
-        """Whether something stands in the way."""
+        """Whether the release is refused."""
         return any(one.severity in {Severity.IMPOSSIBLE, Severity.UNSAFE} for one in self.findings)
 
     def lines(self) -> Iterator[str]:
-        """Say it, a line each."""
+        """The plan as lines of text."""
         if self.switch.pool_before:
             yield from self._steps()
         yield from (f"{one.severity.value}: {one.text}" for one in self.findings)
@@ -133,30 +133,30 @@ class ReleasePlan:
     def _steps(self) -> Iterator[str]:
         name, image = self.target.name, self.image.short_name
         if self.serves:
-            yield f"{name} serves {image} already: nothing is to be deployed or switched"
+            yield f"{name} serves {image} already: nothing to deploy or switch"
         else:
             yield f"{self.other.name} serves: {self.other.state}"
             yield f"{name} is idle: {self.target.state}"
             if self.scale_out is not None:
                 yield f"would scale {name} out from {self.target.scale_set.capacity} to {self.scale_out} instances"
             if self.outdated:
-                yield f"would bring {image} to {name}: {', '.join(self.outdated)} at once, since nobody is served by it"
+                yield f"would bring {image} to {name}: {', '.join(self.outdated)} at once, since it gets no traffic"
             elif self.scale_out is None:
                 yield f"{name} has {image} on all its instances"
             pools = f"from {pool_name(self.switch.pool_before)} to {pool_name(self.switch.pool_after) or 'its pool'}"
             yield f"would check it, and point rule {self.switch.rule} {pools}"
         if self.scale_in is not None:
             before = self.other.scale_set.capacity
-            yield f"would scale {self.other.name} in from {before} to {self.scale_in} instances in the end"
+            yield f"would scale {self.other.name} in from {before} to {self.scale_in} instances at the end"
 
 
 def plan_release(order: ReleaseOrder, state: PairState, autoscale: Autoscale) -> ReleasePlan:
-    """Decide what is to be done.
+    """Decide what to do.
 
     Args:
         order: what is wanted.
         state: the pair.
-        autoscale: what scales the sets by itself.
+        autoscale: the autoscale settings of the sets.
     """
     switch = state.plan(replace(order.pair, to_idle=True, deployed=False))
     by_name = {one.scale_set.name: one for one in (state.to, state.other)}
@@ -181,7 +181,7 @@ def plan_release(order: ReleaseOrder, state: PairState, autoscale: Autoscale) ->
 
 
 def _deploying(plan: ReleasePlan) -> Iterator[Finding]:
-    """What keeps the release from the idle set. That Azure brings it there by itself is no harm: it serves nobody."""
+    """What prevents the release to the idle set. Automatic updates by Azure do no harm: the set gets no traffic."""
     target = plan.target
     for one in plan_update(target.scale_set, plan.image, target.instances).findings:
         if one.severity in {Severity.IMPOSSIBLE, Severity.WARNING}:
@@ -189,24 +189,24 @@ def _deploying(plan: ReleasePlan) -> Iterator[Finding]:
     protected = [one.id for one in target.without(plan.image) if one.protected_from_scale_set_actions]
     if protected:
         text = (
-            f"{', '.join(protected)} of {target.name} are protected from scale set actions, without the release: "
-            "it would serve two releases; take the protection away"
+            f"{', '.join(protected)} of {target.name} are protected from scale set actions and do not have the "
+            "release: the set would serve two releases; remove the protection"
         )
         yield Finding(Severity.IMPOSSIBLE, text)
 
 
 def _scaling(plan: ReleasePlan, autoscale: Autoscale) -> Iterator[Finding]:
-    """An autoscale setting would undo what is scaled by hand."""
+    """An autoscale setting would undo the scaling."""
     for member, wanted, cure in (
-        (plan.target, plan.scale_out, f"raise its minimum to {plan.scale_out}, or turn it off for the release"),
-        (plan.other, plan.scale_in, "give no number of idle instances, or turn it off"),
+        (plan.target, plan.scale_out, f"raise its minimum to {plan.scale_out}, or turn autoscale off for the release"),
+        (plan.other, plan.scale_in, "omit --idle, or turn autoscale off"),
     ):
         settings = autoscale.get(member.name)
         if wanted is None or settings == ():
             continue
         if settings is None:
-            text = f"whether autoscale is on for {member.name} could not be looked up"
-            yield Finding(Severity.WARNING, f"{text} (Microsoft.Insights/autoscaleSettings/read)")
+            text = f"the autoscale settings of {member.name} could not be read"
+            yield Finding(Severity.WARNING, f"{text} (it needs Microsoft.Insights/autoscaleSettings/read)")
         else:
             text = f"autoscale ({', '.join(settings)}) would undo the scaling of {member.name} to {wanted} instances"
             yield Finding(Severity.IMPOSSIBLE, f"{text}: {cure}")

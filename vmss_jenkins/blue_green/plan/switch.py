@@ -1,9 +1,9 @@
-"""A blue-green switch, decided: which rule is pointed at which backend pool, and what stands in the way.
+"""Decide a blue-green switch: which rule is pointed at which backend pool, and what prevents it.
 
-Two scale sets stand behind one load balancer, each in a backend pool of its own; the production rule leads to one of
-them. The switch is one conditional write of the load balancer, so that nobody else's change is lost
-(https://learn.microsoft.com/rest/api/load-balancer/load-balancers/create-or-update). A load balancer decides on new
-connections: those that are open go on to the set before until they end, or until their idle timeout.
+Two scale sets are behind one load balancer, each in a backend pool of its own; the production rule sends traffic to one
+of them. The switch is one conditional write of the load balancer, so that nobody else's change is lost
+(https://learn.microsoft.com/rest/api/load-balancer/load-balancers/create-or-update). A switch affects new
+connections: open ones stay with the previous set until they end or reach their idle timeout.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Side:
     instance_ids: tuple[str, ...]
     healthy: int
     pools: tuple[str, ...]
-    """ARM ids of the backend pools that its instances are in."""
+    """ARM ids of the backend pools of its instances."""
 
 
 @dataclass(frozen=True)
@@ -44,54 +44,54 @@ class SwitchOrder:
     """Its name, in the resource group of the sets."""
     to: ScaleSetName
     other: ScaleSetName
-    """The other one of the pair."""
+    """The other set of the pair."""
     rule: str = ""
-    """The production rule; empty for the only one that leads to the pair."""
+    """The production rule; empty for the only rule that sends traffic to the pair."""
     test_port: int | None = None
-    """A frontend port that leads to the idle set during the check; None for no such rule."""
+    """A frontend port for the idle set during the check; None for no test rule."""
     allow_fewer: bool = False
-    """Switch although fewer instances are healthy there."""
+    """Switch even if fewer instances are healthy in the idle set."""
     to_idle: bool = False
-    """Whichever of the two does not serve is to: then `to` and `away` tell the pair alone."""
+    """Switch to the idle set of the pair, whichever of `to` and `other` that is."""
     check_ports: tuple[int, ...] = ()
-    """The ports of the load balancer that the check asks: each must lead to the idle set."""
+    """The ports of the load balancer that the check uses: each must send traffic to the idle set."""
     deployed: bool = True
-    """False while the release is still to come to the idle set: how many of it are healthy does not matter yet."""
+    """False before the idle set has the release: the number of healthy instances does not matter yet."""
 
 
 @dataclass(frozen=True)
 class SwitchPlan:
-    """The rule, where it leads before and after, and what stands in the way."""
+    """The rule, its backend pool before and after, and what prevents the switch."""
 
     load_balancer: str
     rule: str
-    """Empty where it was not found."""
+    """Empty if the rule was not found."""
     pool_before: str
     """ARM id."""
     pool_after: str
     pool_other: str
-    """That of the other set."""
+    """The pool of the other set."""
     to: Side
     other: Side
     findings: tuple[Finding, ...] = ()
 
     @property
     def changes(self) -> bool:
-        """False where it leads there already."""
+        """False if the set gets the traffic already."""
         return self.pool_before.lower() != self.pool_after.lower()
 
 
 def plan_switch(
     order: SwitchOrder, body: Body, to: Side, other: Side, skus: Mapping[str, str] | None = None
 ) -> SwitchPlan:
-    """Decide what the switch is, and what stands in its way.
+    """Decide what the switch does, and what prevents it.
 
     Args:
         order: what is wanted.
         body: the load balancer.
-        to: the set that is to serve.
-        other: the other one.
-        skus: the sku of each other load balancer that a set stands behind, by its name.
+        to: the set that is to get the traffic.
+        other: the other set.
+        skus: the SKU of each other load balancer in front of a set, by its name.
     """
     faults: list[str] = []
     pools = {side.name: _pool_of(side, order, body, skus or {}, faults) for side in (to, other)}
@@ -112,15 +112,15 @@ def plan_switch(
 
 
 def refuse(load_balancer: str, findings: Iterable[Finding]) -> None:
-    """Refuse what cannot be done to a pair, or should not be without a word.
+    """Refuse what is impossible, and what needs an option to be allowed.
 
     Args:
-        load_balancer: the pair's.
-        findings: what was found.
+        load_balancer: the pair's load balancer.
+        findings: the findings of a plan.
 
     Raises:
-        ConfigError: for a pair that cannot be switched; all reasons are told.
-        UnsafeRollout: where fewer instances are healthy there than serve now.
+        ConfigError: for a pair that cannot be switched, with all reasons.
+        UnsafeRollout: if the idle set has fewer healthy instances than the active one.
     """
     found = tuple(findings)
     if reasons := [one.text for one in found if one.severity is Severity.IMPOSSIBLE]:
@@ -131,7 +131,7 @@ def refuse(load_balancer: str, findings: Iterable[Finding]) -> None:
 
 
 def _empty_sets(order: SwitchOrder, to: Side, other: Side, before: str) -> Iterator[Side]:
-    """The empty sets that stand in the way: the idle one may be empty, until it is to serve."""
+    """The empty sets that prevent the switch: the idle set may be empty until it is to get traffic."""
     for side in (to, other):
         if not side.instance_ids and (not before or (side is to and order.deployed)):
             yield side
@@ -142,16 +142,16 @@ def _health(order: SwitchOrder, plan: SwitchPlan) -> Iterator[Finding]:
     if not to.healthy:
         yield Finding(Severity.IMPOSSIBLE, f"no instance of {to.name.name} is healthy")
     elif to.healthy < other.healthy:
-        told = (
+        text = (
             f"{to.name.name} has {to.healthy} healthy instance(s), and {other.name.name} serves with {other.healthy}: "
-            "it may not bear the load."
+            "it may be too small for the traffic."
         )
         severity = Severity.WARNING if order.allow_fewer else Severity.UNSAFE
-        yield Finding(severity, told, None if order.allow_fewer else ALLOW_FEWER)
+        yield Finding(severity, text, None if order.allow_fewer else ALLOW_FEWER)
 
 
 def _pool_of(side: Side, order: SwitchOrder, body: Body, skus: Mapping[str, str], faults: list[str]) -> str:
-    """The pool of this load balancer that a set is in; a fault and an empty text where it is in none or several."""
+    """The set's pool in this load balancer; a set in none or in several adds a fault, and the result is empty."""
     here = {pool["id"].lower(): str(pool["id"]) for pool in _parts(body, "backendAddressPools")}
     found = [here[pool.lower()] for pool in side.pools if pool.lower() in here]
     if len(found) == 1:
@@ -167,7 +167,7 @@ def _pool_of(side: Side, order: SwitchOrder, body: Body, skus: Mapping[str, str]
         mine = (body.get("sku") or {}).get("name", "Basic")
         faults.append(
             f"{side.name.name} is behind {kinds}, not behind {order.load_balancer} (sku {mine}); both sets of a pair "
-            "stand behind one load balancer, and a set never behind Basic and Standard ones together"
+            "must be behind one load balancer, and no set can be behind Basic and Standard ones at once"
         )
     else:
         faults.append(f"{side.name.name} is in no backend pool of a load balancer")
@@ -183,41 +183,41 @@ def _rule(order: SwitchOrder, body: Body, pools: Iterable[str], faults: list[str
         problem = f"there is no rule {order.rule!r}; there are: {names}"
     else:
         found = [rule for rule in rules if pool_of_rule(rule).lower() in wanted]
-        problem = f"{len(found)} rules lead to the pair ({names}); name the production rule with --rule"
+        problem = f"{len(found)} rules send traffic to the pair (rules: {names}); name the production rule with --rule"
     if len(found) == 1 and pool_of_rule(found[0]).lower() in wanted:
         chosen: Body = found[0]
         return chosen
-    leads = f"rule {order.rule} leads to {pool_name(pool_of_rule(found[0]))}, to neither of the pair" if found else ""
-    faults.append(leads if order.rule and found else problem)
+    wrong = f"rule {order.rule} sends traffic to {pool_name(pool_of_rule(found[0]))}, not to the pair" if found else ""
+    faults.append(wrong if order.rule and found else problem)
     return {"name": "", "properties": {}}
 
 
 def _other_sets(order: SwitchOrder, body: Body, sides: tuple[Side, Side], pools: Sequence[str]) -> Iterator[str]:
-    """Other sets behind the load balancer: never in a pool of the pair, and elsewhere only where the rule is named."""
+    """Other sets behind the load balancer: never in a pool of the pair; in other pools only if the rule is named."""
     pair = {side.name.name.lower() for side in sides}
     for pool in _parts(body, "backendAddressPools"):
         for name in sorted({one for one in sets_in(pool) if one.lower() not in pair}):
             if str(pool["id"]) in pools:
-                yield f"scale set {name} is in backend pool {pool['name']} too, and would be switched along"
+                yield f"scale set {name} is in backend pool {pool['name']} too: it would be switched as well"
             elif not order.rule:
                 yield f"it is shared with scale set {name} (pool {pool['name']}): name the production rule with --rule"
 
 
 def _port_faults(order: SwitchOrder, body: Body, plan: SwitchPlan) -> Iterator[str]:
-    """A test port that is another rule's, and a check that would ask the set that serves."""
+    """A test port that another rule uses, and a check that would measure the set with the traffic."""
     port, rules = order.test_port, [one for one in _parts(body, "loadBalancingRules") if one["name"] != TEST_RULE]
-    leads = {(one.get("properties") or {}).get("frontendPort"): one for one in rules}
+    rule_of = {(one.get("properties") or {}).get("frontendPort"): one for one in rules}
     if port is not None and not 0 < port <= _LAST_PORT:
         yield f"found the test port {port}; wanted 1 to {_LAST_PORT}"
-    if port in leads:
-        yield f"the test port {port} is that of rule {leads[port]['name']}; choose another one"
+    if port in rule_of:
+        yield f"the test port {port} is used by rule {rule_of[port]['name']}; choose another port"
     for asked in sorted({*order.check_ports} - {port}) if plan.changes and plan.pool_before else ():
-        pool = pool_of_rule(leads[asked]) if asked in leads else ""
+        pool = pool_of_rule(rule_of[asked]) if asked in rule_of else ""
         if not plan.pool_after or pool.lower() != plan.pool_after.lower():
-            where = f"leads to {pool_name(pool)}" if pool else "is that of no rule"
+            actual = f"sends traffic to {pool_name(pool)}" if pool else "has no rule"
             yield (
-                f"a check asks port {asked} of it, which {where}, not to {plan.to.name.name}: let it ask a "
-                "--test-port, or each instance (via=private, public, nat or ssh)"
+                f"a check uses its port {asked}, which {actual}; wanted {plan.to.name.name}: give --test-port, or "
+                "measure each instance (via=private, public, nat or ssh)"
             )
 
 
@@ -229,7 +229,7 @@ def sets_in(pool: Body) -> frozenset[str]:
 
 
 def pool_of_rule(rule: Body) -> str:
-    """The ARM id of the backend pool that a rule leads to; empty for none."""
+    """The ARM id of a rule's backend pool; empty for none."""
     properties = rule.get("properties") or {}
     single = (properties.get("backendAddressPool") or {}).get("id")
     several = [one.get("id") for one in properties.get("backendAddressPools") or []]
@@ -237,7 +237,7 @@ def pool_of_rule(rule: Body) -> str:
 
 
 def with_rule_pointing_at(body: Body, rule: str, pool: str) -> dict[str, Any]:
-    """The load balancer with a rule that leads to another pool, and without the rule of a check."""
+    """The load balancer with a rule pointed at another pool, and without the test rule."""
     changed = without_test_rule(body)
     for one in _parts(changed, "loadBalancingRules"):
         if one["name"] == rule:
@@ -247,7 +247,7 @@ def with_rule_pointing_at(body: Body, rule: str, pool: str) -> dict[str, Any]:
 
 
 def with_test_rule(body: Body, rule: str, pool: str, port: int) -> dict[str, Any]:
-    """The load balancer with a rule like another one, on a port of its own, that leads to another pool."""
+    """The load balancer with a test rule: a copy of a rule with another port and another pool."""
     changed = without_test_rule(body)
     model = next(one for one in _parts(changed, "loadBalancingRules") if one["name"] == rule)
     test = {key: copy.deepcopy(value) for key, value in model.items() if key not in _READ_ONLY}
@@ -259,7 +259,7 @@ def with_test_rule(body: Body, rule: str, pool: str, port: int) -> dict[str, Any
 
 
 def without_test_rule(body: Body) -> dict[str, Any]:
-    """The load balancer without the rule of a check."""
+    """The load balancer without the test rule."""
     changed: dict[str, Any] = copy.deepcopy(dict(body))
     rules = [rule for rule in _parts(changed, "loadBalancingRules") if rule["name"] != TEST_RULE]
     changed.setdefault("properties", {})["loadBalancingRules"] = rules
@@ -267,7 +267,7 @@ def without_test_rule(body: Body) -> dict[str, Any]:
 
 
 def has_test_rule(body: Body) -> bool:
-    """Whether the rule of a check is there."""
+    """Whether there is a test rule."""
     return any(rule["name"] == TEST_RULE for rule in _parts(body, "loadBalancingRules"))
 
 

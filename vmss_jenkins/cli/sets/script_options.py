@@ -176,7 +176,9 @@ def _signed(url: str, access: Access) -> str:
             "--script-url", [f"it carries a signature, which is seen there; set {SIGNATURE} to it instead"]
         )
     if not token:
-        raise ConfigError(SIGNATURE, ["it is not set; instances read the script with it"])
+        raise ConfigError(
+            SIGNATURE, ["it is not set; set it to a SAS token that may read the container, for the instances"]
+        )
     return f"{url}?{token}"
 
 
