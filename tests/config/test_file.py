@@ -1,4 +1,4 @@
-"""vmss.yaml as a person writes it, with the faults that people make."""
+"""vmss.yaml as a person writes it, with common mistakes."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def reasons(text: str) -> tuple[str, ...]:
     return raised.value.reasons
 
 
-def test_the_least_file_has_a_name_and_a_resource_group() -> None:
+def test_a_minimal_file_has_a_name_and_a_resource_group() -> None:
     config = parse(LEAST, "vmss.yaml")
     (one,) = config.sets
     assert (one.name, one.resource_group, one.canary, one.promotion, one.flavour) == (
@@ -38,13 +38,13 @@ def test_the_least_file_has_a_name_and_a_resource_group() -> None:
     assert config.jenkins.credentials.kind == "none"
 
 
-def test_the_example_is_right() -> None:
+def test_the_example_is_valid() -> None:
     config = parse(EXAMPLE.read_text(), "examples/vmss.yaml")
     assert [one.name for one in config.sets] == ["web", "blog", "app"]
     assert config.sets[0].gates[1] == "http path=/ 'expect_text=Welcome to nginx' samples=50"
 
 
-def test_defaults_stand_under_each_set_and_give_way_to_it() -> None:
+def test_each_set_takes_the_defaults_and_may_override_them() -> None:
     config = parse(
         """
         defaults: {resource_group: rg, canary: 10%, rollout: {pause: 5m, max_failed: 2}}
@@ -57,7 +57,7 @@ def test_defaults_stand_under_each_set_and_give_way_to_it() -> None:
     assert (second.canary, second.rollout.pause, second.rollout.max_failed) == ("2", 30, 2)
 
 
-def test_all_faults_are_told_at_once_in_their_order_with_line_and_path() -> None:
+def test_all_faults_are_reported_at_once_in_order_with_line_and_path() -> None:
     assert reasons(
         """jenkins:
   foldr: deploy
@@ -90,8 +90,8 @@ sets:
         "line 10, sets[0].gates[1]: found 5; wanted a gate such as 'http path=/health'",
         "line 11, sets[0].resource-group: unknown key; did you mean resource_group?",
         "line 12, sets[0].promotion: found 'soon'; wanted 'manual', 'approval' or 'automatic'",
-        "line 13, sets[0].promotion: stands twice; first in line 12",
-        "line 14, sets[1]: its job WEB-canary is that of sets[0] as well; give one of them a job_name",
+        "line 13, sets[0].promotion: found twice, first in line 12; remove one",
+        "line 14, sets[1]: its job WEB-canary has the name of a job of sets[0]; give one of them a job_name",
         "line 15, sets[1].rollout.pause: found 'soon'; wanted seconds, such as 30, 30s, 5m, 2h or 1d",
         "line 16, sets[1].rollback_job: found 'yes'; wanted true or false",
     )
@@ -111,17 +111,17 @@ sets:
         ("sets: [web]", "line 1, sets[0]: found 'web'; wanted a mapping"),
         ("sets:\n- {resource_group: rg}", "line 2, sets[0].name: is missing"),
         ("sets: [{name: web}]", "sets[0]: needs a resource_group, here or under defaults"),
-        ("sets: [{name: 5, resource_group: rg}]", "sets[0].name: found 5; wanted a text: quote it"),
+        ("sets: [{name: 5, resource_group: rg}]", "sets[0].name: found 5; wanted a string: quote it"),
         ("sets: [{name: we/b, resource_group: rg}]", "sets[0].name: found 'we/b'; wanted a scale set's name"),
         ("sets: [{name: web, resource_group: 'rg.'}]", "wanted a resource group's name"),
         (f"{LEAST}\ndefaults: 5", "line 2, defaults: found 5; wanted a mapping"),
-        (f"{LEAST}\ndefaults: {{name: x}}", "line 2, defaults.name: belongs to one set"),
-        (f"{LEAST}\n5: x", "line 2: found the key 5; wanted a text: quote it"),
+        (f"{LEAST}\ndefaults: {{name: x}}", "line 2, defaults.name: is for one set; move it under sets"),
+        (f"{LEAST}\n5: x", "line 2: found the key 5; wanted a string: quote it"),
         (f"{LEAST}\nx: !!python/object/apply:os.system [ls]", "could not determine a constructor"),
         (f"{LEAST}\nx: 2026-99-99", "line 2, x: cannot be read: month must be in 1..12"),
-        (f"{LEAST}\njenkins: {{folder: a//b}}", "jenkins.folder: found ''; wanted a name with no blanks around it"),
-        (f"{LEAST}\njenkins: {{folder: 'a?'}}", "found 'a?' with ?, which Jenkins refuses in a job's name"),
-        (f"{LEAST}\njenkins: {{folder: '..'}}", "ends with a dot; Jenkins refuses that"),
+        (f"{LEAST}\njenkins: {{folder: a//b}}", "jenkins.folder: found ''; wanted a name without spaces around it"),
+        (f"{LEAST}\njenkins: {{folder: 'a?'}}", "found 'a?' with ?; wanted a name without it: Jenkins refuses it"),
+        (f"{LEAST}\njenkins: {{folder: '..'}}", "wanted a name without a dot at its end"),
         (f"{LEAST}\njenkins: {{keep_builds: 0}}", "jenkins.keep_builds: found 0; wanted at least 1"),
         (f"{LEAST}\njenkins: {{install: {{how: pip}}}}", "how: pip needs a requirement, pinned"),
         (
@@ -132,7 +132,7 @@ sets:
         (f"{LEAST}\njenkins: {{credentials: {{kind: none, id: x}}}}", "found an id with kind none"),
         (
             f"{LEAST}\njenkins: {{credentials: {{kind: username-password, id: x}}}}",
-            "needs the tenant, which such credentials do not hold",
+            "needs a tenant: such credentials do not contain it",
         ),
         (
             f"{LEAST}\njenkins: {{credentials: {{kind: username-password, id: x, tenant: {GUID}}}}}",
@@ -150,7 +150,7 @@ sets:
         ("sets: [{name: w, resource_group: rg, schedule: '@daily'}]", "a schedule needs an image"),
         ("sets: [{name: w, resource_group: rg, schedule: '* * *'}]", "found '* * *'; wanted five fields as in cron"),
         ("sets: [{name: w, resource_group: rg, image: nginx}]", "sets[0].image: 'nginx' is no image id"),
-        ("sets: [{name: w, resource_group: rg, instance_ids: 0}]", "wanted ids in one text such as '0,1'"),
+        ("sets: [{name: w, resource_group: rg, instance_ids: 0}]", "wanted ids in one string such as '0,1'"),
         ("sets: [{name: w, resource_group: rg, instance_ids: '*,1'}]", "found '*' beside 1"),
         ("sets: [{name: w, resource_group: rg, subscription: mine}]", "found 'mine'; wanted a GUID"),
         ("sets: [{name: w, resource_group: rg, timeouts: {build: 1s}}]", "found '1s'; wanted at least 60"),
@@ -159,17 +159,17 @@ sets:
         (f"{LEAST}\njenkins: {{agent: {'x' * 30_000}}}", "found 30000 characters; wanted at most 20000"),
     ],
 )
-def test_a_file_that_cannot_be_used_says_why(text: str, reason: str) -> None:
+def test_an_invalid_file_is_refused_with_the_reason(text: str, reason: str) -> None:
     assert reason in "\n".join(reasons(text))
 
 
-def test_aliases_of_aliases_end() -> None:
+def test_aliases_of_aliases_are_limited() -> None:
     bomb = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
     assert reasons(bomb) == ("line 1: is not YAML: too many values, or too deep",)
     assert "too deep" in reasons("a: &a [*a]")[0]
 
 
-def test_merged_mappings_give_way_to_what_stands_beside_them() -> None:
+def test_a_key_overrides_the_same_key_of_a_merged_mapping() -> None:
     text = "x-y: &both {resource_group: rg, canary: 3}\nsets: [{<<: *both, name: a, canary: 1}, {<<: [*both], name: b}]"
     with pytest.raises(ConfigError, match="x-y: unknown key"):
         parse(text, "vmss.yaml")
@@ -180,7 +180,7 @@ def test_merged_mappings_give_way_to_what_stands_beside_them() -> None:
     ]
 
 
-def test_ids_lose_their_blanks_as_the_step_takes_them() -> None:
+def test_spaces_in_ids_are_removed() -> None:
     assert parse("sets: [{name: w, resource_group: rg, instance_ids: '0, 1,'}]", "x").sets[0].instance_ids == "0,1"
 
 
@@ -192,7 +192,7 @@ def test_ids_lose_their_blanks_as_the_step_takes_them() -> None:
         {"gate": "compare", "error_margin": "2%"},
     ],
 )
-def test_a_gate_s_mapping_and_its_line_are_one_gate(gate: dict[str, object]) -> None:
+def test_a_gate_as_a_mapping_and_as_a_line_is_the_same_gate(gate: dict[str, object]) -> None:
     assert gate_from_line(gate_line(gate)) == gate_from_mapping(gate)
 
 
@@ -201,7 +201,7 @@ def test_one_set_needs_no_file() -> None:
     assert config == parse("sets: [{name: web, resource_group: rg, canary: 2}]", "x")
 
 
-def test_one_set_without_a_file_has_its_faults_by_their_names() -> None:
+def test_faults_of_one_set_without_a_file_name_the_key() -> None:
     with pytest.raises(ConfigError, match=r"options: canary: found 'few'"):
         one_set({"name": "web", "resource_group": "rg", "canary": "few"}, {})
     with pytest.raises(ConfigError, match="options: the set: needs a resource_group"):
@@ -210,7 +210,7 @@ def test_one_set_without_a_file_has_its_faults_by_their_names() -> None:
         one_set({"name": "web", "resource_group": "rg"}, {"agent": 5})
 
 
-def test_the_schema_takes_the_example_and_refuses_an_unknown_key() -> None:
+def test_the_schema_accepts_the_example_and_refuses_an_unknown_key() -> None:
     schema = json_schema()
     data = yaml.safe_load(EXAMPLE.read_text())
     jsonschema.validate(data, schema)
@@ -238,7 +238,7 @@ def test_any_yaml_is_a_config_or_a_config_error(data: object) -> None:
     try:
         found = parse(yaml.safe_dump(data), "vmss.yaml")
     except ConfigError as error:
-        assert error.reasons  # noqa: PT017 - either end is right
+        assert error.reasons  # noqa: PT017 - both results are right
     else:
         assert isinstance(found, Config)
 

@@ -1,4 +1,4 @@
-"""Blue-green pairs in vmss.yaml, with the faults that people make."""
+"""Blue-green pairs in vmss.yaml, with common mistakes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vmss_jenkins.errors import ConfigError
 LEAST = "name: shop, resource_group: rg, load_balancer: lb, blue: b, green: g"
 
 
-def test_the_least_pair_has_two_sets_and_a_load_balancer_and_a_file_needs_no_sets() -> None:
+def test_a_minimal_pair_has_two_sets_and_a_load_balancer_and_its_file_needs_no_sets() -> None:
     config = parse(f"pairs: [{{{LEAST}}}]", "vmss.yaml")
     (pair,) = config.pairs
     assert config.sets == ()
@@ -25,7 +25,7 @@ def test_the_least_pair_has_two_sets_and_a_load_balancer_and_a_file_needs_no_set
     )
 
 
-def test_a_pair_has_all_that_its_jobs_need() -> None:
+def test_a_pair_takes_all_its_keys() -> None:
     text = f"""
     pairs: [{{{LEAST}, rule: live, test_port: 8081, image: 'a:b:c:latest', promotion: approval, idle: 1,
       gates: [{{gate: http, path: /health}}], watch: [http],
@@ -44,7 +44,7 @@ def test_a_pair_has_all_that_its_jobs_need() -> None:
     assert parse(f"pairs: [{{{LEAST}, idle: 0}}]", "x").pairs[0].idle == 0
 
 
-def test_of_the_defaults_a_pair_takes_what_is_not_of_a_canary() -> None:
+def test_a_pair_takes_the_defaults_that_are_not_about_a_canary() -> None:
     text = """
     defaults:
       resource_group: rg
@@ -62,7 +62,7 @@ def test_of_the_defaults_a_pair_takes_what_is_not_of_a_canary() -> None:
     assert config.sets[0].canary == "10%"
 
 
-def test_all_faults_are_told_at_once_with_line_and_path() -> None:
+def test_all_faults_are_reported_at_once_with_line_and_path() -> None:
     with pytest.raises(ConfigError) as raised:
         parse(
             """defaults: {rollout: {puase: 3}, subscription: mine}
@@ -86,14 +86,14 @@ pairs:
 """,
             "vmss.yaml",
         )
-    told = [one.split("; known")[0] for one in raised.value.reasons]
-    assert told == [
+    reasons = [one.split("; known")[0] for one in raised.value.reasons]
+    assert reasons == [
         "line 1, defaults.rollout.puase: unknown key; did you mean pause?",
         "line 1, defaults.subscription: found 'mine'; wanted a GUID",
-        "line 4, pairs[0].load_balancer: found 'l/b'; wanted a name of Azure: letters, digits, '_', '.', '-'",
+        "line 4, pairs[0].load_balancer: found 'l/b'; wanted an Azure name: letters, digits, '_', '.', '-'",
         "line 7, pairs[0].testport: unknown key; did you mean test_port?",
         "line 8, pairs[0].test_port: found 70000; wanted at most 65535",
-        "line 9, pairs[0].idle: found 'some'; wanted keep, or how many instances are to be left, such as 1",
+        "line 9, pairs[0].idle: found 'some'; wanted keep, or a number of instances to keep, such as 1",
         (
             "line 10, pairs[0].gates: found compare; wanted another gate: all of the set have the release, there is "
             "none to compare with"
@@ -101,15 +101,18 @@ pairs:
         "line 11, pairs[0].watch[0]: gate http: unknown key 'smaples'",
         "line 12, pairs[0].promotion: found 'manual'; wanted 'automatic' or 'approval'",
         "line 13, pairs[0].rollout.max_unavailable: unknown key",
-        "line 14, pairs[1]: its job Shop-blue-green is that of pairs[0] as well; give one of them a name of its own",
+        (
+            "line 14, pairs[1]: its job Shop-blue-green has the name of a job of pairs[0]; give one of them a name of "
+            "its own"
+        ),
     ]
 
 
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
-        ("green: B", "pairs[0]: found 'b' for blue and for green; wanted two scale sets"),
-        ("idle: some", "pairs[0].idle: found 'some'; wanted keep, or how many instances are to be left"),
+        ("green: B", "pairs[0]: found 'b' as blue and as green; wanted two scale sets"),
+        ("idle: some", "pairs[0].idle: found 'some'; wanted keep, or a number of instances to keep"),
         ("idle: -1", "pairs[0].idle: found -1; wanted keep"),
         ("idle: true", "pairs[0].idle: found True; wanted keep"),
         ("gates: [compare]", "pairs[0].gates: found compare; wanted another gate"),
@@ -118,30 +121,30 @@ pairs:
         ("test_port: 0", "pairs[0].test_port: found 0; wanted at least 1"),
         ("testport: 80", "pairs[0].testport: unknown key; did you mean test_port?"),
         ("rollout: {max_unavailable: 1}", "pairs[0].rollout.max_unavailable: unknown key"),
-        ("load_balancer: l/b", "pairs[0].load_balancer: found 'l/b'; wanted a name of Azure"),
-        ("rule: ''", "pairs[0].rule: found ''; wanted a name of Azure"),
+        ("load_balancer: l/b", "pairs[0].load_balancer: found 'l/b'; wanted an Azure name"),
+        ("rule: ''", "pairs[0].rule: found ''; wanted an Azure name"),
         ("resource_group: null", "pairs[0]: needs a resource_group, here or under defaults"),
     ],
 )
-def test_a_pair_that_cannot_be_used_says_why(more: str, reason: str) -> None:
+def test_an_invalid_pair_is_refused_with_the_reason(more: str, reason: str) -> None:
     pair = {**yaml.safe_load(f"{{{LEAST}}}"), **yaml.safe_load(f"{{{more}}}")}
     with pytest.raises(ConfigError) as raised:
         parse(yaml.safe_dump({"pairs": [pair]}), "vmss.yaml")
     assert reason in str(raised.value)
 
 
-def test_two_pairs_have_two_names_and_a_pair_may_be_called_as_a_set_is() -> None:
-    with pytest.raises(ConfigError, match=r"pairs\[1\]: its job SHOP-blue-green is that of pairs\[0\] as well"):
+def test_two_pairs_need_two_names_and_a_pair_may_have_the_name_of_a_set() -> None:
+    with pytest.raises(ConfigError, match=r"pairs\[1\]: its job SHOP-blue-green has the name of a job of pairs\[0\]"):
         parse(f"pairs: [{{{LEAST}}}, {{{LEAST.replace('shop', 'SHOP')}}}]", "x")
     assert parse(f"sets: [{{name: shop, resource_group: rg}}]\npairs: [{{{LEAST}}}]", "x").pairs
 
 
-def test_the_sets_of_a_pair_are_among_those_that_the_file_names() -> None:
+def test_the_targets_of_a_file_include_the_sets_of_its_pairs() -> None:
     found = parse(f"sets: [{{name: shop, resource_group: x}}]\npairs: [{{{LEAST}}}]", "x").targets
     assert [(one.resource_group, one.name) for one in found] == [("x", "shop"), ("rg", "b"), ("rg", "g")]
 
 
-def test_credentials_that_hold_no_subscription_need_one_at_each_pair() -> None:
+def test_credentials_without_a_subscription_need_one_at_each_pair() -> None:
     guid = "00000000-0000-0000-0000-000000000001"
     jenkins = f"jenkins: {{credentials: {{kind: username-password, id: x, tenant: {guid}}}}}"
     with pytest.raises(ConfigError, match="need a subscription at each set"):
@@ -149,7 +152,7 @@ def test_credentials_that_hold_no_subscription_need_one_at_each_pair() -> None:
     assert parse(f"{jenkins}\npairs: [{{{LEAST}, subscription: {guid}}}]", "x").pairs
 
 
-def test_the_schema_takes_a_pair_alone_and_refuses_nothing_at_all() -> None:
+def test_the_schema_accepts_a_pair_alone_and_refuses_an_empty_file() -> None:
     schema, pair = json_schema(), yaml.safe_load(f"{{{LEAST}, idle: keep}}")
     jsonschema.validate({"pairs": [pair]}, schema)
     jsonschema.validate({"pairs": [{**pair, "idle": 2}]}, schema)

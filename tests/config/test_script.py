@@ -1,4 +1,4 @@
-"""The key `script` of vmss.yaml: a release by script, with the faults that people make."""
+"""The key `script` of vmss.yaml: a release that is a script, with common mistakes."""
 
 import jsonschema
 import pytest
@@ -18,13 +18,13 @@ def reasons(text: str) -> tuple[str, ...]:
     return raised.value.reasons
 
 
-def test_the_least_script_is_typed_by_a_person_and_travels_in_the_settings() -> None:
+def test_a_minimal_script_is_typed_by_a_person_and_put_in_the_settings() -> None:
     (one,) = one_set({**BASE, "script": {}}, {}).sets
     assert one.script
     assert (one.script.extension, one.script.container, one.script.access) == ("CustomScript", None, "public")
 
 
-def test_secrets_are_named_by_their_ids_in_jenkins() -> None:
+def test_secrets_are_ids_of_credentials_in_jenkins() -> None:
     text = """
 defaults: {resource_group: rg, image: 'a:b:c:latest', script: {access: sas, credentials: {sas_token: sas}}}
 sets:
@@ -41,7 +41,7 @@ sets:
     jsonschema.validate(yaml.safe_load(text), json_schema())
 
 
-def test_all_faults_of_scripts_are_told_at_once_with_their_lines() -> None:
+def test_all_faults_of_scripts_are_reported_at_once_with_their_lines() -> None:
     assert reasons(
         """defaults:
   resource_group: canary-rg
@@ -75,29 +75,30 @@ sets:
         ),
         "line 11, sets[0].script.acces: unknown key; did you mean access?",
         "line 12, sets[0].script.extension: found 'a b'; wanted an extension's name such as CustomScript",
-        "line 13, sets[0].script.credentials.protected_settings.id: found nothing; wanted a text",
+        "line 13, sets[0].script.credentials.protected_settings.id: found an empty string; wanted a value",
         "line 13, sets[0].script.credentials.protected_settings.kind: found 'fil'; wanted 'text' or 'file'",
         (
-            "line 15, sets[1].script.url: it carries a query, which may be a signature: Jenkins keeps that, as "
+            "line 15, sets[1].script.url: found a query, which may be a signature; wanted it in Jenkins, as "
             "credentials.sas_token"
         ),
         (
-            "line 16, sets[2].script: found both a text and a url to fill in; wanted one of them; access sas needs "
-            "credentials.sas_token: the token by which instances read the script"
+            "line 16, sets[2].script: found a text and a url; wanted one of them; access sas needs "
+            "credentials.sas_token: instances read the script with that token"
         ),
         (
-            "line 17, sets[3]: flavour plugin needs an image id: our jobs hand its step no marketplace image; flavour "
-            "plugin knows no script: its steps set images alone; found an image and a script; wanted one of them "
-            "(image: null takes away that of the defaults); a schedule needs an image, or a script with a text or "
-            "url: nobody is there to fill it in"
+            "line 17, sets[3]: flavour plugin needs an image id: its jobs take no marketplace image; flavour plugin "
+            "takes no script: its steps set images only; found an image and a script; wanted one of them (image: null "
+            "removes the image of the defaults); a schedule needs an image, or a script with a text or url: nobody "
+            "fills in the form of such a build"
         ),
         (
-            "line 18, sets[4].script: a command needs a container or a url: a script in the settings runs as it is"
+            "line 18, sets[4].script: a command needs a container or a url: without them the script itself is the "
+            "command"
         ),
     )  # fmt: skip
 
 
-def test_an_upload_needs_the_extra_where_pip_installs_us() -> None:
+def test_an_upload_needs_the_extra_blob_if_pip_installs_vmss_jenkins() -> None:
     script = {"container": "https://x.blob.core.windows.net/releases"}
     for requirement, fits in (("vmss-jenkins==1.0", False), ("vmss-jenkins[blob]==1.0", True), ("ours==1.0", True)):
         jenkins = {"install": {"how": "pip", "requirement": requirement}}
@@ -109,7 +110,7 @@ def test_an_upload_needs_the_extra_where_pip_installs_us() -> None:
             one_set({**BASE, "script": script}, jenkins)
 
 
-def test_a_schedule_has_a_script_that_is_filled_in() -> None:
+def test_a_schedule_needs_a_script_with_a_text_or_url() -> None:
     for filled in ({"text": "true\n"}, {"url": "https://example.com/a.sh"}):
         (one,) = one_set({**BASE, "schedule": "@daily", "script": filled}, {}).sets
         assert one.schedule

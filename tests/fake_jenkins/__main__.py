@@ -1,4 +1,4 @@
-"""`python -m tests.fake_jenkins --port 0`: serve the stand-in on loopback until interrupted."""
+"""`python -m tests.fake_jenkins --port 0`: serve the fake Jenkins on loopback until interrupted."""
 
 import click
 
@@ -11,7 +11,7 @@ from tests.fake_jenkins.server import FakeJenkins
     "--credential", "credentials", multiple=True, default=["azure-canary"], show_default=True, help="An id it has."
 )
 def main(port: int, credentials: tuple[str, ...]) -> None:
-    """Serve a stand-in for Jenkins on 127.0.0.1."""
+    """Serve a fake Jenkins on 127.0.0.1."""
     fake = FakeJenkins(port)
     fake.state.credentials[""].update(credentials)
     click.echo(f"export JENKINS_URL={fake.url}")

@@ -1,4 +1,4 @@
-"""How Jenkins rewrites a config.xml: a little on each POST, wholly when it saves or runs the job itself."""
+"""Rewrites a config.xml as Jenkins does: a little on each POST, all of it when Jenkins saves or runs the job."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ TEXTS = frozenset({"description", "defaultValue", "script", "name", "string", "s
 
 
 def as_posted(xml: str) -> str:
-    """What a POST leaves: the text as it came, behind Jenkins' own declaration.
+    """Return what Jenkins stores after a POST: the same text, after its own declaration.
 
     Raises:
-        ET.ParseError: for what is no XML.
+        ET.ParseError: if it is not XML.
     """
     found = re.match(r"\s*<\?xml version=['\"](1\.\d)['\"][^>]*\?>\s*", xml)
     body = xml[found.end() :] if found else xml
@@ -42,14 +42,14 @@ def as_posted(xml: str) -> str:
 
 
 def as_saved(xml: str) -> str:
-    """What the server writes when it saves a job itself, as after a person's Save."""
+    """Return what the server writes when a person saves the job in the browser."""
     root = parsed(xml)
     _expand(root)
     return written(root)
 
 
 def as_run(xml: str) -> str:
-    """What the first run of a declarative pipeline leaves."""
+    """Return what the first run of a declarative pipeline writes."""
     root = parsed(xml)
     script = root.findtext("definition/script", "")
     if re.search(r"^\s*pipeline\s*\{", script, re.MULTILINE):

@@ -1,4 +1,4 @@
-"""The HTTP side of the stand-in: who may ask, what they ask, and how the answer is written."""
+"""The HTTP side of the fake Jenkins: authentication, routes and answers."""
 
 from __future__ import annotations
 
@@ -50,27 +50,27 @@ class _Handler(WSGIRequestHandler):
 
 
 class FakeJenkins:
-    """A running stand-in on loopback; a context manager.
+    """A running fake Jenkins on loopback; a context manager.
 
     Args:
-        port: 0 for any that is free.
+        port: 0 for a free port.
         delay: seconds before each answer.
-        tls: to serve https by.
+        tls: to serve https.
     """
 
     def __init__(self, port: int = 0, delay: float = 0.0, tls: SSLContext | None = None) -> None:
         self.user, self.token, self.password = "admin", secrets.token_hex(17), secrets.token_urlsafe(12)
         self.reader, self.reader_token = "reader", secrets.token_hex(17)
-        """Somebody who may read and nothing else."""
+        """A user with read permissions only."""
         self.state, self.delay = State(), delay
         self.asked: list[str] = []
         """Each request, as `GET /path?query`."""
         self.unavailable = 0
-        """How many more requests are answered with 503, as while restarting."""
+        """How many of the next requests get the answer 503, as during a restart."""
         self.failures: dict[str, int] = {}
-        """Status by part of a request: these fail."""
+        """Part of a request -> status: matching requests fail."""
         self.closed: set[str] = set()
-        """Folders in which nobody may create."""
+        """Folders in which nobody may create jobs."""
         self.has_linter = True
         self.redirect_to = ""
         self._crumbs: dict[str, str] = {}
@@ -99,11 +99,11 @@ class FakeJenkins:
         self._server.serve_forever()
 
     def run(self, path: str) -> None:
-        """Have a job's configuration as its first run leaves it."""
+        """Change a job's configuration as its first run does."""
         self.state.items[path].config = rewriting.as_run(self.state.items[path].config)
 
     def save(self, path: str, change: Callable[[str], str] = lambda config: config) -> None:
-        """Have a person change a job in the browser, and save it."""
+        """Change a job as a person does in the browser, and save it."""
         item = self.state.items[path]
         item.config = rewriting.as_saved(change(item.config))
 
@@ -134,7 +134,7 @@ class FakeJenkins:
             return Response("", 302, {"Location": self.redirect_to + request.full_path.lstrip("/")})
         for part, status in self.failures.items():
             if part in f"{request.method} {request.full_path}":
-                raise Refusal(status, "java.lang.IllegalStateException: told to fail\n\tat Fake.java")
+                raise Refusal(status, "java.lang.IllegalStateException: failure of a test\n\tat Fake.java")
         return self._authenticated()
 
     def _authenticated(self) -> Response | None:
@@ -222,7 +222,7 @@ class FakeJenkins:
         raise Refusal(404)
 
     def _needs(self, permission: str) -> None:
-        """Refuse the reader; in the words of Jenkins' sources, as this one is not among the recordings."""
+        """Refuse the reader, with the message of Jenkins' sources: the recordings have no such exchange."""
         who = request.authorization
         if who is not None and who.username == self.reader:
             raise Refusal(403, f"{self.reader} is missing the {permission} permission")

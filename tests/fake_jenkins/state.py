@@ -1,4 +1,4 @@
-"""What a Jenkins server holds, and its rules."""
+"""The items of the fake Jenkins, and its rules for them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ PLUGINS = {
 }
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, and no failure of the fake's
+class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of the fake
     """An answer other than success."""
 
     def __init__(self, status: int, reason: str = "") -> None:
@@ -58,7 +58,7 @@ class Item:
     name: str
     config: str
     known_description: str | None = None
-    """For a configuration of XML 1.1 with control characters, which Python cannot read."""
+    """Set for a configuration in XML 1.1 with control characters, which Python cannot read."""
 
     @property
     def kind(self) -> str:
@@ -73,7 +73,7 @@ class Item:
 
 @dataclass
 class State:
-    """Items by path, and the rest of a server."""
+    """The items of a server by path, and its plugins and credentials."""
 
     items: dict[str, Item] = field(default_factory=dict)
     plugins: dict[str, str] = field(default_factory=lambda: dict(PLUGINS))
@@ -122,7 +122,7 @@ class State:
         return {p: i for p, i in self.items.items() if p.startswith(prefix) and "/" not in p[len(prefix) :]}
 
     def listing(self, folder: str, fields: set[str], depth: int, url: str) -> list[dict[str, Any]]:
-        """Write the items of a folder as the tree query does."""
+        """Return the items of a folder as the tree query does."""
         found: list[dict[str, Any]] = []
         for path, item in self.children(folder).items():
             if path in self.hidden:
@@ -158,7 +158,7 @@ class State:
 
 
 def lint(script: str) -> list[dict[str, str]]:
-    """Find the faults of a declarative pipeline that this stand-in knows, in the server's words."""
+    """Find faults of a declarative pipeline, with the server's messages; it knows the most common ones."""
     if not re.search(r"^\s*pipeline\s*\{", script, re.MULTILINE):
         return [{"error": f"Jenkinsfile content '{script}' did not contain the 'pipeline' step"}]
     bare = re.sub(

@@ -1,4 +1,4 @@
-"""One form for a job's configuration, whoever wrote it last."""
+"""The canonical form of a job's configuration."""
 
 import pytest
 from hypothesis import given
@@ -25,11 +25,11 @@ PLAIN = (
 )
 
 
-def test_what_was_posted_read_back_and_rewritten_by_a_run_are_the_same() -> None:
+def test_a_config_is_the_same_before_and_after_jenkins_rewrites_it() -> None:
     assert canonical(POSTED) == canonical(READ) == canonical(AFTER_A_RUN)
 
 
-def test_a_readable_path_leads_to_each_value() -> None:
+def test_each_value_has_a_readable_path() -> None:
     found = canonical(POSTED)
     assert found["parameter RESOURCE_GROUP defaultValue"] == "rg & co"
     assert found["parameter STRATEGY choices"] == "waves\nwindow"
@@ -52,12 +52,12 @@ def test_a_readable_path_leads_to_each_value() -> None:
         ("canary</description>", "mine</description>", "description"),
     ],
 )
-def test_a_change_by_hand_is_seen(old: str, new: str, what: str) -> None:
+def test_a_change_by_hand_is_found(old: str, new: str, what: str) -> None:
     assert old in AFTER_A_RUN
     assert what in {change.what for change in difference(POSTED, AFTER_A_RUN.replace(old, new, 1))}
 
 
-def test_a_parameter_added_by_hand_is_seen() -> None:
+def test_a_parameter_added_by_hand_is_found() -> None:
     extra = "<hudson.model.StringParameterDefinition><name>X</name></hudson.model.StringParameterDefinition>"
     changed = AFTER_A_RUN.replace("</parameterDefinitions>", extra + "</parameterDefinitions>")
     assert Change("parameter X type", "StringParameterDefinition", None) in difference(POSTED, changed)
@@ -69,7 +69,7 @@ def test_a_text_that_looks_unset_is_a_text(default: str) -> None:
     assert canonical(changed)["parameter RESOURCE_GROUP defaultValue"] == default
 
 
-def test_what_only_the_jenkinsfile_declares_is_no_difference_after_a_run() -> None:
+def test_declarations_of_the_jenkinsfile_are_not_a_difference_after_a_run() -> None:
     script = (
         "pipeline { options { disableConcurrentBuilds() } triggers { cron('H 4 * * *') } "
         "parameters { string(name: 'LATE') } }"
@@ -82,7 +82,7 @@ def test_what_only_the_jenkinsfile_declares_is_no_difference_after_a_run() -> No
     assert {change.what for change in difference(wanted, untracked)} == {"parameter LATE type"}
 
 
-def test_an_update_keeps_what_runs_recorded() -> None:
+def test_an_update_keeps_the_actions_of_runs() -> None:
     updated = with_actions(POSTED, AFTER_A_RUN)
     assert "DeclarativeJobPropertyTrackerAction" in updated
     assert difference(POSTED, updated) == ()
@@ -90,19 +90,19 @@ def test_an_update_keeps_what_runs_recorded() -> None:
 
 
 @pytest.mark.parametrize("bad", ["", "nonsense", "<a>", "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "<a>&#x1b;</a>"])
-def test_what_is_no_configuration_is_refused_in_one_way(bad: str) -> None:
+def test_an_unreadable_configuration_is_a_value_error(bad: str) -> None:
     with pytest.raises(ValueError, match="not the XML of a job"):
         parse(bad)
 
 
-# Any character of XML 1.0; a carriage return stands in a file as a reference only.
+# Any character of XML 1.0; a carriage return is in a file as a reference only.
 TEXT = st.text(
     st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff", include_characters="\n\t\r")
 )
 
 
 @given(TEXT)
-def test_any_default_of_a_parameter_comes_out_as_it_went_in(default: str) -> None:
+def test_any_default_of_a_parameter_survives_the_rewriting(default: str) -> None:
     root = parse(POSTED)
     element = root.find(".//hudson.model.StringParameterDefinition/defaultValue")
     assert element is not None
@@ -113,7 +113,7 @@ def test_any_default_of_a_parameter_comes_out_as_it_went_in(default: str) -> Non
 
 
 @given(TEXT)
-def test_any_script_comes_out_of_writing_and_rewriting_as_it_went_in(script: str) -> None:
+def test_any_script_survives_the_rewriting(script: str) -> None:
     root = parse(PLAIN.format("", ""))
     element = root.find("definition/script")
     assert element is not None
@@ -123,7 +123,7 @@ def test_any_script_comes_out_of_writing_and_rewriting_as_it_went_in(script: str
     assert difference(written, rewriting.as_saved(written)) == ()
 
 
-def test_a_change_of_a_script_is_told_as_a_diff() -> None:
+def test_a_change_of_a_script_is_shown_as_a_diff() -> None:
     assert described(Change("script", "a\nb\nc\nd", "a\nb\nx\nd")) == (
         "script:",
         "  @@ -2,3 +2,3 @@",

@@ -1,4 +1,4 @@
-"""The stand-in answers as a real Jenkins did."""
+"""The fake Jenkins answers as a real one did."""
 
 import json
 from collections.abc import Iterator
@@ -31,11 +31,11 @@ def ask(fake: FakeJenkins, exchange: Any, **options: Any) -> requests.Response:
 
 
 def played(fake: FakeJenkins, exchange: Any) -> tuple[Any, Any]:
-    """What was recorded, and what the stand-in answers: status, reason and body."""
+    """Return the recorded answer and the fake's answer: status, reason and body."""
     answer, recorded = ask(fake, exchange), exchange["response"]
     found = (answer.status_code, answer.headers.get("X-Error"), answer.text)
     wanted = (recorded["status"], recorded["headers"].get("X-Error"), recorded["body"])
-    if wanted[2] is None:  # a page, of which nobody reads more than the reason
+    if wanted[2] is None:  # a page; only its reason is used
         return wanted[:2], found[:2]
     if wanted[2].startswith("{"):
         known = {"url": "http://jenkins.example/", "wanted": json.loads(wanted[2])}
@@ -45,27 +45,27 @@ def played(fake: FakeJenkins, exchange: Any) -> tuple[Any, Any]:
 
 
 @pytest.mark.parametrize("chapter", ["job_create_read_update", "linter"])
-def test_recorded_exchanges_come_out_as_they_were_recorded(fake: FakeJenkins, chapter: str) -> None:
+def test_it_answers_as_recorded(fake: FakeJenkins, chapter: str) -> None:
     for exchange in RECORDINGS[chapter]:
         wanted, found = played(fake, exchange)
         assert found == wanted, exchange["request"]
 
 
-def test_recorded_refusals_come_out_as_they_were_recorded(fake: FakeJenkins) -> None:
+def test_it_refuses_as_recorded(fake: FakeJenkins) -> None:
     fake.state.create("", "probe", POSTED)
     for exchange in RECORDINGS["job_errors"]:
         wanted, found = played(fake, exchange)
         assert found == wanted, exchange["request"]
 
 
-def test_recorded_folders_come_out_as_they_were_recorded(fake: FakeJenkins) -> None:
+def test_folders_answer_as_recorded(fake: FakeJenkins) -> None:
     fake.state.create("", "probe", POSTED)
     for exchange in RECORDINGS["folders"]:
         wanted, found = played(fake, exchange)
         assert found == wanted, exchange["request"]
 
 
-def test_the_first_run_rewrites_a_job_as_it_was_recorded(fake: FakeJenkins) -> None:
+def test_the_first_run_rewrites_a_job_as_recorded(fake: FakeJenkins) -> None:
     fake.state.create("", "probe", POSTED)
     fake.run("probe")
     config = fake.state.items["probe"].config
@@ -93,7 +93,7 @@ def test_a_password_needs_a_crumb_and_its_session(fake: FakeJenkins) -> None:
         assert session.post(url, data=POSTED.encode(), headers=headers, timeout=10).status_code == 200
 
 
-def test_its_plugins_have_the_versions_that_were_recorded(fake: FakeJenkins) -> None:
+def test_its_plugins_have_the_recorded_versions(fake: FakeJenkins) -> None:
     (listing,) = [each for each in RECORDINGS["whoami_version_plugins"] if "pluginManager" in each["request"]["path"]]
     recorded = {each["shortName"]: each["version"] for each in json.loads(listing["response"]["body"])["plugins"]}
     assert fake.state.plugins.items() <= recorded.items()

@@ -1,4 +1,4 @@
-"""The hand-off record, which lets the second job go on only with what the canary was judged on."""
+"""The hand-off record: the full job goes on only with the release and the set that the canary was verified on."""
 
 import json
 from dataclasses import replace
@@ -16,7 +16,7 @@ from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.jenkins.plan.handoff import (
     GateEvidence,
     Handoff,
-    JudgedScript,
+    VerifiedScript,
     from_json,
     handoff_of,
     mismatches,
@@ -40,7 +40,7 @@ def record() -> Handoff:
     return handoff_of(SCALE_SET, INSTANCES, [GateEvidence("http", "passed", "50 of 50 good")], "http://ci/job/1/")
 
 
-def test_the_canary_is_whoever_has_the_latest_model() -> None:
+def test_the_canary_is_every_instance_with_the_latest_model() -> None:
     assert record() == Handoff(
         WEB, NEW, "digest", ("0",), (GateEvidence("http", "passed", "50 of 50 good"),), "http://ci/job/1/"
     )
@@ -61,7 +61,7 @@ def test_a_record_is_one_line_of_json_and_is_read_back() -> None:
 
 
 @given(st.text(min_size=1).filter(str.strip), st.lists(st.text()), st.text())
-def test_every_text_of_a_record_comes_back(name: str, canary: list[str], detail: str) -> None:
+def test_every_text_of_a_record_is_read_back(name: str, canary: list[str], detail: str) -> None:
     given_record = Handoff(
         ScaleSetName("rg", name), NEW, detail, tuple(canary), (GateEvidence(name, "passed", detail),), detail
     )
@@ -82,7 +82,7 @@ def test_every_text_of_a_record_comes_back(name: str, canary: list[str], detail:
         (to_json(record()).replace('"verdict"', '"x"'), "is incomplete or malformed: TypeError"),
     ],
 )
-def test_what_is_no_record_says_why(text: str, reason: str) -> None:
+def test_an_invalid_record_is_refused_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(ConfigError) as raised:
         from_json(text)
     assert reason in str(raised.value)
@@ -95,8 +95,8 @@ def test_any_json_is_a_record_or_a_config_error(value: object) -> None:
     for text in (json.dumps(value), json.dumps({**json.loads(to_json(record())), "gates": value, "canary": value})):
         try:
             assert from_json(text)
-        except ConfigError as error:  # noqa: PERF203 - each by itself
-            assert error.reasons  # noqa: PT017 - either end is right
+        except ConfigError as error:  # noqa: PERF203 - each on its own
+            assert error.reasons  # noqa: PT017 - both results are right
 
 
 def changed(instance: Instance, **changes: object) -> tuple[Instance, ...]:
@@ -114,9 +114,7 @@ def changed(instance: Instance, **changes: object) -> tuple[Instance, ...]:
     ],
     ids=["as it was", "scaled out", "scaled in", "partly rolled out", "other case"],
 )
-def test_a_set_that_is_still_the_same_may_have_another_capacity(
-    scale_set: ScaleSet, instances: tuple[Instance, ...]
-) -> None:
+def test_only_the_capacity_of_a_set_may_have_changed(scale_set: ScaleSet, instances: tuple[Instance, ...]) -> None:
     assert mismatches(record(), scale_set, instances) == ()
 
 
@@ -126,36 +124,34 @@ def test_a_set_that_is_still_the_same_may_have_another_capacity(
         (
             replace(SCALE_SET, name=ScaleSetName("rg", "b")),
             INSTANCES,
-            "the record is of canary-rg/web, the job of rg/b",
+            "the record is for canary-rg/web, the job is for rg/b",
         ),
-        (replace(SCALE_SET, image=OLD), INSTANCES, f"the model's image is {OLD}; the canary had {NEW}"),
+        (replace(SCALE_SET, image=OLD), INSTANCES, f"the model's image is {OLD}; the canary runs {NEW}"),
         (replace(SCALE_SET, image=None), INSTANCES, "the model's image is unknown"),
-        (replace(SCALE_SET, profile="other"), INSTANCES, "the machine profile changed beside its image"),
-        (SCALE_SET, STABLE, "none of the canary's instances is left: 0"),
+        (replace(SCALE_SET, profile="other"), INSTANCES, "the machine profile (without its image) changed"),
+        (SCALE_SET, STABLE, "no canary instance exists any more: 0"),
         (SCALE_SET, changed(CANARY, image=OLD), f"canary instance 0 runs {OLD}; wanted {NEW}"),
         (SCALE_SET, changed(CANARY, image=None), "canary instance 0 runs an unknown image"),
         (
             SCALE_SET,
             changed(CANARY, health=Health.UNHEALTHY),
-            "canary instance 0 is not well: Succeeded, running, health unhealthy",
+            "canary instance 0 is not healthy: Succeeded, running, health unhealthy",
         ),
     ],
 )
-def test_a_set_that_changed_is_told_by_what_changed(
-    scale_set: ScaleSet, instances: tuple[Instance, ...], reason: str
-) -> None:
+def test_what_changed_in_a_set_is_named(scale_set: ScaleSet, instances: tuple[Instance, ...], reason: str) -> None:
     (found,) = mismatches(record(), scale_set, instances)
     assert found.startswith(reason)
 
 
 SCRIPT = ExtensionSettings.of({"commandToExecute": "bash v2.sh"}, name="app")
 SCRIPTED = replace(SCALE_SET, scripts=(SCRIPT,), extension=SCRIPT)
-GONE = "the model has no longer the script"
+GONE = "the extension app in the model no longer has the script"
 
 
 def test_a_script_is_recorded_by_its_digest_with_the_image_that_it_ran_on() -> None:
     found = handoff_of(SCRIPTED, INSTANCES)
-    assert (found.script, found.image) == (JudgedScript.of(SCRIPT), NEW)
+    assert (found.script, found.image) == (VerifiedScript.of(SCRIPT), NEW)
     assert from_json(to_json(found)) == found
     assert "v2.sh" in found.release
     with pytest.raises(ConfigError, match="no extension app"):
@@ -169,13 +165,13 @@ def test_a_script_is_recorded_by_its_digest_with_the_image_that_it_ran_on() -> N
         (replace(SCRIPTED, scripts=(replace(SCRIPT, settings="{}"),), profile="x"), INSTANCES, [GONE]),
         (replace(SCRIPTED, scripts=(replace(SCRIPT, force_update_tag="2"),)), INSTANCES, [GONE]),
         (replace(SCRIPTED, scripts=()), INSTANCES, [GONE]),
-        (replace(SCRIPTED, profile="x"), INSTANCES, ["the machine profile changed"]),
+        (replace(SCRIPTED, profile="x"), INSTANCES, ["the machine profile (without its image) changed"]),
         (replace(SCRIPTED, image=OLD), INSTANCES, ["the model's image is"]),
-        (SCRIPTED, changed(CANARY, latest_model_applied=False), ["canary instance 0 has not the latest model"]),
-        (SCRIPTED, changed(CANARY, health=Health.UNHEALTHY), ["canary instance 0 is not well"]),
+        (SCRIPTED, changed(CANARY, latest_model_applied=False), ["canary instance 0 does not have the latest model"]),
+        (SCRIPTED, changed(CANARY, health=Health.UNHEALTHY), ["canary instance 0 is not healthy"]),
     ],
 )  # fmt: skip
-def test_a_script_is_still_the_judged_one_by_the_model_and_the_flag_of_the_canary(
+def test_a_script_is_compared_by_the_model_and_by_the_latest_model_flag_of_the_canary(
     scale_set: ScaleSet, instances: tuple[Instance, ...], reasons: list[str]
 ) -> None:
     found = mismatches(handoff_of(SCRIPTED, INSTANCES), scale_set, instances)
@@ -190,7 +186,7 @@ PROFILE = {
 }
 
 
-def test_the_digest_of_a_profile_is_blind_to_its_image_secrets_and_spelling() -> None:
+def test_the_digest_of_a_profile_ignores_its_image_its_secrets_and_case() -> None:
     other = {
         "networkProfile": {"id": "/subscriptions/a/X"},
         "osProfile": {"computerNamePrefix": "web", "adminPassword": "s", "customData": "eA=="},
@@ -211,20 +207,20 @@ def test_the_digest_of_a_profile_is_blind_to_its_image_secrets_and_spelling() ->
         {"userdata": True},
     ],
 )
-def test_the_digest_sees_what_makes_new_instances_come_up_otherwise(change: dict[str, object]) -> None:
+def test_the_digest_includes_what_changes_new_instances(change: dict[str, object]) -> None:
     assert arm_bodies.profile_digest(PROFILE) != arm_bodies.profile_digest({**PROFILE, **change})
 
 
 @pytest.fixture
 def observed(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """What `observe` finds; may be changed."""
+    """The result of `observe`; a test may change it."""
     found: list[object] = [SCALE_SET, INSTANCES]
     monkeypatch.setattr(steps, "observe", lambda *_, **__: tuple(found))
     monkeypatch.delenv("JOB_URL", raising=False)
     return found
 
 
-def test_the_second_job_goes_on_where_nothing_changed(observed: list[object], tmp_path: Path, capsys: Output) -> None:
+def test_the_full_job_goes_on_if_nothing_changed(observed: list[object], tmp_path: Path, capsys: Output) -> None:
     file = tmp_path / "handoff.json"
     evidence = tmp_path / "verify.json"
     verdict = {"gate": "http", "outcome": "passed", "reason": "50 of 50 good", "measurements": []}
@@ -235,7 +231,7 @@ def test_the_second_job_goes_on_where_nothing_changed(observed: list[object], tm
     assert f"as the canary left it: {NEW} on 0" in capsys.readouterr().err
 
 
-def test_the_second_job_refuses_what_changed_unless_told(
+def test_the_full_job_refuses_a_change_unless_it_is_allowed(
     observed: list[object], tmp_path: Path, capsys: Output
 ) -> None:
     file = tmp_path / "handoff.json"
@@ -243,15 +239,15 @@ def test_the_second_job_refuses_what_changed_unless_told(
     observed[0] = replace(SCALE_SET, profile="other")
     words = ["handoff", "check", *SET, "--file", str(file), "--image-id", str(OLD)]
     assert main(words) == 1
-    said = capsys.readouterr().err
-    assert "This would roll out what no canary vouches for: the canary had" in said
-    assert "the machine profile changed" in said
-    assert "say so with --allow-changed" in said
+    text = capsys.readouterr().err
+    assert "This would roll out what no canary vouches for: the canary had" in text
+    assert "the machine profile (without its image) changed" in text
+    assert "say so with --allow-changed" in text
     assert main([*words, "--allow-changed"]) == 0
     assert "changed since the canary, and allowed: the machine profile" in capsys.readouterr().err
 
 
-def test_the_second_job_checks_the_script_where_that_is_the_release(
+def test_the_full_job_checks_the_script_if_the_release_is_a_script(
     observed: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     observed[0] = replace(SCALE_SET, scripts=(SCRIPT,))
@@ -263,12 +259,12 @@ def test_the_second_job_checks_the_script_where_that_is_the_release(
     assert set(parameters) == {"RESOURCE_GROUP", "VMSS_NAME", "HANDOFF"}
     assert main(["handoff", "check", *SET, *script, "--rollback-job", "web-rollback"]) == 0
     assert line.read_text().startswith("Rolls out bash v2.sh. Back: https://ci.example.com/job/web-rollback/")
-    said = capsys.readouterr().err
-    assert "handed over: the script bash v2.sh on 0" in said
-    assert "as the canary left it: the script bash v2.sh on 0" in said
+    text = capsys.readouterr().err
+    assert "handed over: the script bash v2.sh on 0" in text
+    assert "as the canary left it: the script bash v2.sh on 0" in text
 
 
-def test_a_record_of_the_other_kind_of_release_vouches_for_nothing(
+def test_a_record_of_the_other_kind_of_release_is_refused(
     observed: list[object], tmp_path: Path, capsys: Output
 ) -> None:
     observed[0] = replace(SCALE_SET, scripts=(SCRIPT,))
@@ -281,7 +277,9 @@ def test_a_record_of_the_other_kind_of_release_vouches_for_nothing(
     assert "the record is of an image, and the script of app is asked for" in capsys.readouterr().err
 
 
-def test_without_a_record_no_canary_vouches(observed: list[object], tmp_path: Path, capsys: Output) -> None:
+def test_a_missing_record_is_refused_unless_it_is_allowed(
+    observed: list[object], tmp_path: Path, capsys: Output
+) -> None:
     words = ["handoff", "check", *SET, "--file", str(tmp_path / "none")]
     assert main(words) == 2
     assert "found none; run the canary's job first" in capsys.readouterr().err
@@ -289,7 +287,7 @@ def test_without_a_record_no_canary_vouches(observed: list[object], tmp_path: Pa
     assert "no canary vouches for this release" in capsys.readouterr().err
 
 
-def test_the_next_step_is_a_link_with_its_parameters_filled_in(
+def test_the_next_step_is_a_link_with_its_parameters(
     observed: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     monkeypatch.setenv("JOB_URL", "https://ci.example.com/job/deploy/job/web-canary/")
@@ -297,12 +295,12 @@ def test_the_next_step_is_a_link_with_its_parameters_filled_in(
     file, line = tmp_path / "handoff.json", tmp_path / "next.txt"
     words = ["handoff", "write", *SET, "--file", str(file), "--next", str(line)]
     assert main([*words, "--full-job", "web full"]) == 0
-    said = line.read_text()
-    assert said.startswith("Canary of nginx-updated-image on 0 is good. The rest: ")
-    assert "https://ci.example.com/job/deploy/job/web%20full/parambuild/?RESOURCE_GROUP=canary-rg&VMSS_NAME=web" in said
-    parameters = parse_qs(urlsplit(said.split()[-1]).query)
+    text = line.read_text()
+    assert text.startswith("Canary of nginx-updated-image on 0 is good. The rest: ")
+    assert "https://ci.example.com/job/deploy/job/web%20full/parambuild/?RESOURCE_GROUP=canary-rg&VMSS_NAME=web" in text
+    parameters = parse_qs(urlsplit(text.split()[-1]).query)
     assert from_json(parameters["HANDOFF"][0]) == from_json(file.read_text())
-    assert capsys.readouterr().err.endswith(said)
+    assert capsys.readouterr().err.endswith(text)
     monkeypatch.setattr("vmss_jenkins.cli.jobs.handoff.LONGEST_IN_LINK", 10)
     assert main([*words, "--full-job", "full"]) == 0
     parameters = parse_qs(urlsplit(line.read_text().split()[-1]).query)
@@ -311,18 +309,18 @@ def test_the_next_step_is_a_link_with_its_parameters_filled_in(
     assert line.read_text() == "Canary of nginx-updated-image on 0 is good.\n"
 
 
-def test_the_way_back_is_a_link_with_the_previous_image_filled_in(
+def test_the_rollback_is_a_link_with_the_previous_image(
     observed: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JOB_URL", "https://ci.example.com/job/web-full/")
     line = tmp_path / "next.txt"
     words = ["handoff", "check", *SET, "--file", str(tmp_path / "none"), "--allow-changed", "--next", str(line)]
     assert main([*words, "--rollback-job", "web-rollback"]) == 0
-    said = line.read_text()
-    assert said.startswith(
+    text = line.read_text()
+    assert text.startswith(
         "Rolls out nginx-updated-image in place of nginx-base-image. Back: https://ci.example.com/job/"
     )
-    assert parse_qs(urlsplit(said.split()[-1]).query)["IMAGE_ID"] == [str(OLD)]
+    assert parse_qs(urlsplit(text.split()[-1]).query)["IMAGE_ID"] == [str(OLD)]
     assert main(words) == 0
     assert line.read_text() == "Rolls out nginx-updated-image in place of nginx-base-image.\n"
     observed[1] = tuple(one for one in INSTANCES if one.image is NEW)

@@ -1,4 +1,4 @@
-"""The plan: wanted and existing jobs in, what is to be done out."""
+"""The plan: from wanted and existing jobs to changes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -37,7 +37,7 @@ def planned(specs: Sequence[JobSpec], items: Sequence[ExistingJob] = (), **optio
     return plan(checked(specs), {item.path: item for item in items}, **options)
 
 
-def test_a_job_that_is_not_there_is_created_with_its_folders_parents_first() -> None:
+def test_a_missing_job_is_created_after_its_folders_parents_first() -> None:
     found = planned([job("a/b/c"), job("a/d")])
     assert [type(each) for each in found.actions] == [Create, Create]
     assert found.folders == ("a", "a/b")
@@ -51,7 +51,7 @@ def test_a_job_as_wanted_is_unchanged() -> None:
     assert list(lines(found)) == ["unchanged: 1"]
 
 
-def test_a_job_that_differs_is_updated_and_the_plan_says_why() -> None:
+def test_a_job_that_differs_is_updated_and_the_plan_shows_the_difference() -> None:
     other = existing(job(config_xml=POSTED.replace("rg &amp; co", "x")))
     found = planned([job()], [FOLDER, other])
     assert isinstance(found.actions[0], Update)
@@ -68,10 +68,10 @@ def test_a_configuration_that_cannot_be_read_is_replaced() -> None:
     ("description", "whose"),
     [("", "not seeded by vmss-jenkins"), (mark("other.yaml"), "seeded from other.yaml")],
 )
-def test_a_job_that_is_not_ours_is_refused_unless_it_is_adopted(description: str, whose: str) -> None:
+def test_a_job_from_elsewhere_is_refused_unless_it_is_adopted(description: str, whose: str) -> None:
     there = existing(job(), description=description, config_xml=POSTED)
     refused = planned([job()], [FOLDER, there]).actions[0]
-    assert refused == Refused("vmss/web-canary", f"a job of that name is there, {whose}", "--adopt")
+    assert refused == Refused("vmss/web-canary", f"found a job with that name, {whose}", "--adopt")
     adopted = planned([job()], [FOLDER, there], adopt=True).actions[0]
     assert isinstance(adopted, Update)
     assert [change.what for change in adopted.changes] == ["description"]
@@ -86,12 +86,12 @@ def test_an_item_of_another_type_is_never_taken_over(adopt: bool) -> None:
     assert found.flag is None
 
 
-def test_a_job_in_the_place_of_a_folder_is_refused() -> None:
+def test_a_job_with_the_name_of_a_folder_is_refused() -> None:
     found = planned([job()], [ExistingJob("vmss", PIPELINE)]).actions[0]
-    assert found == Refused("vmss/web-canary", "vmss is a job (WorkflowJob), not a folder; rename it")
+    assert found == Refused("vmss/web-canary", "found a job vmss (WorkflowJob); wanted a folder: rename that job")
 
 
-def test_jobs_that_the_file_has_no_more_are_deleted_only_where_told_and_only_ours() -> None:
+def test_only_jobs_that_were_seeded_from_this_file_are_deleted_and_only_with_prune() -> None:
     items = [FOLDER, existing(job()), existing(job("old")), existing(job("theirs", source="other.yaml"))]
     items.append(ExistingJob("manual", PIPELINE))
     kept = planned([job()], items)
@@ -119,19 +119,19 @@ def test_deleting_a_large_part_of_a_file_needs_a_flag(kept: int, deleted: int, s
 
 
 @pytest.mark.parametrize("name", ["a?b", "a//b", "a/ b", "a/..", ".", "", "a.", "a\nb", "a|b", 'a"b', "a%b"])
-def test_a_name_that_jenkins_refuses_is_refused_before_it_is_asked(name: str) -> None:
+def test_a_name_that_jenkins_refuses_is_refused_without_asking_it(name: str) -> None:
     with pytest.raises(ConfigError, match=r"wanted|refuses"):
         checked([job(name)])
 
 
-def test_every_fault_of_the_wanted_jobs_is_told_at_once() -> None:
+def test_every_fault_of_the_wanted_jobs_is_reported_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
         checked([job("a?"), job("b"), job("B"), job("c*")])
     assert len(caught.value.reasons) == 3
 
 
 @pytest.mark.parametrize(("xml", "reason"), [("<no", "not the XML"), ("<project/>", "wanted <flow-definition>")])
-def test_a_configuration_that_is_no_pipeline_is_refused(xml: str, reason: str) -> None:
+def test_a_configuration_of_another_type_is_refused(xml: str, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         checked([job(config_xml=xml)])
 

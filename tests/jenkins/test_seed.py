@@ -47,11 +47,11 @@ def test_a_check_prints_the_plan_and_exits_4_until_the_jobs_are_there(fake: Fake
     assert run("vmss.yaml", "--check")[:2] == (0, "unchanged: 2\n")
 
 
-def test_a_check_names_what_is_in_the_way_and_exits_1(fake: FakeJenkins, run: Any) -> None:
+def test_a_check_names_the_problems_and_exits_1(fake: FakeJenkins, run: Any) -> None:
     fake.state.create("", "vmss", "<project/>")
     code, out, err = run("vmss.yaml", "--check")
     assert code == 1
-    assert "refuse vmss/a: vmss is a job (FreeStyleProject), not a folder; rename it" in out
+    assert "refuse vmss/a: found a job vmss (FreeStyleProject); wanted a folder: rename that job" in out
     assert "job vmss/b" not in err
     assert err.endswith("nothing was changed: first clear what is in the way\n")
 
@@ -90,7 +90,7 @@ def test_the_url_and_the_user_may_be_given(fake: FakeJenkins, run: Any, monkeypa
         (["vmss.yaml", "--name", "web", "--folder", "f"], "found a file and --name, --folder"),
     ],
 )
-def test_it_is_a_file_or_one_set_by_options(run: Any, argv: list[str], reason: str) -> None:
+def test_the_jobs_come_from_a_file_or_from_options_not_from_both(run: Any, argv: list[str], reason: str) -> None:
     code, _, err = run(*argv)
     assert code == 2
     assert reason in err
@@ -111,33 +111,33 @@ def test_one_set_by_options_is_seeded_without_a_file(run: Any, monkeypatch: pyte
     ]
 
 
-def test_jobs_are_seeded_by_a_user_s_templates(fake: FakeJenkins, run: Any, tmp_path: Path) -> None:
+def test_a_user_s_templates_are_used(fake: FakeJenkins, run: Any, tmp_path: Path) -> None:
     (tmp_path / "agent.groovy.j2").write_text("            agent { label 'mine' }\n")
     assert run("-g", "rg", "-n", "web", "--templates", str(tmp_path), "--gate", "http path=/x", "--agent", "no")[0] == 0
     assert "agent { label 'mine' }" in fake.state.script("web-canary")
     assert "--gate='http path=/x'" in fake.state.script("web-canary").replace("\\'", "'")
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     argv = [str(tmp_path / "no.yaml"), "--url", "http://127.0.0.1:1/", "--user", "admin"]
     assert main(argv) == 2
     assert "cannot be read: No such file or directory" in capsys.readouterr().err
 
 
-def test_a_server_that_is_not_there_is_told(run: Any) -> None:
+def test_an_unreachable_server_is_reported(run: Any) -> None:
     code, _, err = run("vmss.yaml", "--url", "http://127.0.0.1:1/")
     assert code == 1
     assert err.startswith("error: could not log in to http://127.0.0.1:1/: no answer: [Errno 111]")
 
 
-def test_what_is_unexpected_comes_with_its_traceback(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_comes_with_its_traceback(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seed_command, "jobs_of_file", lambda *_: 1 / 0)
     code, _, err = run("vmss.yaml")
     assert code == 3
     assert "ZeroDivisionError" in err
 
 
-def test_an_interruption_is_told(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interruption_is_reported(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
@@ -146,7 +146,7 @@ def test_an_interruption_is_told(run: Any, monkeypatch: pytest.MonkeyPatch) -> N
     assert (code, err.splitlines()[-1]) == (130, "interrupted")
 
 
-def test_a_terminal_gets_a_bar(fake: FakeJenkins, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_shows_a_progress_bar(fake: FakeJenkins, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     code, _, err = run("vmss.yaml")
     assert code == 0

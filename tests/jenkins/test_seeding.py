@@ -1,4 +1,4 @@
-"""The seeder's story, against a stand-in that answers as a real Jenkins does."""
+"""Seeding, against a fake Jenkins that answers as a real one."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,7 +68,7 @@ def test_a_second_run_changes_nothing_whatever_jenkins_made_of_the_jobs(
     assert not [each for each in fake.asked if each.startswith("POST")]
 
 
-def test_a_change_by_hand_is_seen_and_put_right_and_the_tracker_is_kept(fake: FakeJenkins, seed: Seeder) -> None:
+def test_a_change_by_hand_is_reported_and_undone_and_the_tracker_is_kept(fake: FakeJenkins, seed: Seeder) -> None:
     seed(BOTH)
     fake.run(CANARY.path)
     fake.save(CANARY.path, lambda config: config.replace("echo", "printf"))
@@ -88,7 +88,7 @@ def test_a_check_writes_nothing_and_makes_the_same_plan(fake: FakeJenkins, seed:
     assert seed(BOTH).plan == result.plan
 
 
-def test_creating_costs_two_requests_a_job_and_checking_one(fake: FakeJenkins, seed: Seeder) -> None:
+def test_a_new_job_takes_two_requests_and_an_unchanged_one_takes_one(fake: FakeJenkins, seed: Seeder) -> None:
     jobs = many(20)
     seed(jobs, connections=1)
     assert len(fake.asked) <= 2 * 20 + 10
@@ -96,12 +96,12 @@ def test_creating_costs_two_requests_a_job_and_checking_one(fake: FakeJenkins, s
     assert len(fake.asked) <= 20 + 5
 
 
-def test_equal_scripts_are_linted_once(fake: FakeJenkins, seed: Seeder) -> None:
+def test_equal_scripts_are_checked_by_the_linter_once(fake: FakeJenkins, seed: Seeder) -> None:
     seed(BOTH)
     assert sum("validateJenkinsfile" in each for each in fake.asked) == 1
 
 
-def test_jobs_gone_from_the_file_are_deleted_only_where_told(fake: FakeJenkins, seed: Seeder) -> None:
+def test_jobs_that_left_the_file_are_deleted_only_with_prune(fake: FakeJenkins, seed: Seeder) -> None:
     seed(BOTH)
     assert seed([CANARY]).plan.unpruned == (FULL.path,)
     assert FULL.path in fake.state.items
@@ -121,46 +121,44 @@ def test_pruning_too_much_is_refused_before_anything_is_written(fake: FakeJenkin
     assert len(fake.state.items) == 2
 
 
-def test_a_job_of_somebody_else_is_left_alone_with_all_the_others_unless_adopted(
-    fake: FakeJenkins, seed: Seeder
-) -> None:
+def test_a_job_of_somebody_else_stops_the_seeding_unless_adopted(fake: FakeJenkins, seed: Seeder) -> None:
     fake.state.create("", "mine", POSTED)
-    with pytest.raises(SeedRefused, match=r"job mine: a job of that name is there.*--adopt"):
+    with pytest.raises(SeedRefused, match=r"job mine: found a job with that name.*--adopt"):
         seed([job("mine"), job("new")])
     assert list(fake.state.items) == ["mine"]
     assert isinstance(seed([job("mine")], adopt=True).plan.actions[0], Update)
     assert seed([job("mine")]).plan.pending == ()
 
 
-def test_an_item_of_another_type_is_left_alone_even_where_adopting(fake: FakeJenkins, seed: Seeder) -> None:
+def test_an_item_of_another_type_is_never_adopted(fake: FakeJenkins, seed: Seeder) -> None:
     fake.state.create("", "mine", "<project/>")
     result = seed([job("mine")], adopt=True, check=True)
     assert isinstance(result.plan.actions[0], Refused)
     assert len(result.problems) == 1
 
 
-def test_everything_in_the_way_is_told_at_once_and_nothing_is_written(fake: FakeJenkins, seed: Seeder) -> None:
+def test_all_problems_are_reported_at_once_and_nothing_is_written(fake: FakeJenkins, seed: Seeder) -> None:
     del fake.state.plugins["lockable-resources"]
     fake.state.inactive.add("junit")
     plugins = {"lockable-resources": "2.18", "junit": "", "workflow-job": "1400", "git": ""}
     with pytest.raises(SeedRefused) as caught:
         seed([job(plugins=plugins, credentials_id="nope", jenkinsfile="pipeline { agent any")])
-    told = str(caught.value)
+    message = str(caught.value)
     for part in (
-        "the plugin lockable-resources is missing or not active, wanted version 2.18",
-        "the plugin junit is missing or not active",
-        "the plugin workflow-job has version 1342.v046651d5b_dfe; the jobs were seen to work from 1400 on",
-        "the credentials 'nope', which vmss/web-canary needs",
+        "plugin lockable-resources is missing or not active; wanted version 2.18 or newer",
+        "plugin junit is missing or not active; wanted any version",
+        "plugin workflow-job has version 1342.v046651d5b_dfe; wanted 1400 or newer",
+        "vmss/web-canary needs the credentials 'nope'",
         "found azure-sp; --allow-missing-credentials",
         "refuses the Jenkinsfile of vmss/web-canary: expecting '}', found '' @ line 1, column 21.",
     ):
-        assert part in told
+        assert part in message
     assert not fake.state.items
 
 
 def test_missing_credentials_may_be_allowed(seed: Seeder) -> None:
     assert seed([job(credentials_id="later")], allow_missing_credentials=True).applied
-    assert any(line.startswith("warning: the credentials 'later'") for line in seed.lines)
+    assert any(line.startswith("warning: vmss/web-canary needs the credentials 'later'") for line in seed.lines)
 
 
 def test_older_plugins_may_be_allowed_and_missing_ones_not(fake: FakeJenkins, seed: Seeder) -> None:
@@ -168,12 +166,12 @@ def test_older_plugins_may_be_allowed_and_missing_ones_not(fake: FakeJenkins, se
     with pytest.raises(SeedRefused, match="--allow-older-plugins allows it"):
         seed([older], allow_missing_credentials=True)
     assert seed([older], allow_older_plugins=True).applied
-    assert any(line.startswith("warning: the plugin workflow-job has version") for line in seed.lines)
-    with pytest.raises(SeedRefused, match="the plugin git is missing"):
+    assert any(line.startswith("warning: plugin workflow-job has version") for line in seed.lines)
+    with pytest.raises(SeedRefused, match="plugin git is missing"):
         seed([job("x", plugins={"git": "5"})], allow_older_plugins=True)
 
 
-def test_the_jobs_of_a_file_fit_the_server_that_they_were_seen_on_and_none_with_older_plugins(
+def test_the_jobs_of_a_file_work_on_the_tested_server_and_are_refused_with_older_plugins(
     fake: FakeJenkins, seed: Seeder
 ) -> None:
     jobs = jobs_of(config.parse((ROOT / "examples" / "vmss.yaml").read_text(), "vmss.yaml"))
@@ -185,18 +183,18 @@ def test_the_jobs_of_a_file_fit_the_server_that_they_were_seen_on_and_none_with_
     assert len(seed(jobs, check=True).problems) == len(needed)
 
 
-def test_a_plugin_that_jobs_do_without_is_named_with_what_is_lost(fake: FakeJenkins, seed: Seeder) -> None:
-    useful = job(useful={"build-with-parameters": "links open no form that is filled in"})
+def test_a_missing_optional_plugin_is_named_with_what_does_not_work(fake: FakeJenkins, seed: Seeder) -> None:
+    useful = job(useful={"build-with-parameters": "links will not prefill its form"})
     assert seed([useful]).problems == ()
-    assert "without the plugin build-with-parameters, links open no form that is filled in" in seed.lines
+    assert "plugin build-with-parameters is missing: links will not prefill its form" in seed.lines
     fake.state.plugins["build-with-parameters"] = "76.v9382db_f78962"
     seed([useful])
     assert not [line for line in seed.lines if "build-with-parameters" in line]
 
 
-def test_the_secrets_of_a_script_are_looked_for_as_well(seed: Seeder) -> None:
+def test_the_secrets_of_a_script_are_looked_for_too(seed: Seeder) -> None:
     for azure in ("azure-sp", None):
-        with pytest.raises(SeedRefused, match="the credentials 'scripts-sas', which vmss/web-canary needs"):
+        with pytest.raises(SeedRefused, match="vmss/web-canary needs the credentials 'scripts-sas'"):
             seed([job(credentials_id=azure, secrets=("scripts-sas",))])
 
 
@@ -206,40 +204,40 @@ def test_credentials_of_a_folder_are_found(fake: FakeJenkins, seed: Seeder) -> N
     assert seed([job("vmss/b", credentials_id="own")]).applied
 
 
-def test_a_user_who_may_not_create_is_told_before_anything_is_written(fake: FakeJenkins, seed: Seeder) -> None:
+def test_a_user_without_the_permission_to_create_is_refused_before_anything_is_written(
+    fake: FakeJenkins, seed: Seeder
+) -> None:
     seed.user, seed.token = fake.reader, fake.reader_token
     fake.has_linter = False
     fake.failures["validateJenkinsfile"] = 404
-    with pytest.raises(SeedRefused, match="may not create jobs in the top folder: the permission Job/Create"):
+    with pytest.raises(SeedRefused, match="may not create jobs in the root folder: the permission Job/Create"):
         seed(BOTH)
-    assert any("the plugins cannot be seen by this user" in line for line in seed.lines)
-    assert any("whether the credentials 'azure-sp' exist cannot be seen" in line for line in seed.lines)
+    assert any("this user may not see the plugins" in line for line in seed.lines)
+    assert any("this user may not see whether the credentials 'azure-sp' exist" in line for line in seed.lines)
 
 
-def test_without_a_linter_a_warning_is_told_once(fake: FakeJenkins, seed: Seeder) -> None:
+def test_a_missing_linter_is_one_warning(fake: FakeJenkins, seed: Seeder) -> None:
     fake.has_linter = False
     assert seed(many(3)).applied
     assert sum("has no linter" in line for line in seed.lines) == 1
 
 
-def test_a_wrong_token_ends_it_at_the_first_request(fake: FakeJenkins, seed: Seeder) -> None:
+def test_a_wrong_token_fails_at_the_first_request(fake: FakeJenkins, seed: Seeder) -> None:
     seed.token = "wrong"
     with pytest.raises(JenkinsError, match="HTTP 401"):
         seed(BOTH)
     assert len(fake.asked) == 1
 
 
-def test_a_server_that_restarts_in_the_middle_is_waited_for_and_the_wait_is_told(
-    fake: FakeJenkins, seed: Seeder
-) -> None:
+def test_a_restart_is_waited_for_and_reported(fake: FakeJenkins, seed: Seeder) -> None:
     fake.unavailable = 3
     assert seed(BOTH).applied
     assert seed.clock.slept == [1, 2, 4]
-    told = [event for event in seed.told if isinstance(event, CallRetried)]
-    assert "getting ready to work" in told[0].reason
+    retries = [event for event in seed.events if isinstance(event, CallRetried)]
+    assert "getting ready to work" in retries[0].reason
 
 
-def test_a_server_that_does_not_come_back_ends_it(fake: FakeJenkins, seed: Seeder) -> None:
+def test_a_server_that_stays_down_fails_the_seeding(fake: FakeJenkins, seed: Seeder) -> None:
     fake.unavailable = 1000
     with pytest.raises(JenkinsError, match="HTTP 503") as caught:
         seed(BOTH)
@@ -247,9 +245,7 @@ def test_a_server_that_does_not_come_back_ends_it(fake: FakeJenkins, seed: Seede
     assert 30 < sum(seed.clock.slept) < 120
 
 
-def test_a_failure_in_the_middle_leaves_every_job_whole_and_the_next_run_finishes_it(
-    fake: FakeJenkins, seed: Seeder
-) -> None:
+def test_after_a_failure_every_job_is_whole_and_the_next_run_finishes(fake: FakeJenkins, seed: Seeder) -> None:
     jobs = many(6)
     fake.failures["createItem?name=j3"] = 500
     with pytest.raises(SeedingFailed) as caught:
@@ -257,7 +253,7 @@ def test_a_failure_in_the_middle_leaves_every_job_whole_and_the_next_run_finishe
     failed = caught.value
     assert failed.done[:4] == ("vmss", "vmss/j0", "vmss/j1", "vmss/j2")
     assert list(failed.failed) == ["vmss/j3"]
-    assert "IllegalStateException: told to fail" in str(failed)
+    assert "IllegalStateException: failure of a test" in str(failed)
     assert set(failed.not_done) <= {"vmss/j4", "vmss/j5"}
     assert "run the same command again" in str(failed)
     assert {*failed.done, *failed.failed, *failed.not_done} == {"vmss", *(each.path for each in jobs)}
@@ -268,7 +264,7 @@ def test_a_failure_in_the_middle_leaves_every_job_whole_and_the_next_run_finishe
     assert seed(jobs).plan.pending == ()
 
 
-def test_a_folder_that_cannot_be_made_ends_it_before_the_jobs(fake: FakeJenkins, seed: Seeder) -> None:
+def test_no_job_is_created_after_a_folder_failed(fake: FakeJenkins, seed: Seeder) -> None:
     fake.failures["createItem?name=b"] = 500
     with pytest.raises(SeedingFailed) as caught:
         seed([job("a/b/c/d")])
@@ -276,7 +272,7 @@ def test_a_folder_that_cannot_be_made_ends_it_before_the_jobs(fake: FakeJenkins,
     assert caught.value.not_done == ("a/b/c", "a/b/c/d")
 
 
-def test_a_job_whose_answer_got_lost_in_a_restart_is_there_once(seed: Seeder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_answer_creates_no_second_job(seed: Seeder, monkeypatch: pytest.MonkeyPatch) -> None:
     create, calls = JenkinsServer.create, []
 
     def losing(server: JenkinsServer, path: str, xml: str) -> None:
@@ -293,7 +289,7 @@ def test_a_job_whose_answer_got_lost_in_a_restart_is_there_once(seed: Seeder, mo
 @pytest.mark.parametrize(
     "hostile", ["]]>", "</script>", "$(touch x)", "`x`", "${X}", "a\rb\r\nc", "ü\U0001f680", "'\"\\"]
 )
-def test_hostile_scripts_come_out_as_they_went_in(fake: FakeJenkins, seed: Seeder, hostile: str) -> None:
+def test_hostile_scripts_are_stored_unchanged(fake: FakeJenkins, seed: Seeder, hostile: str) -> None:
     config = POSTED.replace("pipeline {", escape(f"// {hostile}\npipeline {{", {"\r": "&#13;"}), 1)
     jobs = [job("x", config_xml=config)]
     seed(jobs)
@@ -311,18 +307,18 @@ def test_a_configuration_that_cannot_be_read_is_replaced(fake: FakeJenkins, seed
     assert seed([CANARY]).plan.pending == ()
 
 
-def test_nothing_wanted_is_nothing_done(fake: FakeJenkins, seed: Seeder) -> None:
+def test_without_jobs_nothing_is_changed(fake: FakeJenkins, seed: Seeder) -> None:
     assert seed([]).applied
     assert len(fake.asked) == 2
 
 
 def test_events_come_one_at_a_time(seed: Seeder) -> None:
     seed(many(30))
-    done = [event.done for event in seed.told if isinstance(event, JobChanged)]
+    done = [event.done for event in seed.events if isinstance(event, JobChanged)]
     assert done == list(range(1, 31))
 
 
-def test_a_mistake_of_ours_in_a_worker_is_not_hidden(
+def test_an_unexpected_exception_in_a_thread_is_raised(
     fake: FakeJenkins, seed: Seeder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> None:

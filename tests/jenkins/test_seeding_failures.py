@@ -1,4 +1,4 @@
-"""Seeding servers that are in trouble, or closed in part: what is told, what is left, and how the next run ends."""
+"""Seeding a server that restarts or refuses a part: the message, what is left, and the next run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def fake() -> Iterator[FakeJenkins]:
 
 
 class Restarting(list[Event]):
-    """Has the server restart when so many jobs are written."""
+    """A list of events that restarts the server after a number of changed jobs."""
 
     def __init__(self, fake: FakeJenkins, after: int, requests: int) -> None:
         self.fake, self.after, self.requests = fake, after, requests
@@ -44,22 +44,22 @@ def many(count: int) -> list[JobSpec]:
 
 
 @pytest.mark.parametrize("connections", [1, 4])
-def test_a_server_that_restarts_while_jobs_are_written_is_waited_for(fake: FakeJenkins, connections: int) -> None:
-    seeder = Seeder(fake, told=Restarting(fake, after=3, requests=6))
+def test_a_restart_of_the_server_is_waited_for(fake: FakeJenkins, connections: int) -> None:
+    seeder = Seeder(fake, events=Restarting(fake, after=3, requests=6))
     seeder.token = fake.password  # its session ends with the server
     assert seeder(many(8), connections=connections).applied
     assert len(fake.state.items) == 9
-    assert sum(isinstance(event, CallRetried) for event in seeder.told) == 6
+    assert sum(isinstance(event, CallRetried) for event in seeder.events) == 6
 
 
-def test_a_server_that_does_not_come_back_leaves_jobs_whole_and_the_next_run_finishes(fake: FakeJenkins) -> None:
-    seeder = Seeder(fake, told=Restarting(fake, after=3, requests=1000))
+def test_after_a_restart_that_takes_too_long_each_job_is_whole_and_the_next_run_finishes(fake: FakeJenkins) -> None:
+    seeder = Seeder(fake, events=Restarting(fake, after=3, requests=1000))
     with pytest.raises(SeedingFailed, match="HTTP 503") as caught:
         seeder(many(8), connections=2)
     fake.unavailable = 0
     assert set(caught.value.done) == set(fake.state.items)
     assert {*caught.value.failed, *caught.value.not_done} == {each.path for each in many(8)} - set(fake.state.items)
-    seeder.told = []
+    seeder.events = []
     assert len(seeder(many(8)).plan.pending) == len(caught.value.failed) + len(caught.value.not_done)
     assert seeder(many(8)).plan.pending == ()
 
@@ -73,15 +73,15 @@ def test_a_folder_in_which_the_user_may_not_create_is_named_before_anything_is_w
     assert "mine/b" not in fake.state.items
 
 
-def test_a_folder_that_the_user_may_not_see_is_told_from_one_that_is_not_there(fake: FakeJenkins) -> None:
+def test_the_message_for_an_invisible_folder_asks_for_the_permission_to_see_it(fake: FakeJenkins) -> None:
     seeder = Seeder(fake)
     seeder([job("theirs/a")])
     fake.state.hidden.add("theirs")
-    with pytest.raises(SeedingFailed, match=r"theirs\n.*something of that name is there that this user may not"):
+    with pytest.raises(SeedingFailed, match=r"theirs\n.*an item with that name exists, and this user may not see it"):
         seeder([job("theirs/b")])
 
 
-def test_an_authority_of_one_s_own_is_trusted_by_its_file_and_not_before(
+def test_a_private_certificate_authority_is_trusted_only_with_its_file(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -91,16 +91,16 @@ def test_an_authority_of_one_s_own_is_trusted_by_its_file_and_not_before(
         monkeypatch.setenv("JENKINS_API_TOKEN", fake.token)
         words = ["-g", "rg", "-n", "web", "--url", fake.url, "--user", fake.user]
         assert seed.main(words) == 1
-        told = capsys.readouterr().err
-        assert "the certificate is not trusted" in told
-        assert "REQUESTS_CA_BUNDLE=FILE" in told
+        error = capsys.readouterr().err
+        assert "the certificate is not trusted" in error
+        assert "REQUESTS_CA_BUNDLE=FILE" in error
         assert fake.asked == []
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
         assert seed.main(words) == 0
         assert sorted(fake.state.items) == ["web-canary", "web-full", "web-rollback"]
 
 
-def test_one_set_is_seeded_by_options_alone_and_a_second_time_nothing_changes(
+def test_one_set_is_seeded_by_options_and_a_second_run_changes_nothing(
     fake: FakeJenkins, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("JENKINS_API_TOKEN", fake.token)

@@ -43,7 +43,7 @@ def refusal(call: Any, *arguments: Any) -> JenkinsError:
     return caught.value
 
 
-def test_it_tells_who_asks_and_what_is_there(fake: FakeJenkins, server: JenkinsServer) -> None:
+def test_it_reads_the_user_the_plugins_and_the_items(fake: FakeJenkins, server: JenkinsServer) -> None:
     fake.state.inactive.add("junit")
     assert (server.whoami(), server.version()) == ("admin", "2.421")
     plugins = server.plugins()
@@ -57,7 +57,7 @@ def test_it_tells_who_asks_and_what_is_there(fake: FakeJenkins, server: JenkinsS
     assert list(server.items()) == ["a b"]
 
 
-def test_everything_is_listed_by_one_request(fake: FakeJenkins, server: JenkinsServer) -> None:
+def test_one_request_lists_everything(fake: FakeJenkins, server: JenkinsServer) -> None:
     for folder in ("a", "a/b", "a/b/c"):
         server.create_folder(folder)
     server.create("a/b/c/d", POSTED)
@@ -66,7 +66,7 @@ def test_everything_is_listed_by_one_request(fake: FakeJenkins, server: JenkinsS
     assert len(fake.asked) == 1
 
 
-def test_one_job_is_created_by_one_request(fake: FakeJenkins, server: JenkinsServer) -> None:
+def test_one_request_creates_a_job(fake: FakeJenkins, server: JenkinsServer) -> None:
     server.lint("")  # the crumb is fetched before the first POST
     fake.asked.clear()
     server.create("x", POSTED)
@@ -93,20 +93,20 @@ def test_the_servers_reason_is_shown(
     assert error.action == f"create the job {path}"
 
 
-def test_another_type_of_item_is_told_from_a_login_that_failed(fake: FakeJenkins, server: JenkinsServer) -> None:
+def test_the_reason_for_another_type_of_item_is_not_a_failed_login(fake: FakeJenkins, server: JenkinsServer) -> None:
     fake.state.create("", "there", POSTED)
     error = refusal(server.update, "there", "<com.cloudbees.hudson.plugins.folder.Folder/>")
     assert "Expecting org.jenkinsci.plugins.workflow.job.WorkflowJob" in error.message
 
 
-def test_a_wrong_token_is_told_with_where_to_get_one(fake: FakeJenkins) -> None:
+def test_the_message_for_a_wrong_token_says_where_to_get_one(fake: FakeJenkins) -> None:
     with closing(JenkinsServer(fake.url, "admin", "wrong")) as server:
         error = refusal(server.whoami)
     assert error.status == 401
     assert "API Token" in str(error)
 
 
-def test_a_user_who_may_only_read_is_found_out_without_writing(fake: FakeJenkins) -> None:
+def test_a_user_who_may_only_read_is_found_without_writing(fake: FakeJenkins) -> None:
     with closing(JenkinsServer(fake.url, fake.reader, fake.reader_token)) as server:
         assert server.whoami() == "reader"
         assert not server.may_create("")
@@ -116,12 +116,12 @@ def test_a_user_who_may_only_read_is_found_out_without_writing(fake: FakeJenkins
     assert not fake.state.items
 
 
-def test_asking_whether_one_may_create_creates_nothing(fake: FakeJenkins, server: JenkinsServer) -> None:
+def test_asking_for_the_permission_to_create_creates_nothing(fake: FakeJenkins, server: JenkinsServer) -> None:
     assert server.may_create("")
     assert not fake.state.items
 
 
-def test_a_password_works_with_crumbs_also_after_the_session_ended(fake: FakeJenkins) -> None:
+def test_a_password_works_with_crumbs_even_after_the_session_ended(fake: FakeJenkins) -> None:
     with closing(JenkinsServer(fake.url, fake.user, fake.password)) as server:
         server.create("x", POSTED)
         fake.forget_sessions()
@@ -129,13 +129,13 @@ def test_a_password_works_with_crumbs_also_after_the_session_ended(fake: FakeJen
     assert list(fake.state.items) == ["x", "y"]
 
 
-def test_a_linter_that_is_absent_is_no_verdict(fake: FakeJenkins, server: JenkinsServer) -> None:
+def test_a_missing_linter_is_no_verdict(fake: FakeJenkins, server: JenkinsServer) -> None:
     assert server.lint("node {}") == ("Jenkinsfile content 'node {}' did not contain the 'pipeline' step",)
     fake.has_linter = False
     assert server.lint("node {}") is None
 
 
-def test_nested_faults_of_the_linter_are_told_flat(alone: JenkinsServer) -> None:
+def test_nested_faults_of_the_linter_become_one_line(alone: JenkinsServer) -> None:
     with responses.RequestsMock() as http:
         http.get(f"{URL}crumbIssuer/api/json", status=404)
         answer = {"status": "ok", "data": {"result": "failure", "errors": [{"error": ["one", "two"]}, "three"]}}
@@ -153,13 +153,13 @@ def test_nested_faults_of_the_linter_are_told_flat(alone: JenkinsServer) -> None
         ("api/json?tree=jobs", lambda server: server.items()),
     ],
 )
-def test_a_failure_of_the_server_is_no_answer(fake: FakeJenkins, server: JenkinsServer, part: str, call: Any) -> None:
+def test_a_failure_of_the_server_is_raised(fake: FakeJenkins, server: JenkinsServer, part: str, call: Any) -> None:
     fake.failures[part.replace("[", "%5B")] = 500
     error = refusal(call, server)
-    assert (error.status, error.message) == (500, "java.lang.IllegalStateException: told to fail")
+    assert (error.status, error.message) == (500, "java.lang.IllegalStateException: failure of a test")
 
 
-def test_a_server_that_redirects_is_told_with_its_address(fake: FakeJenkins) -> None:
+def test_the_message_for_a_redirect_has_the_new_address(fake: FakeJenkins) -> None:
     with FakeJenkins() as old:
         old.redirect_to = fake.url
         with closing(JenkinsServer(old.url, fake.user, fake.token)) as server:
@@ -169,7 +169,7 @@ def test_a_server_that_redirects_is_told_with_its_address(fake: FakeJenkins) -> 
 
 
 @pytest.mark.parametrize("answer", [{"body": "<h1>It works!</h1>"}, {"json": {"id": "x"}}, {"body": "", "status": 404}])
-def test_what_is_not_jenkins_is_called_so(alone: JenkinsServer, answer: Any) -> None:
+def test_a_server_that_is_not_jenkins_is_refused(alone: JenkinsServer, answer: Any) -> None:
     with responses.RequestsMock() as http:
         http.get(f"{URL}me/api/json", **answer)
         error = refusal(alone.whoami)
@@ -177,26 +177,26 @@ def test_what_is_not_jenkins_is_called_so(alone: JenkinsServer, answer: Any) -> 
 
 
 @pytest.mark.parametrize(("asked", "waited"), [("5", 5.0), ("86400", 60.0), ("tomorrow", None)])
-def test_a_server_may_ask_for_a_wait_up_to_a_minute(alone: JenkinsServer, asked: str, waited: float | None) -> None:
+def test_a_server_may_ask_for_a_wait_of_up_to_a_minute(alone: JenkinsServer, asked: str, waited: float | None) -> None:
     with responses.RequestsMock() as http:
         http.get(f"{URL}me/api/json", status=503, headers={"Retry-After": asked})
         error = refusal(alone.whoami)
     assert (error.restarting, error.retry_after) == (True, waited)
 
 
-def test_json_that_is_none_is_told(alone: JenkinsServer) -> None:
+def test_an_answer_that_is_not_json_is_refused(alone: JenkinsServer) -> None:
     with responses.RequestsMock() as http:
         http.get(f"{URL}me/api/json", body="<html>proxy</html>", headers={"X-Jenkins": "2"})
         assert "found no JSON: proxy" in refusal(alone.whoami).message
 
 
 @pytest.mark.parametrize("url", ["", "jenkins.example", "ftp://x/", "https://"])
-def test_a_url_that_is_none_is_refused(url: str) -> None:
+def test_an_invalid_url_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="wanted a URL"):
         JenkinsServer(url, "admin", "token")
 
 
-def test_nobody_there_is_told_in_one_line() -> None:
+def test_an_unreachable_server_is_reported_in_one_line() -> None:
     with create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
     with closing(JenkinsServer(f"http://127.0.0.1:{port}/", "admin", "token")) as server:
@@ -205,7 +205,7 @@ def test_nobody_there_is_told_in_one_line() -> None:
     assert "Connection refused" in error.message
 
 
-def test_a_certificate_that_is_not_trusted_is_told_with_how_to_trust_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_message_for_an_untrusted_certificate_says_how_to_trust_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONHTTPSVERIFY", "0")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)

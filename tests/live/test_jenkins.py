@@ -1,4 +1,4 @@
-"""The seeding story against a real Jenkins; it makes one folder with a name of its own, and deletes only that."""
+"""Seeding on a real Jenkins. Each test creates one folder with a random name, and deletes only that folder."""
 
 import os
 import secrets

@@ -1,4 +1,4 @@
-"""How builds of the generated jobs end, run by Groovy with a stand-in for the command: Azure has no part in these."""
+"""How builds of the generated jobs end, run by Groovy with a fake command, without Azure."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tests.pipelines.test_pipelines import COMBINATIONS
 from tests.support.groovy_harness import LIBRARY, Build, Jenkins
 from vmss_jenkins import config, pipelines
 
-QUESTION = "The canary of web is good. Update the rest?"
+QUESTION = "The canary of web passed. Update the other instances?"
 PLUGIN: dict[str, Any] = {"flavour": "plugin", "instance_ids": "0", "gates": []}
 MOST = {"credentials": {"id": "azure"}}
-"""What most of these tests want of `jenkins` in vmss.yaml."""
+"""The key `jenkins` of vmss.yaml in most of these tests."""
 SECRETS = {f"{name}_id": f"the-{name}" for name in ("subscription", "tenant", "client")} | {"client_secret": "hush"}
 HANGS = """#!/bin/sh
 for word; do
@@ -34,11 +34,11 @@ for word; do
     esac
 done
 """
-"""Leaves a record that names its build, and says which one it is given; makes a venv with itself for Python."""
+"""Writes a record with the name of its build, and prints the record that it gets; as Python it creates a venv."""
 
 
 class Server:
-    """Jenkins with the jobs of one scale set, on an agent where a script stands for the command."""
+    """Jenkins with the jobs of one scale set, on an agent with a script instead of the command."""
 
     def __init__(
         self, jenkins: Jenkins, home: Path, program: str, server: Mapping[str, Any] = MOST, **settings: Any
@@ -65,14 +65,14 @@ class Server:
         )
 
 
-def test_a_no_starts_nothing_and_is_asked_for_outside_of_any_node(jenkins: Jenkins, tmp_path: Path) -> None:
+def test_a_refused_approval_starts_nothing_and_the_question_holds_no_executor(jenkins: Jenkins, tmp_path: Path) -> None:
     server = Server(jenkins, tmp_path, "#!/bin/true", promotion="approval", **PLUGIN)
     build = server.run(server.jobs["web-canary"], {"IMAGE_ID": "x"}, answers={QUESTION: "abort"})
     assert (build.result, build.started_jobs) == ("ABORTED", [])
     assert [(one["message"], one["in_node"]) for one in build.inputs] == [(QUESTION, False)]
 
 
-def test_a_yes_starts_the_other_job_with_its_parameters(jenkins: Jenkins, tmp_path: Path) -> None:
+def test_an_approval_starts_the_full_job_with_its_parameters(jenkins: Jenkins, tmp_path: Path) -> None:
     server = Server(jenkins, tmp_path, "#!/bin/true", promotion="approval", **PLUGIN)
     build = server.run(server.jobs["web-canary"], {"IMAGE_ID": "x", "VMSS_NAME": "other"})
     assert build.result == "SUCCESS", build.log
@@ -81,7 +81,7 @@ def test_a_yes_starts_the_other_job_with_its_parameters(jenkins: Jenkins, tmp_pa
     assert started["parameters"] == {"RESOURCE_GROUP": "canary-rg", "VMSS_NAME": "other"}
 
 
-def test_an_automatic_promotion_runs_the_other_job_with_the_record(jenkins: Jenkins, tmp_path: Path) -> None:
+def test_an_automatic_promotion_starts_the_full_job_with_the_record(jenkins: Jenkins, tmp_path: Path) -> None:
     server = Server(jenkins, tmp_path, REMEMBERS, promotion="automatic")
     build = server.run(server.jobs["web-canary"], {"IMAGE_ID": "x"}, jobs=server.jobs, job="web-canary")
     assert build.inputs == []
@@ -90,7 +90,7 @@ def test_an_automatic_promotion_runs_the_other_job_with_the_record(jenkins: Jenk
     assert "of web-canary 1" in full.log
 
 
-def test_the_second_job_fetches_the_record_of_the_last_good_canary_or_of_the_one_that_is_named(
+def test_the_full_job_copies_the_record_of_the_last_good_canary_or_of_the_given_build(
     jenkins: Jenkins, tmp_path: Path
 ) -> None:
     server = Server(jenkins, tmp_path, REMEMBERS, {**MOST, "copy_artifacts": True})
@@ -104,7 +104,7 @@ def test_the_second_job_fetches_the_record_of_the_last_good_canary_or_of_the_one
 
 @pytest.mark.parametrize(("one", "server"), COMBINATIONS)
 def test_jobs_of_every_kind_run(jenkins: Jenkins, tmp_path: Path, one: dict[str, Any], server: dict[str, Any]) -> None:
-    """Locks, schedules, containers, other credentials, a venv: the directives fit together, and all stages run."""
+    """Locks, schedules, containers, other credentials, a venv: all stages run."""
     made = Server(jenkins, tmp_path, REMEMBERS, server, **one)
     for name, jenkinsfile in made.jobs.items():
         build = made.run(jenkinsfile, {"IMAGE_ID": "x"} if "IMAGE_ID" in jenkinsfile else {}, job=name)
@@ -115,7 +115,7 @@ def test_jobs_of_every_kind_run(jenkins: Jenkins, tmp_path: Path, one: dict[str,
 
 
 @pytest.mark.parametrize("job", ["web-canary", "web-full"])
-def test_a_dry_run_says_nothing_of_a_rollout_in_the_history(jenkins: Jenkins, tmp_path: Path, job: str) -> None:
+def test_a_dry_run_leaves_no_description(jenkins: Jenkins, tmp_path: Path, job: str) -> None:
     server = Server(jenkins, tmp_path, REMEMBERS, promotion="automatic")
     build = server.run(server.jobs[job], {"IMAGE_ID": "x", "DRY_RUN": True})
     assert (build.result, build.description, build.started_jobs) == ("SUCCESS", None, [])
@@ -123,22 +123,20 @@ def test_a_dry_run_says_nothing_of_a_rollout_in_the_history(jenkins: Jenkins, tm
 
 
 @pytest.mark.parametrize("job", ["web-canary", "web-full"])
-def test_an_abort_ends_the_command_keeps_what_is_known_and_cleans_up(
-    jenkins: Jenkins, tmp_path: Path, job: str
-) -> None:
+def test_an_abort_ends_the_command_archives_its_files_and_cleans_up(jenkins: Jenkins, tmp_path: Path, job: str) -> None:
     server = Server(jenkins, tmp_path, HANGS)
     soon = server.jobs[job].replace("timeout(time: 60,", "timeout(time: 2,")
     build = server.run(soon, {"IMAGE_ID": "x"})
     assert build.result == "ABORTED", build.log
     assert "{}\n" in build.archived.values()
     before = "done" if job == "web-full" else ""
-    assert build.description == f"Aborted. Its state is in Azure: run it again to go on with it. {before}"
+    assert build.description == f"Aborted. To continue, start it again with the same parameters. {before}"
     assert list(server.workspace.rglob("*.json")) == []
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
-    """A workspace with modules that have the names of ours and of what we use."""
+    """A workspace with modules named like ours and like those that we import."""
     workspace = tmp_path / "workspace" / "job"
     workspace.mkdir(parents=True)
     for name in ("vmss_jenkins", "click", "requests", "azure", "json"):
@@ -146,7 +144,7 @@ def workspace(tmp_path: Path) -> Path:
     return workspace
 
 
-def test_a_module_that_lies_in_the_workspace_is_not_imported_with_the_credentials_bound(
+def test_a_module_in_the_workspace_is_not_imported_while_credentials_are_bound(
     jenkins: Jenkins, tmp_path: Path, workspace: Path
 ) -> None:
     server = Server(jenkins, tmp_path, f'#!/bin/sh\nexec {sys.executable} "$@"\n')
@@ -156,7 +154,7 @@ def test_a_module_that_lies_in_the_workspace_is_not_imported_with_the_credential
     assert "imported from the workspace" not in build.log
 
 
-def test_nor_is_it_by_the_steps_of_the_library(jenkins: Jenkins, tmp_path: Path, workspace: Path) -> None:
+def test_the_steps_of_the_library_do_not_import_it_either(jenkins: Jenkins, tmp_path: Path, workspace: Path) -> None:
     script = f'#!/bin/sh\nexec {Path(sys.executable).parent}/vmss-jenkins "$@"\n'
     server = Server(jenkins, tmp_path, script, **PLUGIN)
     build = server.run(server.jobs["web-canary"], {"IMAGE_ID": "no-image"})

@@ -1,4 +1,4 @@
-"""The generated jobs, run by Groovy against the emulator: what they say is what happens."""
+"""The generated jobs, run by Groovy against the emulator."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ QUICK = "instance-health steady=0.5s interval=0.5s"
 
 
 class Server:
-    """Jenkins with the jobs of one scale set, on an agent that reaches the emulator."""
+    """Jenkins with the jobs of one scale set, on an agent that can reach the emulator."""
 
     def __init__(self, jenkins: Jenkins, emulator: Emulator, home: Path, command: Path, **settings: Any) -> None:
         self.jenkins, self.emulator, self.home, self.command = jenkins, emulator, home, command
@@ -80,10 +80,10 @@ def test_the_plugins_steps_update_the_chosen_instances_and_then_all(
     assert set(server.images().values()) == {NEW}
 
 
-def test_the_first_job_updates_exactly_the_canary_the_second_all_and_the_third_goes_back(
+def test_the_canary_job_updates_the_canary_the_full_job_all_and_the_rollback_job_rolls_back(
     jenkins: Jenkins, emulator: Emulator, tmp_path: Path, command: Path
 ) -> None:
-    """From one to the next by the links that they leave."""
+    """Each build is started by the link of the one before."""
     server = Server(jenkins, emulator, tmp_path, command)
     canary = server.run("web-canary", {"IMAGE_ID": server.image(NEW)})
     assert canary.result == "SUCCESS", canary.log
@@ -102,12 +102,12 @@ def test_the_first_job_updates_exactly_the_canary_the_second_all_and_the_third_g
 
 
 def linked(build: Build) -> tuple[str, dict[str, str | bool]]:
-    """The job that a build's description leads to, and the parameters that are filled in."""
+    """Return the job and the parameters of the link that a build left."""
     link = urlsplit((build.description or "").split()[-1])
     return link.path.split("/")[2], dict(parse_qsl(link.query))
 
 
-def test_the_second_job_refuses_what_the_canary_was_not_judged_on_unless_it_is_allowed(
+def test_the_full_job_refuses_another_image_than_the_canary_unless_it_is_allowed(
     jenkins: Jenkins, emulator: Emulator, tmp_path: Path, command: Path
 ) -> None:
     server = Server(jenkins, emulator, tmp_path, command)
@@ -125,7 +125,7 @@ def test_the_second_job_refuses_what_the_canary_was_not_judged_on_unless_it_is_a
     ("on_failure", "left"),
     [("rollback", {OLD}), ("stop", {OLD, "nginx-broken-image"})],
 )
-def test_a_bad_image_fails_the_first_job_which_goes_back_where_told(
+def test_a_bad_image_fails_the_canary_job_which_rolls_back_or_stops(
     jenkins: Jenkins, emulator: Emulator, tmp_path: Path, command: Path, on_failure: str, left: set[str]
 ) -> None:
     server = Server(jenkins, emulator, tmp_path, command, on_failure=on_failure)
@@ -141,7 +141,7 @@ def test_a_bad_image_fails_the_first_job_which_goes_back_where_told(
     assert "vmss-jenkins-results/report/timeline-dark.svg" in build.archived
 
 
-def test_a_gate_that_says_no_goes_back_and_is_a_failed_test_of_the_build(
+def test_a_failed_gate_rolls_back_and_is_a_failed_test_of_the_build(
     jenkins: Jenkins, emulator: Emulator, tmp_path: Path, command: Path
 ) -> None:
     server = Server(jenkins, emulator, tmp_path, command, gates=["command run=false"])

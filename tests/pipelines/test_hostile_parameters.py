@@ -1,4 +1,4 @@
-"""Whatever a user types into the form of a build reaches the command as it was, by real Groovy and a real shell."""
+"""What a user types into the form of a build reaches the command unchanged, through real Groovy and a real shell."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PARAMETERS = {
 }
 PLAIN = "plain"
 TYPED = (*HOSTILE, "$HOME", "${VMSS_NAME}", "$$", "$IMAGE_ID")
-"""With what a second expansion would change."""
+"""Texts that a second expansion would change."""
 RECORDER = """#!/bin/sh
 printf '%s\\0' "$#" "$@" >> "$RECORD"
 printf '%s' "$NODE_NAME" > "$RECORD-node"
@@ -36,11 +36,11 @@ for word; do
 done
 """
 BLANKS = "".join(map(chr, range(33)))
-"""What Jenkins trims off a parameter's ends."""
+"""What Jenkins trims from the ends of a parameter."""
 
 
 def calls(jenkins: Jenkins, kind: str, text: str) -> list[list[str]]:
-    """The command's calls, word by word, in a build that has this text for each of its parameters."""
+    """Return the command lines, word by word, of a build with this text for each parameter."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         command, record = home / "command", home / "record"
@@ -73,7 +73,7 @@ def parted(record: str) -> list[list[str]]:
 
 @pytest.fixture(scope="module")
 def ordinary(jenkins: Jenkins) -> dict[str, list[list[str]]]:
-    """The calls of builds with a harmless text."""
+    """The command lines of builds with a harmless text."""
     return {kind: calls(jenkins, kind, PLAIN) for kind in PARAMETERS}
 
 
@@ -88,7 +88,7 @@ typed = st.one_of(
 @settings(max_examples=12, deadline=None)
 @example(text="".join(TYPED))
 @given(text=typed)
-def test_a_parameter_reaches_the_command_as_it_was_typed_and_nothing_runs(
+def test_a_parameter_reaches_the_command_unchanged_and_nothing_runs(
     jenkins: Jenkins, ordinary: dict[str, list[list[str]]], kind: str, text: str
 ) -> None:
     whole = text.strip(BLANKS)
@@ -100,8 +100,8 @@ def test_a_parameter_reaches_the_command_as_it_was_typed_and_nothing_runs(
 
 
 @pytest.mark.parametrize("kind", PARAMETERS)
-def test_every_parameter_is_an_option_of_some_call(ordinary: dict[str, list[list[str]]], kind: str) -> None:
-    """Else the test above would say nothing of it."""
+def test_every_parameter_is_in_a_command_line(ordinary: dict[str, list[list[str]]], kind: str) -> None:
+    """Otherwise the test above would not test that parameter."""
     options = {word for call in ordinary[kind] for word in call if word.endswith(f"={PLAIN}")}
     assert len(options) == len(PARAMETERS[kind])
 
@@ -109,7 +109,7 @@ def test_every_parameter_is_an_option_of_some_call(ordinary: dict[str, list[list
 @settings(max_examples=15, deadline=None)
 @example(text="".join(one for one in TYPED if "\n" not in one))
 @given(text=typed)
-def test_what_the_file_says_comes_out_of_groovy_and_the_shell_as_it_was_written(jenkins: Jenkins, text: str) -> None:
+def test_a_value_of_the_file_passes_groovy_and_the_shell_unchanged(jenkins: Jenkins, text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         command = home / "command"

@@ -1,4 +1,4 @@
-"""Whatever a user types comes out of YAML, Groovy, XML and the shell as it went in, and none of it is code."""
+"""What a user types passes YAML, Groovy, XML and the shell unchanged, and none of it becomes code."""
 
 import json
 import shlex
@@ -47,7 +47,7 @@ texts = st.one_of(
 
 
 def filled(field: str, text: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A set and a Jenkins with a text in one of their fields."""
+    """Return a set and a Jenkins with a text in one of their fields."""
     ones: dict[str, dict[str, Any]] = {
         "description": {"description": text},
         "gate": {"gates": [{"gate": "http", "expect_text": text}]},
@@ -71,7 +71,7 @@ def filled(field: str, text: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def rendered(field: str, text: str) -> Mapping[str, Any] | None:
-    """The jobs; None where the file is refused, which must be said properly."""
+    """Return the jobs; None if the file is refused, with a reason."""
     try:
         return jobs(*filled(field, text))
     except ConfigError as error:
@@ -83,7 +83,7 @@ def rendered(field: str, text: str) -> Mapping[str, Any] | None:
 @pytest.mark.parametrize("field", FREE)
 @settings(max_examples=25, deadline=None)
 @given(text=texts)
-def test_the_code_of_a_jenkinsfile_is_the_same_whatever_a_user_types(field: str, text: str) -> None:
+def test_no_value_changes_the_code_of_a_jenkinsfile(field: str, text: str) -> None:
     hostile = rendered(field, text)
     ordinary = rendered(field, "1")
     assert ordinary is not None
@@ -95,7 +95,7 @@ def test_the_code_of_a_jenkinsfile_is_the_same_whatever_a_user_types(field: str,
 @pytest.mark.parametrize("field", FREE)
 @settings(max_examples=25, deadline=None)
 @given(text=texts)
-def test_xml_gives_the_jenkinsfile_and_the_values_back_as_they_went_in(field: str, text: str) -> None:
+def test_xml_returns_the_jenkinsfile_and_the_values_unchanged(field: str, text: str) -> None:
     for job in (rendered(field, text) or {}).values():
         root = ElementTree.fromstring(job.config_xml)
         assert root.findtext("definition/script") == job.jenkinsfile
@@ -107,7 +107,7 @@ def test_xml_gives_the_jenkinsfile_and_the_values_back_as_they_went_in(field: st
 
 @settings(max_examples=50, deadline=None)
 @given(source=texts)
-def test_the_name_of_the_file_is_no_code_and_marks_its_jobs(source: str) -> None:
+def test_the_name_of_the_file_never_becomes_code_and_marks_its_jobs(source: str) -> None:
     try:
         found = jobs_of(config_of(), source)
     except ConfigError as error:
@@ -121,7 +121,7 @@ def test_the_name_of_the_file_is_no_code_and_marks_its_jobs(source: str) -> None
 
 @pytest.mark.parametrize("field", ["agent", "credentials", "schedule", "image"])
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text[:12]))
-def test_groovy_gives_the_values_back_as_they_went_in(field: str, text: str) -> None:
+def test_groovy_returns_the_values_unchanged(field: str, text: str) -> None:
     found = rendered(field, text)
     if found:
         written = {"schedule": f"* * * * {text}", "image": f"https://example.com/{text}.vhd"}.get(field, text)
@@ -136,17 +136,17 @@ def test_every_text_is_a_literal(text: str) -> None:
 
 
 @given(st.text())
-def test_a_comment_stays_one(text: str) -> None:
+def test_a_comment_stays_a_comment(text: str) -> None:
     assert read(f"// {groovy.comment(text)}\n") == ("\n", [])
 
 
-def test_a_literal_that_no_class_file_holds_is_refused() -> None:
-    with pytest.raises(ConfigError, match="65,535 bytes"):
+def test_a_literal_that_is_too_long_for_a_class_file_is_refused() -> None:
+    with pytest.raises(ConfigError, match="wanted at most 65535 bytes"):
         groovy.literal("é" * 40_000)
 
 
 @given(st.text())
-def test_every_text_is_in_xml_as_it_is_or_refused(text: str) -> None:
+def test_every_text_is_unchanged_in_xml_or_refused(text: str) -> None:
     try:
         written = job_xml.text(text)
     except ConfigError as error:
@@ -158,14 +158,14 @@ def test_every_text_is_in_xml_as_it_is_or_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["\0", "\x01", "\x7f", "\ufffe"])
 @pytest.mark.parametrize("field", ["description", "agent", "credentials", "gate", "python"])
-def test_control_characters_are_refused_by_their_line(field: str, text: str) -> None:
+def test_control_characters_are_refused_with_their_line(field: str, text: str) -> None:
     with pytest.raises(ConfigError, match=r"line \d+") as raised:
         jobs(*filled(field, f"a{text}b"))
     assert "U+" in str(raised.value) or "is not YAML" in str(raised.value)
 
 
 @pytest.mark.parametrize("text", [text for text in HOSTILE if "\n" not in text], ids=lambda text: repr(text[:12]))
-def test_a_gate_reaches_the_program_as_it_was_typed_and_nothing_runs(text: str, tmp_path: Path) -> None:
+def test_a_gate_reaches_the_program_unchanged_and_nothing_runs(text: str, tmp_path: Path) -> None:
     interpreter = tmp_path / "it's a $(python)"
     interpreter.write_text(f"#!{sys.executable}\nimport json, sys\njson.dump(sys.argv[1:], open('seen.json', 'w'))\n")
     interpreter.chmod(0o755)
@@ -183,7 +183,7 @@ def test_a_gate_reaches_the_program_as_it_was_typed_and_nothing_runs(text: str, 
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([interpreter.name, "seen.json"])
 
 
-def test_a_script_holds_a_user_s_words_quoted_for_the_shell() -> None:
+def test_a_script_quotes_a_user_s_words_for_the_shell() -> None:
     literals = read(jobs({"gates": ["http path=/$(evil)"]})["canary"].jenkinsfile)[1]
     script = next(one for one in literals if "--gate=" in one)
     assert "--gate=http path=/$(evil)" in shlex.split(script)

@@ -1,4 +1,4 @@
-"""The job that builds an image: its template is Packer's, and it hands the image to the canary's job."""
+"""The job that builds an image: Packer's template, and the image for the canary job."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vmss_jenkins.emulator import Emulator
 from vmss_jenkins.pipelines import image_job
 
 CREDENTIALS = {"credentials": {"kind": "azure-service-principal", "id": "azure"}}
-STAND_IN = """#!/bin/sh
+FAKE_PACKER = """#!/bin/sh
 # Stands for Packer: what it makes of its variables is an image in the emulator.
 [ "$1" = build ] || exit 0
 grep -q 'source "azure-arm"' "$3" || exit 4
@@ -38,7 +38,7 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.mark.skipif(not shutil.which("packer"), reason="Packer is not installed")
-def test_packer_takes_the_template(tmp_path: Path) -> None:
+def test_packer_accepts_the_template(tmp_path: Path) -> None:
     file = tmp_path / image_job.TEMPLATE
     file.write_text(image_job.template())
     done = subprocess.run(
@@ -47,7 +47,7 @@ def test_packer_takes_the_template(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_template_has_no_value_of_anybody_and_todays_ubuntu() -> None:
+def test_the_template_has_variables_only_and_a_current_ubuntu() -> None:
     text = image_job.template()
     assert '"ubuntu-24_04-lts"' in text
     assert "sensitive = true" in text
@@ -58,7 +58,7 @@ def test_the_template_has_no_value_of_anybody_and_todays_ubuntu() -> None:
 def packer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "bin" / "packer"
     program.parent.mkdir()
-    program.write_text(STAND_IN)
+    program.write_text(FAKE_PACKER)
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
 
@@ -71,7 +71,7 @@ def server_of(jenkins: Jenkins, emulator: Emulator, home: Path, command: Path, *
 
 
 @pytest.mark.usefixtures("packer")
-def test_the_jobs_image_is_built_and_given_to_the_canarys_job(
+def test_the_job_builds_an_image_and_starts_the_canary_job_with_it(
     jenkins: Jenkins, emulator: Emulator, tmp_path: Path, command: Path
 ) -> None:
     server = server_of(jenkins, emulator, tmp_path, command)
@@ -87,7 +87,7 @@ def test_the_jobs_image_is_built_and_given_to_the_canarys_job(
 
 
 @pytest.mark.usefixtures("packer")
-def test_under_traffic_an_image_is_built_and_goes_out_by_the_three_jobs_and_a_bad_one_comes_back(
+def test_under_traffic_an_image_is_built_and_rolled_out_and_a_bad_one_is_rolled_back(
     jenkins: Jenkins, tmp_path: Path, command: Path
 ) -> None:
     gate = "http via=nat port=80 expect_text=nginx samples=2 rate=50"
@@ -106,7 +106,7 @@ def test_under_traffic_an_image_is_built_and_goes_out_by_the_three_jobs_and_a_ba
 
 
 def started(build: Build) -> Iterator[Build]:
-    """The builds that a build started, and that those did."""
+    """Return the builds that a build started, and those that they started."""
     for one in build.started_jobs:
         if one["build"]:
             yield one["build"]

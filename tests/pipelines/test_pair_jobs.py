@@ -22,7 +22,7 @@ from vmss_jenkins.emulator.scenario.set_spec import SetSpec
 OLD, NEW = "Welcome to nginx!", "Welcome to nginx on Azure VMSS!"
 BASE, UPDATED, FAILING = "nginx-base-image", "nginx-updated-image", "nginx-failing-image"
 QUICK = "instance-health steady=0s interval=0.5s"
-QUESTION = "The release to shop passed its check. Let it serve?"
+QUESTION = "The release to shop passed its check. Switch the traffic to it?"
 RESULTS = "vmss-jenkins-results"
 
 
@@ -43,7 +43,7 @@ def fresh() -> Iterator[Emulator]:
 
 
 class Server:
-    """Jenkins with the jobs of the scenario's pair, on an agent that reaches the emulator."""
+    """Jenkins with the jobs of the scenario's pair, on an agent that can reach the emulator."""
 
     def __init__(self, jenkins: Jenkins, emulator: Emulator, home: Path, command: Path, **settings: Any) -> None:
         self.jenkins, self.emulator, self.home, self.command = jenkins, emulator, home, command
@@ -92,7 +92,7 @@ def capacities(emulator: Emulator) -> dict[str, int]:
 
 
 def changes(emulator: Emulator) -> list[str]:
-    """What was changed in Azure, claims left out."""
+    """Return the changes in Azure, without locks."""
     return [
         f"{one['method']} {one['path'].rpartition('/providers/')[2]}"
         for one in emulator.calls
@@ -100,10 +100,10 @@ def changes(emulator: Emulator) -> list[str]:
     ]
 
 
-def test_a_release_goes_to_the_idle_set_and_serves_and_the_next_one_goes_to_the_other(
+def test_a_release_goes_to_the_idle_set_gets_the_traffic_and_the_next_one_goes_to_the_other(
     jenkins: Jenkins, fresh: Emulator, tmp_path: Path, command: Path
 ) -> None:
-    """There, again, and on with the next release, from a set that was scaled in to one instance."""
+    """A release, the same again, and the next release to a set that was scaled in to one instance."""
     server = Server(jenkins, fresh, tmp_path, command, idle=1)
     with visitors(fresh.frontend_url) as visits:
         there = server.release(UPDATED)
@@ -135,7 +135,7 @@ def test_a_release_goes_to_the_idle_set_and_serves_and_the_next_one_goes_to_the_
     ]
 
 
-def test_a_release_that_the_check_refuses_is_never_seen_by_a_visitor(
+def test_a_release_that_fails_its_check_gets_no_traffic(
     jenkins: Jenkins, emulator: Emulator, tmp_path: Path, command: Path
 ) -> None:
     server = Server(jenkins, emulator, tmp_path, command, gates=["http samples=2 rate=50 expect_text=nothing"])
@@ -158,10 +158,10 @@ def test_a_release_that_fails_its_watch_is_switched_back_and_the_job_fails(
     assert (build.result, build.stages[-1], title(emulator)) == ("FAILURE", "Switch", OLD)
     assert (build.description or "").startswith("Switched back to blue: http: ")
     assert (visits.failed, visits.refused, set(visits.pages)) == ([], 0, {OLD, NEW})
-    assert capacities(emulator) == {"blue": 3, "green": 3}, "nothing is scaled in after a bad watch"
+    assert capacities(emulator) == {"blue": 3, "green": 3}, "nothing is scaled in after a failed watch"
 
 
-def test_a_release_that_does_not_come_up_leaves_visitors_alone(
+def test_a_release_that_does_not_start_changes_nothing_for_visitors(
     jenkins: Jenkins, emulator: Emulator, tmp_path: Path, command: Path
 ) -> None:
     server = Server(jenkins, emulator, tmp_path, command)
@@ -173,13 +173,13 @@ def test_a_release_that_does_not_come_up_leaves_visitors_alone(
     assert "<h1>Halted</h1>" in build.archived[f"{RESULTS}/report/index.html"]
 
 
-def test_a_person_is_asked_where_there_is_something_to_ask_and_after_a_no_it_can_be_gone_on_with(
+def test_a_person_is_asked_only_if_a_switch_is_pending_and_may_approve_it_later(
     jenkins: Jenkins, fresh: Emulator, tmp_path: Path, command: Path
 ) -> None:
     server = Server(jenkins, fresh, tmp_path, command, promotion="approval")
     refused = server.release(UPDATED, answers={QUESTION: "abort"})
     assert (refused.result, title(fresh)) == ("ABORTED", OLD)
-    assert (refused.description or "").startswith("Aborted. Its state is in Azure: run it again to go on with it. ")
+    assert (refused.description or "").startswith("Aborted. To continue, start it again with the same parameters. ")
     approved = server.release(UPDATED)
     assert (approved.result, title(fresh)) == ("SUCCESS", NEW), approved.log
     assert [(one["message"], one["in_node"]) for one in approved.inputs] == [(QUESTION, False)]
@@ -189,7 +189,7 @@ def test_a_person_is_asked_where_there_is_something_to_ask_and_after_a_no_it_can
     assert (again.result, again.inputs) == ("SUCCESS", []), again.log
 
 
-def test_a_dry_run_tells_and_changes_nothing(
+def test_a_dry_run_reports_and_changes_nothing(
     jenkins: Jenkins, emulator: Emulator, tmp_path: Path, command: Path
 ) -> None:
     server = Server(jenkins, emulator, tmp_path, command, promotion="approval", idle=1)
@@ -203,7 +203,7 @@ def test_a_dry_run_tells_and_changes_nothing(
     assert {call["method"] for call in emulator.calls} == {"GET"}
 
 
-def test_the_way_back_by_hand_is_a_job_of_its_own(
+def test_the_switch_by_hand_is_a_job_of_its_own(
     jenkins: Jenkins, emulator: Emulator, tmp_path: Path, command: Path
 ) -> None:
     server = Server(jenkins, emulator, tmp_path, command)
@@ -215,9 +215,7 @@ def test_the_way_back_by_hand_is_a_job_of_its_own(
     assert (visits.failed, visits.refused) == ([], 0)
 
 
-def test_what_stands_in_the_way_is_told_before_anything_is_changed(
-    jenkins: Jenkins, tmp_path: Path, command: Path
-) -> None:
+def test_a_problem_is_reported_before_anything_is_changed(jenkins: Jenkins, tmp_path: Path, command: Path) -> None:
     scenario = SCENARIOS["nginx-blue-green"]
     third = SetSpec("third", behind="blue", nat="none")
     with Emulator(replace(scenario, more_sets=(*scenario.more_sets, third)), data_plane=False) as emulator:

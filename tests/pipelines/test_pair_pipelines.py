@@ -1,4 +1,4 @@
-"""The generated jobs of a pair: their structure, and that nothing a user types in form or file becomes code."""
+"""The generated jobs of a pair: their structure; nothing that a user types becomes code."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def stages(job: JobSpec) -> list[str]:
     return re.findall(r"stage\('([^']+)'\)", job.jenkinsfile)
 
 
-def test_a_pair_has_a_job_for_releases_and_one_for_the_way_back() -> None:
+def test_a_pair_has_a_job_for_releases_and_one_to_switch_back() -> None:
     release, switch = jobs({}, {"folder": "a"})
     assert (release.path, switch.path) == ("a/shop-blue-green", "a/shop-switch")
     assert stages(release) == ["Work", "Set Up", "Plan", "Deploy", "Check", "Switch"]
@@ -50,10 +50,10 @@ def test_a_pair_has_a_job_for_releases_and_one_for_the_way_back() -> None:
     assert [one.kind for one in pipelines_of(parse(text_of(), "x"), "x")] == [Kind.BLUE_GREEN, Kind.SWITCH]
 
 
-def test_a_person_is_waited_for_on_no_agent_and_what_follows_sets_up_anew() -> None:
+def test_the_wait_for_approval_holds_no_agent_and_the_stages_after_it_set_up_again() -> None:
     release, _ = jobs(MOST, {"lock": True, "credentials": PRINCIPAL})
     assert stages(release) == [
-        "Work", "Set Up", "Plan", "Deploy", "Check", "Approve", "Go On", "Set Up", "Switch", "Scale In",
+        "Work", "Set Up", "Plan", "Deploy", "Check", "Approve", "After Approval", "Set Up", "Switch", "Scale In",
     ]  # fmt: skip
     code, _ = read(release.jenkinsfile)
     waiting = code[code.rindex("stage(", 0, code.index("input {")) : code.index("stage(", code.index("input {"))]
@@ -68,12 +68,12 @@ def test_a_person_is_waited_for_on_no_agent_and_what_follows_sets_up_anew() -> N
     assert release.jenkinsfile.count("--rule=live --subscription=") == 5
 
 
-def test_the_way_back_is_a_switch_or_a_release_where_the_other_set_is_scaled_in() -> None:
+def test_the_rollback_job_is_the_switch_or_a_release_if_the_other_set_is_scaled_in() -> None:
     assert "--back-job=shop-switch" in jobs()[0].jenkinsfile
     assert "--back-job=shop-blue-green" in jobs({"idle": 1})[0].jenkinsfile
 
 
-def test_what_was_checked_a_moment_ago_is_not_asked_again_without_a_wait() -> None:
+def test_gates_are_asked_again_only_after_a_wait_for_approval() -> None:
     release, _ = jobs({"gates": ["http path=/x"]})
     assert release.jenkinsfile.count("--gate='http path=/x'") == 2
     assert "input {" not in release.jenkinsfile
@@ -97,7 +97,7 @@ def test_config_xml_has_the_parameters_of_the_jenkinsfile(one: dict[str, Any]) -
 
 
 def calls(jenkins: Jenkins, text: str) -> list[list[str]]:
-    """The command's calls in a build that has this text for its image, word by word."""
+    """Return the command lines, word by word, of a build with this text for its image."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         command, record = home / "command", home / "record"
@@ -114,7 +114,7 @@ def calls(jenkins: Jenkins, text: str) -> list[list[str]]:
 @settings(max_examples=6, deadline=None)
 @example(text="".join(TYPED))
 @given(text=typed)
-def test_a_parameter_reaches_the_command_as_it_was_typed_and_nothing_runs(jenkins: Jenkins, text: str) -> None:
+def test_a_parameter_reaches_the_command_unchanged_and_nothing_runs(jenkins: Jenkins, text: str) -> None:
     whole, ordinary = text.strip(BLANKS), calls(jenkins, PLAIN)
     ends = {word for call in ordinary for word in call if word.endswith(f"={PLAIN}")}
     assert ends == {f"--image-id={PLAIN}", f"--image={PLAIN}"}
@@ -125,7 +125,7 @@ def test_a_parameter_reaches_the_command_as_it_was_typed_and_nothing_runs(jenkin
 @settings(max_examples=8, deadline=None)
 @given(text=st.one_of(st.sampled_from(HOSTILE), st.text(max_size=30)))
 @pytest.mark.parametrize("field", ["name", "description", "gates", "watch", "rule", "load_balancer", "image"])
-def test_what_the_file_says_is_no_code(field: str, text: str) -> None:
+def test_no_value_of_the_file_becomes_code(field: str, text: str) -> None:
     def filled(value: str) -> dict[str, Any]:
         run = [{"gate": "command", "run": ["check", value]}]
         return {field: {"gates": run, "watch": run, "image": f"https://x/{value}.vhd"}.get(field, value)}

@@ -1,4 +1,4 @@
-"""The generated jobs: their structure, and that the examples in the repository are what is generated."""
+"""The generated jobs: their structure, and the examples in the repository."""
 
 import re
 from pathlib import Path
@@ -29,23 +29,23 @@ def generated() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", generated())
-def test_the_examples_are_what_is_generated(name: str) -> None:
+def test_the_examples_are_up_to_date(name: str) -> None:
     kept = (ROOT / "jenkinsfiles" / name).read_text()
-    assert kept == generated()[name], f"write them anew: vmss-jenkins render {EXAMPLE} --out jenkinsfiles"
+    assert kept == generated()[name], f"write them again: vmss-jenkins render {EXAMPLE} --out jenkinsfiles"
 
 
-def test_no_example_is_left_over() -> None:
+def test_there_are_no_other_examples() -> None:
     kept = {str(file.relative_to(ROOT / "jenkinsfiles")) for file in (ROOT / "jenkinsfiles" / "deploy").rglob("*.*")}
     kept |= {str(file.relative_to(ROOT / "jenkinsfiles")) for file in (ROOT / "jenkinsfiles" / "deploy").rglob("J*")}
     assert kept == set(generated())
 
 
 def stages(job: JobSpec) -> list[str]:
-    """Names of the stages, in their order."""
+    """Return the names of the stages, in order."""
     return re.findall(r"stage\('([^']+)'\)", job.jenkinsfile)
 
 
-def test_a_set_has_three_jobs_and_two_where_the_rollback_is_off() -> None:
+def test_a_set_has_three_jobs_or_two_without_the_rollback_job() -> None:
     assert [job.path for job in jobs({}, {"folder": "a/b"}).values()] == [
         "a/b/web-canary",
         "a/b/web-full",
@@ -55,7 +55,7 @@ def test_a_set_has_three_jobs_and_two_where_the_rollback_is_off() -> None:
     assert jobs({"job_name": "shop"})["canary"].path == "shop-canary"
 
 
-def test_the_stages_are_those_of_the_blog_post_and_what_it_leaves_to_its_readers() -> None:
+def test_the_stages_are_those_of_the_blog_post_and_more() -> None:
     found = jobs()
     assert stages(found["canary"]) == [
         "Work",
@@ -69,7 +69,7 @@ def test_the_stages_are_those_of_the_blog_post_and_what_it_leaves_to_its_readers
     assert stages(found["rollback"]) == ["Work", "Set Up", "Roll Back"]
 
 
-def test_without_gates_nothing_is_verified_and_compare_is_not_asked_when_all_have_the_release() -> None:
+def test_no_gates_mean_no_verify_and_compare_is_not_asked_when_all_have_the_release() -> None:
     assert "Verify" not in stages(jobs({"gates": []})["canary"])
     found = jobs({"gates": ["compare", "http path=/x"]})
     assert found["canary"].jenkinsfile.count("--gate=compare") == 1
@@ -78,7 +78,7 @@ def test_without_gates_nothing_is_verified_and_compare_is_not_asked_when_all_hav
     assert "Verify" not in stages(jobs({"gates": ["compare"]})["full"])
 
 
-def test_the_plugin_s_flavour_is_the_two_steps_of_the_blog_post() -> None:
+def test_the_flavour_plugin_has_the_two_steps_of_the_blog_post() -> None:
     found = jobs(PLUGIN, {"credentials": PRINCIPAL})
     canary, full = found["canary"].jenkinsfile, found["full"].jenkinsfile
     assert stages(found["canary"]) == ["Work", "Update Image Configuration", "Update A Subset of Instances"]
@@ -91,7 +91,7 @@ def test_the_plugin_s_flavour_is_the_two_steps_of_the_blog_post() -> None:
     assert "DRY_RUN" not in canary + full
 
 
-def test_the_plugin_s_flavour_verifies_by_the_command_where_gates_are_given() -> None:
+def test_the_flavour_plugin_verifies_with_the_command_if_it_has_gates() -> None:
     found = jobs({**PLUGIN, "gates": ["instance-health"]}, {"credentials": PRINCIPAL})
     assert stages(found["canary"])[-1] == "Verify"
     assert '--instance-ids="$INSTANCE_IDS"' in found["canary"].jenkinsfile
@@ -132,9 +132,7 @@ COMBINATIONS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("one", "jenkins"), COMBINATIONS)
-def test_every_jenkinsfile_keeps_the_rules_that_a_real_server_taught(
-    one: dict[str, Any], jenkins: dict[str, Any]
-) -> None:
+def test_every_jenkinsfile_keeps_the_rules_of_a_real_server(one: dict[str, Any], jenkins: dict[str, Any]) -> None:
     for job in jobs(one, jenkins).values():
         code, _ = read(job.jenkinsfile)
         assert code.count("{") == code.count("}")
@@ -152,7 +150,7 @@ def test_every_jenkinsfile_keeps_the_rules_that_a_real_server_taught(
 
 
 @pytest.mark.parametrize(("one", "jenkins"), COMBINATIONS)
-def test_python_takes_no_module_from_the_workspace(one: dict[str, Any], jenkins: dict[str, Any]) -> None:
+def test_python_imports_no_module_of_the_workspace(one: dict[str, Any], jenkins: dict[str, Any]) -> None:
     for job in jobs(one, jenkins).values():
         scripts = "\n".join(read(job.jenkinsfile)[1])
         modules = re.findall(r" -m (?:vmss_jenkins|venv|pip)\b", scripts)
@@ -179,7 +177,7 @@ def test_config_xml_has_the_parameters_of_the_jenkinsfile(one: dict[str, Any], j
         assert root.findtext("disabled") == "false"
 
 
-def test_a_job_says_where_it_came_from() -> None:
+def test_a_job_names_its_file() -> None:
     root = ElementTree.fromstring(jobs({"description": "Web <servers>"})["canary"].config_xml)
     first, what, where = root.findtext("description", "").split("\n\n")
     assert first == "Web <servers>"
@@ -187,18 +185,18 @@ def test_a_job_says_where_it_came_from() -> None:
     assert where == "Seeded by vmss-jenkins from vmss.yaml: change it there, not here."
 
 
-def test_an_approved_or_automatic_promotion_starts_the_other_job_with_its_parameters() -> None:
+def test_an_approved_or_automatic_promotion_starts_the_full_job_with_its_parameters() -> None:
     approved = jobs({"promotion": "approval"}, {"folder": "a"})["canary"].jenkinsfile
     assert "build job: '/a/web-full', wait: false, parameters: [" in approved
     assert "text(name: 'HANDOFF', value: env.VMSS_HANDOFF)" in approved
-    assert "message 'The canary of web is good. Update the rest?'" in approved
+    assert "message 'The canary of web passed. Update the other instances?'" in approved
     automatic = jobs({"promotion": "automatic"})["canary"].jenkinsfile
     assert "build job: '/web-full'" in automatic
     assert "input {" not in automatic
     assert "build job" not in jobs()["canary"].jenkinsfile
 
 
-def test_the_other_job_has_every_parameter_that_it_is_started_with() -> None:
+def test_the_full_job_has_every_parameter_that_it_is_started_with() -> None:
     for one, jenkins in COMBINATIONS:
         canary, full, *_ = pipelines_of(config_of(one, jenkins), "vmss.yaml")
         if canary.hand_over:
@@ -206,7 +204,7 @@ def test_the_other_job_has_every_parameter_that_it_is_started_with() -> None:
             assert canary.hand_over.job == f"/{full.path}"
 
 
-def test_the_record_is_copied_where_the_plugin_is_and_a_parameter_elsewhere() -> None:
+def test_the_record_is_copied_with_the_plugin_copyartifact_and_is_a_parameter_without_it() -> None:
     copied = jobs({}, {"copy_artifacts": True, "folder": "a"})["full"]
     assert copied.jenkinsfile.count("copyArtifacts projectName: '/a/web-canary'") == 2
     assert "copyartifact" in copied.plugins
@@ -226,13 +224,13 @@ def test_a_job_names_the_plugins_that_its_steps_need() -> None:
     assert {"docker-workflow", "credentials-binding"} <= set(jobs(one, jenkins)["canary"].plugins)
 
 
-def test_pipelines_are_values_that_a_build_script_can_look_into() -> None:
+def test_a_program_can_look_into_pipelines() -> None:
     canary, full, rollback = pipelines_of(config_of(), "vmss.yaml")
     assert [canary.kind, full.kind, rollback.kind] == [Kind.CANARY, Kind.FULL, Kind.ROLLBACK]
     assert canary == pipelines_of(config_of(), "vmss.yaml")[0]
 
 
-def test_a_user_s_template_stands_in_for_ours_and_can_have_ours() -> None:
+def test_a_user_s_template_replaces_ours_and_can_include_it() -> None:
     own = {"agent.groovy.j2": "            agent { label 'mine' }\n"}
     assert "agent { label 'mine' }" in jobs_of(config_of(), templates=own)[0].jenkinsfile
     around = {"jenkinsfile.groovy.j2": "@Library('mine') _\n{% include 'default/jenkinsfile.groovy.j2' %}"}
@@ -243,14 +241,14 @@ def test_a_user_s_template_stands_in_for_ours_and_can_have_ours() -> None:
 @pytest.mark.parametrize(
     ("template", "reason"),
     [
-        ("{{ pipeline.description }}", "write it by one of the filters groovy"),
+        ("{{ pipeline.description }}", "printed without a filter; add the filter groovy"),
         ("{{ pipeline.descripton|groovy }}", "has no attribute 'descripton'"),
         ("\n{% if %}", "line 2: "),
         ("{{ 'a-b'|step }}", "wanted letters, digits and '_'"),
         ("{% include 'missing' %}", "missing"),
     ],
 )
-def test_a_template_that_is_wrong_or_prints_what_could_be_code_is_refused(template: str, reason: str) -> None:
+def test_a_template_that_is_wrong_or_prints_possible_code_is_refused(template: str, reason: str) -> None:
     with pytest.raises(ConfigError) as raised:
         jobs_of(config_of(), templates={"jenkinsfile.groovy.j2": template})
     assert reason in str(raised.value)

@@ -1,4 +1,4 @@
-"""The generated jobs of a set whose release is a script: what they ask for, and where its secrets are."""
+"""The generated jobs of a set whose release is a script: their parameters and secrets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ done
 """
 
 
-def test_a_script_is_asked_for_by_its_text_or_its_url_and_handed_on_by_the_model_alone() -> None:
+def test_the_canary_job_takes_a_text_or_a_url_and_the_full_job_the_script_in_the_model() -> None:
     canary, full, back = pipelines_of(config_of({"script": SCRIPT, "promotion": "approval"}, SERVER), "vmss.yaml")
     names = [[parameter.name for parameter in one.parameters] for one in (canary, full, back)]
     assert names[0][2:5] == ["SCRIPT", "SCRIPT_URL", "FORCE_UPDATE_TAG"]
@@ -39,7 +39,7 @@ def test_a_script_is_asked_for_by_its_text_or_its_url_and_handed_on_by_the_model
     assert "FORCE_UPDATE_TAG" not in [one.name for one in without]
 
 
-def test_the_stages_are_those_of_an_image_with_the_commands_of_a_script() -> None:
+def test_the_stages_are_those_of_an_image_with_other_commands() -> None:
     found = jobs({"script": SCRIPT}, SERVER)
     named = re.findall(r"stage\('([^']+)'\)", found["canary"].jenkinsfile)
     assert named[2:] == ["Update Script Configuration", "Update A Subset of Instances", "Verify", "Report"]
@@ -55,7 +55,7 @@ def test_the_stages_are_those_of_an_image_with_the_commands_of_a_script() -> Non
     assert "back to its previous script" in texts
 
 
-def test_each_stage_is_given_the_secrets_that_its_command_takes_and_no_other() -> None:
+def test_each_stage_gets_only_the_secrets_of_its_command() -> None:
     canary, full, back = pipelines_of(config_of({"script": SCRIPT}, SERVER), "vmss.yaml")
     before = {Secret("sas", "AZURE_STORAGE_SAS_TOKEN"), Secret("before", "VMSS_PREVIOUS_PROTECTED_SETTINGS")}
     new = {Secret("key", "AZURE_STORAGE_KEY"), Secret("app-secrets", "VMSS_PROTECTED_SETTINGS", SecretKind.FILE)}
@@ -79,13 +79,13 @@ def test_the_seeder_looks_for_the_secrets_and_their_plugin() -> None:
     assert jobs({"script": {}})["canary"].secrets == ()
 
 
-def test_there_is_no_image_to_build_for_a_script() -> None:
+def test_a_script_has_no_image_job() -> None:
     assert image_jobs_of(config_of({"script": {}})) == ()
     assert len(image_jobs_of(config_of())) == 1
 
 
 def built(jenkins: Jenkins, home: Path, **typed: str) -> tuple[Build, str]:
-    """A build of the canary's job, and what the command was given for the script."""
+    """Run the canary job; return the build and the command's words for the script."""
     command, record = home / "command", home / "record"
     command.write_text(RECORDER)
     command.chmod(0o755)
@@ -107,27 +107,27 @@ def built(jenkins: Jenkins, home: Path, **typed: str) -> tuple[Build, str]:
         st.text(st.characters(exclude_characters="\0\r", exclude_categories=["Cs"]), min_size=1, max_size=60),
     )
 )
-def test_what_is_typed_for_a_script_reaches_its_file_as_it_is_and_runs_nowhere(jenkins: Jenkins, text: str) -> None:
+def test_the_text_of_a_script_reaches_its_file_unchanged_and_does_not_run(jenkins: Jenkins, text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         build, given_script = built(jenkins, Path(folder), SCRIPT=text)
         assert given_script == f"{text}\n"
         assert build.archived["vmss-jenkins-results/install.sh"] == f"{text}\n"
 
 
-def test_what_is_typed_for_a_script_is_not_in_the_log(jenkins: Jenkins, tmp_path: Path) -> None:
+def test_the_text_of_a_script_is_not_in_the_log(jenkins: Jenkins, tmp_path: Path) -> None:
     build, _ = built(jenkins, tmp_path, SCRIPT="apt-get install -y a-package-of-ours")
     assert "a-package-of-ours" not in build.log
 
 
 @pytest.mark.parametrize("text", [text for text in (*HOSTILE, "$HOME") if "\n" not in text], ids=lambda text: text[:9])
-def test_a_url_is_one_word_for_the_command(jenkins: Jenkins, tmp_path: Path, text: str) -> None:
+def test_a_url_is_one_word_of_the_command_line(jenkins: Jenkins, tmp_path: Path, text: str) -> None:
     assert built(jenkins, tmp_path, SCRIPT_URL=text)[1] == f"--script-url={text}"
 
 
 @pytest.mark.parametrize("field", ["text", "command", "extension", "file", "id"])
 @settings(max_examples=15, deadline=None)
 @given(text=st.one_of(st.sampled_from(HOSTILE), st.text(max_size=20)))
-def test_whatever_the_file_says_of_a_script_is_no_code(field: str, text: str) -> None:
+def test_no_value_of_a_script_becomes_code(field: str, text: str) -> None:
     def rendered(value: str) -> str:
         script = {"credentials": {"storage_key": value}} if field == "id" else {field: value}
         extra = {"container": SCRIPT["container"]} if field == "command" else {}

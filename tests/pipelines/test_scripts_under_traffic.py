@@ -1,4 +1,4 @@
-"""Releases by script while visitors ask all along: out, and back where they are bad, by commands and by Groovy."""
+"""Releases of scripts under steady traffic, and the rollback of bad ones, by commands and by jobs in Groovy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vmss_jenkins.emulator.scenario.scenario import SCENARIOS
 
 SCOPE = "/subscriptions/5ca1e5e7-0000-4000-8000-000000000001"
 ROLE = Role.parse(json.dumps(role(["status", "update-extension", "rollout-script", "verify"], SCOPE)))
-"""What the stories' commands may do, and no more."""
+"""The permissions that the commands need, and no more."""
 THREE = replace(SCENARIOS["nginx-extension"], instances=3, role=ROLE)
 MOST_DOWN = 2
 """One always serves; a script runs beside a service that goes on, so even these are seldom down."""
@@ -42,7 +42,7 @@ def visited() -> Iterator[tuple[Emulator, Visits]]:
 
 
 def pages(emulator: Emulator) -> set[str]:
-    """What the instances serve now."""
+    """Return what the instances serve now."""
     found = emulator.backend.scale_set("canary-rg", "web").instances.values()
     texts = [one.release.page if one.up else "<title>nothing" for one in found]
     return {text.partition("<title>")[2].partition("</title>")[0] for text in texts}
@@ -59,7 +59,7 @@ def run(emulator: Emulator, program: Path, *words: str) -> subprocess.CompletedP
     return subprocess.run(call, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_by_commands_a_script_goes_out_and_back_and_a_dead_service_comes_back_by_itself(
+def test_by_commands_a_script_is_rolled_out_and_back_and_a_dead_service_is_rolled_back(
     tmp_path: Path, command: Path
 ) -> None:
     script = tmp_path / "install.sh"
@@ -88,10 +88,10 @@ def server_of(jenkins: Jenkins, emulator: Emulator, home: Path, command: Path) -
     return server
 
 
-def test_by_the_three_jobs_a_script_goes_out_and_back_and_no_visitor_fails(
+def test_by_jobs_a_script_is_rolled_out_and_back_without_failed_requests(
     jenkins: Jenkins, tmp_path: Path, command: Path
 ) -> None:
-    """From one to the next by the links that they leave; the role of the commands is all that the jobs need."""
+    """Each build is started by the link of the one before; the jobs need no more permissions than the commands."""
     with visited() as (emulator, visits):
         server = server_of(jenkins, emulator, tmp_path, command)
         canary = good(server.run("web-canary", {"SCRIPT": GOOD}))
@@ -106,7 +106,7 @@ def test_by_the_three_jobs_a_script_goes_out_and_back_and_no_visitor_fails(
     assert set(visits.pages) == {OLD, NEW}
 
 
-def test_by_the_jobs_a_bad_script_comes_back_and_no_visitor_fails(
+def test_by_jobs_a_bad_script_is_rolled_back_without_failed_requests(
     jenkins: Jenkins, tmp_path: Path, command: Path
 ) -> None:
     with visited() as (emulator, visits):
@@ -126,7 +126,7 @@ def good(build: Build) -> Build:
     return build
 
 
-def test_the_jobs_give_secrets_to_the_extension_and_show_them_to_nobody(
+def test_the_jobs_pass_secrets_to_the_extension_and_never_show_them(
     jenkins: Jenkins, tmp_path: Path, command: Path
 ) -> None:
     """A signature and a secret file on the way out, a secret text and today's signature on the way back."""

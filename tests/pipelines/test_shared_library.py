@@ -1,4 +1,4 @@
-"""The shared library, run by Groovy: old Jenkinsfiles work as they are, and no value becomes code."""
+"""The shared library, run by Groovy: old Jenkinsfiles work unchanged, and no value becomes code."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ with open(os.environ["RECORD"], "a", encoding="utf-8") as record:
 
 
 class Server:
-    """Jenkins with the library, the credential of the blog post, and an agent that reaches the emulator."""
+    """Jenkins with the library, the credential of the blog post, and an agent that can reach the emulator."""
 
     def __init__(self, jenkins: Jenkins, emulator: Emulator) -> None:
         self.jenkins, self.emulator = jenkins, emulator
@@ -77,14 +77,14 @@ class Server:
 
 @pytest.fixture
 def server(jenkins: Jenkins) -> Iterator[Server]:
-    """With the command itself on the agent's PATH."""
+    """A server with the command itself on the agent's PATH."""
     with Emulator(data_plane=False, time_scale=200) as emulator:
         yield Server(jenkins, emulator)
 
 
 @pytest.fixture
 def quick(server: Server, command: Path) -> Server:
-    """With the command where the environment says, for what the one on the PATH would show too."""
+    """A server with the faster command in VMSS_JENKINS_COMMAND."""
     server.agent["VMSS_JENKINS_COMMAND"] = str(command)
     return server
 
@@ -93,7 +93,7 @@ CREDENTIAL = {f"{name}_id": f"the-{name}" for name in ("subscription", "tenant",
 OLD, NEW = "nginx-base-image", "nginx-updated-image"
 
 
-def test_the_blog_posts_two_jobs_run_on_as_they_are(server: Server) -> None:
+def test_the_two_jobs_of_the_blog_post_run_unchanged(server: Server) -> None:
     part = server.run(PART)
     assert part.result == "SUCCESS", part.log
     assert server.images() == {"0": NEW, "1": NEW, "2": OLD}
@@ -102,14 +102,14 @@ def test_the_blog_posts_two_jobs_run_on_as_they_are(server: Server) -> None:
     assert set(server.images().values()) == {NEW}
 
 
-def test_the_bound_credential_is_what_azure_is_asked_with(jenkins: Jenkins, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_azure_gets_the_bound_credential(jenkins: Jenkins, monkeypatch: pytest.MonkeyPatch) -> None:
     with Emulator(data_plane=False, time_scale=200, tls=True) as emulator:
         build = Server(jenkins, emulator).run(PART)
         assert build.result == "SUCCESS", build.log
         assert emulator.client_secret not in build.log
 
 
-def test_environment_variables_in_image_and_ids_are_expanded_as_the_plugin_did(quick: Server) -> None:
+def test_environment_variables_in_image_and_ids_are_expanded_as_by_the_plugin(quick: Server) -> None:
     text = PART.replace("env.updated_image_id", "'${PREFIX}/$IMAGE'").replace("'0,1'", "'$FIRST , ${SECOND}'")
     prefix, _, image = quick.new.rpartition("/")
     build = quick.run(text, PREFIX=prefix, IMAGE=image, FIRST="0", SECOND="2")
@@ -117,7 +117,7 @@ def test_environment_variables_in_image_and_ids_are_expanded_as_the_plugin_did(q
     assert quick.images() == {"0": NEW, "1": OLD, "2": NEW}
 
 
-def test_a_declarative_pipeline_uses_the_steps_too(quick: Server) -> None:
+def test_a_declarative_pipeline_can_use_the_steps(quick: Server) -> None:
     build = quick.run("""
         pipeline {
             agent any
@@ -139,7 +139,7 @@ def test_a_declarative_pipeline_uses_the_steps_too(quick: Server) -> None:
 
 
 def test_a_failed_update_fails_the_build_and_updates_no_instance(quick: Server) -> None:
-    """The plugin went on."""
+    """Unlike the plugin, which continued."""
     build = quick.run(PART, updated_image_id=quick.new + "-gone")
     assert build.result == "FAILURE"
     assert build.stages == ["Update Image Configuration"]
@@ -150,7 +150,7 @@ TARGET = "azureCredentialsId: '<azure-credential-id>', resourceGroup: 'canary-rg
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "message"),
     [
         ("azureVMSSUpdate()", "azureVMSSUpdate: azureCredentialsId is missing or empty"),
         (f"azureVMSSUpdate {TARGET}", "azureVMSSUpdate: imageReference is missing or empty"),
@@ -171,13 +171,13 @@ TARGET = "azureCredentialsId: '<azure-credential-id>', resourceGroup: 'canary-rg
         (f"azureVMSSUpdateInstances {TARGET}, instanceIds: '0', ids: '1'", "unknown parameter ids; known:"),
     ],
 )
-def test_a_wrong_parameter_is_named(jenkins: Jenkins, call: str, told: str) -> None:
+def test_a_wrong_parameter_is_named(jenkins: Jenkins, call: str, message: str) -> None:
     build = jenkins.run(f"node {{ {call} }}", {"EMPTY": " "}, libraries=[LIBRARY])
     assert build.result == "FAILURE"
-    assert told in build.log
+    assert message in build.log
 
 
-def test_an_agent_without_the_command_is_told_what_to_do(jenkins: Jenkins) -> None:
+def test_without_the_command_on_the_agent_the_message_says_what_to_do(jenkins: Jenkins) -> None:
     agent = {"PATH": "/usr/bin:/bin", "VMSS_JENKINS_COMMAND": "/opt/none; touch ran"}
     build = jenkins.run(
         PART,
@@ -215,10 +215,10 @@ node {
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
-def test_a_hostile_value_reaches_the_command_as_it_was_and_nothing_runs(
+def test_a_hostile_value_reaches_the_command_unchanged_and_nothing_runs(
     jenkins: Jenkins, tmp_path: Path, value: str
 ) -> None:
-    """An image is expanded by the step once, so its dollar signs are doubled; ids come from a variable as they are."""
+    """The step expands the image once, so the test doubles its dollar signs. The ids come from a variable."""
     command, record = tmp_path / "command", tmp_path / "record"
     command.write_text(RECORDER.format(python=sys.executable))
     command.chmod(0o755)

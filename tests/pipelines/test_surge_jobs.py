@@ -15,7 +15,7 @@ def jobs(**settings: object) -> dict[str, JobSpec]:
     return {job.path: job for job in pipelines.jobs_of(config.one_set(one, CREDENTIALS))}
 
 
-def test_they_ask_how_many_more_there_may_be_and_not_how_many_may_be_down() -> None:
+def test_their_limit_is_max_surge_and_not_max_unavailable() -> None:
     for job in jobs().values():
         assert "MAX_SURGE" in job.jenkinsfile
         assert "MAX_UNAVAILABLE" not in job.jenkinsfile
@@ -23,13 +23,13 @@ def test_they_ask_how_many_more_there_may_be_and_not_how_many_may_be_down() -> N
 
 
 @pytest.mark.parametrize(("rollout", "most"), [({}, "2"), ({"max_surge": "50%"}, "50%")])
-def test_it_is_as_many_as_the_canary_unless_the_file_says_otherwise(rollout: dict[str, object], most: str) -> None:
+def test_max_surge_is_the_size_of_the_canary_by_default(rollout: dict[str, object], most: str) -> None:
     made = jobs(canary=2, rollout={"strategy": "surge", **rollout})
     for job in made.values():
         assert f"name: 'MAX_SURGE', defaultValue: '{most}'" in job.jenkinsfile
 
 
-def test_the_first_job_makes_its_canary_and_sets_no_image_before_all_was_looked_at() -> None:
+def test_the_canary_job_has_one_command_that_checks_before_it_sets_the_image() -> None:
     canary = jobs()["web-canary"].jenkinsfile
     assert "stage('Add Instances With The New Image')" in canary
     assert "INSTANCE_IDS" not in canary
@@ -37,20 +37,23 @@ def test_the_first_job_makes_its_canary_and_sets_no_image_before_all_was_looked_
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "reason"),
     [
-        ({"instance_ids": "0,1"}, "the strategy surge makes its canary"),
-        ({"flavour": "plugin", "instance_ids": "0"}, "the strategy surge makes its canary"),
-        ({"rollout": {"strategy": "waves", "max_surge": 1}}, "max_surge is for the strategy surge"),
+        ({"instance_ids": "0,1"}, "the strategy surge creates its canary"),
+        ({"flavour": "plugin", "instance_ids": "0"}, "the strategy surge creates its canary"),
+        (
+            {"rollout": {"strategy": "waves", "max_surge": 1}},
+            "found max_surge with the strategy waves; wanted the strategy surge",
+        ),
     ],
 )
-def test_what_does_not_go_together_with_a_surge_is_told(settings: dict[str, object], said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
+def test_settings_that_a_surge_cannot_have_are_refused(settings: dict[str, object], reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
         jobs(**settings)
 
 
 @pytest.mark.parametrize("command", ["rollout", "rollback"])
-def test_a_number_of_more_instances_is_for_a_surge_alone(command: str) -> None:
+def test_max_surge_is_refused_with_another_strategy(command: str) -> None:
     done = CliRunner().invoke(cli.cli, [command, "-g", "rg", "-n", "web", "--max-surge=1"], standalone_mode=False)
     assert isinstance(done.exception, ConfigError)
     assert "found the strategy waves; wanted --strategy surge" in str(done.exception)

@@ -1,4 +1,4 @@
-"""Surges under steady traffic, by the command and by the generated jobs: out, and back on a bad release."""
+"""Surges under steady traffic, by command and by the generated jobs: a release, and the rollback of a bad one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SURGE = {"strategy": "surge", "max_surge": 3, "instance_timeout": 3, "timeout": 
 
 
 def fewest_up(emulator: Emulator) -> int:
-    """The least that was up at one time, by the emulator's own record."""
+    """Return the smallest number of instances that were up at one time, as the emulator recorded it."""
     up = fewest = 3
     for change in emulator.availability.changes():
         up += change.act == "scale-out" and change.phase == "end" and change.up
@@ -39,7 +39,7 @@ def run(emulator: Emulator, line: str) -> Result:
     return CliRunner().invoke(cli.cli, words, env=dict(emulator.environment), standalone_mode=False)
 
 
-def test_by_the_command_nobody_notices_a_release_nor_a_bad_one() -> None:
+def test_visitors_notice_neither_a_release_nor_a_bad_one_by_command() -> None:
     with Emulator(time_scale=100) as emulator, visitors(emulator.frontend_url) as visits:
         good = run(emulator, f"--image-id={emulator.scenario.image_id(NEW)}")
         assert good.return_value == 0, good.output
@@ -53,7 +53,7 @@ def test_by_the_command_nobody_notices_a_release_nor_a_bad_one() -> None:
     assert len(set(visits.pages) - {"HTTP 500"}) == 2, "visitors saw the old release and the new one"
 
 
-def test_by_the_generated_jobs_nobody_notices_a_release_the_way_back_nor_a_bad_one(
+def test_visitors_notice_neither_a_release_nor_a_rollback_nor_a_bad_one_by_jobs(
     jenkins: Jenkins, tmp_path: Path, command: Path
 ) -> None:
     allowed = Role.parse(json.dumps(role(["status", "surge", "drain", "verify"], SCOPE)))

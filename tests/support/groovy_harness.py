@@ -1,7 +1,7 @@
-"""Runs Jenkinsfiles by real Groovy, with the Pipeline's steps bound to a small harness in which `sh` really runs.
+"""Runs Jenkinsfiles with real Groovy. A small harness implements the Pipeline's steps; `sh` runs a real shell.
 
-It shows what a Jenkinsfile says to Groovy and to the shell. It is no Jenkins: nothing is resumed, `parallel` runs one
-branch after another, and of the sandbox it knows only what `tests/groovy/Environment.groovy` says.
+It shows what Groovy and the shell make of a Jenkinsfile. It is not Jenkins: no build resumes, `parallel` runs one
+branch after another, and `tests/groovy/Environment.groovy` has the only rules of the sandbox that it knows.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LIBRARY = HERE.parents[1] / "jenkinsfiles" / "library"
 
 
 def missing() -> str | None:
-    """Return why Jenkinsfiles cannot be run here, or None where they can."""
+    """Say why Jenkinsfiles cannot run here; None if they can."""
     if shutil.which("groovy") is None:
         return "groovy is not installed (Debian: apt-get install groovy)"
     if java_home() is None:
@@ -34,7 +34,7 @@ def missing() -> str | None:
 
 @dataclass(frozen=True)
 class Build:
-    """What a build did."""
+    """The result of a build, and what it did."""
 
     result: str
     """`SUCCESS`, `UNSTABLE`, `FAILURE` or `ABORTED`."""
@@ -43,13 +43,13 @@ class Build:
     archived: dict[str, str]
     """The text of each archived file, by its path."""
     description: str | None
-    """What the build was given to show in the job's history."""
+    """The build's description in the job's history."""
     started_jobs: list[dict[str, Any]]
-    """Each `build job:`: `job`, `parameters`, `wait`, and `build` where the job was known and ran."""
+    """Each `build job:`: `job`, `parameters`, `wait`, and `build` if the job was given and ran."""
     junit: list[dict[str, Any]]
     """Each result file: `path`, `text`, `failed`."""
     inputs: list[dict[str, Any]]
-    """Each question to a person: `message`, `ok`, and whether it was asked `in_node`."""
+    """Each question to a person: `message`, `ok`, and `in_node` if it held an executor."""
     stages: list[str]
     """The stages that ran, in order."""
     reports: list[dict[str, Any]] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Build:
 
 
 class Jenkins:
-    """One Groovy process that runs build after build; what jobs leave behind is kept in `home`."""
+    """One Groovy process that runs build after build; workspaces and archives are kept in `home`."""
 
     def __init__(self) -> None:
         self._home = tempfile.TemporaryDirectory(prefix="vmss-jenkins-builds-")
@@ -76,7 +76,7 @@ class Jenkins:
         )
 
     def close(self) -> None:
-        """End the process and forget what the jobs left behind."""
+        """End the process and delete workspaces and archives."""
         self._process.communicate()
         self._errors.close()
         self._home.cleanup()
@@ -98,15 +98,15 @@ class Jenkins:
 
         Args:
             jenkinsfile: its text, scripted or declarative.
-            params: the build's parameters; declared ones that are not here have their default.
-            env: the environment of the agent, beside PATH and HOME.
+            params: the build's parameters; a declared parameter that is missing here has its default.
+            env: the environment of the agent, in addition to PATH and HOME.
             libraries: folders with `vars/`, loaded as implicit shared libraries.
             credentials: by id: `subscription_id`, `client_id`, `client_secret`, `tenant_id`, or `username`, `password`,
-                or `secret`, a text or what a file holds.
-            jobs: Jenkinsfiles of the jobs that a `build` step really runs, by name; others are only noted.
-            answers: by the message or id of an `input`: `abort`, or what was filled in. It goes on by default.
-            job: the job's name: workspace, build numbers and archives belong to it.
-            home: where they are; by default all of this process's builds share a folder.
+                or `secret`, a text or the content of a file.
+            jobs: Jenkinsfiles of the jobs that a `build` step really runs, by name; other jobs are only recorded.
+            answers: by the message or id of an `input`: `abort`, or the input. By default the build goes on.
+            job: the job's name, which has its own workspace, build numbers and archives.
+            home: the folder for them; by default all builds of this process share one.
         """
         request = {
             "home": str(home or self._home.name),

@@ -1,4 +1,4 @@
-"""What the tests of the seeder share: recorded exchanges, jobs, and a run of the engine against the stand-in."""
+"""What the tests of seeding share: recorded exchanges, jobs, and a run of the engine against the fake Jenkins."""
 
 from __future__ import annotations
 
@@ -41,25 +41,25 @@ def job(path: str = "vmss/web-canary", **facts: Any) -> JobSpec:
 
 @dataclass
 class Seeder:
-    """Runs the engine with the real adapter against a stand-in, on a clock that only moves when somebody waits."""
+    """Runs the engine and the real adapter against the fake Jenkins, on a clock that moves only while code waits."""
 
     fake: FakeJenkins
     clock: FakeClock = field(default_factory=FakeClock)
-    told: list[Event] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     user: str = ""
     token: str = ""
 
     def __call__(self, jobs: Iterable[JobSpec], **options: Any) -> seeding.SeedResult:
         self.fake.asked.clear()
-        self.told.clear()
-        waiter = Waiter.starting(self.clock, 3600, self.told.append)
+        self.events.clear()
+        waiter = Waiter.starting(self.clock, 3600, self.events.append)
         server = JenkinsServer(self.fake.url, self.user or self.fake.user, self.token or self.fake.token)
         with closing(server):
             return seeding.seed(server, jobs, seeding.Options(**options), waiter)
 
     @property
     def lines(self) -> list[str]:
-        return [lines.line(event) for event in self.told]
+        return [lines.line(event) for event in self.events]
 
     def config(self, path: str = "vmss/web-canary") -> str:
         return self.fake.state.items[path].config

@@ -1,4 +1,4 @@
-"""vmss.yaml: which scale sets and blue-green pairs get Jenkins jobs, and of what kind; all faults at once."""
+"""vmss.yaml: the scale sets and blue-green pairs that get Jenkins jobs; all faults of a file at once."""
 
 from vmss_jenkins.config.file import (
     Config,

@@ -1,4 +1,4 @@
-"""What pydantic has against a file, as faults for people: with line, path, value found and value wanted."""
+"""Turns pydantic's errors into faults for people: with line, path, value found and value wanted."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _WANTED = {
     "greater_than_equal": "wanted at least {ge:g}",
     "less_than_equal": "wanted at most {le:g}",
 }
-"""What pydantic's kinds of errors mean for a person."""
+"""pydantic's kinds of errors, in words for people."""
 
 
 def faults_of(error: ValidationError, document: Document, file: type[BaseModel]) -> list[Fault]:
-    """Tell each fault once, at the place in the file that it comes from.
+    """Return each fault once, with its place in the file.
 
     Args:
-        error: pydantic's.
+        error: pydantic's error.
         document: the file, for the lines.
-        file: the model of the whole file, for the keys that there are.
+        file: the model of the whole file, for the known keys.
     """
     found = (_fault(dict(detail), document, file) for detail in error.errors(include_url=False))
     return list(dict.fromkeys(found))
@@ -44,7 +44,7 @@ def _fault(detail: Mapping[str, Any], document: Document, file: type[BaseModel])
 
 
 def _written(path: Path, document: Document) -> Path:
-    """Where a value of a set or pair was written: there, or under the defaults."""
+    """Return where the value of a set or pair was written: at the set, or under the defaults."""
     if path in document.lines or len(path) < 3 or path[0] not in {"sets", "pairs"}:  # noqa: PLR2004 - sets, index, key
         return path
     default: Path = ("defaults", *path[2:])
@@ -69,7 +69,7 @@ def _nearest(key: str, known: list[str]) -> str:
 
 
 def _keys_at(model: type[BaseModel], path: Path) -> set[str]:
-    """The keys that a place of the file can have."""
+    """Return the keys that a mapping at this place of the file can have."""
     for step in path:
         if isinstance(step, str) and step in model.model_fields:
             inner = next(_models(model.model_fields[step].annotation), None)

@@ -1,6 +1,6 @@
-"""vmss.yaml: which scale sets and blue-green pairs get Jenkins jobs, and of what kind.
+"""vmss.yaml: which scale sets and blue-green pairs get Jenkins jobs, and which kind of jobs.
 
-`parse` reads it, with every fault at once; `json_schema` describes it to editors. Reading the file is the caller's.
+`parse` reads its text and reports every fault at once; `json_schema` describes it for editors.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ ValueT = TypeVar("ValueT", bound=Value)
 
 
 class Settings(Value):
-    """What may stand under `defaults` as well."""
+    """The keys that `defaults` may have too."""
 
     resource_group: values.GroupName | None = None
     subscription: values.Guid | None = None
-    """The one of the credentials by default."""
+    """By default the subscription of the credentials."""
     description: values.Prose = ""
     image: values.Image | None = None
-    """What the image parameter is filled in with: an id, or publisher:offer:sku:version."""
+    """Default of the image parameter: an id, or publisher:offer:sku:version."""
     script: ScriptRelease | None = None
     """The release is the script of an extension instead of an image."""
     canary: values.Amount = "1"
     """How many instances get the release first."""
     instance_ids: values.Ids | None = None
-    """The instances that get it first, by their ids: for the flavour `plugin`, which cannot choose."""
+    """Ids of the instances that get the release first: the flavour `plugin` needs them, as it chooses no canary."""
     rollout: Rollout = Rollout()
     gates: Annotated[tuple[values.Gate, ...], BeforeValidator(as_tuple)] = ("instance-health",)
     promotion: Literal["manual", "approval", "automatic"] = "manual"
     on_failure: Literal["rollback", "stop"] = "rollback"
     timeouts: Timeouts = Timeouts()
     schedule: values.Schedule | None = None
-    """When the canary starts by itself, as in cron; needs an image that stays the same, such as a gallery's latest."""
+    """When Jenkins starts the canary job, as in cron; needs an image or a script, such as a gallery's latest image."""
     rollback_job: bool = True
     flavour: Literal["command", "plugin"] = "command"
 
@@ -52,21 +52,21 @@ class ScaleSetConfig(Settings):
 
     name: values.SetName
     job_name: values.JobName | None = None
-    """What its jobs' names begin with; the set's name by default."""
+    """First part of its jobs' names; the set's name by default."""
 
     @property
     def base_name(self) -> str:
-        """What its jobs' names begin with."""
+        """The first part of its jobs' names."""
         return self.job_name or self.name
 
     @property
     def surges(self) -> bool:
-        """Whether instances are replaced, and none updated."""
+        """Whether a rollout replaces instances instead of updating them."""
         return self.rollout.strategy == "surge"
 
     @property
     def max_surge(self) -> str:
-        """How many more there may be at a time; the canary's size by default."""
+        """How many extra instances there may be at a time; the canary's size by default."""
         return self.rollout.max_surge or self.canary
 
     @model_validator(mode="after")
@@ -81,18 +81,18 @@ class ScaleSetConfig(Settings):
         if self.flavour == "plugin" and not self.instance_ids:
             yield "flavour plugin needs instance_ids such as '0,1': its step cannot choose a canary"
         if self.flavour == "plugin" and self.image and "/" not in self.image:
-            yield "flavour plugin needs an image id: our jobs hand its step no marketplace image"
+            yield "flavour plugin needs an image id: its jobs take no marketplace image"
         if self.flavour == "plugin" and self.script:
-            yield "flavour plugin knows no script: its steps set images alone"
+            yield "flavour plugin takes no script: its steps set images only"
         if self.surges and (self.flavour == "plugin" or self.instance_ids):
-            yield "the strategy surge makes its canary: leave instance_ids and flavour plugin out"
+            yield "the strategy surge creates its canary instances: remove instance_ids and flavour plugin"
         if self.image and self.script:
-            yield "found an image and a script; wanted one of them (image: null takes away that of the defaults)"
-        if self.schedule and not self._filled_in:
-            yield "a schedule needs an image, or a script with a text or url: nobody is there to fill it in"
+            yield "found an image and a script; wanted one of them (image: null removes the image of the defaults)"
+        if self.schedule and not self._has_release:
+            yield "a schedule needs an image, or a script with a text or url: nobody fills in the form of such a build"
 
     @property
-    def _filled_in(self) -> bool:
+    def _has_release(self) -> bool:
         return bool(self.script.text or self.script.url) if self.script else bool(self.image)
 
 
@@ -118,7 +118,7 @@ class Config(Value):
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        """Every scale set that it names, those of pairs too."""
+        """Every scale set in the file, including those of pairs."""
         alone = [Target(one.resource_group or "", one.name, one.subscription) for one in self.sets]
         paired = [
             Target(pair.resource_group or "", name, pair.subscription)
@@ -130,7 +130,7 @@ class Config(Value):
 
 @dataclass(frozen=True)
 class Target:
-    """A scale set and where it is."""
+    """A scale set with its resource group and subscription."""
 
     resource_group: str
     name: str
@@ -138,7 +138,7 @@ class Target:
 
 
 class _File(Value):
-    """The file as an editor sees it."""
+    """The file, as the JSON Schema describes it to editors."""
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["sets"]}, {"required": ["pairs"]}]})
 
@@ -147,7 +147,7 @@ class _File(Value):
     sets: tuple[ScaleSetConfig, ...] = ()
     """Scale sets that get jobs."""
     pairs: tuple[PairConfig, ...] = ()
-    """Pairs of scale sets behind one load balancer that get jobs together."""
+    """Blue-green pairs: two scale sets behind one load balancer that share their jobs."""
 
 
 class _Defaults(Value):
@@ -160,8 +160,8 @@ def parse(text: str, source: str) -> Config:
     """Read vmss.yaml.
 
     Args:
-        text: what is in it.
-        source: its name, for messages.
+        text: the text of the file.
+        source: the file's name, for messages.
 
     Raises:
         ConfigError: with every fault, its line and its path.
@@ -192,12 +192,12 @@ def _validated(
 
 
 def one_set(values: Mapping[str, object], jenkins: Mapping[str, object], source: str = "options") -> Config:
-    """Configure one scale set with no file.
+    """Configure one scale set without a file.
 
     Args:
-        values: as under `sets` in vmss.yaml; what is None is left at its default.
+        values: as under `sets` in vmss.yaml; None means the default.
         jenkins: as under `jenkins`.
-        source: where the values come from, for messages.
+        source: the origin of the values, for messages.
 
     Raises:
         ConfigError: with every fault.
@@ -212,7 +212,7 @@ def one_set(values: Mapping[str, object], jenkins: Mapping[str, object], source:
 
 
 def _option(path: located_yaml.Path) -> str:
-    """Name a fault's place where there is one set, and no file to look into."""
+    """Name the place of a fault if there is one set and no file."""
     return located_yaml.dotted(path[2:] if path[:2] == ("sets", 0) else path) or "the set"
 
 
@@ -223,13 +223,13 @@ def json_schema() -> dict[str, Any]:
 
 
 def _shared(data: dict[str, Any]) -> dict[str, Any]:
-    """The defaults that no set shows the faults of, since there is none."""
+    """Return the defaults if the file has no set: then no set reports their faults."""
     defaults = data.get("defaults")
     return {"defaults": defaults} if isinstance(defaults, dict) and not data.get("sets") else {}
 
 
 def _merged(data: dict[str, Any]) -> dict[str, Any]:
-    """The file with the defaults put under each set and each pair."""
+    """Return the file with the defaults filled in at each set and each pair."""
     defaults = data.get("defaults") or {}
     rest = {key: value for key, value in data.items() if key != "defaults"}
     if not isinstance(defaults, dict):
@@ -249,7 +249,7 @@ def _under(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, 
 
 
 def _misplaced(document: located_yaml.Document) -> Iterable[located_yaml.Fault]:
-    """Faults of `defaults` that putting them under the sets does not show."""
+    """Find faults of `defaults` that no set reports."""
     defaults = document.data.get("defaults")
     if defaults is not None and not isinstance(defaults, dict):
         reason = f"found {values.shortened(defaults)}; wanted a mapping"
@@ -257,11 +257,11 @@ def _misplaced(document: located_yaml.Document) -> Iterable[located_yaml.Fault]:
     for key in ("name", "job_name"):
         if isinstance(defaults, dict) and key in defaults:
             path = ("defaults", key)
-            yield located_yaml.Fault(path, document.line(path), "belongs to one set, not to all of them")
+            yield located_yaml.Fault(path, document.line(path), "is for one set; move it under sets")
 
 
 def _doubles(document: located_yaml.Document) -> Iterable[located_yaml.Fault]:
-    """Two sets or pairs whose jobs would have one name; Jenkins does not tell names apart by their case."""
+    """Find sets or pairs whose jobs would have the same name; Jenkins ignores case in names."""
     for kind, ending, other in (("sets", "canary", "job_name"), ("pairs", "blue-green", "name of its own")):
         seen: dict[str, int] = {}
         ones = document.data.get(kind)
@@ -272,5 +272,5 @@ def _doubles(document: located_yaml.Document) -> Iterable[located_yaml.Fault]:
             first = seen.setdefault(base.casefold(), index)
             if first != index:
                 path = (kind, index)
-                reason = f"its job {base}-{ending} is that of {kind}[{first}] as well; give one of them a {other}"
+                reason = f"its job {base}-{ending} has the name of a job of {kind}[{first}]; give one of them a {other}"
                 yield located_yaml.Fault(path, document.line(path), reason)

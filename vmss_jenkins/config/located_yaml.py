@@ -1,6 +1,6 @@
-"""YAML with the line of every value, so that a fault in it can be pointed at.
+"""Reads YAML with the line of every value, for messages.
 
-Only plain values are made (PyYAML's SafeLoader); a key that stands twice is a fault, which YAML loaders pass over.
+It makes plain values only (PyYAML's SafeLoader). A key that occurs twice is a fault; other YAML loaders ignore that.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import yaml
 Path: TypeAlias = tuple[str | int, ...]
 
 MOST_VALUES = 100_000
-"""More values than any file of scale sets has: aliases of aliases make a short text grow without an end."""
+"""More values than any file of scale sets has. Aliases of aliases make a short text grow without limit."""
 MOST_LEVELS = 50
-"""Deeper than any file of scale sets."""
+"""More levels than any file of scale sets has."""
 _MERGE = "tag:yaml.org,2002:merge"
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong at a place."""
+    """A fault at a place of the file."""
 
     path: Path
     line: int
@@ -35,29 +35,29 @@ class Fault:
 
 @dataclass(frozen=True)
 class Document:
-    """The values of a text, their lines, and what YAML itself has against them."""
+    """The values of a text, their lines, and the faults in its YAML."""
 
     data: Any
     lines: dict[Path, int]
     faults: tuple[Fault, ...]
 
     def line(self, path: Path) -> int:
-        """The line of a value, or of the nearest one around it."""
+        """Return the line of a value, or of the nearest mapping or list around it."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 1)
 
 
 def dotted(path: Path) -> str:
-    """Write a path as people do: `sets[0].rollout.pause`."""
+    """Write a path for people: `sets[0].rollout.pause`."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return text.removeprefix(".")
 
 
 def read(text: str) -> Document:
-    """Read the one document of a text; never raises for what is in it."""
+    """Read the one document of a text; faults in it are returned, not raised."""
     try:
-        # A node tree first: nothing is made of it yet, whatever tags it has.
+        # A tree of nodes first: no tag in it has created an object yet.
         loader = yaml.SafeLoader(text)
         try:
             node = loader.get_single_node()
@@ -74,7 +74,7 @@ def read(text: str) -> Document:
 
 @dataclass
 class _Reader:
-    """Makes values of nodes and notes their lines."""
+    """Makes values from nodes, and keeps their lines."""
 
     loader: Any
     lines: dict[Path, int] = field(default_factory=dict)
@@ -112,10 +112,10 @@ class _Reader:
             line = key_node.start_mark.line + 1
             key = self._scalar(key_node, path)
             if not isinstance(key, str):
-                self.faults.append(Fault(path, line, f"found the key {key!r}; wanted a text: quote it"))
+                self.faults.append(Fault(path, line, f"found the key {key!r}; wanted a string: quote it"))
             elif key in found:
                 first = self.lines[(*path, key)]
-                self.faults.append(Fault((*path, key), line, f"stands twice; first in line {first}"))
+                self.faults.append(Fault((*path, key), line, f"found twice, first in line {first}; remove one"))
             else:
                 self.lines[(*path, key)] = line
                 found[key] = self._value(value_node, (*path, key))
@@ -125,7 +125,7 @@ class _Reader:
         return found
 
     def _merged(self, node: Any) -> Iterator[Any]:  # noqa: ANN401 - as above
-        """The mappings that `<<` puts under a mapping."""
+        """Return the mappings that `<<` merges into a mapping."""
         for key_node, value_node in node.value:
             if key_node.tag == _MERGE:
                 self.count += 1

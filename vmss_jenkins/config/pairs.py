@@ -22,10 +22,10 @@ def _idle(value: object) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
     found = values.shortened(value)
-    raise ValueError(f"found {found}; wanted keep, or how many instances are to be left, such as 1")
+    raise ValueError(f"found {found}; wanted keep, or a number of instances to keep, such as 1")
 
 
-def _asked(gates: tuple[str, ...]) -> tuple[str, ...]:
+def _checked(gates: tuple[str, ...]) -> tuple[str, ...]:
     try:
         watch_gates(gates)
     except ConfigError as error:
@@ -38,11 +38,11 @@ Idle: TypeAlias = Annotated[
     BeforeValidator(_idle),
     WithJsonSchema({"anyOf": [{"enum": [KEEP]}, {"type": "integer", "minimum": 0}]}),
 ]
-Gates: TypeAlias = Annotated[tuple[values.Gate, ...], BeforeValidator(as_tuple), AfterValidator(_asked)]
+Gates: TypeAlias = Annotated[tuple[values.Gate, ...], BeforeValidator(as_tuple), AfterValidator(_checked)]
 
 
 class Deploying(Value):
-    """How the release comes to the idle set: to all of it at once, since it serves nobody."""
+    """How the idle set gets the release: all of it at once, because it has no traffic."""
 
     min_healthy_time: values.Seconds = 0.0
     instance_timeout: Annotated[values.Seconds, Field(ge=1)] = 900.0
@@ -50,33 +50,33 @@ class Deploying(Value):
 
 
 class PairConfig(Value):
-    """Two scale sets behind one load balancer, of which one serves: they get jobs together."""
+    """Two scale sets behind one load balancer, which sends traffic to one of them. They share their jobs."""
 
     name: values.JobName
-    """What its jobs' names begin with."""
+    """First part of its jobs' names."""
     resource_group: values.GroupName | None = None
     """Of both sets and of the load balancer."""
     load_balancer: values.ResourceName
     blue: values.SetName
     green: values.SetName
     rule: values.ResourceName | None = None
-    """The production rule; the only one that leads to the pair by default."""
+    """The production rule; by default the only rule that sends traffic to the pair."""
     test_port: Annotated[int, Field(ge=1, le=65535)] | None = None
-    """A frontend port that leads to the idle set while it is checked; gates that ask the load balancer ask it."""
+    """A frontend port for the idle set while it is checked; gates that use the load balancer use this port."""
     subscription: values.Guid | None = None
-    """The one of the credentials by default."""
+    """By default the subscription of the credentials."""
     description: values.Prose = ""
     image: values.Image | None = None
-    """What the image parameter is filled in with: an id, or publisher:offer:sku:version."""
+    """Default of the image parameter: an id, or publisher:offer:sku:version."""
     rollout: Deploying = Deploying()
     gates: Gates = ("instance-health",)
-    """Asked of the idle set before the switch."""
+    """Gates for the idle set, before the switch."""
     watch: Gates = ("instance-health",)
-    """Asked of it after the switch; where one fails it is switched back."""
+    """Gates after the switch; if one fails, the traffic is switched back."""
     promotion: Literal["automatic", "approval"] = "automatic"
-    """`approval`: a person is asked before the switch."""
+    """`approval`: a person approves the switch."""
     idle: Idle = None
-    """Instances that are left of the other set after a good watch; `keep` leaves them all, as the way back."""
+    """Instances to keep in the idle set after the switch; `keep` keeps them all, for a quick switch back."""
     timeouts: Timeouts = Timeouts()
 
     @model_validator(mode="after")
@@ -84,16 +84,16 @@ class PairConfig(Value):
         if not self.resource_group:
             raise ValueError("needs a resource_group, here or under defaults")
         if self.blue.casefold() == self.green.casefold():
-            raise ValueError(f"found {self.blue!r} for blue and for green; wanted two scale sets")
+            raise ValueError(f"found {self.blue!r} as blue and as green; wanted two scale sets")
         return self
 
 
 INHERITED = ("resource_group", "subscription", "description", "image", "rollout", "timeouts")
-"""What a pair takes from `defaults`; what the others say is of a canary, or of a set that serves."""
+"""The keys that a pair takes from `defaults`; the other keys are about a canary."""
 
 
 def inherited(defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of the defaults that stands under a pair."""
+    """Return the part of the defaults that a pair takes."""
     found = {key: value for key, value in defaults.items() if key in INHERITED}
     if isinstance(rollout := found.get("rollout"), dict):
         found["rollout"] = {key: value for key, value in rollout.items() if key in Deploying.model_fields}

@@ -1,4 +1,4 @@
-"""The parts of vmss.yaml that are the same for Jenkins as a whole, or for every kind of release."""
+"""The parts of vmss.yaml about Jenkins as a whole, and those that every kind of release has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vmss_jenkins.config import values
 
 
 class Value(BaseModel):
-    """What every part of the file is: frozen, with no other keys than its own, nothing converted silently."""
+    """The base of every part of the file: frozen, without unknown keys, without silent conversions."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
@@ -33,20 +33,20 @@ class Credentials(Value):
         if self.kind != "none" and not self.id:
             raise ValueError(f"kind {self.kind} needs the id of the credentials in Jenkins")
         if self.kind == "username-password" and not self.tenant:
-            raise ValueError("kind username-password needs the tenant, which such credentials do not hold")
+            raise ValueError("kind username-password needs a tenant: such credentials do not contain it")
         return self
 
 
 class Install(Value):
-    """How the command gets onto the agent."""
+    """How the command is installed on the agent."""
 
     how: Literal["preinstalled", "pip", "container"] = "preinstalled"
     requirement: values.Requirement | None = None
-    """For `pip`: what is installed into a virtual environment of the workspace."""
+    """For `pip`: the requirement to install into a virtual environment in the workspace."""
     image: values.ContainerImage | None = None
     """For `container`: the image that the stages run in."""
     python: values.Text = "python3"
-    """The interpreter's name or path on the agent."""
+    """Name or path of the Python interpreter on the agent."""
 
     @model_validator(mode="after")
     def _fits(self) -> Install:
@@ -58,16 +58,16 @@ class Install(Value):
 
     @property
     def lacks_extras(self) -> bool:
-        """Whether pip installs our package, and none of its extras."""
+        """Whether pip installs vmss-jenkins without extras."""
         named = re.match(r"vmss[-_.]jenkins\s*[=@]", self.requirement or "", re.IGNORECASE)
         return self.how == "pip" and bool(named)
 
 
 class Jenkins(Value):
-    """The Jenkins server's side."""
+    """Settings of the Jenkins server and its jobs."""
 
     folder: values.Folder = ""
-    """Where the jobs are, `a/b`; empty for the top."""
+    """Folder of the jobs, `a/b`; empty for the root."""
     agent: values.Prose = ""
     """Label of the agents; empty for any."""
     credentials: Credentials = Credentials(kind="none")
@@ -75,9 +75,9 @@ class Jenkins(Value):
     lock: bool = False
     """Lock the scale set while a job works on it; needs the plugin lockable-resources."""
     copy_artifacts: bool = False
-    """Job 2 fetches the hand-off record from job 1 by itself; needs the plugin copyartifact."""
+    """The full job copies the hand-off record from the canary job; needs the plugin copyartifact."""
     publish_html: bool = False
-    """Each build shows the report of its rollout; needs the plugin htmlpublisher. It is archived in any case."""
+    """Each build has a link to the report of its rollout; needs the plugin htmlpublisher. It is archived anyway."""
     keep_builds: Annotated[int, Field(ge=1, le=100_000)] = 30
 
 
@@ -87,7 +87,7 @@ class Rollout(Value):
     max_unavailable: values.Amount = "10%"
     strategy: Literal["waves", "window", "surge"] = "waves"
     max_surge: values.Amount | None = None
-    """How many more instances there may be at a time with the strategy `surge`; as many as the canary by default."""
+    """How many extra instances the strategy `surge` may create at a time; by default the size of the canary."""
     pause: values.Seconds = 0.0
     min_healthy_time: values.Seconds = 0.0
     instance_timeout: Annotated[values.Seconds, Field(ge=1)] = 900.0
@@ -98,14 +98,14 @@ class Rollout(Value):
     @model_validator(mode="after")
     def _fits(self) -> Rollout:
         if self.max_surge and self.strategy != "surge":
-            raise ValueError(f"max_surge is for the strategy surge; found the strategy {self.strategy}")
+            raise ValueError(f"found max_surge with the strategy {self.strategy}; wanted the strategy surge")
         return self
 
 
 class Timeouts(Value):
-    """How long Jenkins lets a job go on."""
+    """How long a build of Jenkins may take."""
 
     build: Annotated[values.Seconds, Field(ge=60)] = 4 * 3600.0
-    """The stages that work; keep it above the rollout's own, which ends more gently."""
+    """The stages without the wait for approval; longer than the rollout's own timeout, which rolls back."""
     approval: Annotated[values.Seconds, Field(ge=60)] = 86400.0
-    """The wait for a person."""
+    """The wait for approval."""

@@ -24,7 +24,7 @@ def _no_container(value: str) -> str | None:
 
 def _no_url(value: str) -> str | None:
     if "?" in value:
-        return "it carries a query, which may be a signature: Jenkins keeps that, as credentials.sas_token"
+        return "found a query, which may be a signature; wanted it in Jenkins, as credentials.sas_token"
     return _reasons(lambda: from_url(value))
 
 
@@ -41,55 +41,55 @@ def _reasons(make: Callable[[], object]) -> str | None:
 
 
 class Secret(Value):
-    """A secret that Jenkins keeps; a job gets it by the environment."""
+    """A secret in Jenkins, which a job gets as an environment variable."""
 
     id: values.Text
     """The id of the credentials in Jenkins."""
     kind: Literal["text", "file"] = "text"
-    """What the credentials are: secret text, or a secret file."""
+    """The kind of the credentials: secret text, or a secret file."""
 
 
 class Secrets(Value):
-    """The secrets of a script, as Jenkins keeps them."""
+    """The ids of a script's secrets in Jenkins."""
 
     storage_key: values.Text | None = None
     """Id of a secret text: the storage account's key, for the upload."""
     sas_token: values.Text | None = None
-    """Id of a secret text: a SAS token, for the upload, and with `access: sas` for the instances."""
+    """Id of a secret text: a SAS token, for the upload, and for the instances with `access: sas`."""
     protected_settings: Secret | None = None
     """The protected settings of the extension, as JSON."""
     previous_protected_settings: Secret | None = None
-    """Those before, for the way back: Azure never shows them."""
+    """The previous protected settings, for a rollback: Azure never shows them."""
 
 
 class ScriptRelease(Value):
-    """What a release by script is made of."""
+    """A release that is a script."""
 
     extension: Annotated[str, checked(matches(_EXTENSION, "an extension's name such as CustomScript"))] = NAME
     """The CustomScript extension's name in the set's model."""
     text: values.Prose = ""
-    """What the parameter SCRIPT is filled in with."""
+    """Default of the parameter SCRIPT."""
     url: Annotated[str, checked(_no_url)] | None = None
-    """What the parameter SCRIPT_URL is filled in with, instead."""
+    """Default of the parameter SCRIPT_URL, instead of a text."""
     file: Annotated[str, checked(_no_file)] = "install.sh"
-    """The name of the file that the text goes into."""
+    """The name of the file for the text."""
     container: Annotated[str, checked(_no_container)] | None = None
-    """The blob container that the script is uploaded to; without one it travels in the extension's settings."""
+    """The blob container to upload the script to; without it the script is part of the extension's settings."""
     access: Literal["public", "sas", "managed-identity"] = "public"
     """How instances may read the script."""
     command: values.Text | None = None
-    """What runs; `{script}` stands for the script's file. `bash {script}` by default."""
+    """The command to run, with `{script}` for the script's file; `bash {script}` by default."""
     credentials: Secrets = Secrets()
 
     @model_validator(mode="after")
     def _fits(self) -> ScriptRelease:
         reasons = []
         if self.text and self.url:
-            reasons.append("found both a text and a url to fill in; wanted one of them")
+            reasons.append("found a text and a url; wanted one of them")
         if self.access == Access.SAS.value and not self.credentials.sas_token:
-            reasons.append("access sas needs credentials.sas_token: the token by which instances read the script")
+            reasons.append("access sas needs credentials.sas_token: instances read the script with that token")
         if self.command and not (self.container or self.url):
-            reasons.append("a command needs a container or a url: a script in the settings runs as it is")
+            reasons.append("a command needs a container or a url: without them the script itself is the command")
         if reasons:
             raise ValueError("; ".join(reasons))
         return self

@@ -1,4 +1,4 @@
-"""The kinds of values in vmss.yaml, each with the message for a value that is none."""
+"""The kinds of values in vmss.yaml, each with its message for a wrong value."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import InstanceIds
 
 LONGEST = 20_000
-"""Characters of a text; Java takes no literal over 65,535 bytes."""
+"""Most characters of a text; a Java literal has at most 65,535 bytes."""
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _UNSAFE_IN_JOB_NAMES = '?*/\\%!@#$^&|<>[]:;"'
-"""What Jenkins refuses (`Jenkins.checkGoodName`), and the quote, which no file system of Windows takes."""
+"""The characters that Jenkins refuses (`Jenkins.checkGoodName`), and the quote, which Windows refuses in file names."""
 _NEITHER_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
 
 def text_fault(value: str, *, lines: bool = False) -> str | None:
-    """Why a text can stand in no Jenkins job: it holds what XML 1.0 cannot, or what nobody sees."""
+    """Say why a text cannot be in a Jenkins job: XML 1.0 cannot hold it, or it is invisible. None if it can."""
     if len(value) > LONGEST:
         return f"found {len(value)} characters; wanted at most {LONGEST}"
     for char in value:
@@ -36,24 +36,24 @@ def text_fault(value: str, *, lines: bool = False) -> str | None:
 
 
 def job_name_fault(name: str) -> str | None:
-    """Why Jenkins refuses a name of a job or folder; None where it takes it."""
+    """Say why Jenkins refuses the name of a job or folder; None if it accepts it."""
     if not name or name != name.strip():
-        return f"found {name!r}; wanted a name with no blanks around it"
+        return f"found {name!r}; wanted a name without spaces around it"
     if bad := sorted({char for char in name if char in _UNSAFE_IN_JOB_NAMES}):
-        return f"found {name!r} with {' '.join(bad)}, which Jenkins refuses in a job's name"
+        return f"found {name!r} with {' '.join(bad)}; wanted a name without it: Jenkins refuses it"
     if name.endswith("."):
-        return f"found {name!r}, which ends with a dot; Jenkins refuses that"
+        return f"found {name!r}; wanted a name without a dot at its end: Jenkins refuses it"
     if len(name.encode(errors="replace")) > 200:  # noqa: PLR2004 - a file name has 255 bytes, and ours adds to it
-        return f"found a name of {len(name)} characters; wanted one that can be a directory's name"
+        return f"found a name of {len(name)} characters; wanted at most 200 bytes: it becomes a directory's name"
     return text_fault(name)
 
 
 def checked(fault: Callable[[str], str | None]) -> BeforeValidator:
-    """Take a text, unless a function says why it is none that is wanted."""
+    """Accept a string, unless a function says what is wrong with it."""
 
     def check(value: object) -> str:
         if not isinstance(value, str):
-            raise ValueError(f"found {value!r}; wanted a text: quote it")  # noqa: TRY004 - pydantic's way to say no
+            raise ValueError(f"found {value!r}; wanted a string: quote it")  # noqa: TRY004 - pydantic wants ValueError
         if reason := fault(value):
             raise ValueError(reason)
         return value
@@ -62,7 +62,7 @@ def checked(fault: Callable[[str], str | None]) -> BeforeValidator:
 
 
 def matches(pattern: str, wanted: str) -> Callable[[str], str | None]:
-    """Make the function that says why a text does not match a regular expression as a whole."""
+    """Make a function that says why a whole string does not match a regular expression."""
 
     def fault(value: str) -> str | None:
         return None if re.fullmatch(pattern, value) else f"found {shortened(value)}; wanted {wanted}"
@@ -71,7 +71,7 @@ def matches(pattern: str, wanted: str) -> Callable[[str], str | None]:
 
 
 def _filled(value: str) -> str | None:
-    return text_fault(value) if value.strip() else "found nothing; wanted a text"
+    return text_fault(value) if value.strip() else "found an empty string; wanted a value"
 
 
 def _folder(value: str) -> str | None:
@@ -87,7 +87,7 @@ def _schedule(value: str) -> str | None:
 
 
 def shortened(value: object) -> str:
-    """Show a value in a message, cut where it is long."""
+    """Write a value for a message; cut it if it is long."""
     shown = repr(value)
     return shown if len(shown) <= 80 else f"{shown[:77]}..."  # noqa: PLR2004 - a line of a terminal
 
@@ -129,7 +129,7 @@ GroupName: TypeAlias = Annotated[
     checked(matches(r"[-\w.()]{0,89}[-\w()]", "a resource group's name: letters, digits, '_', '-', '.', '(', ')'")),
 ]
 ResourceName: TypeAlias = Annotated[
-    str, checked(matches(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}", "a name of Azure: letters, digits, '_', '.', '-'"))
+    str, checked(matches(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}", "an Azure name: letters, digits, '_', '.', '-'"))
 ]
 Requirement: TypeAlias = Annotated[
     str, checked(matches(_REQUIREMENT, "a pinned requirement such as vmss-jenkins==1.0"))
@@ -152,14 +152,14 @@ Amount: TypeAlias = Annotated[
 
 
 def as_tuple(value: Any) -> Any:  # noqa: ANN401 - before validation it may be anything
-    """Take a YAML list for a tuple."""
+    """Turn a YAML list into a tuple."""
     return tuple(value) if isinstance(value, list) else value
 
 
 def _gate(value: object) -> str:
-    """Read a gate from a line or a mapping; keep it as the line that `--gate` takes."""
+    """Read a gate from a line or a mapping; return the line that `--gate` takes."""
     if not isinstance(value, str | Mapping):
-        raise ValueError(f"found {value!r}; wanted a gate such as 'http path=/health'")  # noqa: TRY004 - pydantic's way
+        raise ValueError(f"found {value!r}; wanted a gate such as 'http path=/health'")  # noqa: TRY004 - as above
     try:
         gates_from([value])
     except ConfigError as error:
@@ -196,7 +196,7 @@ def _image(value: object) -> str:
 
 def _ids(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"found {value!r}; wanted ids in one text such as '0,1'")  # noqa: TRY004 - pydantic's way
+        raise ValueError(f"found {value!r}; wanted ids in one string such as '0,1'")  # noqa: TRY004 - as above
     try:
         ids = ",".join(part.strip() for part in str(InstanceIds.parse(value)).split(","))
     except ConfigError as error:

@@ -1,1 +1,1 @@
-"""A Jenkins server: read its jobs, bring them to what is wanted."""
+"""Reads the jobs of a Jenkins server, and changes them to the jobs of a file."""

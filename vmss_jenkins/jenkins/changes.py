@@ -1,4 +1,4 @@
-"""Carrying out a plan of jobs: folders first, then jobs over several connections, each of them wholly or not at all."""
+"""Carries out a plan of jobs: folders first, then jobs, several at a time. A job is written whole or not at all."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _WORDS = {Create: "created", Update: "updated", Delete: "deleted"}
 def apply(server: JenkinsJobs, job_plan: JobPlan, connections: int, waiter: Waiter) -> None:
     """Carry out a plan.
 
-    One request writes one job, so that a job is never half written: after a failure nothing new is begun, what
-    is under way ends, and the same plan made again has only what is left.
+    One request writes one job, so no job is ever half written. After a failure no new request starts, and the requests
+    under way end. A new plan then holds only the rest.
 
     Raises:
-        SeedingFailed: names what was done, what failed and what was not begun.
+        SeedingFailed: names the jobs that were changed, that failed and that were not started.
     """
     pending = job_plan.pending
     done = _make_folders(server, job_plan, waiter)
@@ -58,7 +58,7 @@ def _make_folders(server: JenkinsJobs, job_plan: JobPlan, waiter: Waiter) -> lis
 
 
 def _await(futures: Mapping[Future[None], Pending], done: list[str], waiter: Waiter) -> dict[str, str]:
-    """Tell of each change as it ends; give what failed."""
+    """Report each change when it ends; return the failures."""
     failed: dict[str, str] = {}
     changed = 0
     for future in as_completed(futures):
@@ -97,7 +97,7 @@ def _change(server: JenkinsJobs, action: Pending, waiter: Waiter) -> None:
 
 
 def _create(create: Callable[[], None], overwrite: Callable[[], None], waiter: Waiter) -> None:
-    """Create something; where an answer got lost in a restart and it is there now, write over it."""
+    """Create an item. If a first answer was lost in a restart and the item exists now, write over it."""
     tries = 0
 
     def attempt() -> None:
@@ -117,4 +117,4 @@ def _keeping_actions(action: Update) -> str:
     try:
         return with_actions(action.spec.config_xml, action.existing.config_xml or "")
     except ValueError:
-        return action.spec.config_xml  # what the server has cannot be read, and is replaced whole
+        return action.spec.config_xml  # the server's config.xml cannot be read: replace it whole

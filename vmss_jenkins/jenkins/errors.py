@@ -1,4 +1,4 @@
-"""What python-jenkins raises, turned into `JenkinsError` with the server's own reason and a next step."""
+"""Turns the exceptions of python-jenkins into `JenkinsError`, with the server's own reason and a next step."""
 
 from __future__ import annotations
 
@@ -14,32 +14,35 @@ from vmss_jenkins.errors import JenkinsError
 
 NOT_JENKINS = (
     "check --url: the address of Jenkins as in a browser, with its path (https://example.com/jenkins/), "
-    "and what is between here and there (HTTPS_PROXY, NO_PROXY)"
+    "and the proxy settings of this machine (HTTPS_PROXY, NO_PROXY)"
 )
 NEXT_STEPS: Mapping[int, str] = {
     401: "check --user (the id, not the display name) and the API token (your name, Security, API Token)",
-    403: "let an administrator give the user the permissions Overall/Read and Job/Create, Configure, Read and Delete",
-    404: f"{NOT_JENKINS}; or somebody deleted the folder meanwhile: run again",
-    500: "the server's log has the whole stack trace (Manage Jenkins, System Log)",
+    403: "ask an administrator for the permissions Overall/Read and Job/Create, Configure, Read and Delete",
+    404: f"{NOT_JENKINS}; or run again, if somebody has just deleted the folder",
+    500: "read the whole stack trace in the server's log (Manage Jenkins, System Log)",
     502: "wait until Jenkins is up, and run again",
     503: "wait until Jenkins is up, and run again",
     504: "wait until Jenkins is up, and run again",
 }
 """What to do next, by status."""
-HIDDEN = "something of that name is there that this user may not see: let an administrator give Job/Read, or rename"
+HIDDEN = (
+    "an item with that name exists, and this user may not see it: ask an administrator for Job/Read, or choose "
+    "another name"
+)
 UNTRUSTED = (
-    "trust the certificate authority of the server: REQUESTS_CA_BUNDLE=FILE, a file with its certificate "
-    "(PEM); verification is never switched off"
+    "set REQUESTS_CA_BUNDLE=FILE, a PEM file with the certificate of the server's certificate authority; "
+    "verification is never switched off"
 )
 LONGEST_WAIT = 60.0
-"""Seconds between two tries, whatever the server asks for."""
+"""Most seconds between two tries, even if the server asks for more."""
 LONGEST_REASON = 400
-"""Characters of a server's reason."""
+"""Most characters of a server's reason."""
 
 
 @contextmanager
 def translated(action: str) -> Iterator[None]:
-    """Turn whatever python-jenkins raises inside into a `JenkinsError` of this action."""
+    """Turn each exception of python-jenkins inside the block into a `JenkinsError` for this action."""
     try:
         yield
     except (jenkins.JenkinsException, requests.RequestException, ValueError) as error:
@@ -47,7 +50,7 @@ def translated(action: str) -> Iterator[None]:
 
 
 def explained(response: requests.Response) -> str:
-    """Find the server's reason: its header, the exception of a stack trace, the text of a page."""
+    """Find the server's reason: in its header, in a stack trace, or in the text of a page."""
     if reason := response.headers.get("X-Error"):
         return " ".join(reason.split())
     text = response.text
@@ -62,14 +65,14 @@ def explained(response: requests.Response) -> str:
 
 
 def redirected(response: requests.Response, action: str) -> JenkinsError:
-    """Make the error of an answer that came from elsewhere: requests sends no token there, and no POST."""
+    """Make the error for a redirect: requests sends no token to another host, and turns a POST into a GET."""
     found = f"the server redirects to {response.url.removesuffix('api/json').removesuffix('me/').partition('?')[0]}"
     step = "give the address that Jenkins itself shows (Manage Jenkins, System, Jenkins URL) as --url"
     return JenkinsError(response.history[0].status_code, found, action, step)
 
 
 def is_crumb_refusal(error: JenkinsError) -> bool:
-    """Whether a request was refused for its crumb, which a new one cures."""
+    """Whether a request was refused because of its crumb; a new crumb helps."""
     return error.status == requests.codes.forbidden and "crumb" in error.message
 
 
@@ -95,7 +98,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _response(error: Exception) -> requests.Response | None:
-    """The answer that python-jenkins left out of its own exception."""
+    """Find the server's answer, which python-jenkins leaves out of its own exception."""
     for each in _chain(error):
         if isinstance(each, requests.HTTPError) and each.response is not None:
             return each.response
@@ -112,7 +115,7 @@ def _retry_after(response: requests.Response) -> float | None:
 
 
 def _text(page: str) -> str:
-    """The text of a page, the lines of its stack trace kept."""
+    """Return the text of a page, and keep the lines of a stack trace."""
     return html.unescape(re.sub(r"<[^>]*>", "\n", page))
 
 
@@ -127,7 +130,7 @@ def _title(page: str) -> str:
 
 
 def _first(error: BaseException) -> str:
-    """What urllib3 found, without the pools and objects around it."""
+    """Return what urllib3 found, without the names of its pools and objects."""
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]
     found = re.search(r"(?:\[Errno -?\d+\] |\[SSL: )([^'\")]+)", line)
     return found[0].partition(" (_ssl")[0].rstrip() if found else line

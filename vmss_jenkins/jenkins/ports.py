@@ -1,4 +1,4 @@
-"""What seeding needs of a Jenkins server; the adapter in `server` and the fakes of the tests satisfy it."""
+"""The calls that seeding makes to a Jenkins server; the adapter in `server` implements them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from vmss_jenkins.jenkins.plan.jobs import ExistingJob
 
 
 class JenkinsJobs(Protocol):
-    """Reads and changes the jobs of a server, for several threads; each call is made once; raises `JenkinsError`."""
+    """Reads and changes the jobs of a server.
+
+    Several threads may use it. Each method sends its request once and raises `JenkinsError` if that fails.
+    """
 
     @property
     def url(self) -> str:
-        """Where the server is."""
+        """The server's address."""
         ...
 
     def whoami(self) -> str:
-        """Name the user, which proves that the server is there and knows them."""
+        """Return the user's id; this proves that the server answers and accepts the token."""
         ...
 
     def plugins(self) -> Mapping[str, str] | None:
-        """Name the active plugins and their versions; None where the user may not see them."""
+        """Return the active plugins and their versions; None if the user may not see them."""
         ...
 
     def items(self) -> Mapping[str, ExistingJob]:
@@ -33,23 +36,23 @@ class JenkinsJobs(Protocol):
         ...
 
     def credentials(self, folder: str) -> frozenset[str] | None:
-        """Name the credentials of a folder, or of the server for ""; None where they cannot be seen."""
+        """Return the ids of a folder's credentials, of the server's for ""; None if the user may not see them."""
         ...
 
     def may_create(self, folder: str) -> bool:
-        """Ask whether the user may create jobs in a folder, or on top for ""; nothing is created."""
+        """Ask whether the user may create jobs in a folder, at the root for ""; this creates nothing."""
         ...
 
     def lint(self, jenkinsfile: str) -> tuple[str, ...] | None:
-        """Name the faults of a declarative pipeline; None where the server has no linter."""
+        """Return the faults of a declarative pipeline; None if the server has no linter."""
         ...
 
     def create(self, path: str, config_xml: str) -> None:
-        """Create a job in a folder that is there."""
+        """Create a job in a folder that exists."""
         ...
 
     def create_folder(self, path: str) -> None:
-        """Create a folder in one that is there."""
+        """Create a folder in a folder that exists."""
         ...
 
     def update(self, path: str, config_xml: str) -> None:

@@ -1,4 +1,4 @@
-"""Bringing the jobs of a Jenkins server to what is wanted: look, plan, make sure, apply."""
+"""Seeding: makes a Jenkins server have the jobs that are wanted. Read, plan, check, apply."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.runtime.waiting import Waiter
 
 CONNECTIONS = 8
-"""Requests under way at a time: more gain nothing on a real server."""
+"""Requests at a time; more make a real server no faster."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -49,22 +49,22 @@ class Options:
     """What a seeding may do."""
 
     check: bool = False
-    """Tell what would happen; change nothing."""
+    """Only report what would change."""
     prune: bool = False
-    """Delete jobs that the files have no more."""
+    """Delete jobs that were seeded from the files and are no longer in them."""
     adopt: bool = False
-    """Take over pipeline jobs that are not ours."""
+    """Take over pipeline jobs that were not seeded from the files."""
     allow_many_deletions: bool = False
     allow_missing_credentials: bool = False
     allow_older_plugins: bool = False
-    """Go on with plugins older than those that the jobs were seen to work with."""
+    """Go on if a plugin is older than the version that the jobs were tested with."""
     connections: int = CONNECTIONS
     sources: Collection[str] = ()
-    """The files that are seeded; those that the jobs name by default."""
+    """The files that are seeded; by default those that the jobs name."""
 
     @property
     def allowed(self) -> frozenset[str]:
-        """The flags of findings that do not stop this seeding."""
+        """The options that were given to go on in spite of a finding."""
         flags = {
             ALLOW_MISSING_CREDENTIALS: self.allow_missing_credentials,
             ALLOW_OLDER_PLUGINS: self.allow_older_plugins,
@@ -74,30 +74,30 @@ class Options:
 
 @dataclass(frozen=True)
 class SeedResult:
-    """What was done, or would be."""
+    """What a seeding changed, or would change."""
 
     plan: JobPlan
     findings: tuple[Finding, ...]
     problems: tuple[str, ...]
-    """What is in the way, where only a check was asked for."""
+    """What stops the seeding; only a check returns it, otherwise it is raised."""
     applied: bool
 
 
 def seed(server: JenkinsJobs, desired: Iterable[JobSpec], options: Options, waiter: Waiter) -> SeedResult:
-    """Bring a server's jobs to what is wanted; a second run changes nothing.
+    """Make a server have the wanted jobs; a second run changes nothing.
 
     Args:
         server: the server.
-        desired: the jobs that are wanted.
-        options: what may be done.
-        waiter: the clock, and who is told.
+        desired: the wanted jobs.
+        options: what the seeding may do.
+        waiter: the clock, retries and the listener of events.
 
     Raises:
-        ConfigError: for jobs that no server could take; nothing was changed.
-        JenkinsError: where the server cannot be read; nothing was changed.
-        SeedRefused: for whatever is in the way; nothing was changed.
-        UnsafeRollout: for too many deletions; nothing was changed.
-        SeedingFailed: for a failure in the middle.
+        ConfigError: if a job cannot be written to any server; nothing was changed.
+        JenkinsError: if the server cannot be read; nothing was changed.
+        SeedRefused: if something stops the seeding; nothing was changed.
+        UnsafeRollout: if too many jobs would be deleted; nothing was changed.
+        SeedingFailed: if a change failed.
     """
     specs = checked(desired)
     return _Seeding(server, options, waiter).run(specs)
@@ -106,19 +106,19 @@ def seed(server: JenkinsJobs, desired: Iterable[JobSpec], options: Options, wait
 class _Seeding:
     def __init__(self, server: JenkinsJobs, options: Options, waiter: Waiter) -> None:
         self._server, self._options = server, options
-        self._tell = _one_at_a_time(waiter.on_event)
-        self._waiter = replace(waiter, on_event=self._tell)
+        self._report = _one_at_a_time(waiter.on_event)
+        self._waiter = replace(waiter, on_event=self._report)
 
     def run(self, specs: Sequence[JobSpec]) -> SeedResult:
         began = self._waiter.clock.now()
         self._once(self._server.whoami)
         existing = self._existing(specs)
         job_plan = self._plan(specs, existing)
-        self._tell(SeedPlanned(self._server.url, job_plan))
+        self._report(SeedPlanned(self._server.url, job_plan))
         findings = self._findings(specs, job_plan, existing)
         for finding in findings:
             if finding.severity in {Severity.NOTE, Severity.WARNING}:
-                self._tell(PreflightFound(finding))
+                self._report(PreflightFound(finding))
         problems = _problems(job_plan, findings)
         if self._options.check:
             return SeedResult(job_plan, findings, (*problems, *self._too_many(job_plan)), applied=False)
@@ -126,7 +126,7 @@ class _Seeding:
             raise SeedRefused(problems)
         ensure_safe(job_plan, allow_many_deletions=self._options.allow_many_deletions)
         apply(self._server, job_plan, self._options.connections, self._waiter)
-        self._tell(_finished(job_plan, self._waiter.clock.now() - began))
+        self._report(_finished(job_plan, self._waiter.clock.now() - began))
         return SeedResult(job_plan, findings, problems, applied=True)
 
     def _too_many(self, job_plan: JobPlan) -> tuple[str, ...]:
@@ -178,32 +178,32 @@ class _Seeding:
         stores |= {folder for spec in users for folder in ancestors(spec.path) if folder in existing}
         ordered = sorted(stores)
         seen = self._each(lambda folder: self._once(lambda: self._server.credentials(folder)), ordered)
-        # A folder that is not there yet has no credentials.
+        # A folder that does not exist yet has no credentials.
         absent = {folder: frozenset[str]() for spec in users for folder in ancestors(spec.path)}
         return credential_findings(users, {**absent, **dict(zip(ordered, seen, strict=True))})
 
     def _permissions(self, job_plan: JobPlan, existing: Mapping[str, ExistingJob]) -> tuple[Finding, ...]:
-        """Ask once for each folder that is there and gets something."""
+        """Ask once for each existing folder that gets a new item."""
         paths = [*job_plan.folders, *(each.path for each in job_plan.pending if isinstance(each, Create))]
         folders = sorted({next((f for f in reversed(ancestors(path)) if f in existing), "") for path in paths})
         answers = self._each(lambda folder: self._once(lambda: self._server.may_create(folder)), folders)
         return tuple(
             Finding(
                 Severity.IMPOSSIBLE,
-                f"the user may not create jobs in {folder or 'the top folder'}: the permission Job/Create is missing",
+                f"the user may not create jobs in {folder or 'the root folder'}: the permission Job/Create is missing",
             )
             for folder, may in zip(folders, answers, strict=True)
             if not may
         )
 
     def _linted(self, specs: Sequence[JobSpec]) -> tuple[Finding, ...]:
-        """Ask the linter once for each script that would be written."""
+        """Ask the linter once for each different script that would be written."""
         scripts = list(dict.fromkeys(spec.jenkinsfile for spec in specs if spec.jenkinsfile))
         if not scripts:
             return ()
         first = self._once(lambda: self._server.lint(scripts[0]))
         if first is None:
-            text = "the server has no linter (plugin pipeline-model-definition): the Jenkinsfiles were not checked"
+            text = "the server has no linter (plugin pipeline-model-definition), so the Jenkinsfiles were not checked"
             return (Finding(Severity.WARNING, text),)
         rest = self._each(lambda script: self._once(lambda: self._server.lint(script)), scripts[1:])
         faults = dict(zip(scripts, [first, *rest], strict=True))
@@ -214,7 +214,7 @@ class _Seeding:
         )
 
     def _each(self, work: Callable[[T], R], values: Sequence[T]) -> list[R]:
-        """Do the same for several values, over several connections."""
+        """Call a function for each value, several at a time."""
         return in_parallel(work, values, self._options.connections)
 
     def _once(self, call: Callable[[], R]) -> R:
@@ -222,7 +222,7 @@ class _Seeding:
 
 
 def in_parallel(work: Callable[[T], R], values: Sequence[T], connections: int) -> list[R]:
-    """Do the same for several values at a time; the first failure ends it, what was not begun is not begun."""
+    """Call a function for each value, several at a time; after the first failure no new call starts."""
     if not values:
         return []
     with ThreadPoolExecutor(min(connections, len(values))) as pool:
@@ -251,11 +251,11 @@ def _finished(job_plan: JobPlan, seconds: float) -> SeedFinished:
 
 
 def _one_at_a_time(on_event: OnEvent) -> OnEvent:
-    """Let several threads tell one listener."""
+    """Let several threads report to one listener."""
     lock = threading.Lock()
 
-    def tell(event: Event) -> None:
+    def report(event: Event) -> None:
         with lock:
             on_event(event)
 
-    return tell
+    return report

@@ -1,7 +1,7 @@
-"""A Jenkins server, through python-jenkins: the adapter that satisfies `jenkins.ports.JenkinsJobs`.
+"""A Jenkins server, through python-jenkins: the adapter that implements `jenkins.ports.JenkinsJobs`.
 
-python-jenkins brings authentication, crumbs and sessions. Its own `create_job` asks three times where once is
-enough, and its errors hide the server's reason, so requests are built here and sent by it.
+python-jenkins does authentication, crumbs and sessions. Its own `create_job` sends three requests instead of one, and
+its errors hide the server's reason. So this module builds the requests, and python-jenkins sends them.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from vmss_jenkins.jenkins.errors import NOT_JENKINS, explained, is_crumb_refusal
 from vmss_jenkins.jenkins.plan.jobs import ExistingJob
 
 TIMEOUT = 30
-"""Seconds for one answer."""
+"""Seconds to wait for one answer."""
 DEPTH = 10
-"""Folders within folders that the one listing looks into."""
+"""How many levels of folders the listing of all items reads."""
 FOLDER_XML = """<?xml version='1.1' encoding='UTF-8'?>
 <com.cloudbees.hudson.plugins.folder.Folder><description/></com.cloudbees.hudson.plugins.folder.Folder>"""
 
 _XML = {"Content-Type": "text/xml; charset=utf-8"}
-_NAME_NOBODY_CAN_HAVE = "?"
+_IMPOSSIBLE_NAME = "?"
 
 
 class JenkinsServer:
-    """The jobs of one server; may be used by several threads, each of which has its own connection.
+    """The jobs of one server. Several threads may use it; each has its own connection.
 
     Args:
-        url: as in a browser, with the path that Jenkins is under.
+        url: the address as in a browser, with the path of Jenkins.
         user: the user's id.
         token: an API token, or a password.
-        timeout: seconds for one answer.
+        timeout: seconds to wait for one answer.
     """
 
     def __init__(self, url: str, user: str, token: str, *, timeout: int = TIMEOUT) -> None:
@@ -50,16 +50,16 @@ class JenkinsServer:
         self._gate = threading.Lock()
 
     def close(self) -> None:
-        """End all connections."""
+        """Close all connections."""
         with self._gate:
             for client in self._clients:
                 _session(client).close()
             self._clients.clear()
 
     def whoami(self) -> str:
-        """Name the user, which proves that the server is there and knows them."""
+        """Return the user's id; this proves that the server answers and accepts the token."""
         action = f"log in to {self.url}"
-        # A version asked first would fail with 403 where anonymous users may not read.
+        # A request for the version would fail with 403 on a server that anonymous users may not read.
         response = self._send("GET", "me/api/json", action)
         if "X-Jenkins" not in response.headers:
             found = f"found no Jenkins there (no X-Jenkins header): {response.text[:80]!r}"
@@ -67,13 +67,13 @@ class JenkinsServer:
         return str(self._json(response, action).get("id", self._user))
 
     def version(self) -> str:
-        """Tell the server's version."""
+        """Return the server's version."""
         return str(self._send("GET", "me/api/json", "read the version").headers.get("X-Jenkins", ""))
 
     def plugins(self) -> Mapping[str, str] | None:
-        """Name the active plugins and their versions; None where the user may not see them."""
+        """Return the active plugins and their versions; None if the user may not see them."""
         path = "pluginManager/api/json?tree=plugins[shortName,version,active]"
-        answer = self._where_seen(path, "list the plugins")
+        answer = self._if_visible(path, "list the plugins")
         if answer is None:
             return None
         return {each["shortName"]: each["version"] for each in answer.get("plugins", ()) if each.get("active", True)}
@@ -92,19 +92,19 @@ class JenkinsServer:
         return self._send("GET", f"{_url(path)}config.xml", f"read the job {path}").text
 
     def credentials(self, folder: str) -> frozenset[str] | None:
-        """Name the credentials of a folder, or of the server for ""; None where they cannot be seen."""
+        """Return the ids of a folder's credentials, of the server's for ""; None if the user may not see them."""
         store = "folder" if folder else "system"
         path = f"{_url(folder)}credentials/store/{store}/domain/_/api/json?tree=credentials[id]"
-        answer = self._where_seen(path, f"list the credentials of {folder or 'the server'}")
+        answer = self._if_visible(path, f"list the credentials of {folder or 'the server'}")
         return None if answer is None else frozenset(each["id"] for each in answer.get("credentials", ()))
 
     def may_create(self, folder: str) -> bool:
-        """Ask whether the user may create jobs in a folder, or on top for ""; nothing is created.
+        """Ask whether the user may create jobs in a folder, at the root for ""; this creates nothing.
 
-        Jenkins looks at the permission first and then at the name, which here is one that it refuses.
+        Jenkins checks the permission first and then the name, and it refuses this name.
         """
         try:
-            self._create(folder, _NAME_NOBODY_CAN_HAVE, "<flow-definition/>", "ask for the permission to create jobs")
+            self._create(folder, _IMPOSSIBLE_NAME, "<flow-definition/>", "ask for the permission to create jobs")
         except JenkinsError as error:
             if error.status == requests.codes.bad_request:
                 return True
@@ -114,7 +114,7 @@ class JenkinsServer:
         return True
 
     def lint(self, jenkinsfile: str) -> tuple[str, ...] | None:
-        """Name the faults of a declarative pipeline; None where the server has no linter."""
+        """Return the faults of a declarative pipeline; None if the server has no linter."""
         action = "check a Jenkinsfile"
         try:
             response = self._send(
@@ -128,12 +128,12 @@ class JenkinsServer:
         return tuple(_linted(each) for each in errors)
 
     def create(self, path: str, config_xml: str) -> None:
-        """Create a job in a folder that is there."""
+        """Create a job in a folder that exists."""
         folder, _, name = path.rpartition("/")
         self._create(folder, name, config_xml, f"create the job {path}")
 
     def create_folder(self, path: str) -> None:
-        """Create a folder in one that is there."""
+        """Create a folder in a folder that exists."""
         folder, _, name = path.rpartition("/")
         self._create(folder, name, FOLDER_XML, f"create the folder {path}")
 
@@ -146,7 +146,7 @@ class JenkinsServer:
         try:
             self._send("POST", f"{_url(path)}doDelete", f"delete the job {path}")
         except JenkinsError as error:
-            # Having deleted it, Jenkins redirects to the page of the folder, which nobody here reads.
+            # After the deletion Jenkins redirects to the page of the folder, which is not read here.
             if error.status != requests.codes.found:
                 raise
 
@@ -156,7 +156,7 @@ class JenkinsServer:
     def _post_xml(self, path: str, xml: str, action: str) -> None:
         self._send("POST", path, action, data=xml.encode(), headers=_XML)
 
-    def _where_seen(self, path: str, action: str) -> Mapping[str, Any] | None:
+    def _if_visible(self, path: str, action: str) -> Mapping[str, Any] | None:
         try:
             return self._json(self._send("GET", path, action), action)
         except JenkinsError as error:
@@ -193,7 +193,7 @@ class JenkinsServer:
         client = getattr(self._local, "client", None)
         if client is None:
             client = self._local.client = jenkins.Jenkins(self.url, self._user, self._token, timeout=self._timeout)
-            # python-jenkins switches verification off where PYTHONHTTPSVERIFY=0: here it stays on.
+            # python-jenkins switches verification off if PYTHONHTTPSVERIFY=0; here it stays on.
             _session(client).verify = True
             with self._gate:
                 self._clients.append(client)
@@ -209,7 +209,7 @@ class JenkinsServer:
 
 
 def _session(client: jenkins.Jenkins) -> requests.Session:
-    """The session of a client, to which python-jenkins has no public way."""
+    """Return the session of a client; python-jenkins offers no public name for it."""
     session: requests.Session = vars(client)["_session"]
     return session
 
@@ -226,7 +226,7 @@ def _url(path: str) -> str:
 
 
 def _linted(error: object) -> str:
-    """One fault: the linter nests them in lists where it has several for a place."""
+    """Return the text of one fault; the linter nests lists if it has several faults for one place."""
     if isinstance(error, Mapping):
         error = error.get("error", error)
     if isinstance(error, list):

@@ -1,4 +1,4 @@
-"""The Jenkins jobs of scale sets, as values: `jobs_of` a configuration, `pipelines_of` it for a look inside."""
+"""The Jenkins jobs of a configuration: `jobs_of` returns them; `pipelines_of` returns their parts, to look into."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ __all__ = [
 def jobs_of(
     config: Config, source: str = "vmss.yaml", templates: Mapping[str, str] | None = None
 ) -> tuple[JobSpec, ...]:
-    """All jobs of a configuration, in its order.
+    """Return all jobs of a configuration, in its order.
 
     Args:
-        config: as `vmss_jenkins.config.parse` gives it.
-        source: the file's name: jobs carry it, so that they are known again.
-        templates: a user's own templates by name; see `rendering`.
+        config: as `vmss_jenkins.config.parse` returns it.
+        source: the file's name, for the mark in the jobs' descriptions.
+        templates: a user's own templates by name; see `jenkinsfile`.
 
     Raises:
-        ConfigError: for templates that are wrong, and what no job can hold.
+        ConfigError: if a template is wrong, or a job cannot hold a value.
     """
     return tuple(_job(pipeline, templates) for pipeline in pipelines_of(config, source))
 
@@ -51,12 +51,12 @@ def jobs_of(
 def image_jobs_of(
     config: Config, source: str = "vmss.yaml", templates: Mapping[str, str] | None = None
 ) -> tuple[JobSpec, ...]:
-    """The jobs that build images by Packer, one for each set.
+    """Return the jobs that build images with Packer, one for each set.
 
     Args:
-        config: as `vmss_jenkins.config.parse` gives it.
+        config: as `vmss_jenkins.config.parse` returns it.
         source: the file's name.
-        templates: as `jobs_of`.
+        templates: as for `jobs_of`.
 
     Raises:
         ConfigError: as `jobs_of`.

@@ -1,7 +1,7 @@
 """The shell scripts of the stages.
 
-Build parameters come as environment variables, always in double quotes. What vmss.yaml says is written into the script,
-quoted for the shell by `shlex`; the Groovy around it is the renderer's business.
+Build parameters are environment variables, always in double quotes. `shlex` quotes the values of vmss.yaml for the
+shell; the renderer escapes the whole script for Groovy.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ IMAGE_FILE = f"{RESULTS}/image-id.txt"
 REPORT = f"{RESULTS}/report"
 SUMMARY = f"{RESULTS}/summary.txt"
 _DRY_RUN = 'if [ "$DRY_RUN" = true ]; then set -- "$@" --dry-run; fi'
-_CHOSEN = (
+_CANARY = (
     'if [ -n "$INSTANCE_IDS" ]; then set -- --instance-ids="$INSTANCE_IDS"; '
     'else set -- --canary="$CANARY" --canary-only; fi'
 )
-_MADE = 'set -- --canary="$CANARY" --canary-only'
+_NEW_CANARY = 'set -- --canary="$CANARY" --canary-only'
 
 
 class Commands:
@@ -33,8 +33,8 @@ class Commands:
 
     Args:
         scale_set: its settings.
-        install: how the command gets onto the agent.
-        release: what the release is.
+        install: how the command is installed on the agent.
+        release: the kind of release.
     """
 
     def __init__(self, scale_set: ScaleSetConfig, install: Install, release: ReleaseKind) -> None:
@@ -44,32 +44,32 @@ class Commands:
         self._command = installation.command_of(install)
 
     def set_up(self, *prepared: str) -> str:
-        """Make the results' directory anew and the command ready, with further lines in between."""
+        """Make an empty results directory, run the given lines, and install the command."""
         return installation.set_up(self._install, RESULTS, *prepared)
 
     def update(self) -> str:
         """Set the release in the model."""
-        return "\n".join(["set --", _DRY_RUN, self._call(self._release.update, *self._release.new.words, '"$@"')])
+        return "\n".join(["set --", _DRY_RUN, self._call(self._release.update, *self._release.canary.words, '"$@"')])
 
     def canary(self) -> str:
-        """Update a part of the instances; with no gates, which are asked next."""
-        words = [*self._release.new.words, *self._how(), *self._failing(), *_files("canary"), '"$@"']
+        """Update the canary instances without gates; `verify_canary` asks them next."""
+        words = [*self._release.canary.words, *self._how(), *self._failing(), *_files("canary"), '"$@"']
         return "\n".join([self._canary(), _DRY_RUN, self._call("rollout", *words)])
 
-    def judge_canary(self) -> str:
-        """Ask the gates about the canary: the same rollout again, which updates nothing and goes back if they fail."""
-        new = self._release.new.words
+    def verify_canary(self) -> str:
+        """Ask the gates: the same rollout again, which has nothing to update, and rolls back if a gate fails."""
+        new = self._release.canary.words
         words = [*new, *self._how(), *self._failing(), *self._gates(), *_files("verify"), '"$@"']
-        return "\n".join([self._canary(), *self._judged(self._call("rollout", *words))])
+        return "\n".join([self._canary(), *self._with_verdicts(self._call("rollout", *words))])
 
     def record(self, full_job: str) -> str:
-        """Leave the hand-off record, and where to go next."""
+        """Write the hand-off record and the next step."""
         gates = f"--evidence={RESULTS}/verify.json" if self._set.gates else ""
         words = [f"--file={RECORD}", f"--next={NEXT}", f"--full-job={shlex.quote(full_job)}", gates]
         return self._call("handoff write", *words, *self._release.recorded.words)
 
     def check(self, rollback_job: str) -> str:
-        """Compare the set with the hand-off record, and leave the way back while instances tell it."""
+        """Compare the set with the hand-off record, and write how to roll back."""
         allow = 'if [ "$ALLOW_CHANGED" = true ]; then set -- --allow-changed; fi'
         back = f"--rollback-job={shlex.quote(rollback_job)}" if rollback_job else ""
         checked = self._release.checked.words
@@ -77,27 +77,27 @@ class Commands:
         return f"set --\n{allow}\n{call}"
 
     def rest(self) -> str:
-        """Update all that do not have the release."""
-        rest, how = self._release.rest.words, (*self._how(), *self._pace(), *self._failing())
+        """Update all instances that do not have the release."""
+        rest, how = self._release.full.words, (*self._how(), *self._pace(), *self._failing())
         words = [*rest, *how, *self._gates(), *_files("rollout"), '"$@"']
-        return "\n".join(["set --", _DRY_RUN, *self._judged(self._call("rollout", *words), "rollout")])
+        return "\n".join(["set --", _DRY_RUN, *self._with_verdicts(self._call("rollout", *words), "rollout")])
 
     def verify_all(self) -> str:
-        """Ask the gates once more, when none is left to compare with."""
+        """Ask the gates again, without those that compare with instances of the old release."""
         words = [*self._gates(compare=False), f"--output=json > {RESULTS}/verify.json"]
-        return "\n".join(self._judged(self._call("verify", *words)))
+        return "\n".join(self._with_verdicts(self._call("verify", *words)))
 
     def verify_updated(self) -> str:
-        """Ask the gates about those that the plugin's step updated."""
+        """Ask the gates about the instances that the plugin's step updated."""
         words = [*self._gates(), '--instance-ids="$INSTANCE_IDS"', f"--output=json > {RESULTS}/verify.json"]
-        return "\n".join(self._judged(self._call("verify", *words)))
+        return "\n".join(self._with_verdicts(self._call("verify", *words)))
 
     def roll_back(self) -> str:
-        """Go back to the previous release."""
-        return self._call("rollback", *self._release.back.words, *self._how(), *_files("rollback"))
+        """Roll back to the previous release."""
+        return self._call("rollback", *self._release.rollback.words, *self._how(), *_files("rollback"))
 
     def report(self) -> str:
-        """Make a report of what rollouts there were; that it cannot be made fails nothing."""
+        """Make a report of the rollouts in this build, if there were any; a report that fails is no failure."""
         made = f"{self._command} report {RESULTS}/*.jsonl --out={REPORT} --summary={SUMMARY}"
         otherwise = "echo 'the report could not be made'"
         return f"if ls {RESULTS}/*.jsonl > /dev/null 2>&1; then\n    {made} || {otherwise}\nfi"
@@ -108,8 +108,8 @@ class Commands:
             target.append(f"--subscription={shlex.quote(self._set.subscription)}")
         return " \\\n    ".join([f"{self._command} {command}", " ".join(target), *filter(None, words)])
 
-    def _judged(self, call: str, result: str = "verify") -> Iterable[str]:
-        """A call that leaves what gates said, which becomes test results however it ends."""
+    def _with_verdicts(self, call: str, result: str = "verify") -> Iterable[str]:
+        """A command that writes the gates' verdicts; they become test results even if the command fails."""
         yield f"code=0\n{call} || code=$?"
         file, suite = f"{RESULTS}/{result}.json", shlex.quote(self._set.base_name)
         yield f"if [ -s {file} ]; then"
@@ -128,7 +128,7 @@ class Commands:
         return '--max-surge="$MAX_SURGE"' if self._set.surges else '--max-unavailable="$MAX_UNAVAILABLE"'
 
     def _canary(self) -> str:
-        return _MADE if self._set.surges else _CHOSEN
+        return _NEW_CANARY if self._set.surges else _CANARY
 
     def _pace(self) -> Iterable[str]:
         yield f"--pause={self._set.rollout.pause:.15g} --max-failed={self._set.rollout.max_failed}"
@@ -142,7 +142,7 @@ class Commands:
 
 
 def gates_without_comparison(scale_set: ScaleSetConfig) -> tuple[str, ...]:
-    """The gates that can be asked when every instance has the release."""
+    """Return the gates that work when every instance has the release."""
     return tuple(gate for gate in scale_set.gates if shlex.split(gate)[0] != "compare")
 
 

@@ -1,7 +1,7 @@
-"""Text as Groovy: what a user typed becomes a literal, and never code.
+"""Writes text as Groovy: what a user typed becomes a literal, and never code.
 
-Single-quoted strings of Groovy interpolate nothing. A backslash, a quote and whatever is not printable ASCII are
-escaped all the same, the `$` too, so that a literal stays one wherever a template's author puts it.
+Groovy interpolates nothing in single-quoted strings. Backslashes, quotes, `$` and everything that is not printable
+ASCII are escaped all the same, so that a literal is safe wherever the author of a template puts it.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ from collections.abc import Mapping
 from vmss_jenkins.errors import ConfigError
 
 LONGEST = 65_535
-"""Bytes of a literal in a class file."""
+"""Most bytes of a literal in a class file."""
 
 _SHORT = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "$": "\\$"}
 _SHORT_IN_SCRIPT = {char: escape for char, escape in _SHORT.items() if char != "$"}
-"""The shell's `$` stays as it is: a reader is to know the script again."""
+"""The shell's `$` is not escaped, so that the script stays readable."""
 _SHORT_IN_LINES = {char: escape for char, escape in _SHORT_IN_SCRIPT.items() if char not in "'\n"}
 _QUOTES_TO_ESCAPE = re.compile("'(?='|$)|^'")
-"""Those that could make three in a row with others or with the end."""
+"""Quotes that would make three in a row, with others or with the end."""
 _BACKSLASHED = r"\\'"
 
 
 class Code(str):
-    """Text that is Groovy already; templates print nothing else."""
+    """Text that is Groovy already; templates may print nothing else."""
 
     __slots__ = ()
 
 
 def literal(value: object) -> Code:
-    """Write a value as Groovy: a text in single quotes, true or false, a number.
+    """Write a value as Groovy: a string in single quotes, true or false, a number.
 
     Raises:
-        ConfigError: for a text that is too long for a class file.
+        ConfigError: if a string is too long for a class file.
     """
     if isinstance(value, bool):
         return Code("true" if value else "false")
@@ -43,10 +43,10 @@ def literal(value: object) -> Code:
 
 
 def script(text: str) -> Code:
-    """Write a shell script as Groovy: on one line in single quotes, else in three of them.
+    """Write a shell script as Groovy: in single quotes, or in three of them if it has several lines.
 
     Raises:
-        ConfigError: for one that is too long for a class file.
+        ConfigError: if it is too long for a class file.
     """
     if "\n" not in text:
         return Code(f"'{_escaped(text, _SHORT_IN_SCRIPT)}'")
@@ -55,13 +55,13 @@ def script(text: str) -> Code:
 
 
 def comment(text: str) -> Code:
-    """Write a text for a comment: without the characters that could end it, unicode escapes among them."""
+    """Write a text for a comment, without characters that could end the comment, such as unicode escapes."""
     return Code("".join(char if char.isascii() and (char.isalnum() or char in " ._/:,-") else "?" for char in text))
 
 
 def _escaped(text: str, short: Mapping[str, str], keep: str = "") -> str:
     if len(text.encode(errors="surrogatepass")) > LONGEST:
-        raise ConfigError("Jenkinsfile", [f"found a text of {len(text)} characters in it; Jenkins takes 65,535 bytes"])
+        raise ConfigError("Jenkinsfile", [f"found a text of {len(text)} characters; wanted at most {LONGEST} bytes"])
     return "".join(short.get(char) or _plain(char, keep) for char in text)
 
 

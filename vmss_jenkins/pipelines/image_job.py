@@ -1,4 +1,4 @@
-"""The job that builds an image by Packer, publishes its id, and starts the canary's job with it."""
+"""The job that builds an image with Packer and starts the canary job with it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vmss_jenkins.pipelines.model import RESULTS, Agent, Field, HandOver, Kind, 
 
 TEMPLATE = "image.pkr.hcl"
 INSTALL = "apt-get update\napt-get dist-upgrade -y\napt-get install -y nginx\n"
-"""The base image of the blog post; its updated one edits the page as well."""
+"""What the base image of the blog post has; its updated image changes the page too."""
 _SCRIPT = """set -eu
 rm -rf {results}
 mkdir -p {results}
@@ -37,17 +37,17 @@ cp {image} {next}"""
 
 
 def template() -> str:
-    """The Packer template; it holds no value of anybody: all come as variables."""
+    """Return the Packer template; all values in it are variables."""
     return (files("vmss_jenkins.pipelines") / "templates" / TEMPLATE).read_text(encoding="utf-8")
 
 
 def image_pipelines_of(config: Config, source: str) -> tuple[Pipeline, ...]:
-    """The image jobs of all sets of a file whose releases are images, in its order."""
+    """Return the image jobs of all sets of a file whose release is an image, in its order."""
     return tuple(_pipeline(config.jenkins, one, source) for one in config.sets if not one.script)
 
 
 def _pipeline(jenkins: Jenkins, own: ScaleSetConfig, source: str) -> Pipeline:
-    what = "Builds an image by Packer, and starts the canary's job with it."
+    what = "Builds an image with Packer, and starts the canary job with it."
     canary = "/".join(["", *filter(None, [jenkins.folder, f"{own.base_name}-{Kind.CANARY.value}"])])
     script = _SCRIPT.format(results=RESULTS, template=template(), image=IMAGE_FILE, next=NEXT)
     return Pipeline(
@@ -58,7 +58,7 @@ def _pipeline(jenkins: Jenkins, own: ScaleSetConfig, source: str) -> Pipeline:
         description="\n\n".join(filter(None, [own.description.strip(), what, mark(source)])),
         source=source,
         parameters=_parameters(own),
-        stages=(Stage("Build Image", script, describes=True, leaves_image=True),),
+        stages=(Stage("Build Image", script, writes_description=True, writes_image=True),),
         agent=Agent(jenkins.agent, (jenkins.install.image or "") if jenkins.install.how == "container" else ""),
         credentials=jenkins.credentials,
         timeouts=own.timeouts,
@@ -71,9 +71,9 @@ def _parameters(own: ScaleSetConfig) -> tuple[Parameter, ...]:
     return (
         Parameter("RESOURCE_GROUP", own.resource_group or "", "Resource group of the scale set and of the image."),
         Parameter("VMSS_NAME", own.name, "Name of the scale set."),
-        Parameter("LOCATION", "", "Azure region of the image, such as westeurope: that of the scale set."),
-        Parameter("SCRIPT", INSTALL, "What is run by root to install the service.", Field.TEXT),
-        Parameter("IMAGE_NAME", "", "Name of the managed image. Empty: the scale set's, with the build's number."),
-        Parameter("GALLERY", "", "GALLERY/DEFINITION, for a version of a gallery's image. Empty: a managed image."),
-        Parameter("GALLERY_VERSION", "1.0.0", "That version."),
+        Parameter("LOCATION", "", "Azure region of the image, such as westeurope: the region of the scale set."),
+        Parameter("SCRIPT", INSTALL, "Script that root runs to install the service.", Field.TEXT),
+        Parameter("IMAGE_NAME", "", "Name of the managed image. Empty: the scale set's name and the build number."),
+        Parameter("GALLERY", "", "GALLERY/DEFINITION, for an image version in a gallery. Empty: a managed image."),
+        Parameter("GALLERY_VERSION", "1.0.0", "The image version, if GALLERY is given."),
     )

@@ -1,4 +1,4 @@
-"""How a stage gets at the command: by the agent's Python, or by that of a virtual environment in the workspace."""
+"""How a stage runs the command: with the agent's Python, or with a virtual environment in the workspace."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from vmss_jenkins.config.parts import Install
 
 VENV = ".vmss-jenkins"
 ISOLATED = "-I"
-"""Python without the modules of the workspace: a `requests.py` there would run with Azure's credentials."""
+"""Python ignores the modules of the workspace: a `requests.py` there would get the Azure credentials."""
 
 
 def command_of(install: Install) -> str:
-    """The words that begin each call."""
+    """Return the first words of each command line."""
     python = f"{VENV}/bin/python" if install.how == "pip" else shlex.quote(install.python)
     return f"{python} {ISOLATED} -m vmss_jenkins"
 
 
 def set_up(install: Install, results: str, *prepared: str) -> str:
-    """Make the results' directory anew and the command ready, with further lines in between."""
+    """Make an empty results directory, run the given lines, and install the command."""
     lines = [f"rm -rf {results}", f"mkdir -p {results}", *prepared]
     if install.how == "pip":
         lines += [

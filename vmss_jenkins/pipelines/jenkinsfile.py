@@ -1,4 +1,4 @@
-"""Pipelines as Jenkinsfiles, by Jinja2 templates that a user can replace."""
+"""Renders pipelines as Jenkinsfiles, with Jinja2 templates that a user can replace."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def jenkinsfile(pipeline: Pipeline, templates: Mapping[str, str] | None = None) 
     """Render the Jenkinsfile of a pipeline.
 
     Args:
-        pipeline: what is in it.
-        templates: texts by name that stand in for ours; ours can be had from them as `default/NAME`.
+        pipeline: the job.
+        templates: a user's templates by name, used in place of ours; they can include ours as `default/NAME`.
 
     Raises:
-        ConfigError: where a template is wrong, or prints a value that no filter made Groovy.
+        ConfigError: if a template is wrong, or prints a value without a filter that makes it Groovy.
     """
     own = tuple(sorted((templates or {}).items()))
     try:
@@ -40,16 +40,16 @@ def jenkinsfile(pipeline: Pipeline, templates: Mapping[str, str] | None = None) 
 
 
 class _NotGroovyError(Exception):
-    """A template prints what could be code."""
+    """A template prints a value that could be code."""
 
 
 def _only_groovy(value: object) -> object:
-    """Let a template print Groovy, and nothing that a user typed."""
+    """Let a template print Groovy, and no plain value that a user typed."""
     if isinstance(value, groovy.Code | jinja2.Undefined):
         return value
     raise _NotGroovyError(
-        f"prints {value!r} as it is; write it by one of the filters groovy (a literal), script (a literal that "
-        "keeps its lines) and comment"
+        f"found {value!r} printed without a filter; add the filter groovy (a literal), script (a literal that keeps "
+        "its lines) or comment"
     )
 
 
@@ -79,8 +79,8 @@ def _whole_seconds(seconds: float) -> groovy.Code:
 
 
 def _step(name: object) -> groovy.Code:
-    """Print a name that is one of the model's own: a parameter's, or a field's."""
+    """Print a name of the model: of a parameter, or of a step."""
     text = str(name)
     if not (text.isascii() and text.isidentifier()):
-        raise _NotGroovyError(f"prints {text!r} for a name; wanted letters, digits and '_'")
+        raise _NotGroovyError(f"found the name {text!r}; wanted letters, digits and '_'")
     return groovy.Code(text)

@@ -1,6 +1,6 @@
-"""Pipelines as config.xml: the parameters of the Jenkinsfile again, so that the first build has them.
+"""Renders pipelines as config.xml, with the parameters of the Jenkinsfile, so that the first build has them.
 
-In the shape that Jenkins itself writes, defaults spelled out: a comparison after its rewriting finds little to do.
+It has the form that Jenkins writes itself, with all defaults, so that its rewriting changes little.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.pipelines.model import Field, Parameter, Pipeline
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 holds in no form, escaped or not."""
+"""Characters that XML 1.0 cannot hold, escaped or not."""
 _WORKFLOW = "org.jenkinsci.plugins.workflow"
 
 
@@ -21,11 +21,11 @@ def config_xml(pipeline: Pipeline, jenkinsfile: str) -> str:
     """Write the config.xml of a pipeline job.
 
     Args:
-        pipeline: what the job is.
+        pipeline: the job.
         jenkinsfile: its script.
 
     Raises:
-        ConfigError: for a text with characters that XML cannot hold.
+        ConfigError: if a text has characters that XML cannot hold.
     """
     properties = (_concurrency(), _discarder(pipeline.keep_builds), *_trigger(pipeline), _parameters(pipeline))
     definition = _element("script", jenkinsfile) + _element("sandbox", "true")
@@ -46,10 +46,10 @@ def text(value: str) -> str:
     """Escape a text for XML, in an element or an attribute.
 
     Raises:
-        ConfigError: for characters that XML 1.0 cannot hold.
+        ConfigError: if it has characters that XML 1.0 cannot hold.
     """
     if found := _NOT_XML.search(value):
-        reason = f"found the character U+{ord(found[0]):04X} in {value[:40]!r}; XML cannot hold it"
+        reason = f"found the character U+{ord(found[0]):04X} in {value[:40]!r}; remove it: XML cannot hold it"
         raise ConfigError("config.xml", [reason])
     return escape(value, {"\r": "&#13;", '"': "&quot;", "'": "&apos;"})
 

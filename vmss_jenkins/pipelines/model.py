@@ -1,4 +1,4 @@
-"""A pipeline as values: what its renderers and a user's own templates are given."""
+"""A pipeline as values: the input of its renderers and of a user's own templates."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from enum import Enum
 from vmss_jenkins.config.parts import Credentials, Timeouts
 
 RESULTS = "vmss-jenkins-results"
-"""Directory in the workspace for what is archived."""
+"""Directory in the workspace for the files to archive."""
 
 
 class Kind(Enum):
-    """The jobs of a set or a pair; the value ends the job's name."""
+    """The kinds of jobs; the value is the last part of the job's name."""
 
     CANARY = "canary"
     FULL = "full"
@@ -23,7 +23,7 @@ class Kind(Enum):
 
 
 class Field(Enum):
-    """What a parameter is on the form of a build."""
+    """The kind of field that a parameter has in the form of a build; the value is its step."""
 
     STRING = "string"
     TEXT = "text"
@@ -33,18 +33,18 @@ class Field(Enum):
 
 @dataclass(frozen=True)
 class Parameter:
-    """A build parameter. Its name is the environment variable by which `sh` gets it."""
+    """A build parameter; `sh` gets it as the environment variable of the same name."""
 
     name: str
     default: str | bool
     description: str
     field: Field = Field.STRING
     choices: tuple[str, ...] = ()
-    """The default first, as Jenkins has it."""
+    """The default is the first one, as in Jenkins."""
 
 
 class SecretKind(Enum):
-    """What credentials of Jenkins hold; the name of its binding is in `Secret.step`."""
+    """What credentials in Jenkins contain."""
 
     TEXT = "text"
     FILE = "file"
@@ -52,16 +52,16 @@ class SecretKind(Enum):
 
 @dataclass(frozen=True)
 class Secret:
-    """A secret that Jenkins binds to an environment variable: a text, or the path of a file that has it."""
+    """A secret that Jenkins binds to an environment variable: the text itself, or the path of a file."""
 
     id: str
-    """Of the credentials in Jenkins."""
+    """Id of the credentials in Jenkins."""
     variable: str
     kind: SecretKind = SecretKind.TEXT
 
     @property
     def step(self) -> str:
-        """The binding's name in a Jenkinsfile."""
+        """The name of the binding in a Jenkinsfile."""
         return "string" if self.kind is SecretKind.TEXT else "file"
 
 
@@ -71,23 +71,23 @@ class Stage:
 
     name: str
     script: str = ""
-    """For `sh`; empty where the stage is a step of the plugin."""
+    """For `sh`; empty if the stage is a step of the plugin."""
     signed_in: bool = True
-    """Whether it needs the credentials of Azure."""
+    """Whether it needs the Azure credentials."""
     secrets: tuple[Secret, ...] = ()
-    """What it needs beside them."""
+    """Secrets that it needs besides the Azure credentials."""
     in_dry_run: bool = True
     """Whether it is part of a dry run."""
-    records: bool = False
-    """Whether it leaves the hand-off record."""
-    describes: bool = False
-    """Whether it leaves the line that becomes the build's description."""
-    leaves_image: bool = False
-    """Whether it leaves the id of an image that it built."""
-    decides: bool = False
-    """Whether it leaves a file where there is something to ask a person about."""
-    fetches: bool = False
-    """Whether it needs the hand-off record of the other job."""
+    writes_record: bool = False
+    """Whether it writes the hand-off record."""
+    writes_description: bool = False
+    """Whether it writes the line that becomes the build's description."""
+    writes_image: bool = False
+    """Whether it writes the id of an image that it built."""
+    writes_pending: bool = False
+    """Whether it writes a file if a person has something to approve."""
+    reads_record: bool = False
+    """Whether it reads the hand-off record of the canary job."""
     image_step: bool = False
     """The plugin's `azureVMSSUpdate`."""
     instances_step: bool = False
@@ -96,39 +96,39 @@ class Stage:
 
 @dataclass(frozen=True)
 class HandOver:
-    """How the canary's job starts the other one."""
+    """How a job starts the next job."""
 
     job: str
-    """The other job, from the top: `/folder/web-full`."""
-    ask: str
-    """What a person is asked first; empty where nobody is."""
+    """The next job, from the root: `/folder/web-full`."""
+    question: str
+    """The question for a person before that; empty to ask nobody."""
     parameters: tuple[str, ...]
-    """Names of the parameters that are handed on as they are."""
+    """Names of the parameters that are passed on."""
     record: bool
-    """Whether the hand-off record goes along."""
+    """Whether the hand-off record is passed on."""
     image: bool = False
-    """Whether the image that was built goes along, as `IMAGE_ID`."""
+    """Whether the image that was built is passed on, as `IMAGE_ID`."""
 
 
 @dataclass(frozen=True)
 class Agent:
-    """Where the stages run."""
+    """The agent that the stages run on."""
 
     label: str
-    """Empty for any."""
+    """Empty for any agent."""
     container: str = ""
-    """The image to run in; empty for none."""
+    """The container image that the stages run in; empty for none."""
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """One job, whole."""
+    """A whole job."""
 
     kind: Kind
     name: str
     folder: str
     summary: str
-    """What it does, in a line."""
+    """What it does, in one line."""
     description: str
     """For the job's page."""
     source: str
@@ -143,22 +143,22 @@ class Pipeline:
     schedule: str = ""
     lock: bool = False
     locked: str = ""
-    """The resource to lock; empty for the scale set that the parameters name."""
+    """The resource to lock; empty for the scale set in the parameters."""
     copies_from: str = ""
-    """The job whose record is copied, from the top; empty where it comes as a parameter."""
+    """The job whose record is copied, from the root; empty if the record is a parameter."""
     results: str = RESULTS
-    """Directory in the workspace for what is archived."""
+    """Directory in the workspace for the files to archive."""
 
     report: str = ""
-    """The script that makes a report of the rollout; empty where there is none."""
+    """The script that makes a report of the rollout; empty for none."""
     summarizes: bool = False
-    """Whether its stages or its report leave a line that becomes part of the build's description."""
-    ask: str = ""
-    """What a person is asked after its stages, if one of them left something to ask about; empty where nobody is."""
-    after: tuple[Stage, ...] = ()
-    """The stages that follow then, on an agent of their own: nobody holds one while a person is waited for."""
+    """Whether a stage or the report writes a line for the build's description."""
+    question: str = ""
+    """The question for a person after its stages, if a stage wrote that something is pending; empty to ask nobody."""
+    stages_after: tuple[Stage, ...] = ()
+    """The stages after that question, on an agent of their own: no agent is held while a person is asked."""
     publishes: bool = False
-    """Whether the report gets a place of its own beside the build; needs the plugin htmlpublisher."""
+    """Whether the build has a link to the report; needs the plugin htmlpublisher."""
 
     @property
     def path(self) -> str:
@@ -167,15 +167,15 @@ class Pipeline:
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """What its stages need beside the credentials of Azure, each once."""
+        """The secrets that its stages need besides the Azure credentials, each once."""
         return tuple(dict.fromkeys(secret for stage in self.stages for secret in stage.secrets))
 
     @property
-    def leaves_results(self) -> bool:
-        """Whether there is something to archive."""
+    def has_results(self) -> bool:
+        """Whether there are files to archive."""
         return any(stage.script for stage in self.stages)
 
     @property
     def has_dry_run(self) -> bool:
-        """Whether it can tell what it would do."""
+        """Whether it has a dry run."""
         return any(parameter.name == "DRY_RUN" for parameter in self.parameters)

@@ -1,4 +1,4 @@
-"""The shell scripts of a pair's jobs; as in `commands`, build parameters come as environment variables alone."""
+"""The shell scripts of a pair's jobs; as in `commands`, build parameters are environment variables."""
 
 from __future__ import annotations
 
@@ -20,44 +20,44 @@ class PairCommands:
 
     Args:
         pair: its settings.
-        install: how the command gets onto the agent.
-        back_job: the job of the way back.
+        install: how the command is installed on the agent.
+        rollback_job: the job that switches back.
     """
 
-    def __init__(self, pair: PairConfig, install: Install, back_job: str) -> None:
-        self._pair, self._install, self._back_job = pair, install, back_job
+    def __init__(self, pair: PairConfig, install: Install, rollback_job: str) -> None:
+        self._pair, self._install, self._rollback_job = pair, install, rollback_job
         self._command = installation.command_of(install)
 
     def set_up(self) -> str:
-        """Make the results' directory anew and the command ready."""
+        """Make an empty results directory and install the command."""
         return installation.set_up(self._install, RESULTS)
 
     def plan(self) -> str:
-        """Find the idle set, and refuse what stands in the way."""
+        """Find the idle set, and refuse a release that cannot work."""
         return self._step("plan", *self._check(), *self._watch(), *self._idle(), f"--pending={PENDING}")
 
     def deploy(self) -> str:
-        """Bring the release to the idle set."""
+        """Update the idle set to the release."""
         how = self._pair.rollout
         times = f"--min-healthy-time={how.min_healthy_time:.15g} --instance-timeout={how.instance_timeout:.15g}"
         return self._step("deploy", times, f"--timeout={how.timeout:.15g}", *_files("deploy"))
 
     def check(self) -> str:
         """Ask the gates about the idle set."""
-        return self._judged("check", *self._check())
+        return self._with_verdicts("check", *self._check())
 
     def switch(self, *, checked: bool) -> str:
-        """Switch and watch; after a wait for a person the gates are asked once more."""
+        """Switch the traffic and watch it; after a wait for approval the gates are asked again first."""
         again = () if checked else self._check()
-        back = f"--back-job={shlex.quote(self._back_job)}"
-        return self._judged("switch", *again, *self._watch(), *self._idle(), back)
+        back = f"--back-job={shlex.quote(self._rollback_job)}"
+        return self._with_verdicts("switch", *again, *self._watch(), *self._idle(), back)
 
     def scale_in(self) -> str:
-        """Leave fewer instances of the other set."""
+        """Scale in the set that is idle now."""
         return self._step("scale-in", *self._idle(), *_files("scale-in"))
 
     def switch_by_hand(self) -> str:
-        """Switch to the set that is asked for, with no gates: it is the way back."""
+        """Switch to the set in the parameter TO, without gates: this is the rollback."""
         options = (
             'if [ "$ALLOW_FEWER" = true ]; then set -- "$@" --allow-fewer; fi',
             'if [ "$DRY_RUN" = true ]; then set -- "$@" --dry-run; fi',
@@ -66,7 +66,7 @@ class PairCommands:
         return "\n".join(["set --", *options, call])
 
     def report(self) -> str:
-        """Make a report of the rollout to the idle set, where there was one; that it cannot be made fails nothing."""
+        """Make a report of the rollout to the idle set, if there was one; a report that fails is no failure."""
         made = f"{self._command} report {RESULTS}/*.jsonl --out={REPORT}"
         otherwise = "echo 'the report could not be made'"
         return f"if grep -qs rollout_planned {RESULTS}/*.jsonl; then\n    {made} || {otherwise}\nfi"
@@ -74,8 +74,8 @@ class PairCommands:
     def _step(self, step: str, *words: str) -> str:
         return self._call(f"blue-green {step}", IMAGE, *words, f"--summary={SUMMARY}")
 
-    def _judged(self, step: str, *words: str) -> str:
-        """A step that leaves what gates said, which becomes test results however it ends."""
+    def _with_verdicts(self, step: str, *words: str) -> str:
+        """A step that writes the gates' verdicts; they become test results even if the step fails."""
         result, suite = f"{RESULTS}/{step}", shlex.quote(self._pair.name)
         lines = (
             f"code=0\n{self._step(step, *words, *_files(step))} || code=$?",

@@ -1,4 +1,4 @@
-"""The jobs of a blue-green pair: the release to its idle set with the switch, and the switch by hand."""
+"""The jobs of a blue-green pair: one releases to the idle set and switches to it, one switches by hand."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from vmss_jenkins.pipelines.pair_commands import PairCommands
 
 
 def pair_pipelines_of(jenkins: Jenkins, pair: PairConfig, source: str) -> tuple[Pipeline, ...]:
-    """The pipelines of a pair.
+    """Return the pipelines of a pair.
 
     Args:
-        jenkins: the server's side.
-        pair: what is wanted.
-        source: the file's name, which the jobs carry.
+        jenkins: the settings of Jenkins.
+        pair: the settings of the pair.
+        source: the file's name, for the jobs' marks.
     """
     return _Builder(jenkins, pair, source).all()
 
@@ -23,7 +23,7 @@ def pair_pipelines_of(jenkins: Jenkins, pair: PairConfig, source: str) -> tuple[
 class _Builder:
     def __init__(self, jenkins: Jenkins, pair: PairConfig, source: str) -> None:
         self._jenkins, self._pair, self._source = jenkins, pair, source
-        # A set that was scaled in bears no switch: its release goes the same way again, which scales it out.
+        # A set that was scaled in cannot take the traffic at once: a release of its image scales it out first.
         back = Kind.SWITCH if pair.idle is None else Kind.BLUE_GREEN
         self._commands = PairCommands(pair, jenkins.install, self._name(back))
 
@@ -34,35 +34,35 @@ class _Builder:
         commands, asks = self._commands, self._pair.promotion == "approval"
         first = (
             self._set_up(),
-            Stage("Plan", commands.plan(), decides=True),
+            Stage("Plan", commands.plan(), writes_pending=True),
             Stage("Deploy", commands.deploy(), in_dry_run=False),
             Stage("Check", commands.check(), in_dry_run=False),
         )
         last = [Stage("Switch", commands.switch(checked=not asks), in_dry_run=False)]
         if self._pair.idle is not None:
             last.append(Stage("Scale In", commands.scale_in(), in_dry_run=False))
-        what = "Releases an image to the set of the pair that does not serve, checks it, switches to it, and watches."
+        what = "Updates the idle set of the pair to an image, checks it, switches the traffic to it, and watches it."
         return self._pipeline(
             Kind.BLUE_GREEN,
             what,
             (*self._image(), _dry_run()),
             first if asks else (*first, *last),
-            ask=f"The release to {self._pair.name} passed its check. Let it serve?" if asks else "",
-            after=(self._set_up(), *last) if asks else (),
+            question=f"The release to {self._pair.name} passed its check. Switch the traffic to it?" if asks else "",
+            stages_after=(self._set_up(), *last) if asks else (),
             report=commands.report(),
         )
 
     def _switch(self) -> Pipeline:
-        to = "Which set is to serve; idle: whichever does not now, so that the same again switches back."
+        to = "The set to switch the traffic to. idle: the set without traffic, so a second build switches back."
         parameters = (
             Parameter("TO", "idle", to, Field.CHOICE, ("idle", "blue", "green")),
             Parameter(
                 "ALLOW_FEWER", default=False, field=Field.BOOLEAN,
-                description="Switch although fewer instances are healthy there than serve now.",
+                description="Switch even if that set has fewer healthy instances than the one with the traffic.",
             ),
             _dry_run(),
         )  # fmt: skip
-        what = "Points the traffic of the pair at the other set: the way back. It deploys nothing."
+        what = "Switches the traffic of the pair to the other set, for a rollback. It updates no instance."
         stages = (self._set_up(), Stage("Switch", self._commands.switch_by_hand()))
         return self._pipeline(Kind.SWITCH, what, parameters, stages)
 
@@ -71,8 +71,8 @@ class _Builder:
 
     def _image(self) -> tuple[Parameter, ...]:
         image = self._pair.image or ""
-        by_id = "Id of the new image. Empty: what IMAGE_URN says."
-        urn = "The same for a marketplace image, as publisher:offer:sku:version."
+        by_id = "Id of the new image. Empty: the image in IMAGE_URN."
+        urn = "A marketplace image instead, as publisher:offer:sku:version."
         is_id = "/" in image
         return (
             Parameter("IMAGE_ID", image if is_id else "", by_id),
@@ -89,8 +89,8 @@ class _Builder:
         parameters: tuple[Parameter, ...],
         stages: tuple[Stage, ...],
         *,
-        ask: str = "",
-        after: tuple[Stage, ...] = (),
+        question: str = "",
+        stages_after: tuple[Stage, ...] = (),
         report: str = "",
     ) -> Pipeline:
         jenkins, own = self._jenkins, self._pair
@@ -112,11 +112,11 @@ class _Builder:
             report=report,
             summarizes=True,
             publishes=jenkins.publish_html and bool(report),
-            ask=ask,
-            after=after,
+            question=question,
+            stages_after=stages_after,
         )
 
 
 def _dry_run() -> Parameter:
-    what = "Tell what would happen; change nothing."
+    what = "Print what would happen; change nothing."
     return Parameter("DRY_RUN", default=False, field=Field.BOOLEAN, description=what)

@@ -1,4 +1,4 @@
-"""The Jenkins plugins that a pipeline's steps come from."""
+"""The Jenkins plugins that a pipeline needs for its steps."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ SEEN: Mapping[str, str] = {
     "workflow-durable-task-step": "1289.v4d3e7b_01546b_",
     "workflow-job": "1342.v046651d5b_dfe",
 }
-"""The versions that the steps were seen to work with, on Jenkins 2.421; of older ones nothing is known."""
+"""The versions that the steps were tested with, on Jenkins 2.421; older versions were not tested."""
 
 
 def plugins_of(pipeline: Pipeline) -> dict[str, str]:
-    """Name the plugins that a pipeline needs: short name -> least version, empty for any."""
+    """Return the plugins that a pipeline needs: short name -> least version, empty for any."""
     kind = pipeline.credentials.kind
     uses = {
         "workflow-job": True,
@@ -32,12 +32,12 @@ def plugins_of(pipeline: Pipeline) -> dict[str, str]:
         "workflow-basic-steps": True,
         "workflow-durable-task-step": True,
         "pipeline-model-definition": True,
-        "junit": pipeline.leaves_results,
+        "junit": pipeline.has_results,
         "credentials-binding": kind != "none" or bool(pipeline.secrets),
         "plain-credentials": bool(pipeline.secrets),
         "azure-credentials": kind == "azure-service-principal",
         "pipeline-build-step": pipeline.hand_over is not None,
-        "pipeline-input-step": bool(pipeline.ask or (pipeline.hand_over and pipeline.hand_over.ask)),
+        "pipeline-input-step": bool(pipeline.question or (pipeline.hand_over and pipeline.hand_over.question)),
         "lockable-resources": pipeline.lock,
         "copyartifact": bool(pipeline.copies_from),
         "htmlpublisher": pipeline.publishes,
@@ -47,7 +47,7 @@ def plugins_of(pipeline: Pipeline) -> dict[str, str]:
 
 
 def useful_to(pipeline: Pipeline) -> dict[str, str]:
-    """Name the plugins that a pipeline does without: short name -> what is lost then."""
-    if not any(stage.describes for stage in pipeline.stages) and pipeline.kind is not Kind.BLUE_GREEN:
+    """Return the optional plugins of a pipeline: short name -> what does not work without it."""
+    if not any(stage.writes_description for stage in pipeline.stages) and pipeline.kind is not Kind.BLUE_GREEN:
         return {}
-    return {"build-with-parameters": "links to the next job fill in no form"}
+    return {"build-with-parameters": "links to the next job will not prefill its form"}

@@ -1,4 +1,4 @@
-"""What a release is to the jobs of a set: an image, or a script (`script_release`). Each says it in its own words."""
+"""The kinds of releases of a set's jobs: an image, or a script (`script_release`), each with options and parameters."""
 
 from __future__ import annotations
 
@@ -12,65 +12,65 @@ IMAGE = '${IMAGE_ID:+--image-id="$IMAGE_ID"} ${IMAGE_URN:+--image="$IMAGE_URN"}'
 
 
 @dataclass(frozen=True)
-class Words:
-    """How a command is told the release, and the secrets that it takes out of the environment for it."""
+class Arguments:
+    """The arguments that give a release to a command, and the secrets that the command needs for it."""
 
     words: tuple[str, ...] = ()
-    """Of the shell, quoted."""
+    """Quoted for the shell."""
     secrets: tuple[Secret, ...] = ()
 
 
 class ReleaseKind(Protocol):
-    """What `commands` and `building` ask a kind of release for."""
+    """What the jobs need to know about a kind of release."""
 
     @property
     def noun(self) -> str:
-        """What a person calls it."""
+        """Its name, for people."""
 
     @property
     def update(self) -> str:
         """The command that sets it in the model."""
 
     @property
-    def prepared(self) -> tuple[str, ...]:
-        """Lines of the canary job's set-up."""
+    def set_up_lines(self) -> tuple[str, ...]:
+        """Shell lines for the set-up of the canary job."""
 
     @property
-    def new(self) -> Words:
-        """The release that the canary's job was given."""
+    def canary(self) -> Arguments:
+        """The release that the canary job rolls out."""
 
     @property
-    def rest(self) -> Words:
-        """The release that the full job takes to the others."""
+    def full(self) -> Arguments:
+        """The release that the full job rolls out."""
 
     @property
-    def recorded(self) -> Words:
-        """The release of which the hand-off record is written."""
+    def recorded(self) -> Arguments:
+        """The release in the hand-off record that the canary job writes."""
 
     @property
-    def checked(self) -> Words:
-        """The release that the hand-off record must be of."""
+    def checked(self) -> Arguments:
+        """The release that the full job expects in the hand-off record."""
 
     @property
-    def back(self) -> Words:
-        """The release that the rollback job goes to."""
+    def rollback(self) -> Arguments:
+        """The release that the rollback job rolls back to."""
 
-    def asked(self) -> tuple[Parameter, ...]:
-        """Parameters of the canary's job."""
+    def canary_parameters(self) -> tuple[Parameter, ...]:
+        """Parameters of the canary job."""
 
-    def asked_again(self) -> tuple[Parameter, ...]:
+    def full_parameters(self) -> tuple[Parameter, ...]:
         """Parameters of the full job."""
 
-    def asked_back(self) -> tuple[Parameter, ...]:
+    def rollback_parameters(self) -> tuple[Parameter, ...]:
         """Parameters of the rollback job."""
 
     @property
-    def handed_on(self) -> tuple[str, ...]:
-        """The canary job's parameters that the full job gets as they are."""
+    def passed_on(self) -> tuple[str, ...]:
+        """Parameters of the canary job that the full job gets too."""
 
 
 class ImageRelease:
-    """The release is the image of the model.
+    """The release is an image.
 
     Args:
         scale_set: the settings of the set.
@@ -78,38 +78,38 @@ class ImageRelease:
 
     noun = "image"
     update = "update"
-    prepared: tuple[str, ...] = ()
-    new = rest = checked = Words((IMAGE,))
-    recorded = Words()
-    back = Words(('${IMAGE_ID:+--to="$IMAGE_ID"}',))
+    set_up_lines: tuple[str, ...] = ()
+    canary = full = checked = Arguments((IMAGE,))
+    recorded = Arguments()
+    rollback = Arguments(('${IMAGE_ID:+--to="$IMAGE_ID"}',))
 
     def __init__(self, scale_set: ScaleSetConfig) -> None:
         self._image = scale_set.image or ""
         self._plugin = scale_set.flavour == "plugin"
 
-    def asked(self) -> tuple[Parameter, ...]:
-        """Parameters of the canary's job: an image by its id or its URN."""
+    def canary_parameters(self) -> tuple[Parameter, ...]:
+        """Parameters of the canary job: an image by its id or its URN."""
         if self._plugin:
             return (Parameter("IMAGE_ID", self._image, "Id of the new image."),)
-        return self._either(self._image, "Empty: what IMAGE_URN says.")
+        return self._either(self._image, "Empty: the image in IMAGE_URN.")
 
-    def asked_again(self) -> tuple[Parameter, ...]:
-        """Parameters of the full job: the same ones, but what the model has where they are empty."""
-        return () if self._plugin else self._either("", "Empty: what the scale set's model has.")
+    def full_parameters(self) -> tuple[Parameter, ...]:
+        """Parameters of the full job: the same two; if both are empty, the image in the scale set's model."""
+        return () if self._plugin else self._either("", "Empty: the image in the scale set's model.")
 
-    def asked_back(self) -> tuple[Parameter, ...]:
+    def rollback_parameters(self) -> tuple[Parameter, ...]:
         """Parameters of the rollback job."""
-        what = "Image to go back to: an id, or publisher:offer:sku:version."
-        return (Parameter("IMAGE_ID", "", f"{what} Empty: the other one that instances run."),)
+        what = "Image to roll back to: an id, or publisher:offer:sku:version."
+        return (Parameter("IMAGE_ID", "", f"{what} Empty: the other image that instances run."),)
 
     @property
-    def handed_on(self) -> tuple[str, ...]:
-        """The image, but the plugin's step has it from the model."""
+    def passed_on(self) -> tuple[str, ...]:
+        """The image; the plugin's step takes it from the model."""
         return () if self._plugin else ("IMAGE_ID", "IMAGE_URN")
 
     def _either(self, image: str, otherwise: str) -> tuple[Parameter, ...]:
         is_id = "/" in image
-        urn = "The same for a marketplace image, as publisher:offer:sku:version."
+        urn = "A marketplace image instead, as publisher:offer:sku:version."
         return (
             Parameter("IMAGE_ID", image if is_id else "", f"Id of the new image. {otherwise}"),
             Parameter("IMAGE_URN", "" if is_id else image, urn),

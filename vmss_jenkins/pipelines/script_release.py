@@ -8,17 +8,17 @@ from collections.abc import Iterable
 from vmss_jenkins.config.script import ScriptRelease as Settings
 from vmss_jenkins.config.script import Secret as Kept
 from vmss_jenkins.pipelines.model import RESULTS, Field, Parameter, Secret, SecretKind
-from vmss_jenkins.pipelines.releases import Words
+from vmss_jenkins.pipelines.releases import Arguments
 
 _PROTECTED = "VMSS_PROTECTED_SETTINGS"
 _PREVIOUS = "VMSS_PREVIOUS_PROTECTED_SETTINGS"
 
 
 class ScriptRelease:
-    """The release is a script, which a person types or names by its URL.
+    """The release is a script: a person types its text or its URL into the form of the build.
 
-    The text reaches a file out of the environment. The full job takes on what the model has, so it asks for none:
-    what the canary was judged on is in the model, and the hand-off record tells its digest.
+    The shell writes the text from the environment into a file. The full job has no parameter for the script: it rolls
+    out the script in the scale set's model, and the hand-off record has the digest of the one that was verified.
 
     Args:
         script: the settings of the release.
@@ -26,22 +26,22 @@ class ScriptRelease:
 
     noun = "script"
     update = "update-extension"
-    handed_on: tuple[str, ...] = ()
+    passed_on: tuple[str, ...] = ()
 
     def __init__(self, script: Settings) -> None:
         self._script = script
         self._file = f"{RESULTS}/{script.file}"
-        self.recorded = self.checked = Words((self._extension(),))
+        self.recorded = self.checked = Arguments((self._extension(),))
 
     @property
-    def prepared(self) -> tuple[str, ...]:
-        """Write what was typed into a file, and not into the log."""
+    def set_up_lines(self) -> tuple[str, ...]:
+        """Write the text into a file, but not into the log."""
         write = f"""if [ -n "$SCRIPT" ]; then printf '%s\\n' "$SCRIPT" > {shlex.quote(self._file)}; fi"""
         return ("set +x", write, "set -x")
 
     @property
-    def new(self) -> Words:
-        """The script that was typed or named, with all its secrets."""
+    def canary(self) -> Arguments:
+        """The script in the form, with all its secrets."""
         given = f'${{SCRIPT:+--script={shlex.quote(self._file)}}} ${{SCRIPT_URL:+--script-url="$SCRIPT_URL"}}'
         own, kept = self._script, self._script.credentials
         words = [given, self._extension(), f"--access={own.access}"]
@@ -50,34 +50,36 @@ class ScriptRelease:
         words += ['--force-update-tag="${FORCE_UPDATE_TAG:-$BUILD_NUMBER}"'] if kept.protected_settings else []
         words += [*self._settings(kept.protected_settings, _PROTECTED, "protected-settings"), *self._before_words()]
         key = (Secret(kept.storage_key, "AZURE_STORAGE_KEY"),) if kept.storage_key else ()
-        return Words(tuple(words), (*key, *self._bound(kept.protected_settings, _PROTECTED), *self._before_secrets()))
+        return Arguments(
+            tuple(words), (*key, *self._bound(kept.protected_settings, _PROTECTED), *self._before_secrets())
+        )
 
     @property
-    def rest(self) -> Words:
-        """What the model has; the secrets are for the way back."""
-        return Words((self._extension(), *self._before_words()), tuple(self._before_secrets()))
+    def full(self) -> Arguments:
+        """The script in the model; the secrets are for a rollback."""
+        return Arguments((self._extension(), *self._before_words()), tuple(self._before_secrets()))
 
     @property
-    def back(self) -> Words:
-        """The script before."""
-        return self.rest
+    def rollback(self) -> Arguments:
+        """The previous script."""
+        return self.full
 
-    def asked(self) -> tuple[Parameter, ...]:
-        """Parameters of the canary's job."""
+    def canary_parameters(self) -> tuple[Parameter, ...]:
+        """Parameters of the canary job."""
         own = self._script
-        text = "The script that is the release, up to 100 kB. Empty: what SCRIPT_URL says."
-        url = "Instead of SCRIPT: the URL at which instances read it, without a signature."
-        tag = "Names this version of the protected settings, which Azure never shows. Empty: the build's number."
+        text = "Text of the script, up to 100 kB. Empty: the script at SCRIPT_URL."
+        url = "URL of the script instead, without a signature; the instances read it there."
+        tag = "A name for this version of the protected settings, which Azure never shows. Empty: the build number."
         parameters = (Parameter("SCRIPT", own.text, text, Field.TEXT), Parameter("SCRIPT_URL", own.url or "", url))
         tagged = (Parameter("FORCE_UPDATE_TAG", "", tag),) if own.credentials.protected_settings else ()
         return (*parameters, *tagged)
 
-    def asked_again(self) -> tuple[Parameter, ...]:
-        """Nothing: the model has it."""
+    def full_parameters(self) -> tuple[Parameter, ...]:
+        """None: the model has the script."""
         return ()
 
-    def asked_back(self) -> tuple[Parameter, ...]:
-        """Nothing: what the extension was told before is written down."""
+    def rollback_parameters(self) -> tuple[Parameter, ...]:
+        """None: the resource group's tags have the previous settings of the extension."""
         return ()
 
     def _extension(self) -> str:

@@ -1,4 +1,4 @@
-"""From the configuration of a scale set to its pipelines."""
+"""Builds the pipelines of a scale set from its configuration."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from vmss_jenkins.pipelines.script_release import ScriptRelease
 
 
 def pipelines_of(config: Config, source: str) -> tuple[Pipeline, ...]:
-    """All pipelines of a file, in its order, those of the sets first.
+    """Return all pipelines of a file, in its order, sets before pairs.
 
     Args:
-        config: what is wanted.
-        source: the file's name, which the jobs carry.
+        config: the file.
+        source: the file's name, for the jobs' marks.
     """
     alone = [pipeline for one in config.sets for pipeline in _Builder(config.jenkins, one, source).all()]
     paired = [pipeline for one in config.pairs for pipeline in pair_pipelines_of(config.jenkins, one, source)]
@@ -42,7 +42,7 @@ class _Builder:
 
     def _canary(self) -> Pipeline:
         chooses = (self._instance_ids(),) if self._plugin else (self._canary_size(), *self._chosen_ids())
-        asked = self._release.asked()
+        asked = self._release.canary_parameters()
         parameters = (*self._target(), *asked, *chooses, *self._rollout_parameters(), *self._dry_run())
         stages = self._canary_by_plugin() if self._plugin else self._canary_by_command()
         what = f"Updates the {self._release.noun} of the scale set and a part of its instances, and verifies them."
@@ -50,31 +50,38 @@ class _Builder:
 
     def _full(self) -> Pipeline:
         optional = () if self._plugin else (*self._handoff_parameters(), *self._rollout_parameters())
-        parameters = (*self._target(), *self._release.asked_again(), *optional, *self._dry_run())
+        parameters = (*self._target(), *self._release.full_parameters(), *optional, *self._dry_run())
         stages = self._full_by_plugin() if self._plugin else self._full_by_command()
-        what = f"Updates the instances that {self._name(Kind.CANARY)} left, and verifies them."
+        what = f"Updates the instances that {self._name(Kind.CANARY)} did not update, and verifies them."
         return self._pipeline(Kind.FULL, what, parameters, stages)
 
     def _rollback(self) -> Pipeline:
-        parameters = (*self._target(), *self._release.asked_back(), self._limit())
-        stages = (self._set_up(), Stage("Roll Back", self._commands.roll_back(), secrets=self._release.back.secrets))
-        what = f"Takes the scale set back to its previous {self._release.noun}: the model first, then the instances."
+        parameters = (*self._target(), *self._release.rollback_parameters(), self._limit())
+        secrets = self._release.rollback.secrets
+        stages = (self._set_up(), Stage("Roll Back", self._commands.roll_back(), secrets=secrets))
+        what = f"Rolls the scale set back to its previous {self._release.noun}: the model first, then the instances."
         return self._pipeline(Kind.ROLLBACK, what, parameters, stages)
 
     def _canary_by_command(self) -> tuple[Stage, ...]:
-        commands, secrets, noun = self._commands, self._release.new.secrets, self._release.noun.title()
-        judge = Stage("Verify", commands.judge_canary(), in_dry_run=False, secrets=secrets)
+        commands, secrets, noun = self._commands, self._release.canary.secrets, self._release.noun.title()
+        verify = Stage("Verify", commands.verify_canary(), in_dry_run=False, secrets=secrets)
         begin: tuple[Stage, ...] = (
             Stage(f"Update {noun} Configuration", commands.update(), secrets=secrets),
             Stage("Update A Subset of Instances", commands.canary(), secrets=secrets),
         )
-        if self._set.surges:  # it looks at all that stands in its way before it changes the model
+        if self._set.surges:  # this one command checks everything before it changes the model
             begin = (Stage(f"Add Instances With The New {noun}", commands.canary(), secrets=secrets),)
         return (
-            self._set_up(*self._release.prepared),
+            self._set_up(*self._release.set_up_lines),
             *begin,
-            *((judge,) if self._set.gates else ()),
-            Stage("Report", commands.record(self._name(Kind.FULL)), in_dry_run=False, records=True, describes=True),
+            *((verify,) if self._set.gates else ()),
+            Stage(
+                "Report",
+                commands.record(self._name(Kind.FULL)),
+                in_dry_run=False,
+                writes_record=True,
+                writes_description=True,
+            ),
         )
 
     def _canary_by_plugin(self) -> tuple[Stage, ...]:
@@ -89,8 +96,8 @@ class _Builder:
         back = self._name(Kind.ROLLBACK) if self._set.rollback_job else ""
         return (
             self._set_up(),
-            Stage("Check The Canary", self._commands.check(back), fetches=True, describes=True),
-            Stage("Update The Rest", self._commands.rest(), secrets=self._release.rest.secrets),
+            Stage("Check The Canary", self._commands.check(back), reads_record=True, writes_description=True),
+            Stage("Update The Rest", self._commands.rest(), secrets=self._release.full.secrets),
             *self._verify_all(),
         )
 
@@ -111,10 +118,11 @@ class _Builder:
     def _hand_over(self) -> HandOver | None:
         if self._set.promotion == "manual":
             return None
-        ask = f"The canary of {self._set.name} is good. Update the rest?" if self._set.promotion == "approval" else ""
+        asks = self._set.promotion == "approval"
+        question = f"The canary of {self._set.name} passed. Update the other instances?" if asks else ""
         how = () if self._plugin else (self._limit().name, "ON_FAILURE")
-        names = ("RESOURCE_GROUP", "VMSS_NAME", *self._release.handed_on, *how)
-        return HandOver(self._absolute(Kind.FULL), ask, names, record=not self._plugin)
+        names = ("RESOURCE_GROUP", "VMSS_NAME", *self._release.passed_on, *how)
+        return HandOver(self._absolute(Kind.FULL), question, names, record=not self._plugin)
 
     def _target(self) -> tuple[Parameter, ...]:
         return (
@@ -123,22 +131,22 @@ class _Builder:
         )
 
     def _canary_size(self) -> Parameter:
-        return Parameter("CANARY", self._set.canary, "How many instances go first: a count, or a percentage.")
+        return Parameter("CANARY", self._set.canary, "Size of the canary: a number of instances, or a percentage.")
 
     def _instance_ids(self) -> Parameter:
-        what = "Comma-separated ids of the instances that go first."
-        also = "" if self._plugin else " Empty: chosen by CANARY."
+        what = "Comma-separated ids of the canary instances."
+        also = "" if self._plugin else " Empty: chosen by the command, as many as CANARY says."
         return Parameter("INSTANCE_IDS", self._set.instance_ids or "", what + also)
 
     def _chosen_ids(self) -> tuple[Parameter, ...]:
-        """A surge makes its canary: none is chosen."""
+        """Only if instances are updated: a surge creates its canary instances."""
         return () if self._set.surges else (self._instance_ids(),)
 
     def _limit(self) -> Parameter:
         if self._set.surges:
-            what = "How many more instances there may be at a time: a count, or a percentage."
+            what = "How many extra instances there may be at a time: a number, or a percentage."
             return Parameter("MAX_SURGE", self._set.max_surge, what)
-        what = "How many instances may be down at a time: a count, or a percentage."
+        what = "How many instances may be down at a time: a number, or a percentage."
         return Parameter("MAX_UNAVAILABLE", self._set.rollout.max_unavailable, what)
 
     def _rollout_parameters(self) -> tuple[Parameter, ...]:
@@ -146,23 +154,23 @@ class _Builder:
             return ()
         first = self._set.on_failure
         choices = (first, "stop" if first == "rollback" else "rollback")
-        what = "What happens where instances or gates fail."
+        what = "What to do if instances or gates fail."
         return (self._limit(), Parameter("ON_FAILURE", first, what, Field.CHOICE, choices))
 
     def _handoff_parameters(self) -> tuple[Parameter, ...]:
         canary = self._name(Kind.CANARY)
-        record = Parameter("HANDOFF", "", f"The hand-off record that {canary} archived as handoff.json.", Field.TEXT)
-        build = Parameter("CANARY_BUILD", "", f"Build of {canary} whose record is taken. Empty: the last good one.")
+        record = Parameter("HANDOFF", "", f"The hand-off record: text of handoff.json of {canary}.", Field.TEXT)
+        build = Parameter("CANARY_BUILD", "", f"Build number of {canary} with the record. Empty: the last good build.")
         allow = Parameter(
             "ALLOW_CHANGED", default=False, field=Field.BOOLEAN,
-            description="Go on though no canary went before, or the scale set changed since.",
+            description="Go on even without a canary, or if the scale set changed since the canary.",
         )  # fmt: skip
         return (record, build, allow) if self._jenkins.copy_artifacts else (record, allow)
 
     def _dry_run(self) -> tuple[Parameter, ...]:
         if self._plugin:
             return ()
-        what = "Tell what would happen; change nothing."
+        what = "Print what would happen; change nothing."
         return (Parameter("DRY_RUN", default=False, field=Field.BOOLEAN, description=what),)
 
     def _name(self, kind: Kind) -> str:
@@ -180,7 +188,7 @@ class _Builder:
         hand_over: HandOver | None = None,
     ) -> Pipeline:
         jenkins, own = self._jenkins, self._set
-        copies = jenkins.copy_artifacts and any(stage.fetches for stage in stages)
+        copies = jenkins.copy_artifacts and any(stage.reads_record for stage in stages)
         return Pipeline(
             kind=kind,
             name=self._name(kind),

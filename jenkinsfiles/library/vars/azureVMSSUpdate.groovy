@@ -1,4 +1,5 @@
-// The azure-vmss plugin's step of this name, done by the command vmss-jenkins: sets the image of a scale set's model.
+// Replaces the azure-vmss plugin's step of the same name with the command vmss-jenkins: sets the image in a scale set's
+// model.
 
 def call(Map args = [:]) {
     def step = 'azureVMSSUpdate'
@@ -38,7 +39,7 @@ def checkImage(String step, Map image, List marketplace) {
         error("${step}: imageReference has both an id and ${present.join(', ')}; give either the id or the marketplace image")
     }
     if (!image.id && !present) {
-        error("${step}: imageReference is empty; give an id, or publisher, offer, sku and version. Is the environment variable set that it is taken from?")
+        error("${step}: imageReference is empty; give an id, or publisher, offer, sku and version. If it comes from an environment variable, check that the variable is set")
     }
     if (!image.id && missing) {
         error("${step}: imageReference lacks ${missing.join(', ')}; a marketplace image needs publisher, offer, sku and version")

@@ -1,4 +1,4 @@
-// What azureVMSSUpdate and azureVMSSUpdateInstances share. Values reach the shell as environment variables only.
+// Code that azureVMSSUpdate and azureVMSSUpdateInstances share. Values reach the shell as environment variables only.
 
 void checkNames(String step, Map args, List wanted) {
     checkKeys(step, args, wanted)
@@ -17,8 +17,8 @@ void checkKeys(where, Map args, List known) {
     }
 }
 
-// The names are unlike any that a job has: Jenkins' variables ignore case, and where a job has vmss_name, a VMSS_NAME
-// that is set beside it reaches the shell as vmss_name.
+// No job has variables with these names. Jenkins ignores case in names: if a job has vmss_name, then a VMSS_NAME that a
+// step sets reaches the shell as vmss_name.
 List target(String step, Map args) {
     return [
         "VMSS_JENKINS_STEP_RESOURCE_GROUP=${args.resourceGroup}".toString(),
@@ -34,7 +34,7 @@ void perform(credentialsId, List values, String command, String option) {
     }
 }
 
-// VMSS_JENKINS_COMMAND is the path of the command where it is not on the agent's PATH; it is one word, never a script.
+// VMSS_JENKINS_COMMAND is the path of the command if it is not on the agent's PATH: one word, never a script.
 String shellScript(String command, String option) {
     return '''#!/bin/sh -e
 command=${VMSS_JENKINS_COMMAND:-vmss-jenkins}
@@ -45,8 +45,8 @@ command -v -- "$command" > /dev/null || {
 exec "$command" ''' + command + ' --resource-group="$VMSS_JENKINS_STEP_RESOURCE_GROUP" --name="$VMSS_JENKINS_STEP_NAME" ' + option + '\n'
 }
 
-// As the plugin did: $NAME and ${NAME} are taken from the build's environment, $$ is a dollar sign, an unknown name
-// stays as it is, and what came out is not read again.
+// Expands as the plugin did: $NAME and ${NAME} come from the build's environment, $$ is a dollar sign, an unknown name
+// stays as it is, and a value is not expanded again.
 String expand(given) {
     def text = given == null ? '' : "${given}".toString()
     def pieces = []
@@ -63,7 +63,7 @@ String expand(given) {
     return pieces.join('')
 }
 
-// What begins with the dollar sign at this place: $NAME, ${NAME} or $$; a lone dollar sign otherwise.
+// Returns the reference that starts at this dollar sign: $NAME, ${NAME} or $$; otherwise the dollar sign alone.
 String referenceAt(String text, int at) {
     if (text.startsWith('$$', at)) {
         return '$$'

@@ -1,1 +1,1 @@
-"""What a Jenkins server is to hold: the jobs wanted and found, their difference, the hand-off record. Pure."""
+"""Pure: the jobs that are wanted and that exist, their difference, and the hand-off record."""

@@ -1,9 +1,9 @@
-"""One form for a job's config.xml, whoever wrote it last: we, Jenkins on saving, or Jenkins after a run.
+"""A canonical form of a job's config.xml: the same for ours, for what Jenkins saves, and for what a run leaves.
 
-Jenkins rewrites what it is given: plugin attributes, defaults, entities, an XML 1.1 declaration, and, after
-the first run of a declarative pipeline, `<actions>` and whatever the Jenkinsfile declares. The canonical form is
-a flat mapping from a readable path (`parameter IMAGE defaultValue`) to a text, so that two of them are compared
-by `==` and their difference can be told to people.
+Jenkins rewrites a config.xml: it adds plugin attributes, defaults, entities and an XML 1.1 declaration. The first run
+of a declarative pipeline adds `<actions>` and what the Jenkinsfile declares. The canonical form is a flat mapping from
+a readable path (`parameter IMAGE defaultValue`) to a text. Two of them are compared by `==`, and people can read the
+difference.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SCRIPT = "script"
 """The path of a pipeline's script."""
 TYPE = "type"
-"""The path of the root element's name: what kind of item it is."""
+"""The path of the root element's name, which is the type of the item."""
 
 _MARK = re.compile(r"^Seeded by vmss-jenkins from (?P<source>.+): change it there, not here\.$", re.MULTILINE)
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
@@ -28,9 +28,9 @@ _TRACKER = "org.jenkinsci.plugins.pipeline.modeldefinition.actions.DeclarativeJo
 _PARAMETERS = "hudson.model.ParametersDefinitionProperty"
 _TRIGGERS = "org.jenkinsci.plugins.workflow.job.properties.PipelineTriggersJobProperty"
 _UNSET = frozenset({"", "false", "-1"})
-"""What Jenkins writes for a field that nobody set."""
+"""What Jenkins writes for a field that was not set."""
 _FREE_TEXT = frozenset({"defaultValue", "description", "name", "script", "spec", "string"})
-"""Fields whose text is a person's: there `false` and `-1` are words like others."""
+"""Fields with a text that a person wrote: there `false` and `-1` are text like any other."""
 _DEFAULTS = {
     ("hudson.model.BooleanParameterDefinition", "defaultValue"): "false",
     ("hudson.plugins.git.GitSCM", "configVersion"): "2",
@@ -42,7 +42,7 @@ Canonical = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that differs: None stands for absent."""
+    """One difference; None means absent."""
 
     what: str
     """`script`, `parameter IMAGE defaultValue`, ..."""
@@ -54,12 +54,12 @@ def parse(xml: str) -> Element:
     """Read a config.xml, of XML 1.0 or 1.1.
 
     Raises:
-        ValueError: for what is no XML, and for a document type or entities, which no job has.
+        ValueError: if it is not XML, or has a document type or entities, which no job has.
     """
     from defusedxml import ElementTree  # noqa: PLC0415 - only the seeder reads XML
     from defusedxml.common import DefusedXmlException  # noqa: PLC0415
 
-    # Python's parser reads XML 1.0 only. What 1.1 adds are control characters, which no pipeline needs.
+    # Python's parser reads XML 1.0 only. XML 1.1 adds control characters, which no pipeline needs.
     text = _DECLARATION.sub("", xml, count=1)
     try:
         root: Element = ElementTree.fromstring(text, forbid_dtd=True)
@@ -69,19 +69,19 @@ def parse(xml: str) -> Element:
 
 
 def canonical(xml: str) -> Canonical:
-    """Bring a config.xml into its one form.
+    """Return the canonical form of a config.xml.
 
     Raises:
-        ValueError: for what cannot be read.
+        ValueError: if it cannot be read.
     """
     return _canonical(parse(xml), frozenset())
 
 
 def with_actions(desired: str, existing: str) -> str:
-    """Put the server's `<actions>` into a configuration, so that an update does not lose what runs recorded.
+    """Copy the server's `<actions>` into a configuration, so that an update keeps what runs recorded there.
 
     Raises:
-        ValueError: for what cannot be read.
+        ValueError: if one of them cannot be read.
     """
     actions = parse(existing).find("actions")
     if actions is None:
@@ -95,20 +95,20 @@ def with_actions(desired: str, existing: str) -> str:
 
 
 def serialised(root: Element) -> str:
-    """Write a configuration, its texts unchanged by the way."""
-    from xml.etree.ElementTree import tostring  # noqa: PLC0415 - it writes here, and reads nothing
+    """Write a configuration as XML that reads back with the same texts."""
+    from xml.etree.ElementTree import tostring  # noqa: PLC0415 - it only writes here
 
-    # A parser turns a bare carriage return into a line feed; as a reference it stays what it is.
+    # A parser turns a bare carriage return into a line feed, but keeps the reference `&#13;`.
     return "<?xml version='1.1' encoding='UTF-8'?>\n" + tostring(root, "unicode").replace("\r", "&#13;")
 
 
 def difference(desired: str, existing: str) -> tuple[Change, ...]:
-    """Tell what makes a server's configuration the wanted one, by canonical form.
+    """Return the changes that turn a server's configuration into the wanted one, by canonical form.
 
-    What a run merged in from the Jenkinsfile, as the tracker in `<actions>` says, is no difference.
+    What a run added from the Jenkinsfile, which the tracker in `<actions>` lists, is not a difference.
 
     Raises:
-        ValueError: for a config.xml that cannot be read.
+        ValueError: if a config.xml cannot be read.
     """
     if _body(desired) == _body(existing):
         return ()
@@ -121,7 +121,7 @@ def difference(desired: str, existing: str) -> tuple[Change, ...]:
 
 
 def described(change: Change) -> tuple[str, ...]:
-    """Say a change in lines: a unified diff of the script, one line of anything else."""
+    """Write a change as lines: a unified diff for the script, one line for anything else."""
     if change.what == SCRIPT and change.before is not None and change.after is not None:
         lines = unified_diff(change.before.splitlines(), change.after.splitlines(), "server", "file", "", "", 1, "")
         return ("script:", *(f"  {line}" for line in list(lines)[2:]))
@@ -131,27 +131,27 @@ def described(change: Change) -> tuple[str, ...]:
 
 
 def mark(source: str) -> str:
-    """Make the line that says where a job came from."""
+    """Make the line of a description that names the file that a job came from."""
     return f"Seeded by vmss-jenkins from {one_line(source)}: change it there, not here."
 
 
 def marked_in(description: str) -> str | None:
-    """Find the file that a description names; None where a job is not ours."""
+    """Find the file that a description names; None if the job was not seeded."""
     found = _MARK.search(description)
     return found["source"] if found else None
 
 
 def marked_source(xml: str) -> str | None:
-    """Find the file that a config.xml names; None where the job is not ours.
+    """Find the file that a config.xml names; None if the job was not seeded.
 
     Raises:
-        ValueError: for what cannot be read.
+        ValueError: if it cannot be read.
     """
     return marked_in(parse(xml).findtext("description", ""))
 
 
 def unmarked(description: str) -> str:
-    """Take the mark off a description."""
+    """Remove the mark from a description."""
     return _MARK.sub("", description).rstrip()
 
 
@@ -161,7 +161,7 @@ def one_line(source: str) -> str:
 
 
 def _body(xml: str) -> str:
-    """A configuration behind its declaration: all that Jenkins changes before the first run."""
+    """Return a configuration without its declaration, which is all that Jenkins changes before the first run."""
     return _DECLARATION.sub("", xml, count=1).strip()
 
 
@@ -233,7 +233,7 @@ def _unset(field: str, text: str, owner: str) -> bool:
 
 
 def _merged(root: Element) -> frozenset[str]:
-    """What the last run merged in from the Jenkinsfile, as its tracker says."""
+    """Return what the last run added from the Jenkinsfile, which its tracker lists."""
     tracker = root.find(f"actions/{_TRACKER}")
     if tracker is None:
         return frozenset()
@@ -245,7 +245,7 @@ def _merged(root: Element) -> frozenset[str]:
 
 
 def _declarations(root: Element) -> frozenset[str]:
-    """What a wanted configuration says itself, in the tracker's words."""
+    """Return what a wanted configuration declares itself, named as the tracker names it."""
     names = root.iterfind(f"properties/{_PARAMETERS}/parameterDefinitions/*/name")
     return frozenset(prop.tag for prop in root.iterfind("properties/*")) | {f"parameter {n.text}" for n in names}
 

@@ -1,6 +1,6 @@
-"""The hand-off record: what the canary's job tells the one that updates the rest.
+"""The hand-off record: what the canary job passes to the full job.
 
-The second job goes on only where the scale set is still what the canary was judged on. Its capacity may change:
+The full job goes on only if the scale set is still the one that the canary was verified on. Its capacity may change:
 autoscale does not make a release bad.
 """
 
@@ -19,94 +19,94 @@ from vmss_jenkins.model.instances import Instance, ScaleSet, ScaleSetName, has_l
 from vmss_jenkins.model.releases import ExtensionSettings
 
 FORMAT = 1
-"""Of the record; raised where an older reader would misunderstand it."""
+"""Version of the record's format; a higher number if an older reader would misunderstand a record."""
 SOURCE = "hand-off record"
 LONGEST_DETAIL = 500
-"""Characters of what a gate said: the record is a build parameter, and so an environment variable."""
+"""Most characters of a gate's answer: the record is a build parameter, so it is an environment variable too."""
 _CONSEQUENCES = {"go on": "passed", "fail": "failed", "halt": "inconclusive"}
-"""What a rollout did after its gates -> what they said together."""
+"""What a rollout did after its gates -> the verdict of the gates together."""
 
 
 @dataclass(frozen=True)
 class GateEvidence:
-    """What a gate said of the canary."""
+    """A gate's verdict on the canary."""
 
     gate: str
     verdict: str
     detail: str = ""
     figures: str = ""
-    """What was measured, a line each; no part of the record."""
+    """The measurements, one a line; not part of the record."""
 
 
 @dataclass(frozen=True)
-class JudgedScript:
-    """The script that was judged, where the release is one: too long to be handed over, so by its digest."""
+class VerifiedScript:
+    """The script that was verified. It is too long for the record, which has its digest instead."""
 
     extension: str
     name: str
-    """What a person knows it by."""
+    """The name that people use."""
     digest: str
 
     @classmethod
-    def of(cls, release: ExtensionSettings) -> JudgedScript:
-        """Name what an extension is told."""
+    def of(cls, release: ExtensionSettings) -> VerifiedScript:
+        """Describe the script in an extension's settings."""
         return cls(release.name, release.short_name, release.digest)
 
     def is_in(self, scale_set: ScaleSet) -> bool:
-        """Whether the model of a set tells it to its extension."""
+        """Whether the extension in a set's model has this script."""
         there = (one for one in scale_set.scripts if one.name.lower() == self.extension.lower())
         return any(one.digest == self.digest for one in there)
 
 
 @dataclass(frozen=True)
 class Handoff:
-    """What was judged."""
+    """The release and the canary that were verified."""
 
     scale_set: ScaleSetName
     image: ImageReference
     profile: str
     """Digest of the rest of the machine profile."""
     canary: tuple[str, ...]
-    """Ids of the instances that ran the release."""
+    """Ids of the instances that run the release."""
     gates: tuple[GateEvidence, ...] = ()
     build: str = ""
-    """URL of the build that judged."""
-    script: JudgedScript | None = None
-    """The release where it is a script; else it is the image."""
+    """URL of the build that verified it."""
+    script: VerifiedScript | None = None
+    """The release if it is a script; otherwise the release is the image."""
 
     @property
     def release(self) -> str:
-        """What was judged, for people."""
+        """The release, for people."""
         return f"the script {self.script.name}" if self.script else str(self.image)
 
     @property
     def short_name(self) -> str:
-        """The part of that which a person knows it by."""
+        """The short name that people use for the release."""
         return self.script.name if self.script else self.image.short_name
 
 
 def handoff_of(
     scale_set: ScaleSet, instances: Sequence[Instance], gates: Sequence[GateEvidence] = (), build: str = ""
 ) -> Handoff:
-    """Record what a set is now, its updated instances as the canary.
+    """Record a set as it is now; its updated instances are the canary.
 
     Raises:
-        ConfigError: where no instance has the latest model, the image is of no kind that we know, or the set has no
-            script where the release is one.
+        ConfigError: if no instance has the latest model, the kind of image is unknown, or the release is a script and
+            the set has none.
     """
     script = scale_set.extension
     if script and script.absent:
-        raise ConfigError(f"scale set {scale_set.name}", [f"it has no extension {script.name} to hand over"])
+        raise ConfigError(f"scale set {scale_set.name}", [f"found no extension {script.name}; check --extension"])
     canary = tuple(one.id for one in instances if has_latest_model(one, scale_set))
     if not canary or scale_set.image is None:
         reason = "its image is unknown" if scale_set.image is None else "no instance has the latest model"
         raise ConfigError(f"scale set {scale_set.name}", [f"{reason}: there is no canary to hand over"])
-    judged = JudgedScript.of(script) if script else None
-    return Handoff(scale_set.name, scale_set.image, scale_set.profile, canary, tuple(gates), build, judged)
+    verified = VerifiedScript.of(script) if script else None
+    return Handoff(scale_set.name, scale_set.image, scale_set.profile, canary, tuple(gates), build, verified)
 
 
 def to_json(record: Handoff) -> str:
-    """Write a record on one line, so that it can be pasted into a build's form."""
+    """Write a record on one line, so that a person can paste it into a build's form."""
     image = {key: value for key, value in asdict(record.image).items() if value}
     gates = [{"gate": one.gate, "verdict": one.verdict, "detail": one.detail} for one in record.gates]
     values = {key: value for key, value in asdict(record).items() if value is not None}
@@ -117,7 +117,7 @@ def from_json(text: str) -> Handoff:
     """Read a record.
 
     Raises:
-        ConfigError: for what is none.
+        ConfigError: if the text is not a record.
     """
     try:
         values = json.loads(text)
@@ -134,17 +134,17 @@ def from_json(text: str) -> Handoff:
             tuple(_text(one) for one in values["canary"]),
             tuple(GateEvidence(**_texts(one)) for one in values.get("gates", ())),
             _text(values.get("build", "")),
-            JudgedScript(**_texts(values["script"])) if "script" in values else None,
+            VerifiedScript(**_texts(values["script"])) if "script" in values else None,
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ConfigError(SOURCE, [f"is incomplete or malformed: {type(error).__name__}: {error}"]) from error
 
 
 def mismatches(record: Handoff, scale_set: ScaleSet, instances: Sequence[Instance]) -> tuple[str, ...]:
-    """Why a set is not what the canary was judged on; empty where it is.
+    """Return how a set differs from the one that the canary was verified on; empty if it does not.
 
     Args:
-        record: what the canary's job left.
+        record: the record that the canary job wrote.
         scale_set: the set as it is now.
         instances: its instances as they are now.
     """
@@ -154,51 +154,51 @@ def mismatches(record: Handoff, scale_set: ScaleSet, instances: Sequence[Instanc
 def _mismatches(record: Handoff, scale_set: ScaleSet, instances: Sequence[Instance]) -> Iterator[str]:
     found, wanted = scale_set.name, record.scale_set
     if (found.resource_group.lower(), found.name.lower()) != (wanted.resource_group.lower(), wanted.name.lower()):
-        yield f"the record is of {wanted}, the job of {found}"
+        yield f"the record is for {wanted}, the job is for {found}"
         return
     if not record.image.same_as(scale_set.image):
-        yield f"the model's image is {scale_set.image or 'unknown'}; the canary had {record.image}"
+        yield f"the model's image is {scale_set.image or 'unknown'}; the canary runs {record.image}"
     if record.script and not record.script.is_in(scale_set):
-        yield f"the model has no longer {record.release} in its extension {record.script.extension}"
+        yield f"the extension {record.script.extension} in the model no longer has {record.release}"
     elif record.profile != scale_set.profile:
-        yield "the machine profile changed beside its image since the canary was verified"
+        yield "the machine profile (without its image) changed since the canary was verified"
     yield from _canary_faults(record, {one.id.lower(): one for one in instances})
 
 
 def _canary_faults(record: Handoff, present: dict[str, Instance]) -> Iterator[str]:
     canaries = [present[one.lower()] for one in record.canary if one.lower() in present]
     if not canaries:
-        yield f"none of the canary's instances is left: {', '.join(record.canary) or 'it had none'}"
+        yield f"no canary instance exists any more: {', '.join(record.canary) or 'the record names none'}"
     for one in canaries:
         if not record.image.same_as(one.image):
             yield f"canary instance {one.id} runs {one.image or 'an unknown image'}; wanted {record.image}"
         elif record.script and not one.latest_model_applied:
-            yield f"canary instance {one.id} has not the latest model, and so not {record.release}"
+            yield f"canary instance {one.id} does not have the latest model, so it does not have {record.release}"
         elif not one.is_healthy:
             state = f"{one.provisioning_state}, {one.power or 'power unknown'}, health {one.health.value}"
-            yield f"canary instance {one.id} is not well: {state}"
+            yield f"canary instance {one.id} is not healthy: {state}"
 
 
 def evidence_in(result: Any) -> tuple[GateEvidence, ...]:  # noqa: ANN401 - any JSON
-    """What the gates said, out of the JSON of an assessment (each gate) or of a rollout's result (each stage)."""
+    """Find the gates' verdicts in the JSON of an assessment (each gate) or of a rollout's result (each stage)."""
     if isinstance(result, dict):
         keys = set(result)
         if {"gate", "outcome"} <= keys:
             figures = "\n".join(_figures(result.get("measurements")))
-            return (_said(result["gate"], result["outcome"], result.get("reason"), figures),)
+            return (_evidence(result["gate"], result["outcome"], result.get("reason"), figures),)
         if {"stage", "consequence"} <= keys and not result.get("verdicts"):
             verdict = _CONSEQUENCES.get(str(result["consequence"]), "error")
-            return (_said(f"gates after the {result['stage']}", verdict, result.get("reason")),)
+            return (_evidence(f"gates after the {result['stage']}", verdict, result.get("reason")),)
         return tuple(found for inner in result.values() for found in evidence_in(inner))
     return tuple(found for inner in result for found in evidence_in(inner)) if isinstance(result, list) else ()
 
 
-def _said(gate: object, verdict: object, detail: object, figures: str = "") -> GateEvidence:
+def _evidence(gate: object, verdict: object, detail: object, figures: str = "") -> GateEvidence:
     return GateEvidence(str(gate), str(verdict), str(detail or "")[:LONGEST_DETAIL], figures)
 
 
 def _figures(measured: object) -> Iterator[str]:
-    """What was measured; what is no measurement is left out."""
+    """Write each measurement; leave out what is not one."""
     for one in measured if isinstance(measured, list) else ():
         with suppress(AttributeError, KeyError, TypeError, ValueError):
             limit = one.get("threshold")

@@ -1,8 +1,8 @@
-"""The jobs that are wanted, those a server has, and the plan that leads from one to the other. Values only.
+"""The jobs that are wanted, the jobs that a server has, and the plan of changes. Values only.
 
-A job of ours carries a mark: the last line of its description names the file it came from. A description is the
-one place that survives every rewrite by Jenkins (an unknown property would be dropped on the next save), that the
-single request which lists all jobs returns too, and that tells a person on the job's page where to make changes.
+A seeded job has a mark: the last line of its description names the file that it came from. A description survives every
+rewrite by Jenkins, which drops unknown properties on the next save. The one request that lists all jobs returns it. On
+the job's page it tells people where to make changes.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ __all__ = [
 ]
 
 PIPELINE = "org.jenkinsci.plugins.workflow.job.WorkflowJob"
-"""`_class` of the one type of job that is seeded."""
+"""`_class` of a pipeline job, the only type that is seeded."""
 PIPELINE_ROOT = "flow-definition"
 """The root element of its config.xml."""
 ADOPT = "--adopt"
 ALLOW_MANY_DELETIONS = "--allow-many-deletions"
 MANY_SHARE = 0.3
-"""Deleting more than this share of a file's jobs is more likely a mistake in the file than a wish."""
+"""Deleting more than this share of a file's jobs is more likely a mistake than what somebody wants."""
 MANY_COUNT = 3
-"""Deleting fewer jobs than this is never too much."""
+"""Deleting fewer jobs than this is always allowed."""
 
 
 @dataclass(frozen=True)
@@ -64,16 +64,16 @@ class JobSpec:
     jenkinsfile: str
     """The script, for the server's linter."""
     plugins: Mapping[str, str]
-    """The plugins it needs: short name -> least version, empty for any."""
+    """The plugins that it needs: short name -> least version, empty for any."""
     credentials_id: str | None
     source: str
-    """The file it came from: its mark."""
+    """The file that it came from, for its mark."""
     useful: Mapping[str, str] = field(default_factory=dict)
-    """The plugins it does without: short name -> what is lost then."""
+    """The plugins that are optional: short name -> what does not work without it."""
     summary: str = ""
-    """What it does, in a line."""
+    """What it does, in one line."""
     secrets: tuple[str, ...] = ()
-    """Ids of further credentials that it needs."""
+    """Ids of more credentials that it needs."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +87,12 @@ class ExistingJob:
     is_folder: bool = False
     """Whether jobs can be in it."""
     config_xml: str | None = None
-    """Read for those only that are compared."""
+    """Read only for jobs that are compared."""
 
 
 @dataclass(frozen=True)
 class Create:
-    """The job is not there."""
+    """The job does not exist."""
 
     spec: JobSpec
 
@@ -104,7 +104,7 @@ class Create:
 
 @dataclass(frozen=True)
 class Update:
-    """The job is there, and differs."""
+    """The job exists, and differs."""
 
     spec: JobSpec
     existing: ExistingJob
@@ -118,26 +118,26 @@ class Update:
 
 @dataclass(frozen=True)
 class Unchanged:
-    """The job is there as it is wanted."""
+    """The job exists, and is as wanted."""
 
     path: str
 
 
 @dataclass(frozen=True)
 class Delete:
-    """The job is ours, and its file has it no more."""
+    """The job was seeded from this file, and is no longer in it."""
 
     path: str
 
 
 @dataclass(frozen=True)
 class Refused:
-    """Something else has the name; it is left alone."""
+    """The job cannot be written here, for example because another item has its name. Nothing is changed."""
 
     path: str
     reason: str
     flag: str | None = None
-    """The option that takes it over, where one does."""
+    """The option that allows it, if there is one."""
 
 
 Action: TypeAlias = Create | Update | Unchanged | Delete | Refused
@@ -145,42 +145,42 @@ Action: TypeAlias = Create | Update | Unchanged | Delete | Refused
 
 @dataclass(frozen=True)
 class JobPlan:
-    """What would be done, in the order of the file, deletions last."""
+    """The changes to make, in the order of the file, deletions last."""
 
     actions: tuple[Action, ...]
     folders: tuple[str, ...] = ()
     """Folders to create first, parents before children."""
     unpruned: tuple[str, ...] = field(default=())
-    """Jobs of ours that the file has no more, left alone because nothing was said of pruning."""
+    """Jobs that were seeded from this file and are no longer in it; they stay without `--prune`."""
 
     @property
     def pending(self) -> tuple[Create | Update | Delete, ...]:
-        """What would be changed."""
+        """The jobs to change."""
         return tuple(each for each in self.actions if isinstance(each, Create | Update | Delete))
 
     @property
     def refused(self) -> tuple[Refused, ...]:
-        """What is in the way."""
+        """The jobs that cannot be written."""
         return tuple(each for each in self.actions if isinstance(each, Refused))
 
     @property
     def unchanged(self) -> tuple[Unchanged, ...]:
-        """What is as it should be."""
+        """The jobs that are as wanted."""
         return tuple(each for each in self.actions if isinstance(each, Unchanged))
 
 
 def marked(spec: JobSpec) -> JobSpec:
-    """Make sure that a job's description ends with its mark.
+    """Return the job with its mark at the end of its description.
 
     Raises:
-        ConfigError: for a config.xml that cannot be read, or is not a pipeline's.
+        ConfigError: if config.xml cannot be read, or is not a pipeline's.
     """
     try:
         root = parse(spec.config_xml)
     except ValueError as error:
         raise ConfigError(spec.path, [f"config.xml: {error}"]) from error
     if root.tag != PIPELINE_ROOT:
-        raise ConfigError(spec.path, [f"config.xml: found <{root.tag}>, wanted <{PIPELINE_ROOT}>"])
+        raise ConfigError(spec.path, [f"config.xml: found <{root.tag}>; wanted <{PIPELINE_ROOT}>"])
     description = root.find("description")
     if description is None:
         description = SubElement(root, "description")
@@ -192,10 +192,10 @@ def marked(spec: JobSpec) -> JobSpec:
 
 
 def checked(desired: Iterable[JobSpec]) -> tuple[JobSpec, ...]:
-    """Check what is wanted in itself, and mark it.
+    """Check the wanted jobs without a server, and mark them.
 
     Raises:
-        ConfigError: every fault: a name that Jenkins refuses, one name twice, a config.xml that is none.
+        ConfigError: every fault: a name that Jenkins refuses, a name twice, a config.xml that cannot be read.
     """
     specs = tuple(desired)
     reasons: list[str] = []
@@ -203,7 +203,7 @@ def checked(desired: Iterable[JobSpec]) -> tuple[JobSpec, ...]:
     for spec in specs:
         reasons += [f"job {spec.path!r}: {reason}" for reason in name_faults(spec.path)]
         if spec.path.casefold() in seen:
-            reasons.append(f"job {spec.path!r}: found twice, wanted once (Jenkins does not tell case apart)")
+            reasons.append(f"job {spec.path!r}: found twice; wanted once (names that differ only in case are equal)")
         seen.add(spec.path.casefold())
     if reasons:
         raise ConfigError("jobs", reasons)
@@ -218,14 +218,14 @@ def plan(
     prune: bool = False,
     adopt: bool = False,
 ) -> JobPlan:
-    """Decide what is to be done.
+    """Decide which changes to make.
 
     Args:
-        desired: the jobs, as `checked` returns them.
-        existing: all items of the server by path; the pipeline jobs that are wanted with their config.xml.
-        sources: the files that are seeded, whose other jobs are pruned; those of `desired` by default.
-        prune: delete jobs that carry the mark of one of `sources`, and that it has no more.
-        adopt: take over pipeline jobs that are not ours.
+        desired: the wanted jobs, as `checked` returns them.
+        existing: all items of the server by path; the wanted pipeline jobs with their config.xml.
+        sources: the files that are seeded, whose other jobs are pruned; the files of `desired` by default.
+        prune: delete jobs that have the mark of one of `sources` and are not in `desired`.
+        adopt: take over pipeline jobs that were not seeded from this file.
     """
     specs = tuple(desired)
     wanted = {spec.path for spec in specs}
@@ -241,10 +241,10 @@ def plan(
 
 
 def ensure_safe(job_plan: JobPlan, *, allow_many_deletions: bool = False) -> None:
-    """Refuse a plan that deletes too much: updates can be seeded back, a deleted job's builds cannot.
+    """Refuse a plan that deletes too many jobs: a second seeding undoes an update, but brings no builds back.
 
     Raises:
-        UnsafeRollout: names the flag.
+        UnsafeRollout: names the option that allows it.
     """
     deletions = [each.path for each in job_plan.actions if isinstance(each, Delete)]
     kept = [each for each in job_plan.actions if isinstance(each, Update | Unchanged)]
@@ -260,17 +260,18 @@ def ensure_safe(job_plan: JobPlan, *, allow_many_deletions: bool = False) -> Non
 def _decide(spec: JobSpec, existing: Mapping[str, ExistingJob], *, adopt: bool) -> Action:
     for folder in ancestors(spec.path):
         if folder in existing and not existing[folder].is_folder:
-            return Refused(spec.path, f"{folder} is a job ({_short(existing[folder].kind)}), not a folder; rename it")
+            kind = _short(existing[folder].kind)
+            return Refused(spec.path, f"found a job {folder} ({kind}); wanted a folder: rename that job")
     there = existing.get(spec.path)
     if there is None:
         return Create(spec)
     if there.kind != PIPELINE:
         kind = _short(there.kind)
-        return Refused(spec.path, f"the name belongs to a {kind}, not a pipeline job; rename or delete that")
+        return Refused(spec.path, f"found a {kind} with that name; wanted a pipeline job: rename or delete that item")
     owner = marked_in(there.description)
     if owner != one_line(spec.source) and not adopt:
         whose = f"seeded from {owner}" if owner else "not seeded by vmss-jenkins"
-        return Refused(spec.path, f"a job of that name is there, {whose}", ADOPT)
+        return Refused(spec.path, f"found a job with that name, {whose}", ADOPT)
     try:
         changes = difference(spec.config_xml, there.config_xml or "")
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What stands in the way of jobs on a server, judged before anything is written. Values only."""
+"""Finds what would stop the jobs on a server, before anything is written. Values only."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ ALLOW_OLDER_PLUGINS = "--allow-older-plugins"
 
 
 def plugin_findings(specs: Sequence[JobSpec], installed: Mapping[str, str] | None) -> tuple[Finding, ...]:
-    """Name the plugins that are missing or too old.
+    """Find the plugins that are missing or too old.
 
     Args:
         specs: the jobs.
-        installed: the active plugins and their versions; None where they cannot be seen.
+        installed: the active plugins and their versions; None if the user may not see them.
     """
     needed: dict[str, str] = {}
     for spec in specs:
         for name, least in spec.plugins.items():
             needed[name] = max(needed.get(name, ""), least, key=version_key)
     if installed is None:
-        text = f"the plugins cannot be seen by this user; the jobs need {', '.join(sorted(needed)) or 'none'}"
+        text = f"this user may not see the plugins; the jobs need {', '.join(sorted(needed)) or 'none'}"
         return (Finding(Severity.WARNING, text),)
     found = (_plugin(name, least, installed.get(name)) for name, least in sorted(needed.items()))
-    return (*(finding for finding in found if finding is not None), *_missed(specs, installed))
+    return (*(finding for finding in found if finding is not None), *_optional(specs, installed))
 
 
 def version_key(version: str) -> tuple[int, ...]:
-    """Order plugin versions: by the numbers that each begins with.
+    """Order plugin versions by the numbers at their start.
 
     Jenkins has `1.31`, `5.3.0-1`, and since 2021 `1342.v046651d5b_dfe`, whose letters name a commit.
     """
@@ -45,11 +45,11 @@ def version_key(version: str) -> tuple[int, ...]:
 
 
 def credential_findings(specs: Iterable[JobSpec], seen: Mapping[str, frozenset[str] | None]) -> tuple[Finding, ...]:
-    """Name the credentials that the jobs will not find.
+    """Find the credentials that the jobs need and the server does not have.
 
     Args:
         specs: the jobs.
-        seen: the ids by folder, those of the server under ""; None where they cannot be seen.
+        seen: the ids by folder, those of the server under ""; None if the user may not see them.
     """
     needed: dict[tuple[str, tuple[str, ...]], str] = {}
     for spec in specs:
@@ -59,18 +59,18 @@ def credential_findings(specs: Iterable[JobSpec], seen: Mapping[str, frozenset[s
     return tuple(dict.fromkeys(each for each in findings if each is not None))
 
 
-def _missed(specs: Sequence[JobSpec], installed: Mapping[str, str]) -> Iterable[Finding]:
+def _optional(specs: Sequence[JobSpec], installed: Mapping[str, str]) -> Iterable[Finding]:
     losses = {name: loss for spec in specs for name, loss in spec.useful.items() if name not in installed}
-    return (Finding(Severity.NOTE, f"without the plugin {name}, {loss}") for name, loss in sorted(losses.items()))
+    return (Finding(Severity.NOTE, f"plugin {name} is missing: {loss}") for name, loss in sorted(losses.items()))
 
 
 def _plugin(name: str, least: str, found: str | None) -> Finding | None:
     where = "(Manage Jenkins, Plugins)"
     if found is None:
-        wanted = f"version {least}" if least else "any version"
-        return Finding(Severity.IMPOSSIBLE, f"the plugin {name} is missing or not active, wanted {wanted} {where}")
+        wanted = f"version {least} or newer" if least else "any version"
+        return Finding(Severity.IMPOSSIBLE, f"plugin {name} is missing or not active; wanted {wanted} {where}")
     if version_key(found) < version_key(least):
-        text = f"the plugin {name} has version {found}; the jobs were seen to work from {least} on {where}"
+        text = f"plugin {name} has version {found}; wanted {least} or newer: the jobs were tested with that {where}"
         return Finding(Severity.UNSAFE, text, ALLOW_OLDER_PLUGINS)
     return None
 
@@ -80,7 +80,7 @@ def _credential(name: str, stores: Sequence[frozenset[str] | None], job: str) ->
     if name in ids:
         return None
     if None in stores:
-        return Finding(Severity.WARNING, f"whether the credentials {name!r} exist cannot be seen by this user")
+        return Finding(Severity.WARNING, f"this user may not see whether the credentials {name!r} exist")
     found = f"found {', '.join(sorted(ids))}" if ids else "found none"
-    text = f"the credentials {name!r}, which {job} needs, are not in the global domain of the server or its folders: "
+    text = f"{job} needs the credentials {name!r}, which the global domain of the server and its folders do not have: "
     return Finding(Severity.UNSAFE, text + found, ALLOW_MISSING_CREDENTIALS)

@@ -1,4 +1,5 @@
-# An image with the service of a scale set, by Packer's azure-arm builder. Values come as PKR_VAR_NAME from the environment.
+# Builds an image with the service of a scale set, with Packer's azure-arm builder. Its variables are PKR_VAR_NAME in the
+# environment.
 # Packer 1.7 and later needs the plugin once: packer plugins install github.com/hashicorp/azure
 
 variable "client_id" {
@@ -35,7 +36,7 @@ variable "image_name" {
 
 variable "script" {
   type        = string
-  description = "Path of what installs the service, run by root."
+  description = "Path of the script that root runs to install the service."
 }
 
 variable "vm_size" {
@@ -43,7 +44,7 @@ variable "vm_size" {
   default = "Standard_B2s"
 }
 
-# Ubuntu 24.04 LTS, by the names that Canonical publishes it under in Azure.
+# Ubuntu 24.04 LTS, as Canonical names it in Azure.
 variable "image_publisher" {
   type    = string
   default = "Canonical"
@@ -59,7 +60,7 @@ variable "image_sku" {
   default = "server"
 }
 
-# Where these two are given, the image becomes a version of a Shared Image Gallery too.
+# If these two are given, the image also becomes a version in a Shared Image Gallery.
 variable "gallery" {
   type    = string
   default = ""
@@ -106,7 +107,7 @@ build {
     script          = var.script
   }
 
-  # What Azure asks of a generalised image: no user, no keys, no host name of this machine.
+  # Azure wants a generalised image: without users, keys and the host name of this machine.
   provisioner "shell" {
     execute_command = "chmod +x {{ .Path }}; {{ .Vars }} sudo -E sh '{{ .Path }}'"
     inline          = ["/usr/sbin/waagent -force -deprovision+user && export HISTSIZE=0 && sync"]
