@@ -61,7 +61,7 @@ def test_the_wait_for_approval_holds_no_agent_and_the_stages_after_it_set_up_aga
     assert "beforeInput true" in waiting
     assert "lock(resource: 'vmss-rg-lb')" in release.jenkinsfile
     assert {"pipeline-input-step", "lockable-resources", "junit", "azure-credentials"} <= set(release.plugins)
-    assert release.useful == {"build-with-parameters": "links to the next job fill in no form"}
+    assert release.useful == {"build-with-parameters": "links to the next job will not prefill its form"}
     assert release.jenkinsfile.count("--gate='http path=/x'") == 3, "planned, checked, and asked again after the wait"
     assert release.jenkinsfile.count("--watch='http path=/y'") == 2
     assert release.jenkinsfile.count("--idle=0") == 3
