@@ -95,8 +95,8 @@ pairs:
         "line 8, pairs[0].test_port: found 70000; wanted at most 65535",
         "line 9, pairs[0].idle: found 'some'; wanted keep, or a number of instances to keep, such as 1",
         (
-            "line 10, pairs[0].gates: found compare; wanted another gate: all of the set have the release, there is "
-            "none to compare with"
+            "line 10, pairs[0].gates: found compare; wanted another gate, such as http: all instances of the set have "
+            "the release"
         ),
         "line 11, pairs[0].watch[0]: gate http: unknown key 'smaples'",
         "line 12, pairs[0].promotion: found 'manual'; wanted 'automatic' or 'approval'",
