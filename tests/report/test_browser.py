@@ -1,4 +1,4 @@
-"""The report's page in real Chromium, served as Jenkins serves archived files; skipped where either is absent."""
+"""The report's page in real Chromium, served as Jenkins serves archived files; needs Chromium and Node."""
 
 import functools
 import json
@@ -30,7 +30,7 @@ MISSING = [name for name, there in {
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)}")
 
 POLICY = "sandbox allow-same-origin; default-src 'none'; img-src 'self'; style-src 'self';"
-"""Of Jenkins for archived files, as recorded on a real one."""
+"""The policy of Jenkins for archived files, as recorded on a real server."""
 SERIOUS = ("serious", "critical")
 MEGABYTE = 1_000_000
 
@@ -51,7 +51,7 @@ class _AsJenkins(SimpleHTTPRequestHandler):
             super().do_GET()
 
     def log_message(self, *_words: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 FLEET = [Row("canary-rg/web", "nginx-base-image", 3, 3, 3), Row("canary-rg/<b>", error="could not read <i>")]
@@ -65,7 +65,7 @@ def write(pages: Mapping[str, str], directory: Path) -> None:
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory, hostile: Story) -> dict[str, dict[str, Any]]:
-    """What Chromium sees of each page, all looked at by one browser."""
+    """What Chromium sees of each page; one browser opens them all."""
     place = tmp_path_factory.mktemp("pages")
     write(page.pages(story_of(BAD[1])), place / "bad")
     write(page.pages(hostile), place / "hostile")
@@ -100,7 +100,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory, hostile: Story) -> dict[str, 
 
 
 @pytest.mark.parametrize("name", ["light", "dark", "phone", "hostile", "large"])
-def test_jenkins_policy_blocks_nothing_of_it(seen: dict[str, dict[str, Any]], name: str) -> None:
+def test_the_policy_of_jenkins_blocks_nothing_on_the_page(seen: dict[str, dict[str, Any]], name: str) -> None:
     page = seen[name]
     assert page["complaints"] == []
     assert page["styled"]
@@ -109,13 +109,13 @@ def test_jenkins_policy_blocks_nothing_of_it(seen: dict[str, dict[str, Any]], na
     assert page["scripts"] == 0
 
 
-def test_it_is_dark_where_the_reader_s_machine_is(seen: dict[str, dict[str, Any]]) -> None:
+def test_the_page_follows_dark_mode(seen: dict[str, dict[str, Any]]) -> None:
     assert seen["dark"]["ground"] != seen["light"]["ground"]
     assert [name for name, _ in seen["dark"]["pictures"]] == ["timeline-dark.svg", "gate-1-dark.svg", "gate-2-dark.svg"]
 
 
 @pytest.mark.parametrize("name", ["light", "phone", "hostile"])
-def test_it_is_no_wider_than_the_screen(seen: dict[str, dict[str, Any]], name: str) -> None:
+def test_the_page_is_not_wider_than_the_screen(seen: dict[str, dict[str, Any]], name: str) -> None:
     assert seen[name]["wide"] == 0
 
 
@@ -124,12 +124,12 @@ def test_axe_finds_nothing_serious(seen: dict[str, dict[str, Any]], name: str) -
     assert [one for one in seen[name]["violations"] if one.startswith(SERIOUS)] == []
 
 
-def test_markup_in_names_shows_as_text(seen: dict[str, dict[str, Any]]) -> None:
+def test_markup_in_names_is_shown_as_text(seen: dict[str, dict[str, Any]]) -> None:
     assert "<script>alert(1)</script>" in seen["hostile"]["text"]
     assert "canary-rg/<b>" in seen["axe fleet"]["text"]
 
 
-def test_a_thousand_instances_are_a_small_page_that_paints_soon(seen: dict[str, dict[str, Any]]) -> None:
-    """The bound of time is wide: it holds on a busy machine too, and still tells a page that takes for ever."""
+def test_the_page_of_a_thousand_instances_is_small_and_paints_soon(seen: dict[str, dict[str, Any]]) -> None:
+    """The limit of time is wide enough for a busy machine, and still finds a page that never paints."""
     assert seen["large"]["bytes"] < 2 * MEGABYTE
     assert seen["large"]["painted"] < 10_000

@@ -56,33 +56,33 @@ def golden(name: str, found: str) -> str:
     return file.read_text()
 
 
-def test_a_story_tells_who_rolled_out_what_where_and_how_it_ended(bad: Story) -> None:
+def test_a_story_has_owner_images_scale_set_and_ending(bad: Story) -> None:
     assert (bad.planned.scale_set, bad.planned.owner) == (WEB, "web-canary")
     assert bad.planned.image_from != bad.planned.image_to
     assert (bad.ending, bad.counts) == (Ending.ROLLED_BACK, {InstanceState.OLD: 6})
     assert bad.cause == "the gates after the batch failed: compare: 6.3% errors against 0.0%"
 
 
-def test_it_tells_each_instance_from_the_first_event_to_the_last(bad: Story) -> None:
-    states = [[span.state.value for span in life.spans] for life in bad.lives]
+def test_the_history_of_each_instance_spans_the_first_to_the_last_event(bad: Story) -> None:
+    states = [[span.state.value for span in one.spans] for one in bad.instances]
     there_and_back = ["old", "updating", "new", "updating", "old"]
     assert sorted(states) == sorted([there_and_back] * 3 + [["old"]] * 3)
-    for life in bad.lives:
-        assert (life.spans[0].start, life.spans[-1].end) == (0.0, bad.seconds)
-        assert all(one.end == other.start for one, other in zip(life.spans, life.spans[1:], strict=False))
+    for history in bad.instances:
+        assert (history.spans[0].start, history.spans[-1].end) == (0.0, bad.seconds)
+        assert all(one.end == other.start for one, other in zip(history.spans, history.spans[1:], strict=False))
     assert bad.most_down == 2
 
 
-def test_it_tells_each_gate_with_its_figures_and_curves(bad: Story) -> None:
+def test_a_story_has_each_gate_with_its_verdict_and_curves(bad: Story) -> None:
     assert [(run.stage, run.verdict and run.verdict.outcome) for run in bad.gates] == [
         ("canary", Outcome.PASSED),
         ("batch", Outcome.FAILED),
     ]
     assert all((run.end - run.start, len(run.points)) == (20.0, 8) for run in bad.gates)
-    assert bad.turned_back == bad.gates[-1].end
+    assert bad.rollback_began == bad.gates[-1].end
 
 
-def test_a_second_run_of_the_same_rollout_goes_on_with_the_story() -> None:
+def test_a_second_run_of_the_same_rollout_continues_its_story() -> None:
     first = rollout(Consequence.GO_ON, spec=RolloutSpec(canary=Amount(1), canary_only=True))[1]
     again = [RecordedEvent(one.at + timedelta(hours=1), one.event) for one in rollout(Consequence.GO_ON)[1]]
     both = story_of([*first, *again])
@@ -90,7 +90,7 @@ def test_a_second_run_of_the_same_rollout_goes_on_with_the_story() -> None:
     assert both.began == BEGAN
 
 
-def test_after_a_whole_rollout_the_way_back_names_the_image_which_no_instance_runs_any_more() -> None:
+def test_after_a_whole_rollout_the_rollback_command_names_the_old_image() -> None:
     (step,) = next_steps(story_of(rollout(Consequence.GO_ON)[1]))
     assert step.command == f"vmss-jenkins rollback --resource-group canary-rg --name web --to {OLD.id}"
 
@@ -98,14 +98,18 @@ def test_after_a_whole_rollout_the_way_back_names_the_image_which_no_instance_ru
 @pytest.mark.parametrize(
     ("last", "ending", "advice"),
     [
-        (rollout_events.RolloutHalted(WEB, "no way back"), Ending.HALTED, "Mend the cause"),
+        (rollout_events.RolloutHalted(WEB, "no previous image"), Ending.HALTED, "Fix the cause"),
         (rollout_events.RolloutInterrupted(WEB, ("1",), ()), Ending.INTERRUPTED, "Run the same command again"),
-        (CommandFailed("could not read"), Ending.FAILED, "Mend what the error names"),
-        (rollout_events.RolloutFinished(WEB, "rolled out to the canary", None, (), 1), Ending.CANARY, "Look at the"),
-        (None, Ending.UNFINISHED, "runs still, or was killed"),
+        (CommandFailed("could not read"), Ending.FAILED, "Fix the error"),
+        (
+            rollout_events.RolloutFinished(WEB, "rolled out to the canary", None, (), 1),
+            Ending.CANARY,
+            "Check the canary",
+        ),
+        (None, Ending.UNFINISHED, "still runs, or it was killed"),
     ],
 )
-def test_however_it_ends_it_says_what_to_do_next(last: Any, ending: Ending, advice: str) -> None:
+def test_the_report_says_what_to_do_next_after_every_ending(last: Any, ending: Ending, advice: str) -> None:
     told = [one for one in BAD[1] if not isinstance(one.event, rollout_events.RolloutFinished)]
     story = story_of([*told, *([RecordedEvent(told[-1].at, last)] if last else [])])
     assert story.ending is ending
@@ -113,17 +117,17 @@ def test_however_it_ends_it_says_what_to_do_next(last: Any, ending: Ending, advi
     assert ending.value.capitalize() in page.pages(story)["index.html"]
 
 
-def test_markdown_is_as_it_was(bad: Story) -> None:
+def test_markdown_has_not_changed(bad: Story) -> None:
     assert markdown.document(bad) == golden("rollout.md", markdown.document(bad))
 
 
-def test_the_log_is_as_it_was(bad: Story) -> None:
+def test_the_log_has_not_changed(bad: Story) -> None:
     log = "".join(f"{at:%H:%M:%S} {line}\n" for at, line in bad.log)
     assert log == golden("rollout.log", log)
 
 
 @pytest.mark.parametrize("name", ["timeline.svg", "gate-2-dark.svg"])
-def test_the_pictures_are_as_they_were(bad: Story, name: str) -> None:
+def test_the_pictures_have_not_changed(bad: Story, name: str) -> None:
     found = page.pages(bad)[name]
     assert found == golden(name, found)
 
@@ -136,38 +140,41 @@ def test_each_gate_is_a_test_case_with_its_measurements(bad: Story) -> None:
     ]
 
 
-def test_every_event_is_read_back_as_it_was_written() -> None:
-    for told in BAD[1]:
-        line = json.line(told.event, told.at.isoformat())
-        assert reading.told([line], "events") == (told,)
+def test_every_event_is_read_as_it_was_written() -> None:
+    for one in BAD[1]:
+        line = json.line(one.event, one.at.isoformat())
+        assert reading.read_events([line], "events") == (one,)
 
 
 @pytest.mark.parametrize("what", ["rollout.json", "events"])
-def test_the_schemas_shipped_are_those_of_the_code(what: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_shipped_schemas_match_the_code(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema", what]) == 0
     file = SHIPPED / f"{what.removesuffix('.json')}.schema.json"
-    assert file.read_text() == capsys.readouterr().out, f"write it anew: vmss-jenkins schema {what} > {file}"
+    assert file.read_text() == capsys.readouterr().out, f"write it again: vmss-jenkins schema {what} > {file}"
 
 
-def test_a_real_result_and_every_real_event_keep_to_the_schemas() -> None:
+def test_a_real_result_and_every_real_event_match_the_schemas() -> None:
     found = plain_json.loads(json.result(BAD[0]))
     assert found["format"] == json.FORMAT
     jsonschema.validate(found, schema.result_schema(RolloutResult))
     validator = jsonschema.Draft202012Validator(schema.events_schema())
-    for told in BAD[1]:
-        validator.validate(plain_json.loads(json.line(told.event, told.at.isoformat())))
+    for one in BAD[1]:
+        validator.validate(plain_json.loads(json.line(one.event, one.at.isoformat())))
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**found, "outcome": "perhaps"}, schema.result_schema(RolloutResult))
 
 
-def test_a_last_line_that_ends_in_its_middle_is_left_out_and_any_other_is_told() -> None:
+def test_an_incomplete_last_line_is_left_out_and_any_other_bad_line_is_an_error() -> None:
     line = json.line(StillWaiting(60), BEGAN.isoformat()) + "\n"
-    assert len(reading.told([line, line[:40]], "events")) == 1
-    assert len(reading.told([line, line.replace("still_waiting", "of_a_later_version")], "events")) == 1
-    with pytest.raises(ConfigError, match=r"line 1 is no event: .*\n.*line 3 is no event: it has no time"):
-        reading.told(["half\n", line, "{}\n"], "events")
-    with pytest.raises(ConfigError, match="found no rollout in them"):
-        story_of(reading.told([line], "events"))
+    assert len(reading.read_events([line, line[:40]], "events")) == 1
+    assert len(reading.read_events([line, line.replace("still_waiting", "of_a_later_version")], "events")) == 1
+    with pytest.raises(ConfigError, match=r"line 1 is not an event: .*\n.*line 3 is not an event: key time is missing"):
+        reading.read_events(["half\n", line, "{}\n"], "events")
+    with pytest.raises(
+        ConfigError,
+        match="no rollout is in these events; wanted a file that `vmss-jenkins rollout --events FILE` wrote",
+    ):
+        story_of(reading.read_events([line], "events"))
 
 
 HOSTILE = "<script>alert(1)</script> & \"q\" 'a' [x](javascript:y) `z` | *b*"
@@ -175,7 +182,7 @@ HOSTILE = "<script>alert(1)</script> & \"q\" 'a' [x](javascript:y) `z` | *b*"
 
 @pytest.fixture(scope="module")
 def hostile() -> Story:
-    """A rollout in which every text that somebody else wrote is hostile."""
+    """A rollout whose names and texts from outside are all hostile."""
     told = [
         *(replace(one, event=replace(one.event, owner=HOSTILE, build=f"javascript:{HOSTILE}"))
           if isinstance(one.event, rollout_events.RolloutPlanned) else one for one in BAD[1]),
@@ -189,7 +196,7 @@ def hostile() -> Story:
     return story_of(told)
 
 
-def test_what_others_wrote_shows_as_text(hostile: Story) -> None:
+def test_markup_in_names_is_shown_as_text(hostile: Story) -> None:
     files = page.pages(hostile)
     for name, text in files.items():
         assert "<script" not in text, name
@@ -203,7 +210,7 @@ def test_what_others_wrote_shows_as_text(hostile: Story) -> None:
     assert "[x](javascript" not in markdown.document(hostile)
 
 
-def test_nothing_in_the_page_is_inline(bad: Story) -> None:
+def test_the_page_has_no_inline_style_script_or_image(bad: Story) -> None:
     files = page.pages(bad)
     for name in (name for name in files if name != "style.css"):
         assert "style=" not in files[name]
@@ -218,14 +225,16 @@ def test_a_scale_ends_at_a_round_number_that_is_not_less(value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said", "at"),
+    ("seconds", "text", "at"),
     [(8.24, "8.2 s", "0:08"), (245, "4 min 05 s", "4:05"), (7500, "2 h 05 min", "2:05:00")],
 )
-def test_times_are_for_people(seconds: float, said: str, at: str) -> None:
-    assert (duration(seconds), clock(seconds)) == (said, at)
+def test_times_are_written_for_people(seconds: float, text: str, at: str) -> None:
+    assert (duration(seconds), clock(seconds)) == (text, at)
 
 
-def test_a_report_is_made_after_the_fact(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_report_makes_a_report_from_an_events_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "events.jsonl"
     file.write_text("".join(json.line(one.event, one.at.isoformat()) + "\n" for one in BAD[1]))
     targets = {name: tmp_path / name for name in ("page", "report.md", "gates.xml", "summary.txt")}
@@ -238,22 +247,22 @@ def test_a_report_is_made_after_the_fact(tmp_path: Path, capsys: pytest.CaptureF
     assert main(["report", str(tmp_path / "none")]) == 2
 
 
-def test_a_rollout_of_a_script_is_read_again_as_it_was_told() -> None:
+def test_an_event_with_a_script_is_read_as_it_was_written() -> None:
     script = ExtensionSettings.of({"commandToExecute": "./v1.sh"}, force_update_tag="7")
     event = rollout_events.RollbackStarted(script, script, "bad")
-    read = reading.told([json.line(event, "2026-01-02T03:04:05.678+00:00")], "events")
+    read = reading.read_events([json.line(event, "2026-01-02T03:04:05.678+00:00")], "events")
     assert [one.event for one in read] == [event]
 
 
-def test_a_rollback_that_was_asked_for_says_what_the_set_runs_again(bad: Story) -> None:
+def test_after_the_command_rollback_the_report_names_the_image_that_the_set_runs(bad: Story) -> None:
     asked = replace(bad.planned, image_from=NEW, image_to=OLD, rolling_back=True)
     (step,) = next_steps(replace(bad, planned=asked))
     assert step.text == f"Nothing: the set runs {OLD.short_name} again."
-    told = [page.pages(replace(bad, planned=replace(asked, rolling_back=back)))["index.html"] for back in (True, False)]
-    assert ['<header class="good">' in page for page in told] == [True, False]
+    texts = [page.pages(replace(bad, planned=replace(asked, rolling_back=back)))["index.html"] for back in (True, False)]
+    assert ['<header class="good">' in text for text in texts] == [True, False]
 
 
-def test_the_facts_of_a_script_are_where_it_is_and_what_runs_and_not_its_text(bad: Story) -> None:
+def test_the_details_of_a_script_are_its_url_and_command_but_not_its_text(bad: Story) -> None:
     signed = from_url("https://example.com/v2.sh?sig=hunter2", Access.SAS).release
     planned = replace(bad.planned, image_from=inline("a secret of ours\n").release, image_to=signed)
     found = dict(facts(replace(bad, planned=planned)))
@@ -262,8 +271,8 @@ def test_the_facts_of_a_script_are_where_it_is_and_what_runs_and_not_its_text(ba
     assert "roll out a new script" in str(next_steps(replace(bad, planned=planned)))
 
 
-def test_the_way_back_of_a_script_names_its_extension() -> None:
+def test_the_rollback_command_of_a_script_names_its_extension() -> None:
     script = ExtensionSettings.of({"commandToExecute": "./v1.sh"}, name="install it")
     story = story_of(rollout(Consequence.GO_ON, Consequence.GO_ON)[1])
-    told = next_steps(replace(story, planned=replace(story.planned, image_to=script)))
-    assert any("--extension 'install it'" in str(step) for step in told)
+    steps = next_steps(replace(story, planned=replace(story.planned, image_to=script)))
+    assert any("--extension 'install it'" in str(step) for step in steps)

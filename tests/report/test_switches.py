@@ -1,4 +1,4 @@
-"""What the page of a release by blue-green says in the end: whether the set with the release serves."""
+"""The report of a blue-green release: how it ended and what to do next."""
 
 from __future__ import annotations
 
@@ -21,12 +21,16 @@ THERE = Switched("live", "bluePool", "greenPool")
 @pytest.mark.parametrize(
     ("events", "ending", "step"),
     [
-        ([THERE], Ending.SWITCHED, "point the traffic at the other set again"),
-        ([NotSwitched("http: 500")], Ending.NOT_SWITCHED, "no visitor saw the release"),
-        ([THERE, SwitchedBack("live", "bluePool", "http: 500")], Ending.SWITCHED_BACK, "visitors see it no more"),
+        ([THERE], Ending.SWITCHED, "switch the traffic back to the other set"),
+        ([NotSwitched("http: 500")], Ending.NOT_SWITCHED, "no user saw the release"),
+        (
+            [THERE, SwitchedBack("live", "bluePool", "http: 500")],
+            Ending.SWITCHED_BACK,
+            "users no longer see the release",
+        ),
     ],
 )
-def test_the_page_ends_as_the_switch_did(events: list[Event], ending: Ending, step: str) -> None:
+def test_the_report_shows_how_the_switch_ended(events: list[Event], ending: Ending, step: str) -> None:
     _, told = rollout(Consequence.GO_ON)
     later = [RecordedEvent(told[-1].at + timedelta(seconds=number), event) for number, event in enumerate(events, 1)]
     story = story_of([*told, *later])

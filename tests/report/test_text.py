@@ -58,19 +58,19 @@ EXAMPLES: list[tuple[Event, str]] = [
     (PreflightFound(Finding(Severity.NOTE, "so it is")), "so it is"),
     (
         PreflightFound(Finding(Severity.UNSAFE, "all follow.", "--flag")),
-        "unsafe: all follow. Allowed by --flag.",
+        "unsafe: all follow. --flag allows it.",
     ),
     (OperationAccepted("update 0", "request-1"), "update 0: accepted by Azure (request id request-1)"),
     (OperationAccepted("update 0", None), "update 0: accepted by Azure (request id not given)"),
     (OperationProgress("update 0", 61.2), "update 0: in progress for 61 s"),
     (OperationSucceeded("update 0", 20.84), "update 0: succeeded after 20.8 s"),
     (WaitingForInstances(("0", "1"), "not healthy yet"), "waiting for 0, 1: not healthy yet"),
-    (CallRetried("ServerBusy", 2, 4.0), "attempt 2 failed, next in 4.0 s: ServerBusy"),
+    (CallRetried("ServerBusy", 2, 4.0), "attempt 2 failed, next attempt in 4.0 s: ServerBusy"),
     (
         Interrupted("update 0", "request-1"),
         (
-            "interrupted: Azure goes on by itself with: update 0 (request id request-1); "
-            "run the same command again to wait for it, or `vmss-jenkins status` to look"
+            "interrupted: Azure still runs: update 0 (request id request-1); "
+            "run the same command again to wait for it, or `vmss-jenkins status` to see the instances"
         ),
     ),
     (
@@ -80,8 +80,8 @@ EXAMPLES: list[tuple[Event, str]] = [
     (
         UpdateFinished(WEB, NEW, changed=True, seconds=60, mode=UpgradeMode.ROLLING),
         (
-            "canary-rg/web now has the image nginx-updated-image in its model (60.0 s), and Azure brings its instances "
-            "there (upgrade mode Rolling)"
+            "canary-rg/web now has the image nginx-updated-image in its model (60.0 s), and Azure updates its "
+            "instances (upgrade mode Rolling)"
         ),
     ),
     (
@@ -90,30 +90,30 @@ EXAMPLES: list[tuple[Event, str]] = [
     ),
     (
         UpdateFinished(WEB, SCRIPT, changed=False, seconds=0.1),
-        "canary-rg/web has the script ./v1.sh already: nothing changed",
+        "canary-rg/web already has the script ./v1.sh: nothing changed",
     ),
     (
         UpdateFinished(WEB, NEW, changed=False, seconds=0),
-        "canary-rg/web has the image nginx-updated-image already: nothing changed",
+        "canary-rg/web already has the image nginx-updated-image: nothing changed",
     ),
     (UpdateInstancesFinished(WEB, ("0",), 20.8), "canary-rg/web: updated 0 (20.8 s)"),
     (
         UpdateInstancesFinished(WEB, (), 0.5),
-        "canary-rg/web: every chosen instance is as it should be: nothing changed",
+        "canary-rg/web: no chosen instance needs an update: nothing changed",
     ),
     (GateStarted("http", "canary", ("0", "2")), "gate http (canary): measuring 0, 2"),
-    (GateMeasured("compare", 75, 600), "gate compare: 75 of up to 600 samples, not decided yet"),
+    (GateMeasured("compare", 75, 600), "gate compare: 75 of up to 600 samples, no verdict yet"),
     (
         GateJudged(Verdict("http", Outcome.PASSED, "100 of 100 answers are good"), Consequence.GO_ON),
         "gate http passed: 100 of 100 answers are good",
     ),
     (
         GateJudged(Verdict("compare", Outcome.INCONCLUSIVE, "may be\nchance", (), 120), Consequence.HALT),
-        "gate compare inconclusive: may be chance; about 120 more samples would tell -> halt",
+        "gate compare inconclusive: may be chance; about 120 more samples would decide -> halt",
     ),
     (
         GateJudged(Verdict("check", Outcome.FAILED, "exit code 1", output="one\nno such page \n"), Consequence.FAIL),
-        "gate check failed: exit code 1; it said: no such page -> fail",
+        "gate check failed: exit code 1; output: no such page -> fail",
     ),
     (
         GateSampled("compare", (CurvePoint(1, "canary", 20, 1, 0.1, 0.2), CurvePoint(3, "canary", 20, 2, 0, 0))),
@@ -124,7 +124,7 @@ EXAMPLES: list[tuple[Event, str]] = [
         "azure: GET /subscriptions/S/resourceGroups/G: 200 (request id id-1)",
     ),
     (AzureCalled("GET", "/", None, None), "azure: GET /: no answer (request id not given)"),
-    (StillWaiting(60.2), "still waiting; nothing new for 60 s"),
+    (StillWaiting(60.2), "still waiting; no change for 60 s"),
     (CommandFailed("could not read"), "error: could not read"),
     (
         PLANNED,
@@ -133,49 +133,52 @@ EXAMPLES: list[tuple[Event, str]] = [
     (rollout_events.InstanceChanged("3", "1", InstanceState.UPDATING), "instance 3 is updating"),
     (
         rollout_events.RolloutStarted(WEB, NEW, False, 1, ("1", "2"), 1),  # noqa: FBT003
-        "roll out nginx-updated-image on canary-rg/web: 2 instances to update, 1 have it, at most 1 down at a time",
+        (
+            "roll out nginx-updated-image on canary-rg/web: 2 instances to update, 1 already have it, "
+            "at most 1 down at a time"
+        ),
     ),
     (
         rollout_events.RolloutStarted(WEB, OLD, True, 3, (), 1),  # noqa: FBT003
-        "roll back nginx-base-image on canary-rg/web: all 3 instances have it",
+        "roll back to nginx-base-image on canary-rg/web: all 3 instances already have it",
     ),
     (
         rollout_events.NotDraining(WEB),
         (
             "canary-rg/web is not drained: connections to an instance that goes down are refused until the load "
-            "balancer's probe notices (--drain SECONDS takes it out before)"
+            "balancer's probe fails; --drain SECONDS takes the instance out of the load balancer first"
         ),
     ),
     (
         rollout_events.InstancesDraining(("0", "1"), 30.0, {}),
-        "draining 0, 1: their open connections get 30 s",
+        "draining 0, 1: open connections have 30 s to end",
     ),
     (
         rollout_events.InstancesDraining(("0", "1"), 30.0, {"1": "in no pool"}),
-        "draining 0, 1: their open connections get 30 s; not drained: 1 (in no pool)",
+        "draining 0, 1: open connections have 30 s to end; not drained: 1 (in no pool)",
     ),
     (rollout_events.InstancesUpdating(("0",), "request-1"), "updating 0 (request id request-1)"),
     (
         rollout_events.InstancesUpdating(("0",), None, answered=False),
-        "updating 0: the answer was lost; looking whether Azure began",
+        "updating 0: Azure's answer was lost; checking whether the update began",
     ),
     (
         rollout_events.InstancesUpdating(tuple(map(str, range(14))), None),
         "updating 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 2 more (request id not given)",
     ),
-    (rollout_events.InstanceDone("0", 20.84), "instance 0 is done after 20.8 s"),
+    (rollout_events.InstanceDone("0", 20.84), "instance 0 is healthy on the release after 20.8 s"),
     (rollout_events.InstanceFailed("0", "no quota"), "instance 0 failed: no quota"),
     (rollout_events.InstancesRestored(("0",)), "back in the load balancer: 0"),
-    (rollout_events.CapacityChanged(("7",), ("1", "2")), "instances changed: 7 joined, 1, 2 went"),
+    (rollout_events.CapacityChanged(("7",), ("1", "2")), "somebody else changed the instances: new: 7; gone: 1, 2"),
     (
         rollout_events.FellBackToWaves("Conflict: busy"),
-        "Azure refused overlapping operations, so it goes on in waves: Conflict: busy",
+        "Azure refused overlapping operations, so the rollout continues in waves: Conflict: busy",
     ),
     (rollout_events.RolloutWaiting("pause", ()), "waiting: pause"),
     (rollout_events.RolloutWaiting("not healthy yet", ("0",)), "waiting: not healthy yet: 0"),
     (
         rollout_events.ClaimAwaited("job", 118.7),
-        "an earlier run of job ended without a word: waiting 119 s for its claim to lapse",
+        "an earlier run of job was killed and left its lock: waiting 119 s until the lock expires",
     ),
     (
         rollout_events.RollbackStarted(NEW, OLD, "1 failed"),
@@ -184,15 +187,15 @@ EXAMPLES: list[tuple[Event, str]] = [
     (
         rollout_events.RolloutInterrupted(WEB, ("0",), ("request-1",)),
         (
-            "interrupted: Azure goes on by itself with the work on 0 (request ids request-1); "
-            "run the same command again to go on with canary-rg/web"
+            "interrupted: Azure still updates 0 (request ids request-1); "
+            "run the same command again to continue with canary-rg/web"
         ),
     ),
     (
         rollout_events.RolloutInterrupted(WEB, (), ()),
-        "interrupted: Azure is at work on nothing of it; run the same command again to go on with canary-rg/web",
+        "interrupted: no operation is running in Azure; run the same command again to continue with canary-rg/web",
     ),
-    (rollout_events.RolloutHalted(WEB, "no way"), "halted, nothing more is touched on canary-rg/web: no way"),
+    (rollout_events.RolloutHalted(WEB, "no way"), "canary-rg/web: halted, no further changes: no way"),
     (rollout_events.InstanceLeft("0", "runs x, Failed"), "instance 0 runs x, Failed"),
     (
         rollout_events.RolloutFinished(WEB, "rolled out", NEW, ("0",), 61.23),
@@ -200,34 +203,37 @@ EXAMPLES: list[tuple[Event, str]] = [
     ),
     (
         surge_events.SurgeResumed(WEB, 3, 4),
-        "an earlier run surged canary-rg/web: its capacity is 4, and 3 is what it ends with",
+        "an earlier run left canary-rg/web with capacity 4: this run brings it back to 3",
     ),
     (
         surge_events.ScaledByOthers(WEB, 6, 5),
-        "somebody else set the capacity of canary-rg/web to 6: it ends with 5 instances now",
+        "somebody else set the capacity of canary-rg/web to 6: the run now ends with 5 instances",
     ),
     (surge_events.ScalingOut(WEB, 3, 4, "r-1"), "scaling out from 3 to 4 instances (request id r-1)"),
     (
         surge_events.ScalingOut(WEB, 3, 4, None, answered=False),
-        "scaling out from 3 to 4 instances: the answer was lost; looking whether Azure began",
+        "scaling out from 3 to 4 instances: Azure's answer was lost; checking whether the scale-out began",
     ),
     (
         surge_events.CapacityGivenUp(WEB, 4, 3),
-        "1 instance that Azure did not make is wanted no longer: the capacity goes from 4 back to 3",
+        "Azure did not create 1 instance: reducing the capacity from 4 to 3",
     ),
     (
         surge_events.CapacityGivenUp(WEB, 5, 3),
-        "2 instances that Azure did not make are wanted no longer: the capacity goes from 5 back to 3",
+        "Azure did not create 2 instances: reducing the capacity from 5 to 3",
     ),
     (surge_events.InstancesRemoving(("1", "2"), "r-1"), "removing 1, 2 (request id r-1)"),
     (
         surge_events.InstancesRemoving(("1",), None, answered=False),
-        "removing 1: the answer was lost; looking whether Azure began",
+        "removing 1: Azure's answer was lost; checking whether the deletion began",
     ),
     (surge_events.InstanceRemoved("1"), "instance 1 is removed"),
     (
         rollout_events.RolloutStarted(WEB, NEW, False, 1, ("0",), 0, 2),  # noqa: FBT003
-        "roll out nginx-updated-image on canary-rg/web: 1 instance to replace, 1 have it, up to 2 more and none down",
+        (
+            "roll out nginx-updated-image on canary-rg/web: 1 instance to replace, 1 already have it, "
+            "up to 2 more at a time, none down"
+        ),
     ),
     (
         rollout_events.RolloutFinished(WEB, "rolled out", NEW, ("5",), 61.23, ("0",)),
@@ -235,31 +241,34 @@ EXAMPLES: list[tuple[Event, str]] = [
     ),
     (
         switch_events.TestRuleOpened("blueLB", 8081, "greenPool"),
-        "port 8081 of blueLB leads to greenPool for the check",
+        "port 8081 of blueLB sends traffic to greenPool for the check",
     ),
-    (switch_events.SwitchUnchanged("live", "greenPool"), "rule live leads to greenPool already: nothing changed"),
+    (
+        switch_events.SwitchUnchanged("live", "greenPool"),
+        "rule live already sends traffic to greenPool: nothing changed",
+    ),
     (
         switch_events.Switched("live", "bluePool", "greenPool"),
-        "rule live leads to greenPool now, no longer to bluePool: open connections stay",
+        "rule live now sends new connections to greenPool; connections that are open to bluePool stay open",
     ),
     (
         switch_events.SwitchUnchanged("live", "greenPool", watch_due=True),
         (
-            "rule live leads to greenPool already: nothing changed; the run that switched did not end its watch, so it "
-            "is done now"
+            "rule live already sends traffic to greenPool: nothing changed; an earlier run was killed after the "
+            "switch, so the gates in production run now"
         ),
     ),
     (
         switch_events.ReleaseThere(WEB, "v2", serves=False),
-        "canary-rg/web has v2 on all its instances already: nothing is to be deployed",
+        "all instances of canary-rg/web already have v2: nothing to deploy",
     ),
-    (switch_events.ReleaseThere(WEB, "v2", serves=True), "canary-rg/web serves v2 already: nothing is to be done"),
+    (switch_events.ReleaseThere(WEB, "v2", serves=True), "canary-rg/web already serves v2: nothing to do"),
     (switch_events.SetScaled(WEB, 1, 3), "canary-rg/web is scaled out from 1 to 3 instances"),
     (switch_events.SetScaled(WEB, 3, 1), "canary-rg/web is scaled in from 3 to 1 instances"),
     (switch_events.NotSwitched("http: 500"), "not switched: http: 500"),
     (
         switch_events.SwitchedBack("live", "bluePool", "http: 500"),
-        "switched back: rule live leads to bluePool again: http: 500",
+        "switched back: rule live sends traffic to bluePool again: http: 500",
     ),
     (
         SeedPlanned("http://j/", JobPlan((Delete("a"), Refused("b", "not ours"), Unchanged("c")))),
@@ -271,20 +280,20 @@ EXAMPLES: list[tuple[Event, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("event", "said"), EXAMPLES)
-def test_each_event_is_one_line(event: Event, said: str) -> None:
-    assert line(event) == said
-    assert "\n" not in said
+@pytest.mark.parametrize(("event", "text"), EXAMPLES)
+def test_each_event_is_one_line(event: Event, text: str) -> None:
+    assert line(event) == text
+    assert "\n" not in text
 
 
-def test_no_event_is_without_a_sentence() -> None:
+def test_every_kind_of_event_has_a_line() -> None:
     kinds = set(reading.KINDS.values())
     assert {type(event) for event, _ in EXAMPLES} == kinds
     assert all(dataclasses.is_dataclass(kind) for kind in kinds)
 
 
-def test_what_is_no_event_is_refused() -> None:
-    with pytest.raises(TypeError, match="no event: 'text'"):
+def test_a_value_that_is_not_an_event_is_refused() -> None:
+    with pytest.raises(TypeError, match="not an event: 'text'"):
         line("text")  # type: ignore[arg-type]
 
 
@@ -298,7 +307,7 @@ def test_each_event_is_one_json_line_with_its_time_and_kind(event: Event) -> Non
     assert set(read) == {"time", "kind", *(field.name for field in dataclasses.fields(event))}
 
 
-def test_an_event_tells_images_and_sets_as_the_command_line_takes_them() -> None:
+def test_images_and_scale_sets_are_written_as_the_command_line_takes_them() -> None:
     read = loads(json.line(rollout_events.RollbackStarted(NEW, OLD, "bad"), "now"))
     assert read == {
         "time": "now",
@@ -313,7 +322,7 @@ def test_an_event_tells_images_and_sets_as_the_command_line_takes_them() -> None
     }
 
 
-def test_what_cannot_be_written_as_json_is_refused() -> None:
+def test_a_value_that_cannot_be_written_as_json_is_refused() -> None:
     with pytest.raises(TypeError, match="cannot write object as JSON"):
         json.document(object())
 
@@ -328,5 +337,5 @@ def test_what_cannot_be_written_as_json_is_refused() -> None:
         (AzureCalled("GET", "/", 200, None), lines.Level.VERBOSE),
     ],
 )
-def test_an_ending_is_told_in_quiet_and_a_call_only_to_who_asks(event: Event, level: lines.Level) -> None:
+def test_quiet_prints_results_and_errors_and_only_verbose_prints_calls(event: Event, level: lines.Level) -> None:
     assert lines.level(event) is level

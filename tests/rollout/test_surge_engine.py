@@ -445,7 +445,7 @@ def test_the_reports_tell_who_came_and_who_went_and_how_to_go_back() -> None:
     class Heard(list[RecordedEvent]):
         def append(self, event: object) -> None:
             told_at = at + timedelta(seconds=clock.now())
-            read = reading.told([json.line(event, told_at.isoformat())], "events")  # type: ignore[arg-type]
+            read = reading.read_events([json.line(event, told_at.isoformat())], "events")  # type: ignore[arg-type]
             super().extend(read)
 
     world.events = heard = Heard()  # type: ignore[assignment]
@@ -453,7 +453,7 @@ def test_the_reports_tell_who_came_and_who_went_and_how_to_go_back() -> None:
     story = story_builder.story_of(heard)
     assert story.counts == {InstanceState.NEW: 3, InstanceState.GONE: 3}
     assert (story.most_down, len(story.batches)) == (0, 3)
-    states = {life.instance_id: [span.state.value for span in life.spans] for life in story.lives}
+    states = {one.instance_id: [span.state.value for span in one.spans] for one in story.instances}
     assert states["0"] == ["old", "leaving", "gone"]
     assert states["1000"] == ["coming", "new"]
     (step,) = next_steps(story)

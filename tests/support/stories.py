@@ -1,4 +1,4 @@
-"""Rollouts as the engine tells them, for the tests of what is made of their events."""
+"""Rollouts by the real engine, for tests of what is made of their events."""
 
 from __future__ import annotations
 
@@ -33,47 +33,48 @@ VERDICTS = {
 
 
 class Judge:
-    """A gate that measures for twenty seconds, tells it, and says what it is told to."""
+    """A fake gate that measures for twenty seconds and returns the given verdicts, one after another."""
 
-    def __init__(self, told: list[RecordedEvent], cloud: Cloud, *says: Consequence) -> None:
-        self._told, self._cloud, self._says = told, cloud, list(says)
+    def __init__(self, events: list[RecordedEvent], cloud: Cloud, *verdicts: Consequence) -> None:
+        self._events, self._cloud, self._consequences = events, cloud, list(verdicts)
 
     def assess(
         self, stage: str, instance_ids: Sequence[str], before: Callable[[float], None] = lambda _: None
     ) -> Assessment:
-        follows = self._says.pop(0) if len(self._says) > 1 else self._says[0]
+        consequences = self._consequences
+        follows = consequences.pop(0) if len(consequences) > 1 else consequences[0]
         verdict = VERDICTS[follows]
         points = [CurvePoint(at, side, 20, int(at) % 3 if side == "canary" else 0, 0.012, 0.03 + at / 1000)
                   for at in (1.0, 6.0, 11.0, 16.0) for side in ("canary", "stable")]  # fmt: skip
-        self._tell(GateStarted("compare", stage, tuple(instance_ids)))
+        self._record(GateStarted("compare", stage, tuple(instance_ids)))
         self._cloud.clock.sleep(20)
-        self._tell(GateSampled("compare", tuple(points)))
-        self._tell(GateJudged(verdict, follows))
+        self._record(GateSampled("compare", tuple(points)))
+        self._record(GateJudged(verdict, follows))
         return Assessment(stage, tuple(instance_ids), (verdict,), follows)
 
-    def _tell(self, event: Event) -> None:
-        self._told.append(RecordedEvent(BEGAN + timedelta(seconds=self._cloud.clock.now()), event))
+    def _record(self, event: Event) -> None:
+        self._events.append(RecordedEvent(BEGAN + timedelta(seconds=self._cloud.clock.now()), event))
 
 
 def rollout(
-    *says: Consequence, instances: int = 6, spec: RolloutSpec | None = None, owner: str = "web-canary"
+    *verdicts: Consequence, instances: int = 6, spec: RolloutSpec | None = None, owner: str = "web-canary"
 ) -> tuple[RolloutResult, tuple[RecordedEvent, ...]]:
-    """A rollout by the real engine in virtual time, and its events, read back from their lines."""
-    cloud, told = Cloud.of(instances, zones=3), list[RecordedEvent]()
-    judge: Gates | None = Judge(told, cloud, *says) if says else None
+    """Run a rollout by the real engine in virtual time; return the result and the events as a file has them."""
+    cloud, events = Cloud.of(instances, zones=3), list[RecordedEvent]()
+    judge: Gates | None = Judge(events, cloud, *verdicts) if verdicts else None
 
-    def hear(event: Event) -> None:
-        told.append(RecordedEvent(BEGAN + timedelta(seconds=cloud.clock.now()), event))
+    def on_event(event: Event) -> None:
+        events.append(RecordedEvent(BEGAN + timedelta(seconds=cloud.clock.now()), event))
 
     context = RunContext(gates=judge, owner=owner, build=BUILD)
     wanted = spec or RolloutSpec(canary=Amount(1), max_unavailable=Amount(2))
-    result = run_rollout(cloud, WEB, Order(NEW), wanted, context, Waiter.starting(cloud.clock, 1e6, hear))
-    lines = [json.line(one.event, one.at.isoformat()) + "\n" for one in told]
-    return result, reading.told(lines, "events")
+    result = run_rollout(cloud, WEB, Order(NEW), wanted, context, Waiter.starting(cloud.clock, 1e6, on_event))
+    lines = [json.line(one.event, one.at.isoformat()) + "\n" for one in events]
+    return result, reading.read_events(lines, "events")
 
 
 def thousand() -> Iterator[RecordedEvent]:
-    """A rollout of a thousand instances, fifty at a time, told as the engine would."""
+    """The events of a rollout of a thousand instances, fifty at a time."""
     ids = [str(number) for number in range(1000)]
     seen = tuple(InstanceSeen(key, str(int(key) % 3 + 1), InstanceState.OLD) for key in ids)
     name = rollout_events.RolloutPlanned(

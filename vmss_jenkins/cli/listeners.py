@@ -103,7 +103,7 @@ def _write(report: Path, lines: list[str]) -> None:
     from vmss_jenkins.report import reading, story_builder  # noqa: PLC0415 - as below
     from vmss_jenkins.report.html import page  # noqa: PLC0415 - not loaded where none is wanted
 
-    told = reading.told(lines, "events")
+    told = reading.read_events(lines, "events")
     if any(isinstance(one.event, rollout_events.RolloutPlanned) for one in told):
         try:
             write(page.pages(story_builder.story_of(told)), report)

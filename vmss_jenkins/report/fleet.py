@@ -1,4 +1,4 @@
-"""A fleet at one moment: every scale set of a file, a row each."""
+"""The state of a fleet: one row for each scale set of a file."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ class Row:
     latest: int = 0
     """How many have the latest model."""
     healthy: int = 0
-    """How many run, provisioned without failure, and are not known to be unhealthy."""
+    """How many run, are provisioned without failure and are not reported as unhealthy."""
     others: str = ""
-    """The images that instances run beside the model's, with their number."""
+    """The images other than the model's that instances run, with the number of instances."""
     last: str = ""
     """How the last rollout ended."""
     note: str = ""
     error: str = ""
-    """Why nothing is known of it; empty where something is."""
+    """Why the set could not be read; empty if it could."""
 
     @property
-    def well(self) -> bool:
-        """Whether nothing of it asks for a look."""
+    def is_healthy_and_updated(self) -> bool:
+        """Whether all instances are healthy and have the latest model."""
         return not self.error and self.latest == self.healthy == self.instances
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """What a table shows, in the order of `HEADINGS`."""
+        """The cells of a table, in the order of `HEADINGS`."""
         if self.error:
             return (self.name, "unknown", "", "", "", "", self.error)
         share = f"{self.latest} of {self.instances}"
@@ -46,13 +46,15 @@ HEADINGS = ("scale set", "image", "latest model", "healthy", "other images", "la
 
 
 def row_of(scale_set: ScaleSet, instances: Sequence[Instance], last: str = "") -> Row:
-    """Sum a set up."""
+    """Summarize a scale set."""
     image = scale_set.image
     others = Counter(one.image.short_name for one in instances if one.image and not one.image.same_as(image))
     notes = [
         f"upgrade mode {scale_set.upgrade_mode.value}" if scale_set.upgrade_mode.value != "Manual" else "",
         scale_set.provisioning_state if scale_set.provisioning_state != "Succeeded" else "",
-        "no health is reported" if instances and all(one.health is Health.NOT_REPORTED for one in instances) else "",
+        "no instance health reported"
+        if instances and all(one.health is Health.NOT_REPORTED for one in instances)
+        else "",
     ]
     return Row(
         str(scale_set.name),

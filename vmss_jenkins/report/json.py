@@ -12,11 +12,14 @@ from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSetName
 
 FORMAT = 1
-"""Of a rollout's result; raised where an older reader would misunderstand it. `schema.result_schema` describes it."""
+"""Version of the format of a rollout's result; raised when older readers would misread it.
+
+`schema.result_schema` describes the format.
+"""
 
 
 def line(event: Event, at: str) -> str:
-    """Write an event as one line: `time`, `kind`, and what the event tells.
+    """Write an event as one line: `time`, `kind` and the fields of the event.
 
     Args:
         event: what happened.
@@ -26,12 +29,12 @@ def line(event: Event, at: str) -> str:
 
 
 def kind(event: type) -> str:
-    """Name a kind of event as its lines do."""
+    """Return the `kind` of an event class: its name in snake case."""
     return re.sub("(?<=[a-z])(?=[A-Z])", "_", event.__name__).lower()
 
 
 def result(value: object) -> str:
-    """Write the result of a rollout, with the number of its format."""
+    """Write the result of a rollout with the version of the format."""
     return json.dumps({"format": FORMAT, **_fields(value)}, default=_plain, indent=2)
 
 

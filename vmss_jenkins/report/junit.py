@@ -1,4 +1,4 @@
-"""What gates said, as JUnit XML for Jenkins' test results: a gate is a test case."""
+"""The verdicts of gates as JUnit XML, for Jenkins' test results: each gate is a test case."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def document(suite: str, gates: Sequence[GateEvidence]) -> str:
     """Write the verdicts of gates: failed is a failure, inconclusive and error are errors.
 
     Args:
-        suite: what was judged.
-        gates: what each gate said; the characters that XML cannot hold are shown as `?`.
+        suite: the name of the test suite: the scale set or the rule that was checked.
+        gates: the verdict of each gate; characters that XML cannot hold become `?`.
     """
     cases = [_case(suite, gate) for gate in gates]
     failures = sum(gate.verdict == "failed" for gate in gates)
@@ -27,7 +27,7 @@ def document(suite: str, gates: Sequence[GateEvidence]) -> str:
 
 
 def evidence(story: Story) -> tuple[GateEvidence, ...]:
-    """What the gates of a rollout said, each time that they were asked."""
+    """Return the verdict of each gate of a rollout, in the order of the measurements."""
     return tuple(
         GateEvidence(
             f"{run.gate} ({run.stage} {', '.join(run.instance_ids)})",

@@ -11,7 +11,7 @@ from vmss_jenkins.report.story import GateRun, Story, duration
 
 
 def document(story: Story) -> str:
-    """Write it: how it ended, the facts, what the gates said, what to do next."""
+    """Write a rollout: how it ended, the details, the verdicts of the gates, what to do next."""
     return "\n".join(_lines(story)) + "\n"
 
 
@@ -22,7 +22,7 @@ def _lines(story: Story) -> Iterator[str]:
     yield "\n| | |\n|---|---|"
     yield from (_row(pair) for pair in facts(story))
     if story.gates:
-        yield "\n| gate | of | says | measured |\n|---|---|---|---|"
+        yield "\n| gate | stage | verdict | measured |\n|---|---|---|---|"
         yield from map(_gate, story.gates)
     yield "\n**What to do next**\n"
     for step in next_steps(story):
@@ -31,7 +31,7 @@ def _lines(story: Story) -> Iterator[str]:
 
 def _gate(run: GateRun) -> str:
     if run.verdict is None:
-        return _row([run.gate, run.stage, "no verdict was told", ""])
+        return _row([run.gate, run.stage, "no verdict", ""])
     figures = "; ".join(map(str, run.verdict.measurements)) or run.verdict.reason
     seconds = duration(run.end - run.start)
     return _row([run.gate, run.stage, f"{run.verdict.outcome.value} after {seconds}", figures])
@@ -42,7 +42,7 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _text(value: str) -> str:
-    """Plain text, so that nothing in it is taken for markup: a name may hold anything."""
+    """Escape a text, which may hold any character, so that Markdown shows it as it is."""
     return re.sub(r"([\\`*_{}\[\]<>#|~&@])", r"\\\1", " ".join(value.split()))
 
 

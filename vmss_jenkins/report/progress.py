@@ -1,4 +1,4 @@
-"""How a rollout stands while it runs, out of the events so far: what a live display shows."""
+"""The state of a running rollout, made of its events so far, for the live display."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vmss_jenkins.gates.curves import CurvePoint, totals
 
 @dataclass
 class Progress:
-    """Takes events one by one, with the seconds since it began."""
+    """Takes events one by one, each with the seconds since the rollout began."""
 
     planned: RolloutPlanned | None = None
     states: dict[str, InstanceState] = field(default_factory=dict)
@@ -26,16 +26,16 @@ class Progress:
     batch: tuple[str, ...] = ()
     batches: int = 0
     gate: str = ""
-    """The gate that measures; empty between gates."""
+    """The gate that measures now; empty if none does."""
     stage: str = ""
     points: tuple[CurvePoint, ...] = ()
     verdict: str = ""
-    """What the last gate said."""
+    """The last verdict of a gate."""
     waiting: str = ""
     calls: int = 0
     retries: int = 0
-    turned: float = 0.0
-    """When the present way began: a way back has the whole time once more."""
+    phase_began: float = 0.0
+    """When the rollout, or its rollback, began: a rollback has the whole timeout again."""
     now: float = 0.0
 
     def take(self, event: Event, now: float) -> None:
@@ -45,34 +45,34 @@ class Progress:
 
     @property
     def counts(self) -> Counter[InstanceState]:
-        """How many instances stand in which state."""
+        """How many instances are in which state."""
         return Counter(state for state in self.states.values() if state is not InstanceState.GONE)
 
     @property
     def left(self) -> float | None:
-        """Seconds until the way's time is up; None before it began."""
-        return None if self.planned is None else max(0.0, self.turned + self.planned.timeout - self.now)
+        """Seconds until the timeout; None before the rollout began."""
+        return None if self.planned is None else max(0.0, self.phase_began + self.planned.timeout - self.now)
 
     @property
     def measured(self) -> str:
-        """What the gate measured so far: bad answers by side."""
+        """The bad answers that the gate measured so far, by side."""
         return ", ".join(f"{side} {bad} of {samples} bad" for side, (samples, bad) in totals(self.points).items())
 
     @singledispatchmethod
     def _take(self, event: object) -> None:
-        """Events that it has no place for."""
+        """Ignore all other events."""
 
     @_take.register
     def _(self, event: RolloutPlanned) -> None:
         self.planned, self.rolling_back = event, event.rolling_back
         for one in event.instances:
-            self._stand(one.instance_id, one.zone, one.state)
+            self._set_state(one.instance_id, one.zone, one.state)
 
     @_take.register
     def _(self, event: rollout_events.InstanceChanged) -> None:
-        self._stand(event.instance_id, event.zone, event.state)
+        self._set_state(event.instance_id, event.zone, event.state)
 
-    def _stand(self, instance_id: str, zone: str | None, state: InstanceState) -> None:
+    def _set_state(self, instance_id: str, zone: str | None, state: InstanceState) -> None:
         self.states[instance_id] = state
         self.zones[instance_id] = zone or ""
 
@@ -105,13 +105,13 @@ class Progress:
         self.gate, self.verdict = "", f"{event.verdict.gate} {event.verdict.outcome.value}: {event.verdict.reason}"
 
     @_take.register
-    def _(self, event: rollout_events.RollbackStarted) -> None:  # noqa: ARG002 - that it came is all
-        self.rolling_back, self.turned = True, self.now
+    def _(self, event: rollout_events.RollbackStarted) -> None:  # noqa: ARG002 - only its arrival counts
+        self.rolling_back, self.phase_began = True, self.now
 
     @_take.register
-    def _(self, event: AzureCalled) -> None:  # noqa: ARG002 - it is counted
+    def _(self, event: AzureCalled) -> None:  # noqa: ARG002 - events are counted
         self.calls += 1
 
     @_take.register
-    def _(self, event: CallRetried) -> None:  # noqa: ARG002 - it is counted
+    def _(self, event: CallRetried) -> None:  # noqa: ARG002 - events are counted
         self.retries += 1

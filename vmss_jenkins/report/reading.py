@@ -1,4 +1,4 @@
-"""Events read back from their JSON lines, so that a report can be made after the fact."""
+"""Reads events from the JSON lines of a file, so that a report can be made later."""
 
 from __future__ import annotations
 
@@ -23,46 +23,46 @@ KINDS: dict[str, type] = {
     for one in vars(story).values()
     if isinstance(one, type) and issubclass(one, Event) and one is not Event
 }
-"""The events by the names that their lines have."""
+"""The event classes by the `kind` of their lines."""
 
 
 @dataclass(frozen=True)
 class RecordedEvent:
-    """An event, and when it was told."""
+    """An event with its time."""
 
     at: datetime
     event: Event
 
 
-def told(lines: Iterable[str], source: str) -> tuple[RecordedEvent, ...]:
+def read_events(lines: Iterable[str], source: str) -> tuple[RecordedEvent, ...]:
     """Read events.
 
-    Kinds that are not known are left out: a later version may have written them. A last line that ends in its
-    middle is too, since a run that was killed leaves one.
+    Unknown kinds are left out, since a later version may have written them. An incomplete last line is left out, too,
+    since a killed run leaves one.
 
     Args:
-        lines: one JSON object each, as `json.line` writes them.
-        source: where they come from, for the message.
+        lines: each is a JSON object, as `json.line` writes it.
+        source: the name of the file, for error messages.
 
     Raises:
-        ConfigError: for lines that are no events, each named.
+        ConfigError: if lines are not events; names each of them.
     """
     numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     found: list[RecordedEvent] = []
     faults = []
     for number, line in numbered:
-        read = _told(line)
+        read = _read_event(line)
         if isinstance(read, RecordedEvent):
             found.append(read)
         elif read and (line.endswith("\n") or number != numbered[-1][0]):
-            faults.append(f"line {number} is no event: {read}")
+            faults.append(f"line {number} is not an event: {read}")
     if faults:
         raise ConfigError(source, faults)
     return tuple(found)
 
 
-def _told(line: str) -> RecordedEvent | str:
-    """An event, or why it is none; empty for a kind that is not known."""
+def _read_event(line: str) -> RecordedEvent | str:
+    """Return the event, or the reason why the line is not an event; empty for an unknown kind."""
     try:
         values = json.loads(line)
         if not isinstance(values, dict):
@@ -74,7 +74,7 @@ def _told(line: str) -> RecordedEvent | str:
 
 
 def _with_scripts(values: dict[str, Any]) -> dict[str, Any]:
-    """Make the releases that are scripts first: an image made of their fields, to see whether it fits, is an error."""
+    """Read scripts before the rest: pydantic would try to read them as images, which fails."""
     keys = {field.name for field in fields(ExtensionSettings)}
     scripts = {key: value for key, value in values.items() if isinstance(value, dict) and value.keys() == keys}
     return {**values, **{key: adapter(ExtensionSettings).validate_python(value) for key, value in scripts.items()}}
@@ -82,7 +82,7 @@ def _with_scripts(values: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def adapter(type_: type) -> TypeAdapter[Any]:
-    """Read a type from plain values, and describe it."""
+    """Return the adapter that reads a type from plain values and describes it as JSON Schema."""
     return TypeAdapter(type_)
 
 
@@ -91,5 +91,5 @@ def _first(error: Exception) -> str:
         one = error.errors()[0]
         return f"{'.'.join(map(str, one['loc']))}: {one['msg']}"
     if isinstance(error, KeyError):
-        return f"it has no {error.args[0]}"
+        return f"key {error.args[0]} is missing"
     return str(error).splitlines()[0]

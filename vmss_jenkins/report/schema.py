@@ -1,4 +1,4 @@
-"""The JSON Schemas of what a rollout leaves: its result, and its events."""
+"""The JSON Schemas of the files that a rollout writes: its result and its events."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from vmss_jenkins.report.reading import KINDS, adapter
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 WITHOUT = frozenset({"seed_planned"})
-"""Events that no rollout has, and that hold more than is written."""
+"""Events that are never written to an events file."""
 
 
 def result_schema(result: type) -> dict[str, Any]:
-    """Describe a rollout's result.
+    """Return the JSON Schema of a rollout's result.
 
     Args:
-        result: `engine.RolloutResult`, which is above this module.
+        result: the class `RolloutResult`, which this room must not import.
     """
     found = adapter(result).json_schema(mode="serialization")
     found["properties"] = {"format": {"const": FORMAT}, **found["properties"]}
@@ -25,7 +25,7 @@ def result_schema(result: type) -> dict[str, Any]:
 
 
 def events_schema() -> dict[str, Any]:
-    """Describe a line of the events' file."""
+    """Return the JSON Schema of a line of an events file."""
     definitions: dict[str, Any] = {}
     lines = []
     for name, type_ in KINDS.items():

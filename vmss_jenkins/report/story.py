@@ -1,4 +1,4 @@
-"""A rollout as a whole, out of its events: what every report of it shows."""
+"""The story of a rollout, made of its events: the data of every report."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from vmss_jenkins.gates.curves import CurvePoint
 from vmss_jenkins.gates.verdicts import Consequence, Verdict
 
 LONGEST = 300
-"""Characters of the summary."""
+"""The most characters of a summary."""
 
 
 class Ending(Enum):
-    """How a rollout ended, as far as its events tell."""
+    """How a rollout ended, as its events show."""
 
     ROLLED_OUT = "rolled out"
     CANARY = "rolled out to the canary"
@@ -27,19 +27,19 @@ class Ending(Enum):
     FAILED = "ended with an error"
     UNFINISHED = "not finished"
     SWITCHED = "switched to"
-    """Blue-green: the set with the release serves."""
+    """Blue-green: the set with the new release serves."""
     NOT_SWITCHED = "not switched"
     SWITCHED_BACK = "switched back"
 
     @property
     def is_good(self) -> bool:
-        """Whether the release is where it was to go."""
+        """Whether the new release is in use as the command asked."""
         return self in {Ending.ROLLED_OUT, Ending.CANARY, Ending.SWITCHED}
 
 
 @dataclass(frozen=True)
 class Span:
-    """A time in which an instance stood as it did; seconds since the first event."""
+    """A time in which an instance was in one state; in seconds since the first event."""
 
     state: InstanceState
     start: float
@@ -47,8 +47,8 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Life:
-    """An instance, from the first event to the last."""
+class InstanceHistory:
+    """The states of an instance from the first event to the last."""
 
     instance_id: str
     zone: str | None
@@ -56,24 +56,24 @@ class Life:
 
     @property
     def state(self) -> InstanceState:
-        """How it stood in the end."""
+        """The final state."""
         return self.spans[-1].state
 
     @property
     def seconds_down(self) -> float:
-        """Seconds for which it was down or unhealthy."""
+        """Seconds in which the instance was down or unhealthy."""
         out = {InstanceState.UPDATING, InstanceState.UNHEALTHY}
         return sum(span.end - span.start for span in self.spans if span.state in out)
 
     @property
     def first_change(self) -> float:
-        """When it changed first; endless where it never did."""
+        """When the state changed first; infinite if it never changed."""
         return self.spans[0].end if len(self.spans) > 1 else float("inf")
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Instances that Azure was asked to update, or to make: then they are not known yet."""
+    """One request to Azure to update instances, or to create some, which have no id yet."""
 
     at: float
     instance_ids: tuple[str, ...]
@@ -82,7 +82,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class GateRun:
-    """One time that a gate was asked."""
+    """One measurement of a gate."""
 
     gate: str
     stage: str
@@ -90,7 +90,7 @@ class GateRun:
     start: float
     end: float
     verdict: Verdict | None = None
-    """None where it was not told."""
+    """None if the events have no verdict."""
     consequence: Consequence | None = None
     points: tuple[CurvePoint, ...] = ()
 
@@ -100,20 +100,21 @@ class Story:
     """A rollout; times are seconds since its first event."""
 
     planned: RolloutPlanned
-    """Of the first run, where several are told."""
+    """The plan of the first run, if there were several."""
     began: datetime
     seconds: float
     ending: Ending
     cause: str
-    """Why it went back, halted or ended with an error; empty where all went well."""
-    lives: tuple[Life, ...]
+    """Why the rollout was rolled back, halted or failed; empty after a success."""
+    instances: tuple[InstanceHistory, ...]
     batches: tuple[Batch, ...]
     gates: tuple[GateRun, ...]
-    turned_back: float | None
-    """When it began to go back."""
-    left: Mapping[str, str]
-    """How each instance was where it halted."""
+    rollback_began: float | None
+    """None if there was no rollback."""
+    halted_states: Mapping[str, str]
+    """What each instance ran when the rollout halted."""
     skipped: Mapping[str, str]
+    """The reason for each skipped instance."""
     calls: int
     """Requests to Azure."""
     retries: int
@@ -121,17 +122,17 @@ class Story:
 
     @property
     def counts(self) -> dict[InstanceState, int]:
-        """How many instances stand in which state in the end."""
-        found = Counter(life.state for life in self.lives)
+        """How many instances are in which final state."""
+        found = Counter(one.state for one in self.instances)
         return {state: found[state] for state in InstanceState if found[state]}
 
     @property
     def most_down(self) -> int:
-        """The most instances that were down or unhealthy at one time."""
+        """The most instances that were down or unhealthy at the same time."""
         steps = [
             (at, change)
-            for life in self.lives
-            for span in life.spans
+            for one in self.instances
+            for span in one.spans
             if span.state in {InstanceState.UPDATING, InstanceState.UNHEALTHY}
             for at, change in ((span.start, 1), (span.end, -1))
         ]
@@ -143,14 +144,14 @@ class Story:
 
     @property
     def summary(self) -> str:
-        """All of it in one line, for a build's description."""
+        """The rollout in one line, for the description of a build."""
         planned = self.planned
         image = planned.image_to.short_name if planned.image_to else "the model"
         counts = ", ".join(f"{number} {state.value}" for state, number in self.counts.items())
         cause = f": {self.cause}" if self.cause else ""
-        told = f"{planned.scale_set}: {image} {self.ending.value} in {duration(self.seconds)} ({counts}){cause}"
-        told = " ".join(told.split())
-        return told if len(told) <= LONGEST else f"{told[: LONGEST - 1]}…"
+        text = f"{planned.scale_set}: {image} {self.ending.value} in {duration(self.seconds)} ({counts}){cause}"
+        text = " ".join(text.split())
+        return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def duration(seconds: float) -> str:

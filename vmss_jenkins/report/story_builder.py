@@ -1,4 +1,4 @@
-"""Folding a rollout's events into its story."""
+"""Builds the story of a rollout from its events."""
 
 from __future__ import annotations
 
@@ -16,29 +16,31 @@ from vmss_jenkins.events.gates import GateJudged, GateSampled, GateStarted
 from vmss_jenkins.events.rollout import InstanceState
 from vmss_jenkins.events.steps import InstanceSkipped
 from vmss_jenkins.report.reading import RecordedEvent
-from vmss_jenkins.report.story import Batch, Ending, GateRun, Life, Span, Story
+from vmss_jenkins.report.story import Batch, Ending, GateRun, InstanceHistory, Span, Story
 from vmss_jenkins.report.text import lines
 
 
-def story_of(told: Iterable[RecordedEvent], source: str = "events") -> Story:
-    """Fold the events of a rollout; those of several runs of it, one after another, are one story.
+def story_of(events: Iterable[RecordedEvent], source: str = "events") -> Story:
+    """Build the story of a rollout; several runs, one after another, make one story.
 
     Raises:
-        ConfigError: where no rollout is told.
+        ConfigError: if no rollout is in the events.
     """
-    ordered = sorted(told, key=lambda one: one.at)
-    fold = None
+    ordered = sorted(events, key=lambda one: one.at)
+    builder = None
     for one in ordered:
-        if fold is None:
-            fold = _Fold(one.at)
-        fold.take(one)
-    if fold is None or fold.planned is None:
-        raise ConfigError(source, ["found no rollout in them; wanted what `rollout --events` wrote"])
-    return fold.story()
+        if builder is None:
+            builder = _StoryBuilder(one.at)
+        builder.take(one)
+    if builder is None or builder.planned is None:
+        raise ConfigError(
+            source, ["no rollout is in these events; wanted a file that `vmss-jenkins rollout --events FILE` wrote"]
+        )
+    return builder.story()
 
 
 @dataclass
-class _Fold:
+class _StoryBuilder:
     began: datetime
     planned: rollout_events.RolloutPlanned | None = None
     now: float = 0.0
@@ -49,22 +51,22 @@ class _Fold:
     batches: list[Batch] = field(default_factory=list)
     gates: list[GateRun] = field(default_factory=list)
     rolling_back: bool = False
-    turned_back: float | None = None
-    left: dict[str, str] = field(default_factory=dict)
+    rollback_began: float | None = None
+    halted_states: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     calls: int = 0
     retries: int = 0
     log: list[tuple[datetime, str]] = field(default_factory=list)
 
-    def take(self, told: RecordedEvent) -> None:
-        self.now = (told.at - self.began).total_seconds()
-        if lines.level(told.event) is not lines.Level.VERBOSE:
-            self.log.append((told.at, lines.line(told.event)))
-        self._take(told.event)
+    def take(self, recorded: RecordedEvent) -> None:
+        self.now = (recorded.at - self.began).total_seconds()
+        if lines.level(recorded.event) is not lines.Level.VERBOSE:
+            self.log.append((recorded.at, lines.line(recorded.event)))
+        self._take(recorded.event)
 
     @singledispatchmethod
     def _take(self, event: object) -> None:
-        """Events that only the log tells."""
+        """Ignore events that only the log shows."""
 
     @_take.register
     def _(self, event: rollout_events.RolloutPlanned) -> None:
@@ -72,18 +74,18 @@ class _Fold:
             self.planned = event
         self.ending, self.rolling_back = Ending.UNFINISHED, event.rolling_back
         for one in event.instances:
-            self._stand(one.instance_id, one.zone, one.state)
+            self._set_state(one.instance_id, one.zone, one.state)
 
     @_take.register
     def _(self, event: rollout_events.InstanceChanged) -> None:
-        self._stand(event.instance_id, event.zone, event.state)
+        self._set_state(event.instance_id, event.zone, event.state)
 
     @_take.register
     def _(self, event: rollout_events.InstancesUpdating) -> None:
         self.batches.append(Batch(self.now, event.instance_ids, self.rolling_back))
 
     @_take.register
-    def _(self, event: surge_events.ScalingOut) -> None:  # noqa: ARG002 - the instances are not known yet
+    def _(self, event: surge_events.ScalingOut) -> None:  # noqa: ARG002 - the new instances have no id yet
         self.batches.append(Batch(self.now, (), self.rolling_back))
 
     @_take.register
@@ -103,18 +105,18 @@ class _Fold:
 
     @_take.register
     def _(self, event: rollout_events.RollbackStarted) -> None:
-        self.rolling_back, self.turned_back, self.cause = True, self.now, event.cause
+        self.rolling_back, self.rollback_began, self.cause = True, self.now, event.cause
 
     @_take.register
     def _(self, event: InstanceSkipped) -> None:
         self.skipped[event.instance_id] = event.reason
 
     @_take.register
-    def _(self, event: AzureCalled) -> None:  # noqa: ARG002 - it is counted
+    def _(self, event: AzureCalled) -> None:  # noqa: ARG002 - events are counted
         self.calls += 1
 
     @_take.register
-    def _(self, event: CallRetried) -> None:  # noqa: ARG002 - it is counted
+    def _(self, event: CallRetried) -> None:  # noqa: ARG002 - events are counted
         self.retries += 1
 
     @_take.register
@@ -123,10 +125,10 @@ class _Fold:
 
     @_take.register
     def _(self, event: rollout_events.InstanceLeft) -> None:
-        self.left[event.instance_id] = event.state
+        self.halted_states[event.instance_id] = event.state
 
     @_take.register
-    def _(self, event: rollout_events.RolloutInterrupted) -> None:  # noqa: ARG002 - that it came is all
+    def _(self, event: rollout_events.RolloutInterrupted) -> None:  # noqa: ARG002 - only its arrival counts
         self.ending = Ending.INTERRUPTED
 
     @_take.register
@@ -140,7 +142,7 @@ class _Fold:
             self.cause = ""
 
     @_take.register
-    def _(self, event: switch_events.Switched) -> None:  # noqa: ARG002 - that it came is all
+    def _(self, event: switch_events.Switched) -> None:  # noqa: ARG002 - only its arrival counts
         self.ending = Ending.SWITCHED
 
     @_take.register
@@ -151,7 +153,7 @@ class _Fold:
     def _(self, event: switch_events.SwitchedBack) -> None:
         self.ending, self.cause = Ending.SWITCHED_BACK, event.reason
 
-    def _stand(self, instance_id: str, zone: str | None, state: InstanceState) -> None:
+    def _set_state(self, instance_id: str, zone: str | None, state: InstanceState) -> None:
         self.zones[instance_id] = zone
         spans = self.spans.setdefault(instance_id, [])
         if spans and spans[-1].state is state:
@@ -162,22 +164,22 @@ class _Fold:
 
     def story(self) -> Story:
         if self.planned is None:
-            raise ValueError("no rollout was told")
-        lives = []
+            raise ValueError("the events have no rollout_planned")
+        instances = []
         for key, spans in self.spans.items():
             ended = [*spans[:-1], replace(spans[-1], end=max(self.now, spans[-1].end))]
-            lives.append(Life(key, self.zones[key], tuple(ended)))
+            instances.append(InstanceHistory(key, self.zones[key], tuple(ended)))
         return Story(
             planned=self.planned,
             began=self.began,
             seconds=self.now,
             ending=self.ending,
             cause=self.cause,
-            lives=tuple(sorted(lives, key=lambda life: (life.first_change, _natural(life.instance_id)))),
+            instances=tuple(sorted(instances, key=lambda one: (one.first_change, _natural(one.instance_id)))),
             batches=tuple(self.batches),
             gates=tuple(self.gates),
-            turned_back=self.turned_back,
-            left=self.left,
+            rollback_began=self.rollback_began,
+            halted_states=self.halted_states,
             skipped=self.skipped,
             calls=self.calls,
             retries=self.retries,

@@ -1,4 +1,4 @@
-"""The picture of what a gate measured: latencies and errors of each side over time."""
+"""The picture of a gate's measurements: latencies and errors of each side over time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Line:
 
     side: str
     place: int
-    """0 for the side that is judged, 1 for the one that it is held against."""
+    """0 for the side that is judged, 1 for the side that it is compared with."""
     points: str
     faint: bool = False
     """A 95th percentile beside its median."""
@@ -40,7 +40,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Curves:
-    """The picture; all in its own units."""
+    """The picture, in its own units."""
 
     width: float
     height: float
@@ -52,7 +52,7 @@ class Curves:
 
 
 def curves(run: GateRun) -> Curves | None:
-    """Lay the picture out; None where there is nothing to draw."""
+    """Lay the picture out; None if there is nothing to draw."""
     if len({point.at for point in run.points}) < 2:  # noqa: PLR2004 - a line has two ends
         return None
     seconds = max(point.at for point in run.points)
@@ -75,9 +75,9 @@ def curves(run: GateRun) -> Curves | None:
 
 
 def describe(run: GateRun) -> str:
-    """Tell the picture in words."""
-    told = [f"{side}: {bad} of {samples} answers bad" for side, (samples, bad) in totals(run.points).items()]
-    return f"Latency and errors while the gate {run.gate} measured. {'; '.join(told)}."
+    """Describe the picture in words."""
+    sides = [f"{side}: {bad} of {samples} answers bad" for side, (samples, bad) in totals(run.points).items()]
+    return f"Latency and errors while the gate {run.gate} measured. {'; '.join(sides)}."
 
 
 def _latencies(points: Sequence[CurvePoint], places: dict[str, int], across: Scale) -> Panel:

@@ -2,7 +2,7 @@
 
 Nothing is inline and nothing is a script: Jenkins serves archived files with
 `Content-Security-Policy: sandbox allow-same-origin; default-src 'none'; img-src 'self'; style-src 'self'`. So each
-picture is there twice, light and dark, with its colours in attributes: a style inside of it would be blocked.
+picture is written twice, light and dark, with its colours in attributes: a style inside a picture would be blocked.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from vmss_jenkins.report.html.timeline import timeline
 from vmss_jenkins.report.story import Ending, GateRun, Story, duration
 
 MOST_PICTURES = 12
-"""Gates whose curves are drawn: those that did not pass first."""
+"""How many gates get a picture; those that did not pass come first."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class ShownGate:
 
     run: GateRun
     picture: str = ""
-    """The name of its picture; empty for none."""
+    """The name of the picture; empty if there is none."""
     alt: str = ""
 
 
 def pages(story: Story) -> dict[str, str]:
-    """Render the report: the files of its directory, by name; `index.html` is the page."""
+    """Render the report: the text of each file of its directory, by name; `index.html` is the page."""
     pictures = _pictures(story)
     files = {"style.css": _template("style.css").render()}
     for suffix, palette in PALETTES.items():
@@ -61,12 +61,12 @@ def pages(story: Story) -> dict[str, str]:
 
 
 def fleet_pages(rows: Sequence[Row], source: str, at: str) -> dict[str, str]:
-    """Render the page of a fleet: the files of its directory, by name.
+    """Render the page of a fleet: the text of each file of its directory, by name.
 
     Args:
-        rows: a row each set.
-        source: the file that names them.
-        at: when they were looked at.
+        rows: one row for each scale set.
+        source: the file that names the scale sets.
+        at: when the scale sets were read.
     """
     page = _template("fleet.html.j2").render(rows=rows, headings=HEADINGS, source=source, at=at)
     return {"index.html": page, "style.css": _template("style.css").render()}
@@ -87,8 +87,8 @@ def _gates(story: Story, pictures: dict[int, Curves]) -> Iterator[ShownGate]:
 
 
 def _tone(story: Story) -> str:
-    went_back = story.planned.rolling_back and story.ending is Ending.ROLLED_BACK
-    return "good" if story.ending.is_good or went_back else "bad"
+    rolled_back = story.planned.rolling_back and story.ending is Ending.ROLLED_BACK
+    return "good" if story.ending.is_good or rolled_back else "bad"
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The colours of the report's pictures, for light and dark surroundings."""
+"""The colours of the report's pictures, light and dark."""
 
 from __future__ import annotations
 
@@ -47,4 +47,4 @@ PALETTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
     }
 )
-"""By the end of the file's name."""
+"""The colours by the suffix of the file name."""

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
-"""Seconds between two marks of time."""
+"""Possible seconds between two marks of time."""
 
 
 @dataclass(frozen=True)
@@ -14,13 +14,13 @@ class Mark:
     """A place on an axis."""
 
     at: float
-    """In the picture's units."""
+    """Position, in units of the picture."""
     label: str
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Brings values into the picture.
+    """Converts values to positions in the picture.
 
     Args:
         most: the greatest value, more than 0; the least is 0.
@@ -33,12 +33,12 @@ class Scale:
     end: float
 
     def __call__(self, value: float) -> float:
-        """Where a value is, rounded to what can be seen."""
+        """Return the position of a value, rounded to a tenth."""
         return round(self.start + (self.end - self.start) * min(value, self.most) / self.most, 1)
 
 
 def times(scale: Scale, most_marks: int = 8) -> tuple[Mark, ...]:
-    """Marks of time on a scale of seconds."""
+    """Return the marks of time on a scale of seconds."""
     step = next((step for step in _STEPS if scale.most / step <= most_marks), _STEPS[-1])
     return tuple(Mark(scale(at), clock(at)) for at in range(0, int(scale.most) + 1, step))
 
@@ -51,7 +51,7 @@ def clock(seconds: float) -> str:
 
 
 def ceiling(value: float) -> float:
-    """The next round number that is not less: 1, 2 or 5 times a power of ten."""
+    """Return the next round number that is not less: 1, 2 or 5 times a power of ten."""
     if value <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))

@@ -1,4 +1,4 @@
-"""The picture of every instance over time, as values that its template draws."""
+"""The picture of the instances over time: the values for its template."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from vmss_jenkins.events.rollout import InstanceState
 from vmss_jenkins.report.html.scales import Mark, Scale, clock, times
-from vmss_jenkins.report.story import GateRun, Life, Story
+from vmss_jenkins.report.story import GateRun, InstanceHistory, Story
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 960.0, 96.0, 16.0, 44.0, 34.0
 LABELLED = 48
-"""Instances up to which each row has its name."""
+"""Up to this number of instances each row has a label."""
 LONGEST_NAME = 13
 SHARE = {
     InstanceState.OLD: 0.4,
@@ -22,12 +22,12 @@ SHARE = {
     InstanceState.COMING: 0.6,
     InstanceState.LEAVING: 0.25,
 }
-"""How much of its row a state fills, so that it is not told by its colour alone."""
+"""How much of its row a state fills, so that colour is not the only sign."""
 
 
 @dataclass(frozen=True)
 class Band:
-    """A gate's time."""
+    """The time in which a gate measured."""
 
     x: float
     width: float
@@ -37,7 +37,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Timeline:
-    """The picture; all in its own units."""
+    """The picture, in its own units."""
 
     width: float
     height: float
@@ -50,19 +50,19 @@ class Timeline:
     names: tuple[Mark, ...]
     times: tuple[Mark, ...]
     batches: tuple[float, ...]
-    asked: str
-    """What Azure was asked to do in each."""
+    request: str
+    """What Azure did in each batch: `update` or `create`."""
     bands: tuple[Band, ...]
-    turned_back: float | None
+    rollback_began: float | None
     description: str
 
 
 def timeline(story: Story) -> Timeline:
     """Lay the picture out."""
-    row = _row(len(story.lives))
-    bottom = TOP + row * len(story.lives)
+    row = _row(len(story.instances))
+    bottom = TOP + row * len(story.instances)
     scale = Scale(max(story.seconds, 1.0), LEFT, WIDTH - RIGHT)
-    few = len(story.lives) <= LABELLED
+    few = len(story.instances) <= LABELLED
     return Timeline(
         width=WIDTH,
         height=bottom + BOTTOM,
@@ -71,49 +71,50 @@ def timeline(story: Story) -> Timeline:
         top=TOP,
         bottom=bottom,
         shapes=tuple((state.value, _bars(story, state, scale, row)) for state in SHARE),
-        names=tuple(Mark(TOP + row * (n + 0.5), _name(life)) for n, life in enumerate(story.lives)) if few else (),
+        names=tuple(Mark(TOP + row * (n + 0.5), _name(one)) for n, one in enumerate(story.instances)) if few else (),
         times=times(scale),
         batches=tuple(sorted({scale(batch.at) for batch in story.batches})),
-        asked="make" if story.planned.max_surge else "update",
+        request="create" if story.planned.max_surge else "update",
         bands=tuple(_band(run, scale) for run in story.gates),
-        turned_back=None if story.turned_back is None else scale(story.turned_back),
+        rollback_began=None if story.rollback_began is None else scale(story.rollback_began),
         description=describe(story),
     )
 
 
 def describe(story: Story) -> str:
-    """Tell the picture in words."""
+    """Describe the picture in words."""
     counts = ", ".join(f"{number} {state.value}" for state, number in story.counts.items())
     what = "Scale-outs" if story.planned.max_surge else "Updates"
     updates = f"{what} began {len(story.batches)} times"
-    back = f"; at {clock(story.turned_back)} it turned back" if story.turned_back is not None else ""
-    gates = f" Gates were asked {len(story.gates)} times." if story.gates else ""
-    return f"{len(story.lives)} instances over {clock(story.seconds)}. {updates}{back}.{gates} In the end: {counts}."
+    rollback = f"; the rollback began at {clock(story.rollback_began)}" if story.rollback_began is not None else ""
+    gates = f" Gates measured {len(story.gates)} times." if story.gates else ""
+    instances = f"{len(story.instances)} instances over {clock(story.seconds)}"
+    return f"{instances}. {updates}{rollback}.{gates} Final states: {counts}."
 
 
 def _row(instances: int) -> float:
-    """The height of a row, so that a thousand of them are a picture still."""
+    """The height of a row, small enough for a picture of a thousand instances."""
     return next(height for most, height in ((48, 16.0), (150, 8.0), (400, 4.0), (10**9, 2.0)) if instances <= most)
 
 
 def _bars(story: Story, state: InstanceState, scale: Scale, row: float) -> str:
-    return "".join(_bar_of(story.lives, state, scale, row))
+    return "".join(_bar_of(story.instances, state, scale, row))
 
 
-def _bar_of(lives: tuple[Life, ...], state: InstanceState, scale: Scale, row: float) -> Iterator[str]:
+def _bar_of(instances: tuple[InstanceHistory, ...], state: InstanceState, scale: Scale, row: float) -> Iterator[str]:
     height = round((row - min(2.0, row / 4)) * SHARE[state], 1)
-    for number, life in enumerate(lives):
+    for number, one in enumerate(instances):
         y = round(TOP + row * number + (row - height) / 2, 1)
-        for span in life.spans:
+        for span in one.spans:
             if span.state is state:
                 x = scale(span.start)
                 width = max(0.6, round(scale(span.end) - x, 1))
                 yield f"M{x:g} {y:g}h{width:g}v{height:g}h{-width:g}z"
 
 
-def _name(life: Life) -> str:
-    zone = f" z{life.zone}" if life.zone else ""
-    name = life.instance_id if len(life.instance_id) <= LONGEST_NAME else f"…{life.instance_id[1 - LONGEST_NAME :]}"
+def _name(one: InstanceHistory) -> str:
+    zone = f" z{one.zone}" if one.zone else ""
+    name = one.instance_id if len(one.instance_id) <= LONGEST_NAME else f"…{one.instance_id[1 - LONGEST_NAME :]}"
     return name + zone
 
 

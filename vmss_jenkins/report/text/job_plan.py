@@ -1,4 +1,4 @@
-"""A plan of jobs, for people: one line a job, and under each update what changes."""
+"""A plan of jobs, for people: one line a job; the changes of a job are listed under it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vmss_jenkins.jenkins.plan.jobs import Action, Create, Delete, JobPlan, Refu
 
 
 def lines(job_plan: JobPlan) -> Iterator[str]:
-    """Write a plan line by line; jobs that stay as they are in one line at the end."""
+    """Write a plan line by line; the last line counts the jobs that do not change."""
     yield from (f"create folder {folder}" for folder in job_plan.folders)
     for action in job_plan.actions:
         yield from _action(action)

@@ -38,13 +38,13 @@ from vmss_jenkins.report.text import surge as surge_text
 
 
 class Level(Enum):
-    """How much a reader wants to be told."""
+    """How much is printed."""
 
     QUIET = 0
-    """How it ends, and what went wrong."""
+    """Only the result and errors."""
     NORMAL = 1
     VERBOSE = 2
-    """Each call to Azure, each change of an instance."""
+    """Each call to Azure and each change of an instance, too."""
 
 
 _DETAILS = (AzureCalled, GateSampled, rollout_events.InstanceChanged)
@@ -64,7 +64,7 @@ _ENDINGS = (
 
 
 def level(event: Event) -> Level:
-    """From which level on an event is told."""
+    """Return the lowest level that prints an event."""
     if isinstance(event, GateJudged):
         return Level.NORMAL if event.consequence is Consequence.GO_ON else Level.QUIET
     return (
@@ -74,10 +74,10 @@ def level(event: Event) -> Level:
 
 @singledispatch
 def line(event: Event) -> str:
-    """Say an event in one line.
+    """Write an event as one line.
 
     Raises:
-        TypeError: for a value that is no event.
+        TypeError: if the value is not an event.
     """
     return surge_text.line(event)
 
@@ -108,7 +108,7 @@ def _(event: InstanceSkipped) -> str:
 @line.register
 def _(event: PreflightFound) -> str:
     prefix = "" if event.finding.severity is Severity.NOTE else f"{event.finding.severity.value}: "
-    allowed = f" Allowed by {event.finding.flag}." if event.finding.flag else ""
+    allowed = f" {event.finding.flag} allows it." if event.finding.flag else ""
     return f"{prefix}{event.finding.text}{allowed}"
 
 
@@ -134,7 +134,7 @@ def _(event: WaitingForInstances) -> str:
 
 @line.register
 def _(event: CallRetried) -> str:
-    return f"attempt {event.attempt} failed, next in {event.wait:.1f} s: {event.reason}"
+    return f"attempt {event.attempt} failed, next attempt in {event.wait:.1f} s: {event.reason}"
 
 
 @line.register
@@ -145,7 +145,7 @@ def _(event: AzureCalled) -> str:
 
 @line.register
 def _(event: StillWaiting) -> str:
-    return f"still waiting; nothing new for {event.seconds:.0f} s"
+    return f"still waiting; no change for {event.seconds:.0f} s"
 
 
 @line.register
@@ -156,25 +156,25 @@ def _(event: CommandFailed) -> str:
 @line.register
 def _(event: Interrupted) -> str:
     return (
-        f"interrupted: Azure goes on by itself with: {event.action} (request id {event.request_id or 'not given'}); "
-        "run the same command again to wait for it, or `vmss-jenkins status` to look"
+        f"interrupted: Azure still runs: {event.action} (request id {event.request_id or 'not given'}); "
+        "run the same command again to wait for it, or `vmss-jenkins status` to see the instances"
     )
 
 
 @line.register
 def _(event: UpdateFinished) -> str:
     if not event.changed:
-        return f"{event.scale_set} has the {_kind(event.image)} {event.image.short_name} already: nothing changed"
+        return f"{event.scale_set} already has the {_kind(event.image)} {event.image.short_name}: nothing changed"
     model = f"{event.scale_set} now has the {_kind(event.image)} {event.image.short_name} in its model"
     if event.mode is UpgradeMode.MANUAL:
         return f"{model} ({event.seconds:.1f} s); no instance changed"
-    return f"{model} ({event.seconds:.1f} s), and Azure brings its instances there (upgrade mode {event.mode.value})"
+    return f"{model} ({event.seconds:.1f} s), and Azure updates its instances (upgrade mode {event.mode.value})"
 
 
 @line.register
 def _(event: UpdateInstancesFinished) -> str:
     if not event.updated:
-        return f"{event.scale_set}: every chosen instance is as it should be: nothing changed"
+        return f"{event.scale_set}: no chosen instance needs an update: nothing changed"
     return f"{event.scale_set}: updated {', '.join(event.updated)} ({event.seconds:.1f} s)"
 
 
@@ -185,21 +185,21 @@ def _(event: GateStarted) -> str:
 
 @line.register
 def _(event: GateMeasured) -> str:
-    return f"gate {event.gate}: {event.samples} of up to {event.planned} samples, not decided yet"
+    return f"gate {event.gate}: {event.samples} of up to {event.planned} samples, no verdict yet"
 
 
 @line.register
 def _(event: GateSampled) -> str:
     sides = [f"{side}: {bad} of {samples} bad" for side, (samples, bad) in totals(event.points).items()]
-    return f"gate {event.gate}: {', '.join(sides) or 'no answer that tells anything'}"
+    return f"gate {event.gate}: {', '.join(sides) or 'no usable answer'}"
 
 
 @line.register
 def _(event: GateJudged) -> str:
     verdict = event.verdict
-    said = verdict.output.strip().splitlines()[-1:]
-    output = f"; it said: {said[0].strip()[:200]}" if said else ""
-    more = f"; about {verdict.more_samples} more samples would tell" if verdict.more_samples else ""
+    last = verdict.output.strip().splitlines()[-1:]
+    output = f"; output: {last[0].strip()[:200]}" if last else ""
+    more = f"; about {verdict.more_samples} more samples would decide" if verdict.more_samples else ""
     follows = "" if event.consequence is Consequence.GO_ON else f" -> {event.consequence.value}"
     reason = " ".join(verdict.reason.split())
     return f"gate {verdict.gate} {verdict.outcome.value}: {reason}{more}{output}{follows}"

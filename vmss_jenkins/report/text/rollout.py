@@ -9,12 +9,12 @@ from vmss_jenkins.events import rollout as events
 
 @singledispatch
 def line(event: object) -> str:
-    """Say an event in one line.
+    """Write an event as one line.
 
     Raises:
-        TypeError: for a value that is no event.
+        TypeError: if the value is not an event.
     """
-    raise TypeError(f"no event: {event!r}")
+    raise TypeError(f"not an event: {event!r}")
 
 
 @line.register
@@ -39,13 +39,13 @@ def _(event: events.InstanceChanged) -> str:
 
 @line.register
 def _(event: events.RolloutStarted) -> str:
-    what = "roll back" if event.rolling_back else "roll out"
+    what = "roll back to" if event.rolling_back else "roll out"
     image = event.image.short_name if event.image else "the model"
     if not event.pending:
-        return f"{what} {image} on {event.scale_set}: all {event.have_it} instances have it"
-    how = f"update, {event.have_it} have it, at most {event.max_unavailable} down at a time"
+        return f"{what} {image} on {event.scale_set}: all {event.have_it} instances already have it"
+    how = f"update, {event.have_it} already have it, at most {event.max_unavailable} down at a time"
     if event.surge:
-        how = f"replace, {event.have_it} have it, up to {event.surge} more and none down"
+        how = f"replace, {event.have_it} already have it, up to {event.surge} more at a time, none down"
     return f"{what} {image} on {event.scale_set}: {count(len(event.pending))} to {how}"
 
 
@@ -53,27 +53,27 @@ def _(event: events.RolloutStarted) -> str:
 def _(event: events.NotDraining) -> str:
     return (
         f"{event.scale_set} is not drained: connections to an instance that goes down are refused until the load "
-        "balancer's probe notices (--drain SECONDS takes it out before)"
+        "balancer's probe fails; --drain SECONDS takes the instance out of the load balancer first"
     )
 
 
 @line.register
 def _(event: events.InstancesDraining) -> str:
-    told = f"draining {names(event.instance_ids)}: their open connections get {event.seconds:.0f} s"
+    text = f"draining {names(event.instance_ids)}: open connections have {event.seconds:.0f} s to end"
     reasons = "; ".join(sorted({f"{reason}" for reason in event.not_drained.values()}))
-    return f"{told}; not drained: {names(tuple(event.not_drained))} ({reasons})" if event.not_drained else told
+    return f"{text}; not drained: {names(tuple(event.not_drained))} ({reasons})" if event.not_drained else text
 
 
 @line.register
 def _(event: events.InstancesUpdating) -> str:
     if not event.answered:
-        return f"updating {names(event.instance_ids)}: the answer was lost; looking whether Azure began"
+        return f"updating {names(event.instance_ids)}: Azure's answer was lost; checking whether the update began"
     return f"updating {names(event.instance_ids)} (request id {event.request_id or 'not given'})"
 
 
 @line.register
 def _(event: events.InstanceDone) -> str:
-    return f"instance {event.instance_id} is done after {event.seconds:.1f} s"
+    return f"instance {event.instance_id} is healthy on the release after {event.seconds:.1f} s"
 
 
 @line.register
@@ -88,13 +88,14 @@ def _(event: events.InstancesRestored) -> str:
 
 @line.register
 def _(event: events.CapacityChanged) -> str:
-    parts = [f"{names(event.joined)} joined"] if event.joined else []
-    return "instances changed: " + ", ".join([*parts, *([f"{names(event.gone)} went"] if event.gone else [])])
+    new = [f"new: {names(event.joined)}"] if event.joined else []
+    gone = [f"gone: {names(event.gone)}"] if event.gone else []
+    return f"somebody else changed the instances: {'; '.join([*new, *gone])}"
 
 
 @line.register
 def _(event: events.FellBackToWaves) -> str:
-    return f"Azure refused overlapping operations, so it goes on in waves: {event.reason}"
+    return f"Azure refused overlapping operations, so the rollout continues in waves: {event.reason}"
 
 
 @line.register
@@ -104,7 +105,10 @@ def _(event: events.RolloutWaiting) -> str:
 
 @line.register
 def _(event: events.ClaimAwaited) -> str:
-    return f"an earlier run of {event.owner} ended without a word: waiting {event.seconds:.0f} s for its claim to lapse"
+    return (
+        f"an earlier run of {event.owner} was killed and left its lock: waiting {event.seconds:.0f} s until the lock "
+        "expires"
+    )
 
 
 @line.register
@@ -115,18 +119,17 @@ def _(event: events.RollbackStarted) -> str:
 
 @line.register
 def _(event: events.RolloutInterrupted) -> str:
-    going_on = (
-        f"Azure goes on by itself with the work on {names(event.instance_ids)} "
-        f"(request ids {', '.join(event.request_ids) or 'not given'})"
+    still_running = (
+        f"Azure still updates {names(event.instance_ids)} (request ids {', '.join(event.request_ids) or 'not given'})"
         if event.instance_ids
-        else "Azure is at work on nothing of it"
+        else "no operation is running in Azure"
     )
-    return f"interrupted: {going_on}; run the same command again to go on with {event.scale_set}"
+    return f"interrupted: {still_running}; run the same command again to continue with {event.scale_set}"
 
 
 @line.register
 def _(event: events.RolloutHalted) -> str:
-    return f"halted, nothing more is touched on {event.scale_set}: {event.reason}"
+    return f"{event.scale_set}: halted, no further changes: {event.reason}"
 
 
 @line.register
@@ -144,7 +147,7 @@ def _(event: events.RolloutFinished) -> str:
 
 
 MANY = 12
-"""Instances that a line names; more are counted."""
+"""How many instances a line names; the others are counted."""
 
 
 def names(instance_ids: tuple[str, ...]) -> str:

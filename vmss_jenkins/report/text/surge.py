@@ -11,10 +11,10 @@ from vmss_jenkins.report.text.rollout import names
 
 @singledispatch
 def line(event: object) -> str:
-    """Say an event in one line.
+    """Write an event as one line.
 
     Raises:
-        TypeError: for a value that is no event.
+        TypeError: if the value is not an event.
     """
     return switch_text.line(event)
 
@@ -22,38 +22,38 @@ def line(event: object) -> str:
 @line.register
 def _(event: events.SurgeResumed) -> str:
     return (
-        f"an earlier run surged {event.scale_set}: its capacity is {event.capacity}, and {event.wanted} is what it "
-        "ends with"
+        f"an earlier run left {event.scale_set} with capacity {event.capacity}: this run brings it back to "
+        f"{event.wanted}"
     )
 
 
 @line.register
 def _(event: events.ScaledByOthers) -> str:
     return (
-        f"somebody else set the capacity of {event.scale_set} to {event.capacity}: it ends with {event.wanted} "
-        "instances now"
+        f"somebody else set the capacity of {event.scale_set} to {event.capacity}: the run now ends with "
+        f"{event.wanted} instances"
     )
 
 
 @line.register
 def _(event: events.ScalingOut) -> str:
-    told = f"scaling out from {event.capacity_before} to {event.capacity} instances"
+    start = f"scaling out from {event.capacity_before} to {event.capacity} instances"
     if not event.answered:
-        return f"{told}: the answer was lost; looking whether Azure began"
-    return f"{told} (request id {event.request_id or 'not given'})"
+        return f"{start}: Azure's answer was lost; checking whether the scale-out began"
+    return f"{start} (request id {event.request_id or 'not given'})"
 
 
 @line.register
 def _(event: events.CapacityGivenUp) -> str:
     count = event.capacity_before - event.capacity
-    what = "1 instance that Azure did not make is" if count == 1 else f"{count} instances that Azure did not make are"
-    return f"{what} wanted no longer: the capacity goes from {event.capacity_before} back to {event.capacity}"
+    what = "1 instance" if count == 1 else f"{count} instances"
+    return f"Azure did not create {what}: reducing the capacity from {event.capacity_before} to {event.capacity}"
 
 
 @line.register
 def _(event: events.InstancesRemoving) -> str:
     if not event.answered:
-        return f"removing {names(event.instance_ids)}: the answer was lost; looking whether Azure began"
+        return f"removing {names(event.instance_ids)}: Azure's answer was lost; checking whether the deletion began"
     return f"removing {names(event.instance_ids)} (request id {event.request_id or 'not given'})"
 
 

@@ -10,28 +10,31 @@ from vmss_jenkins.report.text import rollout as rollout_text
 
 @singledispatch
 def line(event: object) -> str:
-    """Say an event in one line.
+    """Write an event as one line.
 
     Raises:
-        TypeError: for a value that is no event.
+        TypeError: if the value is not an event.
     """
     return rollout_text.line(event)
 
 
 @line.register
 def _(event: events.TestRuleOpened) -> str:
-    return f"port {event.port} of {event.load_balancer} leads to {event.pool} for the check"
+    return f"port {event.port} of {event.load_balancer} sends traffic to {event.pool} for the check"
 
 
 @line.register
 def _(event: events.SwitchUnchanged) -> str:
-    due = "; the run that switched did not end its watch, so it is done now" if event.watch_due else ""
-    return f"rule {event.rule} leads to {event.pool} already: nothing changed{due}"
+    due = "; an earlier run was killed after the switch, so the gates in production run now" if event.watch_due else ""
+    return f"rule {event.rule} already sends traffic to {event.pool}: nothing changed{due}"
 
 
 @line.register
 def _(event: events.Switched) -> str:
-    return f"rule {event.rule} leads to {event.pool_after} now, no longer to {event.pool_before}: open connections stay"
+    return (
+        f"rule {event.rule} now sends new connections to {event.pool_after}; connections that are open to "
+        f"{event.pool_before} stay open"
+    )
 
 
 @line.register
@@ -41,17 +44,17 @@ def _(event: events.NotSwitched) -> str:
 
 @line.register
 def _(event: events.SwitchedBack) -> str:
-    return f"switched back: rule {event.rule} leads to {event.pool} again: {event.reason}"
+    return f"switched back: rule {event.rule} sends traffic to {event.pool} again: {event.reason}"
 
 
 @line.register
 def _(event: events.ReleaseThere) -> str:
     if event.serves:
-        return f"{event.scale_set} serves {event.release} already: nothing is to be done"
-    return f"{event.scale_set} has {event.release} on all its instances already: nothing is to be deployed"
+        return f"{event.scale_set} already serves {event.release}: nothing to do"
+    return f"all instances of {event.scale_set} already have {event.release}: nothing to deploy"
 
 
 @line.register
 def _(event: events.SetScaled) -> str:
-    way = "out" if event.after > event.before else "in"
-    return f"{event.scale_set} is scaled {way} from {event.before} to {event.after} instances"
+    direction = "out" if event.after > event.before else "in"
+    return f"{event.scale_set} is scaled {direction} from {event.before} to {event.after} instances"
