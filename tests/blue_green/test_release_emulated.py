@@ -159,7 +159,7 @@ def test_the_command_reports_its_steps_and_its_result(
     assert summary.read_text() == "green serves nginx-updated-image now. Back: shop\n"
     assert json.loads(result.read_text())["step"] == "done"
     assert main(["blue-green", "release", *words]) == 0
-    assert "canary-rg/green serves nginx-updated-image already: nothing is to be done" in capsys.readouterr().err
+    assert "canary-rg/green already serves nginx-updated-image: nothing to do" in capsys.readouterr().err
     assert summary.read_text() == "green serves nginx-updated-image already: nothing was changed.\n"
 
 
