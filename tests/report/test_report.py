@@ -258,7 +258,9 @@ def test_after_the_command_rollback_the_report_names_the_image_that_the_set_runs
     asked = replace(bad.planned, image_from=NEW, image_to=OLD, rolling_back=True)
     (step,) = next_steps(replace(bad, planned=asked))
     assert step.text == f"Nothing: the set runs {OLD.short_name} again."
-    texts = [page.pages(replace(bad, planned=replace(asked, rolling_back=back)))["index.html"] for back in (True, False)]
+    texts = [
+        page.pages(replace(bad, planned=replace(asked, rolling_back=back)))["index.html"] for back in (True, False)
+    ]
     assert ['<header class="good">' in text for text in texts] == [True, False]
 
 
