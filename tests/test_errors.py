@@ -8,7 +8,7 @@ def test_one_reason_stands_in_the_line_and_several_below_each_other() -> None:
 
 def test_an_unsafe_rollout_names_what_would_happen_and_the_flag() -> None:
     error = UnsafeRollout("All would follow.", "--allow")
-    assert str(error) == "All would follow. Nothing was changed. If that is wanted, say so with --allow."
+    assert str(error) == "All would follow. Nothing was changed. To do it all the same, add --allow."
 
 
 def test_an_azure_error_says_what_failed_why_and_what_next() -> None:

@@ -1,6 +1,6 @@
-"""Every error that the package raises on purpose, and the exit code that each one ends a command with.
+"""Every error that the package raises on purpose, with the exit code of a command that ends with it.
 
-Errors are for people: each says what failed, the value found, the value wanted and the next step.
+Each message says what failed, the value found, the value wanted and the next step.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from dataclasses import dataclass
 
 
 class VmssJenkinsError(Exception):
-    """The root of the tree: a failure that is understood."""
+    """The root of all errors: a failure that is understood."""
 
     exit_code = 1
 
 
 class ConfigError(VmssJenkinsError):
-    """What the user gave cannot be used; nothing was changed.
+    """The user's input cannot be used; nothing was changed.
 
     Args:
-        source: where the faults are: an option, an argument or a file.
-        reasons: every fault found, each with the value found and the value wanted.
+        source: the option, argument or file that has the faults.
+        reasons: every fault, each with the value found and the value wanted.
     """
 
     exit_code = 2
@@ -36,8 +36,8 @@ class ConfigError(VmssJenkinsError):
         return "\n".join([f"{self.source}:", *(f"  - {reason}" for reason in self.reasons)])
 
 
-class UnsafeRollout(VmssJenkinsError):  # noqa: N818 - the design's name: it reads as what was about to happen
-    """The request would do more than it says; nothing was changed.
+class UnsafeRollout(VmssJenkinsError):  # noqa: N818 - a public name that says what would have happened
+    """The request would do more than the user may expect; nothing was changed.
 
     Args:
         consequence: what would happen.
@@ -50,34 +50,34 @@ class UnsafeRollout(VmssJenkinsError):  # noqa: N818 - the design's name: it rea
         super().__init__(consequence, flag)
 
     def __str__(self) -> str:
-        return f"{self.consequence} Nothing was changed. If that is wanted, say so with {self.flag}."
+        return f"{self.consequence} Nothing was changed. To do it all the same, add {self.flag}."
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a call to Azure failed, as a value that decisions are made on."""
+    """Why a call to Azure failed, as a value for decisions."""
 
     code: str
-    """Azure's error code (`ResourceNotFound`), or ours in the same spelling where no answer came."""
+    """Azure's error code (`ResourceNotFound`); one of ours in the same style if there was no answer."""
     message: str
-    """Azure's message, or what was found instead of an answer."""
+    """Azure's message, or what happened instead of an answer."""
     status: int | None = None
-    """The HTTP status; None where no answer came."""
+    """The HTTP status; None if there was no answer."""
     request_id: str | None = None
     """`x-ms-request-id`, which Azure support asks for."""
     retry_after: float | None = None
     """Seconds that the server asked to wait."""
     sent: bool = True
-    """False where the request certainly never reached Azure, so that repeating it is safe."""
+    """False if the request certainly never reached Azure, so that a retry is safe."""
 
 
 class AzureError(VmssJenkinsError):
     """Azure refused or failed, or could not be reached.
 
     Args:
-        action: what was being done, as a phrase: "read scale set canary-rg/web".
+        action: what failed, as a phrase: "read scale set canary-rg/web".
         failure: why it failed.
-        next_step: what to do about it; a default is chosen by the error code.
+        next_step: what the user can do.
     """
 
     def __init__(self, action: str, failure: Failure, next_step: str | None = None) -> None:
@@ -101,13 +101,13 @@ class AzureError(VmssJenkinsError):
 
 
 class JenkinsError(VmssJenkinsError):
-    """Jenkins refused or failed, could not be reached, or is not Jenkins.
+    """Jenkins refused or failed, could not be reached, or the server is not Jenkins.
 
     Args:
-        status: the HTTP status; None where no answer came.
-        message: the server's own reason, or what was found instead of an answer.
-        action: what was being done, as a phrase: "create the job vmss/web-canary".
-        next_step: what to do about it.
+        status: the HTTP status; None if there was no answer.
+        message: the server's reason, or what happened instead of an answer.
+        action: what failed, as a phrase: "create the job vmss/web-canary".
+        next_step: what the user can do.
         retry_after: seconds that the server asked to wait.
     """
 
@@ -128,7 +128,7 @@ class JenkinsError(VmssJenkinsError):
 
     @property
     def restarting(self) -> bool:
-        """Whether the server, or the proxy before it, says that it will be back."""
+        """Whether the server, or a proxy before it, says that it is only down for a while."""
         return self.status in {502, 503, 504}
 
     def __str__(self) -> str:
@@ -137,11 +137,11 @@ class JenkinsError(VmssJenkinsError):
         return f"could not {self.action}: {status}{self.message}{step}"
 
 
-class SeedRefused(VmssJenkinsError):  # noqa: N818 - it was refused, and nothing failed
-    """Something is in the way of a seeding; nothing was changed.
+class SeedRefused(VmssJenkinsError):  # noqa: N818 - a refusal, not a failure
+    """A seeding was refused; nothing was changed.
 
     Args:
-        reasons: all that is in the way.
+        reasons: all reasons.
     """
 
     def __init__(self, reasons: Iterable[str]) -> None:
@@ -152,13 +152,13 @@ class SeedRefused(VmssJenkinsError):  # noqa: N818 - it was refused, and nothing
         return "\n".join(["nothing was changed, because:", *(f"  - {reason}" for reason in self.reasons)])
 
 
-class SeedingFailed(VmssJenkinsError):  # noqa: N818 - as UnsafeRollout: it reads as what happened
-    """A seeding ended in the middle; every job is whole, and the next run finishes it.
+class SeedingFailed(VmssJenkinsError):  # noqa: N818 - as UnsafeRollout: the name says what happened
+    """A seeding stopped in the middle; each job is either old or new, and the next run finishes it.
 
     Args:
         done: the jobs and folders that were changed.
-        failed: what failed, with the reason.
-        not_done: the jobs that were not begun.
+        failed: the jobs and folders that failed, with the reason.
+        not_done: the jobs that were not started.
     """
 
     def __init__(self, done: Iterable[str], failed: Mapping[str, str], not_done: Iterable[str]) -> None:
@@ -168,9 +168,9 @@ class SeedingFailed(VmssJenkinsError):  # noqa: N818 - as UnsafeRollout: it read
         super().__init__(self.done, self.failed, self.not_done)
 
     def __str__(self) -> str:
-        lines = ["the seeding ended in the middle; each job is as it was or as it should be:"]
+        lines = ["the seeding stopped in the middle; each job is either unchanged or completely updated:"]
         lines += [f"  failed: {path}: {reason}" for path, reason in self.failed.items()]
         lines.append(f"  done: {', '.join(self.done) or 'nothing'}")
         lines.append(f"  not done: {', '.join(self.not_done) or 'nothing else'}")
-        lines.append("  next step: run the same command again; it goes on where this one ended")
+        lines.append("  next step: run the same command again; it does the rest")
         return "\n".join(lines)

@@ -20,7 +20,7 @@ from vmss_jenkins.library import steps
 from vmss_jenkins.measure.verification import Assessment
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.instances import Health, ScaleSet, UpgradeMode
-from vmss_jenkins.model.network import Address, Port, Reached
+from vmss_jenkins.model.network import Address, Endpoints, Port
 from vmss_jenkins.rollout.steps import UpdateInstancesResult, UpdateResult
 
 SET = ("-g", "canary-rg", "-n", "web")
@@ -73,12 +73,12 @@ def test_the_version_is_the_packages(capsys: Output) -> None:
         (["update", *SET], "--image-id, --image: found neither"),
         (["update", *SET, "--image-id", str(NEW), "--image", "a:b:c:d"], "found both"),
         (["update", *SET, "--image", "a:b:c"], "wanted publisher:offer:sku:version"),
-        (["update", *SET, "--image-id", "nginx"], "is no image id"),
+        (["update", *SET, "--image-id", "nginx"], "is not an image id"),
         (["update", "-n", "web", "--image-id", str(NEW)], "Missing option '-g' / '--resource-group'"),
         (["update", "-g", "", "-n", "", "--image-id", str(NEW)], "the scale set name is empty"),
         (["update-instances", *SET], "Missing option '--instance-ids'"),
-        (["update-instances", *SET, "--instance-ids", " , "], "found none"),
-        (["update-instances", *SET, "--instance-ids", "*,1"], "found '*' beside 1"),
+        (["update-instances", *SET, "--instance-ids", " , "], "found no id"),
+        (["update-instances", *SET, "--instance-ids", "*,1"], "found '*' together with 1"),
         (["update-instances", *SET, "--instance-ids", "0"], "give --subscription, or set AZURE_SUBSCRIPTION_ID"),
         (["status", *SET, "--subscription", "s", "--endpoint", "http://example.com"], "is not encrypted"),
     ],
@@ -201,7 +201,7 @@ def test_status_says_what_is_amiss_with_the_set(
 def test_status_tells_on_request_where_the_set_and_each_instance_are_reached(library: Replace, capsys: Output) -> None:
     library("observe", observed())
     here = Address("127.0.0.1", 8080)
-    library("addresses", Reached((here,), {"0": (Port(Address("127.0.0.1", 50000), 80),)}))
+    library("addresses", Endpoints((here,), {"0": (Port(Address("127.0.0.1", 50000), 80),)}))
     assert main(["status", *SET, "--addresses"]) == 0
     _, balanced, headings, *rows = capsys.readouterr().out.splitlines()
     assert balanced == "load-balanced at 127.0.0.1:8080"
@@ -226,7 +226,7 @@ def test_status_as_json_tells_the_instances_and_where_image_and_flag_disagree(li
     found = json.loads(capsys.readouterr().out)
     assert found["scale_set"]["upgrade_mode"] == "Manual"
     assert [instance["id"] for instance in found["instances"]] == ["0", "1", "2"]
-    assert found["notes"]["0"].endswith("; runs the model's image, but something else of the model changed since")
+    assert found["notes"]["0"].endswith("; runs the model's image, but something else in the model has changed since")
 
 
 def test_an_understood_failure_exits_1_with_its_words_and_no_traceback(library: Replace, capsys: Output) -> None:
@@ -298,7 +298,7 @@ def test_verify_tells_the_faults_of_all_gates_before_anything_is_loaded(capsys: 
     assert main(["verify", *SET, "--gate", "http samples=x", "--gate", "htttp"]) == 2
     said = capsys.readouterr().err
     assert "gate http: samples: found 'x'; wanted a whole number" in said
-    assert "gate 'htttp': no such gate" in said
+    assert "gate 'htttp': no gate has this name" in said
 
 
 def test_verify_needs_a_gate(capsys: Output) -> None:

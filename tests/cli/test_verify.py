@@ -67,5 +67,5 @@ def test_nothing_updated_is_nothing_to_verify(azure: responses.RequestsMock) -> 
 
 
 def test_no_gates_are_a_fault() -> None:
-    with pytest.raises(ConfigError, match="found none; give one such as 'http path=/health'"):
+    with pytest.raises(ConfigError, match="found no gate; give one such as 'http path=/health'"):
         verify()

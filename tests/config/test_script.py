@@ -65,8 +65,8 @@ sets:
     ) == (
         (
             "line 8, sets[0].script.container: found 'https://x/B'; found the container name 'B'; wanted 3 to 63 "
-            "lower-case letters, digits and single dashes; it carries a query, which may be a signature: give that in "
-            "the environment, as AZURE_STORAGE_SAS_TOKEN"
+            "lower-case letters, digits and single dashes; it has a query, which may be a signature: set it in "
+            "the environment variable AZURE_STORAGE_SAS_TOKEN"
         ),
         "line 9, sets[0].script.url: found 'http://example.com/a.sh'; wanted https://HOST/PATH",
         (

@@ -53,7 +53,7 @@ def test_a_share_of_the_answers_must_be_good(samples: list[Sample], outcome: Out
     assert (verdict.outcome, verdict.reason) == (outcome, reason)
 
 
-def test_a_share_between_two_answers_wants_the_greater_number() -> None:
+def test_a_share_between_two_answers_is_rounded_up() -> None:
     assert assess_http(HttpGate(samples=100, share=0.985), good(98) + bad(2)).outcome is F
 
 
@@ -121,7 +121,7 @@ def test_instances_that_pass_are_counted() -> None:
 
 
 @given(st.integers(0, 120), st.integers(0, 120), st.integers(0, 60))
-def test_a_decided_share_stays_decided(good_count: int, bad_count: int, more: int) -> None:
+def test_a_verdict_before_the_last_request_stays_the_same(good_count: int, bad_count: int, more: int) -> None:
     """Whatever the missing requests would bring, they cannot turn a verdict that was given without them."""
     samples = (good(good_count) + bad(bad_count))[:100]
     if not samples:
@@ -184,7 +184,7 @@ def test_an_inconclusive_comparison_says_how_many_samples_are_missing() -> None:
     ]
 
 
-def test_a_later_run_may_err_less() -> None:
+def test_a_later_run_has_a_smaller_chance_of_error() -> None:
     samples = good(185) + bad(15)
     first, tenth = (assess_comparison(COMPARE, samples, good(200), run=run, look=LAST) for run in (1, 10))
     assert first is not None

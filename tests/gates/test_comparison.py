@@ -84,7 +84,7 @@ def test_mann_whitney_agrees_with_scipy(values: list[float], others: list[float]
     assert found[1] == pytest.approx(p, rel=1e-9)
 
 
-def test_mann_whitney_of_nothing_but_ties_tells_nothing() -> None:
+def test_mann_whitney_of_ties_alone_decides_nothing() -> None:
     assert mann_whitney_greater([1.0] * 5, [1.0] * 7)[1] == 1
 
 
@@ -118,7 +118,7 @@ def test_fisher_falls_as_errors_rise(bad: int, good: int, other_bad: int, other_
     st.floats(1e-6, 0.49),
     st.lists(st.integers(1, 50), min_size=1, max_size=20),
 )
-def test_all_looks_of_all_runs_spend_no_more_than_the_significance(
+def test_all_looks_of_all_runs_together_spend_at_most_the_significance(
     samples: int, more: int, significance: float, runs: list[int]
 ) -> None:
     sizes = look_sizes(samples, samples + more)
@@ -223,21 +223,21 @@ def simulated(slowdown: float, trials: int) -> list[Finding]:
     ]
 
 
-def test_a_release_as_fast_as_the_old_one_is_never_failed() -> None:
+def test_a_release_as_fast_as_the_old_one_never_fails() -> None:
     assert set(simulated(1.0, trials=200)) == {Finding.WITHIN_MARGIN}
 
 
-def test_a_release_at_the_margin_is_failed_no_oftener_than_stated() -> None:
+def test_a_release_at_the_margin_fails_no_more_often_than_stated() -> None:
     findings = simulated(1.25, trials=300)
     assert findings.count(Finding.WORSE) <= 3
 
 
-def test_a_release_half_as_fast_again_is_caught() -> None:
+def test_a_release_that_takes_half_as_long_again_fails() -> None:
     findings = simulated(1.6, trials=100)
     assert findings.count(Finding.WORSE) >= 99
 
 
-def test_a_significant_millisecond_is_no_failure() -> None:
+def test_a_significant_difference_of_a_millisecond_is_allowed() -> None:
     stable = Group(tuple(0.002 + k * 1e-6 for k in range(1000)))
     canary = Group(tuple(0.003 + k * 1e-6 for k in range(1000)))
     assert mann_whitney_greater(canary.latencies, stable.latencies)[1] < 1e-100
@@ -264,7 +264,7 @@ def test_a_better_release_is_never_worse() -> None:
 
 
 @pytest.mark.parametrize("bad", [4, 8])
-def test_uncertain_says_how_many_more_samples_would_settle_it(bad: int) -> None:
+def test_an_uncertain_error_rate_says_how_many_more_samples_would_decide(bad: int) -> None:
     found = compare(Group((0.1,) * (200 - bad), bad), Group((0.1,) * 200), Margins(), 0.001).errors
     assert found.finding is Finding.UNCERTAIN
     total = 200 + found.more_samples
@@ -273,7 +273,7 @@ def test_uncertain_says_how_many_more_samples_would_settle_it(bad: int) -> None:
     assert found.more_samples < 2000
 
 
-def test_uncertain_latencies_say_how_many_more_samples_would_settle_it() -> None:
+def test_uncertain_latencies_say_how_many_more_samples_would_decide() -> None:
     stable = tuple(0.1 + k / 1000 for k in range(40))
     canary = tuple(1.3 * latency for latency in stable)
     found = compare(Group(canary), Group(stable), Margins(), 0.001).latency
@@ -284,7 +284,7 @@ def test_uncertain_latencies_say_how_many_more_samples_would_settle_it() -> None
     assert mann_whitney_greater(canary * (times // 3), slowed * (times // 3))[1] > 0.001
 
 
-def test_few_latencies_leave_it_open() -> None:
+def test_few_latencies_decide_nothing() -> None:
     found: Comparison = compare(Group((0.1,) * 30), Group((0.1,) * 12), Margins(), 0.01)
     assert found.finding is Finding.TOO_FEW
     assert found.more_samples == 8

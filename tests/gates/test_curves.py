@@ -16,7 +16,7 @@ def test_a_point_has_the_answers_of_its_second() -> None:
     assert [(one.at, one.samples, one.bad, one.median) for one in points] == [(0.5, 2, 1, 0.1), (2.5, 1, 0, 0.12)]
 
 
-def test_where_no_answer_is_good_there_is_no_latency() -> None:
+def test_without_a_good_answer_there_is_no_latency() -> None:
     (point,) = curve([at(1, "500")], lambda _: "stable", 0)
     assert (point.median, point.p95, point.bad) == (None, None, 1)
     assert curve([], lambda _: "stable", 0) == ()

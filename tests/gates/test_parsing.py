@@ -63,7 +63,7 @@ def test_a_command_is_a_list_or_one_text() -> None:
     assert as_list == gate_from_mapping({"gate": "command", "run": "check 'two words'"})
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_reported_together() -> None:
     with pytest.raises(ConfigError) as raised:
         gate_from_mapping(
             {
@@ -94,8 +94,8 @@ def test_all_faults_are_told_at_once() -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("", "no such gate; wanted instance-health, http, compare, command"),
-        ("htttp path=/", "no such gate"),
+        ("", "no gate has this name; wanted instance-health, http, compare, command"),
+        ("htttp path=/", "no gate has this name"),
         ("http path", "found 'path'; wanted key=value"),
         ("http path='/", "No closing quotation"),
         ("http path=/ path=/b", "found path more than once"),
@@ -107,11 +107,11 @@ def test_all_faults_are_told_at_once() -> None:
         ("http port=70000", "found port 70000"),
         ("http 'path=/a b'", "found path '/a b'"),
         ("http url=ftp://x", "found url 'ftp://x'"),
-        ("http via=private url=http://x", "it is for frontend only"),
-        ("http via=ssh", "via ssh needs ssh_user"),
+        ("http via=private url=http://x", "wanted via frontend, or no url"),
+        ("http via=ssh", "found via ssh without ssh_user"),
         ("http failed-limit=-1", "found a negative number"),
         ("instance-health steady=10m", "found steady 600 s; wanted 0 to the timeout of 300 s"),
-        ("compare via=frontend", "cannot tell the canary from the others"),
+        ("compare via=frontend", "cannot single out the canary"),
         ("compare samples=700", "found max_samples 600; wanted at least samples, 700"),
         ("compare significance=0.5", "found significance 0.5"),
         ("compare error-margin=1", "found error_margin 1"),
@@ -121,13 +121,13 @@ def test_all_faults_are_told_at_once() -> None:
         ("""command 'run=check "'""", "wanted a program with its arguments: No closing quotation"),
     ],
 )
-def test_a_line_that_is_no_gate_says_why(line: str, reason: str) -> None:
+def test_a_bad_line_is_refused_with_its_fault(line: str, reason: str) -> None:
     with pytest.raises(ConfigError) as raised:
         gate_from_line(line)
     assert reason in str(raised.value)
 
 
-def test_a_gate_knows_its_port() -> None:
+def test_the_port_of_a_gate_follows_from_its_scheme() -> None:
     assert [HttpGate().service_port, HttpGate(scheme="https").service_port, HttpGate(port=8080).service_port] == [
         80,
         443,

@@ -54,7 +54,7 @@ def test_each_outcome_has_its_limit_and_consequence(
 
 
 @given(st.lists(st.sampled_from([F, I, E]), min_size=70, max_size=80), st.builds(Limits, *[st.integers(0, 5)] * 3))
-def test_measuring_again_comes_to_an_end(outcomes: list[Outcome], limits: Limits) -> None:
+def test_a_gate_does_not_measure_again_for_ever(outcomes: list[Outcome], limits: Limits) -> None:
     reached = [consequence(limits, verdicts(*outcomes[: n + 1])) for n in range(len(outcomes))]
     assert any(found is not Consequence.REPEAT for found in reached)
 
@@ -78,7 +78,7 @@ def look(at: float, initializing: str = "", **unhealthy: str) -> HealthLook:
 @pytest.mark.parametrize(
     ("looks", "outcome", "reason"),
     [
-        ([], E, "no instance could be looked at"),
+        ([], E, "could not read any instance"),
         ([look(0), look(10), look(20), look(30)], P, "all were healthy for 30 s"),
         ([look(0), look(20)], I, "healthy for 20 s, wanted 30 s"),
         ([look(0, i1="unhealthy"), look(10), look(30)], I, "healthy for 20 s, wanted 30 s"),
@@ -89,7 +89,9 @@ def look(at: float, initializing: str = "", **unhealthy: str) -> HealthLook:
         ([look(0, "1", i1="initializing", i2="unhealthy")], F, "not healthy: 2: unhealthy"),
     ],
 )
-def test_health_is_all_of_them_for_a_time(looks: list[HealthLook], outcome: Outcome, reason: str) -> None:
+def test_health_passes_once_all_were_healthy_for_the_steady_time(
+    looks: list[HealthLook], outcome: Outcome, reason: str
+) -> None:
     verdict = assess_health(HEALTH, looks)
     assert (verdict.outcome, verdict.reason) == (outcome, reason)
 
@@ -104,7 +106,7 @@ def test_health_is_all_of_them_for_a_time(looks: list[HealthLook], outcome: Outc
         (CommandResult(None, "", "no such program: check"), E, "no such program: check"),
     ],
 )
-def test_a_program_says_it_by_its_exit_code(result: CommandResult, outcome: Outcome, reason: str) -> None:
+def test_the_exit_code_of_a_program_is_its_verdict(result: CommandResult, outcome: Outcome, reason: str) -> None:
     verdict = assess_command(COMMAND, result)
     assert (verdict.outcome, verdict.reason, verdict.output) == (outcome, reason, result.output)
 
@@ -119,12 +121,12 @@ def test_a_program_says_it_by_its_exit_code(result: CommandResult, outcome: Outc
         ([(0, True), (29.9, True)], 0.5),
     ],
 )
-def test_the_next_look_comes_when_it_may_decide(looks: list[tuple[float, bool]], seconds: float) -> None:
+def test_the_next_read_comes_when_it_can_decide(looks: list[tuple[float, bool]], seconds: float) -> None:
     seen = [HealthLook(at, {} if good else {"0": "unhealthy"}, frozenset()) for at, good in looks]
     assert until_next_look(HEALTH, seen) == pytest.approx(seconds)
 
 
-def test_a_short_steady_time_is_not_drawn_out_to_the_interval() -> None:
+def test_a_steady_time_shorter_than_the_interval_is_not_prolonged() -> None:
     assert until_next_look(HealthGate(steady=1), [HealthLook(0, {}, frozenset())]) == 1
 
 
@@ -139,5 +141,5 @@ def test_a_short_steady_time_is_not_drawn_out_to_the_interval() -> None:
         (CompareGate(samples=10, max_samples=50, rate=10, timeout=0.8), 10.8),
     ],
 )
-def test_a_gate_knows_how_long_it_measures_at_the_most(gate: AnyGate, seconds: float) -> None:
+def test_a_gate_knows_the_longest_time_of_a_measurement(gate: AnyGate, seconds: float) -> None:
     assert gate.longest(3) == pytest.approx(seconds)

@@ -242,7 +242,7 @@ def test_the_full_job_refuses_a_change_unless_it_is_allowed(
     text = capsys.readouterr().err
     assert "This would roll out what no canary vouches for: the canary had" in text
     assert "the machine profile (without its image) changed" in text
-    assert "say so with --allow-changed" in text
+    assert "add --allow-changed" in text
     assert main([*words, "--allow-changed"]) == 0
     assert "changed since the canary, and allowed: the machine profile" in capsys.readouterr().err
 

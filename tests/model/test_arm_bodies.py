@@ -8,7 +8,7 @@ from vmss_jenkins.model.images import ImageKind
 from vmss_jenkins.model.instances import Health, OrchestrationMode, ScaleInPolicy, ScaleInRule, UpgradeMode
 
 
-def test_a_body_with_nothing_in_it_is_a_set_we_know_nothing_of() -> None:
+def test_an_empty_body_is_read_with_defaults() -> None:
     found = arm_bodies.scale_set_from({}, WEB)
     assert found.image is None
     assert (found.capacity, found.etag) == (0, None)
@@ -39,15 +39,13 @@ def test_a_set_is_read_with_its_policy() -> None:
         ({}, "None"),
     ],
 )
-def test_every_form_of_image_is_read_and_what_cannot_be_named_is_not_guessed(
-    storage: dict[str, Any], shown: str
-) -> None:
+def test_every_form_of_image_is_read_and_an_unknown_form_is_no_image(storage: dict[str, Any], shown: str) -> None:
     body = {"properties": {"virtualMachineProfile": {"storageProfile": storage}}}
     assert str(arm_bodies.scale_set_from(body, WEB).image) == shown
 
 
 @pytest.mark.parametrize(("pools", "found"), [([{"id": "/pool"}], True), ([], False), (None, False)])
-def test_a_set_is_load_balanced_where_its_model_names_a_backend_pool(pools: Any, found: bool) -> None:
+def test_a_set_is_load_balanced_if_its_model_names_a_backend_pool(pools: Any, found: bool) -> None:
     address = {"name": "ip", "properties": {"loadBalancerBackendAddressPools": pools}}
     interfaces = [{"properties": {"ipConfigurations": [address]}}, {"properties": {}}]
     profile = {"networkProfile": {"networkInterfaceConfigurations": interfaces}}
@@ -82,7 +80,7 @@ def test_an_instance_is_read_with_its_view() -> None:
     assert found.error == "did not finish in time"
 
 
-def test_the_words_of_a_failed_extension_tell_why_an_instance_failed() -> None:
+def test_the_message_of_a_failed_extension_is_the_error_of_the_instance() -> None:
     failed = {"code": "ProvisioningState/failed", "displayStatus": "Provisioning failed"}
     extensions = [
         {"name": "health", "statuses": [{"code": "ProvisioningState/succeeded", "message": "fine"}]},
@@ -107,7 +105,7 @@ def test_the_words_of_a_failed_extension_tell_why_an_instance_failed() -> None:
         ({"vmHealth": {"status": {"code": "HealthState/of-a-new-kind"}}}, Health.UNKNOWN),
     ],
 )
-def test_health_is_what_the_view_says(view: dict[str, Any] | None, health: Health) -> None:
+def test_health_is_read_from_the_instance_view(view: dict[str, Any] | None, health: Health) -> None:
     assert arm_bodies.instance_from({"instanceId": "0", "properties": {"instanceView": view}}).health is health
 
 
@@ -129,12 +127,12 @@ def test_what_is_written_is_read_back() -> None:
         ),
     ],
 )
-def test_a_set_is_read_with_who_goes_first_when_it_is_made_smaller(policy: Any, found: ScaleInPolicy) -> None:
+def test_the_scale_in_policy_of_a_set_is_read(policy: Any, found: ScaleInPolicy) -> None:
     assert arm_bodies.scale_set_from({"properties": {"scaleInPolicy": policy}}, WEB).scale_in == found
 
 
 @pytest.mark.parametrize(("told", "found"), [(None, True), (True, True), (False, False)])
-def test_only_a_set_that_says_so_spans_placement_groups(told: bool | None, found: bool) -> None:
+def test_a_set_has_one_placement_group_unless_it_says_otherwise(told: bool | None, found: bool) -> None:
     assert (
         arm_bodies.scale_set_from({"properties": {"singlePlacementGroup": told}}, WEB).single_placement_group is found
     )
@@ -144,5 +142,5 @@ def test_only_a_set_that_says_so_spans_placement_groups(told: bool | None, found
     ("told", "found"),
     [("2023-04-10T10:00:01.1234567+00:00", 1681120801), ("2023-04-10T10:00:01Z", 1681120801), ("soon", None)],
 )
-def test_the_age_of_an_instance_is_read_as_azure_writes_it(told: str, found: float | None) -> None:
+def test_the_creation_time_of_an_instance_is_read_as_azure_writes_it(told: str, found: float | None) -> None:
     assert arm_bodies.instance_from({"instanceId": "0", "properties": {"timeCreated": told}}).created == found

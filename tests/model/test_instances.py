@@ -30,27 +30,27 @@ from vmss_jenkins.model.instances import (
         (["0", "2,3"], ("0", "2", "3")),
     ],
 )
-def test_ids_are_trimmed_keep_their_order_and_lose_doubles(given_: str | list[str], ids: tuple[str, ...]) -> None:
+def test_ids_are_trimmed_in_their_order_without_duplicates(given_: str | list[str], ids: tuple[str, ...]) -> None:
     assert InstanceIds.parse(given_).ids == ids
 
 
 @pytest.mark.parametrize("given_", ["", " ", ",", " , ,", []])
 def test_an_empty_list_of_ids_is_refused(given_: str | list[str]) -> None:
-    with pytest.raises(ConfigError, match="found none"):
+    with pytest.raises(ConfigError, match="found no id"):
         InstanceIds.parse(given_)
 
 
 def test_a_star_among_ids_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"found '\*' beside 1, 2"):
+    with pytest.raises(ConfigError, match=r"found '\*' together with 1, 2"):
         InstanceIds.parse("1,*,2")
 
 
-def test_an_id_that_does_not_exist_is_refused_naming_those_that_do() -> None:
+def test_an_id_that_does_not_exist_is_refused_with_the_ids_that_do() -> None:
     with pytest.raises(ConfigError) as refused:
         InstanceIds.parse("0,7,9").choose(three_old_instances())
     assert refused.value.reasons == (
-        "no instance has the id '7'; instances there are: 0, 1, 2",
-        "no instance has the id '9'; instances there are: 0, 1, 2",
+        "no instance has the id '7'; ids that exist: 0, 1, 2",
+        "no instance has the id '9'; ids that exist: 0, 1, 2",
     )
 
 
@@ -65,12 +65,12 @@ def test_chosen_ids_are_shown_as_they_were_given() -> None:
     assert [str(InstanceIds.parse(given_)) for given_ in ("0,1", "*")] == ["0, 1", "*"]
 
 
-def test_a_flexible_id_is_found_whatever_its_case() -> None:
+def test_a_flexible_id_is_found_in_any_case() -> None:
     assert [i.id for i in InstanceIds.parse("WEB_1A").choose([Instance("web_1a")])] == ["web_1a"]
 
 
 @given(st.lists(st.text(alphabet="0123456789ab ", max_size=4), min_size=1))
-def test_no_way_of_writing_ids_gives_blanks_or_doubles(parts: list[str]) -> None:
+def test_parsed_ids_have_no_blanks_and_no_duplicates(parts: list[str]) -> None:
     try:
         ids = InstanceIds.parse(",".join(parts)).ids
     except ConfigError:
@@ -104,7 +104,7 @@ HEALTHY = three_old_instances()[0]
         (replace(HEALTHY, provisioning_state="Failed"), False),
     ],
 )
-def test_an_instance_is_healthy_when_it_runs_provisioned_and_nothing_says_otherwise(
+def test_an_instance_is_healthy_if_it_runs_is_provisioned_and_reports_no_bad_health(
     instance: Instance, healthy: bool
 ) -> None:
     assert instance.is_healthy is healthy
@@ -114,7 +114,7 @@ def test_an_instance_is_healthy_when_it_runs_provisioned_and_nothing_says_otherw
     ("flag", "image", "latest"),
     [(True, OLD, True), (False, NEW, False), (None, NEW, True), (None, OLD, False), (None, None, None)],
 )
-def test_the_flag_decides_and_where_it_is_missing_the_image_does(
+def test_the_flag_decides_and_without_a_flag_the_image_does(
     flag: bool | None, image: None, latest: bool | None
 ) -> None:
     assert has_latest_model(Instance("0", latest_model_applied=flag, image=image), ScaleSet(WEB, NEW)) is latest
@@ -127,15 +127,17 @@ def test_the_flag_decides_and_where_it_is_missing_the_image_does(
         ({"latest_model_applied": False, "image": OLD}, None),
         ({"latest_model_applied": None, "image": OLD}, None),
         ({"latest_model_applied": True, "image": None}, None),
-        ({"latest_model_applied": False, "image": NEW}, "something else of the model changed since"),
-        ({"latest_model_applied": True, "image": OLD}, "counts as up to date, but runs another image"),
+        ({"latest_model_applied": False, "image": NEW}, "something else in the model has changed since"),
+        ({"latest_model_applied": True, "image": OLD}, "has the latest model by its flag, but runs another image"),
         (
             {"latest_model_applied": True, "image": OLD, "model_definition_applied": "VirtualMachine"},
-            "was changed on its own",
+            "somebody changed this instance alone",
         ),
     ],
 )
-def test_where_image_and_flag_disagree_the_reason_is_told(changes: dict[str, object], reason: str | None) -> None:
+def test_if_image_and_flag_contradict_each_other_the_reason_is_reported(
+    changes: dict[str, object], reason: str | None
+) -> None:
     found = disagreement(replace(HEALTHY, **changes), NEW)  # type: ignore[arg-type]
     assert reason in found if reason and found else found is reason
 

@@ -108,15 +108,15 @@ def test_the_interface_of_a_flexible_instance_names_its_machine() -> None:
     "body",
     [interface_body("0", primary=False), interface_body("0", ipConfigurations=[]), {"id": "/x", "properties": {}}, {}],
 )
-def test_other_interfaces_are_passed_over(body: dict[str, Any]) -> None:
+def test_other_interfaces_are_ignored(body: dict[str, Any]) -> None:
     assert network.interface_from(body) is None
 
 
-def test_a_nat_pools_rule_leads_to_its_instance() -> None:
+def test_the_rule_of_a_nat_pool_forwards_to_its_instance() -> None:
     assert network.nat_rules(load_balancer(), interface("3")) == (Rule("natpool.3", FRONT, 50003, 22, probed=False),)
 
 
-def test_a_mapped_port_leads_to_its_instance() -> None:
+def test_a_mapped_port_forwards_to_its_instance() -> None:
     mapping = [{"inboundNatRuleName": "ssh", "frontendPort": 50010, "backendPort": 22}]
     listed = [entry("3", inboundNatRulesPortMapping=mapping)]
     body = load_balancer(
@@ -133,9 +133,9 @@ def test_the_rules_of_a_pool_are_found() -> None:
 
 
 def test_an_arm_id_has_names() -> None:
-    assert network.named(POOL) == ("canary-rg", "webLB", "webPool")
-    with pytest.raises(ValueError, match="no ARM id: '/x'"):
-        network.named("/x")
+    assert network.arm_names(POOL) == ("canary-rg", "webLB", "webPool")
+    with pytest.raises(ValueError, match="not an ARM id: '/x'"):
+        network.arm_names("/x")
 
 
 def test_an_address_of_version_6_is_bracketed() -> None:
@@ -160,7 +160,7 @@ def test_a_recorded_port_mapping_is_read(recorded: Any) -> None:
     (rule,) = network.nat_rules(body, Interface("1", "/nic", private_ip="10.0.0.1"))
     assert (rule.name, rule.port, rule.backend_port) == ("test-nat", 3389, 3389)
     public_ip, private_ip = network.frontend_public_ip(body, rule.frontend_id)
-    assert (network.named(public_ip or "")[1], private_ip) == ("PublicIPtest-lb", None)
+    assert (network.arm_names(public_ip or "")[1], private_ip) == ("PublicIPtest-lb", None)
     assert network.nat_rules(body, Interface("2", "/nic", private_ip="10.0.0.2")) == ()
 
 

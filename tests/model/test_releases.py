@@ -25,15 +25,15 @@ OTHER = ExtensionSettings.of({"commandToExecute": "apt-get install -y nginx"})
 JSON = st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5), max_size=3)
 
 
-def test_a_public_script_is_run_by_its_name() -> None:
+def test_a_public_script_is_run_by_its_file_name() -> None:
     script = from_url(URL)
     assert script.release.values == {"fileUris": [URL], "commandToExecute": "bash install_nginx.v1.sh"}
     assert (script.protected, script.release.short_name) == (None, "install_nginx.v1.sh")
 
 
-def test_a_signed_url_is_protected_and_its_file_tells_releases_apart() -> None:
+def test_a_signed_url_is_protected_and_its_file_distinguishes_releases() -> None:
     script = from_url(f"{URL}?sig=hunter2", Access.SAS)
-    assert script.protection_of(script.release, None) == {"fileUris": [f"{URL}?sig=hunter2"]}
+    assert script.protected_settings_for(script.release, None) == {"fileUris": [f"{URL}?sig=hunter2"]}
     assert script.urls == (f"{URL}?sig=hunter2",)
     assert "hunter2" not in f"{script!r} {script.release}"
     assert (script.release.force_update_tag, script.release.short_name) == (f"sas {URL}", "install_nginx.v1.sh")
@@ -43,49 +43,53 @@ def test_a_signed_url_is_protected_and_its_file_tells_releases_apart() -> None:
 
 def test_a_managed_identity_reads_the_script_with_nothing_secret() -> None:
     script = from_url(URL, Access.MANAGED_IDENTITY)
-    assert script.protection_of(script.release, None) == {"managedIdentity": {}}
+    assert script.protected_settings_for(script.release, None) == {"managedIdentity": {}}
     assert (list(script.warnings(OTHER, OTHER)), script.urls) == ([], ())
     assert from_url(URL, Access.MANAGED_IDENTITY, tag="7").release.short_name == "install_nginx.v1.sh (7)"
 
 
-def test_what_an_access_needs_is_taken_away_with_it_and_what_a_person_gave_stays() -> None:
+def test_protected_settings_of_an_access_are_removed_with_it_and_those_of_the_user_stay() -> None:
     public, signed = from_url(URL), from_url(f"{URL}?sig=hunter2", Access.SAS)
     for own in (signed, from_url(URL, Access.MANAGED_IDENTITY)):
-        assert public.protection_of(public.release, own.release) == {}
-        assert own.protection_of(public.release, own.release) == {}, "the way back from it"
-    assert public.protection_of(public.release, OTHER) is None
+        assert public.protected_settings_for(public.release, own.release) == {}
+        assert own.protected_settings_for(public.release, own.release) == {}, "the way back from it"
+    assert public.protected_settings_for(public.release, OTHER) is None
     given = with_secrets(from_url(URL, tag="7"), {"storageAccountName": "a", "storageAccountKey": "hunter2"})
-    assert given.protection_of(given.release, signed.release) == given.protected
+    assert given.protected_settings_for(given.release, signed.release) == given.protected
     both = with_secrets(from_url(f"{URL}?sig=hunter2", Access.SAS, tag="7"), {"storageAccountName": "a"})
-    assert set(both.protection_of(both.release, None) or {}) == {"fileUris", "storageAccountName"}
+    assert set(both.protected_settings_for(both.release, None) or {}) == {"fileUris", "storageAccountName"}
 
 
-def test_a_signed_script_is_read_again_on_the_way_back_by_todays_signature_or_not_at_all() -> None:
+def test_a_rollback_reads_a_signed_script_with_the_present_signature_or_is_refused() -> None:
     before = from_url(f"{URL}?sig=old", Access.SAS).release
     new = from_url(URL.replace("v1", "v2"))
-    assert replace(new, signature="sig=new").protection_of(before, new.release) == {"fileUris": [f"{URL}?sig=new"]}
-    assert replace(new, protected_before={"fileUris": []}).protection_of(before, new.release) == {"fileUris": []}
+    assert replace(new, signature="sig=new").protected_settings_for(before, new.release) == {
+        "fileUris": [f"{URL}?sig=new"]
+    }
+    assert replace(new, protected_before={"fileUris": []}).protected_settings_for(before, new.release) == {
+        "fileUris": []
+    }
     with pytest.raises(ConfigError, match="AZURE_STORAGE_SAS_TOKEN"):
-        new.protection_of(before, new.release)
+        new.protected_settings_for(before, new.release)
     assert [one for one in new.warnings(before, before) if "AZURE_STORAGE_SAS_TOKEN" in one]
     assert list(replace(new, signature="sig=new").warnings(before, before)) == []
 
 
-def test_a_command_in_the_protected_settings_does_not_stay_beside_a_new_one() -> None:
+def test_a_command_in_the_protected_settings_does_not_stay_beside_a_new_public_one() -> None:
     """The extension takes one command alone, and Azure never shows the other."""
     hidden = from_settings({"timestamp": 1}, {"commandToExecute": "hunter2"}, "7")
     public = from_url(URL)
     with pytest.raises(ConfigError, match="would stay there beside the new one"):
-        public.protection_of(public.release, hidden.release)
-    assert with_secrets(public, {}).protection_of(public.release, hidden.release) == {}
+        public.protected_settings_for(public.release, hidden.release)
+    assert with_secrets(public, {}).protected_settings_for(public.release, hidden.release) == {}
     with pytest.raises(ConfigError, match="is not known"):
-        public.protection_of(hidden.release, public.release)
+        public.protected_settings_for(hidden.release, public.release)
     known = replace(public, protected_before={"commandToExecute": "hunter2"})
-    assert known.protection_of(hidden.release, public.release) == known.protected_before
-    assert hidden.protection_of(hidden.release, public.release) == hidden.protected
+    assert known.protected_settings_for(hidden.release, public.release) == known.protected_before
+    assert hidden.protected_settings_for(hidden.release, public.release) == hidden.protected
 
 
-def test_a_command_names_the_scripts_file_and_leaves_the_shells_words_alone() -> None:
+def test_a_command_gets_the_scripts_file_name_and_keeps_shell_variables() -> None:
     script = from_url(URL, command="bash {script} --port 80 ${script}")
     assert script.release.values["commandToExecute"] == "bash install_nginx.v1.sh --port 80 ${script}"
 
@@ -101,13 +105,13 @@ def test_a_command_names_the_scripts_file_and_leaves_the_shells_words_alone() ->
         (URL, Access.SAS, "no signature"),
     ],
 )
-def test_a_url_that_cannot_be_is_told_and_its_signature_is_not(url: str, access: Access, reason: str) -> None:
+def test_a_bad_url_is_reported_without_its_signature(url: str, access: Access, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason) as told:
         from_url(url, access)
     assert "hunter2" not in str(told.value)
 
 
-def test_a_script_may_go_into_the_settings_themselves() -> None:
+def test_a_script_can_be_written_into_the_settings() -> None:
     script = inline("apt-get install -y nginx\n")
     assert gzip.decompress(base64.b64decode(script.release.values["script"])) == b"apt-get install -y nginx\n"
     assert script == inline("apt-get install -y nginx\n")
@@ -120,15 +124,15 @@ def test_a_script_may_go_into_the_settings_themselves() -> None:
     [
         ({}, {}, "", "found no command"),
         ({"commandToExecute": "a", "script": "b"}, {}, "", "commandToExecute and script"),
-        ({"commandToExecute": "a"}, {"commandToExecute": "b"}, "1", "wanted either"),
-        ({"commandToExecute": "a", "storageAccountKey": "hunter2"}, {}, "", "shown to everybody"),
+        ({"commandToExecute": "a"}, {"commandToExecute": "b"}, "1", "wanted one of"),
+        ({"commandToExecute": "a", "storageAccountKey": "hunter2"}, {}, "", "would be public"),
         ({"commandToExecute": "a", "wait": 1}, {}, "", "unknown settings wait"),
-        ({"commandToExecute": "a", "fileUris": [f"{URL}?sig=hunter2"]}, {}, "", "carries a query"),
+        ({"commandToExecute": "a", "fileUris": [f"{URL}?sig=hunter2"]}, {}, "", "has a query"),
         ({}, {"commandToExecute": "a"}, "", "need a force-update tag"),
-        ({"commandToExecute": "a"}, {}, "sas https://x", "does not begin as those of --access"),
+        ({"commandToExecute": "a"}, {}, "sas https://x", "is reserved"),
     ],
 )
-def test_settings_that_cannot_be_are_told_without_a_secret(
+def test_bad_settings_are_reported_without_a_secret(
     settings: dict[str, Any], protected: dict[str, Any], tag: str, reason: str
 ) -> None:
     with pytest.raises(ConfigError, match=reason) as told:
@@ -136,14 +140,14 @@ def test_settings_that_cannot_be_are_told_without_a_secret(
     assert "hunter2" not in str(told.value)
 
 
-def test_going_back_from_secrets_needs_the_old_ones_which_is_told() -> None:
+def test_a_warning_says_that_a_rollback_needs_the_old_protected_settings() -> None:
     script = from_settings({"commandToExecute": "a"}, {"fileUris": [URL]}, "2")
     assert "--previous-protected-settings" in str(list(script.warnings(OTHER, OTHER)))
     assert list(Script(script.release, script.protected, {}).warnings(OTHER, OTHER)) == []
 
 
 @given(settings=JSON, name=st.text(min_size=1, max_size=5), tag=st.text(max_size=3))
-def test_what_is_written_down_is_read_again(settings: dict[str, Any], name: str, tag: str) -> None:
+def test_recorded_settings_are_read_again(settings: dict[str, Any], name: str, tag: str) -> None:
     release = ExtensionSettings.of(settings, name=name, force_update_tag=tag)
     assert ExtensionSettings.parse(str(release)) == release
     assert release.same_as(ExtensionSettings.parse(str(release)))
@@ -151,7 +155,7 @@ def test_what_is_written_down_is_read_again(settings: dict[str, Any], name: str,
 
 
 @given(tag=st.one_of(st.text(), st.sampled_from(["sas", "sas x", "sas ", "managed-identity", "managed-identity 7"])))
-def test_any_tag_of_anybody_can_be_shown_and_the_one_given_is_told_again(tag: str) -> None:
+def test_any_tag_can_be_read_and_the_users_tag_is_found_in_it(tag: str) -> None:
     found = ExtensionSettings.of({"commandToExecute": "x"}, force_update_tag=tag)
     assert found.short_name.startswith("x")
     for access, url in ((Access.SAS, f"{URL}?sig=a"), (Access.MANAGED_IDENTITY, URL), (Access.PUBLIC, URL)):
@@ -159,12 +163,12 @@ def test_any_tag_of_anybody_can_be_shown_and_the_one_given_is_told_again(tag: st
             made = from_url(url, access, tag=tag).release
             assert (made.access, made.version) == (access, tag)
         else:
-            with pytest.raises(ConfigError, match="does not begin as those of --access"):
+            with pytest.raises(ConfigError, match="is reserved"):
                 from_url(url, access, tag=tag)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '["a", 1, ""]'])
-def test_what_was_not_written_by_us_is_nothing(text: str) -> None:
+def test_a_text_of_somebody_else_is_not_read(text: str) -> None:
     assert ExtensionSettings.parse(text) is None
 
 
@@ -186,12 +190,12 @@ def test_an_extension_is_found_by_its_type_and_chosen_by_its_name() -> None:
     assert choose([]).absent
     with pytest.raises(ConfigError, match="a, b"):
         choose(found)
-    with pytest.raises(ConfigError, match="no extension c, and Azure takes no second CustomScript beside a, b"):
+    with pytest.raises(ConfigError, match="no extension c, and Azure allows no second CustomScript beside a, b"):
         choose(found, "c")
     assert choose([], "c").absent
 
 
-def test_a_change_leaves_what_it_does_not_name() -> None:
+def test_a_change_of_an_extension_keeps_what_it_does_not_name() -> None:
     release = ExtensionSettings.of({"commandToExecute": "x"}, force_update_tag="1")
     wanted = {"settings": {"commandToExecute": "x"}, "forceUpdateTag": "1"}
     assert extension_body(release, None, release) == {"properties": wanted}

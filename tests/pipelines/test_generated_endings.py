@@ -158,5 +158,5 @@ def test_the_steps_of_the_library_do_not_import_it_either(jenkins: Jenkins, tmp_
     script = f'#!/bin/sh\nexec {Path(sys.executable).parent}/vmss-jenkins "$@"\n'
     server = Server(jenkins, tmp_path, script, **PLUGIN)
     build = server.run(server.jobs["web-canary"], {"IMAGE_ID": "no-image"})
-    assert "'no-image' is no image id" in build.log
+    assert "'no-image' is not an image id" in build.log
     assert "imported from the workspace" not in build.log

@@ -259,10 +259,10 @@ EXAMPLES: list[tuple[Event, str]] = [
         ),
     ),
     (
-        switch_events.ReleaseThere(WEB, "v2", serves=False),
+        switch_events.AlreadyReleased(WEB, "v2", serves=False),
         "all instances of canary-rg/web already have v2: nothing to deploy",
     ),
-    (switch_events.ReleaseThere(WEB, "v2", serves=True), "canary-rg/web already serves v2: nothing to do"),
+    (switch_events.AlreadyReleased(WEB, "v2", serves=True), "canary-rg/web already serves v2: nothing to do"),
     (switch_events.SetScaled(WEB, 1, 3), "canary-rg/web is scaled out from 1 to 3 instances"),
     (switch_events.SetScaled(WEB, 3, 1), "canary-rg/web is scaled in from 3 to 1 instances"),
     (switch_events.NotSwitched("http: 500"), "not switched: http: 500"),

@@ -51,7 +51,7 @@ def test_a_good_release_reaches_every_instance(strategy: Strategy) -> None:
         prove(azure)
 
 
-PASSING = [
+TRANSIENT_STATES = [
     "429 POST */manualupgrade count=3 retry-after=7",
     "429 POST */manualupgrade count=3",
     "429 GET */virtualMachines* count=4",
@@ -73,7 +73,7 @@ PASSING = [
 
 
 @STRATEGIES
-@pytest.mark.parametrize("fault", PASSING)
+@pytest.mark.parametrize("fault", TRANSIENT_STATES)
 def test_what_passes_by_itself_is_survived_and_nothing_is_updated_twice(fault: str, strategy: Strategy) -> None:
     with session(TEN) as azure:
         azure.emulator.inject(fault)

@@ -90,7 +90,10 @@ def test_without_the_signature_of_the_one_before_nothing_is_changed_on_the_way_b
         assert roll(azure, put(azure, "v1")).outcome is Outcome.ROLLED_OUT
         assert roll(azure, NEW).outcome is Outcome.ROLLED_OUT
         told = [lines.line(one) for one in azure.events]
-        assert any("going back to v1.sh needs a SAS token in AZURE_STORAGE_SAS_TOKEN" in line for line in told)
+        assert any(
+            "a rollback to v1.sh needs a SAS token; set the environment variable AZURE_STORAGE_SAS_TOKEN" in line
+            for line in told
+        )
         with pytest.raises(ConfigError, match=r"set it to a SAS token that reads http://.*/v1\.sh"):
             roll(azure, None, back=True)
         assert NEW.release.same_as(azure.sets.get(WEB).scripts[0])
@@ -147,7 +150,7 @@ def test_a_second_extension_of_the_type_is_refused_before_anything_changes(
     emulator: Emulator, words: list[str]
 ) -> None:
     code, told = run(*words, "--extension", "app")
-    assert (code, "Azure takes no second CustomScript beside CustomScript" in told) == (-1, True), told
+    assert (code, "Azure allows no second CustomScript beside CustomScript" in told) == (-1, True), told
     assert {call["method"] for call in emulator.calls} == {"GET"}
 
 

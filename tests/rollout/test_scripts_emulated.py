@@ -24,7 +24,7 @@ from vmss_jenkins.errors import AzureError, ConfigError
 from vmss_jenkins.events.rollout import RolloutPlanned
 from vmss_jenkins.events.steps import PreflightFound
 from vmss_jenkins.gates.verdicts import Consequence, Verdict
-from vmss_jenkins.model.releases import Access, ExtensionSettings, Script, Scripted
+from vmss_jenkins.model.releases import Access, ExtensionSettings, Script, ScriptRollout
 from vmss_jenkins.model.scripts import from_settings, inline
 from vmss_jenkins.report import json as report
 from vmss_jenkins.report.text import lines
@@ -194,7 +194,7 @@ def test_settings_of_any_length_are_written_down_until_they_are_too_long() -> No
 def test_two_scripts_need_a_name_and_flexible_sets_are_refused() -> None:
     other = {"name": "second", "properties": {"publisher": "Other", "type": "CustomScript", "typeHandlerVersion": "1"}}
     with session(replace(FOUR, extensions=(*FOUR.extensions, other))) as azure:
-        with pytest.raises(ConfigError, match="name one with --extension"):
+        with pytest.raises(ConfigError, match="choose one with --extension"):
             scripts(azure, NEW).get(WEB)
         assert scripts(azure, NEW, "second").adopt(WEB) == replace(NEW.release, name="second")
     with session(replace(FOUR, orchestration="Flexible")) as azure, pytest.raises(ConfigError, match="Flexible"):
@@ -313,4 +313,4 @@ def test_a_script_and_an_image_together_are_refused() -> None:
     import vmss_jenkins  # noqa: PLC0415 - used here alone
 
     with pytest.raises(ConfigError, match="both an image and a script"):
-        vmss_jenkins.roll_out("canary-rg", "web", {"id": "/SharedGalleries/a/images/b"}, scripted=Scripted(NEW))
+        vmss_jenkins.roll_out("canary-rg", "web", {"id": "/SharedGalleries/a/images/b"}, scripted=ScriptRollout(NEW))

@@ -49,7 +49,7 @@ class TestUpdate:
     def test_is_refused_where_every_instance_would_follow_unless_that_is_wanted(self) -> None:
         world = World()
         world.azure.scale_set = replace(world.azure.scale_set, upgrade_mode=UpgradeMode.AUTOMATIC)
-        with pytest.raises(UnsafeRollout, match="say so with --allow-automatic-rollout"):
+        with pytest.raises(UnsafeRollout, match="add --allow-automatic-rollout"):
             update(world)
         assert begun(world) == []
         assert update(world, allow_automatic_rollout=True).changed
@@ -145,7 +145,7 @@ class TestUpdateInstances:
 
     def test_an_id_that_does_not_exist_changes_nothing(self) -> None:
         world = updated_model()
-        with pytest.raises(ConfigError, match="instances there are: 0, 1, 2"):
+        with pytest.raises(ConfigError, match="ids that exist: 0, 1, 2"):
             update_instances(world, "0,7")
         assert begun(world) == []
 

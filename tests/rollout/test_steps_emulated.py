@@ -155,7 +155,7 @@ BAD_INPUT: list[tuple[str, Callable[[Session], object], str]] = [
         "ResourceGroupNotFound",
     ),
     ("an image that does not exist", lambda a: a.update(a.image("nginx-next-image")), "nginx-next-image"),
-    ("an id that does not exist", lambda a: a.update_instances("0,7"), "instances there are: 0, 1, 2"),
+    ("an id that does not exist", lambda a: a.update_instances("0,7"), "ids that exist: 0, 1, 2"),
     (
         "an image of the other kind",
         lambda a: a.update(ImageReference.parse_urn("Canonical:ubuntu:server:latest")),

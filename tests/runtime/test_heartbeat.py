@@ -7,7 +7,7 @@ from vmss_jenkins.events.seeding import FolderCreated
 from vmss_jenkins.runtime.heartbeat import Heartbeat
 
 
-def test_a_long_wait_is_heard_once_a_minute() -> None:
+def test_a_long_wait_is_reported_once_a_minute() -> None:
     told: list[Event] = []
     clock = FakeClock()
     Heartbeat(clock, told.append).sleep(200)
@@ -15,7 +15,7 @@ def test_a_long_wait_is_heard_once_a_minute() -> None:
     assert clock.now() == 200
 
 
-def test_many_short_waits_are_too_and_a_word_begins_the_minute_anew() -> None:
+def test_many_short_waits_are_reported_too_and_an_event_restarts_the_minute() -> None:
     told: list[Event] = []
     heart = Heartbeat(FakeClock(), told.append)
     for second in range(130):
@@ -26,7 +26,7 @@ def test_many_short_waits_are_too_and_a_word_begins_the_minute_anew() -> None:
     assert heart.now() == 130
 
 
-def test_who_waits_otherwise_can_ask_it_to_say_so() -> None:
+def test_a_caller_that_waits_by_other_means_can_report_the_wait() -> None:
     told: list[Event] = []
     clock = FakeClock()
     heart = Heartbeat(clock, told.append)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from tests.support.fakes import FakeOperation, World, outage
 from vmss_jenkins.errors import AzureError, ConfigError, Failure
 from vmss_jenkins.events.calls import CallRetried, Interrupted, OperationAccepted, OperationProgress, OperationSucceeded
-from vmss_jenkins.runtime.waiting import ATTEMPTS, complete, look_again, next_poll, passes
+from vmss_jenkins.runtime.waiting import ATTEMPTS, complete, is_transient, look_again, next_poll
 
 
 def polls(seconds: float, first: float | None = None) -> list[float]:
@@ -23,7 +23,7 @@ def test_the_interval_starts_under_a_second_and_ends_at_ten() -> None:
     assert look_again(0) == 2
 
 
-def test_the_server_decides_where_it_says_how_long_to_wait() -> None:
+def test_retry_after_of_the_server_is_obeyed() -> None:
     assert next_poll(0, 10) == 10
     assert next_poll(500, 1) == 1
 
@@ -36,7 +36,7 @@ def test_the_end_of_an_operation_is_seen_at_most_a_tenth_late(seconds: float) ->
 
 
 @given(st.floats(min_value=1, max_value=3600))
-def test_no_token_bucket_of_azure_is_ever_emptied(seconds: float) -> None:
+def test_polling_never_empties_a_token_bucket_of_azure(seconds: float) -> None:
     for first, size, refill in ((None, 45, 15), (2.0, 30, 10)):
         moments = polls(seconds, first)
         assert all(count <= size + refill * moment / 60 for count, moment in enumerate(moments, 1))
@@ -62,11 +62,11 @@ def test_no_token_bucket_of_azure_is_ever_emptied(seconds: float) -> None:
         (KeyboardInterrupt(), False),
     ],
 )
-def test_what_passes_by_itself_is_tried_again_and_nothing_else(error: BaseException, again: bool) -> None:
-    assert passes(error) is again
+def test_only_transient_errors_are_retried(error: BaseException, again: bool) -> None:
+    assert is_transient(error) is again
 
 
-def test_a_call_that_fails_twice_is_made_three_times_and_each_wait_is_told() -> None:
+def test_a_call_that_fails_twice_is_made_three_times_and_each_wait_is_reported() -> None:
     world = World()
     answers: list[AzureError | str] = [outage(503), outage(429, retry_after=7), "done"]
 
@@ -81,7 +81,7 @@ def test_a_call_that_fails_twice_is_made_three_times_and_each_wait_is_told() -> 
     assert [type(event) for event in world.events] == [CallRetried, CallRetried]
 
 
-def test_tries_are_bounded() -> None:
+def test_the_number_of_tries_is_limited() -> None:
     world = World()
     calls: list[int] = []
 
@@ -95,14 +95,14 @@ def test_tries_are_bounded() -> None:
     assert sum(world.clock.slept) < 120
 
 
-def test_no_try_is_begun_after_the_deadline() -> None:
+def test_there_is_no_retry_after_the_deadline() -> None:
     world = World()
     with pytest.raises(AzureError):
         world.waiter(timeout=2).retry(lambda: (_ for _ in ()).throw(outage(500)))
     assert world.clock.now() <= 3
 
 
-def test_an_operation_is_awaited_and_told() -> None:
+def test_the_wait_for_an_operation_is_reported() -> None:
     world = World()
     complete(world.azure, FakeOperation("update 0", ends=3.0), world.waiter())
     assert 3 <= world.clock.now() <= 3.6
@@ -116,36 +116,36 @@ def test_an_operation_that_ended_at_once_is_not_asked_again() -> None:
     assert world.clock.slept == []
 
 
-def test_a_long_operation_is_told_of_every_half_minute() -> None:
+def test_a_long_operation_is_reported_every_half_minute() -> None:
     world = World()
     complete(world.azure, FakeOperation("update 0", ends=140.0), world.waiter())
     assert 3 <= len(world.events_of(OperationProgress)) <= 4
 
 
-def test_the_servers_wait_is_obeyed_between_polls() -> None:
+def test_retry_after_is_obeyed_between_polls() -> None:
     world = World()
     complete(world.azure, FakeOperation("update 0", ends=15.0, retry_after=10), world.waiter())
     assert world.clock.slept == [10, 10]
 
 
-def test_at_the_deadline_the_wait_ends_with_what_azure_goes_on_doing() -> None:
+def test_at_the_deadline_the_error_says_that_the_operation_continues() -> None:
     world = World()
     with pytest.raises(AzureError) as failed:
         complete(world.azure, FakeOperation("update 0", ends=500), world.waiter(timeout=60))
     assert failed.value.code == "TimedOut"
     assert "not done after 60 s" in str(failed.value)
-    assert "Azure goes on by itself" in str(failed.value)
+    assert "the operation continues in Azure" in str(failed.value)
     assert world.clock.now() == 60
 
 
-def test_a_poll_that_fails_in_passing_does_not_end_the_wait() -> None:
+def test_a_transient_error_of_a_poll_does_not_end_the_wait() -> None:
     world = World()
     world.azure.faults["poll"] = [outage(503), outage(None, "NoAnswer")]
     complete(world.azure, FakeOperation("update 0", ends=1.0), world.waiter())
     assert len(world.events_of(CallRetried)) == 2
 
 
-def test_ctrl_c_tells_what_azure_goes_on_doing() -> None:
+def test_ctrl_c_reports_the_operation_that_continues() -> None:
     world = World()
     world.azure.faults["poll"] = [KeyboardInterrupt()]
     with pytest.raises(KeyboardInterrupt):
@@ -153,5 +153,5 @@ def test_ctrl_c_tells_what_azure_goes_on_doing() -> None:
     assert world.events[-1] == Interrupted("update 0", "request-1")
 
 
-def test_a_failure_without_a_status_is_no_passing_one_by_chance() -> None:
-    assert not passes(AzureError("read", Failure("UnknownError", "?")))
+def test_a_failure_without_a_status_is_not_transient() -> None:
+    assert not is_transient(AzureError("read", Failure("UnknownError", "?")))

@@ -111,7 +111,7 @@ class AzureDrainer:
         self, load_balancer: Body, pool_id: str, interfaces: Mapping[str, Interface], state: str
     ) -> dict[str, str]:
         """Change the entries of one pool with one PUT; return the reason for each instance that it cannot drain."""
-        group, balancer, name = network.named(pool_id)
+        group, balancer, name = network.arm_names(pool_id)
         rules = network.balancing_rules(load_balancer, [pool_id])
         if state == "Down" and not all(rule.probed for rule in rules):
             return dict.fromkeys(interfaces, f"a rule of backend pool {name} has no health probe")
@@ -137,7 +137,7 @@ class AzureDrainer:
 
     def _put(self, pool_id: str, pool: Body) -> None:
         """Write a pool if nobody changed it since it was read, and check that no address was lost."""
-        group, balancer, name = network.named(pool_id)
+        group, balancer, name = network.arm_names(pool_id)
         action = f"change the administrative state in backend pool {name} of {balancer}"
         with _races_raised(), translated(action):
             after = self._balancers.client.load_balancer_backend_address_pools.begin_create_or_update(

@@ -9,7 +9,7 @@ from vmss_jenkins.azure.drainer import ClockedPolling
 from vmss_jenkins.azure.errors import translated
 from vmss_jenkins.azure.load_balancers import AzureLoadBalancers
 from vmss_jenkins.model.instances import ScaleSet
-from vmss_jenkins.model.network import Body, named
+from vmss_jenkins.model.network import Body, arm_names
 from vmss_jenkins.runtime.ports import Clock
 
 
@@ -41,7 +41,7 @@ class AzureLoadBalancerStore:
         Raises:
             AzureError: if Azure refuses, with the status 412 if somebody changed it.
         """
-        group, name = named(str(body["id"]))
+        group, name = arm_names(str(body["id"]))
         with translated(f"change load balancer {name}"):
             self._balancers.client.load_balancers.begin_create_or_update(
                 group,

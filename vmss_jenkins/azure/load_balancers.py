@@ -17,7 +17,7 @@ from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.gates.specs import Via
 from vmss_jenkins.model import network
 from vmss_jenkins.model.instances import OrchestrationMode, ScaleSet
-from vmss_jenkins.model.network import Address, Body, Interface, Reached, Unreachable
+from vmss_jenkins.model.network import Address, Body, Endpoints, Interface, Unreachable
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -105,7 +105,7 @@ class AzureLoadBalancers:
             )
         )
 
-    def reached(self, scale_set: ScaleSet, ids: Sequence[str]) -> Reached:
+    def reached(self, scale_set: ScaleSet, ids: Sequence[str]) -> Endpoints:
         """Find every address of the load balancers that sends traffic to instances.
 
         Raises:
@@ -122,7 +122,7 @@ class AzureLoadBalancers:
             )
             for id_, one in interfaces.items()
         }
-        return Reached(self.frontends(scale_set, ids), ports)
+        return Endpoints(self.frontends(scale_set, ids), ports)
 
     def load_balancers(self, interfaces: Iterable[Interface]) -> Iterator[Body]:
         """Read each load balancer in front of some instances once.
@@ -132,7 +132,7 @@ class AzureLoadBalancers:
         """
         ids = {id_.lower(): id_ for interface in interfaces for id_ in interface.load_balancers}
         for id_ in ids.values():
-            group, name = network.named(id_)
+            group, name = network.arm_names(id_)
             with translated(f"read load balancer {name}"):
                 yield cast("Body", self.client.load_balancers.get(group, name))
 
@@ -187,7 +187,7 @@ class AzureLoadBalancers:
         return self._public_ip(public_ip_id) if public_ip_id else private_ip
 
     def _public_ip(self, arm_id: str) -> str | None:
-        group, name = network.named(arm_id)
+        group, name = network.arm_names(arm_id)
         with translated(f"read public IP address {name}"):
             body = cast("Body", self.client.public_ip_addresses.get(group, name))
         host = (body.get("properties") or {}).get("ipAddress")

@@ -54,7 +54,7 @@ class ScriptSets:
         found = self.get(name)
         now = found.extension
         self.extension = now.name if now else self.extension
-        script = self.script.named(self.extension)
+        script = self.script.with_extension_name(self.extension)
         new = not script.release.absent and not script.release.same_as(now)
         for doubt in script_urls.warnings(script) if new else ():
             self._warn(doubt)
@@ -120,7 +120,7 @@ class ScriptSets:
         if not isinstance(image, ExtensionSettings):
             raise TypeError(f"{image} is not a script; `AzureScaleSets` sets images")
         now = scale_set.extension
-        protected = self.script.protection_of(image, now)
+        protected = self.script.protected_settings_for(image, now)
         replaces = now and not now.absent and not image.same_as(scale_set.extension_before)
         if now and replaces and scale_set.extension_settled and not self.memory.remember(now):
             self._warn(

@@ -1,1 +1,1 @@
-"""What happens, as values: one stream of frozen events, a file a story."""
+"""Events: what happens, as one stream of frozen values; one file for each kind of command."""

@@ -1,7 +1,7 @@
-"""What every event is: a frozen dataclass of facts, never of sentences.
+"""The base of all events: a frozen dataclass of facts, never of sentences.
 
-One stream of them tells what happened, in order; every log, progress display and report is a renderer of it. The rooms
-that act have the events of their own story beside this file, and need no others.
+One stream of events says what happened, in order; each log, progress display and report renders this stream. Each room
+that acts has a file of its own events beside this one and imports no other.
 """
 
 from __future__ import annotations

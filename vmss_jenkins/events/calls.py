@@ -1,4 +1,4 @@
-"""What happens to calls: requests to Azure, the operations they begin, and the waits between them."""
+"""Events of calls: requests to Azure, the operations that they start, and the waits between them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vmss_jenkins.events.base import Event
 
 @dataclass(frozen=True)
 class OperationAccepted(Event):
-    """Azure took a long-running operation; it goes on even if this program ends."""
+    """Azure accepted a long-running operation; it continues even if this program ends."""
 
     action: str
     request_id: str | None
@@ -25,7 +25,7 @@ class OperationProgress(Event):
 
 @dataclass(frozen=True)
 class OperationSucceeded(Event):
-    """The operation ended well."""
+    """The operation succeeded."""
 
     action: str
     seconds: float
@@ -33,7 +33,7 @@ class OperationSucceeded(Event):
 
 @dataclass(frozen=True)
 class WaitingForInstances(Event):
-    """Instances are awaited: another operation runs on them, or they are not healthy yet."""
+    """The command waits for instances: another operation runs on them, or they are not healthy yet."""
 
     instance_ids: tuple[str, ...]
     reason: str
@@ -41,7 +41,7 @@ class WaitingForInstances(Event):
 
 @dataclass(frozen=True)
 class CallRetried(Event):
-    """A call failed in a way that passes; it is made again after a wait."""
+    """A call failed with a transient error; it is retried after a wait."""
 
     reason: str
     attempt: int
@@ -57,13 +57,13 @@ class AzureCalled(Event):
     method: str
     path: str
     status: int | None
-    """None where no answer came."""
+    """None if no answer came."""
     request_id: str | None
 
 
 @dataclass(frozen=True)
 class StillWaiting(Event):
-    """Nothing was told for a while, and nothing is wrong."""
+    """There was no event for a while, and nothing is wrong."""
 
     seconds: float
     """Since the last event."""
@@ -78,7 +78,7 @@ class CommandFailed(Event):
 
 @dataclass(frozen=True)
 class Interrupted(Event):
-    """Somebody stopped this program while Azure worked for it."""
+    """Somebody stopped this program while an Azure operation was running."""
 
     action: str
     request_id: str | None

@@ -1,4 +1,4 @@
-"""What happens when gates measure and judge a release."""
+"""Events of gates that measure and judge a release."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vmss_jenkins.gates.verdicts import Consequence, Verdict
 
 @dataclass(frozen=True)
 class GateStarted(Event):
-    """A gate begins to measure."""
+    """A gate starts to measure."""
 
     gate: str
     stage: str
@@ -20,7 +20,7 @@ class GateStarted(Event):
 
 @dataclass(frozen=True)
 class GateMeasured(Event):
-    """A gate has some of its samples, and goes on."""
+    """A gate has some of its samples and continues."""
 
     gate: str
     samples: int
@@ -29,7 +29,7 @@ class GateMeasured(Event):
 
 @dataclass(frozen=True)
 class GateSampled(Event):
-    """What a gate measured since it was told last, drawn together by time."""
+    """What a gate measured since the last such event, grouped by time."""
 
     gate: str
     points: tuple[CurvePoint, ...]

@@ -1,4 +1,4 @@
-"""What happens when jobs are put on a Jenkins server."""
+"""Events of seeding jobs on a Jenkins server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vmss_jenkins.jenkins.plan.jobs import JobPlan
 
 @dataclass(frozen=True)
 class SeedPlanned(Event):
-    """The seeder knows what it will do."""
+    """The plan of a seeding is made."""
 
     server: str
     plan: JobPlan
@@ -18,7 +18,7 @@ class SeedPlanned(Event):
 
 @dataclass(frozen=True)
 class FolderCreated(Event):
-    """A folder was made on a Jenkins server."""
+    """A folder was created on a Jenkins server."""
 
     path: str
 
@@ -31,13 +31,13 @@ class JobChanged(Event):
     change: str
     """`created`, `updated` or `deleted`."""
     done: int
-    """How many are changed by now."""
+    """How many jobs are changed so far."""
     total: int
 
 
 @dataclass(frozen=True)
 class SeedFinished(Event):
-    """A Jenkins server has the jobs that are wanted."""
+    """The Jenkins server has all wanted jobs."""
 
     created: int
     updated: int

@@ -1,4 +1,4 @@
-"""What happens in the two mirrored steps, `update` and `update_instances`."""
+"""Events of the two mirrored steps, `update` and `update_instances`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vmss_jenkins.model.releases import Release
 
 @dataclass(frozen=True)
 class UpdateStarted(Event):
-    """`update` looks at the model of a set."""
+    """`update` has read the model of a set."""
 
     scale_set: ScaleSetName
     image_before: Release | None
@@ -21,17 +21,17 @@ class UpdateStarted(Event):
 
 @dataclass(frozen=True)
 class UpdateInstancesStarted(Event):
-    """`update_instances` knows what it will do."""
+    """The plan of `update_instances` is made."""
 
     scale_set: ScaleSetName
     chosen: str
-    """The ids as the caller gave them, or `*`."""
+    """The ids that the caller gave, or `*`."""
     update: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class InstanceSkipped(Event):
-    """A chosen instance is left alone."""
+    """A chosen instance is skipped."""
 
     instance_id: str
     reason: str
@@ -39,7 +39,7 @@ class InstanceSkipped(Event):
 
 @dataclass(frozen=True)
 class PreflightFound(Event):
-    """The plan has something to be known."""
+    """The user must know something about the plan."""
 
     finding: Finding
 
@@ -53,7 +53,7 @@ class UpdateFinished(Event):
     changed: bool
     seconds: float
     mode: UpgradeMode = UpgradeMode.MANUAL
-    """In the others Azure brings the instances to it by itself."""
+    """In modes other than Manual, Azure updates the instances by itself."""
 
 
 @dataclass(frozen=True)

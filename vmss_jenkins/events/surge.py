@@ -1,4 +1,4 @@
-"""What happens in a surge: instances that are made and deleted."""
+"""Events of a surge: instances that are created and deleted."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from vmss_jenkins.model.instances import ScaleSetName
 
 @dataclass(frozen=True)
 class SurgeResumed(Event):
-    """An earlier run left the set with other than the wanted number of instances."""
+    """An earlier run left the set with more or fewer instances than wanted."""
 
     scale_set: ScaleSetName
     wanted: int
-    """Instances in the end, as it was written down."""
+    """The number of instances at the end, as the earlier run recorded it."""
     capacity: int
 
 
@@ -25,24 +25,24 @@ class ScaledByOthers(Event):
     scale_set: ScaleSetName
     capacity: int
     wanted: int
-    """Instances in the end, as follows from it."""
+    """The number of instances at the end that follows from it."""
 
 
 @dataclass(frozen=True)
 class ScalingOut(Event):
-    """Azure was asked for more instances, which come with the model's release."""
+    """Azure was asked for more instances, which get the model's release."""
 
     scale_set: ScaleSetName
     capacity_before: int
     capacity: int
     request_id: str | None
     answered: bool = True
-    """False where the answer was lost."""
+    """False if the answer was lost."""
 
 
 @dataclass(frozen=True)
 class CapacityGivenUp(Event):
-    """Instances that Azure could not make are no longer wanted."""
+    """The capacity is lowered by instances that Azure could not create."""
 
     scale_set: ScaleSetName
     capacity_before: int
@@ -56,11 +56,11 @@ class InstancesRemoving(Event):
     instance_ids: tuple[str, ...]
     request_id: str | None
     answered: bool = True
-    """False where the answer was lost."""
+    """False if the answer was lost."""
 
 
 @dataclass(frozen=True)
 class InstanceRemoved(Event):
-    """An instance that was to be deleted is gone."""
+    """An instance was deleted."""
 
     instance_id: str

@@ -1,4 +1,4 @@
-"""What happens in a blue-green switch: the rule, and the set behind it."""
+"""Events of a blue-green release: the load balancer's rule, and the set behind it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from vmss_jenkins.model.instances import ScaleSetName
 
 @dataclass(frozen=True)
 class TestRuleOpened(Event):
-    """The idle set is reached through a rule of its own, for the check."""
+    """The idle set has a rule and a port of its own, for the check."""
 
-    __test__ = False  # no test class, whatever its name
+    __test__ = False  # pytest takes a class of this name for tests
     load_balancer: str
     port: int
     pool: str
@@ -20,17 +20,17 @@ class TestRuleOpened(Event):
 
 @dataclass(frozen=True)
 class SwitchUnchanged(Event):
-    """The rule leads there already."""
+    """The load balancer's rule already sends traffic to this pool."""
 
     rule: str
     pool: str
     watch_due: bool = False
-    """Whether a run was killed after the switch, so that the gates of the watch are asked now."""
+    """Whether an earlier run was killed after the switch, so that the gates run now."""
 
 
 @dataclass(frozen=True)
 class Switched(Event):
-    """New connections go to the other set."""
+    """New connections go to the other set of the pair."""
 
     rule: str
     pool_before: str
@@ -39,14 +39,14 @@ class Switched(Event):
 
 @dataclass(frozen=True)
 class NotSwitched(Event):
-    """The gates refused the idle set: visitors never saw it."""
+    """The gates failed on the idle set: it never got traffic."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class SwitchedBack(Event):
-    """The gates refused it in production: new connections go to the set before again."""
+    """The gates failed after the switch: new connections go to the previous set again."""
 
     rule: str
     pool: str
@@ -54,18 +54,18 @@ class SwitchedBack(Event):
 
 
 @dataclass(frozen=True)
-class ReleaseThere(Event):
-    """The set that is to serve has the release on all its instances."""
+class AlreadyReleased(Event):
+    """The set that is to serve already has the release on all its instances."""
 
     scale_set: ScaleSetName
     release: str
     serves: bool
-    """Whether it serves too, so that nothing is to be done."""
+    """Whether it also serves, so that there is nothing to do."""
 
 
 @dataclass(frozen=True)
 class SetScaled(Event):
-    """A set of the pair has another number of instances."""
+    """A set of the pair was scaled."""
 
     scale_set: ScaleSetName
     before: int

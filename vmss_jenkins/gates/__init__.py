@@ -1,1 +1,1 @@
-"""What is asked of a release, and the verdict: specifications, parsing, statistics. Pure; no provider is known here."""
+"""The gates of a release: specifications, parsing, statistics, verdicts. Pure; this room knows no provider."""

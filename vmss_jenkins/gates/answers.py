@@ -1,4 +1,4 @@
-"""HTTP answers judged: against fixed thresholds, and the canary's against those of stable instances."""
+"""Judge HTTP answers: against fixed thresholds, or the canary's against those of stable instances."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from vmss_jenkins.gates.specs import CompareGate, HttpGate
 from vmss_jenkins.gates.verdicts import Measurement, Outcome, Sample, Threshold, Verdict, worst
 
 RELEASE_DOUBT = 0.001
-"""The chance of never meeting the new release behind the load balancer, below which it counts as not served."""
-UNMEASURED_BORNE = 0.1
-"""The share of requests that may fail on our side, and are left out, before the measurement is worth nothing."""
+"""If the chance of not seeing a new release that is served falls below this, it counts as not served."""
+MOST_UNMEASURED = 0.1
+"""The share of requests that may fail on our side and are left out; with more the gate could not measure."""
 
 
 def assess_http(gate: HttpGate, samples: Sequence[Sample], new_share: float | None = None) -> Verdict:
-    """Judge answers against the gate's thresholds, each instance by itself.
+    """Judge answers against the gate's thresholds, each instance separately.
 
     Args:
         gate: the thresholds.
-        samples: what was measured; fewer than the gate wants where time ran out.
-        new_share: behind a load balancer, the share of the instances that run the new release; None where not known.
+        samples: the measured answers; fewer than the gate wants if time ran out.
+        new_share: behind a load balancer, the share of instances with the new release; None if it is not known.
     """
     groups: dict[str | None, list[Sample]] = {}
     for sample in samples:
@@ -46,13 +46,13 @@ def assess_http(gate: HttpGate, samples: Sequence[Sample], new_share: float | No
 def assess_comparison(
     gate: CompareGate, canary: Sequence[Sample], stable: Sequence[Sample], run: int, look: int
 ) -> Verdict | None:
-    """Judge the canary at one look; None where the next look has to tell.
+    """Judge the canary at one look; None if the next look decides.
 
     Args:
         gate: margins and numbers of samples.
         canary: the answers of the instances with the new release.
         stable: those of the others.
-        run: which run of this gate in the rollout, from 1; each may err less than the one before.
+        run: which run of this gate in the rollout, from 1; each run has a smaller chance of error than the one before.
         look: which of `comparison.look_sizes`, from 0.
     """
     sizes = look_sizes(gate.samples, gate.max_samples)
@@ -63,23 +63,23 @@ def assess_comparison(
     found = compare(_group(canary), _group(stable), gate.margins, significance)
     figures = _comparison_figures(gate, found)
     if found.finding is Finding.WORSE:
-        reason = f"the canary is worse than stable: {_says(found, Finding.WORSE)}"
+        reason = f"the canary is worse than stable: {_describe(found, Finding.WORSE)}"
         return Verdict(str(gate), Outcome.FAILED, reason, figures)
     if sizes[look] >= gate.samples and found.finding is Finding.WITHIN_MARGIN:
         return Verdict(str(gate), Outcome.PASSED, "the canary is no worse than stable, within the margins", figures)
     if look + 1 < len(sizes):
         return None
-    reason = f"the canary looks worse, which may be chance: {_says(found, Finding.UNCERTAIN)}"
+    reason = f"the canary looks worse, which may be chance: {_describe(found, Finding.UNCERTAIN)}"
     if found.finding is Finding.TOO_FEW:
         reason = "too few good answers to compare latencies"
     return Verdict(str(gate), Outcome.INCONCLUSIVE, reason, figures, found.more_samples)
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that at least so many percent of the values do not exceed (nearest rank).
+    """The smallest value that at least this percentage of the values does not exceed (nearest rank).
 
     Raises:
-        ValueError: where there are none.
+        ValueError: if there are no values.
     """
     if not values:
         raise ValueError("no values to take a percentile of")
@@ -88,9 +88,9 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 def _assess_group(gate: HttpGate, samples: Sequence[Sample], new_share: float | None) -> Verdict:
     """Judge the answers of one instance, or of the load balancer."""
-    where = f"instance {samples[0].instance_id}: " if samples[0].instance_id is not None else ""
+    prefix = f"instance {samples[0].instance_id}: " if samples[0].instance_id is not None else ""
     if problem := _not_measured(samples):
-        return Verdict(str(gate), Outcome.ERROR, f"{where}could not measure: {problem}")
+        return Verdict(str(gate), Outcome.ERROR, f"{prefix}could not measure: {problem}")
     measured = [sample for sample in samples if sample.unmeasured is None]
     good = [sample for sample in measured if sample.fault is None]
     parts = [_good_share(gate, measured, good), *_latency(gate, measured, good), *_release(gate, good, new_share)]
@@ -99,14 +99,14 @@ def _assess_group(gate: HttpGate, samples: Sequence[Sample], new_share: float | 
     return Verdict(
         str(gate),
         outcome,
-        where + ", ".join(reasons),
+        prefix + ", ".join(reasons),
         tuple(figure for part in parts for figure in part.measurements),
         max(part.more_samples for part in parts),
     )
 
 
 def _good_share(gate: HttpGate, measured: Sequence[Sample], good: Sequence[Sample]) -> Verdict:
-    """Failed or passed as soon as the requests that are missing could not change it."""
+    """Failed or passed as soon as the missing requests could not change the verdict."""
     bad = len(measured) - len(good)
     share = len(good) / len(measured)
     needed = math.ceil(gate.share * gate.samples - 1e-9)
@@ -129,10 +129,10 @@ def _latency(gate: HttpGate, measured: Sequence[Sample], good: Sequence[Sample])
     what = f"p{gate.percentile:g} latency"
     figure = Measurement(what, value, "s", len(good), limit, _instance(good))
     slow = sum(not limit.met(latency) for latency in seconds)
-    borne = gate.samples - math.ceil(gate.percentile / 100 * gate.samples - 1e-9)
+    allowed = gate.samples - math.ceil(gate.percentile / 100 * gate.samples - 1e-9)
     complete = len(measured) >= gate.samples
     reason = f"{what} {value:.3f} s, limit {gate.max_latency:g} s"
-    if slow > borne or (complete and not limit.met(value)):
+    if slow > allowed or (complete and not limit.met(value)):
         yield Verdict(str(gate), Outcome.FAILED, reason, (figure,))
     elif complete:
         yield Verdict(str(gate), Outcome.PASSED, reason, (figure,))
@@ -141,7 +141,7 @@ def _latency(gate: HttpGate, measured: Sequence[Sample], good: Sequence[Sample])
 
 
 def _release(gate: HttpGate, good: Sequence[Sample], new_share: float | None) -> Iterator[Verdict]:
-    """Whether the new release was seen: in every answer of an instance, in at least one of the load balancer's."""
+    """Whether the new release was seen: in every answer of an instance, or in one answer of the load balancer."""
     if gate.expect.release_text is None or not good:
         return
     seen = sum(sample.new_release for sample in good)
@@ -159,7 +159,7 @@ def _release(gate: HttpGate, good: Sequence[Sample], new_share: float | None) ->
 
 
 def _samples_to_meet(new_share: float | None) -> int | None:
-    """After how many answers the new release, if served, was met almost certainly; None where it may be never."""
+    """After how many answers a new release that is served was almost certainly seen; None if nobody knows."""
     if not new_share:
         return None
     return 1 if new_share >= 1 else math.ceil(math.log(RELEASE_DOUBT) / math.log1p(-new_share))
@@ -172,11 +172,11 @@ def _too_few(gate: HttpGate, measured: Sequence[Sample], figure: Measurement) ->
 
 
 def _not_measured(samples: Sequence[Sample]) -> str | None:
-    """Why the samples say nothing of the service; None where they do."""
+    """Why the samples do not describe the service; None if they do."""
     if not samples:
         return "no request was sent"
     problems = Counter(sample.unmeasured for sample in samples if sample.unmeasured is not None)
-    return _most_common(problems) if problems.total() > UNMEASURED_BORNE * len(samples) else None
+    return _most_common(problems) if problems.total() > MOST_UNMEASURED * len(samples) else None
 
 
 def _most_common(faults: Counter[str]) -> str:
@@ -191,7 +191,7 @@ def _group(samples: Sequence[Sample]) -> Group:
 
 
 def _comparison_figures(gate: CompareGate, found: Comparison) -> tuple[Measurement, ...]:
-    """The figures of both sides; the canary's with the threshold that stable and the margins set."""
+    """The figures of both sides; the canary's with its threshold, made of stable's figure and the margin."""
     worst_rate = Threshold(100 * (found.errors.stable + gate.margins.errors))
     slowest = Threshold(gate.margins.slowed(found.latency.stable))
     figures = [
@@ -206,16 +206,16 @@ def _comparison_figures(gate: CompareGate, found: Comparison) -> tuple[Measureme
     return tuple(figures)
 
 
-def _says(found: Comparison, finding: Finding) -> str:
+def _describe(found: Comparison, finding: Finding) -> str:
     """What the tests with this finding measured."""
-    says = []
+    parts = []
     if found.errors.finding is finding:
         rates = f"{100 * found.errors.canary:.1f}% errors against {100 * found.errors.stable:.1f}%"
-        says.append(f"{rates} (p = {found.errors.p:.2g})")
+        parts.append(f"{rates} (p = {found.errors.p:.2g})")
     if found.latency.finding is finding:
         medians = f"a median of {found.latency.canary:.3f} s against {found.latency.stable:.3f} s"
-        says.append(f"{medians} (p = {found.latency.p:.2g})")
-    return ", ".join(says)
+        parts.append(f"{medians} (p = {found.latency.p:.2g})")
+    return ", ".join(parts)
 
 
 def _percent(share: float) -> Threshold:

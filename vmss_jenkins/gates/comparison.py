@@ -1,22 +1,22 @@
 """Is the canary worse than the stable instances? Two exact or nearly exact tests, with a margin that matters.
 
-**Errors** are compared by Fisher's exact test, one-sided. It is exact at any number of samples, so that it never
-promises more than it holds where errors are rare, and it takes fifteen lines of integer arithmetic.
+**Errors** are compared by Fisher's exact test, one-sided. It is exact at any number of samples, so its significance is
+right even if errors are rare, and it takes fifteen lines of integer arithmetic.
 
-**Latencies** are compared by the Mann-Whitney U test, one-sided, which assumes no shape: latencies are skewed and
-have a long tail, on which tests of means are wrong. It is exact for small groups without ties, else the normal
-approximation with corrections for ties and continuity. The stable latencies are slowed down by the margin first, so
-the question is not "slower?", to which a thousand samples answer yes for 1 ms, but "slower by more than matters?".
+**Latencies** are compared by the Mann-Whitney U test, one-sided. It assumes no distribution: latencies are skewed and
+have a long tail, so tests of means are wrong for them. It is exact for small groups without ties; for others it is the
+normal approximation with corrections for ties and continuity. The stable latencies are slowed down by the margin first.
+So the question is not "slower?", which a thousand samples would affirm for 1 ms, but "slower than the margin allows?".
 
-Both are here rather than from scipy, which takes 100 MB and a second of import for these two functions; the tests
-compare them with scipy's results and with published tables.
+Both are written here because scipy takes 100 MB and a second of import for these two functions; the tests compare
+them with scipy's results and with published tables.
 
-**Looking several times.** A release is looked at after a quarter, a half and all of the planned samples, and once
-more at the greatest number where that left it open; a rollout asks again after each batch. Each look may err on its
-own, so each gets a share of the allowed significance, and the shares never sum to more than it (Bonferroni over the
+**Several looks.** The gate looks after a quarter, a half and all of the planned samples, and once more after
+`max_samples` if it is still undecided; a rollout runs the gate again after each batch. Each look has its own chance of
+error, so each gets a share of the allowed significance, and the shares never sum to more than it (Bonferroni over the
 two tests; over the looks of a run in proportion to the new samples; run number i of a rollout gets 1/i - 1/(i+1)).
-So however many batches there are: a release as good as the old one is failed in at most 1 of 100 rollouts
-(significance 0.01), in fact far more seldom, since a failure must be both significant and beyond the margin.
+So with any number of batches, a release as good as the old one fails in at most 1 of 100 rollouts (significance 0.01).
+In fact it fails far less often, since a failure must be both significant and beyond the margin.
 
 **What it catches**, at the defaults of the gate (300 samples a side, 600 at most, margin of 1 point, first run),
 computed exactly over all outcomes of the binomial distributions; `tests/test_comparison.py` computes it again:
@@ -29,11 +29,11 @@ computed exactly over all outcomes of the binomial distributions; `tests/test_co
     0%   -> 5%                   99.997%    0%              0.003%  one request in twenty
     0.5% -> 5%                   98.3%      1.5%            0.2%    one request in twenty
 
-Where the old release itself fails in more than 1% of its answers, take more samples: at 2% against 2% as few as
-these leave one good release in thirteen inconclusive.
+If the old release itself fails in more than 1% of its answers, take more samples: at 2% against 2%, with the default
+number, one good release in thirteen is inconclusive.
 
-**What it assumes**: that instances of the same release differ by less than the margin. A canary on a slow host looks
-like a slow release; so several instances a side are better than one.
+**What it assumes**: instances of the same release differ by less than the margin. A canary on a slow host looks like a
+slow release, so several instances on each side are better than one.
 """
 
 from __future__ import annotations
@@ -48,16 +48,16 @@ from statistics import NormalDist, median
 TESTS = 2
 """Errors and latencies: each gets half of the significance."""
 EXACT_UP_TO = 20
-"""Samples a side up to which the Mann-Whitney test is exact, where there are no ties."""
+"""The Mann-Whitney test is exact up to this number of samples on each side, if there are no ties."""
 FEWEST_LATENCIES = 20
-"""Good answers a side below which latencies are not compared."""
+"""With fewer good answers on one side, latencies are not compared."""
 POWER = 0.9
-"""The chance with which a real difference is to be found, for the number of further samples."""
+"""The wanted chance of finding a real difference; it decides how many more samples are suggested."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """The answers of one side."""
+    """The answers of one side, canary or stable."""
 
     latencies: tuple[float, ...]
     """Seconds of each good answer."""
@@ -71,33 +71,33 @@ class Group:
 
     @property
     def error_rate(self) -> float:
-        """The share of bad answers; 0 where there are none at all."""
+        """The share of bad answers; 0 if there are no answers."""
         return self.bad / self.total if self.total else 0.0
 
 
 @dataclass(frozen=True)
 class Margins:
-    """What is allowed to differ before it matters."""
+    """How much worse the canary may be."""
 
     errors: float = 0.01
     """Points of error rate: 0.01 allows 1.5% against 0.5%."""
     slowdown: float = 1.25
-    """Times as slow."""
+    """How many times slower the canary may be."""
     least_slowdown: float = 0.010
-    """Seconds that are never too slow, whatever the times: 1 ms against 3 ms does not matter."""
+    """Seconds; a smaller difference is always allowed: 1 ms against 3 ms does not matter."""
 
     def slowed(self, latency: float) -> float:
-        """The latency that is just acceptable where stable takes this long."""
+        """The highest latency that is allowed if stable has this latency."""
         return max(latency * self.slowdown, latency + self.least_slowdown)
 
 
 class Finding(Enum):
-    """What one test says."""
+    """The result of one test."""
 
     WORSE = "worse"
     """Beyond the margin, and not by chance."""
     UNCERTAIN = "uncertain"
-    """Beyond the margin as measured, which may be chance."""
+    """Beyond the margin, but it may be chance."""
     WITHIN_MARGIN = "within the margin"
     TOO_FEW = "too few samples"
 
@@ -111,11 +111,11 @@ class Evidence:
     """The error rate, or the median latency in seconds."""
     stable: float
     p: float
-    """The chance of such a difference, or a greater one, where there is none beyond chance."""
+    """The p-value: the chance of this difference, or a greater one, between two equal releases."""
     samples: tuple[int, int]
     """Of the canary and of stable."""
     more_samples: int = 0
-    """Where uncertain: about how many more samples a side would settle it."""
+    """If uncertain: about how many more samples on each side would decide."""
 
 
 @dataclass(frozen=True)
@@ -127,19 +127,19 @@ class Comparison:
 
     @property
     def finding(self) -> Finding:
-        """The worst of the two, in the order of `Finding`; too few latencies alone leave it open."""
+        """The worse of the two findings; too few latencies alone leave the comparison undecided."""
         both = {self.errors.finding, self.latency.finding}
         order = (Finding.WORSE, Finding.UNCERTAIN, Finding.TOO_FEW, Finding.WITHIN_MARGIN)
         return next(finding for finding in order if finding in both)
 
     @property
     def more_samples(self) -> int:
-        """How many more samples a side would settle both."""
+        """How many more samples on each side would decide both tests."""
         return max(self.errors.more_samples, self.latency.more_samples)
 
 
 def look_sizes(samples: int, max_samples: int) -> tuple[int, ...]:
-    """After how many samples a side the groups are looked at, in order, each once."""
+    """After how many samples on each side the gate looks, in order, each once."""
     return tuple(sorted({math.ceil(samples / 4), math.ceil(samples / 2), samples, max_samples}))
 
 
@@ -147,9 +147,9 @@ def look_significance(significance: float, run: int, sizes: Sequence[int], look:
     """The significance for each test at one look.
 
     Args:
-        significance: what all looks of all runs may come to.
+        significance: the sum that all looks of all runs may spend.
         run: which run of the gate in this rollout, from 1.
-        sizes: the looks as `look_sizes` gives them.
+        sizes: the looks, from `look_sizes`.
         look: which of them, from 0.
     """
     new_samples = sizes[look] - (sizes[look - 1] if look else 0)
@@ -162,15 +162,15 @@ def compare(canary: Group, stable: Group, margins: Margins, significance: float)
     Args:
         canary: the new release.
         stable: the old one, measured in the same minutes.
-        margins: what may differ.
-        significance: for each of the two tests, as `look_significance` gives it.
+        margins: how much worse the canary may be.
+        significance: for each of the two tests, from `look_significance`.
     """
     errors = _compare_errors(canary, stable, margins, significance)
     return Comparison(errors, _compare_latencies(canary, stable, margins, significance))
 
 
 def fisher_greater(bad: int, total: int, other_bad: int, other_total: int) -> float:
-    """Fisher's exact test: the chance of `bad` or more in the first group, given how many there are in both."""
+    """Fisher's exact test: the chance of `bad` or more in the first group, given the number in both groups."""
     everything, all_bad = total + other_total, bad + other_bad
     ways = sum(
         math.comb(total, count) * math.comb(other_total, all_bad - count)
@@ -181,12 +181,12 @@ def fisher_greater(bad: int, total: int, other_bad: int, other_total: int) -> fl
 
 
 def mann_whitney_greater(values: Sequence[float], others: Sequence[float]) -> tuple[float, float]:
-    """The Mann-Whitney U of `values`, and the chance of such a U or a greater one.
+    """The Mann-Whitney U of `values`, and the chance of this U or a greater one.
 
     U counts the pairs in which the first is greater; a tie counts half.
 
     Raises:
-        ValueError: where a side is empty.
+        ValueError: if one side is empty.
     """
     if not values or not others:
         raise ValueError("the Mann-Whitney test needs samples on both sides")
@@ -243,7 +243,7 @@ def _z_sum(significance: float) -> float:
 
 
 def _midranks(values: Sequence[float]) -> tuple[list[float], list[int]]:
-    """The rank of each value from 1, equal ones sharing the middle; and how many share one, where more than one do."""
+    """The rank of each value, from 1, with the middle rank for equal values; and the sizes of the groups of equals."""
     counts = Counter(values)
     middle, below = {}, 0
     for value in sorted(counts):
@@ -255,7 +255,7 @@ def _midranks(values: Sequence[float]) -> tuple[list[float], list[int]]:
 def _exact_tail(u: int, n: int, m: int) -> float:
     """The share of all orders of n and m values in which U is at least `u`.
 
-    The number of orders for each U are the coefficients of the Gaussian binomial, built up factor by factor.
+    The coefficients of the Gaussian binomial, built factor by factor, are the number of orders for each U.
     """
     orders = [1] + [0] * (n * m)
     for i in range(1, n + 1):

@@ -1,4 +1,4 @@
-"""Answers drawn together by time: what a report shows as curves."""
+"""Answers grouped by time: the points of a report's curves."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from statistics import median
 from vmss_jenkins.gates.verdicts import Sample
 
 MOST_POINTS = 30
-"""Points that a side has, of one set of samples."""
+"""The most points on each side of one measurement."""
 LEAST_WIDTH = 1.0
-"""Seconds that a point stands for at least."""
+"""Seconds: the shortest time that one point covers."""
 
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """The answers of one side in a short time."""
+    """The answers of one side in one interval."""
 
     at: float
     """Seconds since the gate began to measure."""
@@ -27,16 +27,16 @@ class CurvePoint:
     bad: int
     """Answers that were wrong, late or missing."""
     median: float | None
-    """Seconds of the good answers; None where there is none."""
+    """Seconds of the good answers; None if there is none."""
     p95: float | None
 
 
 def curve(samples: Sequence[Sample], side: Callable[[Sample], str], began: float) -> tuple[CurvePoint, ...]:
-    """Draw samples together; those that say nothing of the service are left out.
+    """Group samples by time; those that do not describe the service are left out.
 
     Args:
-        samples: what was measured.
-        side: to which side a sample belongs.
+        samples: the measured answers.
+        side: gives the side of a sample.
         began: the clock's time when the gate began.
     """
     return tuple(_points([one for one in samples if one.unmeasured is None], side, began))

@@ -1,4 +1,4 @@
-"""Gates from what a user wrote: a mapping (vmss.yaml), or one line of words (`--gate`)."""
+"""Read gates that a user wrote: a mapping (vmss.yaml), or one line of words (`--gate`)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def gates_from(given: Iterable[str | Mapping[str, object]]) -> tuple[AnyGate, ..
     """Read gates, each from a line or a mapping.
 
     Raises:
-        ConfigError: with the faults of all of them, and where there is none.
+        ConfigError: with the faults of all gates, or if there is no gate.
     """
     gates: list[AnyGate] = []
     reasons: list[str] = []
@@ -32,7 +32,7 @@ def gates_from(given: Iterable[str | Mapping[str, object]]) -> tuple[AnyGate, ..
         except ConfigError as error:  # noqa: PERF203 - each gate has its own faults
             reasons += [f"{error.source}: {reason}" for reason in error.reasons]
     if reasons or not gates:
-        raise ConfigError("gates", reasons or ["found none; give one such as 'http path=/health'"])
+        raise ConfigError("gates", reasons or ["found no gate; give one such as 'http path=/health'"])
     return tuple(gates)
 
 
@@ -60,7 +60,7 @@ def gate_from_line(line: str) -> AnyGate:
 def gate_from_mapping(values: Mapping[str, object]) -> AnyGate:
     """Read a gate from a mapping: `gate` names its kind, the other keys are its values.
 
-    Keys may be written with `-` or `_`, times as seconds or with a unit (`500ms`, `5s`, `2m`), shares as 0.99 or 99%.
+    Keys may have `-` or `_`; times are seconds or have a unit (`500ms`, `5s`, `2m`); shares are 0.99 or 99%.
 
     Raises:
         ConfigError: with every fault of the mapping.
@@ -69,7 +69,7 @@ def gate_from_mapping(values: Mapping[str, object]) -> AnyGate:
     kind = str(given.pop(KIND, ""))
     spec = next((spec for spec in GATES if spec.kind == kind), None)
     if spec is None:
-        raise ConfigError(f"gate {kind!r}", [f"no such gate; wanted {', '.join(spec.kind for spec in GATES)}"])
+        raise ConfigError(f"gate {kind!r}", [f"no gate has this name; wanted {', '.join(spec.kind for spec in GATES)}"])
     known = _keys_of(spec)
     reasons = [f"unknown key {key!r}; known: {', '.join(sorted(known))}" for key in sorted(set(given) - known)]
     read, unread = _read({key: value for key, value in given.items() if key in known})
@@ -84,7 +84,7 @@ def gate_from_mapping(values: Mapping[str, object]) -> AnyGate:
 
 
 def _read(given: Mapping[str, object]) -> tuple[dict[str, Any], list[str]]:
-    """The values in their types, and what is wrong with those that could not be read."""
+    """The values in their types, and the faults of those that could not be read."""
     read: dict[str, Any] = {}
     reasons = []
     for key, value in given.items():
@@ -96,7 +96,7 @@ def _read(given: Mapping[str, object]) -> tuple[dict[str, Any], list[str]]:
 
 
 def _arguments(spec: type[AnyGate], read: Mapping[str, Any]) -> dict[str, Any]:
-    """The constructor's arguments, the parts of nested values put together with their defaults."""
+    """The constructor's arguments; nested values keep the default of each part that is not given."""
     plain = {key: value for key, value in read.items() if "." not in _KEYS[key][0]}
     arguments: dict[str, Any] = {_KEYS[key][0]: value for key, value in plain.items()}
     for part in ("limits", "expect", "margins"):
@@ -244,4 +244,4 @@ _KEYS: Mapping[str, tuple[str, Callable[[object], object]]] = {
     "run": ("run", _words),
     "secrets": ("secrets", _names),
 }
-"""Key -> the field that it sets, and how it is read."""
+"""Key -> the field that it sets, and the function that reads its value."""

@@ -1,4 +1,4 @@
-"""The five gates as frozen values: what is asked of the new release before a rollout goes on."""
+"""The gates as frozen values: what a new release must fulfil before a rollout continues."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.gates.comparison import Margins
 
 PROBES_AT_ONCE = 8
-"""HTTP requests of one gate under way at a time."""
+"""How many HTTP requests one gate makes at the same time."""
 
 
 class Via(Enum):
-    """The way a probe takes to the service."""
+    """How a probe connects to the service."""
 
     FRONTEND = "frontend"
     """Through the load balancer, whichever instance answers."""
@@ -27,48 +27,48 @@ class Via(Enum):
     PUBLIC = "public"
     """To each instance's own public IP address."""
     NAT = "nat"
-    """To each instance through the load balancer's inbound NAT rule, which must lead to the service's port."""
+    """To each instance through an inbound NAT rule of the load balancer, which must forward to the service's port."""
     SSH = "ssh"
-    """To each instance through an SSH tunnel, which is opened for the check."""
+    """To each instance through an SSH tunnel, which the gate opens."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How many verdicts of a kind are borne before they have their consequence; until then it is measured again."""
+    """How many bad verdicts of each kind are allowed. Up to that number the gate measures again."""
 
     failed: int = 0
-    """Then the release is bad: the rollout stops or goes back, as it was told."""
+    """One more, and the release is bad: the rollout stops or rolls back (`--on-failure`)."""
     inconclusive: int = 2
-    """Then the rollout halts: the release is neither good nor bad, so nothing goes on and nothing goes back."""
+    """One more, and the rollout halts: the release is neither good nor bad, so it is not rolled back either."""
     error: int = 3
-    """Then the rollout halts as well; these count in a row, since a measurement that works ends them."""
+    """One more in a row, and the rollout halts; a measurement that works resets the count."""
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """What a good answer is."""
+    """What makes an HTTP answer good."""
 
     status: tuple[int, ...] = (200,)
-    """The HTTP states that are good."""
+    """Status codes that are good."""
     text: str | None = None
-    """Must be in the body."""
+    """A text that the body must contain."""
     pattern: str | None = None
-    """A regular expression that must be found in the body."""
+    """A regular expression that the body must match somewhere."""
     release_text: str | None = None
-    """Is in the body of the new release only."""
+    """A text that only the body of the new release contains."""
 
     def fault(self, status: int, body: str) -> str | None:
-        """What is wrong with an answer; None where it is good."""
+        """What is wrong with an answer; None if it is good."""
         if status not in self.status:
             return f"status {status}, wanted {' or '.join(map(str, self.status))}"
         if self.text is not None and self.text not in body:
-            return f"the body does not have the text {self.text!r}"
+            return f"the body does not contain {self.text!r}"
         if self.pattern is not None and not re.search(self.pattern, body):
             return f"the body does not match {self.pattern!r}"
         return None
 
     def is_new_release(self, body: str) -> bool:
-        """Whether an answer came from the new release, as far as its text tells."""
+        """Whether an answer is from the new release, by `release_text`."""
         return self.release_text is not None and self.release_text in body
 
 
@@ -82,7 +82,7 @@ class Gate(ABC):
 
     kind: ClassVar[str] = ""
     name: str = ""
-    """What it is called in the log; its kind where empty."""
+    """Its name in the log; its kind if this is empty."""
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:
@@ -91,7 +91,7 @@ class Gate(ABC):
 
     @abstractmethod
     def longest(self, instances: int) -> float:
-        """Seconds that one measurement of so many instances takes at the most."""
+        """Seconds that one measurement of this number of instances takes at most."""
 
     def faults(self) -> Iterator[str]:
         """Every fault of the values."""
@@ -104,25 +104,25 @@ class Gate(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class TimedGate(Gate):
-    """What the gates that measure for a time, not for a number of samples, have."""
+    """What gates have that measure for a time, not a number of samples."""
 
     timeout: float = 300.0
-    """Seconds in which health must be reached, or after which a program and all that it started are killed."""
+    """Seconds until instances must be healthy, or after which a program and all its children are killed."""
 
-    def longest(self, instances: int) -> float:  # noqa: ARG002 - it looks at all of them at once
+    def longest(self, instances: int) -> float:  # noqa: ARG002 - it reads all of them at once
         """Seconds that one measurement takes at the most."""
         return self.timeout
 
 
 @dataclass(frozen=True, kw_only=True)
 class HealthGate(TimedGate):
-    """Every chosen instance is healthy by its instance view, for a time without a break."""
+    """Every chosen instance stays healthy for a time, by its instance view."""
 
     kind: ClassVar[str] = "instance-health"
     steady: float = 30.0
-    """Seconds for which all of them must be healthy."""
+    """Seconds for which all must stay healthy."""
     interval: float = 10.0
-    """Seconds between two looks; Azure allows a list of instances every 6 s on average."""
+    """Seconds between two reads; Azure allows a list of instances every 6 s on average."""
 
     def faults(self) -> Iterator[str]:
         """Every fault of the values."""
@@ -134,32 +134,32 @@ class HealthGate(TimedGate):
 
 @dataclass(frozen=True, kw_only=True)
 class ProbingGate(Gate):
-    """What the gates that send HTTP requests have."""
+    """What gates have that send HTTP requests."""
 
     via: Via = Via.FRONTEND
     url: str | None = None
-    """Where to ask instead of the load balancer that Azure tells of; for `frontend` only."""
+    """The URL to probe instead of the set's load balancer; for `frontend` only."""
     path: str = "/"
     scheme: str = "http"
     port: int | None = None
-    """The service's port: the load balancer's for `frontend`, else the instance's; 80 or 443 by default."""
+    """The service's port: the load balancer's for `frontend`, else the instance's; by default 80 or 443."""
     host: str | None = None
-    """The name to ask for and that the certificate must have; the address by default."""
+    """The Host header, and the name that the certificate must have; by default the address."""
     expect: Expectation = Expectation()
     timeout: float = 5.0
-    """Seconds for a whole answer; a later one is a bad one."""
+    """Seconds for a complete answer; a later answer is bad."""
     rate: float = 10.0
     """Requests a second, in all."""
     ssh_user: str | None = None
     ssh_port: int = 22
     """The port of the SSH server on the instance."""
     ssh_key: str | None = None
-    """A private key's file; ssh's own choice by default."""
+    """The file of a private key; by default ssh chooses."""
     ssh_known_hosts: str | None = None
-    """A file of known host keys; ssh's own by default. A new OS image usually has new host keys."""
+    """The file of known host keys; by default ssh's own. A new OS image usually has new host keys."""
 
     def seconds_for(self, requests: int) -> float:
-        """Seconds that so many requests take at the most: at the rate, or each with its whole time."""
+        """Seconds that this number of requests takes at most: by the rate, or if each takes its whole timeout."""
         return requests * max(1 / self.rate, self.timeout / PROBES_AT_ONCE) + self.timeout
 
     @property
@@ -178,11 +178,11 @@ class ProbingGate(Gate):
             yield f"found path {self.path!r}; wanted one that begins with '/' and has no blanks"
         yield from (f"found port {port}; wanted 1 to 65535" for port in ports if not 0 < port < 65536)  # noqa: PLR2004
         if self.url is not None and self.via is not Via.FRONTEND:
-            yield f"found a url with via {self.via.value}; it is for frontend only"
+            yield f"found a url with via {self.via.value}; wanted via frontend, or no url"
         if self.url is not None and not _is_http_url(self.url):
             yield f"found url {self.url!r}; wanted one such as http://web.example.com"
         if self.via is Via.SSH and not self.ssh_user:
-            yield "via ssh needs ssh_user"
+            yield "found via ssh without ssh_user; give ssh_user"
         yield from _expectation_faults(self.expect)
 
 
@@ -192,13 +192,13 @@ class HttpGate(ProbingGate):
 
     kind: ClassVar[str] = "http"
     samples: int = 100
-    """Requests: in all through the load balancer, else to each instance."""
+    """Requests: the total through the load balancer, else to each instance."""
     share: float = 0.99
     """The share of the answers that must be good."""
     percentile: float = 95.0
-    """Which percentile of the latencies is held against `max_latency`."""
+    """Which percentile of the latencies must not exceed `max_latency`."""
     max_latency: float | None = None
-    """Seconds; None for no threshold but the timeout."""
+    """Seconds; None for no limit other than the timeout."""
 
     def longest(self, instances: int) -> float:
         """Seconds that one measurement takes at the most."""
@@ -216,21 +216,21 @@ class HttpGate(ProbingGate):
 
 @dataclass(frozen=True, kw_only=True)
 class CompareGate(ProbingGate):
-    """The canary's answers against those of stable instances, asked side by side; see `comparison`."""
+    """The canary's answers against those of stable instances, measured at the same time; see `comparison`."""
 
     kind: ClassVar[str] = "compare"
     via: Via = Via.PRIVATE
     limits: Limits = Limits(inconclusive=0)
-    """It takes more samples by itself, so an inconclusive end is one."""
+    """This gate takes more samples by itself, so its first inconclusive verdict is final."""
     samples: int = 300
-    """Requests to each side, after which a clear case is decided."""
+    """Requests to each side; then a clear case is decided."""
     max_samples: int = 600
-    """Requests to each side at most, where the first ones leave it open."""
+    """The most requests to each side, if `samples` did not decide."""
     significance: float = 0.01
-    """The share of rollouts of good releases that may be failed by chance, all batches counted."""
+    """The share of good releases that may fail by chance, over all batches of a rollout."""
     margins: Margins = field(default_factory=Margins)
 
-    def longest(self, instances: int) -> float:  # noqa: ARG002 - the samples are shared out over them
+    def longest(self, instances: int) -> float:  # noqa: ARG002 - the samples are divided among them
         """Seconds that one measurement takes at the most."""
         return self.seconds_for(2 * self.max_samples)
 
@@ -239,7 +239,7 @@ class CompareGate(ProbingGate):
         yield from super().faults()
         yield from _not_positive(self, "samples")
         if self.via is Via.FRONTEND:
-            yield "via frontend cannot tell the canary from the others; wanted private, public, nat or ssh"
+            yield "found via frontend, which cannot single out the canary; wanted private, public, nat or ssh"
         if self.max_samples < self.samples:
             yield f"found max_samples {self.max_samples}; wanted at least samples, {self.samples}"
         if not 0 < self.significance < 0.5:  # noqa: PLR2004 - beyond that a coin would do
@@ -252,20 +252,20 @@ class CompareGate(ProbingGate):
 
 @dataclass(frozen=True, kw_only=True)
 class CommandGate(TimedGate):
-    """A program of the user, told by environment variables what to look at; its exit code decides."""
+    """A program of the user, which gets the instances as environment variables; its exit code is the verdict."""
 
     kind: ClassVar[str] = "command"
     run: tuple[str, ...] = ()
-    """The program and its arguments. No shell reads them, unless the program is one."""
+    """The program and its arguments; no shell interprets them."""
     secrets: tuple[str, ...] = ()
-    """Names of secret environment variables that it gets, such as AZURE_CLIENT_SECRET; without, it gets none."""
+    """Names of secret environment variables that the program gets, such as AZURE_CLIENT_SECRET; none by default."""
 
     def faults(self) -> Iterator[str]:
         """Every fault of the values."""
         yield from super().faults()
         yield from _not_positive(self, "timeout")
         if not self.run or not self.run[0].strip():
-            yield "found no program in run; wanted it with its arguments"
+            yield "found no program in run; wanted a program with its arguments"
         if any("\0" in word for word in self.run):
             yield "found a NUL character in run"
 
@@ -296,4 +296,4 @@ def _expectation_faults(expect: Expectation) -> Iterator[str]:
     try:
         re.compile(expect.pattern or "")
     except re.error as error:
-        yield f"found pattern {expect.pattern!r}, which is no regular expression: {error}"
+        yield f"found pattern {expect.pattern!r}, which is not a regular expression: {error}"

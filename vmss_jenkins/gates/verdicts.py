@@ -1,7 +1,7 @@
 """Measurements and the verdicts on them: pure functions of values.
 
-Four verdicts, which argo-rollouts tells apart too: *passed*, *failed* (measured, and bad), *inconclusive* (too few
-samples to tell) and *error* (could not measure). Each has its own limit, and its own consequence.
+Four verdicts, as in argo-rollouts: *passed*, *failed* (measured, and bad), *inconclusive* (too few samples to decide)
+and *error* (could not measure). Each has its own limit and its own consequence.
 """
 
 from __future__ import annotations
@@ -13,33 +13,33 @@ from enum import Enum
 from vmss_jenkins.gates.specs import CommandGate, HealthGate, Limits
 
 INCONCLUSIVE_EXIT = 75
-"""The exit code by which a program says that it cannot tell: `EX_TEMPFAIL` of sysexits.h, "try again later"."""
+"""The exit code of a program that cannot decide: `EX_TEMPFAIL` of sysexits.h, "try again later"."""
 
 SOONEST_LOOK = 0.5
-"""Seconds: the least between two looks at the health of instances."""
+"""Seconds: the shortest time between two reads of the health of instances."""
 
 
 class Outcome(Enum):
-    """What a verdict says."""
+    """The result of a gate."""
 
     PASSED = "passed"
     FAILED = "failed"
     """Measured, and bad."""
     INCONCLUSIVE = "inconclusive"
-    """Measured, but too little to tell."""
+    """Measured, but too little to decide."""
     ERROR = "error"
-    """Could not be measured."""
+    """Could not measure."""
 
 
 class Consequence(Enum):
-    """What follows for the rollout."""
+    """What the rollout does after a verdict."""
 
     GO_ON = "go on"
     REPEAT = "measure again"
     FAIL = "fail"
-    """The release is bad: stop or go back, as the rollout was told."""
+    """The release is bad: stop or roll back (`--on-failure`)."""
     HALT = "halt"
-    """Neither good nor bad: change nothing more, and ask a person."""
+    """Neither good nor bad: change nothing more; a person must decide."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +48,16 @@ class Threshold:
 
     limit: float
     at_least: bool = False
-    """True where greater is better."""
+    """True if greater is better."""
 
     def met(self, value: float) -> bool:
-        """Whether a value is on the good side; the limit itself is."""
+        """Whether a value is on the good side; the limit itself is good."""
         return value >= self.limit if self.at_least else value <= self.limit
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One figure."""
+    """One measured figure."""
 
     what: str
     value: float
@@ -69,7 +69,7 @@ class Measurement:
 
     @property
     def met(self) -> bool | None:
-        """Whether it is on the good side of its threshold; None where it has none."""
+        """Whether it is on the good side of its threshold; None if it has none."""
         return None if self.threshold is None else self.threshold.met(self.value)
 
     @property
@@ -79,7 +79,7 @@ class Measurement:
 
     @property
     def wanted(self) -> str:
-        """The threshold in words; empty where there is none."""
+        """The threshold in words; empty if there is none."""
         if self.threshold is None:
             return ""
         return f"at {'least' if self.threshold.at_least else 'most'} {_short(self.threshold.limit)}{self._unit}"
@@ -96,21 +96,21 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a gate says of its measurements."""
+    """What a gate concludes from its measurements."""
 
     gate: str
     outcome: Outcome
     reason: str
     measurements: tuple[Measurement, ...] = ()
     more_samples: int = 0
-    """Where inconclusive: about how many more samples would tell; 0 where that is not known."""
+    """If inconclusive: about how many more samples would decide; 0 if that is not known."""
     output: str = ""
-    """What a program printed, its end."""
+    """The end of what a program printed."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One request and what came of it."""
+    """One request and its answer."""
 
     instance_id: str | None
     """None through the load balancer."""
@@ -120,22 +120,22 @@ class Sample:
     """From connecting to the last byte."""
     status: int | None = None
     fault: str | None = None
-    """What was wrong with the answer, or why there was none; None for a good one."""
+    """What was wrong with the answer, or why there was none; None if it was good."""
     unmeasured: str | None = None
-    """Why nothing can be said of the service: the name was not found, the certificate not trusted, ..."""
+    """Why the request does not describe the service: the name was not found, the certificate not trusted, ..."""
     new_release: bool = False
 
 
 @dataclass(frozen=True)
 class HealthLook:
-    """One look at the instances' views."""
+    """One read of the health of all instances."""
 
     at: float
     """The clock's time."""
     unhealthy: Mapping[str, str]
-    """Instance id -> what it is instead of healthy."""
+    """Instance id -> its state, for those that are not healthy."""
     initializing: frozenset[str] = frozenset()
-    """Those of them that only need time."""
+    """The unhealthy ones that are still starting."""
 
 
 @dataclass(frozen=True)
@@ -143,20 +143,20 @@ class CommandResult:
     """How a program ended."""
 
     exit_code: int | None
-    """None where it did not end by itself, or did not start."""
+    """None if it did not end by itself or did not start."""
     output: str
     problem: str | None = None
-    """Why it did not end by itself, or did not start."""
+    """Why it did not end by itself or did not start."""
     seconds: float = 0.0
 
 
 def _short(value: float) -> str:
-    """Three digits that count, and no exponent: 12345, 6.67, 0.0123."""
+    """Three significant digits and no exponent: 12345, 6.67, 0.0123."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three digits
 
 
 def consequence(limits: Limits, verdicts: Sequence[Verdict]) -> Consequence:
-    """What follows from the verdicts of one gate so far, the last one included."""
+    """What the rollout does after these verdicts of one gate, the last one included."""
     outcomes = [verdict.outcome for verdict in verdicts]
     if not outcomes:
         return Consequence.REPEAT
@@ -172,15 +172,15 @@ def consequence(limits: Limits, verdicts: Sequence[Verdict]) -> Consequence:
 
 
 def worst(verdicts: Sequence[Verdict]) -> Outcome:
-    """The outcome of several gates together: failed before error before inconclusive before passed."""
+    """The worst outcome: failed, then error, then inconclusive, then passed."""
     order = (Outcome.FAILED, Outcome.ERROR, Outcome.INCONCLUSIVE, Outcome.PASSED)
     return next((found for found in order if any(verdict.outcome is found for verdict in verdicts)), Outcome.PASSED)
 
 
 def assess_health(gate: HealthGate, looks: Sequence[HealthLook]) -> Verdict:
-    """Judge the looks so far: passed as soon as all were healthy for long enough, failed if the last one is bad."""
+    """Judge the reads so far: passed once all were healthy for long enough; failed if the last read is bad."""
     if not looks:
-        return Verdict(str(gate), Outcome.ERROR, "no instance could be looked at")
+        return Verdict(str(gate), Outcome.ERROR, "could not read any instance")
     since = _healthy_since(looks)
     steady = looks[-1].at - since if since is not None else 0.0
     figures = (
@@ -200,20 +200,20 @@ def assess_health(gate: HealthGate, looks: Sequence[HealthLook]) -> Verdict:
 
 
 def until_next_look(gate: HealthGate, looks: Sequence[HealthLook]) -> float:
-    """Seconds until the next look: the interval, or less where the steady time is over before."""
+    """Seconds until the next read: the interval, or less if the steady time ends before."""
     since = _healthy_since(looks)
     left = gate.steady - (looks[-1].at - since) if since is not None else gate.interval
     return min(gate.interval, max(left, SOONEST_LOOK))
 
 
 def _healthy_since(looks: Sequence[HealthLook]) -> float | None:
-    """The first look since which all were healthy; None where the last one was bad."""
+    """The first read since which all were healthy; None if the last read was bad."""
     bad = [look.at for look in looks if look.unhealthy]
     return next((look.at for look in looks if not bad or look.at > bad[-1]), None)
 
 
 def assess_command(gate: CommandGate, result: CommandResult) -> Verdict:
-    """Judge a program by its exit code: 0 passed, 75 inconclusive, any other failed; none is an error."""
+    """Judge a program by its exit code: 0 passed, 75 inconclusive, others failed; without an exit code: error."""
     figures = (Measurement("time", result.seconds, "s", 1),)
     if result.exit_code is None:
         return Verdict(str(gate), Outcome.ERROR, result.problem or "did not run", figures, output=result.output)

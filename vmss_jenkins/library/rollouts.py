@@ -20,7 +20,7 @@ from vmss_jenkins.measure.instruments import connected_instruments
 from vmss_jenkins.measure.verification import Verification
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSetName
-from vmss_jenkins.model.releases import Scripted
+from vmss_jenkins.model.releases import ScriptRollout
 from vmss_jenkins.rollout.engine import Order, RolloutResult, RunContext, run_rollout
 from vmss_jenkins.rollout.plan.actions import RolloutSpec, Strategy
 from vmss_jenkins.rollout.plan.claims import Ended
@@ -39,7 +39,7 @@ def roll_out(  # noqa: PLR0913 - keyword arguments of a public function
     image_reference: ImageReference | Mapping[str, str] | None = None,
     spec: RolloutSpec | None = None,
     *,
-    scripted: Scripted | None = None,
+    scripted: ScriptRollout | None = None,
     gates: Iterable[str | Mapping[str, object]] = (),
     claim: bool = True,
     allow_automatic_rollout: bool = False,
@@ -83,7 +83,7 @@ def roll_back(
     name: str,
     spec: RolloutSpec | None = None,
     *,
-    scripted: Scripted | None = None,
+    scripted: ScriptRollout | None = None,
     claim: bool = True,
     allow_automatic_rollout: bool = False,
     connection: Connection | None = None,
@@ -150,7 +150,7 @@ class _Run:
     gates: tuple[AnyGate, ...]
     claim: bool
     connection: Connection | None
-    scripted: Scripted | None
+    scripted: ScriptRollout | None
 
     def __call__(self, order: Order, context: RunContext, on_event: OnEvent) -> RolloutResult:
         clock = Heartbeat(SystemClock(), on_event)
@@ -183,7 +183,7 @@ def _run_scripted(
     spec: RolloutSpec,
     context: RunContext,
     waiter: Waiter,
-    scripted: Scripted,
+    scripted: ScriptRollout,
 ) -> RolloutResult:
     """Roll a script out or back."""
     from vmss_jenkins.azure.script_sets import ScriptSets  # noqa: PLC0415 - the SDK takes 0.3 s

@@ -27,7 +27,7 @@ from vmss_jenkins.runtime.heartbeat import Heartbeat
 from vmss_jenkins.runtime.waiting import Waiter
 
 if TYPE_CHECKING:
-    from vmss_jenkins.model.network import Reached
+    from vmss_jenkins.model.network import Endpoints
 
 TIMEOUT = 3600.0
 """Seconds that a step may take by default."""
@@ -183,7 +183,7 @@ def addresses(
     instances: Iterable[Instance],
     *,
     connection: Connection | None = None,
-) -> Reached:
+) -> Endpoints:
     """Find the addresses of a scale set, which `observe` read, on its load balancers.
 
     Raises:

@@ -8,7 +8,7 @@ from vmss_jenkins.azure.connection import Connection
 from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.library.steps import TIMEOUT, log
 from vmss_jenkins.model.instances import ScaleSetName
-from vmss_jenkins.model.releases import Release, Scripted
+from vmss_jenkins.model.releases import Release, ScriptRollout
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
 from vmss_jenkins.rollout.plan.headcount import Headcount
 from vmss_jenkins.rollout.plan.history import Observed
@@ -23,7 +23,7 @@ def look_before_surge(
     image: Release | None,
     spec: RolloutSpec,
     *,
-    scripted: Scripted | None = None,
+    scripted: ScriptRollout | None = None,
     connection: Connection | None = None,
     on_event: OnEvent = log,
 ) -> SurgePreview:
@@ -45,7 +45,7 @@ def look_before_surge(
     target, azure = ScaleSetName(resource_group, name), (connection or Connection()).connect(on_event)
     waiter = Waiter.starting(SystemClock(), TIMEOUT, on_event)
     with closing(azure.scale_sets()) as sets:
-        scale_set = waiter.retry(lambda: sets.get(target)).seen_by(scripted)
+        scale_set = waiter.retry(lambda: sets.get(target)).for_rollout(scripted)
         instances = waiter.retry(lambda: sets.instances(scale_set))
         headcount = waiter.retry(sets.headcounts(target).read) or Headcount.of(scale_set.capacity)
         autoscale = sets.autoscale_settings(scale_set)

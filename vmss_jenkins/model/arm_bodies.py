@@ -1,7 +1,7 @@
 """The bodies of Azure Resource Manager, read into values and written from them.
 
 Shapes: the compute API's `VirtualMachineScaleSet`, `VirtualMachineScaleSetVM` and `VirtualMachine`
-(https://learn.microsoft.com/rest/api/compute). What a body lacks is left at its default, since the
+(https://learn.microsoft.com/rest/api/compute). A key that a body lacks keeps its default, since the
 answers differ by api-version and by orchestration mode.
 """
 
@@ -33,7 +33,7 @@ _PASSING = frozenset(
     {"imageReference", "adminPassword", "customData", "userData", "secrets", "protectedSettings"}
     | {"protectedSettingsFromKeyVault", "provisioningState", "etag", "timeCreated", "instanceView", "exactVersion"}
 )
-"""Keys of a machine profile that say nothing lasting of what an instance comes up as, or that are secret."""
+"""Keys of a machine profile that are secret, or that do not decide what a new instance is."""
 
 
 def scale_set_from(body: Body, name: ScaleSetName) -> ScaleSet:
@@ -62,7 +62,7 @@ def scale_set_from(body: Body, name: ScaleSetName) -> ScaleSet:
 
 
 def _scale_in_policy(policy: Body) -> ScaleInPolicy:
-    """The first rule that we know is the rule; Azure takes one."""
+    """Azure takes one rule: the first one that we know counts."""
     known = {rule.value: rule for rule in ScaleInRule}
     rules = (known[str(rule)] for rule in policy.get("rules") or () if str(rule) in known)
     return ScaleInPolicy(
@@ -83,9 +83,10 @@ def _is_load_balanced(network_profile: Body) -> bool:
 
 
 def profile_digest(profile: Body) -> str:
-    """Digest a machine profile: two are the same where new instances come up the same, whatever the image.
+    """Digest a machine profile: two profiles that make the same instances have the same digest, whatever the image.
 
-    Left out: the image, which is compared by itself; secrets, which Azure shows at times only; what Azure changes.
+    Left out are the image, which is compared separately, secrets, which Azure does not always show, and what Azure
+    changes by itself.
     """
     known = _lasting(profile)
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest() if known else ""
@@ -142,7 +143,7 @@ def image_patch(image: ImageReference) -> dict[str, Any]:
 
 
 def _lasting(value: Any) -> Any:  # noqa: ANN401 - any part of a body
-    """A part of a body without what is empty, volatile or secret; ids in one case, since Azure's differs."""
+    """A part of a body without what is empty, volatile or secret; ids in lower case, since Azure mixes cases."""
     if isinstance(value, Mapping):
         inner = {str(key): _lasting(part) for key, part in value.items() if str(key) not in _PASSING}
         return {key: part for key, part in inner.items() if part not in (None, {}, [])}
@@ -163,11 +164,11 @@ def _image_of(storage: Body) -> ImageReference | None:
             return ImageReference(id=image_id or vhd)
         return ImageReference(**{key: reference[key] for key in keys}) if reference else None
     except (ConfigError, KeyError):
-        return None  # an image of a kind that came after us: what we cannot name we do not judge
+        return None  # a kind of image that is newer than this code: we do not judge what we cannot name
 
 
 def _moment(text: str | None) -> float | None:
-    """Seconds UTC of a time as Azure writes it; its seven digits after the seconds are more than Python 3.10 reads."""
+    """Seconds UTC of a time that Azure wrote; Python 3.10 does not read its seven digits after the seconds."""
     try:
         return datetime.fromisoformat(text[:19]).replace(tzinfo=timezone.utc).timestamp() if text else None
     except ValueError:
@@ -188,13 +189,13 @@ def _status(view: Body, family: str) -> str | None:
 
 
 def _error(view: Body) -> str | None:
-    """Azure's words on what failed; its own status often says no more than that, where an extension's tells why."""
+    """Azure's message on what failed; an extension's status often has the reason when the instance's has none."""
     failed = _failed(view)
     extensions = (
         [status for extension in view.get("extensions") or () for status in _failed(extension)] if failed else []
     )
-    told = (status.get("message") for status in (*failed, *extensions))
-    text = next(filter(None, told), None) or next((status.get("displayStatus") for status in failed), None)
+    messages = (status.get("message") for status in (*failed, *extensions))
+    text = next(filter(None, messages), None) or next((status.get("displayStatus") for status in failed), None)
     return " ".join(str(text).split()) if text else None
 
 
@@ -203,7 +204,7 @@ def _failed(view: Body) -> list[Body]:
 
 
 def _at(body: Body, *path: str) -> Body:
-    """The object at a path; empty where a step of it is missing or null."""
+    """The object at a path; empty if a key on the path is missing or null."""
     for key in path:
         body = body.get(key) or {}
     return body

@@ -1,4 +1,4 @@
-"""What is to be known before something is changed: a note, a warning, a reason to refuse."""
+"""What the user must know before anything changes: a note, a warning, or a reason to refuse."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class ImageReference:
     """One image: either `id`, or all of `publisher`, `offer`, `sku` and `version`.
 
     Raises:
-        ConfigError: where it is empty, incomplete, a mixture of the two, or a malformed id.
+        ConfigError: if it is empty, incomplete, a mixture of the two, or a malformed id.
     """
 
     id: str | None = None
@@ -98,7 +98,7 @@ class ImageReference:
             yield _explain(self.id)
         for name, value in self._marketplace():
             if value and not re.fullmatch(r"[A-Za-z0-9._-]+", value):
-                yield f"{name} {value!r} has other characters than letters, digits, '.', '_' and '-'"
+                yield f"{name} {value!r} is not allowed; allowed are letters, digits, '.', '_' and '-'"
 
     def _marketplace(self) -> tuple[tuple[str, str | None], ...]:
         return tuple((field.name, getattr(self, field.name)) for field in fields(self) if field.name != "id")
@@ -120,7 +120,7 @@ class ImageReference:
         """Read `publisher:offer:sku:version`, the form that `az` takes.
 
         Raises:
-            ConfigError: where it has not four parts, or a part is empty.
+            ConfigError: if it has not four parts, or a part is empty.
         """
         parts = [part.strip() for part in urn.split(":")]
         if len(parts) != 4:  # noqa: PLR2004 - the four fields of a marketplace image
@@ -134,12 +134,12 @@ class ImageReference:
 
     @property
     def is_custom(self) -> bool:
-        """True for every kind but a marketplace image."""
+        """True for every kind except a marketplace image."""
         return self.kind is not ImageKind.MARKETPLACE
 
     @property
     def short_name(self) -> str:
-        """The part that a person knows it by: the image's name, with its version in a gallery."""
+        """The name that people use for it: the image's name, with its version if it is in a gallery."""
         if not self.id:
             return str(self)
         path = self.id.split("/")
@@ -148,7 +148,7 @@ class ImageReference:
         return path[-1]
 
     def same_as(self, other: object) -> bool:
-        """Whether both name the same image; Azure compares ids without regard to case."""
+        """Whether both name the same image; Azure ignores case in ids."""
         return isinstance(other, ImageReference) and _key(self) == _key(other)
 
     def __str__(self) -> str:
@@ -170,40 +170,40 @@ def _kind_of(image_id: str) -> ImageKind | None:
 
 
 def _explain(image_id: str) -> str:
-    """Say what is wrong in an id: the first of its parts that no known shape allows."""
+    """Say what is wrong in an id: its first part that fits no known shape."""
     if image_id != image_id.strip():
-        return f"{image_id!r} begins or ends with a blank"
+        return f"{image_id!r} begins or ends with a blank; remove it"
     likely = [(shape, example) for _, shape, example in _SHAPES if _alike(image_id, example)]
     if not likely:
         examples = "\n      ".join(example for _, _, example in _SHAPES)
-        return f"{image_id!r} is no image id; wanted one of\n      {examples}"
+        return f"{image_id!r} is not an image id; wanted one of\n      {examples}"
     return _first_wrong_part(image_id, likely[0][1])
 
 
 def _first_wrong_part(image_id: str, example: str) -> str:
     if "://" in image_id:
-        return f"{image_id!r} is no VHD URI; wanted {example}"
+        return f"{image_id!r} is not a VHD URI; wanted {example}"
     found, wanted = image_id.split("/"), example.split("/")
     for position, part in enumerate(wanted):
         value = found[position] if position < len(found) else None
         if value is None or (part and not value.strip()):
             return f"{image_id!r} ends before {part!r}; wanted {example}"
         if part[:1].isalpha() and not part.isupper() and value.lower() != part.lower():
-            return f"{image_id!r} has {value!r} where {part!r} is wanted: {example}"
+            return f"{image_id!r} has {value!r}; wanted {part!r} in its place: {example}"
         if part == "SUBSCRIPTION" and not re.fullmatch(_GUID, value, re.IGNORECASE):
-            return f"{image_id!r} names the subscription {value!r}, which is no GUID"
+            return f"{image_id!r} names the subscription {value!r}, which is not a GUID"
     return f"{image_id!r} has a part that Azure does not allow in a name or version; wanted {example}"
 
 
 def _alike(image_id: str, example: str) -> bool:
-    """Whether an id was meant to be of the example's shape: its telling word is in it."""
-    telling = {
+    """Whether an id was meant to have the example's shape: it contains the word that only this shape has."""
+    distinctive = {
         "galleries": "/galleries/",
         "SharedGalleries": "/sharedgalleries",
         "CommunityGalleries": "/communitygalleries",
     }
-    for word, mark in telling.items():
+    for word, mark in distinctive.items():
         if f"/{word}/" in example:
             return mark in image_id.lower()
     mark = "/subscriptions" if example.startswith("/subscriptions") else "://"
-    return mark in image_id.lower() and not any(word in image_id.lower() for word in telling.values())
+    return mark in image_id.lower() and not any(word in image_id.lower() for word in distinctive.values())

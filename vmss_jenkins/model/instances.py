@@ -10,21 +10,21 @@ from functools import cached_property
 
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.model.images import ImageReference
-from vmss_jenkins.model.releases import ExtensionSettings, Release, Scripted, choose
+from vmss_jenkins.model.releases import ExtensionSettings, Release, ScriptRollout, choose
 
 PARKED = frozenset({"deallocating", "deallocated"})
-"""Power states of an instance without hardware: parked by somebody, or a spot one that was evicted."""
+"""Power states of an instance without hardware: somebody deallocated it, or Azure evicted a spot instance."""
 
 
 class OrchestrationMode(Enum):
-    """How a set keeps its instances; in FLEXIBLE an instance id is a VM name."""
+    """How a set holds its instances; in FLEXIBLE an instance id is a VM name."""
 
     UNIFORM = "Uniform"
     FLEXIBLE = "Flexible"
 
 
 class UpgradeMode(Enum):
-    """What Azure does by itself after the model changed; only MANUAL leaves the instances alone."""
+    """What Azure does by itself after the model changed; only MANUAL does not touch the instances."""
 
     MANUAL = "Manual"
     AUTOMATIC = "Automatic"
@@ -43,23 +43,23 @@ class Health(Enum):
 
 
 class ScaleInRule(Enum):
-    """Which instances Azure takes away first; a set with zones is balanced over them before anything else."""
+    """Which instances Azure deletes first; in a set with zones it first balances the zones."""
 
     DEFAULT = "Default"
-    """The newest of the fullest fault domain."""
+    """The newest instance of the fullest fault domain."""
     OLDEST = "OldestVM"
     NEWEST = "NewestVM"
 
 
 @dataclass(frozen=True)
 class ScaleInPolicy:
-    """How a set is made smaller (the compute API's `ScaleInPolicy`)."""
+    """How Azure scales a set in (the compute API's `ScaleInPolicy`)."""
 
     rule: ScaleInRule = ScaleInRule.DEFAULT
     force_deletion: bool = False
-    """Instances are deleted without being shut down."""
+    """Azure deletes instances without shutting them down."""
     prioritize_unhealthy: bool = False
-    """Those that are unhealthy or do not run go before the others."""
+    """Azure deletes those that are unhealthy or do not run first."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class ScaleSetName:
     """Which scale set: the plugin's `resourceGroup` and `name`.
 
     Raises:
-        ConfigError: where one of them is empty.
+        ConfigError: if either is empty.
     """
 
     resource_group: str
@@ -88,7 +88,7 @@ class ScaleSet:
 
     name: ScaleSetName
     image: ImageReference | None
-    """The image of the model; None where the set was made without one that we know."""
+    """The image of the model; None if it has no image, or one of an unknown kind."""
     capacity: int = 0
     """The wanted number of instances."""
     orchestration_mode: OrchestrationMode = OrchestrationMode.UNIFORM
@@ -97,49 +97,49 @@ class ScaleSet:
     """Azure installs new OS images by itself, whatever the upgrade mode."""
     provisioning_state: str = "Succeeded"
     etag: str | None = None
-    """The model's version, where the server gives one."""
+    """The model's version, if the server gives one."""
     id: str = ""
     """The ARM resource id."""
     profile: str = ""
-    """Digest of the machine profile beside its image; empty where it is not known."""
+    """Digest of the machine profile beside its image; empty if it is not known."""
     scripts: tuple[ExtensionSettings, ...] = ()
-    """What the model tells its CustomScript extensions."""
+    """The settings of the model's CustomScript extensions."""
     extension: ExtensionSettings | None = None
-    """The one of them that is the release, where releases are scripts; None where they are images."""
+    """The extension whose settings are the release, in a rollout of scripts; None in a rollout of images."""
     extension_before: ExtensionSettings | None = None
-    """What that one was told before; None where nobody wrote it down."""
+    """The settings that this extension had before; None if nobody recorded them."""
     extension_settled: bool = True
-    """Whether every instance got what it is told now: else what it was told before is the way back."""
+    """Whether every instance ran the present settings; if not, a rollback goes to the settings before."""
     sequence: tuple[tuple[str, str], ...] = ()
-    """Pairs of extensions of which the first is provisioned after the second (`provisionAfterExtensions`)."""
+    """Pairs of extensions: the first is provisioned after the second (`provisionAfterExtensions`)."""
 
     def script_before(self, release: Release | None) -> ExtensionSettings | None:
-        """What a rollback from a script leads to: what the model has, or had; None where that is not known."""
+        """The script that a rollback from a release goes to: what the model has, or had; None if it is not known."""
         known = (self.extension, self.extension_before)
         ordered = known if self.extension_settled else known[::-1]
         return next((one for one in ordered if one and not one.absent and not one.same_as(release)), None)
 
-    def seen_by(self, scripted: Scripted | None) -> ScaleSet:
-        """The set as a rollout of scripts sees it; itself for one of images.
+    def for_rollout(self, scripted: ScriptRollout | None) -> ScaleSet:
+        """The set for a rollout of scripts, with the extension chosen; unchanged for a rollout of images.
 
         Raises:
-            ConfigError: where it has several CustomScript extensions and none is named.
+            ConfigError: if the set has several CustomScript extensions and none is named.
         """
         return replace(self, extension=choose(self.scripts, scripted.extension)) if scripted else self
 
     @property
     def release(self) -> Release | None:
-        """What the model has of what a rollout changes: its script or its image."""
+        """The release that the model has: its script or its image."""
         return self.extension or self.image
 
     load_balanced: bool = False
-    """Its model puts instances into backend pools of load balancers."""
+    """The model puts instances into backend pools of load balancers."""
     scale_in: ScaleInPolicy = ScaleInPolicy()
-    """Which instances go first where the set is made smaller."""
+    """Which instances Azure deletes first when the set is scaled in."""
     zones: tuple[str, ...] = ()
-    """Those that Azure spreads its instances over."""
+    """The zones that Azure spreads the instances over."""
     single_placement_group: bool = True
-    """One placement group holds its instances, which is 100 of them at the most."""
+    """One placement group holds all instances, at most 100."""
 
 
 @dataclass(frozen=True)
@@ -151,35 +151,35 @@ class Instance:
     name: str = ""
     zone: str | None = None
     fault_domain: int | None = None
-    """The rack that it stands in, `platformFaultDomain`; None where no instance view was read."""
+    """Its rack, `platformFaultDomain`; None if no instance view was read."""
     image: ImageReference | None = None
     """The image that the instance runs."""
     exact_version: str | None = None
-    """The marketplace version that `latest` stood for when the instance was made."""
+    """The marketplace version that `latest` meant when the instance was created."""
     latest_model_applied: bool | None = None
-    """None where Azure does not tell (flexible sets)."""
+    """None if Azure does not say (flexible sets)."""
     provisioning_state: str = "Succeeded"
     power: str | None = None
-    """`running`, `stopped`, `deallocated`, ...; None where no instance view was read."""
+    """`running`, `stopped`, `deallocated`, ...; None if no instance view was read."""
     health: Health = Health.NOT_REPORTED
     protected_from_scale_in: bool = False
     protected_from_scale_set_actions: bool = False
-    """Azure keeps such an instance out of every update."""
+    """Azure leaves such an instance out of every update."""
     model_definition_applied: str = "VirtualMachineScaleSet"
-    """`VirtualMachine` where the instance was changed on its own."""
+    """`VirtualMachine` if somebody changed this instance alone."""
     error: str | None = None
-    """Azure's message on the last operation that failed on it."""
+    """Azure's message about the last operation that failed on it."""
     created: float | None = None
-    """When it was made, in seconds UTC; None where Azure does not tell."""
+    """When it was created, in seconds UTC; None if Azure does not say."""
 
     @property
     def is_updating(self) -> bool:
-        """Whether an operation runs on it at this moment."""
+        """Whether an operation is running on it now."""
         return self.provisioning_state in {"Updating", "Creating", "Deleting", "Migrating"}
 
     @cached_property
     def is_healthy(self) -> bool:
-        """Runs, provisioned without failure, and healthy by what the set has to tell it."""
+        """Whether it runs, is provisioned, and is healthy by the set's health probe or extension, if it has one."""
         return (
             self.provisioning_state == "Succeeded"
             and self.power in {None, "running"}
@@ -188,7 +188,7 @@ class Instance:
 
 
 def has_latest_model(instance: Instance, scale_set: ScaleSet) -> bool | None:
-    """Whether an instance needs no update: by its flag or, in flexible sets, by its image; None where neither tells."""
+    """Whether an instance has the latest model, by its flag or, in flexible sets, its image; None if unknown."""
     if instance.latest_model_applied is not None:
         return instance.latest_model_applied
     if instance.image is None or scale_set.image is None:
@@ -201,7 +201,7 @@ ALL = "*"
 
 @dataclass(frozen=True)
 class InstanceIds:
-    """The instances that a caller chose: some ids in their order, or all of them (`*`)."""
+    """The instances that a caller chose: some ids in their order, or all (`*`)."""
 
     ids: tuple[str, ...]
     """Empty for all."""
@@ -215,26 +215,26 @@ class InstanceIds:
     def parse(cls, given: str | Iterable[str]) -> InstanceIds:
         """Read the step's `instanceIds`: a comma-separated text, or several texts; `*` for all.
 
-        Blanks around ids are dropped, doubles too; the order stays.
+        Blanks around ids and duplicates are dropped; the order is kept.
 
         Raises:
-            ConfigError: where nothing is left, or `*` stands beside ids.
+            ConfigError: if no id is left, or `*` is given together with ids.
         """
         texts = [given] if isinstance(given, str) else list(given)
         found = list(dict.fromkeys(part.strip() for text in texts for part in text.split(",") if part.strip()))
         if not found:
             shown = given if isinstance(given, str) else ", ".join(texts)
-            raise ConfigError("instance ids", [f"found none in {shown!r}; give ids such as '0,1', or '*' for all"])
+            raise ConfigError("instance ids", [f"found no id in {shown!r}; give ids such as '0,1', or '*' for all"])
         if ALL in found and len(found) > 1:
             others = ", ".join(value for value in found if value != ALL)
-            raise ConfigError("instance ids", [f"found '*' beside {others}; give either ids or '*'"])
+            raise ConfigError("instance ids", [f"found '*' together with {others}; give either ids or '*'"])
         return cls(() if found == [ALL] else tuple(found))
 
     def choose(self, instances: Iterable[Instance]) -> tuple[Instance, ...]:
-        """The chosen ones of the instances that exist, in the order given.
+        """The chosen instances, in the order given.
 
         Raises:
-            ConfigError: for ids that no instance has, naming the ids that there are.
+            ConfigError: if no instance has one of the ids; the message names the ids that exist.
         """
         present = {instance.id.lower(): instance for instance in instances}
         if self.is_all:
@@ -242,7 +242,7 @@ class InstanceIds:
         if unknown := [value for value in self.ids if value.lower() not in present]:
             there = ", ".join(instance.id for instance in present.values()) or "none"
             raise ConfigError(
-                "instance ids", [f"no instance has the id {value!r}; instances there are: {there}" for value in unknown]
+                "instance ids", [f"no instance has the id {value!r}; ids that exist: {there}" for value in unknown]
             )
         return tuple(present[value.lower()] for value in self.ids)
 
@@ -251,23 +251,23 @@ class InstanceIds:
 
 
 def running_images(instances: Iterable[Instance]) -> Counter[str]:
-    """How many instances run which image, most used first in `most_common()`."""
+    """How many instances run each image; `most_common()` gives the most used first."""
     return Counter(str(instance.image) for instance in instances if instance.image)
 
 
 def disagreement(instance: Instance, model: ImageReference | None) -> str | None:
-    """Why an instance's image and its latest-model flag do not tell the same; None where they do.
+    """Why an instance's image and its latest-model flag contradict each other; None if they agree.
 
-    The flag turns false for other reasons than the image, and is missing in flexible sets: the
-    truth about an instance is its image, the flag and its health together.
+    The flag also turns false for other reasons than the image, and flexible sets have none: only the image, the flag
+    and the health together describe an instance.
     """
     if instance.latest_model_applied is None or instance.image is None or model is None:
         return None
     same = instance.image.same_as(model)
     if same and not instance.latest_model_applied:
-        return "runs the model's image, but something else of the model changed since"
+        return "runs the model's image, but something else in the model has changed since"
     if not same and instance.latest_model_applied:
         if instance.model_definition_applied == "VirtualMachine":
-            return "was changed on its own: its model is not the set's"
-        return "counts as up to date, but runs another image than the model's"
+            return "somebody changed this instance alone: its model is not the set's"
+        return "has the latest model by its flag, but runs another image than the model's"
     return None

@@ -1,8 +1,8 @@
 """The network side of a scale set, read from ARM's bodies: interfaces, load balancer rules, NAT ports.
 
-A port of the load balancer leads to one instance in two ways: by a rule named `POOL.ID`, which a NAT pool makes for
-each instance (such pools retire on 2027-09-30), or by a rule with a range of ports, whose mapping is told beside the
-instance's address in the backend pool
+A port of the load balancer is forwarded to one instance in one of two ways: by a rule named `POOL.ID`, which a NAT
+pool makes for each instance (NAT pools retire on 2027-09-30), or by a rule with a range of ports, whose mapping is
+listed with the instance's address in the backend pool
 (https://learn.microsoft.com/rest/api/load-balancer/load-balancers/get).
 """
 
@@ -18,7 +18,7 @@ Body = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Address:
-    """Where a service is."""
+    """The address of a service."""
 
     host: str
     """An IP address or a name."""
@@ -30,7 +30,7 @@ class Address:
 
 @dataclass(frozen=True)
 class Unreachable:
-    """An instance that has no address of the wanted kind, and why."""
+    """Why an instance has no address of the wanted kind."""
 
     reason: str
 
@@ -45,20 +45,20 @@ class Interface:
     private_ip: str | None = None
     public_ip_id: str | None = None
     pools: tuple[str, ...] = ()
-    """ARM ids of the backend pools that it is in."""
+    """ARM ids of its backend pools."""
     nat_rules: tuple[str, ...] = ()
-    """ARM ids of the NAT rules that lead to it."""
+    """ARM ids of the NAT rules that forward to it."""
 
     @property
     def load_balancers(self) -> tuple[str, ...]:
-        """ARM ids of the load balancers before it, each once."""
+        """ARM ids of its load balancers, each once."""
         ids = (re.sub(r"/(backendAddressPools|inboundNatRules)/.*", "", id_) for id_ in (*self.pools, *self.nat_rules))
         return tuple({id_.lower(): id_ for id_ in ids}.values())
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A port of a load balancer's frontend and where it leads: to a pool, or to one instance."""
+    """A port of a load balancer's frontend, forwarded to a pool or to one instance."""
 
     name: str
     frontend_id: str
@@ -66,12 +66,12 @@ class Rule:
     port: int
     backend_port: int
     probed: bool = True
-    """Whether a health probe decides who gets its connections."""
+    """Whether a health probe decides which instances get connections."""
 
 
 @dataclass(frozen=True)
 class Port:
-    """A port of a load balancer that leads to one instance."""
+    """A port of a load balancer that is forwarded to one instance."""
 
     address: Address
     backend_port: int
@@ -81,17 +81,17 @@ class Port:
 
 
 @dataclass(frozen=True)
-class Reached:
-    """Where a scale set is reached through its load balancers."""
+class Endpoints:
+    """The addresses of a scale set at its load balancers."""
 
     frontends: tuple[Address, ...] = ()
     """The load-balanced addresses."""
     ports: Mapping[str, tuple[Port, ...]] = field(default_factory=dict)
-    """By instance id, the ports that lead to that one alone."""
+    """By instance id, the ports that are forwarded to this instance alone."""
 
 
 def interface_from(body: Body) -> Interface | None:
-    """Read a network interface; None for one that is not an instance's primary one."""
+    """Read a network interface; None if it is not the primary interface of an instance."""
     properties = body.get("properties") or {}
     instance_id = _instance_of(body.get("id")) or _instance_of((properties.get("virtualMachine") or {}).get("id"))
     configurations = properties.get("ipConfigurations") or []
@@ -110,7 +110,7 @@ def interface_from(body: Body) -> Interface | None:
 
 
 def nat_rules(load_balancer: Body, interface: Interface) -> tuple[Rule, ...]:
-    """The ports of a load balancer that lead to one instance, in either form."""
+    """The ports of a load balancer that are forwarded to one instance, in either form."""
     properties = load_balancer.get("properties") or {}
     rules = {rule["name"]: rule.get("properties") or {} for rule in properties.get("inboundNatRules") or []}
     found = [
@@ -127,7 +127,7 @@ def nat_rules(load_balancer: Body, interface: Interface) -> tuple[Rule, ...]:
 
 
 def balancing_rules(load_balancer: Body, pools: Iterable[str]) -> tuple[Rule, ...]:
-    """The TCP ports of a load balancer that lead to any of some pools."""
+    """The TCP ports of a load balancer that are forwarded to any of some pools."""
     wanted = {pool.lower() for pool in pools}
     return tuple(
         _rule(rule.get("name"), rule["properties"], rule["properties"].get("frontendPort"))
@@ -149,7 +149,7 @@ def addresses_of(pool: Body) -> list[Any]:
 
 
 def is_address_of(address: Body, interface: Interface) -> bool:
-    """Whether an entry of a backend pool is this instance's."""
+    """Whether an entry of a backend pool is for this instance."""
     details = address.get("properties") or {}
     by_interface = (details.get("networkInterfaceIPConfiguration") or {}).get("id")
     if by_interface:
@@ -165,15 +165,15 @@ def frontend_public_ip(load_balancer: Body, frontend_id: str) -> tuple[str | Non
     return (details.get("publicIPAddress") or {}).get("id"), details.get("privateIPAddress")
 
 
-def named(arm_id: str) -> tuple[str, ...]:
-    """The names in an ARM id below its provider, the resource group's first: ("canary-rg", "webLB", "webPool").
+def arm_names(arm_id: str) -> tuple[str, ...]:
+    """The names in an ARM id, the resource group's first: ("canary-rg", "webLB", "webPool").
 
     Raises:
-        ValueError: where it is none.
+        ValueError: if the text is not an ARM id.
     """
     found = re.fullmatch(r"/subscriptions/[^/]+/resourceGroups/([^/]+)/providers/[^/]+/(.+)", arm_id, re.IGNORECASE)
     if found is None:
-        raise ValueError(f"no ARM id: {arm_id!r}")
+        raise ValueError(f"not an ARM id: {arm_id!r}")
     return (found[1], *found[2].split("/")[1::2])
 
 
@@ -196,7 +196,7 @@ def _ids(references: Iterable[Body] | None) -> tuple[str, ...]:
 
 
 def _same(one: object, other: str) -> bool:
-    """ARM's ids differ in case from answer to answer."""
+    """Whether two ARM ids are the same; their case differs from answer to answer."""
     return isinstance(one, str) and one.lower() == other.lower()
 
 

@@ -1,6 +1,6 @@
 """Releases made of a script: at a URL, in the settings themselves, or of settings as they are.
 
-Where the script goes into a blob container, its blob is named here; `uploading` puts it there.
+The blob of a script that is uploaded is named here; `azure.blob_upload` uploads it.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.model.releases import NAME, SIGNATURE, SOURCE, Access, ExtensionSettings, Script, file_name
 
 LARGEST_SCRIPT = 256 * 1024
-"""Bytes that the extension takes in ``script``."""
+"""Bytes that the extension accepts in ``script``."""
 _KNOWN = frozenset({"commandToExecute", "script", "fileUris", "timestamp", "skipDos2Unix"})
 _SECRET_KEYS = frozenset({"storageAccountName", "storageAccountKey", "managedIdentity"})
 _FILE = re.compile(r"(?<!\$)\{script\}")
-"""Where a command names the script's file; `${script}` is the shell's own."""
+"""The place of the script's file in a command; `${script}` is a variable of the shell."""
 _CONTAINER = re.compile(r"\$root|[a-z0-9](?:-?[a-z0-9]){2,62}")
 _BLOB = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
 
 
 def from_url(url: str, access: Access = Access.PUBLIC, command: str = "", tag: str = "") -> Script:
-    """Make a release of a script at a URL.
+    """Make a release from a script at a URL.
 
     Args:
-        url: where instances read it; with its signature for `Access.SAS`.
+        url: the script's URL; with its signature for `Access.SAS`.
         access: how they may read it.
-        command: what they run, with `{script}` for the script's file; `bash {script}` by default.
-        tag: the force-update tag: another one lets the extension run although nothing else changed.
+        command: what instances run, with `{script}` for the script's file; `bash {script}` by default.
+        tag: the force-update tag: with a new tag the extension runs again although nothing else changed.
 
     Raises:
-        ConfigError: for a URL that is none, whose file name cannot be, or that does not fit the access.
+        ConfigError: for a bad URL, a bad file name in it, or a URL that does not fit the access.
     """
     if faults := (*_url_faults(url, access), *_tag_faults(tag)):
         raise ConfigError("script URL", faults)
@@ -58,37 +58,36 @@ def _url_faults(url: str, access: Access) -> Iterable[str]:
     if parts.scheme != "https" and not (parts.scheme == "http" and local):
         yield f"found {shown!r}; wanted https://HOST/PATH"
     elif not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", file_name(url)):
-        yield f"the file name in {shown!r} has other characters than letters, digits, '.', '_' and '-', or none"
+        yield f"the file name in {shown!r} is not allowed; allowed are letters, digits, '.', '_' and '-'"
     if parts.query and access is not Access.SAS:
-        yield f"{shown!r} carries a query, which may be a signature and would be shown: give --access sas"
+        yield f"{shown!r} has a query, which may be a signature and would be shown; give --access sas to keep it secret"
     if not parts.query and access is Access.SAS:
-        yield f"{shown!r} carries no signature; give the URL with its SAS token, or another --access"
+        yield f"{shown!r} has no signature; give the URL with its SAS token, or another --access"
 
 
 def inline(text: str, tag: str = "") -> Script:
-    """Make a release of a script that goes into the settings themselves: no storage is needed.
+    """Make a release from a script that is written into the settings: no storage is needed.
 
     Raises:
-        ConfigError: for an empty one, and one that is too large.
+        ConfigError: if the script is empty or too large.
     """
     packed = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
     if faults := [*_tag_faults(tag), *([] if text.strip() else ["it is empty"])]:
         raise ConfigError("script", faults)
     if len(packed) > LARGEST_SCRIPT:
-        raise ConfigError(
-            "script", [f"it has {len(packed)} bytes packed; the extension takes {LARGEST_SCRIPT}: upload it"]
-        )
+        reason = f"it has {len(packed)} bytes packed; the extension accepts {LARGEST_SCRIPT}"
+        raise ConfigError("script", [f"{reason}: upload it with --container URL"])
     return Script(ExtensionSettings.of({"script": packed}, force_update_tag=tag))
 
 
 def from_settings(
     settings: Mapping[str, Any], protected: Mapping[str, Any] | None = None, tag: str = "", name: str = NAME
 ) -> Script:
-    """Make a release of settings as they are.
+    """Make a release from settings.
 
     Raises:
-        ConfigError: for keys that the extension does not have, secrets in the open, no or two commands, and
-            protected settings with no tag to tell them by.
+        ConfigError: for unknown keys, secrets in the public settings, no or two commands, and protected settings
+            without a force-update tag.
     """
     if faults := (*_settings_faults(settings, protected or {}, tag), *_tag_faults(tag)):
         raise ConfigError(SOURCE, faults)
@@ -97,7 +96,7 @@ def from_settings(
 
 def _tag_faults(tag: str) -> Iterable[str]:
     if ExtensionSettings(force_update_tag=tag).access is not Access.PUBLIC:
-        yield f"found the force-update tag {tag!r}; wanted one that does not begin as those of --access"
+        yield f"found the force-update tag {tag!r}; a tag that starts with 'sas URL' or 'managed-identity' is reserved"
 
 
 def with_secrets(script: Script, protected: Mapping[str, Any] | None) -> Script:
@@ -108,7 +107,7 @@ def with_secrets(script: Script, protected: Mapping[str, Any] | None) -> Script:
     """
     if protected is None:
         return script
-    own = script.release.protection("a signature") or {}
+    own = script.release.protected_settings("a signature") or {}
     if faults := tuple(_settings_faults(script.release.values, {**own, **protected}, script.release.version)):
         raise ConfigError(SOURCE, faults)
     return replace(script, protected=protected)
@@ -116,26 +115,26 @@ def with_secrets(script: Script, protected: Mapping[str, Any] | None) -> Script:
 
 def _settings_faults(settings: Mapping[str, Any], protected: Mapping[str, Any], tag: str) -> Iterable[str]:
     if open_secrets := sorted(_SECRET_KEYS & settings.keys()):
-        yield f"{', '.join(open_secrets)} would be shown to everybody; give them as protected settings"
+        yield f"{', '.join(open_secrets)} would be public; give them as protected settings"
     if unknown := sorted(settings.keys() - _KNOWN - _SECRET_KEYS):
-        yield f"unknown settings {', '.join(unknown)}; the extension takes {', '.join(sorted(_KNOWN))}"
+        yield f"unknown settings {', '.join(unknown)}; known are {', '.join(sorted(_KNOWN))}"
     if any(urlsplit(str(url)).query for url in settings.get("fileUris") or ()):
-        yield "a URL of fileUris carries a query, which may be a signature: give fileUris as a protected setting"
+        yield "a URL of fileUris has a query, which may be a signature: give fileUris as a protected setting"
     commands = [key for key in ("commandToExecute", "script") for part in (settings, protected) if part.get(key)]
     if len(commands) != 1:
-        yield f"found {' and '.join(commands) or 'no command'}; wanted either commandToExecute or script, once"
+        yield f"found {' and '.join(commands) or 'no command'}; wanted one of commandToExecute and script"
     if protected.keys() - {"managedIdentity"} and not tag:
         yield (
-            "protected settings need a force-update tag, such as the build's number: Azure never shows them, so "
-            "the tag alone tells one version from the next"
+            "protected settings need a force-update tag, such as the build's number: Azure never shows them, so only "
+            "the tag distinguishes two versions"
         )
 
 
 def blob_name(file_name: str, content: bytes) -> str:
-    """Name a blob by the script's name and content: another content is another release, the same one is not.
+    """Name a blob by the script's name and a hash of its content: the same content is the same release.
 
     Raises:
-        ConfigError: for a name with characters that a shell or a URL would not take as they are.
+        ConfigError: if the name has characters that need quoting in a shell or a URL.
     """
     if not _BLOB.fullmatch(file_name):
         raise ConfigError(
@@ -147,7 +146,7 @@ def blob_name(file_name: str, content: bytes) -> str:
 
 
 def check_container(url: str) -> None:
-    """Refuse what is no container's URL.
+    """Refuse a URL that is not a blob container's.
 
     Raises:
         ConfigError: with every reason.
@@ -157,7 +156,7 @@ def check_container(url: str) -> None:
 
 
 def container_faults(url: str) -> list[str]:
-    """Why a URL is none of a blob container; empty where it is one."""
+    """Why a URL is not a blob container's; empty if it is one."""
     parts = urlsplit(url)
     name = parts.path.rstrip("/").rpartition("/")[2]
     local = parts.hostname in ("127.0.0.1", "localhost", "::1")
@@ -169,5 +168,5 @@ def container_faults(url: str) -> list[str]:
             f"found the container name {name!r}; wanted 3 to 63 lower-case letters, digits and single dashes"
         )
     if parts.query:
-        reasons.append(f"it carries a query, which may be a signature: give that in the environment, as {SIGNATURE}")
+        reasons.append(f"it has a query, which may be a signature: set it in the environment variable {SIGNATURE}")
     return reasons

@@ -9,7 +9,7 @@ from vmss_jenkins.events import rollout as rollout_events
 from vmss_jenkins.events.calls import CallRetried
 from vmss_jenkins.rollout.plan.claims import LEASE, RENEWAL, AnotherRollout, Claim, Ended, lapsed, others
 from vmss_jenkins.rollout.ports import Claims
-from vmss_jenkins.runtime.waiting import Waiter, passes
+from vmss_jenkins.runtime.waiting import Waiter, is_transient
 
 LOOK_EVERY = 10.0
 """Seconds between two looks at a claim that is to lapse."""
@@ -85,7 +85,7 @@ class Lease:
             if late and (rivals := others(self._claims.read()[1], self._claim.run, self._server_now)):
                 raise self._refusal(rivals[0])
         except AzureError as error:
-            if not passes(error):
+            if not is_transient(error):
                 raise
             self._renewed = self._now - RENEWAL + AGAIN
 

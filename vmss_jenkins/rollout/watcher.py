@@ -20,7 +20,7 @@ from vmss_jenkins.rollout.plan.history import History, Observed, OperationState
 from vmss_jenkins.rollout.plan.update_times import UpdateTimes
 from vmss_jenkins.rollout.ports import ScaleSets
 from vmss_jenkins.runtime.ports import OperationT
-from vmss_jenkins.runtime.waiting import ATTEMPTS, LONGEST_WAIT, Waiter, passes
+from vmss_jenkins.runtime.waiting import ATTEMPTS, LONGEST_WAIT, Waiter, is_transient
 
 TICK = 0.25
 """Seconds between two looks at what is due."""
@@ -219,7 +219,7 @@ class Watcher(Generic[OperationT]):
             trouble.attempts = 0
         except AzureError as error:
             trouble.attempts += 1
-            if not passes(error) or trouble.attempts >= ATTEMPTS:
+            if not is_transient(error) or trouble.attempts >= ATTEMPTS:
                 raise
             backoff = min(LONGEST_WAIT, 2.0 ** (trouble.attempts - 1))
             wait = error.failure.retry_after if error.failure.retry_after is not None else backoff

@@ -1,4 +1,4 @@
-"""What waiting needs of the world: a clock, and operations that can be asked how they stand."""
+"""What waiting needs from outside: a clock, and operations that can be polled."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ class Clock(Protocol):
     """Time, and waiting for it."""
 
     def now(self) -> float:
-        """Seconds since some moment; never runs backwards."""
+        """Seconds since some moment; never goes backwards."""
         ...
 
     def sleep(self, seconds: float) -> None:
@@ -18,26 +18,26 @@ class Clock(Protocol):
 
 
 class Operation(Protocol):
-    """A long-running operation that Azure accepted."""
+    """A long-running operation that Azure has accepted."""
 
     @property
     def action(self) -> str:
-        """What it does, as a phrase."""
+        """What it does, as a phrase: "update instances of web"."""
         ...
 
     @property
     def request_id(self) -> str | None:
-        """`x-ms-request-id` of the request that began it."""
+        """`x-ms-request-id` of the request that started it."""
         ...
 
     @property
     def done(self) -> bool:
-        """Whether it ended well; a bad end is raised."""
+        """Whether it succeeded; a failure is raised by `poll`."""
         ...
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds that Azure asked to wait before it is asked again."""
+        """Seconds that Azure asked to wait before the next poll."""
         ...
 
 
@@ -46,8 +46,8 @@ OperationT_contra = TypeVar("OperationT_contra", bound=Operation, contravariant=
 
 
 class Poller(Protocol[OperationT_contra]):
-    """Asks how operations stand; each call is made once and raises `AzureError`."""
+    """Polls operations; each call is made once and raises `AzureError`."""
 
     def poll(self, operation: OperationT_contra) -> None:
-        """Ask once how an operation stands."""
+        """Ask Azure once for the state of an operation."""
         ...

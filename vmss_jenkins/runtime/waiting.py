@@ -1,4 +1,4 @@
-"""Waiting for Azure, and for Jenkins: how often to ask, what passes by itself, and when to give up."""
+"""Waiting for Azure and Jenkins: how often to ask, which errors are transient, and when to give up."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from vmss_jenkins.events.calls import CallRetried, Interrupted, OperationAccepte
 from vmss_jenkins.runtime.ports import Clock, OperationT, Poller
 
 FIRST_POLL = 0.25
-"""Seconds until an operation is asked for the first time."""
+"""Seconds until an operation is polled for the first time."""
 FIRST_LOOK = 2.0
-"""Seconds until instances or a model are looked at again; such a call costs more than asking an operation."""
+"""Seconds until instances or a model are read again; such a call costs more than polling an operation."""
 POLL_SHARE = 0.1
-"""The interval grows to this share of the time gone, so that an operation's end is seen at most 10% late."""
+"""The interval grows to this share of the elapsed time, so that an operation's end is seen at most 10% late."""
 LONGEST_POLL = 10.0
-"""Seconds; at this interval no token bucket of Azure ever drains."""
+"""Seconds; at this interval Azure never throttles."""
 PROGRESS_EVERY = 30.0
-"""Seconds between two log lines of an operation that goes on."""
+"""Seconds between two log lines of a running operation."""
 
 ATTEMPTS = 7
-"""Tries of a call that fails in a way that passes: about a minute in all."""
+"""Tries of a call that fails with a transient error: about a minute in all."""
 LONGEST_WAIT = 30.0
 """Seconds between two tries."""
-PASSING = frozenset({408, 409, 429, 500, 502, 503, 504})
-"""HTTP states that pass by themselves: throttling, a concurrent operation, a server in trouble."""
+TRANSIENT_STATES = frozenset({408, 409, 429, 500, 502, 503, 504})
+"""HTTP status codes of transient errors: throttling, a concurrent operation, a server in trouble."""
 
 T = TypeVar("T")
 
 
 def next_poll(elapsed: float, retry_after: float | None, first: float = FIRST_POLL) -> float:
-    """Seconds until Azure is asked again, `elapsed` seconds after the wait began.
+    """Seconds until Azure is asked again, `elapsed` seconds after the wait started.
 
-    The server's `Retry-After` is obeyed. Without one the interval rises from `first` to 10 s, inside what
-    Azure allows (its "Compute throttling limits"): 45 requests at once and 15 a minute for one operation,
-    30 at once and 10 a minute for the list of a set's instances.
+    The server's `Retry-After` is obeyed. Without one the interval rises from `first` to 10 s, within Azure's "Compute
+    throttling limits": 45 requests at once and 15 a minute for one operation, 30 at once and 10 a minute for the list
+    of a set's instances.
     """
     if retry_after is not None:
         return retry_after
@@ -47,15 +47,15 @@ def next_poll(elapsed: float, retry_after: float | None, first: float = FIRST_PO
 
 
 def look_again(elapsed: float) -> float:
-    """Seconds until instances or a model are looked at again."""
+    """Seconds until instances or a model are read again."""
     return next_poll(elapsed, None, FIRST_LOOK)
 
 
-def passes(error: BaseException) -> bool:
-    """Whether an error may be gone at the next try."""
+def is_transient(error: BaseException) -> bool:
+    """Whether the next try may succeed after this error."""
     if isinstance(error, JenkinsError):
         return error.restarting
-    return isinstance(error, AzureError) and (error.failure.status in PASSING or error.code == "NoAnswer")
+    return isinstance(error, AzureError) and (error.failure.status in TRANSIENT_STATES or error.code == "NoAnswer")
 
 
 @dataclass(frozen=True)
@@ -64,23 +64,23 @@ class Waiter:
 
     clock: Clock
     deadline: float
-    """The clock's time at which to give up."""
+    """The time to give up, by the clock."""
     timeout: float
-    """Seconds that were allowed, for the message."""
+    """The allowed seconds, for the message."""
     on_event: OnEvent
 
     @classmethod
     def starting(cls, clock: Clock, timeout: float, on_event: OnEvent) -> Waiter:
-        """Begin to wait, for at most `timeout` seconds from now."""
+        """Start to wait, for at most `timeout` seconds from now."""
         return cls(clock, clock.now() + timeout, timeout, on_event)
 
     def retry(self, call: Callable[[], T]) -> T:
-        """Call until it succeeds, fails for good, or the tries or the time are used up; each wait is told.
+        """Retry a call until it succeeds, fails with an error that is not transient, or tries or time are used up.
 
-        Only for calls that may be repeated. `Retry-After` is obeyed.
+        Only for calls that may be repeated. Each wait is an event. `Retry-After` is obeyed.
 
         Raises:
-            VmssJenkinsError: the last one.
+            VmssJenkinsError: the last error.
         """
         backoff = wait_exponential(multiplier=1, max=LONGEST_WAIT)
 
@@ -88,34 +88,34 @@ class Waiter:
             asked = _retry_after(state)
             return asked if asked is not None else backoff(state)
 
-        def tell(state: RetryCallState) -> None:
+        def report(state: RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
             wait = state.next_action.sleep if state.next_action else 0.0
             self.on_event(CallRetried(str(error).splitlines()[0], state.attempt_number, wait))
 
         return Retrying(
-            retry=retry_if_exception(passes),
+            retry=retry_if_exception(is_transient),
             stop=lambda state: stop_after_attempt(ATTEMPTS)(state) or self.clock.now() >= self.deadline,
             wait=pause,
             sleep=self.clock.sleep,
-            before_sleep=tell,
+            before_sleep=report,
             reraise=True,
         )(call)
 
     def until(self, action: str, arrived: Callable[[], bool], interval: Callable[[float], float] = look_again) -> None:
-        """Ask `arrived` until it says so, `interval(seconds gone)` apart.
+        """Call `arrived` until it returns true, every `interval(elapsed seconds)` seconds.
 
         Raises:
             AzureError: with the code `TimedOut` at the deadline.
         """
         began = self.clock.now()
-        told = began
+        reported = began
         while True:
             now = self.clock.now()
             if now >= self.deadline:
                 raise AzureError(action, Failure("TimedOut", f"not done after {self.timeout:.0f} s"), _GOES_ON)
-            if now - told >= PROGRESS_EVERY:
-                told = now
+            if now - reported >= PROGRESS_EVERY:
+                reported = now
                 self.on_event(OperationProgress(action, now - began))
             self.clock.sleep(min(interval(now - began), self.deadline - now))
             if arrived():
@@ -125,16 +125,16 @@ class Waiter:
 def complete(
     sets: Poller[OperationT], operation: OperationT, waiter: Waiter, beat: Callable[[], None] = lambda: None
 ) -> None:
-    """Wait until an operation ended well.
+    """Wait until an operation has succeeded.
 
     Args:
         sets: Azure.
-        operation: what was begun.
+        operation: the operation.
         waiter: clock, deadline and listener.
-        beat: called at each look, by who has a claim to renew.
+        beat: called at each poll, to renew a lock.
 
     Raises:
-        AzureError: where it ended badly, or is not done in time.
+        AzureError: if it failed, or is not done in time.
     """
     waiter.on_event(OperationAccepted(operation.action, operation.request_id))
     began = waiter.clock.now()
@@ -153,7 +153,7 @@ def complete(
     waiter.on_event(OperationSucceeded(operation.action, waiter.clock.now() - began))
 
 
-_GOES_ON = "Azure goes on by itself: run the same command again to wait for it, or look with `vmss-jenkins status`"
+_GOES_ON = "the operation continues in Azure: run the same command again to wait for it, or see `vmss-jenkins status`"
 
 
 def _retry_after(state: RetryCallState) -> float | None:

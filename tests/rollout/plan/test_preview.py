@@ -49,7 +49,7 @@ def test_a_set_whose_instances_would_all_follow_would_be_refused_unless_allowed(
 
 def test_an_id_that_does_not_exist_is_told() -> None:
     spec = RolloutSpec(scope=Scope(InstanceIds.parse("7")))
-    with pytest.raises(ConfigError, match="instances there are: 0, 1, 2"):
+    with pytest.raises(ConfigError, match="ids that exist: 0, 1, 2"):
         preview(spec, None, SET, three_old_instances())
 
 

@@ -16,7 +16,7 @@ from vmss_jenkins.cli.options import target_options, tell
 from vmss_jenkins.errors import ConfigError, UnsafeRollout
 from vmss_jenkins.jenkins.plan import handoff
 from vmss_jenkins.model.images import ImageReference
-from vmss_jenkins.model.releases import Scripted
+from vmss_jenkins.model.releases import ScriptRollout
 from vmss_jenkins.rollout.plan.rollback import other_images
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def write(
     scale_set, instances = observe(
         resource_group, name, connection=Connection(subscription, endpoint=endpoint), on_event=tell
     )
-    seen = scale_set.seen_by(_scripted(extension))
+    seen = scale_set.for_rollout(_scripted(extension))
     record = handoff.handoff_of(seen, instances, gates, os.environ.get("BUILD_URL", ""))
     file.write_text(handoff.to_json(record) + "\n", encoding="utf-8")
     click.echo(f"handed over: {record.release} on {', '.join(record.canary)}, in {file}", err=True)
@@ -113,7 +113,7 @@ def check(
     scale_set, instances = observe(
         resource_group, name, connection=Connection(subscription, endpoint=endpoint), on_event=tell
     )
-    seen = scale_set.seen_by(_scripted(extension))
+    seen = scale_set.for_rollout(_scripted(extension))
     if record is None:
         click.echo(f"no record in {file}: no canary vouches for this release", err=True)
     else:
@@ -121,8 +121,8 @@ def check(
     _tell_next(next_file, _the_way_back(wanted or seen.release, seen, instances, rollback_job))
 
 
-def _scripted(extension: str | None) -> Scripted | None:
-    return Scripted(extension=extension) if extension else None
+def _scripted(extension: str | None) -> ScriptRollout | None:
+    return ScriptRollout(extension=extension) if extension else None
 
 
 def _wanted(image_id: str | None, urn: str | None) -> ImageReference | None:

@@ -12,7 +12,7 @@ from vmss_jenkins.cli.options import target_options
 from vmss_jenkins.cli.sets.rollout_options import finish, how_options, strategy_of
 from vmss_jenkins.cli.sets.script_options import ScriptOptions, script_options
 from vmss_jenkins.model.images import ImageReference
-from vmss_jenkins.model.releases import Scripted
+from vmss_jenkins.model.releases import ScriptRollout
 from vmss_jenkins.rollout.engine import Outcome
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
 from vmss_jenkins.rollout.plan.selection import Amount
@@ -74,7 +74,7 @@ def command(
             resource_group,
             name,
             spec,
-            scripted=Scripted(script.read(), script.extension) if script.given else None,
+            scripted=ScriptRollout(script.read(), script.extension) if script.given else None,
             claim=not no_claim,
             allow_automatic_rollout=allow_automatic_rollout,
             connection=Connection(subscription, endpoint=endpoint),

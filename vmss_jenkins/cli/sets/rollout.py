@@ -15,7 +15,7 @@ from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.gates.parsing import gates_from
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ALL, InstanceIds
-from vmss_jenkins.model.releases import Release, Scripted
+from vmss_jenkins.model.releases import Release, ScriptRollout
 from vmss_jenkins.rollout.engine import Outcome
 from vmss_jenkins.rollout.plan.actions import OnFailure, RolloutSpec, Strategy
 from vmss_jenkins.rollout.plan.preview import Preview, preview
@@ -112,7 +112,7 @@ def command(
         gates_from(gates)
     if canary_only and not canary:
         raise ConfigError("--canary-only", ["found no --canary; say how many instances it has"])
-    scripted = Scripted(script.read(upload=not dry_run), script.extension) if script.given else None
+    scripted = ScriptRollout(script.read(upload=not dry_run), script.extension) if script.given else None
     if dry_run:
         seen = _seen(resource_group, name, release, spec, scripted, Connection(subscription, endpoint=endpoint))
         return _show(seen, allow_automatic_rollout, output)
@@ -139,7 +139,7 @@ def _seen(
     name: str,
     release: Release | None,
     spec: RolloutSpec,
-    scripted: Scripted | None,
+    scripted: ScriptRollout | None,
     connection: Connection,
 ) -> Preview | SurgePreview:
     """Look at the set, and decide what would happen."""
@@ -156,7 +156,7 @@ def _seen(
     from vmss_jenkins.library.steps import observe  # noqa: PLC0415 - as above
 
     scale_set, instances = observe(resource_group, name, connection=connection, on_event=tell)
-    seen = scale_set.seen_by(scripted)
+    seen = scale_set.for_rollout(scripted)
     wanted = scripted.release_for(seen.extension) if scripted else release
     return preview(spec, wanted, seen, instances)
 

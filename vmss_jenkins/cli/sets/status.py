@@ -12,7 +12,7 @@ from vmss_jenkins.cli.sets.fleet import status
 from vmss_jenkins.cli.tables import show
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.model.instances import Instance, ScaleSet, UpgradeMode, disagreement, has_latest_model
-from vmss_jenkins.model.network import Reached
+from vmss_jenkins.model.network import Endpoints
 
 
 @click.command("status")
@@ -73,7 +73,7 @@ def command(
     return 0
 
 
-def _table(scale_set: ScaleSet, instances: tuple[Instance, ...], reached: Reached | None, *, outdated: bool) -> None:
+def _table(scale_set: ScaleSet, instances: tuple[Instance, ...], reached: Endpoints | None, *, outdated: bool) -> None:
     scripts = "".join(f"script {one.short_name}, " for one in scale_set.scripts)
     facts = (
         f"{scale_set.name}: image {scale_set.image.short_name if scale_set.image else 'unknown'}, {scripts}"

@@ -48,7 +48,7 @@ def _(event: events.SwitchedBack) -> str:
 
 
 @line.register
-def _(event: events.ReleaseThere) -> str:
+def _(event: events.AlreadyReleased) -> str:
     if event.serves:
         return f"{event.scale_set} already serves {event.release}: nothing to do"
     return f"all instances of {event.scale_set} already have {event.release}: nothing to deploy"
