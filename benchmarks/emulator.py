@@ -2,8 +2,8 @@
 
     python benchmarks/emulator.py [--instances 1000] [--moto moto_server]
 
-Each server is a process of its own, on one core where the system lets a process choose; the client is another one.
-moto emulates AWS: its list call of as many instances is EC2's DescribeInstances. It takes part where its command
+Each server is a process of its own, on one core if the system allows it; the client is another process.
+moto emulates AWS: its list call of as many instances is EC2's DescribeInstances. It takes part if its command
 is found (`pip install 'moto[server,ec2]'`).
 """
 
@@ -57,7 +57,7 @@ class Server:
 
     @property
     def megabytes(self) -> float:
-        """What it holds in memory (Linux)."""
+        """Its resident memory (Linux)."""
         status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
         found = re.search(r"VmRSS:\s+(\d+) kB", status)
         return int(found[1]) / 1024 if found else 0.0

@@ -1,4 +1,4 @@
-"""How long the report of a thousand instances takes, and how large it is, beside reading its events alone."""
+"""The time and size of a report of a thousand instances, compared with only reading its events."""
 
 import json
 import time

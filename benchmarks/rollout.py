@@ -1,10 +1,10 @@
-"""How long a rollout takes, how many calls it makes and how much memory, beside the alternatives in the same run.
+"""The time, calls and memory of a rollout, compared with its alternatives in the same run.
 
     python benchmarks/rollout.py [--sizes 10 100 1000]
 
-The real engine and the real SDK talk to the emulator over HTTP. Time is the emulator's: it moves when a program
-waits, so that an hour of Azure takes seconds and all programs meet the same instance times (lognormal, median 20 s,
-spread 0.8). Requests themselves take none of that time.
+The real engine and the real SDK talk to the emulator over HTTP. The emulated time moves when a
+program waits, so that an hour of Azure takes seconds and all programs get the same instance times (lognormal, median
+20 s, spread 0.8). Requests take none of that time.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ SDK_INTERVAL = 30.0
 
 
 class Lowest(dict[str, int]):
-    """What is left in each bucket, and the least that ever was."""
+    """The tokens left in each bucket, and the smallest number so far."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class Lowest(dict[str, int]):
 
 @dataclass
 class SteppingClock:
-    """The emulator's own time, moved by whoever waits for it."""
+    """The emulated time, moved by each program that waits."""
 
     time: ManualClock
 
@@ -74,7 +74,7 @@ class SteppingClock:
 
 @dataclass
 class Run:
-    """What one program did with one set."""
+    """The figures of one program on one set."""
 
     seconds: float = 0.0
     updates: dict[str, float] = field(default_factory=dict)
@@ -120,7 +120,7 @@ def measure(instances: int, program: Program) -> Run:
     with Emulator(scenario, clock=now, data_plane=False, timings=TIMES, page_size=100) as emulator:
         sets = AzureScaleSets(Endpoint(emulator.subscription_id, emulator.endpoint), None)
         lowest = Lowest()
-        sets._answer_policy.remaining = lowest  # noqa: SLF001 - no user asks for the least that ever was
+        sets._answer_policy.remaining = lowest  # noqa: SLF001 - only this benchmark needs the smallest number
         began = now.now()
         try:
             program(sets, SteppingClock(now), ImageReference(id=scenario.image_id("nginx-updated-image")))
@@ -145,7 +145,7 @@ def measure(instances: int, program: Program) -> Run:
 
 
 def bound(times: Sequence[float], slots: int) -> float:
-    """List scheduling: each instance starts as soon as one of the slots is free, and nothing else takes time."""
+    """Return the time of list scheduling: each instance starts when a slot is free, and nothing else takes time."""
     free = [0.0] * slots
     for seconds in times:
         heapq.heapreplace(free, free[0] + seconds)

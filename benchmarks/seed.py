@@ -1,10 +1,10 @@
-"""What seeding 1,000 jobs costs against a stand-in for Jenkins that takes its time for each answer.
+"""The time of seeding 1,000 jobs on a fake Jenkins with a delay before each answer.
 
     python -m benchmarks.seed [--jobs 1000] [--delay 0.003] [--connections 8]
 
 Created, checked unchanged after a run of each job, and checked with one of them changed by hand. The alternative,
 measured in the same run on a fifth of the jobs, is a loop of python-jenkins' `upsert_job`, which writes every job every
-time. The stand-in runs as a part of this process, so that its own work is in the times; the requests are what does not
+time. The fake Jenkins runs in this process, so that its work is part of the times; the number of requests does not
 depend on the machine.
 """
 
@@ -60,7 +60,7 @@ def measured(fake: FakeJenkins, what: str, jobs: int, run: Callable[[], T]) -> t
 
 
 def ours(jobs: Sequence[JobSpec], delay: float, connections: int) -> tuple[bool, float, float]:
-    """Play it; tell whether the goals are met, and the milliseconds a job of a first and a second run."""
+    """Seed three times; return whether the goals are met, and the milliseconds a job of the first and second run."""
     count = len(jobs)
     with FakeJenkins(delay=delay) as fake:
 

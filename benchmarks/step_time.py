@@ -1,9 +1,9 @@
-"""How long one `update-instances` takes on an operation of 3 s: our command, the SDK with its defaults, `az`.
+"""The time of one `update-instances` on an operation of 3 s: our command, the SDK with its defaults, `az`.
 
     python benchmarks/step_time.py [--runs 3]
 
 All update another instance of the same emulated scale set, each as a process of its own, in turn and
-in the same run. `az` takes part where it is on PATH.
+in the same run. `az` takes part if it is on PATH.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def main() -> None:
 
 
 def start_up() -> None:
-    """What the program costs before it does anything, beside bare Python in the same run."""
+    """The start-up time of the program, compared with Python alone in the same run."""
     programs = {
         "bare Python": ["-c", "pass"],
         "import vmss_jenkins": ["-c", "import vmss_jenkins"],

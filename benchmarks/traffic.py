@@ -1,11 +1,11 @@
-"""What visitors notice of a rollout, with and without draining, in the same run.
+"""Failed requests of clients during a rollout, with and without draining, in the same run.
 
     python -m benchmarks.traffic [--instances 100] [--time-scale 10]
 
-Visitors ask the emulator's load balancer all along, a new connection a request, while `vmss-jenkins rollout` takes a
-good release over the set in a process of its own. A visitor tries a refused or reset connection again as urllib3's
-`Retry` does: at once, then after 0.1, 0.2, 0.4 and 0.8 s. In the last run one request in twenty of a bad release
-fails, which `compare` has to find at the canary.
+Clients send requests to the emulator's load balancer all the time, each on a new connection, while `vmss-jenkins
+rollout` rolls out a good release in a process of its own. A client retries a refused or reset connection as urllib3's
+`Retry` does: at once, then after 0.1, 0.2, 0.4 and 0.8 s. In the last run 5% of the requests to a bad release fail, and
+`compare` must find that on the canary.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ def scenario(instances: int) -> Scenario:
 
 
 @dataclass
-class Play:
-    """How one rollout went."""
+class Outcome:
+    """The result of one rollout."""
 
     visits: Visits
     code: int
     seconds: float
     down: int
-    """The most instances down at one time by the rollout's doing."""
+    """The most instances that the rollout took down at one time."""
     throttled: int
 
 
-def play(instances: int, time_scale: float, image: str, *words: str) -> Play:
+def roll_out(instances: int, time_scale: float, image: str, *words: str) -> Outcome:
     """Roll an image out under traffic."""
     with Emulator(scenario(instances), time_scale=time_scale) as emulator:
         command = [sys.executable, "-m", "vmss_jenkins", "rollout", "-g", "canary-rg", "-n", "web", "--canary", "1"]
@@ -58,7 +58,7 @@ def play(instances: int, time_scale: float, image: str, *words: str) -> Play:
         seconds = time.perf_counter() - began
         down = requests.get(f"{emulator.endpoint}/_emulator/availability", timeout=30).json()["summary"]["most_down"]
         throttled = sum(call["status"] == 429 for call in emulator.calls)
-        return Play(visits, done.returncode, seconds, down, throttled)
+        return Outcome(visits, done.returncode, seconds, down, throttled)
 
 
 def main() -> None:
@@ -77,7 +77,7 @@ def main() -> None:
         ("waves, not drained", GOOD, ()),
         ("5% errors, compare", FLAKY, ("--gate", "compare via=nat port=80 rate=100")),
     ):
-        run = play(options.instances, options.time_scale, image, *words)
+        run = roll_out(options.instances, options.time_scale, image, *words)
         met = run.visits
         print(
             f"{name:<26}{run.code:>5}{met.total:>10}{met.bad:>8}{met.refused:>22}{run.down:>11}"

@@ -1,4 +1,4 @@
-"""Stands for ``az`` on PATH: sends its arguments to `az_server.py`, and prints and ends as that says."""
+"""A fast replacement for ``az`` on PATH: sends its arguments to `az_server.py` and prints the answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs commands of the real ``az``, one after the other, in one process of its own: its start takes most of its time.
+"""Runs commands of the real ``az`` one after the other in one process, because starting ``az`` takes most of its time.
 
 It is run by the Python that azure-cli is installed in, with the path of a socket: ``python az_server.py SOCKET``. A
 client sends one line of JSON (``args``, ``cwd``, ``environment``) and gets one (``code``, ``out``, ``err``).
@@ -17,7 +17,7 @@ from typing import Any
 
 
 def serve(path: str) -> None:
-    """Answer one client after the other, until one closes its connection without asking anything."""
+    """Answer one client after the other, until a client closes its connection without a request."""
     errors = io.StringIO()  # one for all: loggers keep the stream that they found first
     with socket.socket(socket.AF_UNIX) as listener, contextlib.redirect_stderr(errors):
         listener.bind(path)

@@ -1,4 +1,4 @@
-"""The real `az`, found on PATH, and an emulator that it takes for its cloud."""
+"""The real `az`, found on PATH, and an emulator registered as its cloud."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Az:
         return self.shell(f"az {command}").stdout.strip()
 
     def refused(self, command: str) -> str:
-        """Run a command of `az` that must fail; return what it says."""
+        """Run a command of `az` that must fail; return its error message."""
         done = self.shell(f"az {command}", check=False)
         assert done.returncode != 0, done.stdout
         return done.stderr
@@ -73,7 +73,7 @@ class Az:
 
 @contextmanager
 def logged_in(folder: Path, azurite: str = "") -> Iterator[Az]:
-    """An emulator and the real `az` in a process of its own, logged in to it."""
+    """An emulator, and the real `az` logged in to it in a process of its own."""
     emulator = Emulator(tls=True, timings=INSTANT, time_scale=30, azurite=azurite)
     with tempfile.TemporaryDirectory() as short, emulator:
         (shim := Path(short) / "az").write_text(f'#!/bin/sh\nexec {sys.executable} -S {HERE / "az_client.py"} "$@"\n')

@@ -1,4 +1,4 @@
-"""The real SDK in its asynchronous form: sets and instances are read, and brought up to date."""
+"""The asynchronous client of the real SDK reads sets and updates instances."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vmss_jenkins.emulator import Emulator
 
 
 class NoCredential:
-    """Over http nothing asks for a token."""
+    """A credential that must not be used: over http no token is needed."""
 
     async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         raise AssertionError("no token is needed")

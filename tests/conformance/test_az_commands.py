@@ -1,4 +1,4 @@
-"""The commands of the real `az` that deploy scale sets and balance load, all against one emulator."""
+"""The commands of the real `az` for scale sets and load balancers, all against one emulator."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAIRS = "--query '[].[instanceId, latestModelApplied]' --output tsv"
 NAMES = "--query '[].name' --output tsv"
 
 
-def test_groups_come_and_go(az: Az) -> None:
+def test_groups_are_created_and_deleted(az: Az) -> None:
     assert az("group create --name other --location westeurope --tags a=b --query tags.a --output tsv") == "b"
     assert az("group show --name other --query location --output tsv") == "westeurope"
     assert az(f"group list {NAMES}").split() == ["canary-rg", "other"]
@@ -51,7 +51,7 @@ def test_instances_are_updated_one_by_one_and_all_together(az: Az) -> None:
     assert "InvalidParameter" in az.refused(f"vmss update-instances {SET} --instance-ids 77")
 
 
-def test_sets_scale_and_instances_go_and_are_made_anew(az: Az) -> None:
+def test_sets_are_scaled_and_instances_deleted_and_reimaged(az: Az) -> None:
     assert az(f"vmss scale {SET} --new-capacity 4 --query sku.capacity") == "4"
     az(f"vmss reimage {SET} --instance-ids 1")
     az(f"vmss delete-instances {SET} --instance-ids 3")
@@ -78,7 +78,7 @@ def test_extensions_are_set_listed_and_shown(az: Az) -> None:
     assert az(f"vmss extension list {target} {NAMES}").split() == ["healthExtension"]
 
 
-def test_images_are_made_shown_and_listed(az: Az) -> None:
+def test_images_are_created_shown_and_listed(az: Az) -> None:
     source = "--source https://account.blob.core.windows.net/vhds/disk.vhd --os-type Linux"
     made = az(f"image create {GROUP} --name made {source} --query id --output tsv")
     assert az(f"image show {GROUP} --name made --query id --output tsv") == made
@@ -116,7 +116,7 @@ def test_a_nat_port_leads_to_its_instance(az: Az) -> None:
     assert connection["instance 1"] == f"{address}:{port}"
 
 
-def test_a_flexible_set_with_the_defaults_of_today_gets_its_network_too(az: Az) -> None:
+def test_a_flexible_set_with_todays_defaults_gets_its_network_too(az: Az) -> None:
     kind = "--image Ubuntu2204 --vm-sku Standard_D2_v3 --instance-count 2 --admin-username u --generate-ssh-keys"
     made = az(f"vmss create {GROUP} --name flexible {kind} --only-show-errors --query vmss.orchestrationMode -o tsv")
     assert made == "Flexible"
@@ -136,7 +136,7 @@ def test_a_flexible_set_with_the_defaults_of_today_gets_its_network_too(az: Az) 
         (f"vmss create {GROUP} --name x --image a:b:c:latest --generate-ssh-keys", "VMImage was not found"),
     ],
 )
-def test_an_image_that_is_not_there_is_told(az: Az, command: str, reason: str) -> None:
+def test_an_unknown_image_is_named_in_the_error(az: Az, command: str, reason: str) -> None:
     assert reason in az.refused(command)
 
 

@@ -1,4 +1,4 @@
-"""docs/az.md, typed with the real `az`: every command succeeds and prints what the page shows."""
+"""The commands of docs/az.md, run with the real `az`: each succeeds and prints what the page shows."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def azurite(port: int) -> Iterator[None]:
 
 @contextmanager
 def files(folder: Path) -> Iterator[str]:
-    """A web server that stands in for Azurite where that is not installed: it serves the files that were written."""
+    """A web server that replaces Azurite if that is not installed: it serves the written files."""
     handler = partial(_Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -72,8 +72,8 @@ def free_port() -> int:
         return port
 
 
-def stood_in(command: str, url: str) -> str:
-    """A command of the page without Azurite: what is uploaded there is served as a file here."""
+def without_azurite(command: str, url: str) -> str:
+    """A command of the page for a machine without Azurite: an upload is replaced by a served file."""
     if command.startswith("init_script_url="):
         name = re.search(r"--name (\S+)", command)
         assert name
@@ -82,12 +82,12 @@ def stood_in(command: str, url: str) -> str:
 
 
 def without_ids(lines: list[str]) -> list[str]:
-    """The lines that say something, with a sign for an instance's id: which ids a set gets is left to chance."""
+    """The lines that are not empty, with a placeholder for instance ids, which are random."""
     return [re.sub(r"^\d+(?=$|\t)", "ID", line) for line in lines if line]
 
 
 @pytest.mark.skipif(not PYTHON.exists(), reason=WITHOUT_AZ)
-def test_the_page_about_az_comes_out_as_it_is_shown(tmp_path: Path) -> None:
+def test_the_commands_of_the_page_about_az_print_what_it_shows(tmp_path: Path) -> None:
     blobs, frontend, stored = free_port(), free_port(), shutil.which("azurite-blob") is not None
     with ExitStack() as stack:
         if stored:
@@ -96,13 +96,13 @@ def test_the_page_about_az_comes_out_as_it_is_shown(tmp_path: Path) -> None:
         az = stack.enter_context(logged_in(tmp_path, f"http://127.0.0.1:{blobs}" if stored else ""))
         script, expected = [], []
         for command, shown, needs in steps():
-            typed = command if stored or not needs else stood_in(command, url)
+            typed = command if stored or not needs else without_azurite(command, url)
             script += [typed.replace("8080", str(frontend)), f"echo {MARK}"]
             expected.append(shown if stored or not needs else [])
         printed = [part.strip("\n").split("\n") for part in az.shell(*script).stdout.split(f"{MARK}\n")]
     for (command, _, _), shown, lines in zip(steps(), expected, printed, strict=False):
         if command.startswith("for visit"):
-            # Which of the instances is next is left to the load balancer; each of three gets two of six.
+            # The load balancer chooses the instances; each of three gets two of six requests.
             assert Counter(filter(None, lines)) == Counter(shown), command
         else:
             assert without_ids(lines) == without_ids(shown), command

@@ -1,4 +1,4 @@
-"""An emulator whose time stands in the test's hand, with the real SDK and plain HTTP as its clients."""
+"""An emulator whose time the test moves, with the real SDK and plain HTTP as its clients."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXACT = Timings(spread=0)
 
 
 class NoCredential:
-    """Over http nothing asks for a token."""
+    """A credential that must not be used: over http no token is needed."""
 
     def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         raise AssertionError("no token is needed")
@@ -53,7 +53,7 @@ class Azure:
         return self.session.request(method, url, params=params, json=body, timeout=10, **options)
 
     def settle(self, seconds: float = 100_000.0) -> None:
-        """Let so much time pass; all that is under way ends by default."""
+        """Let time pass; by default so much that every operation ends."""
         self.clock.advance(seconds)
         self.backend.advance()
 
@@ -98,7 +98,7 @@ Emulate = Callable[..., Azure]
 
 @pytest.fixture
 def emulate() -> Iterator[Emulate]:
-    """Start emulators of the scenario `nginx-canary` with changes; they end with the test."""
+    """Start emulators of the scenario `nginx-canary` with changes; they stop with the test."""
     with ExitStack() as stack:
 
         def start(timings: Timings = EXACT, **options: Any) -> Azure:

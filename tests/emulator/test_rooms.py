@@ -1,4 +1,4 @@
-"""The rooms of the emulator: imports go downward only, pure rooms touch no world, none is too large."""
+"""The rooms of the emulator: imports go downward only, pure rooms do no I/O, and no room is too large."""
 
 import ast
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ ROOMS = (
 )
 """Every room, the lowest first; the last one is the package itself, with the public names."""
 SIDE_BY_SIDE = ({"compute", "compute.api"}, {"network", "network.api"}, {"storage"}, {"data_plane"}, {"persistence"})
-"""Rooms that import nothing of each other, although one has to stand above the other in the list."""
+"""Rooms that import nothing of each other, although the list has to put one above the other."""
 PURE = frozenset(ROOMS[:4]) | {"calls", "compute", "compute.api", "network", "network.api", "storage", "resources"}
 WORLD = frozenset(
     {"aiohttp", "asyncio", "http.server", "os", "requests", "socket", "ssl", "subprocess", "tempfile", "time"}
@@ -44,7 +44,7 @@ def room_of(path: Path) -> str:
 
 
 def named(path: Path, names: set[str]) -> set[str]:
-    """The rooms that dotted names are in: a name is a module's, or one of what is in it."""
+    """The rooms of dotted names; a name is that of a module or of something in a module."""
     found = set()
     for name in names:
         parts = name.removeprefix(PACKAGE).strip(".").split(".") if name.startswith(PACKAGE) else None
@@ -86,7 +86,7 @@ def test_a_file_imports_from_lower_rooms_only(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", [p for p in FILES if room_of(p) in PURE], ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_pure_room_touches_no_world_and_imports_pure_rooms_only(path: Path) -> None:
+def test_a_pure_room_does_no_io_and_imports_pure_rooms_only(path: Path) -> None:
     names = set(imports(path))
     assert not {name for name in names if any(name == w or name.startswith(f"{w}.") for w in WORLD)}
     assert named(path, names) <= PURE
@@ -105,7 +105,7 @@ def test_files_of_one_room_import_each_other_in_no_circle() -> None:
 
 
 @pytest.mark.parametrize("room", ROOMS)
-def test_a_room_is_taken_in_at_once(room: str) -> None:
+def test_a_room_has_few_files_and_a_docstring(room: str) -> None:
     folder = ROOT.joinpath(*room.split("."))
     assert len(list(folder.glob("*.py"))) <= MOST_FILES
     assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
@@ -116,7 +116,7 @@ def test_a_file_is_short(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= MOST_LINES
 
 
-def test_a_room_is_only_its_docstring() -> None:
+def test_the_init_file_of_a_room_has_only_a_docstring() -> None:
     for path in FILES:
         if path.name == "__init__.py" and path.parent != ROOT:
             assert len(ast.parse(path.read_text()).body) == 1, path

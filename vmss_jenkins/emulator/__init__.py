@@ -1,4 +1,4 @@
-"""An emulator of the slice of Azure Resource Manager that deploys virtual machine scale sets."""
+"""An emulator of the part of Azure Resource Manager that deploys virtual machine scale sets."""
 
 from vmss_jenkins.emulator.faults.fault import Fault
 from vmss_jenkins.emulator.runtime.clock import ManualClock, ScaledClock

@@ -18,7 +18,7 @@ def test_a_bucket_starts_full_and_is_refilled_every_minute_up_to_its_size() -> N
     assert throttle.take([LIMIT], "web", 1, now=10_000) == ["Microsoft.Compute/ThingResource;11"]
 
 
-def test_each_resource_has_its_bucket_and_the_subscription_one() -> None:
+def test_each_resource_has_its_own_bucket_and_the_subscription_has_one() -> None:
     shared = Limit("ThingSubscriptionMaximum", 4, 12)
     throttle = Throttle()
     throttle.take([LIMIT, shared], "web", 5, now=0)
@@ -27,7 +27,7 @@ def test_each_resource_has_its_bucket_and_the_subscription_one() -> None:
     assert [part.rpartition(";")[2] for part in left] == ["11", "1"]
 
 
-def test_where_one_bucket_is_short_nothing_is_taken_from_the_others() -> None:
+def test_if_one_bucket_is_short_nothing_is_taken_from_the_others() -> None:
     throttle = Throttle()
     small = Limit("SmallResource", 1, 1)
     throttle.take([small], "web", 1, now=0)
@@ -37,7 +37,7 @@ def test_where_one_bucket_is_short_nothing_is_taken_from_the_others() -> None:
 
 
 @pytest.mark.parametrize(("cost", "scale", "wait"), [(1, 1.0, "50"), (5, 1.0, "110"), (13, 1.0, "50"), (1, 20.0, "3")])
-def test_an_empty_bucket_says_in_real_seconds_when_to_come_back(cost: int, scale: float, wait: str) -> None:
+def test_the_retry_after_of_an_empty_bucket_is_in_real_seconds(cost: int, scale: float, wait: str) -> None:
     throttle = Throttle(time_scale=scale)
     throttle.take([LIMIT], "web", 12, now=100)
     with pytest.raises(ArmError) as caught:
@@ -45,7 +45,7 @@ def test_an_empty_bucket_says_in_real_seconds_when_to_come_back(cost: int, scale
     assert caught.value.headers["Retry-After"] == wait
 
 
-def test_a_throttle_that_is_off_counts_and_lets_pass() -> None:
+def test_a_throttle_that_is_off_counts_tokens_and_refuses_nothing() -> None:
     throttle = Throttle(enabled=False)
     throttle.take([LIMIT], "web", 12, now=0)
     assert throttle.take([LIMIT], "web", 1, now=0) == ["Microsoft.Compute/ThingResource;0"]

@@ -1,4 +1,4 @@
-"""The extensions of a set's model: served as Azure does, and run on instances, whose pages follow."""
+"""The extensions of a set's model: Azure's answers, and runs on instances that change their pages."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def put(azure: Azure, body: dict[str, Any], name: str = "CustomScript") -> None:
 
 
 def update(azure: Azure, *ids: str) -> dict[str, Any]:
-    """Bring instances to the latest model, and return how the operation ended."""
+    """Update instances to the latest model, and return the status of the ended operation."""
     answer = azure.ask("POST", "manualupgrade", {"instanceIds": list(ids) or ["*"]})
     assert answer.status_code == 202, answer.text
     azure.settle(600)
@@ -61,7 +61,7 @@ def titles(azure: Azure) -> dict[str, str]:
 # The resource
 
 
-def test_an_extension_is_made_changed_listed_and_deleted_with_the_real_sdk(azure: Azure) -> None:
+def test_the_real_sdk_creates_changes_lists_and_deletes_an_extension(azure: Azure) -> None:
     client = azure.compute.virtual_machine_scale_set_extensions
     client.begin_create_or_update("canary-rg", "web", "CustomScript", script({"commandToExecute": "true"}))
     azure.settle()
@@ -90,14 +90,14 @@ def test_writing_one_is_a_long_running_operation(azure: Azure) -> None:
     assert (gone.status_code, "monitor=true" in gone.headers["Location"]) == (202, True)
 
 
-def test_protected_settings_are_taken_and_never_shown(azure: Azure) -> None:
+def test_protected_settings_are_accepted_and_never_shown(azure: Azure) -> None:
     put(azure, script({"fileUris": []}, protectedSettings={"commandToExecute": "hunter2"}))
     shown = [azure.ask("GET", path).text for path in ("extensions/CustomScript", "extensions", "")]
     assert not any("hunter2" in text or "protected" in text for text in shown)
     assert '"fileUris"' in shown[0]
 
 
-def test_the_array_of_the_set_and_the_resource_are_one(azure: Azure) -> None:
+def test_the_array_in_the_set_and_the_extension_resources_are_the_same(azure: Azure) -> None:
     put(azure, script(provisionAfterExtensions=["healthExtension"]))
     body = azure.ask("GET").json()
     array = body["properties"]["virtualMachineProfile"]["extensionProfile"]["extensions"]
@@ -135,19 +135,19 @@ def test_a_patch_keeps_protected_settings_and_replaces_settings_whole(azure: Azu
         ("x", script("text"), (400, "InvalidRequestContent")),
     ],
 )  # fmt: skip
-def test_what_no_set_can_have_is_refused_and_changes_nothing(
+def test_extensions_that_azure_refuses_are_refused_and_change_nothing(
     azure: Azure, name: str, body: dict[str, Any], wanted: tuple[int, str]
 ) -> None:
     assert error_of(azure.ask("PUT", f"extensions/{name}", body)) == wanted
     assert len(azure.ask("GET", "extensions").json()["value"]) == 1
 
 
-def test_what_others_wait_for_cannot_be_deleted(azure: Azure) -> None:
+def test_an_extension_that_others_come_after_cannot_be_deleted(azure: Azure) -> None:
     put(azure, script(provisionAfterExtensions=["healthExtension"]))
     assert error_of(azure.ask("DELETE", "extensions/healthExtension")) == (400, "InvalidParameter")
 
 
-def test_an_extension_pays_from_the_buckets_of_its_set(emulate: Emulate) -> None:
+def test_an_extension_takes_tokens_from_the_buckets_of_its_set(emulate: Emulate) -> None:
     azure = emulate(throttling=True)
     codes = []
     for number in range(13):
@@ -172,7 +172,7 @@ def test_a_platform_image_serves_nothing_until_an_extension_installs_nginx(emula
     assert health == ["HealthState/healthy", "HealthState/unhealthy", "HealthState/unhealthy"]
 
 
-def test_a_new_script_is_a_newer_model_and_an_instance_follows_when_it_is_updated(ubuntu: Azure) -> None:
+def test_a_new_script_is_a_newer_model_and_runs_when_an_instance_is_updated(ubuntu: Azure) -> None:
     put(ubuntu, script())
     assert [one["properties"]["latestModelApplied"] for one in ubuntu.instances().values()] == [False] * 3
     assert update(ubuntu, "1")["status"] == "Succeeded"
@@ -190,8 +190,8 @@ def test_an_instance_stays_up_while_its_script_runs(ubuntu: Azure) -> None:
     assert ubuntu.instances()["0"]["properties"]["provisioningState"] == "Updating"
 
 
-def test_the_page_follows_image_and_script(ubuntu: Azure) -> None:
-    """One that is reimaged or added gets both, and the script's way back is the older script."""
+def test_the_page_depends_on_the_image_and_the_script(ubuntu: Azure) -> None:
+    """A reimaged or new instance gets both; rolling back a script means setting the older script."""
     put(ubuntu, script())
     ubuntu.ask("PATCH", body={"sku": {"capacity": 4}})
     ubuntu.settle()
@@ -204,7 +204,7 @@ def test_the_page_follows_image_and_script(ubuntu: Azure) -> None:
     assert titles(ubuntu)["2"] == "Welcome to nginx!"
 
 
-def test_a_script_runs_again_only_where_what_it_was_told_has_changed(ubuntu: Azure) -> None:
+def test_a_script_runs_again_only_if_its_settings_changed(ubuntu: Azure) -> None:
     fetched: list[str] = []
     ubuntu.backend.download = lambda url: fetched.append(url) or EDIT  # type: ignore[func-returns-value]
     settings = {"fileUris": ["http://127.0.0.1/a.sh"], "commandToExecute": "./a.sh"}
@@ -220,7 +220,7 @@ def test_a_script_runs_again_only_where_what_it_was_told_has_changed(ubuntu: Azu
     assert len(fetched) == 2
 
 
-def test_a_release_of_the_scenario_may_stand_for_a_script(ubuntu: Azure) -> None:
+def test_a_release_of_the_scenario_may_replace_a_script(ubuntu: Azure) -> None:
     put(ubuntu, script({"release": "nginx-broken-image"}))
     update(ubuntu, "0")
     assert (
@@ -241,7 +241,7 @@ def test_a_release_of_the_scenario_may_stand_for_a_script(ubuntu: Azure) -> None
         ({"timestamp": 1}, "'commandToExecute' is not specified"),
     ],
 )
-def test_an_extension_that_fails_leaves_its_instance_failed_with_azures_error(
+def test_a_failed_extension_leaves_its_instance_failed_with_azures_error(
     ubuntu: Azure, settings: dict[str, Any], reason: str
 ) -> None:
     put(ubuntu, script(settings))
@@ -289,7 +289,7 @@ def test_extensions_run_in_their_order_and_none_after_one_that_failed(ubuntu: Az
     assert titles(ubuntu)["0"] == "Welcome to nginx on Azure VMSS!"
 
 
-def test_in_automatic_mode_instances_follow_by_themselves(emulate: Emulate) -> None:
+def test_in_automatic_mode_azure_updates_the_instances(emulate: Emulate) -> None:
     azure = emulate(mode="Automatic", image=UBUNTU)
     put(azure, script())
     assert set(titles(azure).values()) == {"Welcome to nginx on Azure VMSS!"}
@@ -332,6 +332,6 @@ def test_a_script_of_a_url_is_read_when_an_instance_is_provisioned(ubuntu: Azure
     assert set(titles(ubuntu).values()) == {"Welcome to nginx on Azure VMSS!"}
 
 
-def test_a_set_that_is_deleted_has_no_extensions(azure: Azure) -> None:
+def test_a_deleted_set_has_no_extensions(azure: Azure) -> None:
     with pytest.raises(HttpResponseError):
         azure.compute.virtual_machine_scale_set_extensions.get("canary-rg", "other", "x")

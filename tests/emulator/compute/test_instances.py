@@ -13,7 +13,7 @@ def power(azure: Azure, instance_id: str = "0") -> str:
     return str(view["statuses"][1]["code"]).partition("/")[2]
 
 
-def test_instances_come_in_pages_and_every_page_costs_its_views(emulate: Emulate) -> None:
+def test_instances_are_listed_in_pages_and_each_page_takes_tokens(emulate: Emulate) -> None:
     azure = emulate(instances=7, page_size=3)
     first = azure.ask("GET", "virtualMachines", params={"$expand": "instanceView"})
     assert first.headers["x-ms-request-charge"] == "3"
@@ -31,16 +31,16 @@ def test_instances_come_in_pages_and_every_page_costs_its_views(emulate: Emulate
     assert [vm.instance_id for vm in found] == list("0123456")
 
 
-def test_a_full_page_is_the_last_where_nothing_follows(emulate: Emulate) -> None:
+def test_a_full_page_is_the_last_if_no_instance_follows(emulate: Emulate) -> None:
     assert "nextLink" not in emulate(instances=3, page_size=3).ask("GET", "virtualMachines").json()
 
 
-def test_a_page_that_was_never_given_out_is_refused(azure: Azure) -> None:
+def test_an_invalid_skip_token_is_refused(azure: Azure) -> None:
     answer = azure.ask("GET", "virtualMachines", params={"$skiptoken": "x"})
     assert error_of(answer) == (400, "InvalidParameter")
 
 
-def test_an_instance_view_comes_only_where_asked_for(azure: Azure) -> None:
+def test_an_instance_view_is_shown_only_on_request(azure: Azure) -> None:
     plain = azure.ask("GET", "virtualMachines").json()["value"][0]["properties"]
     assert "instanceView" not in plain
     one = azure.ask("GET", "virtualMachines/0", params={"$expand": "instanceView"}).json()
@@ -75,7 +75,7 @@ def test_other_queries_are_refused(azure: Azure, params: dict[str, str]) -> None
     assert answer.json()["error"]["target"] in params
 
 
-def test_an_instance_that_is_not_there_is_not_found(azure: Azure) -> None:
+def test_an_unknown_instance_is_not_found(azure: Azure) -> None:
     for path in ("virtualMachines/7", "virtualMachines/7/instanceView"):
         answer = azure.ask("GET", path)
         assert answer.json()["error"] == {
@@ -96,7 +96,9 @@ def test_an_instance_that_is_not_there_is_not_found(azure: Azure) -> None:
         ("start", "running", "running"),
     ],
 )
-def test_power_goes_as_ordered(azure: Azure, scope: str, action: str, during: str, after: str) -> None:
+def test_power_actions_lead_to_their_power_states(
+    azure: Azure, scope: str, action: str, during: str, after: str
+) -> None:
     answer = azure.ask("POST", scope + action, None if scope else {"instanceIds": ["0"]})
     assert answer.status_code == 202
     assert (power(azure), power(azure, "1")) == (during, "running")
@@ -105,7 +107,7 @@ def test_power_goes_as_ordered(azure: Azure, scope: str, action: str, during: st
 
 
 @pytest.mark.parametrize("off", ["poweroff", "deallocate"])
-def test_what_was_stopped_can_be_started(azure: Azure, off: str) -> None:
+def test_a_stopped_instance_can_be_started(azure: Azure, off: str) -> None:
     azure.ask("POST", off)
     azure.settle()
     assert [power(azure, key) for key in "012"] == ["stopped" if off == "poweroff" else "deallocated"] * 3
@@ -116,7 +118,7 @@ def test_what_was_stopped_can_be_started(azure: Azure, off: str) -> None:
     assert view["vmHealth"]["status"]["code"] == "HealthState/unknown"
 
 
-def test_a_reimage_takes_the_new_image_and_leaves_the_flag(azure: Azure) -> None:
+def test_a_reimage_uses_the_new_image_and_keeps_the_latest_model_flag(azure: Azure) -> None:
     azure.set_image()
     assert azure.ask("POST", "reimage", {"instanceIds": ["0"]}).status_code == 202
     azure.settle()
@@ -128,7 +130,7 @@ def test_a_reimage_takes_the_new_image_and_leaves_the_flag(azure: Azure) -> None
     assert azure.instances()["0"]["properties"]["latestModelApplied"]
 
 
-def test_deleted_instances_leave_and_the_capacity_goes_with_them(azure: Azure) -> None:
+def test_deleting_instances_lowers_the_capacity(azure: Azure) -> None:
     assert azure.ask("POST", "delete", {"instanceIds": ["0"]}).status_code == 202
     assert azure.ask("DELETE", "virtualMachines/1").status_code == 202
     assert azure.ask("GET").json()["sku"]["capacity"] == 1
@@ -139,7 +141,7 @@ def test_deleted_instances_leave_and_the_capacity_goes_with_them(azure: Azure) -
     assert error_of(azure.ask("POST", "delete")) == (400, "InvalidParameter")
 
 
-def test_an_instance_deleted_in_the_middle_of_its_update_is_gone_without_a_failure(emulate: Emulate) -> None:
+def test_deleting_an_instance_during_its_update_fails_no_operation(emulate: Emulate) -> None:
     azure = emulate(timings=replace(EXACT, delete=100.0))
     azure.set_image()
     answer = azure.ask("POST", "manualupgrade", {"instanceIds": ["2"]})
@@ -152,14 +154,14 @@ def test_an_instance_deleted_in_the_middle_of_its_update_is_gone_without_a_failu
     assert list(azure.instances()) == ["0", "1"]
 
 
-def test_an_upgrade_does_not_touch_an_instance_that_is_leaving(azure: Azure) -> None:
+def test_an_upgrade_skips_an_instance_that_is_being_deleted(azure: Azure) -> None:
     azure.set_image()
     azure.ask("POST", "delete", {"instanceIds": ["0"]})
     answer = azure.ask("POST", "manualupgrade", {"instanceIds": ["*"]})
     assert answer.headers["x-ms-request-charge"] == "2"
 
 
-def test_star_and_no_body_spare_protected_instances(azure: Azure) -> None:
+def test_star_and_no_body_leave_out_protected_instances(azure: Azure) -> None:
     policy = {"protectFromScaleIn": True, "protectFromScaleSetActions": True}
     answer = azure.ask("PUT", "virtualMachines/1", {"properties": {"protectionPolicy": policy}})
     assert answer.headers["Retry-After"] == "10"
@@ -183,7 +185,7 @@ def test_protection_from_actions_needs_protection_from_scale_in(azure: Azure) ->
     assert vms.get("canary-rg", "web", "0").protection_policy is None
 
 
-def test_protection_ends_where_it_is_left_out(azure: Azure) -> None:
+def test_protection_ends_if_a_put_leaves_it_out(azure: Azure) -> None:
     azure.ask("PUT", "virtualMachines/0", {"properties": {"protectionPolicy": {"protectFromScaleIn": True}}})
     assert azure.instances()["0"]["properties"]["protectionPolicy"]["protectFromScaleIn"]
     azure.settle()
@@ -191,7 +193,7 @@ def test_protection_ends_where_it_is_left_out(azure: Azure) -> None:
     assert "protectionPolicy" not in azure.instances()["0"]["properties"]
 
 
-def test_flexible_instances_are_machines_listed_without_properties(emulate: Emulate) -> None:
+def test_flexible_instances_are_virtual_machines_listed_without_properties(emulate: Emulate) -> None:
     azure = emulate(orchestration="Flexible", instances=2)
     vms = azure.ask("GET", "virtualMachines").json()["value"]
     assert all("properties" not in vm for vm in vms)
@@ -206,7 +208,7 @@ def test_flexible_instances_are_machines_listed_without_properties(emulate: Emul
     assert view.vm_health.status.code == "HealthState/healthy"
 
 
-def test_flexible_sets_have_no_instance_view_of_their_own(emulate: Emulate) -> None:
+def test_flexible_sets_have_no_instance_view(emulate: Emulate) -> None:
     azure = emulate(orchestration="Flexible")
     answer = azure.ask("GET", "instanceView")
     assert error_of(answer) == (409, "OperationNotAllowed")
@@ -224,7 +226,7 @@ def test_machines_of_a_flexible_set_can_be_listed(emulate: Emulate) -> None:
     assert error_of(azure.ask("GET", path, params={"$filter": "x"})) == (400, "InvalidParameter")
 
 
-def test_instances_of_uniform_sets_are_no_machines(azure: Azure) -> None:
+def test_instances_of_uniform_sets_are_not_virtual_machines(azure: Azure) -> None:
     path = azure.set.replace("virtualMachineScaleSets/web", "virtualMachines/web_0")
     assert error_of(azure.ask("GET", path)) == (404, "ResourceNotFound")
 

@@ -6,7 +6,7 @@ from vmss_jenkins.emulator import Release
 UPDATED = "nginx-updated-image"
 
 
-def test_the_old_image_set_again_is_the_model_that_the_instances_have(azure: Azure) -> None:
+def test_setting_the_old_image_again_restores_the_instances_model(azure: Azure) -> None:
     azure.set_image()
     azure.set_image("nginx-base-image")
     assert {i["properties"]["latestModelApplied"] for i in azure.instances().values()} == {True}
@@ -26,7 +26,7 @@ def test_a_patch_merges_objects_and_replaces_lists(azure: Azure) -> None:
     assert shown["storageProfile"]["imageReference"]
 
 
-def test_protected_settings_are_taken_and_never_shown(azure: Azure) -> None:
+def test_protected_settings_are_accepted_and_never_shown(azure: Azure) -> None:
     extension = {"name": "one", "properties": {"protectedSettings": {"key": "hush"}}}
     answer = azure.ask("PATCH", body=profile({"extensionProfile": {"extensions": [extension]}}))
     assert "hush" not in answer.text
@@ -77,7 +77,7 @@ def test_a_platform_image_may_change_its_version_alone(emulate: Emulate) -> None
         ({"id": "/subscriptions/x"}, (409, "OperationNotAllowed")),
     ],
 )
-def test_a_platform_image_changes_whole_or_not_at_all(
+def test_a_platform_image_changes_only_as_a_whole(
     emulate: Emulate, reference: dict[str, str], code: tuple[int, str]
 ) -> None:
     azure = platform(emulate)
@@ -91,7 +91,7 @@ def test_images_may_be_vhds(emulate: Emulate) -> None:
     assert azure.instances()["0"]["properties"]["storageProfile"]["imageReference"] == {"uri": "https://a.blob/one.vhd"}
 
 
-def test_an_eleventh_model_is_refused_until_stragglers_are_upgraded(emulate: Emulate) -> None:
+def test_an_eleventh_model_is_refused_until_outdated_instances_are_upgraded(emulate: Emulate) -> None:
     releases = {f"image{number}": Release(str(number)) for number in range(12)}
     azure = emulate(image="image0", releases=releases, instances=10)
     for number in range(1, 10):
@@ -120,13 +120,13 @@ def test_location_and_orchestration_are_fixed(azure: Azure) -> None:
         ({"properties": {"upgradePolicy": {"mode": "Sometimes"}}}, "upgradePolicy.mode"),
     ],
 )
-def test_values_that_no_set_may_have_are_refused(azure: Azure, body: dict[str, object], target: str) -> None:
+def test_values_that_azure_refuses_are_refused(azure: Azure, body: dict[str, object], target: str) -> None:
     answer = azure.ask("PATCH", body=body)
     assert error_of(answer) == (400, "InvalidParameter")
     assert answer.json()["error"]["target"] == target
 
 
-def test_a_new_set_needs_its_essentials(azure: Azure) -> None:
+def test_a_new_set_needs_its_required_fields(azure: Azure) -> None:
     answer = azure.ask("PUT", azure.set + "2", {"location": "westeurope"})
     assert error_of(answer) == (400, "InvalidParameter")
     assert answer.json()["error"]["target"] == "sku.name"

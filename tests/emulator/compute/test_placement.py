@@ -1,4 +1,4 @@
-"""Room for instances: zones, ids with gaps, what Azure has not, and quotas."""
+"""The places of instances: zones, ids with gaps, missing capacity, and quotas."""
 
 import random
 
@@ -12,7 +12,7 @@ from vmss_jenkins.emulator.compute.sizes import cores
 
 
 def scale(azure: Azure, capacity: int) -> str:
-    """Change the capacity and let it end; returns the URL of the operation."""
+    """Change the capacity and let the operation end; returns its URL."""
     answer = azure.ask("PATCH", body={"sku": {"capacity": capacity}})
     assert answer.status_code == 200, answer.text
     azure.settle()
@@ -25,7 +25,7 @@ def power(azure: Azure, instance_id: str) -> str:
 
 
 @given(st.integers(0, 60), st.integers(0, 100), st.sampled_from([(), ("1",), ("1", "2", "3")]), st.randoms())
-def test_new_instances_fill_the_emptiest_zones_and_leave_the_numbers_of_the_spare_ones(
+def test_new_instances_fill_the_emptiest_zones_and_skip_the_numbers_of_the_spare_ones(
     count: int, first: int, zones: tuple[str, ...], chance: random.Random
 ) -> None:
     spare = overprovisioned(count, first, chance)
@@ -48,7 +48,7 @@ def test_overprovisioning_leaves_gaps_between_the_ids(emulate: Emulate) -> None:
     assert min(later) > max(ids)
 
 
-def test_a_set_grows_by_what_azure_has_room_for(azure: Azure) -> None:
+def test_a_set_grows_by_as_many_instances_as_azure_has_capacity_for(azure: Azure) -> None:
     azure.emulator.inject("no-capacity zone=2 count=always")
     operation = scale(azure, 8)
     error = azure.ask("GET", operation).json()["error"]
@@ -63,7 +63,7 @@ def test_a_set_grows_by_what_azure_has_room_for(azure: Azure) -> None:
     assert azure.ask("GET").json()["properties"]["provisioningState"] == "Succeeded"
 
 
-def test_a_region_without_room_says_so(emulate: Emulate) -> None:
+def test_a_region_without_capacity_answers_azures_error(emulate: Emulate) -> None:
     azure = emulate(zones=())
     azure.emulator.inject("no-capacity PATCH */web")
     operation = scale(azure, 5)
@@ -71,7 +71,7 @@ def test_a_region_without_room_says_so(emulate: Emulate) -> None:
     assert len(azure.instances()) == 4
 
 
-def test_a_deallocated_instance_needs_room_again(azure: Azure) -> None:
+def test_a_deallocated_instance_needs_capacity_to_start(azure: Azure) -> None:
     azure.ask("POST", "deallocate", {"instanceIds": ["0"]})
     azure.settle()
     azure.emulator.inject("no-capacity")
@@ -84,7 +84,7 @@ def test_a_deallocated_instance_needs_room_again(azure: Azure) -> None:
     assert power(azure, "0") == "running"
 
 
-def test_a_quota_refuses_what_exceeds_it_before_anything_changes(emulate: Emulate) -> None:
+def test_a_quota_refuses_too_many_cores_before_anything_changes(emulate: Emulate) -> None:
     azure = emulate(core_quota=4)
     answer = azure.ask("PATCH", body={"sku": {"capacity": 5}})
     assert error_of(answer) == (409, "OperationNotAllowed")
@@ -114,11 +114,11 @@ def test_a_quota_refuses_what_exceeds_it_before_anything_changes(emulate: Emulat
         ("Strange", 1),
     ],
 )
-def test_the_name_of_a_size_tells_its_cores(size: str, number: int) -> None:
+def test_the_cores_of_a_size_are_read_from_its_name(size: str, number: int) -> None:
     assert cores(size) == number
 
 
-def test_the_sizes_that_a_set_may_get_are_listed(azure: Azure) -> None:
+def test_the_sizes_that_a_set_may_have_are_listed(azure: Azure) -> None:
     found = list(azure.compute.virtual_machine_scale_sets.list_skus("canary-rg", "web"))
     assert found[0].sku.name == "Standard_B1s"
     assert {one.capacity.maximum for one in found} == {100}
@@ -134,7 +134,7 @@ def test_the_sizes_that_a_set_may_get_are_listed(azure: Azure) -> None:
         ("begin_start", "running"),
     ],
 )
-def test_flexible_instances_are_worked_on_as_machines(emulate: Emulate, begin: str, after: str) -> None:
+def test_flexible_instances_take_actions_as_virtual_machines(emulate: Emulate, begin: str, after: str) -> None:
     azure = emulate(orchestration="Flexible")
     name = azure.ask("GET", "virtualMachines").json()["value"][0]["instanceId"]
     getattr(azure.compute.virtual_machines, begin)("canary-rg", name)

@@ -30,7 +30,7 @@ def test_a_batch_takes_waiting_instances_of_one_zone_and_never_more_than_its_sha
 
 
 @given(POLICIES, INSTANCES)
-def test_a_batch_of_several_keeps_the_unhealthy_and_itself_within_the_limit(
+def test_a_batch_and_the_unhealthy_instances_stay_within_the_limit(
     policy: RollingPolicy, instances: list[Candidate]
 ) -> None:
     batch = next_batch(policy, instances)
@@ -47,18 +47,18 @@ def test_a_pause_is_an_iso_duration(text: str, expected: float | None) -> None:
 
 
 @pytest.mark.parametrize(("bad", "ends"), [(0, False), (2, False), (3, True)])
-def test_an_upgrade_ends_where_more_than_the_limit_are_unhealthy(bad: int, ends: bool) -> None:
+def test_an_upgrade_ends_if_more_than_the_limit_are_unhealthy(bad: int, ends: bool) -> None:
     instances = [Candidate(str(number), bad=number < bad) for number in range(10)]
     assert bool(too_unhealthy(RollingPolicy(), instances, first=True)) == ends
     assert bool(too_unhealthy(RollingPolicy(), instances, first=False)) == ends
 
 
 @pytest.mark.parametrize(("failed", "ends"), [("", False), ("a", False), ("ab", True)])
-def test_an_upgrade_ends_where_more_than_the_limit_of_the_upgraded_failed(failed: str, ends: bool) -> None:
+def test_an_upgrade_ends_if_more_than_the_limit_of_upgraded_instances_failed(failed: str, ends: bool) -> None:
     upgraded = "0123456789"[len(failed) :]
     assert bool(too_many_failed(RollingPolicy(unhealthy_upgraded=10), upgraded, failed)) == ends
 
 
-def test_nothing_is_unhealthy_where_there_is_nothing() -> None:
+def test_a_set_without_instances_is_not_unhealthy() -> None:
     assert too_unhealthy(RollingPolicy(), [], first=True) is None
     assert too_many_failed(RollingPolicy(unhealthy_upgraded=0), [], []) is None

@@ -1,4 +1,4 @@
-"""Rolling upgrades as Azure does them, with the real SDK's and plain requests."""
+"""Rolling upgrades as Azure makes them, with the real SDK and plain requests."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def rolling(azure: Azure) -> tuple[str, list[int]]:
     return found["runningStatus"]["code"], [found["progress"][f"{name}InstanceCount"] for name in counts]
 
 
-def test_in_rolling_mode_instances_follow_in_batches_with_pauses(emulate: Emulate) -> None:
+def test_in_rolling_mode_azure_updates_instances_in_batches_with_pauses(emulate: Emulate) -> None:
     policy = {
         "maxBatchInstancePercent": 40,
         "maxUnhealthyInstancePercent": 40,
@@ -43,7 +43,7 @@ def test_in_rolling_mode_instances_follow_in_batches_with_pauses(emulate: Emulat
     assert latest(azure) == list("01234")
 
 
-def test_a_rolling_upgrade_to_a_bad_release_stops_and_says_why(emulate: Emulate) -> None:
+def test_a_rolling_upgrade_to_a_bad_release_stops_with_the_reason(emulate: Emulate) -> None:
     azure = emulate(mode="Rolling", instances=5)
     azure.ask("PATCH", body=azure.image("nginx-broken-image"))
     azure.settle()
@@ -62,7 +62,7 @@ def test_a_rolling_upgrade_can_be_cancelled_after_its_batch(emulate: Emulate) ->
     assert rolling(azure) == ("Cancelled", [1, 0, 0, 4])
 
 
-def test_a_cancelled_rolling_upgrade_stays_cancelled_when_its_batch_turns_out_bad(emulate: Emulate) -> None:
+def test_a_cancelled_rolling_upgrade_stays_cancelled_if_its_batch_fails(emulate: Emulate) -> None:
     azure = emulate(mode="Rolling", instances=5)
     azure.ask("PATCH", body=azure.image("nginx-broken-image"))
     azure.settle(5)
@@ -71,7 +71,7 @@ def test_a_cancelled_rolling_upgrade_stays_cancelled_when_its_batch_turns_out_ba
     assert rolling(azure) == ("Cancelled", [0, 1, 0, 4])
 
 
-def test_a_new_model_in_the_middle_starts_a_rolling_upgrade_anew(emulate: Emulate) -> None:
+def test_a_new_model_during_a_rolling_upgrade_starts_another_one(emulate: Emulate) -> None:
     azure = emulate(mode="Rolling", instances=5)
     azure.ask("PATCH", body=azure.image("nginx-broken-image"))
     azure.settle(5)
@@ -81,7 +81,7 @@ def test_a_new_model_in_the_middle_starts_a_rolling_upgrade_anew(emulate: Emulat
     assert len(latest(azure)) == 5
 
 
-def test_a_set_deleted_in_the_middle_ends_its_rolling_upgrade(emulate: Emulate) -> None:
+def test_deleting_a_set_ends_its_rolling_upgrade(emulate: Emulate) -> None:
     azure = emulate(mode="Rolling", instances=5)
     azure.ask("PATCH", body=azure.image(UPDATED))
     azure.settle(10)
@@ -104,7 +104,7 @@ def error_code(azure: Azure) -> str:
     return str(azure.ask("GET", "rollingUpgrades/latest").json()["properties"]["error"]["code"])
 
 
-def test_a_set_rolls_only_where_something_reports_health(emulate: Emulate) -> None:
+def test_rolling_mode_needs_a_health_source(emulate: Emulate) -> None:
     azure = emulate(health_source="none")
     answer = azure.ask("PATCH", body={"properties": {"upgradePolicy": {"mode": "Rolling"}}})
     assert error_of(answer) == (400, "BadRequest")
@@ -128,7 +128,7 @@ def test_a_policy_out_of_range_is_refused(azure: Azure, values: dict[str, Any]) 
     assert answer.json()["error"]["target"].endswith(next(iter(values)))
 
 
-def test_a_batch_stays_in_its_zone_unless_the_policy_lets_it_cross(emulate: Emulate) -> None:
+def test_a_batch_stays_in_its_zone_unless_the_policy_allows_several(emulate: Emulate) -> None:
     wide = {"maxBatchInstancePercent": 50, "maxUnhealthyInstancePercent": 50}
     azure = emulate(mode="Rolling", instances=6, rolling_policy=wide)
     azure.ask("PATCH", body=azure.image(UPDATED))
@@ -150,7 +150,7 @@ def sick(emulate: Emulate, *ids: str, **options: Any) -> Azure:
     return azure
 
 
-def test_unhealthy_instances_go_first_where_the_policy_says_so(emulate: Emulate) -> None:
+def test_unhealthy_instances_are_updated_first_if_the_policy_says_so(emulate: Emulate) -> None:
     azure = sick(emulate, "4", "7", mode="Rolling", rolling_policy={"prioritizeUnhealthyInstances": True})
     azure.ask("PATCH", body=azure.image(UPDATED))
     assert begun(azure) == ["4", "7"]
@@ -158,7 +158,7 @@ def test_unhealthy_instances_go_first_where_the_policy_says_so(emulate: Emulate)
     assert rolling(azure) == ("Completed", [10, 0, 0, 0])
 
 
-def test_a_batch_shrinks_by_the_instances_that_are_unhealthy_elsewhere(emulate: Emulate) -> None:
+def test_a_batch_is_smaller_by_the_unhealthy_instances_outside_of_it(emulate: Emulate) -> None:
     azure = sick(emulate, "9", mode="Rolling")
     azure.ask("PATCH", body=azure.image(UPDATED))
     assert begun(azure) == ["0"]
@@ -185,7 +185,7 @@ def test_too_many_unhealthy_instances_end_an_upgrade_between_batches(emulate: Em
     assert error_code(azure) == "MaxUnhealthyInstancePercentExceededInRollingUpgrade"
 
 
-def test_failed_instances_go_back_on_a_breach_where_the_policy_says_so(emulate: Emulate) -> None:
+def test_failed_instances_are_rolled_back_on_a_breach_if_the_policy_says_so(emulate: Emulate) -> None:
     azure = emulate(mode="Rolling", instances=5, rolling_policy={"rollbackFailedInstancesOnPolicyBreach": True})
     azure.ask("PATCH", body=azure.image(BROKEN))
     azure.settle(EXACT.update + EXACT.health)
@@ -213,7 +213,7 @@ def test_a_client_can_start_a_rolling_upgrade_of_a_manual_set(azure: Azure) -> N
     assert azure.ask("GET").json()["properties"]["provisioningState"] == "Succeeded"
 
 
-def test_an_upgrade_of_extensions_finds_all_at_their_latest_version(azure: Azure) -> None:
+def test_an_upgrade_of_extensions_finds_all_instances_up_to_date(azure: Azure) -> None:
     azure.set_image()
     azure.compute.virtual_machine_scale_set_rolling_upgrades.begin_start_extension_upgrade("canary-rg", "web")
     azure.settle()
@@ -223,7 +223,7 @@ def test_an_upgrade_of_extensions_finds_all_at_their_latest_version(azure: Azure
 
 
 @pytest.mark.parametrize(("disabled", "back"), [(False, 1), (True, 0)])
-def test_an_os_upgrade_takes_each_failed_instance_back_unless_told_not_to(
+def test_an_os_upgrade_rolls_back_each_failed_instance_unless_that_is_disabled(
     emulate: Emulate, disabled: bool, back: int
 ) -> None:
     azure = emulate(instances=5)
@@ -260,7 +260,7 @@ def test_the_operation_that_began_an_upgrade_ends_with_it(emulate: Emulate) -> N
     assert azure.status(newer) == "Canceled"
 
 
-def test_scaling_leaves_a_rolling_upgrade_alone(emulate: Emulate) -> None:
+def test_scaling_does_not_change_a_rolling_upgrade(emulate: Emulate) -> None:
     azure = emulate(mode="Rolling", instances=5)
     azure.ask("PATCH", body=azure.image(UPDATED))
     azure.settle(10)
@@ -286,7 +286,7 @@ def test_an_application_that_stays_initializing_is_given_five_minutes(emulate: E
     assert azure.instances()["0"]["properties"]["instanceView"]["vmHealth"]["status"]["code"].endswith("unknown")
 
 
-def test_the_sdk_tells_the_error_of_an_upgrade_that_failed(emulate: Emulate) -> None:
+def test_the_sdk_raises_the_error_of_a_failed_upgrade(emulate: Emulate) -> None:
     azure = emulate(mode="Rolling", instances=5)
     answer = azure.ask("PATCH", body=azure.image(BROKEN))
     azure.settle()
@@ -298,7 +298,7 @@ def test_the_sdk_tells_the_error_of_an_upgrade_that_failed(emulate: Emulate) -> 
     assert caught.value.status_code == 409
 
 
-def test_a_model_that_changes_no_image_rolls_with_nothing_down(emulate: Emulate) -> None:
+def test_a_rolling_upgrade_without_a_new_image_takes_no_instance_down(emulate: Emulate) -> None:
     azure = emulate(mode="Rolling", instances=5)
     azure.ask("PATCH", body=profile({"userData": "eA=="}))
     azure.settle()
@@ -306,7 +306,7 @@ def test_a_model_that_changes_no_image_rolls_with_nothing_down(emulate: Emulate)
     assert azure.emulator.availability.summary(azure.clock.now()).most_down == 0
 
 
-def test_an_instance_that_is_worked_on_has_its_turn_later(emulate: Emulate) -> None:
+def test_a_busy_instance_is_upgraded_later(emulate: Emulate) -> None:
     azure = emulate(mode="Rolling", instances=2)
     azure.ask("POST", "reimage", {"instanceIds": ["0", "1"]})
     azure.settle(1)
@@ -326,7 +326,7 @@ def test_a_cancelled_upgrade_begins_no_batch_after_its_pause(emulate: Emulate) -
     assert rolling(azure) == ("Cancelled", [1, 0, 0, 4])
 
 
-def test_a_new_model_while_instances_go_back_brings_them_along(emulate: Emulate) -> None:
+def test_a_new_model_during_a_rollback_updates_those_instances_too(emulate: Emulate) -> None:
     azure = emulate(mode="Rolling", instances=5, rolling_policy={"rollbackFailedInstancesOnPolicyBreach": True})
     azure.ask("PATCH", body=azure.image(BROKEN))
     azure.settle(EXACT.update + EXACT.health)
@@ -337,7 +337,7 @@ def test_a_new_model_while_instances_go_back_brings_them_along(emulate: Emulate)
     assert len(latest(azure)) == 5
 
 
-def test_an_instance_that_came_up_a_moment_ago_is_not_counted_as_unhealthy(emulate: Emulate) -> None:
+def test_an_instance_that_has_just_come_up_does_not_count_as_unhealthy(emulate: Emulate) -> None:
     azure = emulate(mode="Rolling", instances=5)
     azure.ask("POST", "restart", {"instanceIds": ["3", "4"]})
     azure.settle(EXACT.start)
@@ -345,7 +345,7 @@ def test_an_instance_that_came_up_a_moment_ago_is_not_counted_as_unhealthy(emula
     assert rolling(azure) == ("RollingForward", [0, 0, 1, 4])
 
 
-def test_a_set_that_is_scaled_when_its_upgrade_ends_goes_on_updating(emulate: Emulate) -> None:
+def test_a_set_is_still_updating_if_it_is_scaled_when_its_upgrade_ends(emulate: Emulate) -> None:
     azure = emulate(mode="Rolling", instances=1)
     azure.ask("PATCH", body=azure.image(UPDATED))
     azure.settle(EXACT.update + EXACT.health - 1)

@@ -1,4 +1,4 @@
-"""Who goes when a set is made smaller."""
+"""Which instances a scale-in deletes."""
 
 from typing import Any
 
@@ -25,7 +25,9 @@ def with_policy(azure: Azure, **policy: Any) -> None:
     ("policy", "left"),
     [({}, ["0", "1"]), ({"rules": ["NewestVM"]}, ["0", "1"]), ({"rules": ["OldestVM"]}, ["2", "3"])],
 )
-def test_the_rule_of_the_policy_says_who_goes(emulate: Emulate, policy: dict[str, Any], left: list[str]) -> None:
+def test_the_rule_of_the_policy_decides_which_instances_are_deleted(
+    emulate: Emulate, policy: dict[str, Any], left: list[str]
+) -> None:
     azure = emulate(instances=4, zones=ZONES)
     with_policy(azure, **policy)
     assert staying(azure, 2) == left
@@ -39,7 +41,7 @@ def test_the_zones_are_balanced_before_anything_else(emulate: Emulate) -> None:
     assert staying(azure, 2) == ["2", "3"]
 
 
-def test_the_unhealthy_go_first_where_the_policy_says_so(emulate: Emulate) -> None:
+def test_unhealthy_instances_are_deleted_first_if_the_policy_says_so(emulate: Emulate) -> None:
     azure = emulate(instances=3, zones=())
     with_policy(azure, prioritizeUnhealthyVMs=True)
     azure.ask("POST", "poweroff", {"instanceIds": ["0"]})
@@ -47,7 +49,7 @@ def test_the_unhealthy_go_first_where_the_policy_says_so(emulate: Emulate) -> No
     assert staying(azure, 2) == ["1", "2"]
 
 
-def test_a_protected_instance_stays(emulate: Emulate) -> None:
+def test_a_protected_instance_is_not_deleted(emulate: Emulate) -> None:
     azure = emulate(instances=3, zones=())
     protection = {"properties": {"protectionPolicy": {"protectFromScaleIn": True}}}
     assert azure.ask("PUT", "virtualMachines/2", protection).status_code == 200

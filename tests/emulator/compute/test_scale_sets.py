@@ -26,7 +26,7 @@ def test_the_scenario_is_three_instances_of_the_base_image_over_three_zones(azur
     ]
 
 
-def test_names_are_found_whatever_their_case(azure: Azure) -> None:
+def test_names_are_found_in_upper_and_lower_case(azure: Azure) -> None:
     shown = azure.compute.virtual_machine_scale_sets.get("CANARY-RG", "Web")
     assert shown.name == "web"
     assert azure.ask("GET", azure.set.upper()).json()["name"] == "web"
@@ -67,7 +67,7 @@ def test_if_none_match_refuses_a_set_that_exists(azure: Azure, condition: str) -
     assert error_of(answer) == (412, "PreconditionFailed")
 
 
-def test_older_api_versions_know_no_etag(azure: Azure) -> None:
+def test_older_api_versions_have_no_etag(azure: Azure) -> None:
     shown = azure.ask("GET", params={"api-version": "2023-09-01"})
     assert "etag" not in shown.json()
     assert "ETag" not in shown.headers
@@ -75,7 +75,7 @@ def test_older_api_versions_know_no_etag(azure: Azure) -> None:
     assert azure.ask("PATCH", body={"tags": {}}, headers={"If-Match": "x"}, params=old).status_code == 200
 
 
-def test_a_set_is_made_and_deleted(azure: Azure) -> None:
+def test_a_set_is_created_and_deleted(azure: Azure) -> None:
     body = {key: value for key, value in azure.ask("GET").json().items() if key in ("location", "sku", "properties")}
     path = azure.set.replace("/web", "/second")
     answer = azure.ask("PUT", path, body)
@@ -92,7 +92,7 @@ def test_a_set_is_made_and_deleted(azure: Azure) -> None:
     assert azure.ask("DELETE", path).status_code == 204
 
 
-def test_a_set_that_is_being_deleted_takes_no_other_order(azure: Azure) -> None:
+def test_a_set_that_is_being_deleted_refuses_other_operations(azure: Azure) -> None:
     azure.ask("PATCH", body={"tags": {"a": "b"}})
     azure.ask("DELETE")
     azure.settle(10)
@@ -107,13 +107,13 @@ def test_a_set_that_is_being_deleted_takes_no_other_order(azure: Azure) -> None:
         assert "marked for deletion" in answer.json()["error"]["message"]
 
 
-def test_a_second_change_while_one_is_under_way_is_a_conflict(azure: Azure) -> None:
+def test_a_second_change_during_the_first_is_a_conflict(azure: Azure) -> None:
     azure.ask("PATCH", body=azure.image(UPDATED))
     assert error_of(azure.ask("PATCH", body={"tags": {}})) == (409, "Conflict")
     assert error_of(azure.ask("POST", "manualupgrade", {"instanceIds": ["0"]})) == (409, "Conflict")
 
 
-def test_lists_of_sets_come_in_pages(emulate: Emulate) -> None:
+def test_sets_are_listed_in_pages(emulate: Emulate) -> None:
     azure = emulate(more_sets=tuple(SetSpec(f"set{number}", instances=0) for number in range(120)))
     first = azure.ask("GET", azure.set.rpartition("/")[0]).json()
     assert len(first["value"]) == 100
@@ -138,13 +138,13 @@ def test_capacity_up_adds_instances_of_the_latest_model_with_new_ids(azure: Azur
     assert [found[key]["zones"] for key in ("3", "4")] == [["1"], ["2"]]
 
 
-def test_a_set_whose_image_is_gone_gets_no_new_instances(azure: Azure) -> None:
+def test_a_set_whose_image_is_deleted_gets_no_new_instances(azure: Azure) -> None:
     del azure.backend.images["canary-rg", "nginx-base-image"]
     assert error_of(azure.ask("PATCH", body={"sku": {"capacity": 4}})) == (404, "NotFound")
     assert azure.ask("PATCH", body={"sku": {"capacity": 2}}).status_code == 200
 
 
-def test_capacity_down_takes_the_newest_of_the_fullest_zone_and_ids_never_come_back(azure: Azure) -> None:
+def test_scale_in_deletes_the_newest_of_the_fullest_zone_and_ids_are_not_used_again(azure: Azure) -> None:
     azure.ask("PATCH", body={"sku": {"capacity": 4}})
     azure.settle()
     azure.ask("PATCH", body={"sku": {"capacity": 3}})
@@ -156,7 +156,7 @@ def test_capacity_down_takes_the_newest_of_the_fullest_zone_and_ids_never_come_b
     assert list(azure.instances()) == ["0", "1", "2", "4"]
 
 
-def test_capacity_down_spares_instances_protected_from_scale_in(azure: Azure) -> None:
+def test_scale_in_leaves_instances_that_are_protected_from_it(azure: Azure) -> None:
     protection = {"properties": {"protectionPolicy": {"protectFromScaleIn": True}}}
     for instance_id in "012":
         assert azure.ask("PUT", f"virtualMachines/{instance_id}", protection).status_code == 200
@@ -174,7 +174,7 @@ def test_a_system_assigned_identity_gets_a_principal(azure: Azure) -> None:
     assert "identity" not in azure.ask("PATCH", body={"identity": {"type": "None"}}).json()
 
 
-def test_resource_groups_and_images_can_be_made(azure: Azure) -> None:
+def test_resource_groups_and_images_can_be_created(azure: Azure) -> None:
     group = azure.group.replace("canary-rg", "other-rg")
     assert error_of(azure.ask("GET", group)) == (404, "ResourceGroupNotFound")
     assert error_of(azure.ask("PUT", group, {})) == (400, "LocationRequired")
@@ -211,8 +211,8 @@ def test_a_denied_action_is_named_with_its_scope(emulate: Emulate) -> None:
     assert azure.ask("GET").status_code == 200
 
 
-def test_an_unknown_scenario_names_those_there_are() -> None:
-    with pytest.raises(ValueError, match="no scenario 'x'; there are: nginx-blue-green, nginx-canary"):
+def test_the_error_of_an_unknown_scenario_names_all_scenarios() -> None:
+    with pytest.raises(ValueError, match="there is no scenario 'x'; the scenarios are: nginx-blue-green, nginx-canary"):
         named_scenario("x")
     assert named_scenario("nginx-canary") == Scenario()
 

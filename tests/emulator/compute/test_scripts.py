@@ -1,4 +1,4 @@
-"""What the emulator reads from a script, and that it reads no more."""
+"""Which commands of a script the emulator understands, and which it ignores."""
 
 import pytest
 
@@ -43,7 +43,7 @@ def title(release: Release) -> str:
         (INSTALL + "sed -i \\\n 's/Welcome/Hi/' index.html", "Hi to nginx!", 0),
     ],
 )
-def test_a_script_does_to_the_page_what_it_says(script: str, wanted: str, status: int) -> None:
+def test_a_script_changes_the_page(script: str, wanted: str, status: int) -> None:
     release, found = run(BARE, [script])
     assert (title(release), found) == (wanted, status)
 
@@ -53,7 +53,7 @@ def test_an_image_with_a_page_of_its_own_keeps_it_when_nginx_is_installed() -> N
     assert title(release) == "mine"
 
 
-def test_a_machine_that_serves_after_a_script_is_found_healthy() -> None:
+def test_an_instance_that_serves_after_a_script_is_healthy() -> None:
     assert run(BARE, [INSTALL])[0].found == "healthy"
     assert run(BARE, [INSTALL + "systemctl stop nginx"])[0].found == "unhealthy"
 
@@ -70,5 +70,5 @@ def test_a_release_that_is_unhealthy_by_itself_stays_so() -> None:
         ("sh -c 'exit 1'", ("sh -c 'exit 1'",)),
     ],
 )
-def test_a_command_runs_the_files_that_it_names_or_else_itself(command: str, wanted: tuple[str, ...]) -> None:
+def test_a_command_runs_the_files_that_it_names_or_else_its_own_text(command: str, wanted: tuple[str, ...]) -> None:
     assert texts(command, {"a.sh": "first", "b.sh": "second"}) == wanted

@@ -29,7 +29,7 @@ def test_an_evicted_instance_is_deallocated_after_its_notice_and_stays_a_member(
     )
 
 
-def test_an_evicted_instance_is_deleted_where_its_policy_says_so(emulate: Emulate) -> None:
+def test_an_evicted_instance_is_deleted_if_its_policy_says_so(emulate: Emulate) -> None:
     azure = emulate(spot="Delete")
     azure.compute.virtual_machine_scale_set_vms.simulate_eviction("canary-rg", "web", "1")
     azure.settle()
@@ -49,7 +49,7 @@ def test_regular_instances_are_never_evicted(azure: Azure) -> None:
     assert power(azure, "1") == "running"
 
 
-def test_azure_may_evict_in_the_middle_of_an_update(emulate: Emulate) -> None:
+def test_azure_may_evict_an_instance_during_its_update(emulate: Emulate) -> None:
     azure = emulate(spot="Deallocate")
     azure.emulator.inject("evict GET */operations/* instance=1")
     azure.set_image()
@@ -62,7 +62,7 @@ def test_azure_may_evict_in_the_middle_of_an_update(emulate: Emulate) -> None:
     assert (found["provisioningState"], found["latestModelApplied"]) == ("Succeeded", False)
 
 
-def test_an_instance_that_is_gone_by_then_is_not_evicted(emulate: Emulate) -> None:
+def test_an_instance_that_is_deleted_before_its_eviction_is_not_evicted(emulate: Emulate) -> None:
     azure = emulate(spot="Deallocate")
     azure.ask("POST", "virtualMachines/1/simulateEviction")
     azure.ask("POST", "delete", {"instanceIds": ["1"]})
@@ -78,19 +78,21 @@ def test_an_instance_that_is_gone_by_then_is_not_evicted(emulate: Emulate) -> No
         ({"evictionPolicy": "Delete"}, (400, "InvalidParameter")),
     ],
 )
-def test_priorities_and_policies_are_azures(azure: Azure, profile: dict[str, Any], reason: tuple[int, str]) -> None:
+def test_only_azures_priorities_and_eviction_policies_are_accepted(
+    azure: Azure, profile: dict[str, Any], reason: tuple[int, str]
+) -> None:
     body = azure.ask("GET").json()
     body["properties"]["virtualMachineProfile"] |= profile
     assert error_of(azure.ask("PUT", f"{azure.set}2", body)) == reason
 
 
-def test_the_priority_of_a_set_stays(azure: Azure) -> None:
+def test_the_priority_of_a_set_cannot_change(azure: Azure) -> None:
     answer = azure.ask("PATCH", body={"properties": {"virtualMachineProfile": SPOT}})
     assert error_of(answer) == (409, "PropertyChangeNotAllowed")
     assert azure.ask("PATCH", body={"properties": {"virtualMachineProfile": {"priority": "Regular"}}}).ok
 
 
-def test_an_instance_without_hardware_is_not_evicted_again(emulate: Emulate) -> None:
+def test_a_deallocated_instance_is_not_evicted_again(emulate: Emulate) -> None:
     azure = emulate(spot="Deallocate")
     azure.ask("POST", "deallocate", {"instanceIds": ["1"]})
     azure.settle()

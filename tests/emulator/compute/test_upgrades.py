@@ -21,7 +21,7 @@ def state(azure: Azure, instance_id: str) -> tuple[str, str, str]:
     return properties["provisioningState"], power.partition("/")[2], health.partition("/")[2]
 
 
-def test_an_instance_goes_down_comes_up_with_the_new_image_and_gets_healthy(azure: Azure) -> None:
+def test_an_update_takes_an_instance_down_and_brings_it_up_healthy_on_the_new_image(azure: Azure) -> None:
     azure.set_image()
     upgrade(azure, "0")
     assert state(azure, "0") == ("Updating", "stopped", "unknown")
@@ -50,7 +50,7 @@ def test_many_instances_are_updated_at_once_and_the_operation_ends_with_the_last
     assert len(latest(azure)) == 20
 
 
-def test_an_upgrade_of_instances_that_have_the_latest_model_does_nothing_quickly(azure: Azure) -> None:
+def test_an_upgrade_of_up_to_date_instances_does_nothing_and_is_fast(azure: Azure) -> None:
     answer = azure.ask("POST", "manualupgrade", {"instanceIds": ["0", "1"]})
     assert answer.headers["x-ms-request-charge"] == "0"
     assert "Batched" not in answer.headers["x-ms-ratelimit-remaining-resource"]
@@ -100,13 +100,13 @@ def test_protected_instances_are_left_out_of_upgrades(azure: Azure) -> None:
 
 
 @pytest.mark.parametrize("ids", [[], ["*", "0"], None])
-def test_a_list_of_ids_names_something(azure: Azure, ids: list[str] | None) -> None:
+def test_an_empty_list_of_ids_is_refused(azure: Azure, ids: list[str] | None) -> None:
     answer = azure.ask("POST", "manualupgrade", {"instanceIds": ids})
     assert error_of(answer) == (400, "InvalidParameter")
     assert answer.json()["error"]["target"] == "instanceIds"
 
 
-def test_an_id_that_is_not_there_fails_the_whole_call(azure: Azure) -> None:
+def test_an_unknown_id_fails_the_whole_call(azure: Azure) -> None:
     azure.set_image()
     answer = azure.ask("POST", "manualupgrade", {"instanceIds": ["0", "1181"]})
     assert answer.json()["error"] == {
@@ -117,7 +117,7 @@ def test_an_id_that_is_not_there_fails_the_whole_call(azure: Azure) -> None:
     assert state(azure, "0")[0] == "Succeeded"
 
 
-def test_an_instance_that_is_being_updated_takes_no_second_order(azure: Azure) -> None:
+def test_an_instance_that_is_being_updated_refuses_a_second_update(azure: Azure) -> None:
     azure.set_image()
     upgrade(azure, "0")
     assert error_of(azure.ask("POST", "manualupgrade", {"instanceIds": ["0"]})) == (409, "Conflict")
@@ -125,7 +125,7 @@ def test_an_instance_that_is_being_updated_takes_no_second_order(azure: Azure) -
     upgrade(azure, "1")
 
 
-def test_a_set_may_take_one_operation_on_instances_at_a_time(emulate: Emulate) -> None:
+def test_a_set_may_refuse_a_second_operation_on_its_instances(emulate: Emulate) -> None:
     azure = emulate(parallel_operations=False)
     azure.set_image()
     upgrade(azure, "0")
@@ -145,7 +145,7 @@ def test_a_release_that_fails_to_provision_fails_the_operation_with_status_200(a
     assert error_of(azure.ask("GET", monitor)) == (409, "OSProvisioningTimedOut")
 
 
-def test_an_image_that_is_deleted_meanwhile_fails_the_instance(azure: Azure) -> None:
+def test_an_image_that_is_deleted_during_an_update_fails_the_instance(azure: Azure) -> None:
     azure.set_image()
     operation = upgrade(azure, "0")
     del azure.backend.images["canary-rg", UPDATED]
@@ -161,12 +161,12 @@ def test_a_bad_release_comes_up_unhealthy(azure: Azure) -> None:
 
 
 @pytest.mark.parametrize(("source", "shown"), [("probe", True), ("extension", True), ("none", False)])
-def test_health_is_shown_where_something_reports_it(emulate: Emulate, source: str, shown: bool) -> None:
+def test_health_is_shown_only_with_a_health_source(emulate: Emulate, source: str, shown: bool) -> None:
     azure = emulate(health_source=source)
     assert ("vmHealth" in azure.instances()["0"]["properties"]["instanceView"]) == shown
 
 
-def test_in_automatic_mode_all_instances_follow_at_once(emulate: Emulate) -> None:
+def test_in_automatic_mode_azure_updates_all_instances_at_once(emulate: Emulate) -> None:
     azure = emulate(mode="Automatic")
     azure.ask("POST", "restart", {"instanceIds": ["2"]})
     answer = azure.ask("PATCH", body=azure.image(UPDATED))

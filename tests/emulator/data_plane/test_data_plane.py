@@ -21,7 +21,7 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 @pytest.fixture
 def plane(caplog: pytest.LogCaptureFixture) -> Iterator[DataPlane]:
-    """A data plane that must have left nothing unclosed and no task's exception unseen."""
+    """A data plane; at the end everything must be closed and no task may have an unhandled exception."""
     with DataPlane(seed=7) as running:
         yield running
     gc.collect()
@@ -52,7 +52,7 @@ def bodies(port: int, count: int) -> list[str]:
 
 
 def tries_until_answered(port: int) -> int:
-    """Ask as a browser does: once more on a new connection where the first was reset."""
+    """Ask as a browser does: once more on a new connection if the first was reset."""
     try:
         get(port)
     except ConnectionResetError:
@@ -99,7 +99,7 @@ def test_serving_again_replaces_the_page_and_keeps_the_port(plane: DataPlane) ->
     assert get(port)[1] == "new"
 
 
-def test_an_instance_that_is_down_refuses_connections_and_comes_back_on_its_port(plane: DataPlane) -> None:
+def test_an_instance_that_is_down_refuses_connections_and_comes_up_on_the_same_port(plane: DataPlane) -> None:
     plane.serve("web_0", Page("old"))
     port = plane.port("web_0")
     plane.take_down("web_0")
@@ -139,7 +139,7 @@ def test_a_request_that_outlasts_the_grace_is_cut_off(plane: DataPlane, monkeypa
         assert rest_of(client) == b""
 
 
-def test_an_answer_that_its_client_does_not_fetch_is_cut_off(plane: DataPlane, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_its_client_does_not_read_is_cut_off(plane: DataPlane, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vmss_jenkins.emulator.data_plane.web_instance.GRACE", 0.05)
     plane.serve("web_0", Page("x" * 20_000_000))
     with connect(plane.port("web_0")) as client:
@@ -151,7 +151,7 @@ def test_an_answer_that_its_client_does_not_fetch_is_cut_off(plane: DataPlane, m
         assert len(rest_of(client)) < 20_000_000
 
 
-def test_an_instance_comes_back_with_the_new_page_while_a_request_to_the_old_one_finishes(
+def test_an_instance_comes_up_with_the_new_page_while_a_request_to_the_old_one_finishes(
     plane: DataPlane,
 ) -> None:
     plane.serve("web_0", Page("old", latency=0.2))
@@ -185,7 +185,7 @@ def test_idle_connections_do_not_wait_for_requests_in_flight(plane: DataPlane, m
         assert rest_of(idle) == b""
 
 
-def test_a_connection_made_while_an_instance_goes_down_is_closed_and_never_left_hanging(
+def test_a_connection_that_is_made_while_an_instance_goes_down_is_closed(
     plane: DataPlane,
 ) -> None:
     for _ in range(20):
@@ -196,7 +196,7 @@ def test_a_connection_made_while_an_instance_goes_down_is_closed_and_never_left_
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET / HT", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf"])
-def test_a_client_that_stops_in_the_middle_holds_nobody_up(plane: DataPlane, begun: bytes) -> None:
+def test_a_client_that_stops_during_its_request_delays_no_other_client(plane: DataPlane, begun: bytes) -> None:
     plane.serve("web_0", Page("page"))
     port = plane.port("web_0")
     with connect(port) as client:
@@ -206,7 +206,7 @@ def test_a_client_that_stops_in_the_middle_holds_nobody_up(plane: DataPlane, beg
         rest_of(client)
 
 
-def test_a_malformed_request_gets_400_and_nobody_else_notices(plane: DataPlane) -> None:
+def test_a_malformed_request_gets_400_and_affects_no_other_client(plane: DataPlane) -> None:
     plane.serve("web_0", Page("page"))
     with connect(plane.port("web_0")) as client:
         client.sendall(b"\x16\x03\x01 not http\r\n\r\n")
@@ -265,7 +265,7 @@ def test_an_instance_can_be_removed_while_it_is_down(plane: DataPlane) -> None:
         assert other.getsockname()[1] == port, "nobody has it any more"
 
 
-def test_what_is_down_or_gone_already_may_be_taken_down_removed_and_closed_again(plane: DataPlane) -> None:
+def test_taking_down_removing_and_closing_twice_does_nothing(plane: DataPlane) -> None:
     plane.serve("web_0", Page("page"))
     for _ in range(2):
         plane.take_down("web_0")
@@ -276,7 +276,7 @@ def test_what_is_down_or_gone_already_may_be_taken_down_removed_and_closed_again
         plane.port("web_0")
 
 
-def test_an_unknown_name_is_refused_with_the_names_that_there_are(plane: DataPlane) -> None:
+def test_the_error_of_an_unknown_name_lists_the_known_names(plane: DataPlane) -> None:
     plane.serve("web_0", Page("page"))
     with pytest.raises(LookupError, match="there is no instance 'web_9'; there are: web_0"):
         plane.take_down("web_9")
@@ -290,8 +290,8 @@ def test_connections_go_to_the_backends_in_turn(frontend: int) -> None:
     assert again == first
 
 
-def test_the_turns_have_nothing_to_do_with_the_ids(plane: DataPlane) -> None:
-    """So a client that tries again does not meet the next instance of the batch that is down, as in Azure."""
+def test_the_order_of_backends_does_not_follow_their_ids(plane: DataPlane) -> None:
+    """So a client that retries does not meet the next instance of the same batch, as in Azure."""
     names = [f"web_{number}" for number in range(12)]
     for name in names:
         plane.serve(name, Page(name))
@@ -302,7 +302,7 @@ def test_the_turns_have_nothing_to_do_with_the_ids(plane: DataPlane) -> None:
     assert steps.count(1) < 6
 
 
-def test_a_kept_alive_connection_stays_with_its_backend(frontend: int) -> None:
+def test_a_keep_alive_connection_stays_with_its_backend(frontend: int) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", frontend, timeout=10)
     seen = []
     for _ in range(3):
@@ -326,7 +326,7 @@ def test_a_dead_backend_resets_its_share_of_connections_until_the_probe_notices(
     assert set(bodies(frontend, 6)) == {before, after}
 
 
-def test_a_client_is_reset_before_it_has_said_anything(plane: DataPlane, frontend: int) -> None:
+def test_a_client_is_reset_before_it_sends_anything(plane: DataPlane, frontend: int) -> None:
     for name in NAMES:
         plane.take_down(name)
     for _ in range(2):
@@ -343,7 +343,7 @@ def test_backends_are_listed_in_the_pools_order_whichever_answers_first(plane: D
     assert list(plane.backend_up("lb")) == NAMES
 
 
-def test_a_backend_is_out_after_as_many_failures_in_a_row_as_the_threshold(plane: DataPlane) -> None:
+def test_a_backend_is_down_after_threshold_failures_in_a_row(plane: DataPlane) -> None:
     plane.serve("web_0", Page("page"))
     plane.open_frontend("lb", lambda: ["web_0"], Probe(interval=3600.0, threshold=3))
     seen = []
@@ -357,7 +357,7 @@ def test_a_backend_is_out_after_as_many_failures_in_a_row_as_the_threshold(plane
     assert seen == [True, True, True, True, True, False]
 
 
-def test_a_backend_is_in_after_as_many_successes_in_a_row_as_are_asked_for(plane: DataPlane) -> None:
+def test_a_backend_is_up_after_recovery_successes_in_a_row(plane: DataPlane) -> None:
     plane.serve("web_0", Page("page"))
     plane.open_frontend("lb", lambda: ["web_0"], Probe(interval=3600.0, threshold=2, recovery=2))
     seen = [plane.backend_up("lb")["web_0"]]
@@ -371,7 +371,7 @@ def test_a_backend_is_in_after_as_many_successes_in_a_row_as_are_asked_for(plane
     assert seen == [False, True, True, False, False, False, False, True]
 
 
-def test_one_success_brings_a_backend_in(plane: DataPlane, frontend: int) -> None:
+def test_by_default_one_success_brings_a_backend_up(plane: DataPlane, frontend: int) -> None:
     plane.take_down("web_1")
     plane.probe_now()
     plane.probe_now()
@@ -407,7 +407,7 @@ def test_the_probe_asks_for_its_own_path(plane: DataPlane, path: str, healthy: b
     assert plane.backend_up("lb") == {"web_0": healthy}
 
 
-def test_a_backend_that_does_not_answer_in_time_is_out(plane: DataPlane, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backend_that_does_not_answer_in_time_is_down(plane: DataPlane, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vmss_jenkins.emulator.data_plane.frontend.PROBE_TIMEOUT", 0.0)
     monkeypatch.setattr("vmss_jenkins.emulator.data_plane.frontend.LEAST_TIMEOUT", 0.05)
     plane.serve("web_0", Page("slow", latency=3600.0))
@@ -415,7 +415,7 @@ def test_a_backend_that_does_not_answer_in_time_is_out(plane: DataPlane, monkeyp
     assert plane.backend_up("lb") == {"web_0": False}
 
 
-def test_a_removed_instance_is_passed_over_before_any_probe(plane: DataPlane, frontend: int) -> None:
+def test_a_removed_instance_is_skipped_before_the_next_probe(plane: DataPlane, frontend: int) -> None:
     plane.remove("web_1")
     assert sorted(bodies(frontend, 4)) == ["web_0", "web_0", "web_2", "web_2"]
 
@@ -481,7 +481,7 @@ def test_each_load_balancer_has_its_own_pool_and_probe(plane: DataPlane, fronten
     assert get(frontend)[0] == 200
 
 
-def test_a_closed_load_balancer_refuses_connections_and_resets_those_it_had(plane: DataPlane, frontend: int) -> None:
+def test_a_closed_load_balancer_refuses_new_connections_and_resets_open_ones(plane: DataPlane, frontend: int) -> None:
     with connect(frontend) as client:
         client.sendall(REQUEST)
         client.recv(65536)
@@ -513,7 +513,7 @@ def test_two_hundred_connections_at_once_are_all_answered(frontend: int) -> None
     assert sorted(seen.values()) == [66, 67, 67]
 
 
-def test_a_page_larger_than_every_buffer_arrives_whole_at_a_slow_reader(plane: DataPlane) -> None:
+def test_a_page_larger_than_every_buffer_reaches_a_slow_reader_whole(plane: DataPlane) -> None:
     plane.serve("web_0", Page("x" * 20_000_000))
     port = plane.open_frontend("lb", lambda: ["web_0"], BY_HAND)
     with connect(port) as client:
@@ -523,7 +523,7 @@ def test_a_page_larger_than_every_buffer_arrives_whole_at_a_slow_reader(plane: D
 
 
 class Pool:
-    """A backend pool that tells how often it was asked for."""
+    """A backend pool that counts how often it was read."""
 
     def __init__(self, *names: str) -> None:
         self.names = names
@@ -540,7 +540,7 @@ class Pool:
         """Return when this many rounds of probes have begun and ended."""
         while self._asked.acquire(blocking=False):
             pass
-        for _ in range(count + 2):  # one may be under way, and the last has ended when the next is asked for
+        for _ in range(count + 2):  # one may be in progress, and the last has ended when the next begins
             assert self._asked.acquire(timeout=10)
 
 
@@ -551,7 +551,7 @@ def fast() -> Iterator[DataPlane]:
         yield running
 
 
-def test_probes_come_by_themselves_at_the_interval_of_the_emulated_clock(fast: DataPlane) -> None:
+def test_probes_are_sent_at_the_interval_of_the_emulated_clock(fast: DataPlane) -> None:
     fast.serve("web_0", Page("page"))
     pool = Pool("web_0")
     fast.open_frontend("lb", pool, HOURLY)
@@ -563,7 +563,7 @@ def test_probes_come_by_themselves_at_the_interval_of_the_emulated_clock(fast: D
     assert fast.backend_up("lb") == {"web_0": True}
 
 
-def test_probing_goes_on_with_the_old_pool_when_the_pool_cannot_be_read(
+def test_probing_continues_with_the_old_pool_if_the_pool_cannot_be_read(
     fast: DataPlane, caplog: pytest.LogCaptureFixture
 ) -> None:
     fast.serve("web_0", Page("page"))
@@ -615,7 +615,7 @@ def test_stopping_closes_everything_at_once_even_requests_in_flight() -> None:
     plane.stop()
 
 
-def test_stopping_does_not_wait_for_a_client_that_does_not_fetch_its_answer() -> None:
+def test_stopping_does_not_wait_for_a_client_that_does_not_read_its_answer() -> None:
     with DataPlane() as plane:
         plane.serve("web_0", Page("x" * 20_000_000))
         client = connect(plane.port("web_0"))
@@ -636,7 +636,7 @@ def test_a_stopped_data_plane_starts_again_empty() -> None:
             assert get(plane.port("web_0"))[1] == "page"
 
 
-def test_starting_twice_is_starting_once(plane: DataPlane) -> None:
+def test_starting_twice_has_no_effect(plane: DataPlane) -> None:
     plane.serve("web_0", Page("page"))
     threads = threading.active_count()
     plane.start()
@@ -644,7 +644,7 @@ def test_starting_twice_is_starting_once(plane: DataPlane) -> None:
     assert get(plane.port("web_0"))[1] == "page"
 
 
-def test_a_data_plane_that_does_not_run_says_so() -> None:
+def test_a_call_to_a_data_plane_that_does_not_run_is_an_error() -> None:
     with pytest.raises(RuntimeError, match=r"does not run; call start\(\) first"):
         DataPlane().serve("web_0", Page("page"))
 
@@ -674,7 +674,7 @@ def test_its_methods_may_be_called_from_many_threads_at_once(plane: DataPlane, f
         ({"error_rate": 1.5}, "error rate is 1.5"),
     ],
 )
-def test_a_page_that_cannot_be_is_refused(values: dict[str, float], message: str) -> None:
+def test_an_invalid_page_is_refused(values: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Page("page", **values)  # type: ignore[arg-type]
 
@@ -688,11 +688,11 @@ def test_a_page_that_cannot_be_is_refused(values: dict[str, float], message: str
         ({"path": "health"}, "path is 'health'"),
     ],
 )
-def test_a_probe_that_cannot_be_is_refused(values: dict[str, float | str], message: str) -> None:
+def test_an_invalid_probe_is_refused(values: dict[str, float | str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Probe(**values)  # type: ignore[arg-type]
 
 
-def test_a_time_scale_that_cannot_be_is_refused() -> None:
+def test_an_invalid_time_scale_is_refused() -> None:
     with pytest.raises(ValueError, match="time scale is 0"):
         DataPlane(time_scale=0)

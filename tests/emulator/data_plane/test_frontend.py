@@ -1,4 +1,4 @@
-"""What the proxy does with connections as such, before backends that speak no HTTP but to the probe."""
+"""How the proxy treats connections, with backends that speak HTTP only to the probe."""
 
 import asyncio
 import socket
@@ -18,7 +18,7 @@ HEALTHY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
 def in_a_loop(test: Callable[[], Coroutine[None, None, None]]) -> Callable[[], None]:
-    """Run a test in an event loop that no task outlives and that sees no exception go by."""
+    """Run a test in an event loop that must end without open tasks and unhandled exceptions."""
 
     @wraps(test)
     def run() -> None:
@@ -101,7 +101,7 @@ async def test_bytes_pass_both_ways_unchanged() -> None:
 
 
 @in_a_loop
-async def test_a_client_that_has_said_all_still_gets_its_answer() -> None:
+async def test_a_client_that_has_closed_its_side_still_gets_its_answer() -> None:
     async with proxied() as (client, backend, _):
         client[1].write(b"question")
         client[1].write_eof()
@@ -112,7 +112,7 @@ async def test_a_client_that_has_said_all_still_gets_its_answer() -> None:
 
 
 @in_a_loop
-async def test_a_backend_that_has_said_all_still_hears_its_client() -> None:
+async def test_a_backend_that_has_closed_its_side_still_gets_its_clients_bytes() -> None:
     async with proxied() as (client, backend, _):
         backend[1].write(b"answer")
         backend[1].write_eof()
@@ -139,7 +139,7 @@ async def test_a_backends_reset_resets_the_client() -> None:
 
 
 @in_a_loop
-async def test_a_backend_that_dies_while_its_client_sends_much_resets_the_client() -> None:
+async def test_a_backend_that_dies_during_a_large_upload_resets_the_client() -> None:
     async with proxied() as (client, backend, _):
         client[1].write(b"x" * 10_000_000)
         await backend[0].readexactly(100_000)
@@ -159,7 +159,7 @@ async def test_a_client_waits_for_a_backend_that_does_not_read() -> None:
 
 
 @in_a_loop
-async def test_a_connection_that_both_ends_have_ended_is_forgotten() -> None:
+async def test_a_connection_that_both_sides_have_closed_is_forgotten() -> None:
     async with proxied() as (client, backend, frontend):
         client[1].write_eof()
         await backend[0].read()

@@ -6,7 +6,7 @@ from vmss_jenkins.emulator.data_plane.web_instance import Page, WebInstance
 from vmss_jenkins.emulator.state.servers import HOST
 
 
-def test_no_task_of_a_request_outlives_its_being_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_task_of_a_request_remains_after_it_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vmss_jenkins.emulator.data_plane.web_instance.GRACE", 0.05)
 
     async def cut_off() -> None:

@@ -1,4 +1,4 @@
-"""Faults as text and as values, and which occasions they strike."""
+"""Faults as text and as values, and the occasions on which they strike."""
 
 import pytest
 
@@ -35,17 +35,17 @@ def test_a_fault_is_read_from_text_and_written_as_the_same(text: str, fault: Fau
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "no kind of fault ''"),
-        ("explode", "no kind of fault 'explode'; there are: error, expired-token, reset, lost-answer"),
+        ("", "there is no kind of fault ''"),
+        ("explode", "there is no kind of fault 'explode'; the kinds are: error, expired-token, reset, lost-answer"),
         ("error GET", "the fault error needs status="),
         ("200", "a fault's status is 200; it must be from 400 to 599"),
         ("600", "it must be from 400 to 599"),
         ("delete", "the fault delete needs instance="),
         ("scale by=0", "the fault scale needs by="),
         ("set-image", "the fault set-image needs image="),
-        ("reset get", "'get' in the fault 'reset get' is no METHOD"),
-        ("reset color=red", "a fault has no 'color'; it has: kind, method"),
-        ("reset count=often", "'often' is no value for a fault's count"),
+        ("reset get", "'get' in the fault 'reset get' is not a METHOD"),
+        ("reset color=red", "a fault has no field 'color'; its fields are: kind, method"),
+        ("reset count=often", "'often' is not a value for a fault's count"),
         ("reset count=0", "strikes on 1 or more"),
         ("reset skip=-1", "skips 0 or more"),
         ("stuck seconds=-1", "must not be negative"),
@@ -53,7 +53,7 @@ def test_a_fault_is_read_from_text_and_written_as_the_same(text: str, fault: Fau
         ("reset 'unclosed", "No closing quotation"),
     ],
 )
-def test_text_that_is_no_fault_is_refused_with_what_is_wrong_in_it(text: str, reason: str) -> None:
+def test_text_that_is_not_a_fault_is_refused_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         Fault.parse(text)
 
@@ -81,7 +81,7 @@ def results(fault: Fault, occasions: int) -> list[bool]:
         ("reset skip=2 count=always", [False, False, True, True]),
     ],
 )
-def test_a_fault_strikes_as_often_as_it_says_after_those_it_skips(text: str, expected: list[bool]) -> None:
+def test_a_fault_strikes_count_times_after_the_skipped_occasions(text: str, expected: list[bool]) -> None:
     assert results(Fault.parse(text), 4) == expected
 
 
@@ -118,7 +118,7 @@ def test_every_kind_has_its_moment(text: str, moment: Moment) -> None:
     assert sum(fault.matches(other, "GET", "/x", "1") for other in ("request", "operation", "work", "start")) == 1
 
 
-def test_a_fault_of_one_instance_leaves_the_others_alone() -> None:
+def test_a_fault_of_one_instance_does_not_strike_the_others() -> None:
     assert not Fault("fail", instance="1").matches("work", "POST", "/x", "11")
     assert Fault("fail").matches("work", "POST", "/x", "11")
 
@@ -133,7 +133,7 @@ def test_faults_that_end_a_request_strike_one_after_another() -> None:
     assert [(one.seen, one.struck) for one in armed] == [(5, 2), (3, 1)]
 
 
-def test_what_happens_beside_a_request_leaves_it_to_the_next_faults() -> None:
+def test_a_fault_beside_a_request_lets_further_faults_strike_it() -> None:
     armed = [ArmedFault(1, Fault.parse("scale by=1")), ArmedFault(2, Fault.parse("reset"))]
     _, struck = strike(armed, *REQUEST)
     assert [fault.kind for fault in struck] == ["scale", "reset"]

@@ -1,4 +1,4 @@
-"""Faults as clients of the emulator meet them: over HTTP, with the real SDK, and in its state."""
+"""The effects of faults: over HTTP, with the real SDK, and in the emulator's state."""
 
 import threading
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def healths(azure: Azure) -> dict[str, str]:
     return {id_: view["vmHealth"]["status"]["code"].partition("/")[2] for id_, view in views.items()}
 
 
-def test_a_429_comes_with_its_retry_after_where_the_fault_has_one(azure: Azure) -> None:
+def test_a_429_has_a_retry_after_if_the_fault_has_one(azure: Azure) -> None:
     azure.emulator.inject("429 GET retry-after=7")
     azure.emulator.inject("429 GET")
     first, second, third = (azure.ask("GET") for _ in range(3))
@@ -62,7 +62,7 @@ def test_a_request_that_gets_an_error_is_not_carried_out(azure: Azure) -> None:
     assert set(states(azure).values()) == {"Succeeded"}
 
 
-def test_a_reset_comes_before_the_request_is_carried_out(azure: Azure) -> None:
+def test_a_reset_happens_before_the_request_is_carried_out(azure: Azure) -> None:
     azure.set_image()
     azure.emulator.inject("reset POST */manualupgrade")
     with pytest.raises(requests.ConnectionError, match="reset"):
@@ -132,7 +132,7 @@ def test_an_emulator_that_refuses_connections_can_be_stopped(azure: Azure) -> No
         azure.session.get(f"{endpoint}/", timeout=10)
 
 
-def test_a_stuck_operation_stays_in_progress_though_its_instances_are_done(azure: Azure) -> None:
+def test_a_stuck_operation_stays_in_progress_after_its_instances_are_done(azure: Azure) -> None:
     azure.set_image()
     azure.emulator.inject("stuck POST */manualupgrade")
     stuck = azure.ask("POST", "manualupgrade", UPGRADE)
@@ -207,7 +207,7 @@ def test_an_instance_never_gets_healthy_until_it_is_brought_up_again(emulate: Em
     assert azure.session.get(f"http://127.0.0.1:{port}/", timeout=10).status_code == 200
 
 
-def test_somebody_else_deletes_an_instance_in_the_middle(azure: Azure) -> None:
+def test_somebody_else_deletes_an_instance_during_an_update(azure: Azure) -> None:
     azure.set_image()
     azure.emulator.inject("delete GET */virtualMachines skip=1 instance=1")
     assert azure.ask("POST", "manualupgrade", UPGRADE).status_code == 202
@@ -226,20 +226,20 @@ def test_an_instance_that_is_being_deleted_is_not_deleted_again(azure: Azure) ->
     assert azure.ask("GET").json()["sku"]["capacity"] == 2
 
 
-def test_to_delete_an_instance_that_is_not_there_changes_nothing(azure: Azure) -> None:
+def test_a_fault_that_deletes_an_unknown_instance_changes_nothing(azure: Azure) -> None:
     azure.emulator.inject("delete instance=77")
     assert set(azure.instances()) == {"0", "1", "2"}
 
 
 @pytest.mark.parametrize(("by", "ids"), [(2, {"0", "1", "2", "3", "4"}), (-1, {"0", "1"}), (-9, set())])
-def test_somebody_else_scales_the_set_in_the_middle(azure: Azure, by: int, ids: set[str]) -> None:
+def test_somebody_else_scales_the_set_during_an_update(azure: Azure, by: int, ids: set[str]) -> None:
     azure.emulator.inject(f"scale GET */virtualMachines by={by}")
     azure.instances()
     azure.settle()
     assert set(azure.instances()) == ids
 
 
-def test_what_azure_refuses_to_somebody_else_is_tried_again(azure: Azure) -> None:
+def test_a_change_of_somebody_else_that_azure_refuses_is_repeated(azure: Azure) -> None:
     azure.emulator.inject("scale POST */manualupgrade by=1")
     azure.ask("PATCH", body=azure.image("nginx-updated-image"))
     azure.ask("POST", "manualupgrade", UPGRADE)
@@ -249,7 +249,7 @@ def test_what_azure_refuses_to_somebody_else_is_tried_again(azure: Azure) -> Non
     assert azure.ask("GET").json()["properties"]["provisioningState"] == "Updating"
 
 
-def test_somebody_else_changes_the_model_in_the_middle(azure: Azure) -> None:
+def test_somebody_else_changes_the_model_during_an_update(azure: Azure) -> None:
     azure.set_image()
     before = azure.ask("GET").headers["ETag"]
     azure.emulator.inject("set-image GET */virtualMachines image=nginx-broken-image")
@@ -265,7 +265,7 @@ def test_a_fault_with_an_image_that_does_not_exist_is_refused(azure: Azure) -> N
         azure.emulator.inject("set-image image=nothing")
 
 
-def test_a_token_expires_in_the_middle(azure: Azure) -> None:
+def test_a_token_expires_during_a_session(azure: Azure) -> None:
     azure.emulator.inject("expired-token GET skip=1")
     answers = [azure.ask("GET") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 401, 200]
@@ -279,7 +279,7 @@ def secured() -> Iterator[Emulator]:
         yield emulator
 
 
-def test_every_token_given_out_has_expired_then(secured: Emulator) -> None:
+def test_the_fault_expires_every_issued_token(secured: Emulator) -> None:
     verify = secured.environment["REQUESTS_CA_BUNDLE"]
     credential = ClientSecretCredential(
         secured.tenant_id,
@@ -338,12 +338,12 @@ def test_the_control_endpoint_arms_shows_and_removes_faults(azure: Azure) -> Non
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"status": 500}', b'{"kind": "x"}', b'"x"', b'{"kind": 1}', b"nul"])
-def test_the_control_endpoint_refuses_what_is_no_fault(azure: Azure, body: bytes) -> None:
+def test_the_control_endpoint_refuses_invalid_faults(azure: Azure, body: bytes) -> None:
     url = f"{azure.emulator.endpoint}/_emulator/faults"
     assert error_of(azure.session.post(url, data=body, timeout=10)) == (400, "InvalidFault")
 
 
-def test_the_control_endpoints_are_never_struck_nor_recorded(azure: Azure) -> None:
+def test_faults_and_the_record_of_calls_leave_out_the_control_endpoints(azure: Azure) -> None:
     azure.emulator.inject("503 count=always")
     for name in ("calls", "availability", "faults"):
         assert azure.session.get(f"{azure.emulator.endpoint}/_emulator/{name}", timeout=10).status_code == 200

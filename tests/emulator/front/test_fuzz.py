@@ -76,7 +76,7 @@ ANYTHING = settings(max_examples=80, deadline=None, suppress_health_check=[Healt
 
 
 def check(answer: requests.Response) -> None:
-    """Whatever was asked: no fault of the emulator, and every error says its code and a message."""
+    """Check an answer to any request: no exception in the emulator, and every error has a code and a message."""
     assert answer.status_code < 500, answer.text
     if answer.status_code >= 400 and answer.request.method != "HEAD":
         error = answer.json()["error"]
@@ -142,13 +142,13 @@ HEADERS = st.lists(
 
 @settings(max_examples=100, deadline=None)
 @given(METHOD, TARGET, HEADERS, st.binary(max_size=20))
-def test_any_bytes_get_an_answer_or_an_end_and_never_a_fault_or_a_hang(
+def test_any_bytes_get_an_answer_or_a_closed_connection_and_never_a_traceback_or_a_hang(
     served: Emulator, method: str, target: str, headers: list[tuple[str, str]], body: bytes
 ) -> None:
     head = f"{method} {target} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers) + "\r\n"
     with socket.create_connection(("127.0.0.1", port_of(served)), timeout=10) as client:
         answer = b""
-        with suppress(ConnectionError):  # a server that has said what is wrong need not read the rest
+        with suppress(ConnectionError):  # a server that has answered with an error need not read the rest
             client.sendall(head.encode("latin-1") + body)
             client.shutdown(socket.SHUT_WR)
             while received := client.recv(65536):
@@ -168,7 +168,7 @@ def test_any_bytes_get_an_answer_or_an_end_and_never_a_fault_or_a_hang(
     st.text(max_size=16)
     | st.sampled_from([VERSION, "2024-13-45", "9999-99-99-preview", "2024-07-01 ", "\u0662024-07-01"])
 )
-def test_any_api_version_is_one_or_is_refused(served: Emulator, version: str) -> None:
+def test_any_text_is_an_api_version_or_is_refused(served: Emulator, version: str) -> None:
     url = f"{served.endpoint}/subscriptions/{served.subscription_id}/resourceGroups"
     answer = requests.get(url, params={"api-version": version}, timeout=10)
     check(answer)
@@ -190,7 +190,7 @@ def test_two_hundred_connections_at_once_are_all_answered(served: Emulator) -> N
 
 
 @pytest.mark.parametrize("ending", ["closes", "resets", "waits"])
-def test_a_client_that_stops_in_the_middle_changes_nothing_and_holds_nobody_up(azure: Azure, ending: str) -> None:
+def test_a_client_that_stops_during_its_request_changes_nothing_and_delays_no_other(azure: Azure, ending: str) -> None:
     port = port_of(azure.emulator)
     request = f"PATCH {azure.set}?api-version={VERSION} HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{{"
     with closing(socket.create_connection(("127.0.0.1", port), timeout=10)) as client:
@@ -206,7 +206,7 @@ def test_a_client_that_stops_in_the_middle_changes_nothing_and_holds_nobody_up(a
 
 
 def test_under_load_every_answer_is_whole_while_instances_go_down_and_up() -> None:
-    """What a client may meet is a refused or reset connection, never half a page or one of another release."""
+    """A client may get a refused or reset connection, but never half a page or a page of another release."""
     names = [f"i{number}" for number in range(4)]
     pages = {name: f"<title>{name}</title>" + "x" * 20_000 for name in names}
     over = threading.Event()

@@ -62,7 +62,7 @@ def test_the_real_sdk_signs_in_over_tls(emulator: Emulator) -> None:
         ({"client": "5ca1e5e7-0000-4000-8000-00000000dead"}, "AADSTS700016: Application with identifier"),
     ],
 )
-def test_a_stranger_is_refused_as_entra_does(emulator: Emulator, wrong: dict[str, str], text: str) -> None:
+def test_an_unknown_client_is_refused_as_entra_does(emulator: Emulator, wrong: dict[str, str], text: str) -> None:
     with pytest.raises(ClientAuthenticationError, match=text):
         set_name(emulator, credential(emulator, **wrong))
 
@@ -107,7 +107,7 @@ def subscriptions(emulator: Emulator, session: requests.Session, authorization: 
         ("Bearer x.y.", "InvalidAuthenticationToken"),
     ],
 )
-def test_over_tls_arm_asks_for_a_token_of_its_own(
+def test_over_tls_arm_requires_a_token_that_the_emulator_issued(
     emulator: Emulator, session: requests.Session, authorization: str | None, code: str
 ) -> None:
     answer = subscriptions(emulator, session, authorization)
@@ -115,7 +115,7 @@ def test_over_tls_arm_asks_for_a_token_of_its_own(
     assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
 
 
-def test_a_token_ends_after_an_hour(session: requests.Session) -> None:
+def test_a_token_expires_after_an_hour(session: requests.Session) -> None:
     clock = ManualClock()
     with Emulator(clock=clock, tls=True, data_plane=False) as emulator:
         session.verify = emulator.environment["REQUESTS_CA_BUNDLE"]
@@ -125,7 +125,7 @@ def test_a_token_ends_after_an_hour(session: requests.Session) -> None:
         assert error_of(subscriptions(emulator, session, bearer)) == (401, "ExpiredAuthenticationToken")
 
 
-def test_the_cloud_describes_itself(emulator: Emulator, session: requests.Session) -> None:
+def test_the_metadata_endpoint_describes_the_cloud(emulator: Emulator, session: requests.Session) -> None:
     url = f"{emulator.endpoint}/metadata/endpoints"
     told = session.get(url, params={"api-version": "2022-09-01"}, timeout=10).json()
     assert told["authentication"]["loginEndpoint"] == f"{emulator.endpoint}/"
@@ -135,7 +135,7 @@ def test_the_cloud_describes_itself(emulator: Emulator, session: requests.Sessio
     assert configuration.json()["token_endpoint"].startswith(emulator.endpoint)
 
 
-def test_a_client_that_does_not_know_the_authority_keeps_nobody_from_being_served(
+def test_a_client_that_does_not_trust_the_certificate_delays_no_other_client(
     emulator: Emulator, session: requests.Session
 ) -> None:
     with pytest.raises(requests.exceptions.SSLError):

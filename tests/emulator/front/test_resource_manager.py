@@ -38,7 +38,7 @@ def test_a_manualupgrade_answers_as_azure_does(azure: Azure) -> None:
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-def test_a_change_of_a_set_answers_the_set_and_when_to_come_back(azure: Azure, method: str) -> None:
+def test_a_change_of_a_set_answers_the_set_and_a_retry_after(azure: Azure, method: str) -> None:
     answer = azure.ask(method, body={"location": "westeurope", "tags": {"a": "b"}})
     assert answer.status_code == 200
     assert answer.json()["properties"]["provisioningState"] == "Updating"
@@ -54,13 +54,13 @@ def test_a_change_of_a_set_answers_the_set_and_when_to_come_back(azure: Azure, m
         OPERATION.replace("westeurope", "eastus") + "known",
     ],
 )
-def test_an_operation_that_never_was_is_not_found(azure: Azure, path: str) -> None:
+def test_an_unknown_operation_is_not_found(azure: Azure, path: str) -> None:
     known = azure.ask("PATCH", body={"tags": {}}).headers["Azure-AsyncOperation"].partition("?")[0]
     filled = path.format(azure.emulator.subscription_id).replace("known", known.rpartition("/")[2])
     assert error_of(azure.ask("GET", filled)) == (404, "NotFound")
 
 
-def test_every_answer_can_be_traced(azure: Azure) -> None:
+def test_every_answer_has_a_request_id(azure: Azure) -> None:
     one, two = (azure.ask("GET", headers={"x-ms-correlation-request-id": "mine"}) for _ in range(2))
     assert one.headers["x-ms-request-id"] != two.headers["x-ms-request-id"]
     assert one.headers["x-ms-correlation-request-id"] == "mine"
@@ -90,12 +90,14 @@ def test_subscriptions_are_listed(azure: Azure) -> None:
         ("POST", "{group}2/providers/Microsoft.Compute/images", (405, "MethodNotAllowed")),
     ],
 )
-def test_what_is_not_emulated_is_an_error_of_arm(azure: Azure, method: str, path: str, error: tuple[int, str]) -> None:
+def test_a_request_that_is_not_served_gets_an_error_of_arm(
+    azure: Azure, method: str, path: str, error: tuple[int, str]
+) -> None:
     answer = azure.ask(method, path.format(set=azure.set, group=azure.group))
     assert error_of(answer) == error
 
 
-def test_a_resource_that_is_missing_is_arms_own_answer(azure: Azure) -> None:
+def test_arm_itself_answers_for_a_missing_resource(azure: Azure) -> None:
     answer = azure.ask("GET", azure.set + "2")
     assert answer.headers["x-ms-failure-cause"] == "gateway"
     assert answer.json()["error"]["message"] == (
@@ -107,7 +109,7 @@ def test_a_resource_that_is_missing_is_arms_own_answer(azure: Azure) -> None:
 @pytest.mark.parametrize(
     ("version", "code"), [("", "MissingApiVersionParameter"), ("newest", "InvalidApiVersionParameter")]
 )
-def test_every_request_names_an_api_version(azure: Azure, version: str, code: str) -> None:
+def test_a_request_without_a_valid_api_version_is_refused(azure: Azure, version: str, code: str) -> None:
     assert error_of(azure.ask("GET", params={"api-version": version})) == (400, code)
 
 
@@ -128,7 +130,7 @@ def test_every_request_names_an_api_version(azure: Azure, version: str, code: st
         b'{"tags": {"a": "\\ud800"}}',
     ],
 )
-def test_a_body_that_is_not_what_it_should_be_is_refused(azure: Azure, content: bytes) -> None:
+def test_an_invalid_body_is_refused(azure: Azure, content: bytes) -> None:
     answer = azure.session.patch(
         azure.emulator.endpoint + azure.set, data=content, params={"api-version": VERSION}, timeout=10
     )
@@ -142,11 +144,11 @@ def test_a_body_that_is_too_large_ends_the_connection_with_an_error(azure: Azure
     assert answer.headers["Connection"] == "close"
 
 
-def test_nulls_are_as_good_as_nothing(azure: Azure) -> None:
+def test_null_is_the_same_as_a_missing_field(azure: Azure) -> None:
     assert azure.ask("PATCH", body={"tags": {"a": None}, "sku": None, "zones": None}).json()["tags"] == {}
 
 
-def test_a_fault_of_the_emulator_is_an_error_of_arm_too(azure: Azure, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exception_in_the_emulator_is_an_error_of_arm_too(azure: Azure, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(azure.backend, "advance", lambda: 1 / 0)
     assert error_of(azure.ask("GET")) == (500, "InternalServerError")
 
@@ -163,7 +165,7 @@ def test_connections_are_kept_over_requests_with_unread_bodies(azure: Azure) -> 
     connection.close()
 
 
-def test_a_request_that_is_no_http_gets_an_error_body(azure: Azure) -> None:
+def test_a_request_that_is_not_http_gets_an_error_body(azure: Azure) -> None:
     port = int(azure.emulator.endpoint.rpartition(":")[2])
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     connection.putrequest("GET", "/")
@@ -204,6 +206,6 @@ def test_every_route_names_the_action_that_a_role_must_allow() -> None:
         ("https://a/b.vhd", {"uri": "https://a/b.vhd"}),
     ],
 )
-def test_releases_are_keyed_by_every_kind_of_image(key: str, reference: dict[str, str]) -> None:
+def test_every_kind_of_image_can_have_a_release(key: str, reference: dict[str, str]) -> None:
     scenario = Scenario(releases={key: Release("page")})
     assert scenario.reference(key) == reference

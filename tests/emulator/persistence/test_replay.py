@@ -1,4 +1,4 @@
-"""The time that an emulator goes on with when it comes back."""
+"""The time with which an emulator continues after a restart."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ SLACK = 600.0
 """Emulated seconds that a slow machine may take: a minute of its own."""
 
 
-def test_the_emulated_time_goes_on_as_fast_as_before_while_no_emulator_runs(tmp_path: Path) -> None:
+def test_the_emulated_time_continues_at_its_speed_while_no_emulator_runs(tmp_path: Path) -> None:
     state = tmp_path / "state"
     with Emulator(state=state, data_plane=False, time_scale=SCALE) as emulator:
         group = f"{emulator.endpoint}/subscriptions/{emulator.subscription_id}/resourceGroups/new-rg"

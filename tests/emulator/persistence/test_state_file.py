@@ -1,4 +1,4 @@
-"""`--state FILE`: whatever was asked of an emulator, another one with the same file goes on where it was."""
+"""`--state FILE`: after any requests, another emulator with the same file continues with the same state."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def kept(
 
 
 def shown(value: Any) -> Any:
-    """All but secrets that a state consists of, by whatever classes and fields: nobody has to keep a list of them."""
+    """Everything in a state except secrets, in all classes and fields, so that nobody has to keep a list of them."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: shown(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, dict):
@@ -61,7 +61,7 @@ def shown(value: Any) -> Any:
 
 
 def everything(azure: Azure) -> dict[str, Any]:
-    """The state of an emulator, with when its next transitions are due, and what it will draw next."""
+    """The state of an emulator, the times of its next transitions, and its next random numbers."""
     backend = azure.backend
     backend.advance()
     with backend.lock:
@@ -128,7 +128,7 @@ def send(azure: Azure, request: tuple[str, str, Any]) -> None:
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example([(("PUT", "extensions/script", SCRIPT), 5.0), (("POST", "manualupgrade", {"instanceIds": ["*"]}), 19.0)], 2)
 @given(st.lists(st.tuples(REQUESTS, st.floats(0, 60)), max_size=12), st.integers(0, 11))
-def test_whatever_was_asked_the_state_is_the_same_after_a_restart(
+def test_after_any_requests_the_state_is_the_same_after_a_restart(
     tmp_path_factory: pytest.TempPathFactory, asked: list[tuple[Any, float]], stop: int
 ) -> None:
     state = tmp_path_factory.mktemp("state") / "azure.state"
@@ -148,7 +148,7 @@ def test_whatever_was_asked_the_state_is_the_same_after_a_restart(
         assert everything(azure) == after
 
 
-def test_the_file_is_for_its_owner_and_keeps_no_secret_and_no_token(tmp_path: Path) -> None:
+def test_only_its_owner_reads_the_file_and_it_has_no_secret_and_no_token(tmp_path: Path) -> None:
     state = tmp_path / "azure.state"
     secrets = {"osProfile": {"adminPassword": "pass-word-1", "customData": "custom-data-1"}}
     extension = {"name": "script", "properties": {"type": "CustomScript", "protectedSettings": {"key": "secret-key-1"}}}
@@ -168,7 +168,7 @@ def test_the_file_is_for_its_owner_and_keeps_no_secret_and_no_token(tmp_path: Pa
         )
 
 
-def test_a_command_in_protected_settings_is_not_kept_and_its_instances_stay_well(tmp_path: Path) -> None:
+def test_a_command_in_protected_settings_is_not_kept_and_its_instances_stay_healthy(tmp_path: Path) -> None:
     state, clock = tmp_path / "azure.state", ManualClock()
     protected = {"protectedSettings": {"commandToExecute": "echo hello > /var/www/html/index.html"}, "settings": {}}
     with kept(state, clock) as azure:
@@ -187,17 +187,19 @@ def test_a_command_in_protected_settings_is_not_kept_and_its_instances_stay_well
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("", "line 1 is no part of an emulator's state"),
-        ("no JSON\n", "line 1 is no part of an emulator's state"),
-        ("[]\n", "line 1 is no part of an emulator's state"),
-        ('{"version": 4, "serial": 1, "resources": []}\n', "line 1 is no part of an emulator's state: format"),
-        ('{"format": "other", "version": 1, "began": 1, "options": {}, "ports": {}}\n', "is not the state of an"),
+        ("", "line 1 is not a line of a state file"),
+        ("no JSON\n", "line 1 is not a line of a state file"),
+        ("[]\n", "line 1 is not a line of a state file"),
+        ('{"version": 4, "serial": 1, "resources": []}\n', "line 1 is not a line of a state file: format"),
+        ('{"format": "other", "version": 1, "began": 1, "options": {}, "ports": {}}\n', "is not a state file of an"),
         ("{first}\n".replace('"version":1', '"version":0'), "version 0, wanted 1: another release"),
-        ("{first}\n{}\n", "line 2 is no part of an emulator's state"),
-        ('{first}\n{"time": 1, "wall": 1, "sca\n', "line 2 is no part of an emulator's state"),
+        ("{first}\n{}\n", "line 2 is not a line of a state file"),
+        ('{first}\n{"time": 1, "wall": 1, "sca\n', "line 2 is not a line of a state file"),
     ],
 )
-def test_a_broken_or_foreign_file_is_refused_before_anything_starts(tmp_path: Path, content: str, told: str) -> None:
+def test_a_file_that_is_not_a_state_file_is_refused_before_anything_starts(
+    tmp_path: Path, content: str, told: str
+) -> None:
     state = tmp_path / "azure.state"
     with kept(state):
         first = json.loads(state.read_text())
@@ -210,17 +212,17 @@ def test_a_broken_or_foreign_file_is_refused_before_anything_starts(tmp_path: Pa
     assert state.read_text() == written
 
 
-def test_a_file_of_other_options_is_refused_and_the_first_difference_told(tmp_path: Path) -> None:
+def test_a_file_with_other_options_is_refused_and_the_first_difference_named(tmp_path: Path) -> None:
     state = tmp_path / "azure.state"
     with kept(state):
         pass
     with pytest.raises(
-        StateFileError, match=r"began with scenario\.instances 3, and now it is 4: give the same options"
+        StateFileError, match=r"was made with scenario\.instances 3, and now it is 4: use the same options"
     ):
         Emulator(replace(SCENARIO, instances=4), state=state, data_plane=False)
 
 
-def test_a_request_that_a_crash_cut_off_is_dropped_and_the_rest_goes_on(tmp_path: Path) -> None:
+def test_a_request_that_a_crash_cut_off_is_dropped_and_the_others_are_kept(tmp_path: Path) -> None:
     state, clock = tmp_path / "azure.state", ManualClock()
     with kept(state, clock) as azure:
         azure.ask("PATCH", body={"tags": {"a": "b"}})
@@ -234,7 +236,7 @@ def test_a_request_that_a_crash_cut_off_is_dropped_and_the_rest_goes_on(tmp_path
         state.write_bytes(whole + b'{"time":')
 
 
-def test_what_comes_out_otherwise_than_it_did_is_told_and_not_passed_over(tmp_path: Path) -> None:
+def test_a_request_that_gets_another_answer_is_an_error(tmp_path: Path) -> None:
     state = tmp_path / "azure.state"
     with kept(state) as azure:
         azure.ask("PATCH", body={"tags": {"a": "b"}})
@@ -243,7 +245,7 @@ def test_what_comes_out_otherwise_than_it_did_is_told_and_not_passed_over(tmp_pa
         pass
 
 
-def test_what_was_under_way_goes_on_while_nobody_emulates_it(tmp_path: Path) -> None:
+def test_operations_continue_while_no_emulator_runs(tmp_path: Path) -> None:
     state, clock = tmp_path / "azure.state", ManualClock()
     with kept(state, clock, timings=EXACT) as azure:
         azure.set_image()
@@ -278,7 +280,7 @@ def served(state: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], 
             run.kill()
 
 
-def test_an_emulator_killed_in_the_middle_of_a_rollout_goes_on_and_so_does_the_rollout(tmp_path: Path) -> None:
+def test_a_rollout_continues_after_its_emulator_was_killed_and_restarted(tmp_path: Path) -> None:
     state, options = tmp_path / "azure.state", ("--time-scale", "20", "--instances", "4")
     rollout = [sys.executable, "-m", "vmss_jenkins", "rollout", "-g", "canary-rg", "-n", "web", "--canary", "1"]
     rollout += ["--image-id", Scenario().image_id("nginx-updated-image")]

@@ -1,4 +1,4 @@
-"""Azure's OpenAPI documents, as schemas of the bodies that the emulator answers.
+"""Azure's OpenAPI documents as schemas of the bodies in the emulator's answers.
 
 `VMSS_JENKINS_SPECS` names a folder of Swagger 2.0 documents, `NAME-API_VERSION.json`. Their schemas are read as JSON
 Schema 2020-12, in which `unevaluatedProperties` finds what a document does not name, through `allOf` as well.
@@ -22,9 +22,9 @@ FOLDER = Path(os.environ.get("VMSS_JENKINS_SPECS", "../shared/azure-spec"))
 
 
 def documents() -> dict[str, Any]:
-    """Each document by the name that the others refer to it by."""
+    """Each document by the name that the other documents use for it."""
     texts = {path.name: path.read_text() for path in sorted(FOLDER.glob("*.json"))}
-    # A definition that others extend does not know what they add.
+    # A definition that others extend does not name what they add.
     bases = set(re.findall(r'"allOf":\s*\[\s*\{\s*"\$ref":\s*"[^"]*#/definitions/(\w+)"', "".join(texts.values())))
     found = {}
     for name, text in texts.items():
@@ -37,7 +37,7 @@ def documents() -> dict[str, Any]:
 
 
 def _close(schema: Any) -> None:
-    """Let an object have nothing but what is named; one whose properties are not named may have any."""
+    """Forbid unnamed properties of objects; an object without named properties may have any."""
     if isinstance(schema, list):
         for item in schema:
             _close(item)
@@ -54,7 +54,7 @@ _DOCUMENTS = documents()
 
 @cache
 def _registry() -> Registry[Any]:
-    """Resolves references between the documents; what is not there may be anything."""
+    """Resolves references between the documents; a missing one allows anything."""
 
     def anything(uri: str) -> Resource[Any]:
         del uri
@@ -77,7 +77,7 @@ class _Anything(dict[str, Any]):
 
 @cache
 def _operations() -> dict[tuple[str, str], tuple[str, dict[str, Any]]]:
-    """By method and path in lower case, the parts that vary written {}: the document and the answers."""
+    """The document and the answers, by method and path in lower case with {} for variable parts."""
     found = {}
     for name, document in _DOCUMENTS.items():
         for path, methods in document.get("paths", {}).items():
@@ -88,7 +88,7 @@ def _operations() -> dict[tuple[str, str], tuple[str, dict[str, Any]]]:
 
 
 def schema_of(method: str, template: str, status: int) -> dict[str, Any] | None:
-    """What an answer's body has to be, None where no document tells."""
+    """The schema of an answer's body, None if no document has it."""
     found = _operations().get((method, re.sub(r"\{[^}]*\}", "{}", template).lower()))
     if found is None:
         return None
@@ -105,7 +105,7 @@ def schema_of(method: str, template: str, status: int) -> dict[str, Any] | None:
 
 
 def faults(body: Any, schema: dict[str, Any]) -> Iterator[str]:
-    """What of a body is against its schema, as `path: reason`, list positions written []."""
+    """The violations of a schema in a body, as `path: reason`, with [] for positions in lists."""
     validator = jsonschema.Draft202012Validator(schema, registry=_registry())
     for error in validator.iter_errors(body):
         path = "".join("[]" if isinstance(part, int) else f".{part}" for part in error.absolute_path).lstrip(".")

@@ -56,7 +56,7 @@ READ_ONLY = ("name", "id", "type", "etag")
 
 @dataclass(frozen=True)
 class Exchange:
-    """One recorded request and its answer, with what was known of its set by then."""
+    """One recorded request and its answer, with the set as the exchanges before it show it."""
 
     source: str
     method: str
@@ -124,14 +124,14 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.mark.parametrize("exchange", RECORDED, ids=str)
-def test_an_exchange_goes_as_it_went_with_azure(exchange: Exchange, emulate: Emulate) -> None:
+def test_an_exchange_is_answered_as_azure_did(exchange: Exchange, emulate: Emulate) -> None:
     azure = prepared(exchange, emulate)
     path = _operation_path(azure, exchange) if "/operations/" in exchange.path else exchange.path
     answer = azure.ask(exchange.method, path, exchange.body, params=exchange.query)
     assert answer.status_code == exchange.status, answer.text
     assert list(differences(exchange.answer, answer.json() if answer.content else None)) == []
     if any(name.endswith("Min") for name in _buckets(exchange.headers)) and "/images" not in path:
-        return  # Names that end so are of the rules before 2023.
+        return  # Names with this ending belong to the rules before 2023.
     for name in HEADERS:
         assert (name in answer.headers) == (name in exchange.headers), name
     assert _buckets(answer.headers) == _buckets(exchange.headers)
@@ -179,7 +179,7 @@ def prepared(exchange: Exchange, emulate: Emulate) -> Azure:
 
 
 def _source(image: Json) -> Json:
-    """What a managed image is made from, as a client says it."""
+    """The source of a managed image in a client's request."""
     found = image.get("properties", {})
     return {key: found[key] for key in ("sourceVirtualMachine",) if key in found}
 
@@ -202,7 +202,7 @@ def _gone(exchange: Exchange) -> bool:
 
 
 def _put_set(azure: Azure, group: str, known: Json) -> str:
-    """Create the set as it was shown, without instances."""
+    """Create the set as the recording shows it, without instances."""
     body = {key: value for key, value in known.items() if key not in READ_ONLY}
     azure.ask("PUT", group, {"location": known["location"]})
     path = f"{group}/providers/Microsoft.Compute/virtualMachineScaleSets/{known['name']}"
@@ -292,7 +292,7 @@ def _buckets(headers: Any) -> list[str]:
 
 
 def differences(real: Any, ours: Any, path: str = "") -> Iterator[str]:
-    """What the recorded body has that ours has not, or has in another type."""
+    """The fields of the recorded body that ours lacks, or has with another type."""
     if any(re.fullmatch(pattern, path) for pattern in LACKING):
         return
     if type(real) is not type(ours):

@@ -1,6 +1,6 @@
-"""The network provider against recorded exchanges with Azure's: the same status and the same shape of the body.
+"""Replays recorded exchanges with Azure's network provider: the same status and the same shape of the body.
 
-The recordings lie in the folder VMSS_JENKINS_RECORDINGS, as for `test_recordings`.
+The recordings are in the folder VMSS_JENKINS_RECORDINGS, as for `test_compute`.
 """
 
 import json
@@ -28,7 +28,7 @@ HEADERS = ("azure-asyncoperation", "location", "retry-after", "etag")
 
 @dataclass(frozen=True)
 class Exchange:
-    """One recorded request about a load balancer, with the load balancer as it was shown after it and before it."""
+    """One recorded request about a load balancer, with the load balancer before and after it."""
 
     source: str
     method: str
@@ -84,7 +84,7 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.mark.parametrize("exchange", RECORDED, ids=str)
-def test_an_exchange_goes_as_it_went_with_azures_network_provider(exchange: Exchange, emulate: Emulate) -> None:
+def test_an_exchange_is_answered_as_azures_network_provider_did(exchange: Exchange, emulate: Emulate) -> None:
     azure = prepared(exchange, emulate)
     path = exchange.path
     if "/operations/" in path:
@@ -150,7 +150,7 @@ def set_of(exchange: Exchange) -> str:
 
 
 def add_instances(azure: Azure, answer: Any) -> None:
-    """Give the set the instances that the answer names, with interfaces of those names in its pools."""
+    """Add the instances that the answer names to the set, with interfaces of those names in its pools."""
     named = {found.groups() for found in INTERFACE.finditer(json.dumps(answer))}
     if not named:
         return
@@ -177,7 +177,7 @@ def add_instances(azure: Azure, answer: Any) -> None:
 
 
 def without_instances(body: Any) -> Any:
-    """The body as a client sends it who knows nothing of instances."""
+    """The body without instances, as a client sends it."""
     rules = [
         rule for rule in body["properties"]["inboundNatRules"] if "backendIPConfiguration" not in rule["properties"]
     ]

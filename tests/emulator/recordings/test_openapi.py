@@ -1,4 +1,4 @@
-"""Bodies of answers against Azure's own OpenAPI documents, which are older: what came later is listed."""
+"""Bodies of answers against Azure's OpenAPI documents, which are older: later additions are listed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ READ = [route for route in ROUTES if route.method == "GET" and openapi.schema_of
 
 @pytest.fixture
 def filled(emulate: Emulate) -> Azure:
-    """Sets of each kind, one of them in a rolling upgrade, with all that a route may name."""
+    """Sets of each kind, one of them in a rolling upgrade, with every resource that a route may name."""
     flexible = SetSpec("flex", instances=2, orchestration="Flexible", nat="rule")
     azure = emulate(more_sets=(flexible, SetSpec("rolling", instances=3, mode="Rolling")), throttling=False)
     azure.ask("PATCH", azure.set.replace("/web", "/rolling"), azure.image("nginx-updated-image"))
@@ -50,7 +50,7 @@ def filled(emulate: Emulate) -> Azure:
 
 
 def filled_in(azure: Azure, template: str) -> str:
-    """The path of a route, with names of what there is; x where there is nothing of the kind."""
+    """The path of a route with the names of existing resources; x if there is none of the kind."""
     machine = next(iter(azure.backend.scale_sets["canary-rg", "flex"].instances))
     named = {
         "subscription": azure.emulator.subscription_id,
@@ -75,7 +75,7 @@ def filled_in(azure: Azure, template: str) -> str:
 
 
 def new(answer: requests.Response, template: str, method: str) -> list[str]:
-    """What of an answer's body is neither in the documents nor listed."""
+    """The fields of an answer's body that are neither in the documents nor listed."""
     schema = openapi.schema_of(method, template, answer.status_code)
     found = openapi.faults(answer.json(), schema) if schema else ()
     return sorted({fault for fault in found if not any(is_known(fault, known) for known in ADDED)})
@@ -86,13 +86,13 @@ def is_known(fault: str, known: str) -> bool:
 
 
 def views_of(route: Route) -> dict[str, str]:
-    """The query by which a route shows instance views too, where it does."""
+    """The query with which a route also shows instance views, if it can."""
     shows = ("virtualMachines", "virtualMachines/{instance}", "{machine}")
     return {"$expand": "instanceView"} if route.template.endswith(shows) else {}
 
 
 @pytest.mark.parametrize("route", READ, ids=lambda route: route.template[-70:])
-def test_what_is_read_is_as_azures_document_says(route: Route, filled: Azure) -> None:
+def test_answers_to_reads_match_azures_documents(route: Route, filled: Azure) -> None:
     path = filled_in(filled, route.template)
     answer = filled.ask("GET", path, params=views_of(route))
     assert answer.status_code in ((200, 404) if "x" in path.split("/") else (200,)), answer.text
@@ -113,7 +113,7 @@ BALANCER = "/subscriptions/{s}/resourceGroups/{g}/providers/Microsoft.Network/lo
         ("PATCH", BALANCER, "{group}/providers/Microsoft.Network/loadBalancers/webLB"),
     ],
 )
-def test_what_a_write_answers_is_as_azures_document_says(method: str, template: str, path: str, filled: Azure) -> None:
+def test_answers_to_writes_match_azures_documents(method: str, template: str, path: str, filled: Azure) -> None:
     path = path.format(group=filled.group)
     body = filled.ask("GET", path).json() if method == "PUT" else {"tags": {"a": "b"}}
     answer = filled.ask(method, path, body)
@@ -133,8 +133,8 @@ def test_a_body_of_another_type_or_with_another_name_is_found(filled: Azure) -> 
     assert "properties.virtualMachineProfile.osProfile.computerName: not in the document" in found
 
 
-def test_every_listed_addition_is_one_that_some_body_has(filled: Azure) -> None:
-    """What is listed and never met would hide a mistake."""
+def test_every_listed_addition_is_in_some_body(filled: Azure) -> None:
+    """An addition that is in no body would hide a mistake."""
     found = set()
     for route in READ:
         answer = filled.ask("GET", filled_in(filled, route.template), params=views_of(route))

@@ -1,9 +1,9 @@
-"""Of every recorded exchange that the emulator says it serves: how many it answers as Azure did, and why not the rest.
+"""The share of recorded exchanges with served paths that the emulator answers as Azure did, and reasons for the rest.
 
-Those compared are one test each in `test_recordings` and `test_network_recordings`, so that all of them agree where
-the suite passes; deployments are replayed here, in their order. Left out are the cases which those modules name, with
-their reasons. Deployments of resources that the emulator refuses, and those whose recorded body is no JSON, are told
-apart: they cannot be replayed, and are not counted.
+`test_compute` and `test_network` compare one exchange in each test, so all of these agree if the suite passes. This
+module replays deployments, in their order. It leaves out the cases that those modules leave out for a reason. It does
+not count deployments that cannot be replayed: of resources that the emulator does not serve, or with a recorded body
+that is not JSON.
 """
 
 import json
@@ -30,7 +30,7 @@ Key = tuple[str, str, str, int]
 
 
 def of_routes() -> Iterator[tuple[Key, Any]]:
-    """Every recorded exchange of a path that is served."""
+    """Every recorded exchange with a served path."""
     for file in sorted(compute.FOLDER.glob("*.json")):
         for exchange in json.loads(file.read_text())["exchanges"]:
             request = exchange["request"]
@@ -44,7 +44,7 @@ def is_deployment(key: Key) -> bool:
 
 
 def left_out() -> list[Key]:
-    """Those of a route that no test compares."""
+    """The exchanges of a route that no test compares."""
     compared = [(e.source, e.method, e.path, e.status) for e in compute.RECORDED]
     compared += [(e.source, e.method, e.path, e.status) for e in network.RECORDED]
     asked = Counter(key for key, _ in of_routes() if not is_deployment(key))
@@ -52,7 +52,7 @@ def left_out() -> list[Key]:
 
 
 def lacking() -> list[str]:
-    """Those that agree but for fields which are named as lacking."""
+    """The exchanges that agree except for fields that are listed as missing."""
     return [
         str(exchange)
         for exchange in compute.RECORDED
@@ -70,7 +70,7 @@ def paths(value: Any, path: str = "") -> Iterator[str]:
 
 
 def replayed(emulate: Emulate) -> Iterator[tuple[Key, list[str] | None]]:
-    """Each exchange about a deployment with what differs, None where it cannot be replayed."""
+    """Each exchange about a deployment with the differences, None if it cannot be replayed."""
     azure: Azure | None = None
     begun: requests.Response | None = None
     for key, exchange in of_routes():

@@ -1,4 +1,4 @@
-"""Deployments of templates: in the order of their dependencies, as recorded, and failing as a whole."""
+"""Deployments of templates: the order of dependencies, failures, and recorded deployments."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_resource_waits_for_those_that_it_depends_on(azure: Azure) -> None:
     assert azure.status(answer) == "Succeeded"
 
 
-def test_what_fails_ends_the_deployment_and_what_depends_on_it_is_not_begun(azure: Azure) -> None:
+def test_a_failed_resource_ends_the_deployment_and_its_dependents_are_not_begun(azure: Azure) -> None:
     balancer = resource(
         f"{NETWORK}/loadBalancers",
         "lb",
@@ -80,7 +80,9 @@ def test_what_fails_ends_the_deployment_and_what_depends_on_it_is_not_begun(azur
         ([resource(f"{NETWORK}/routeTables", "x")], "InvalidResourceType"),
     ],
 )
-def test_what_cannot_be_made_is_refused_before_anything_is(azure: Azure, resources: Any, code: str) -> None:
+def test_a_template_that_cannot_be_deployed_is_refused_before_anything_is_made(
+    azure: Azure, resources: Any, code: str
+) -> None:
     answer = deploy(azure, address("first"), *resources)
     assert answer.status_code in (400, 404)
     assert error_of(answer)[1] == code
@@ -88,7 +90,7 @@ def test_what_cannot_be_made_is_refused_before_anything_is(azure: Azure, resourc
     assert azure.ask("GET", f"{azure.group}/providers/{NETWORK}/publicIPAddresses/first").status_code == 404
 
 
-def test_a_deployment_under_way_is_not_replaced(azure: Azure) -> None:
+def test_a_deployment_in_progress_is_not_replaced(azure: Azure) -> None:
     deploy(azure, address())
     assert error_of(deploy(azure, address())) == (409, "DeploymentActive")
 
@@ -109,7 +111,7 @@ def test_deployments_are_found_listed_and_validated(azure: Azure) -> None:
 
 
 def recorded() -> Iterator[tuple[str, Any, Any]]:
-    """Recorded deployments of scale sets: the request, and the deployment when it had succeeded."""
+    """Recorded deployments of scale sets: the request, and the deployment after it succeeded."""
     for path in sorted(FOLDER.glob("vmss_*.json")):
         exchanges = json.loads(path.read_text())["exchanges"]
         for index, exchange in enumerate(exchanges):
@@ -120,7 +122,7 @@ def recorded() -> Iterator[tuple[str, Any, Any]]:
 
 
 def _supported(body: Any) -> bool:
-    """Some recorded bodies are texts that the replacing of names made no JSON any more."""
+    """Whether the body is JSON: in some recordings the replacement of names has broken it."""
     return isinstance(body, dict) and all(
         one["type"].split("/")[1] in KINDS for one in body["properties"]["template"]["resources"]
     )

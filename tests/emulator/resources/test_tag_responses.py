@@ -56,7 +56,7 @@ def test_all_tags_can_be_removed(emulator: Emulator) -> None:
     ("operation", "tags", "code"),
     [("Add", {"a": "1"}, "InvalidParameter"), ("Merge", {str(n): "" for n in range(51)}, "InvalidTags")],
 )
-def test_what_azure_refuses_is_refused(emulator: Emulator, operation: str, tags: Tags, code: str) -> None:
+def test_tags_that_azure_refuses_are_refused(emulator: Emulator, operation: str, tags: Tags, code: str) -> None:
     status, body = patch(emulator, operation, tags)
     assert (status, body["error"]["code"]) == (400, code)
 

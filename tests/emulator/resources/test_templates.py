@@ -1,4 +1,4 @@
-"""Templates as pure values: expressions, parameters, the order of resources, and what is refused."""
+"""Templates as pure values: expressions, parameters, the order of resources, and errors."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def value(expression: Any, **parts: Any) -> Any:
         ({"deep": ["[int('7')]"]}, {"deep": [7]}),
     ],
 )
-def test_an_expression_comes_to_its_value(expression: Any, result: Any) -> None:
+def test_an_expression_is_evaluated(expression: Any, result: Any) -> None:
     variables = {"list": ["one", {"name": "[concat('t', 'wo')]"}]}
     parameters = {"p": {"type": "string"}, "d": {"type": "string", "defaultValue": "[concat('def', 'ault')]"}}
     if result is None:
@@ -73,7 +73,7 @@ def test_an_expression_comes_to_its_value(expression: Any, result: Any) -> None:
         assert found["x"]["value"] == result
 
 
-def test_a_string_that_does_not_end_in_a_bracket_is_no_expression() -> None:
+def test_a_string_that_does_not_end_in_a_bracket_is_not_an_expression() -> None:
     assert evaluated("[concat('a')", {}) == "[concat('a')"
 
 
@@ -94,18 +94,18 @@ def test_a_string_that_does_not_end_in_a_bracket_is_no_expression() -> None:
         (f"[{'concat(' * 60}'a'{')' * 60}]", "it is nested too deeply"),
     ],
 )
-def test_an_expression_that_cannot_be_evaluated_tells_why(expression: str, reason: str) -> None:
+def test_the_error_of_an_expression_names_the_reason(expression: str, reason: str) -> None:
     with pytest.raises(TemplateError) as refused:
         value(expression)
     assert reason in str(refused.value)
 
 
 @given(st.text(max_size=60))
-def test_no_text_is_too_strange_for_an_expression(text: str) -> None:
+def test_any_text_is_an_expression_or_a_template_error(text: str) -> None:
     try:
         value(f"[{text}]")
     except TemplateError as error:
-        assert str(error)  # noqa: PT017 - any text may also be a fine expression
+        assert str(error)  # noqa: PT017 - any text may also be a valid expression
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_no_text_is_too_strange_for_an_expression(text: str) -> None:
         ({"resources": [], "parameters": {"p": {"type": "string"}}}, "'p' is not provided"),
     ],
 )
-def test_a_template_that_cannot_be_deployed_tells_why(template: Any, reason: str | None) -> None:
+def test_the_error_of_a_template_names_the_reason(template: Any, reason: str | None) -> None:
     if reason is None:
         plan(template, {}, SCOPE)
         return
@@ -133,7 +133,7 @@ def test_a_template_that_cannot_be_deployed_tells_why(template: Any, reason: str
     assert reason in str(refused.value)
 
 
-def test_a_parameter_that_nobody_declared_is_refused() -> None:
+def test_an_undeclared_parameter_is_refused() -> None:
     with pytest.raises(TemplateError, match="'q' is not defined"):
         planned(parameters={"q": {"value": 1}})
 

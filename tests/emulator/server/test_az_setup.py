@@ -1,4 +1,4 @@
-"""What `az` asks of a cloud beside scale sets: groups, platform images, storage accounts, resources; and its set-up."""
+"""What `az` needs of a cloud besides scale sets: groups, platform images, storage accounts, and its set-up."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def subscription(azure: Azure, rest: str) -> str:
     return f"{azure.group.partition('/resourceGroups')[0]}/{rest}"
 
 
-def test_a_group_goes_with_all_that_is_in_it(azure: Azure) -> None:
+def test_deleting_a_group_deletes_all_its_resources(azure: Azure) -> None:
     gone = azure.ask("DELETE", azure.group)
     assert gone.status_code == 202
     assert azure.ask("GET", azure.group).json()["properties"]["provisioningState"] == "Deleting"
@@ -51,7 +51,7 @@ def test_resources_of_every_type_are_listed_and_filtered(azure: Azure) -> None:
     assert error_of(wrong) == (400, "InvalidFilterInQueryString")
 
 
-def test_the_versions_of_a_platform_image_are_told(azure: Azure) -> None:
+def test_the_versions_of_a_platform_image_are_listed(azure: Azure) -> None:
     path = subscription(azure, f"providers/Microsoft.Compute/locations/westus/{UBUNTU}")
     (version,) = azure.ask("GET", path, params={"$top": "1", "$orderby": "name desc"}).json()
     assert version["id"].endswith(f"/Versions/{version['name']}")
@@ -62,7 +62,7 @@ def test_the_versions_of_a_platform_image_are_told(azure: Azure) -> None:
     assert error_of(azure.ask("GET", path, params={"$top": "x"})) == (400, "InvalidParameter")
 
 
-def test_the_short_names_of_images_are_those_of_images_that_are_there(azure: Azure, emulate: Emulate) -> None:
+def test_only_existing_images_have_short_names(azure: Azure, emulate: Emulate) -> None:
     def aliases(one: Azure) -> Any:
         url = f"{one.emulator.endpoint}/_emulator/vm-image-aliases"
         return requests.get(url, timeout=10).json()["outputs"]["aliases"]["value"]["Linux"]
@@ -76,7 +76,7 @@ def account(azure: Azure, name: str = "canaryscripts") -> str:
     return f"{azure.group}/providers/Microsoft.Storage/storageAccounts/{name}"
 
 
-def test_a_storage_account_is_made_shown_changed_and_deleted(azure: Azure) -> None:
+def test_a_storage_account_is_created_shown_changed_and_deleted(azure: Azure) -> None:
     body = {"location": "westus", "sku": {"name": "Standard_LRS"}, "kind": "StorageV2"}
     made = azure.ask("PUT", account(azure), body)
     assert made.status_code == 202
@@ -98,14 +98,14 @@ def test_a_storage_account_is_made_shown_changed_and_deleted(azure: Azure) -> No
 @pytest.mark.parametrize(
     ("name", "reason"), [("free1", None), ("Not-Allowed", "AccountNameInvalid"), ("canaryscripts", "AlreadyExists")]
 )
-def test_whether_a_name_can_be_an_account_s_is_told(azure: Azure, name: str, reason: str | None) -> None:
+def test_the_name_of_a_new_account_can_be_checked(azure: Azure, name: str, reason: str | None) -> None:
     azure.ask("PUT", account(azure), {"location": "westus"})
     path = subscription(azure, "providers/Microsoft.Storage/checkNameAvailability")
     answer = azure.ask("POST", path, {"name": name, "type": "Microsoft.Storage/storageAccounts"}).json()
     assert (answer["nameAvailable"], answer.get("reason")) == (reason is None, reason)
 
 
-def test_an_account_that_cannot_be_is_refused(azure: Azure) -> None:
+def test_an_invalid_account_is_refused(azure: Azure) -> None:
     assert error_of(azure.ask("PUT", account(azure, "No-No"), {"location": "x"})) == (400, "AccountNameInvalid")
     assert error_of(azure.ask("PUT", account(azure), {})) == (400, "LocationRequired")
     azure.ask("PUT", account(azure), {"location": "x"})
@@ -115,7 +115,7 @@ def test_an_account_that_cannot_be_is_refused(azure: Azure) -> None:
     assert error_of(taken) == (409, "StorageAccountAlreadyTaken")
 
 
-def test_blobs_are_where_azurite_is_and_nowhere_without_it(azure: Azure) -> None:
+def test_blobs_are_served_by_azurite_and_not_without_it(azure: Azure) -> None:
     azure.ask("PUT", account(azure), {"location": "x"})
     assert azure.ask("GET", account(azure)).json()["properties"]["primaryEndpoints"] == {}
     azure.backend.blob_endpoint = "http://127.0.0.1:10000"
@@ -133,7 +133,7 @@ def test_the_commands_register_a_cloud_and_show_no_secret() -> None:
     assert '--password "$AZURE_CLIENT_SECRET"' in login
 
 
-def test_az_gets_a_folder_of_its_own_and_only_over_tls() -> None:
+def test_az_has_its_own_configuration_folder_and_needs_tls() -> None:
     with Emulator(tls=True, data_plane=False) as emulator:
         folder = Path(emulator.az_environment["AZURE_CONFIG_DIR"])
         assert folder.parent == Path(emulator.environment["REQUESTS_CA_BUNDLE"]).parent
@@ -143,7 +143,7 @@ def test_az_gets_a_folder_of_its_own_and_only_over_tls() -> None:
 
 
 @pytest.mark.parametrize("tls", [True, False])
-def test_the_env_file_has_what_is_printed_and_only_its_owner_reads_it(tmp_path: Path, tls: bool) -> None:
+def test_the_env_file_has_the_printed_variables_and_only_its_owner_reads_it(tmp_path: Path, tls: bool) -> None:
     file = tmp_path / "emulator.env"
     file.touch(mode=0o644)
     command = [sys.executable, "-m", "vmss_jenkins", "emulator", "--env-file", str(file), *(["--tls"] if tls else [])]
@@ -157,7 +157,7 @@ def test_the_env_file_has_what_is_printed_and_only_its_owner_reads_it(tmp_path: 
     assert ("\naz login --service-principal" in printed) == tls
 
 
-def test_a_token_lasts_as_long_by_the_clock_of_its_client_as_it_says() -> None:
+def test_a_token_lasts_for_its_lifetime_in_the_clients_time() -> None:
     fast = Identity(time_scale=100.0)
     form = {"grant_type": "client_credentials", "client_id": fast.client_id, "client_secret": fast.client_secret}
     token = fast.token(fast.tenant_id, form, "http://x", 0.0).body["access_token"]
@@ -165,9 +165,7 @@ def test_a_token_lasts_as_long_by_the_clock_of_its_client_as_it_says() -> None:
 
 
 @pytest.mark.parametrize(("scale", "wait"), [(1.0, None), (10.0, "3"), (1000.0, "1")])
-def test_a_client_is_told_when_to_ask_again_only_where_time_runs_faster(
-    azure: Azure, scale: float, wait: str | None
-) -> None:
+def test_an_operation_has_a_retry_after_only_if_time_runs_faster(azure: Azure, scale: float, wait: str | None) -> None:
     azure.backend.time_scale = scale
     answer = azure.ask("POST", "restart", {"instanceIds": ["0"]})
     assert "Retry-After" not in answer.headers

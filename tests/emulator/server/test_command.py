@@ -46,22 +46,22 @@ def test_faults_and_the_size_are_given_at_the_start() -> None:
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (["--fault", "explode"], "no kind of fault 'explode'"),
+        (["--fault", "explode"], "there is no kind of fault 'explode'"),
         (["--fault", "set-image image=nothing"], "there is no image 'nothing'"),
-        (["--set", "mood=Rolling"], "'mood=Rolling' is no setting NAME=VALUE; the names are: admin_state, auto"),
+        (["--set", "mood=Rolling"], "'mood=Rolling' is not a setting NAME=VALUE; the names are: admin_state, auto"),
         (["--set", "mode=Wild"], "the value of 'mode=Wild' does not fit: Input should be 'Manual', 'Automatic' or"),
-        (["--set", "zones=[1"], "the value of 'zones=[1' is no YAML"),
-        (["--scenario", "other"], "no scenario 'other'; there are: nginx-blue-green, nginx-canary"),
+        (["--set", "zones=[1"], "the value of 'zones=[1' is not YAML"),
+        (["--scenario", "other"], "there is no scenario 'other'; the scenarios are: nginx-blue-green, nginx-canary"),
     ],
 )
-def test_what_cannot_be_started_says_why(options: list[str], reason: str) -> None:
+def test_the_error_of_a_failed_start_names_the_reason(options: list[str], reason: str) -> None:
     done = subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert f"the emulator did not start: {reason}" in done.stderr
     assert done.stdout == ""
 
 
-def test_every_fault_that_the_page_shows_is_one() -> None:
+def test_every_fault_on_the_page_is_valid() -> None:
     from vmss_jenkins.emulator.faults.fault import KINDS, Fault  # noqa: PLC0415 - beside its one use
 
     for text in re.findall(r"--fault '([^']+)'|inject\(\"([^\"]+)\"\)", FAULTS):
@@ -76,18 +76,18 @@ def test_every_fault_that_the_page_shows_is_one() -> None:
 @pytest.mark.parametrize(
     "row", re.findall(r"`([a-z_]+=[^`]+)`", SETTINGS.partition("| setting |")[2].partition("\n\n")[0])
 )
-def test_every_setting_that_the_page_shows_is_one(row: str) -> None:
+def test_every_setting_on_the_page_is_valid(row: str) -> None:
     assert with_settings(Scenario(), [row]) != Scenario()
 
 
-def test_settings_are_yaml_of_the_fields_types() -> None:
+def test_settings_are_yaml_values_of_the_fields_types() -> None:
     settings = ["zones=[1, 2]", "core-quota=4", "rolling_policy={maxBatchInstancePercent: 40}", "image=other"]
     assert with_settings(Scenario(), settings) == Scenario(
         zones=("1", "2"), core_quota=4, rolling_policy={"maxBatchInstancePercent": 40}, image="other"
     )
 
 
-def test_a_set_is_as_the_settings_say() -> None:
+def test_the_settings_change_the_set() -> None:
     with running("--set", "mode=Rolling", "--set", "zones=[]") as endpoint:
         path = f"{SUBSCRIPTION}/providers/Microsoft.Compute/virtualMachineScaleSets?api-version=2024-07-01"
         (found,) = requests.get(endpoint + path, timeout=10).json()["value"]
@@ -95,7 +95,7 @@ def test_a_set_is_as_the_settings_say() -> None:
     assert found["properties"]["upgradePolicy"]["mode"] == "Rolling"
 
 
-def test_the_rolling_set_of_the_page_starts_as_shown() -> None:
+def test_the_rolling_set_on_the_page_starts_as_shown() -> None:
     (line,) = [line for line in SETTINGS.splitlines() if line.startswith("$ vmss-jenkins emulator") and "--set" in line]
     with running(*shlex.split(line)[3:]) as endpoint:
         path = f"{SUBSCRIPTION}/providers/Microsoft.Compute/virtualMachineScaleSets?api-version=2024-07-01"
@@ -107,12 +107,12 @@ def test_the_rolling_set_of_the_page_starts_as_shown() -> None:
 @pytest.mark.parametrize(
     ("setting", "reason"),
     [
-        ("releases={}", "is no setting NAME=VALUE"),
-        ("mode", "is no setting NAME=VALUE"),
+        ("releases={}", "is not a setting NAME=VALUE"),
+        ("mode", "is not a setting NAME=VALUE"),
         ("core_quota=many", "does not fit"),
-        ("zones={", "is no YAML"),
+        ("zones={", "is not YAML"),
     ],
 )
-def test_what_is_no_setting_is_refused(setting: str, reason: str) -> None:
+def test_an_invalid_setting_is_refused(setting: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         with_settings(Scenario(), [setting])

@@ -60,19 +60,19 @@ def update(azure: Azure, *ids: str, image: str = NEW) -> None:
 
 
 def page(url: str) -> str:
-    # A connection of its own: a kept one would stay with its backend.
+    # On a new connection: an open one would stay with its backend.
     return requests.get(url, headers={"Connection": "close"}, timeout=10).text
 
 
 def frontend(azure: Azure) -> str:
-    """Where ARM says that the load balancer listens."""
+    """The URL of the load balancer's frontend in ARM."""
     address = read(azure, "publicIPAddresses/webLBPublicIP")["properties"]["ipAddress"]
     port = read(azure, "loadBalancers/webLB/loadBalancingRules/webRule")["properties"]["frontendPort"]
     return f"http://{address}:{port}"
 
 
 def nat_urls(azure: Azure) -> dict[str, str]:
-    """Where ARM says that each instance is reached."""
+    """The URL of each instance's NAT port in ARM."""
     address = read(azure, "publicIPAddresses/webLBPublicIP")["properties"]["ipAddress"]
     rules = read(azure, "loadBalancers/webLB/inboundNatRules")["value"]
     ports = {rule["name"].rpartition(".")[2]: rule["properties"]["frontendPort"] for rule in rules}
@@ -83,7 +83,7 @@ def nat_urls(azure: Azure) -> dict[str, str]:
     return {id_: f"http://{address}:{port}" for id_, port in ports.items()}
 
 
-def test_what_arm_says_of_the_frontend_simply_works(live: Callable[..., Azure]) -> None:
+def test_the_frontends_address_and_port_in_arm_serve_the_page(live: Callable[..., Azure]) -> None:
     azure = live()
     assert frontend(azure) == azure.emulator.frontend_url
     assert page(frontend(azure)) == "old page"
@@ -124,7 +124,7 @@ def test_an_instance_that_is_down_gets_no_new_connection_at_once(live: Callable[
     assert {page(frontend(azure)) for _ in range(6)} == {"old page", "new page"}
 
 
-def test_connections_that_an_instance_has_when_it_is_taken_out_go_on(live: Callable[..., Azure]) -> None:
+def test_open_connections_of_an_instance_that_is_set_down_continue(live: Callable[..., Azure]) -> None:
     azure = live(instances=1)
     host, _, port = frontend(azure).removeprefix("http://").partition(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=10)
@@ -138,7 +138,7 @@ def test_connections_that_an_instance_has_when_it_is_taken_out_go_on(live: Calla
     connection.close()
 
 
-def test_an_instance_that_is_up_gets_connections_whatever_its_probe_finds(live: Callable[..., Azure]) -> None:
+def test_an_instance_that_is_set_up_gets_connections_whatever_its_probe_finds(live: Callable[..., Azure]) -> None:
     azure = live(releases={**RELEASES, "bad": Release("bad page", status=500)}, probe_threshold=1)
     update(azure, "1", image="bad")
     assert {page(frontend(azure)) for _ in range(6)} == {"old page"}
@@ -146,13 +146,13 @@ def test_an_instance_that_is_up_gets_connections_whatever_its_probe_finds(live: 
     assert {page(frontend(azure)) for _ in range(6)} == {"old page", "bad page"}
 
 
-def test_nat_ports_take_no_notice_of_administrative_states(live: Callable[..., Azure]) -> None:
+def test_nat_ports_ignore_administrative_states(live: Callable[..., Azure]) -> None:
     azure = live()
     administer(azure, i0="Down", i1="Down", i2="Down")
     assert {page(url) for url in nat_urls(azure).values()} == {"old page"}
 
 
-def test_a_rule_without_a_probe_takes_every_instance_for_up_and_no_notice_of_states(live: Callable[..., Azure]) -> None:
+def test_a_rule_without_a_probe_sends_to_every_instance_and_ignores_states(live: Callable[..., Azure]) -> None:
     azure = live(releases={**RELEASES, "bad": Release("bad page", status=500)}, probe_threshold=1)
     update(azure, "1", image="bad")
     body = read(azure)
@@ -166,7 +166,7 @@ def test_a_rule_without_a_probe_takes_every_instance_for_up_and_no_notice_of_sta
     assert set(azure.emulator.data_plane.backend_up("canary-rg/webLB/webRule").values()) == {True}
 
 
-def test_a_probe_threshold_counts_both_ways(live: Callable[..., Azure]) -> None:
+def test_a_probe_threshold_counts_successes_and_failures(live: Callable[..., Azure]) -> None:
     azure = live()
     body = read(azure)
     body["properties"]["probes"][0]["properties"]["probeThreshold"] = 3
@@ -192,7 +192,7 @@ def test_a_probes_path_may_lack_its_slash(live: Callable[..., Azure]) -> None:
     assert page(frontend(azure)) == "old page"
 
 
-def test_a_tcp_probe_asks_for_a_connection_alone(live: Callable[..., Azure]) -> None:
+def test_a_tcp_probe_only_connects(live: Callable[..., Azure]) -> None:
     azure = live(releases={**RELEASES, "bad": Release("bad page", status=500)}, probe_threshold=1)
     body = read(azure)
     body["properties"]["probes"][0]["properties"] |= {"protocol": "Tcp", "requestPath": None}
@@ -240,7 +240,7 @@ def test_a_rule_that_does_not_change_keeps_its_connections(live: Callable[..., A
     connection.close()
 
 
-def test_a_rule_that_changes_keeps_its_port_and_connections_and_one_that_goes_does_not(
+def test_a_changed_rule_keeps_its_port_and_connections_and_a_deleted_one_does_not(
     live: Callable[..., Azure],
 ) -> None:
     azure = live()
@@ -262,7 +262,7 @@ def test_a_rule_that_changes_keeps_its_port_and_connections_and_one_that_goes_do
     connection.close()
 
 
-def test_a_change_takes_effect_when_arm_says_that_it_is_done(live: Callable[..., Azure]) -> None:
+def test_a_change_takes_effect_when_its_operation_ends(live: Callable[..., Azure]) -> None:
     azure = live(timings=Timings(network=5, spread=0))
     url = frontend(azure)
     body = read(azure)
@@ -276,7 +276,7 @@ def test_a_change_takes_effect_when_arm_says_that_it_is_done(live: Callable[...,
         page(url)
 
 
-def test_where_a_port_cannot_be_had_another_stands_in_and_the_endpoints_tell(live: Callable[..., Azure]) -> None:
+def test_if_a_port_is_taken_another_is_used_and_the_endpoints_show_it(live: Callable[..., Azure]) -> None:
     azure = live()
     body = read(azure)
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -293,7 +293,7 @@ def test_where_a_port_cannot_be_had_another_stands_in_and_the_endpoints_tell(liv
     assert azure.emulator.frontend_url == rule["url"]
 
 
-def test_ports_for_the_administrator_of_a_machine_are_stood_in_for(
+def test_a_port_that_needs_privileges_is_replaced_by_another(
     live: Callable[..., Azure], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     azure = live()
@@ -326,7 +326,7 @@ def test_every_endpoint_reaches_what_it_names(live: Callable[..., Azure], nat: s
     assert balanced == {"webLB": "old page", "apiLB": "new page"}
 
 
-def test_a_nat_range_of_a_client_is_kept_to_and_the_endpoints_lead_on(live: Callable[..., Azure]) -> None:
+def test_nat_ports_are_in_the_clients_range_and_the_endpoints_show_the_urls(live: Callable[..., Azure]) -> None:
     azure = live()
     body = read(azure)
     body["properties"]["inboundNatPools"][0]["properties"] |= {
@@ -359,7 +359,7 @@ def test_an_internal_frontend_has_the_address_it_was_given(live: Callable[..., A
     assert {one["address"] for one in azure.emulator.endpoints} == {"10.1.2.3"}
 
 
-def test_without_a_data_plane_nothing_leads_anywhere() -> None:
+def test_without_a_data_plane_there_are_no_endpoints() -> None:
     with Emulator(clock=ManualClock(), data_plane=False) as emulator:
         assert emulator.endpoints == []
         assert emulator.frontend_urls == {}

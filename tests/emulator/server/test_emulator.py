@@ -14,7 +14,7 @@ FAST = Timings(spread=0, model=0.1, accept=0.01, update=0.2, health=0.1)
 
 
 def page(url: str) -> str:
-    """The headline of the page that a load balancer answers, asked twice where the first instance is down."""
+    """The title of the page behind a load balancer; asks once more if the first instance is down."""
     try:
         answer = requests.get(url, timeout=10)
     except requests.ConnectionError:
@@ -23,7 +23,7 @@ def page(url: str) -> str:
 
 
 def eventually(true: Callable[[], bool]) -> bool:
-    """Whether it gets true within seconds, for what real time decides."""
+    """Whether a condition becomes true within seconds, for changes that take real time."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         if true():
@@ -43,7 +43,7 @@ def image(emulator: Emulator, name: str) -> dict[str, object]:
     return {"properties": {"virtualMachineProfile": {"storageProfile": reference}}}
 
 
-def test_the_story_of_a_canary_shows_at_the_load_balancer() -> None:
+def test_the_load_balancer_serves_what_a_canary_rollout_does() -> None:
     clock = ManualClock()
     with Emulator(clock=clock, timings=EXACT) as emulator:
         old, new = "Welcome to nginx!", "Welcome to nginx on Azure VMSS!"
@@ -57,7 +57,7 @@ def test_the_story_of_a_canary_shows_at_the_load_balancer() -> None:
         assert eventually(lambda: {page(emulator.frontend_url) for _ in range(6)} == {old, new})
 
 
-def test_without_a_request_things_happen_when_they_are_due() -> None:
+def test_transitions_happen_on_time_without_requests() -> None:
     scenario = Scenario(instances=1)
     with Emulator(scenario, timings=FAST) as emulator:
         send(emulator, "PATCH", "web", image(emulator, "nginx-updated-image"))
@@ -77,7 +77,7 @@ def test_a_scaled_clock_makes_azure_faster_and_waits_shorter() -> None:
         assert answer.headers["Retry-After"] == "1"
 
 
-def test_the_load_balancer_of_a_deleted_set_has_nobody_behind_it() -> None:
+def test_the_load_balancer_of_a_deleted_set_has_no_backend() -> None:
     clock = ManualClock()
     with Emulator(clock=clock, timings=EXACT) as emulator:
         send(emulator, "DELETE", "web", None)
@@ -105,7 +105,7 @@ def test_each_set_has_its_load_balancer() -> None:
         }
 
 
-def test_the_environment_says_where_everything_is(emulate: Emulate) -> None:
+def test_the_environment_variables_point_to_the_emulator(emulate: Emulate) -> None:
     with Emulator(clock=ManualClock()) as emulator:
         assert emulator.environment == {
             "VMSS_JENKINS_ENDPOINT": emulator.endpoint,
@@ -126,7 +126,7 @@ def test_a_port_that_is_taken_is_an_error(azure: Azure) -> None:
         Emulator(port=port, data_plane=False).start()
 
 
-def test_after_the_end_nothing_answers_and_a_second_end_does_nothing(azure: Azure) -> None:
+def test_after_stop_nothing_answers_and_a_second_stop_does_nothing(azure: Azure) -> None:
     emulator = azure.emulator
     endpoint = emulator.endpoint
     assert azure.session.get(f"{endpoint}/subscriptions?api-version={VERSION}", timeout=10).status_code == 200
@@ -153,15 +153,15 @@ def test_it_listens_on_loopback_only(azure: Azure) -> None:
         socket.create_connection(("::1", port), timeout=1)
 
 
-def test_clocks_refuse_what_makes_no_time() -> None:
+def test_clocks_refuse_invalid_scales_and_steps() -> None:
     with pytest.raises(ValueError, match="above 0"):
         ScaledClock(0)
-    with pytest.raises(ValueError, match="backwards"):
+    with pytest.raises(ValueError, match="cannot go back"):
         ManualClock().advance(-1)
 
 
 def test_the_date_of_an_answer_is_the_time_in_which_clients_wait() -> None:
-    """Claims are leased by it: beside a clock moved by hand a client waits by that one, and else in real time."""
+    """Clients measure their locks by it: with a manual clock they wait in its time, otherwise in real time."""
     clock = ManualClock()
     with Emulator(clock=clock, data_plane=False) as emulator:
         clock.advance(86_400)
@@ -175,7 +175,7 @@ def date(emulator: Emulator) -> float:
     return parsedate_to_datetime(answer.headers["Date"]).timestamp()
 
 
-def test_a_scaled_clock_runs_as_fast_as_told() -> None:
+def test_a_scaled_clock_runs_at_its_scale() -> None:
     clock = ScaledClock(1000)
     start = clock.now()
     assert eventually(lambda: clock.now() > start + 5)

@@ -1,4 +1,4 @@
-"""The availability record: what it keeps, and what it proves."""
+"""The availability record: its changes and its summary."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def test_an_empty_record_shows_nothing() -> None:
     assert summarise([], 100) == Summary()
 
 
-def test_instances_that_are_down_side_by_side_are_counted_together() -> None:
+def test_instances_that_are_down_at_the_same_time_are_counted_together() -> None:
     record = [*present("0", "1", "2"), down(10), down(11, "1"), change(20), down(20, "2"), change(30, "1")]
     assert summarise(record, 100).most_down == 2
 
@@ -36,7 +36,7 @@ def test_an_instance_is_unavailable_until_it_is_healthy() -> None:
     assert summarise(record, 100).most_unavailable == 2
 
 
-def test_an_instance_that_gets_healthy_makes_room_in_the_same_moment() -> None:
+def test_an_outage_may_begin_at_the_time_another_ends() -> None:
     record = [*present("0", "1"), down(10), change(20, healthy_at=30), down(30, "1")]
     assert summarise(record, 100).most_unavailable == 1
 
@@ -46,14 +46,14 @@ def test_an_instance_that_never_gets_healthy_stays_unavailable() -> None:
     assert summarise(record, 1000).most_unavailable == 2
 
 
-def test_an_instance_that_is_deleted_is_missed_no_more() -> None:
+def test_a_deleted_instance_does_not_count_as_down() -> None:
     gone = change(20, act="delete", up=False, healthy_at=None)
     record = [*present("0", "1"), down(10, act="delete"), gone, down(30, "1")]
     assert summarise(record, 100).most_down == 1
 
 
 @pytest.mark.parametrize("by", ["fault", "azure"])
-def test_only_what_clients_take_down_counts_as_theirs(by: str) -> None:
+def test_only_outages_that_clients_caused_are_counted(by: str) -> None:
     record = [*present("0", "1"), down(10, by=by), down(10, "1")]
     assert summarise(record, 100).most_down == 1
     assert summarise(record, 100).downtime == {"1": 180}
@@ -69,7 +69,7 @@ def test_downtime_is_added_up_by_zone_until_now() -> None:
     assert summarise(record, 100).downtime == {"1": 25, "2": 5}
 
 
-def test_what_comes_later_than_asked_for_is_left_out() -> None:
+def test_changes_after_the_given_time_are_left_out() -> None:
     assert summarise([*present("0"), down(10)], 9) == Summary(least_up={"1": 1})
 
 
@@ -78,7 +78,7 @@ def test_the_fewest_instances_up_are_counted_by_zone() -> None:
     assert summarise(record, 100).least_up == {"1": 1, "2": 0}
 
 
-def test_updates_are_counted_by_instance_and_touching_a_protected_one_is_told() -> None:
+def test_updates_are_counted_by_instance_and_work_on_protected_ones_is_reported() -> None:
     record = [
         *present("0", "1", "2"),
         change(4, "2", act="protect", protected=True),
@@ -149,7 +149,7 @@ def test_everything_that_happens_to_instances_is_recorded(azure: Azure) -> None:
     assert [act for _, act, _, _ in acts(azure, "3")] == ["scale-out", "scale-out", "scale-in", "scale-in"]
 
 
-def test_who_is_behind_a_change_is_recorded(emulate: Emulate) -> None:
+def test_the_cause_of_a_change_is_recorded(emulate: Emulate) -> None:
     azure = emulate(mode="Rolling", instances=2)
     azure.emulator.inject("delete PATCH instance=1")
     azure.ask("PATCH", body=azure.image("nginx-updated-image"))
@@ -188,7 +188,7 @@ def test_a_failed_update_leaves_its_instance_down(azure: Azure) -> None:
         ("none", "nginx-broken-image", 0),
     ],
 )
-def test_an_instance_is_healthy_when_its_health_source_says_so(
+def test_an_instance_is_healthy_when_its_health_source_reports_it(
     emulate: Emulate, source: str, image: str, expected: float | None
 ) -> None:
     azure = emulate(health_source=source)

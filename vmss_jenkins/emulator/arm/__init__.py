@@ -1,5 +1,5 @@
-"""What Azure Resource Manager's answers are made of, whichever provider answers.
+"""Parts of Azure Resource Manager's answers that all providers share.
 
-Errors, times, statuses, names of providers, shapes of bodies, what stays secret, roles and throttling: pure values
-and rules that know no state.
+Errors, times, statuses, names of providers, shapes of bodies, secrets, roles and throttling: pure values and rules
+without state.
 """

@@ -1,4 +1,4 @@
-"""Bodies of requests, whatever they are about: their shapes, and how a PATCH changes what was written before."""
+"""Bodies of all kinds of requests: their shapes, and how a PATCH changes a resource."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from vmss_jenkins.emulator.arm.image_reference import CUSTOM_KEYS
 from vmss_jenkins.emulator.arm.values import Json
 
 TRACKED_SHAPE: Json = {"location": str, "tags": {}}
-"""What every resource may have that has a place of its own."""
+"""The fields of every resource that has a location."""
 DEPTH_LIMIT = 64
 """How deep a body may be nested: what .NET's JSON readers take by default."""
 EXTENSION_SETTINGS = ("settings", "protectedSettings")
-"""What a PATCH of an extension gives whole."""
+"""The fields of an extension that a PATCH replaces as a whole."""
 _REPLACED = ("tags", "identity", "zones", *EXTENSION_SETTINGS)
 _LONGEST_NUMBER = 10
 
 
 def checked(body: Json, shape: Json) -> Json:
-    """Return the body without nulls; raises ``ArmError`` 400 where a type is not what the shape says.
+    """Return the body without nulls; raises ``ArmError`` 400 if a value has another type than the shape.
 
-    Azure reads a number or a truth from a string too: ``az vmss create`` sends the ports of a range so.
+    Azure also takes a number or a boolean as a string: ``az vmss create`` sends the ports of a range as strings.
     """
     fitted: Json = _fitted(_without_nulls(body), shape, "")
     return fitted
@@ -50,7 +50,7 @@ def _fitted(value: Any, shape: Any, path: str) -> Any:  # noqa: ANN401  (any JSO
     return value
 
 
-def _read(text: str, wanted: type) -> Any:  # noqa: ANN401  (a number, a truth, or the text that is neither)
+def _read(text: str, wanted: type) -> Any:  # noqa: ANN401  (a number, a boolean, or the text itself)
     if wanted is bool:
         return {"true": True, "false": False}.get(text.strip().lower(), text)
     return int(text) if text.isascii() and text.isdecimal() and len(text) < _LONGEST_NUMBER else text

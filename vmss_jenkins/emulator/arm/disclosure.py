@@ -1,4 +1,4 @@
-"""What clients may read back of what they wrote."""
+"""Secrets in bodies: clients write them, and Azure never shows them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SEALED = "sealed"
-"""The one key of an object that stands for secret settings."""
+"""The one key of an object that replaces secret settings."""
 _SECRETS = frozenset({"protectedSettings", "adminPassword", "customData"})
 
 
 def disclosed(value: Any) -> Any:  # noqa: ANN401  (any JSON)
-    """Return a copy, deep but for what is no container, without what Azure accepts and never shows."""
+    """Return a copy, with new objects and lists at every level, without the secrets."""
     if isinstance(value, dict):
         return {key: disclosed(item) for key, item in value.items() if key not in _SECRETS}
     return [disclosed(item) for item in value] if isinstance(value, list) else value
 
 
 def sealed(value: Any, seal: Callable[[Any], str]) -> Any:  # noqa: ANN401  (any JSON)
-    """Return a copy with ``seal`` of each such secret in its place, of the same type where it is a text."""
+    """Return a copy in which ``seal`` of each secret replaces it; a text stays a text."""
     if isinstance(value, list):
         return [sealed(item, seal) for item in value]
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The errors of Azure Resource Manager that the emulator answers, with Azure's own codes and texts."""
+"""The errors of Azure Resource Manager that the emulator answers, with Azure's codes and texts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _GATEWAY = {"x-ms-failure-cause": "gateway"}
 
 
 def gateway(status: int, code: str, message: str) -> ArmError:
-    """An error of ARM itself, before a resource provider has seen the request."""
+    """An error of ARM itself: no resource provider has seen the request."""
     return ArmError(status, code, message, headers=_GATEWAY)
 
 
@@ -56,7 +56,7 @@ def resource_not_found(kind: str, name: str, group: str) -> ArmError:
 
 
 def instance_not_found() -> ArmError:
-    """The path names an instance that the set does not have."""
+    """The path names an instance that does not exist."""
     return ArmError(404, "NotFound", "The entity was not found in this Azure location.")
 
 
@@ -72,19 +72,19 @@ def invalid_parameter(message: str, target: str) -> ArmError:
 
 
 def invalid_content(reason: str) -> ArmError:
-    """The body of the request cannot be read as what it must be."""
+    """The body of the request does not have the form that it must have."""
     return gateway(
         400, "InvalidRequestContent", f"The request content was invalid and could not be deserialized: '{reason}'."
     )
 
 
 def not_allowed(message: str) -> ArmError:
-    """The state of the resource forbids the operation now."""
+    """The operation is not allowed in the current state of the resource."""
     return ArmError(409, "OperationNotAllowed", message)
 
 
 def concurrent_request() -> ArmError:
-    """Another operation works on the same set or the same instances."""
+    """Another operation is in progress on the same set or the same instances."""
     return ArmError(
         409,
         "Conflict",
@@ -94,7 +94,7 @@ def concurrent_request() -> ArmError:
 
 
 def marked_for_deletion(operation: str, name: str) -> ArmError:
-    """The set is on its way out, so nothing else may be done to it."""
+    """The set is being deleted, so no other operation is allowed."""
     return not_allowed(
         f"Operation '{operation}' is not allowed on Virtual Machine Scale Set '{name}' since it is marked for "
         "deletion. You can only retry the Delete operation (or wait for an ongoing one to complete)."
@@ -102,7 +102,7 @@ def marked_for_deletion(operation: str, name: str) -> ArmError:
 
 
 def authorization_failed(client: str, action: str, scope: str) -> ArmError:
-    """No role of the caller allows ``action`` over ``scope``."""
+    """No role of the caller allows ``action`` on ``scope``."""
     return gateway(
         403,
         "AuthorizationFailed",

@@ -13,5 +13,5 @@ _KEYS = (*PLATFORM_KEYS, *CUSTOM_KEYS)
 
 
 def image_key(reference: Json) -> tuple[str, ...]:
-    """Return what tells one image from another; Azure compares these without regard to case."""
+    """Return a key that is the same for the same image; Azure ignores upper and lower case in it."""
     return tuple(str(reference.get(key, "")).lower() for key in _KEYS)

@@ -1,4 +1,4 @@
-"""Role definitions, as far as they decide whether a request is carried out: Actions and NotActions with wildcards."""
+"""Role definitions: the Actions and NotActions, with wildcards, that decide whether a request is allowed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Role:
         """Read a role definition, as ``az role definition create`` takes it or as ARM has it.
 
         Raises:
-            ValueError: It is none.
+            ValueError: The text is not a role definition.
         """
         body: Any = json.loads(text)
         if isinstance(body, dict) and isinstance(body.get("properties"), dict):
@@ -32,7 +32,7 @@ class Role:
         return cls(tuple(found[0]), tuple(found[1]))
 
     def allows(self, action: str) -> bool:
-        """Whether the role allows an action; Azure compares without regard to case."""
+        """Whether the role allows an action; Azure ignores upper and lower case in it."""
         return _any(self.actions, action) and not _any(self.not_actions, action)
 
 

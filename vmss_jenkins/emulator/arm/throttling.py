@@ -1,7 +1,7 @@
 """Azure's compute throttling: token buckets that start full and are refilled every minute.
 
-Sizes and refills are those of Microsoft's page "Compute throttling limits"; names, and which bucket a request
-takes from, are those of the ``x-ms-ratelimit-remaining-resource`` headers of public recordings.
+Sizes and refills are from Microsoft's page "Compute throttling limits". The names of the buckets, and which request
+takes from which bucket, are from the ``x-ms-ratelimit-remaining-resource`` headers of public recordings.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class Limit:
     refill: int
     """Tokens a minute."""
     size: int
-    """The most it holds, and what it starts with."""
+    """The most tokens that it holds; it starts with as many."""
     per_instance: bool = False
-    """Whether it is charged by instances touched instead of by requests."""
+    """Whether each instance takes a token, instead of each request."""
 
     @property
     def per_resource(self) -> bool:
-        """Whether each resource has its own bucket, rather than the subscription one for all."""
+        """Whether each resource has its own bucket, instead of one for the subscription."""
         return self.name.endswith("Resource")
 
 
@@ -45,7 +45,7 @@ def _pair(group: str, per_resource: tuple[int, int], per_subscription: tuple[int
 
 
 def _windows(group: str, three_minutes: int, thirty_minutes: int) -> tuple[Limit, ...]:
-    """Images are still throttled by the older rule: so many in 3, so many in 30 minutes."""
+    """Images are still throttled by the older rule: a limit for 3 minutes, and one for 30 minutes."""
     return (
         Limit(f"{group}3Min", three_minutes // 3, three_minutes),
         Limit(f"{group}30Min", thirty_minutes // 30, thirty_minutes),
@@ -82,7 +82,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
     "put image": _windows("CreateImages", 40, 200),
     "delete image": _windows("DeleteImages", 120, 600),
 }
-"""What each kind of request takes from, in the order of the header."""
+"""The buckets that each kind of request takes from, in the order of the header."""
 
 
 @dataclass
@@ -94,7 +94,7 @@ class Bucket:
     filled: float
 
     def refill(self, now: float) -> None:
-        """Add what the minutes since the last refill are worth."""
+        """Add the tokens of the minutes since the last refill."""
         minutes = math.floor((now - self.filled) / _MINUTE)
         self.tokens = min(self.limit.size, self.tokens + minutes * self.limit.refill)
         self.filled += minutes * _MINUTE
@@ -110,9 +110,9 @@ class Throttle:
     buckets: dict[tuple[str, str], Bucket] = field(default_factory=dict)
 
     def take(self, limits: Iterable[Limit], resource: str, cost: int, now: float) -> list[str]:
-        """Take ``cost`` tokens from each bucket and return what is left, as the header shows it.
+        """Take ``cost`` tokens from each bucket and return the rest, as the header shows it.
 
-        Raises ``ArmError`` 429 and takes nothing where a bucket has too few.
+        Raises ``ArmError`` 429, and takes nothing, if a bucket has too few.
         """
         buckets = [self._bucket(limit, resource, now) for limit in limits]
         short = next((bucket for bucket in buckets if bucket.tokens < cost), None)

@@ -1,4 +1,4 @@
 """One request to Azure Resource Manager as a provider sees it.
 
-The call, the reply, and the route that joins them to a path. No HTTP server, and no provider.
+The call, the reply, and the route from a path to its handler. It has no HTTP server and no provider.
 """

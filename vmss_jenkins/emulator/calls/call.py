@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 _LRO_SECONDS = 10.0
 _CLIENTS_SECONDS = 30.0
-_NO_RESOURCE = ("subscription", "extension")  # an extension pays from the buckets of its set
+_NO_RESOURCE = ("subscription", "extension")  # an extension takes tokens from the buckets of its set
 
 
 class Dispatcher(Protocol):
-    """The front door, for a handler that sends requests of its own; both raise ``ArmError``."""
+    """Sends requests for a handler, as a client would; both methods raise ``ArmError``."""
 
     def check(self, method: str, path: str, api_version: str) -> None:
-        """Accept a method and path that are served."""
+        """Return if the emulator serves the method and path."""
         ...
 
     def send(self, method: str, path: str, body: Json, api_version: str) -> Reply:
@@ -42,7 +42,7 @@ class Dispatcher(Protocol):
 
 @dataclass
 class Call:
-    """A request whose path is known to the emulator, with what its handler needs."""
+    """A request that the emulator serves, with all that its handler needs."""
 
     backend: Backend
     throttle: Throttle
@@ -51,14 +51,14 @@ class Call:
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
-    """By their names in lower case."""
+    """By name in lower case."""
     content: bytes
     params: Mapping[str, str]
     """The variable parts of the path, as the client wrote them."""
     limits: tuple[Limit, ...]
     dispatcher: Dispatcher
     remaining: list[str] = field(default_factory=list)
-    """What is left in the buckets that the call has taken from."""
+    """The tokens left in the buckets of the call, as the header shows them."""
     charged: int | None = None
 
     @property
@@ -77,7 +77,7 @@ class Call:
         return self.backend.instance(self.scale_set, self.params["instance"])
 
     def body(self, shape: Json) -> Json:
-        """Return the JSON object of the body, empty where there is none; raises ``ArmError`` 400."""
+        """Return the JSON object of the body, an empty one if there is no body; raises ``ArmError`` 400."""
         if not self.content.strip():
             return {}
         try:
@@ -87,18 +87,18 @@ class Call:
         return checked(value, shape)
 
     def instance_ids(self, shape: Json) -> list[str] | None:
-        """Return the ids of the body, None where it names none; raises ``ArmError`` 400 for an empty list."""
+        """Return the instance ids of the body, None if it has no list; raises ``ArmError`` 400 for an empty list."""
         ids: list[str] | None = self.body(shape).get("instanceIds")
         if ids is not None and (not ids or ("*" in ids and len(ids) > 1)):
             raise invalid_parameter("instanceIds takes either '*' alone or at least one instance id.", "instanceIds")
         return ids
 
     def take_tokens(self) -> None:
-        """Pay for the request itself; raises ``ArmError`` 429."""
+        """Take the tokens for the request itself; raises ``ArmError`` 429."""
         self._take([limit for limit in self.limits if not limit.per_instance], 1)
 
     def charge(self, instances: int) -> None:
-        """Pay for the instances that the request touches; raises ``ArmError`` 429."""
+        """Take the tokens for the instances that the request works on; raises ``ArmError`` 429."""
         self.charged = instances
         self._take([limit for limit in self.limits if limit.per_instance and instances], instances)
 
@@ -107,20 +107,20 @@ class Call:
         self.remaining += self.throttle.take(limits, resource, cost, self.backend.now)
 
     def accepted(self, operation: Operation) -> Reply:
-        """Answer 202: poll the operation; a client that polls too often is its own fault, so no Retry-After."""
+        """Answer 202 with the operation to poll; without ``Retry-After``, as Azure does."""
         headers = self._follow(operation)
         monitor = headers["Azure-AsyncOperation"].replace("&api-version", "&monitor=true&api-version")
         return Reply(202, headers=headers | {"Location": monitor}, operation=operation)
 
     def written(self, operation: Operation, body: Json, *, created: bool) -> Reply:
-        """Answer a PUT or PATCH: the resource as it will be, and the operation to poll."""
+        """Answer a PUT or PATCH with the resource as it will be and the operation to poll."""
         headers = self._follow(operation) | {"Retry-After": self.backend.retry_after(_LRO_SECONDS)}
         return Reply(201 if created else 200, body, headers, operation)
 
     def pacing(self, *, ended: bool) -> dict[str, str]:
-        """Return when a client is to ask again how an operation goes.
+        """Return the ``Retry-After`` of an operation's status, if time runs faster than real time.
 
-        Azure leaves that to the client, mostly, whose own interval (30 s of the SDK and of az) no time scale shortens.
+        Azure sends none, so that clients wait for their own interval: 30 real seconds in the SDK and in ``az``.
         """
         if ended or self.backend.time_scale <= 1:
             return {}
@@ -137,7 +137,7 @@ class Call:
         return {"Azure-AsyncOperation": url, "Azure-AsyncNotification": "Enabled"}
 
     def page(self, items: list[Any], size: int) -> tuple[list[Any], dict[str, str]]:
-        """Return one page of the items, and the ``nextLink`` where there are more; raises ``ArmError`` 400."""
+        """Return one page of the items, and the ``nextLink`` if there are more; raises ``ArmError`` 400."""
         token = self.query.get("$skiptoken", "0")
         if not (token.isascii() and token.isdecimal()):
             raise invalid_parameter(f"The skip token '{token}' is not valid.", "$skiptoken")

@@ -1,4 +1,4 @@
-"""The answer to a request, before it is HTTP."""
+"""The answer to a request, before it becomes HTTP."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer: no body is an empty one."""
+    """An answer; None is an empty body."""
 
     status: int
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     operation: Operation | None = None
-    """What the request has begun."""
+    """The operation that the request began."""

@@ -1,4 +1,4 @@
-"""What a route is: one method of one path of Azure Resource Manager, and what answers it."""
+"""A route: one method of one path of Azure Resource Manager, and its handler."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Route:
     template: str
     handler: Handler
     limits: str = "none"
-    """Which of ``arm.throttling.LIMITS`` it pays from."""
+    """Which of ``arm.throttling.LIMITS`` it takes tokens from."""
 
     @cached_property
     def segments(self) -> tuple[str, ...]:
@@ -37,7 +37,7 @@ class Route:
         return tuple(self.template.strip("/").split("/"))
 
     def match(self, segments: list[str]) -> dict[str, str] | None:
-        """Return the variable parts of a path of as many segments, or None where it is another path."""
+        """Return the variable parts of a path with as many segments, or None if the path does not match."""
         params = {}
         for wanted, found in zip(self.segments, segments, strict=True):
             if wanted.startswith("{"):
@@ -48,7 +48,7 @@ class Route:
 
     @property
     def action(self) -> str:
-        """What a role must allow, such as Microsoft.Compute/virtualMachineScaleSets/read."""
+        """The action that a role must allow, such as Microsoft.Compute/virtualMachineScaleSets/read."""
         template = self.template.partition("/providers/")[2]
         kinds = [part for part in template.split("/") if part and not part.startswith("{")]
         if not kinds:

@@ -1,4 +1,4 @@
-"""Extensions: what a set may have, in which order they run on an instance, and what their scripts make of its page."""
+"""Extensions: which a set may have, in which order they run, and how their scripts change an instance's page."""
 
 from __future__ import annotations
 
@@ -64,17 +64,17 @@ def checked(extensions: list[Json]) -> None:
 
 
 def in_order(extensions: list[Json]) -> list[Json]:
-    """Return them so that each comes after those it names in ``provisionAfterExtensions``.
+    """Return the extensions in an order in which each comes after those in its ``provisionAfterExtensions``.
 
     Raises:
-        ArmError: 400, where it names one that is not there, or where they wait for each other. Azure documents
-            both as refused; the texts are the emulator's.
+        ArmError: 400, if an extension names one that the set does not have, or if extensions wait for each
+            other. Azure documents that it refuses both; the texts are the emulator's.
     """
     waiting, done = list(extensions), list[Json]()
     known = {_name(extension) for extension in extensions}
     for extension in extensions:
         if missing := [name for name in _after(extension) if name not in known]:
-            text = f"Extension '{extension['name']}' is to be provisioned after '{missing[0]}', which the set has not."
+            text = f"Extension '{extension['name']}' must come after '{missing[0]}', which the set does not have."
             raise invalid_parameter(text, "provisionAfterExtensions")
     while waiting:
         ready = [e for e in waiting if set(_after(e)) <= {_name(one) for one in done}]
@@ -104,7 +104,7 @@ def find(scale_set: ScaleSet, name: str) -> Json:
 
 
 def patched(scale_set: ScaleSet, name: str, extension: Json | None) -> Json:
-    """Return the PATCH of a set that puts an extension in the place of the one of that name, or takes it out."""
+    """Return the PATCH of a set that replaces the extension of that name, adds it, or with None removes it."""
     old = scale_set.model.extensions
     kept = [one for one in old if _name(one) != name.lower()]
     at = next((index for index, one in enumerate(old) if _name(one) == name.lower()), len(old))
@@ -116,7 +116,7 @@ def patched(scale_set: ScaleSet, name: str, extension: Json | None) -> Json:
 
 
 def due(instance: Instance, model: Model) -> list[Json]:
-    """Return the extensions of a model that would run on an instance: new ones, changed ones, those that failed."""
+    """Return the extensions of a model that would run on an instance: new, changed and failed ones."""
     return [e for e in in_order(model.extensions) if _is_due(instance, e)]
 
 
@@ -131,7 +131,7 @@ def _inputs(extension: Json) -> Json:
 
 
 def provision(backend: Backend, instance: Instance) -> Json | None:
-    """Run what is due, and give the instance what it serves now; return the error of what failed, if anything."""
+    """Run the extensions that are due and set what the instance serves now; return the first error, if any."""
     names = {_name(extension) for extension in instance.model.extensions}
     instance.ran = {name: ran for name, ran in instance.ran.items() if name in names}
     error: Json | None = None
@@ -150,7 +150,7 @@ def provision(backend: Backend, instance: Instance) -> Json | None:
 
 
 def fail(backend: Backend, instance: Instance, extension: Json, error: Json) -> None:
-    """Let an extension's run have failed."""
+    """Record that an extension's run failed."""
     instance.ran[_name(extension)] = ExtensionRun(_inputs(extension), backend.now, error=error)
 
 
@@ -172,7 +172,7 @@ def _run(backend: Backend, instance: Instance, extension: Json) -> ExtensionRun:
 
 
 def _served(backend: Backend, instance: Instance, extensions: Iterable[Json]) -> Release:
-    """Return what the disk serves after those of the extensions that ran: a function of image and scripts alone."""
+    """Return what the disk serves after the given extensions ran; only the image and the scripts decide it."""
     release = instance.disk
     for extension in in_order(instance.model.extensions):
         ran = instance.ran.get(_name(extension))
@@ -190,7 +190,7 @@ def is_script(extension: Json) -> bool:
 
 
 def failure(instance: Instance, extension: str, reason: str) -> Json:
-    """Return the error of an instance on which an extension failed, as Azure words it."""
+    """Return the error of an instance on which an extension failed, in Azure's words."""
     message = f"VM '{instance.name}' has reported a failure when processing extension '{extension}'."
     if reason:
         help_text = "More information on troubleshooting is available at https://aka.ms/VMExtensionCSELinuxTroubleshoot"
@@ -203,7 +203,7 @@ class _RunError(Exception):
 
 
 def _settings(extension: Json) -> Json:
-    """Return its settings as the handler reads them: of what both have, the public ones."""
+    """Return its settings as the handler reads them: if both kinds have a key, the public one counts."""
     public, protected = _both(extension)
     return {**protected, **{key: value for key, value in public.items() if value}}
 

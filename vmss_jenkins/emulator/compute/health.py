@@ -1,4 +1,4 @@
-"""What a set's health source tells of an instance. Pure.
+"""The health of an instance as the set's health source reports it. Pure.
 
 The source of the states is Microsoft's page "Using Application Health extension with Virtual Machine Scale Sets".
 """
@@ -42,9 +42,9 @@ def _extension(profile: Json) -> Json | None:
 
 
 def known_at(scale_set: ScaleSet, instance: Instance) -> float:
-    """Return when the health of an instance that came up is known: an application that initializes has a grace period.
+    """Return when the health of an instance that came up is known: an initializing application has a grace period.
 
-    That is the extension's ``gracePeriod``, 10 minutes by default; where there are but two states, there is none.
+    It is the extension's ``gracePeriod``, 10 minutes by default; a source with two states has none.
     """
     if instance.release.found != "initializing" or not is_rich(scale_set):
         return instance.healthy_at
@@ -54,26 +54,26 @@ def known_at(scale_set: ScaleSet, instance: Instance) -> float:
 
 
 def state(scale_set: ScaleSet, instance: Instance, now: float) -> State:
-    """Return an instance's state of health: ``unknown`` where it does not run or has not been made well.
+    """Return an instance's health state: ``unknown`` if it does not run or its provisioning failed.
 
-    Until it is known, rich states tell ``initializing``, others nothing. An application that goes on to initialize is
-    ``unknown`` in the end; where there are but two states, it is ``unhealthy``.
+    Until the health is known, a source with rich states reports ``initializing``, others ``unknown``. An application
+    that is still initializing at the end is ``unknown``, or ``unhealthy`` if the source has only two states.
     """
     if instance.power != "running" or instance.provisioning == "Failed":
         return "unknown"
     rich = is_rich(scale_set)
     if now < known_at(scale_set, instance):
         return "initializing" if rich else "unknown"
-    told = instance.release.found
-    if told != "initializing":
-        return told
+    reported = instance.release.found
+    if reported != "initializing":
+        return reported
     return "unknown" if rich else "unhealthy"
 
 
 def is_bad(scale_set: ScaleSet, instance: Instance, now: float) -> bool:
     """Whether a rolling upgrade counts an instance as unhealthy.
 
-    ``unknown`` counts, but not while the health of one that came up is yet to be known, nor of one that was stopped.
+    ``unknown`` counts too, but not for a stopped instance, nor for one that came up and whose health is not known yet.
     """
     failed = instance.provisioning == "Failed"
     if source(scale_set) is None or failed or instance.power != "running" or now < known_at(scale_set, instance):

@@ -1,4 +1,4 @@
-"""What happens to single instances: each act takes its time as a part of a long-running operation."""
+"""What happens to single instances: each action takes time, as a part of a long-running operation."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 FAULT_DOMAINS = 5
 
 
-def claim(backend: Backend, scale_set: ScaleSet, action: str, instances: Iterable[Instance]) -> None:
-    """Refuse to work on instances that something else works on; raises ``ArmError`` 409."""
+def check_free(backend: Backend, scale_set: ScaleSet, action: str, instances: Iterable[Instance]) -> None:
+    """Refuse an action on instances while another operation works on them; raises ``ArmError`` 409."""
     if scale_set.provisioning == "Deleting":
         raise marked_for_deletion(action, scale_set.name)
     if scale_set.rolling and scale_set.rolling.goes_on and action in ("manualupgrade", "reimage"):
@@ -35,7 +35,7 @@ def claim(backend: Backend, scale_set: ScaleSet, action: str, instances: Iterabl
 
 
 def outdated(scale_set: ScaleSet) -> list[Instance]:
-    """Return the instances that an upgrade would touch: not at the latest model, not protected, not leaving."""
+    """Return the instances that an upgrade would touch: not at the latest model, not protected, not being deleted."""
     behind = (i for i in scale_set.instances.values() if i.model is not scale_set.model)
     return [i for i in behind if not i.protected_from_actions and i.provisioning != "Deleting"]
 
@@ -43,7 +43,7 @@ def outdated(scale_set: ScaleSet) -> list[Instance]:
 def update(
     backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance, model: Model | None = None
 ) -> None:
-    """Bring an instance to a model, by default the latest; it is down meanwhile where its image changes."""
+    """Bring an instance to a model, by default the latest; if the image changes, the instance is down meanwhile."""
     model = model or scale_set.model
     same_image = image_key(model.image) == image_key(instance.image)
 
@@ -60,45 +60,45 @@ def update(
     if not same_image:
         _go_down(backend, scale_set, instance)
     timings = backend.timings
-    alike = timings.extension if runs else timings.settle
-    seconds = backend.draw(alike if same_image else timings.update)
-    _work(backend, operation, scale_set, instance, _Act("update", seconds, finish))
+    same_image_median = timings.extension if runs else timings.settle
+    seconds = backend.draw(same_image_median if same_image else timings.update)
+    _work(backend, operation, scale_set, instance, _Action("update", seconds, finish))
 
 
 def reimage(backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance) -> None:
-    """Make an instance's disk anew from the set's image; its model stays, as Azure is seen to leave it."""
+    """Make a new disk for an instance from the set's image; its model stays, as recordings of Azure show."""
     image = scale_set.model.image
     _go_down(backend, scale_set, instance)
     seconds = backend.draw(backend.timings.reimage)
-    act = _Act("reimage", seconds, lambda: _come_up(backend, scale_set, instance, image))
+    act = _Action("reimage", seconds, lambda: _come_up(backend, scale_set, instance, image))
     _work(backend, operation, scale_set, instance, act)
 
 
 def stop(
     backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance, power: str, why: str = "stop"
 ) -> None:
-    """Stop an instance; ``power`` is what it comes to: stopped or deallocated."""
+    """Stop an instance; ``power`` is its state afterwards: stopped or deallocated."""
     _go_down(backend, scale_set, instance, "deallocating" if power == "deallocated" else "stopping")
 
     def finish() -> None:
         instance.power = power
 
-    _work(backend, operation, scale_set, instance, _Act(why, backend.draw(backend.timings.stop), finish))
+    _work(backend, operation, scale_set, instance, _Action(why, backend.draw(backend.timings.stop), finish))
 
 
 def start(backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance, why: str = "start") -> None:
-    """Start an instance; one that runs goes on, one that was deallocated needs room again."""
-    refused = instance.power == "deallocated" and _has_no_room(backend, operation, instance.zone)
-    if instance.power != "running" and not refused:
+    """Start an instance; a running one keeps running, a deallocated one needs capacity in Azure again."""
+    no_capacity = instance.power == "deallocated" and _has_no_room(backend, operation, instance.zone)
+    if instance.power != "running" and not no_capacity:
         instance.power = "starting"
     seconds = backend.draw(backend.timings.start)
 
     def finish() -> Json | None:
-        if refused:
+        if no_capacity:
             return placement.no_room(instance.zone)
         return None if instance.power == "running" else _boot(backend, scale_set, instance)
 
-    _work(backend, operation, scale_set, instance, _Act(why, seconds, finish))
+    _work(backend, operation, scale_set, instance, _Action(why, seconds, finish))
 
 
 def restart(backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance) -> None:
@@ -110,13 +110,13 @@ def restart(backend: Backend, operation: Operation, scale_set: ScaleSet, instanc
 def create(
     backend: Backend, operation: Operation, scale_set: ScaleSet, place: placement.Place, why: str = "create"
 ) -> None:
-    """Add an instance of the latest model to a set; where Azure has no room for it, there is none."""
+    """Add an instance of the latest model to a set; if Azure has no capacity for it, no instance is made."""
     if _has_no_room(backend, operation, place.zone):
         backend.add_part(operation, backend.timings.accept, lambda: placement.no_room(place.zone))
         return
     instance = new_instance(backend, scale_set, place)
     seconds = backend.draw(backend.timings.create)
-    act = _Act(why, seconds, lambda: _boot(backend, scale_set, instance), "Creating")
+    act = _Action(why, seconds, lambda: _boot(backend, scale_set, instance), "Creating")
     _work(backend, operation, scale_set, instance, act)
 
 
@@ -127,19 +127,19 @@ def _has_no_room(backend: Backend, operation: Operation, zone: str | None) -> bo
 def delete(
     backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance, why: str = "delete"
 ) -> None:
-    """Take an instance down and out of its set, whatever else works on it."""
+    """Take an instance down and remove it from its set, even if another operation works on it."""
     _go_down(backend, scale_set, instance)
 
     def finish() -> None:
         scale_set.instances.pop(instance.id, None)
         backend.servers.remove(scale_set.server(instance))
 
-    act = _Act(why, backend.draw(backend.timings.delete), finish, "Deleting")
+    act = _Action(why, backend.draw(backend.timings.delete), finish, "Deleting")
     _work(backend, operation, scale_set, instance, act)
 
 
 def new_places(backend: Backend, scale_set: ScaleSet, count: int) -> list[placement.Place]:
-    """Return the places of ``count`` new instances; ids of a run are never used again."""
+    """Return the places of ``count`` new instances; an id is never used twice."""
     first, spare = scale_set.next_id, list[int]()
     if scale_set.uniform and scale_set.body["properties"].get("overprovision"):
         spare = placement.overprovisioned(count, first, backend.chance)
@@ -174,18 +174,18 @@ def new_instance(backend: Backend, scale_set: ScaleSet, place: placement.Place) 
 
 
 @dataclass(frozen=True)
-class _Act:
-    """What is done to an instance."""
+class _Action:
+    """Something that is done to an instance."""
 
     name: str
     seconds: float
     finish: Callable[[], Json | None]
-    """What it ends with; it returns an error where it fails."""
+    """Called at the end; returns an error if the action failed."""
     state: str = "Updating"
-    """The instance's provisioning state meanwhile."""
+    """The instance's provisioning state during the action."""
 
 
-def _work(backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance, act: _Act) -> None:
+def _work(backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance, act: _Action) -> None:
     instance.operation, instance.provisioning, instance.changed = operation, act.state, backend.now
     fault = next(iter(backend.strike("work", operation.cause, instance.id)), None)
     instance.failing = fault is not None and fault.kind == "fail"
@@ -193,7 +193,7 @@ def _work(backend: Backend, operation: Operation, scale_set: ScaleSet, instance:
 
     def end() -> Json | None:
         if instance.operation is not operation:
-            # A deletion took the instance over; what it was doing has no outcome.
+            # A deletion has replaced this action, which therefore has no result.
             return None
         error = None if instance.failing and act.state == "Deleting" else act.finish()
         if instance.failing:
@@ -207,7 +207,7 @@ def _work(backend: Backend, operation: Operation, scale_set: ScaleSet, instance:
 
 
 def _failure(backend: Backend, instance: Instance) -> Json:
-    """Return the error of a fault: that of the script extension, where the instance has one, as if that had failed."""
+    """Return the error of a fault: as if the script extension had failed, if the instance has one."""
     script = next(filter(extensions.is_script, instance.model.extensions), None)
     error = extensions.failure(instance, str(script["name"]) if script else "healthExtension", "")
     if script:
@@ -218,7 +218,7 @@ def _failure(backend: Backend, instance: Instance) -> Json:
 def record(
     backend: Backend, scale_set: ScaleSet, instance: Instance, act: str, phase: Literal["begin", "end", "failed"]
 ) -> None:
-    """Put into the availability record what now begins with an instance, or has ended."""
+    """Add the beginning or the end of an action on an instance to the availability record."""
     operation = instance.operation
     cause = operation.cause if operation else backend.cause
     image = str(instance.image.get("id") or ":".join(map(str, instance.image.values())))
@@ -272,7 +272,7 @@ def _boot(backend: Backend, scale_set: ScaleSet, instance: Instance) -> Json | N
 
 
 def _provision(backend: Backend, scale_set: ScaleSet, instance: Instance) -> Json | None:
-    """Run the extensions that are due on an instance that runs; it serves what they leave, also where one failed."""
+    """Run the extensions that are due on a running instance; it serves their result, even if one of them failed."""
     before, runs = instance.release, extensions.due(instance, instance.model)
     error = extensions.provision(backend, instance)
     if instance.up and not runs and instance.release == before:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MODEL_LIMIT = 10
 CAPACITY_LIMIT = 1000
 ONE_GROUP_LIMIT = 100
-"""How many instances a single placement group takes. The emulator tells it and does not hold clients to it."""
+"""How many instances a single placement group takes. The emulator reports it and does not enforce it."""
 _PRIORITY = "virtualMachineProfile.priority"
 _EVICTION = "virtualMachineProfile.evictionPolicy"
 _OPTIONAL = {_PRIORITY: ("Regular", "Low", "Spot"), _EVICTION: ("Deallocate", "Delete")}
@@ -75,7 +75,7 @@ INSTANCE_SHAPE: Json = {
 
 
 def with_defaults(body: Json) -> Json:
-    """Return a new set's body with what Azure fills in; raises ``ArmError`` 400 for what it needs and misses."""
+    """Return a new set's body with Azure's defaults; raises ``ArmError`` 400 if a required field is missing."""
     for path in ("location", "sku.name", "sku.capacity", "properties.virtualMachineProfile"):
         if _at(body, path) is None:
             raise invalid_parameter(f"Required parameter '{path.split('.')[-1]}' is missing (null).", path)
@@ -95,7 +95,7 @@ def with_defaults(body: Json) -> Json:
 
 
 def canonical(body: Json) -> Json:
-    """Return a set's body with its choices as Azure writes them: ``manual`` is Manual."""
+    """Return a set's body with enum values as Azure writes them: ``manual`` becomes ``Manual``."""
     found = copy.deepcopy(body)
     for path, choices in _CHOICES.items():
         *above, key = path.split(".")
@@ -124,7 +124,7 @@ def _at(body: Json, path: str) -> Any:  # noqa: ANN401  (any JSON)
 
 
 def check_set(body: Json) -> None:
-    """Refuse values that no set may have; raises ``ArmError`` 400."""
+    """Refuse values that Azure does not allow; raises ``ArmError`` 400."""
     capacity = body["sku"]["capacity"]
     if not 0 <= capacity <= CAPACITY_LIMIT:
         message = f"The value {capacity} of parameter 'sku.capacity' is out of range. Allowed: 0 to {CAPACITY_LIMIT}."
@@ -140,7 +140,7 @@ def check_set(body: Json) -> None:
 
 
 def check_change(scale_set: ScaleSet, changes: Json) -> None:
-    """Refuse changes of what is fixed at creation; raises ``ArmError`` 409."""
+    """Refuse changes of properties that are fixed at creation; raises ``ArmError`` 409."""
     if changes.get("location", scale_set.location).lower() != scale_set.location.lower():
         raise ArmError(
             409,

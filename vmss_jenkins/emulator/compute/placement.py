@@ -1,4 +1,4 @@
-"""Where new instances go, which numbers they get, and what Azure says where it has no room for them. Pure."""
+"""Zones and numbers of new instances, and Azure's errors if it has no capacity for them. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Place:
-    """What a new instance gets."""
+    """The number and the zone of a new instance."""
 
     number: int
     zone: str | None
@@ -28,10 +28,10 @@ def places(
 
     Args:
         count: How many instances.
-        first: The lowest number that was never given.
-        zones: Those of the set; none for a regional one.
-        taken: The zone of each instance that is there.
-        spare: Numbers that go to instances which Azure made in excess and deleted again.
+        first: The lowest number that was never used.
+        zones: The zones of the set; none if it is regional.
+        taken: The zone of each existing instance.
+        spare: Numbers of the instances that Azure made in excess and deleted again.
     """
     filled, found = list(taken), []
     free = (number for number in range(first, first + count + len(spare)) if number not in spare)
@@ -43,10 +43,10 @@ def places(
 
 
 def overprovisioned(count: int, first: int, chance: random.Random) -> list[int]:
-    """Return the numbers of the instances that Azure makes beside ``count`` wanted ones, to delete the slowest.
+    """Return the numbers of the instances that Azure makes in excess of ``count`` and deletes again.
 
-    A recording has 2 in excess of 2 wanted, with the ids 1 and 3 left. How many they are is Azure's own affair: here a
-    fifth, and one.
+    In a recording Azure makes 4 for 2, and the ids 1 and 3 are left. How many it makes is not documented: here a fifth
+    of ``count``, plus one.
     """
     excess = math.ceil(count / 5) + 1 if count else 0
     return sorted(chance.sample(range(first, first + count + excess), excess))

@@ -16,11 +16,11 @@ _PERCENTS = {
     "maxUnhealthyInstancePercent": 5,
     "maxUnhealthyUpgradedInstancePercent": 0,
 }
-"""The least of each; the most is 100."""
+"""The lowest value of each; the highest is 100."""
 
 
 def check(properties: Json) -> None:
-    """Refuse policies that no set may have; raises ``ArmError`` 400."""
+    """Refuse policies that Azure does not allow; raises ``ArmError`` 400."""
     _check_rolling(properties)
     for rule in properties.get("scaleInPolicy", {}).get("rules", ()):
         if rule not in scale_in.RULES:
@@ -39,7 +39,7 @@ def _check_rolling(properties: Json) -> None:
     pause = rolling.get("pauseTimeBetweenBatches", "PT0S")
     if seconds(pause) is None:
         path = "upgradePolicy.rollingUpgradePolicy.pauseTimeBetweenBatches"
-        raise invalid_parameter(f"The value '{pause}' of '{path}' is no ISO 8601 duration such as PT30S.", path)
+        raise invalid_parameter(f"The value '{pause}' of '{path}' is not an ISO 8601 duration such as PT30S.", path)
     if policy["mode"] == "Rolling" and health.reporter(properties["virtualMachineProfile"]) is None:
         raise ArmError(
             400,

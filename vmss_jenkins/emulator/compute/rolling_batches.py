@@ -1,4 +1,4 @@
-"""Which instances a rolling upgrade takes next, and when it gives up. Pure.
+"""Which instances a rolling upgrade updates next, and when it stops. Pure.
 
 Sources: the compute API's description of ``RollingUpgradePolicy``, Microsoft's pages "Configure rolling upgrades on
 Virtual Machine Scale Sets" and "automatic OS image upgrades", and the texts of errors that users report.
@@ -22,24 +22,24 @@ _REASON = "The most impactful error is: Instance found to be unhealthy or unreac
 
 @dataclass(frozen=True)
 class RollingPolicy:
-    """How an upgrade rolls: percents of all instances of the set, seconds."""
+    """The policy of a rolling upgrade: percentages of all instances of the set, and seconds."""
 
     batch: int = 20
     unhealthy: int = 20
     """The most that may be unhealthy when a batch begins."""
     unhealthy_upgraded: int = 20
-    """The most of the upgraded ones that may turn out unhealthy."""
+    """The most of the upgraded instances that may be unhealthy."""
     pause: float = 0.0
     """Seconds between batches."""
     unhealthy_first: bool = False
     cross_zone: bool = False
-    """Whether a batch may have instances of several zones. (Update domains are not looked at.)"""
+    """Whether a batch may have instances of several zones. (Update domains are not taken into account.)"""
     roll_back: bool = False
-    """Whether failed instances go back to their model when too many failed."""
+    """Whether failed instances are rolled back to their former model when too many failed."""
 
     @classmethod
     def read(cls, body: Json) -> RollingPolicy:
-        """Return the policy that a ``rollingUpgradePolicy`` describes; what it leaves out is Azure's default."""
+        """Return the policy of a ``rollingUpgradePolicy``; fields that it leaves out have Azure's defaults."""
         return cls(
             batch=body.get("maxBatchInstancePercent", 20),
             unhealthy=body.get("maxUnhealthyInstancePercent", 20),
@@ -52,7 +52,7 @@ class RollingPolicy:
 
 
 def seconds(duration: str) -> float | None:
-    """Read an ISO 8601 duration such as PT1M30S; None where it is none."""
+    """Read an ISO 8601 duration such as PT1M30S; None if it is not one."""
     found = _DURATION.fullmatch(duration)
     if found is None or not any(found.groups()):
         return None
@@ -69,13 +69,13 @@ class Candidate:
     bad: bool = False
     """Whether it counts as unhealthy."""
     waits: bool = True
-    """Whether its turn is still to come."""
+    """Whether it is not upgraded yet."""
 
 
 def next_batch(policy: RollingPolicy, instances: Sequence[Candidate]) -> list[str]:
-    """Return the ids of the next batch: at least one where any waits.
+    """Return the ids of the next batch: at least one, if any instance waits.
 
-    A batch stays in one zone unless the policy allows more, and shrinks where instances outside of it are unhealthy:
+    A batch stays in one zone unless the policy allows more, and is smaller if other instances are unhealthy:
     of 10 instances at most 20% may be unhealthy; with one unhealthy outside, a batch of 20% takes 1 instead of 2.
     """
     waiting = [one for one in instances if one.waits]
@@ -92,12 +92,12 @@ def next_batch(policy: RollingPolicy, instances: Sequence[Candidate]) -> list[st
 
 
 def _unhealthy_with(batch: Sequence[Candidate], instances: Sequence[Candidate]) -> int:
-    """Count the instances of a batch, which are down together, and those outside of it that are unhealthy."""
+    """Count the instances of a batch, which are down together, and the unhealthy instances outside of it."""
     return len(batch) + sum(one.bad for one in instances) - sum(one.bad for one in batch)
 
 
 def too_unhealthy(policy: RollingPolicy, instances: Sequence[Candidate], *, first: bool) -> Json | None:
-    """Return the error that ends an upgrade before a batch, its ``first`` or a later one; None where it may go on."""
+    """Return the error that ends an upgrade before a batch, its ``first`` or a later one; None if it may continue."""
     share = _percent(sum(one.bad for one in instances), len(instances))
     if share <= policy.unhealthy:
         return None
@@ -118,7 +118,7 @@ def too_unhealthy(policy: RollingPolicy, instances: Sequence[Candidate], *, firs
 
 
 def too_many_failed(policy: RollingPolicy, upgraded: Sequence[str], failed: Sequence[str]) -> Json | None:
-    """Return the error that ends an upgrade after a batch, by the ids of all batches; None where it may go on."""
+    """Return the error that ends an upgrade after a batch, by the ids of all batches; None if it may continue."""
     share = _percent(len(failed), len(failed) + len(upgraded))
     if share <= policy.unhealthy_upgraded:
         return None

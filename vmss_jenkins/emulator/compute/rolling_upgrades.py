@@ -1,6 +1,6 @@
-"""Rolling upgrades: instances follow in batches, by Azure's own doing, until all did or too many are unhealthy.
+"""Rolling upgrades: Azure updates the instances in batches until all are updated or too many are unhealthy.
 
-The operation that began one lasts as long as it does, and fails with it, as recordings and users' reports show.
+The operation that began an upgrade ends and fails together with it, as recordings and users' reports show.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from vmss_jenkins.emulator.state.backend import Backend
 
 HEALTH_WAIT = 300.0
-"""The most seconds that an upgraded instance has to get healthy."""
+"""Seconds within which an upgraded instance must be healthy."""
 BUSY_WAIT = 30.0
-"""Seconds until instances are looked at again of which something else works on every one that is left."""
+"""Seconds until the next try, if another operation works on every remaining instance."""
 KEPT_OS_UPGRADES = 20
 
 
 def follow(backend: Backend, operation: Operation, scale_set: ScaleSet) -> None:
-    """Begin an upgrade to a new model; one that is under way to an older model ends, one to the same goes on."""
+    """Begin an upgrade to a new model; a running upgrade to an older model ends, one to the same model continues."""
     rolling = scale_set.rolling
     if rolling and rolling.goes_on:
         if rolling.model is scale_set.model:
@@ -38,16 +38,16 @@ def follow(backend: Backend, operation: Operation, scale_set: ScaleSet) -> None:
 
 
 def start(backend: Backend, operation: Operation, scale_set: ScaleSet, what: Literal["os", "extensions"]) -> None:
-    """Begin an upgrade because a client asks for one; ``check`` has allowed it.
+    """Begin an upgrade that a client asked for; call ``check`` first.
 
-    There is one version of each extension here, so that an upgrade of extensions finds all instances at the latest.
+    The emulator has one version of each extension, so an upgrade of extensions finds all instances up to date.
     """
     scale_set.operation, scale_set.provisioning, scale_set.changed = operation, "Updating", backend.now
     _begin(backend, operation, scale_set, what)
 
 
 def check(scale_set: ScaleSet, what: Literal["os", "extensions"]) -> None:
-    """Refuse an upgrade beside another one, or of the OS where nothing reports health; raises ``ArmError`` 409."""
+    """Refuse a second upgrade, or an OS upgrade of a set without a health source; raises ``ArmError`` 409."""
     if scale_set.rolling and scale_set.rolling.goes_on:
         raise not_allowed(f"Another Rolling Upgrade of Virtual Machine Scale Set '{scale_set.name}' is in progress.")
     if what == "os" and health.source(scale_set) is None:
@@ -58,7 +58,7 @@ def check(scale_set: ScaleSet, what: Literal["os", "extensions"]) -> None:
 
 
 def cancel(backend: Backend, scale_set: ScaleSet) -> None:
-    """Stop a rolling upgrade after its current batch; raises ``ArmError`` 409 where none is under way."""
+    """Stop a rolling upgrade after its current batch; raises ``ArmError`` 409 if none is in progress."""
     rolling = scale_set.rolling
     if rolling is None or rolling.code != "RollingForward":
         raise not_allowed("There is no ongoing Rolling Upgrade to cancel.")
@@ -157,13 +157,13 @@ def _judge(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade) -> No
 
 
 def _failed(backend: Backend, scale_set: ScaleSet, instance: Instance) -> bool:
-    """Whether an upgraded instance is no good; one whose health is not known when its time is over is not either."""
+    """Whether an upgraded instance counts as failed; it does too if its health is not known in time."""
     late = instance.up and health.source(scale_set) is not None and backend.now < health.known_at(scale_set, instance)
     return late or health.is_bad(scale_set, instance, backend.now)
 
 
 def _to_restore(scale_set: ScaleSet, rolling: RollingUpgrade, bad: list[str], *, breach: bool) -> list[str]:
-    """Return the failed instances that go back: of an OS upgrade each at once, of others all on a breach."""
+    """Return the failed instances to roll back: in an OS upgrade each at once, in others all on a breach."""
     automatic = scale_set.body["properties"]["upgradePolicy"].get("automaticOSUpgradePolicy", {})
     if rolling.what == "os" and not automatic.get("disableAutomaticRollback", False):
         return [key for key in bad if key in scale_set.instances]
@@ -178,8 +178,8 @@ def _restore(
     def done(_: Operation) -> None:
         for key in back:
             instance = scale_set.instances.get(key)
-            well = instance is not None and instance.provisioning == "Succeeded"
-            (rolling.restored if well else rolling.not_restored).append(key)
+            restored = instance is not None and instance.provisioning == "Succeeded"
+            (rolling.restored if restored else rolling.not_restored).append(key)
         _go_on(backend, scale_set, rolling, error)
 
     operation = backend.begin(scale_set.location, backend.timings.accept, done)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def create(
     backend: Backend, group: str, name: str, changes: Json, charge: Callable[[int], None]
 ) -> tuple[ScaleSet, Operation]:
-    """Create a set and its instances. ``charge`` is told how many instances before anything changes."""
+    """Create a set and its instances. ``charge`` is called with their number before anything changes."""
     scale_set = new_set(backend, group, name, changes)
     _check_quota(backend, None, scale_set.body)
     charge(scale_set.capacity)
@@ -36,7 +36,7 @@ def create(
 
 
 def new_set(backend: Backend, group: str, name: str, changes: Json) -> ScaleSet:
-    """Return a set as the body describes it, in no group yet; raises ``ArmError`` for a bad one."""
+    """Return a set as the body describes it, not yet in a group; raises ``ArmError`` for an invalid body."""
     body = models.with_defaults(changes)
     models.check_set(body)
     model = models.model_of(backend, name, body)
@@ -47,7 +47,7 @@ def new_set(backend: Backend, group: str, name: str, changes: Json) -> ScaleSet:
 
 
 def change(backend: Backend, scale_set: ScaleSet, changes: Json, charge: Callable[[int], None]) -> Operation:
-    """Merge the body into a set; the instances follow as its mode says, and its capacity is met."""
+    """Merge the body into a set, resize the set, and update instances as its upgrade mode says."""
     _check_free(scale_set, "write")
     changes = models.canonical(changes)
     models.check_change(scale_set, changes)
@@ -69,7 +69,7 @@ def change(backend: Backend, scale_set: ScaleSet, changes: Json, charge: Callabl
 
 
 def _check_quota(backend: Backend, scale_set: ScaleSet | None, body: Json) -> None:
-    """Refuse more instances than the region's cores allow; those that are deallocated use none."""
+    """Refuse more instances than the region's core quota allows; deallocated instances use no cores."""
     there = [one for owner in backend.scale_sets.values() for one in owner.instances.values()]
     used = sum(sizes.cores(one.model.size) for one in there if one.power != "deallocated")
     ours = scale_set.instances.values() if scale_set else ()
@@ -91,10 +91,10 @@ def delete(backend: Backend, scale_set: ScaleSet, charge: Callable[[int], None])
     charge(len(scale_set.instances))
     scale_set.provisioning, scale_set.changed = "Deleting", backend.now
 
-    def gone(_: Operation) -> None:
+    def remove(_: Operation) -> None:
         del backend.scale_sets[scale_set.group.lower(), scale_set.name.lower()]
 
-    operation = backend.begin(scale_set.location, backend.draw(backend.timings.delete), gone)
+    operation = backend.begin(scale_set.location, backend.draw(backend.timings.delete), remove)
     scale_set.operation = operation
     for instance in scale_set.instances.values():
         instances.delete(backend, operation, scale_set, instance)
@@ -102,7 +102,7 @@ def delete(backend: Backend, scale_set: ScaleSet, charge: Callable[[int], None])
 
 
 def delete_instances(backend: Backend, operation: Operation, scale_set: ScaleSet, chosen: list[Instance]) -> None:
-    """Delete the chosen instances; the capacity goes down with them at once."""
+    """Delete the chosen instances and lower the capacity by their number at once."""
     body = copy.deepcopy(scale_set.body)
     body["sku"]["capacity"] = max(0, scale_set.capacity - len(chosen))
     scale_set.body = body
@@ -112,7 +112,7 @@ def delete_instances(backend: Backend, operation: Operation, scale_set: ScaleSet
 
 
 def evict(backend: Backend, scale_set: ScaleSet, instance: Instance) -> None:
-    """Take a spot instance's hardware away, whatever works on it: it is deallocated or deleted, as its model says."""
+    """Evict a spot instance, even if an operation works on it: deallocate or delete it, as its model says."""
     gone = instance.provisioning == "Deleting" or instance.power == "deallocated"
     if gone or instance.id not in scale_set.instances or not is_spot(instance):
         return
@@ -125,7 +125,7 @@ def evict(backend: Backend, scale_set: ScaleSet, instance: Instance) -> None:
 
 
 def is_spot(instance: Instance) -> bool:
-    """Whether Azure may take the instance's hardware away."""
+    """Whether Azure may evict the instance."""
     return instance.model.profile.get("priority") in ("Spot", "Low")
 
 
@@ -153,13 +153,13 @@ def put_image(backend: Backend, group: str, name: str, body: Json) -> tuple[Imag
 
 
 def delete_image(backend: Backend, image: Image) -> Operation:
-    """Delete a managed image; instances that were made from it go on."""
+    """Delete a managed image; instances that were made from it keep running."""
     image.provisioning = "Deleting"
 
-    def gone(_: Operation) -> None:
+    def remove(_: Operation) -> None:
         backend.images.pop((image.group.lower(), image.name.lower()), None)
 
-    return backend.begin(image.body["location"], backend.draw(backend.timings.delete), gone)
+    return backend.begin(image.body["location"], backend.draw(backend.timings.delete), remove)
 
 
 def _check_free(scale_set: ScaleSet, action: str) -> None:
@@ -182,7 +182,7 @@ def _begin(backend: Backend, scale_set: ScaleSet, seconds: float) -> Operation:
 
 
 def _identify(backend: Backend, scale_set: ScaleSet) -> None:
-    """A system assigned identity is a principal that Azure makes; the type None takes it away."""
+    """Give a system assigned identity its principal; the type None removes the identity."""
     identity = scale_set.body.get("identity")
     if identity and identity.get("type") == "None":
         del scale_set.body["identity"]

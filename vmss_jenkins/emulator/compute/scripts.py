@@ -1,14 +1,14 @@
-"""What a script of a CustomScript extension does to the page that an instance serves. Pure; nothing is executed.
+"""How a script of a CustomScript extension changes the page that an instance serves. Pure; nothing is executed.
 
-It understands what the scripts of an nginx canary do, and no more:
+It understands only what the scripts of an nginx canary do:
 
-- ``apt-get install ... nginx`` (apt, yum and dnf too): nginx serves its welcome page, where nothing served before;
+- ``apt-get install ... nginx`` (apt, yum and dnf too): nginx serves its welcome page, if nothing was served before;
 - ``sed ... 's/A/B/' .../index*.html``: A becomes B in the page, both taken as plain text, not as patterns;
-- ``systemctl stop nginx``, ``service nginx stop``: nothing serves any more; ``start`` and ``restart`` serve again;
+- ``systemctl stop nginx``, ``service nginx stop``: nothing listens any more; ``start`` and ``restart`` serve again;
 - ``exit N``, ``false``, ``set -e``, and commands joined by ``;``, ``&&`` and ``||``.
 
 Every other command succeeds and does nothing: no variables, functions, loops, conditions or here-documents. A script
-starts from what the image holds, whatever older scripts did to the disk; on Azure their work stays until a reimage.
+starts from the content of the image, without the changes of older scripts; on Azure those stay until a reimage.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _NO_SUCH_FILE = 2
 
 @dataclass
 class _Shell:
-    """Where a run of scripts stands."""
+    """The state of a shell while a script runs."""
 
     release: Release
     status: int = 0
@@ -46,7 +46,7 @@ class _Shell:
 
 
 def run(release: Release, scripts: Iterable[str]) -> tuple[Release, int]:
-    """Return what the release becomes by scripts, one after the other, and the exit status of the last."""
+    """Return the release after running scripts one after the other, and the exit status of the last."""
     status = 0
     for script in scripts:
         shell = _Shell(release)
@@ -56,7 +56,7 @@ def run(release: Release, scripts: Iterable[str]) -> tuple[Release, int]:
 
 
 def texts(command: str, files: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the texts that a ``commandToExecute`` runs: those of the files that it names, or else its own."""
+    """Return the scripts that a ``commandToExecute`` runs: the files that it names, or else the command itself."""
     named = [word.rpartition("/")[2] for _, words in _commands(command) for word in words]
     return tuple(files[name] for name in dict.fromkeys(named) if name in files) or (command,)
 
@@ -72,12 +72,12 @@ def _run_text(shell: _Shell, text: str) -> None:
 
 
 def _commands(line: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield the simple commands of a line, without sudo and assignments, each with what joins it to the one before."""
+    """Yield the simple commands of a line, without sudo and assignments, each with the operator before it."""
     lexer = shlex.shlex(line, posix=True, punctuation_chars=";&|")
     lexer.whitespace_split = True
     try:
         words = list(lexer)
-    except ValueError:  # a quotation that goes on in the next line
+    except ValueError:  # a quotation that continues in the next line
         return
     joint, found = ";", list[str]()
     for word in [*words, ";"]:

@@ -1,4 +1,4 @@
-"""How instances follow a new model by themselves, in the modes Automatic and Rolling, and how sets are resized."""
+"""How Azure updates instances to a new model in the modes Automatic and Rolling, and how it resizes sets."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def follow_model(backend: Backend, operation: Operation, scale_set: ScaleSet) ->
 
 
 def resize(backend: Backend, operation: Operation, scale_set: ScaleSet) -> None:
-    """Create or delete instances until there are as many as the set's capacity."""
+    """Create or delete instances until their number is the set's capacity."""
     staying = [i for i in scale_set.instances.values() if i.provisioning != "Deleting"]
     for place in instances.new_places(backend, scale_set, max(0, scale_set.capacity - len(staying))):
         instances.create(backend, operation, scale_set, place, "scale-out")
     policy = scale_set.body["properties"].get("scaleInPolicy", {})
-    for victim in scale_in.instances_to_remove(staying, len(staying) - scale_set.capacity, policy):
-        instances.delete(backend, operation, scale_set, victim, "scale-in")
+    for instance in scale_in.instances_to_remove(staying, len(staying) - scale_set.capacity, policy):
+        instances.delete(backend, operation, scale_set, instance, "scale-in")

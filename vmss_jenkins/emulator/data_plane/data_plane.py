@@ -1,8 +1,8 @@
 """The emulator's data plane: instances that answer HTTP, load balancers that spread connections.
 
 Both are real, over sockets on 127.0.0.1, in one asyncio loop on one daemon thread. The data plane knows names
-and pages, nothing of Azure's resources: the control plane tells it which instance is up with which page, and
-which instances make a backend pool.
+and pages, but none of Azure's resources: the control plane says which instance serves which page, and which
+instances a backend pool has.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ T = TypeVar("T")
 class DataPlane:
     """Instances and load balancers on loopback, for use from any thread; a context manager too.
 
-    A method that changes something returns when the change is in effect; it raises `RuntimeError` when the
-    data plane does not run, and `OSError` when the process has no port or file descriptor left. A name that
-    is not known is a `LookupError`, except where a method says that it then does nothing.
+    A method that changes something returns when the change is in effect. It raises `RuntimeError` if the
+    data plane does not run, `OSError` if the process has no port or file descriptor left, and `LookupError` for
+    an unknown name, unless its documentation says that it then does nothing.
     """
 
     def __init__(self, *, time_scale: float = 1.0, seed: int = 0) -> None:
         """Make a data plane that does not run yet.
 
         Args:
-            time_scale: Emulated seconds in a real one; it shortens the intervals of probes, nothing else.
-            seed: Decides which requests fail where a page has an error rate: of an instance's first requests
-                always the same ones.
+            time_scale: Emulated seconds in a real one; it shortens the intervals of probes and nothing else.
+            seed: Decides which requests fail if a page has an error rate: with the same seed, always the same
+                ones among an instance's first requests.
 
         Raises:
             ValueError: The time scale is not positive.
@@ -55,7 +55,7 @@ class DataPlane:
         self._seed = seed
         self._instances: dict[str, WebInstance] = {}
         self._frontends: dict[str, Frontend] = {}
-        self._closed = WeakSet[Frontend]()  # their connections are what keeps them alive
+        self._closed = WeakSet[Frontend]()  # their open connections keep them alive
         self._draining: dict[asyncio.Task[None], InstanceServer] = {}
         self._lifecycle = threading.Lock()
         self._gate = threading.Lock()
@@ -72,7 +72,7 @@ class DataPlane:
         self.stop()
 
     def start(self) -> None:
-        """Start the thread; do nothing where it runs. A stopped data plane starts again empty."""
+        """Start the thread; do nothing if it runs. A stopped data plane starts again empty."""
         with self._lifecycle:
             if self._loop is None:
                 running: Future[asyncio.AbstractEventLoop] = Future()
@@ -81,9 +81,9 @@ class DataPlane:
                 self._loop = running.result()
 
     def stop(self) -> None:
-        """Close every listener and connection at once and end the thread; do nothing where it does not run.
+        """Close every listener and connection at once and end the thread; do nothing if it does not run.
 
-        Not to be called while holding a lock that a `backends` of `open_frontend` takes.
+        Do not call it while holding a lock that a `backends` of `open_frontend` takes.
         """
         with self._lifecycle:
             with self._gate:
@@ -93,35 +93,35 @@ class DataPlane:
                 self._thread.join()
 
     def serve(self, name: str, page: Page) -> None:
-        """Have the instance up with this page: made, brought up, or only its page replaced, as is needed.
+        """Bring the instance up with this page; if it is up already, only replace its page.
 
-        Load balancers send it connections after their next successful probe.
+        Load balancers send connections to it after their next successful probe.
         """
         self._call(self._serve(name, page))
 
     def take_down(self, name: str) -> None:
-        """Take the instance down as systemd stops nginx, gracefully; do nothing where it is down.
+        """Take the instance down gracefully, as systemd stops nginx; do nothing if it is down.
 
-        When this returns, new connections are refused. Idle keep-alive connections are closed and requests in
-        flight finish without the caller; what takes longer than 5 real seconds is cut off.
+        When this returns, new connections are refused. Idle keep-alive connections are closed. Requests in flight
+        finish in the background, and are cut off after 5 real seconds.
         """
         self._call(self._take_down(name))
 
     def remove(self, name: str) -> None:
-        """Take the instance down and give up its port; do nothing where there is none.
+        """Take the instance down and release its port; do nothing if there is no such instance.
 
-        Load balancers pass it over at once, even while their pool still names it.
+        Load balancers skip it at once, even while their pool still names it.
         """
         self._call(self._remove(name))
 
     def port(self, name: str) -> int:
-        """Return the instance's own loopback port, which stays the same over going down and coming up."""
+        """Return the instance's own loopback port, which stays the same when it goes down and comes up."""
         return _known(self._instances, "instance", name).port
 
     def reserve(self, name: str, wished: Sequence[int] = ()) -> int:
-        """Return the instance's own port, made for it where there is none: it refuses until `serve`.
+        """Return the instance's own port, reserved now if it has none; it refuses connections until `serve`.
 
-        A new one is the first of those that are wished and free on this machine, else any.
+        A new port is the first of the `wished` ones that is free on this machine, or else any.
         """
         instance = self._instances.get(name)
         return instance.port if instance is not None else self._call(self._reserve(name, wished))
@@ -129,15 +129,15 @@ class DataPlane:
     def open_frontend(self, name: str, backends: Callable[[], Sequence[str]], probe: Probe, port: int = 0) -> int:
         """Open a load balancer on a loopback port, probe its backends once, and return the port.
 
-        A connection goes to the next backend (round robin) of those that the probe finds up. It is reset when
-        that backend turns out to be dead, and when none is up.
+        A connection goes to the next backend (round robin) that the probe found up. It is reset if that backend
+        does not accept it, and if no backend is up.
 
         Args:
-            name: What to call it.
-            backends: Returns the names of the instances in its pool, known or not. It is asked before every
-                round of probes, in a thread of its own (here and in `probe_now`: in the caller's), so that it
-                may take locks; a change of the pool takes effect with the next round.
-            probe: Which backends are up.
+            name: Its name.
+            backends: Returns the names of the instances in its pool; unknown names are skipped. It is called before
+                every round of probes, in a thread of its own (here and in `probe_now`: in the caller's), so that it
+                may take locks. A change of the pool takes effect with the next round.
+            probe: How it finds out which backends are up.
             port: The port to listen on, 0 for a free one.
 
         Raises:
@@ -148,22 +148,22 @@ class DataPlane:
         return self._call(self._open_frontend(name, frontend, list(backends()), port))
 
     def close_frontend(self, name: str, *, keep_connections: bool = False) -> None:
-        """Close the load balancer's port, and reset its connections or keep them; do nothing where there is none."""
+        """Close the load balancer's port, and reset or keep its connections; do nothing if it is not open."""
         self._call(self._close_frontend(name, keep_connections=keep_connections))
 
     def administer(self, frontend: str, forced: Mapping[str, bool]) -> None:
-        """Let these backends get new connections, or none, whatever the probe finds; the others as it finds them.
+        """Set administrative states: these backends get new connections, or none, whatever the probe finds.
 
-        Connections that there are go on. It takes the place of what was said of this load balancer before.
+        For the others the probe decides. Open connections continue. The states replace all that were set before.
         """
         self._call(self._administer(frontend, forced))
 
     def backend_up(self, frontend: str) -> Mapping[str, bool]:
-        """Return what the last round of probes concluded of each backend, in the pool's order."""
+        """Return whether each backend was up after the last round of probes, in the pool's order."""
         return dict(_known(self._frontends, "load balancer", frontend).up)
 
     def probe_now(self, name: str | None = None) -> None:
-        """Probe every backend of one load balancer, or of all, once; the conclusions are drawn when this returns."""
+        """Probe every backend of one load balancer, or of all, once; the results are in effect when this returns."""
         chosen = [_known(self._frontends, "load balancer", name)] if name else list(self._frontends.values())
         pools = [(frontend, list(frontend.backends())) for frontend in chosen]
         self._call(_probe_all(pools))
@@ -177,7 +177,7 @@ class DataPlane:
         try:
             return done.result()
         except CancelledError:
-            raise RuntimeError("the data plane was stopped in the meantime") from None
+            raise RuntimeError("the data plane was stopped during the call") from None
 
     def _live(self, running: Future[asyncio.AbstractEventLoop]) -> None:
         try:

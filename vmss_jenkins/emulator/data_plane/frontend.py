@@ -1,9 +1,9 @@
 """The load balancer of the emulator's data plane: a layer 4 proxy with a health probe.
 
-As Azure's, it works on connections and never looks into the bytes. What it simplifies: Azure picks a backend
-by a hash over the connection's five-tuple, this one in turn (round robin), so that a test can tell how many
-connections each gets, though in an order of its own: as in Azure, a client that tries again is not sent to the next
-instance of the same batch. And Azure lets a connection that no backend can take time out, this one resets it.
+Like Azure's, it forwards connections and never looks into the bytes. It differs in two points. Azure picks a backend
+by a hash over the connection's five-tuple; this one takes them in turn (round robin), so that a test knows how many
+connections each gets. The order is not that of the ids: as in Azure, a retry does not meet the next instance of the
+same batch. If no backend can take a connection, Azure lets it time out; this one resets it.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 PROBE_TIMEOUT: Final = 30.0
-"""Seconds of the emulated clock; Azure's own limit, where the interval is not shorter."""
+"""Emulated seconds: Azure's limit, unless the interval is shorter."""
 PROBES_AT_ONCE: Final = 64
 PROBES_PER_SECOND: Final = 250
-"""The most in a real second, as one costs about 1 ms of CPU: rounds over many backends come slower."""
+"""The most in a real second, as one costs about 1 ms of CPU; rounds over many backends take longer."""
 LEAST_TIMEOUT: Final = 1.0
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 _log = logging.getLogger(__name__)
 
 
 class Frontend:
-    """One load balancing rule: a loopback port, its backends and what their probe thinks of them.
+    """One load balancing rule: a loopback port, its backends and the results of their probe.
 
     It belongs to the running event loop; only `up` and `backends` may be read from other threads.
     """
@@ -53,9 +53,9 @@ class Frontend:
         """Make a frontend that does not listen yet.
 
         Args:
-            backends: The names in the backend pool, asked before each round, in a thread of its own.
-            probe: Which of them get connections.
-            port_of: The loopback port of a name; None where there is no such instance: it is passed over.
+            backends: Returns the names in the backend pool; called before each round, in a thread of its own.
+            probe: How it finds out which of them are up.
+            port_of: The loopback port of a name; None if there is no such instance, which is then skipped.
             time_scale: Emulated seconds in a real one.
         """
         self.backends = backends
@@ -65,14 +65,14 @@ class Frontend:
         self._port_of = port_of
         self._interval = probe.interval / time_scale
         self._timeout = max(min(probe.interval, PROBE_TIMEOUT) / time_scale, LEAST_TIMEOUT)
-        self._row: dict[str, int] = {}  # probes answered one after another; below 0, not answered
+        self._row: dict[str, int] = {}  # successful probes in a row; below 0: failed ones in a row
         self._in: tuple[str, ...] = ()
         self._turns = itertools.count()
         self._one_round = asyncio.Lock()
         self._sides: set[_Side] = set()
 
     async def open(self, port: int = 0) -> int:
-        """Listen on this port, 0 for a free one, and probe from the first interval's end on; return the port."""
+        """Listen on this port, 0 for a free one, and begin to probe after one interval; return the port."""
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(
             lambda: _ClientSide(self._sides, self._pick), HOST, port, backlog=BACKLOG
@@ -80,7 +80,7 @@ class Frontend:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, force_close=True),  # Azure probes by new connections
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": "Load ResolvedLoadBalancer Agent"},
+            headers={"User-Agent": "Load Balancer Agent"},
             timeout=aiohttp.ClientTimeout(total=self._timeout),
         )
         self._probing = loop.create_task(self._keep_probing())
@@ -88,7 +88,7 @@ class Frontend:
         return opened
 
     async def close(self, *, keep_connections: bool = False) -> None:
-        """Stop listening and probing, and reset every connection, or let them go on until `reset`."""
+        """Stop listening and probing, and reset every connection, or keep them until `reset`."""
         await stop_accepting(self._listener)
         self._probing.cancel()
         await asyncio.gather(self._probing, return_exceptions=True)
@@ -102,15 +102,15 @@ class Frontend:
             side.reset()
 
     def administer(self, forced: Mapping[str, bool]) -> None:
-        """Let these backends, and no others, be in or out of the pool whatever the probe finds.
+        """Set which backends get new connections, or none, whatever the probe finds; it replaces former settings.
 
-        It decides on new connections; those there are go on.
+        Open connections continue.
         """
         self._forced = dict(forced)
         self._choose()
 
     async def probe_round(self, members: Sequence[str]) -> None:
-        """Probe these backends once each, and make them the pool; a round under way is let finish first."""
+        """Probe these backends once each, and make them the pool; a round in progress finishes first."""
         async with self._one_round:
             waiting = iter(members)
             answers: dict[str, bool] = {}
@@ -166,7 +166,7 @@ class Frontend:
             started = loop.time()
             try:
                 members = await asyncio.to_thread(self.backends)
-            except Exception:  # noqa: BLE001 - the caller's code, and probing goes on
+            except Exception:  # noqa: BLE001 - the caller's code; probing must continue
                 _log.exception("the backend pool could not be read; it stays as it was")
                 members = list(self.up)
             await self.probe_round(members)
@@ -180,7 +180,7 @@ class Frontend:
 
 
 class _Side(asyncio.Protocol):
-    """One side of a proxied connection: what arrives here leaves at the other."""
+    """One side of a proxied connection: bytes that arrive here are sent at the other side."""
 
     other: _Side
 
@@ -198,7 +198,7 @@ class _Side(asyncio.Protocol):
             self.other.transport.write(data)
 
     def eof_received(self) -> bool:
-        """Pass the end on; keep the way back open until it has ended too."""
+        """Pass the end of the stream on; keep the other direction open until it ends too."""
         self.ended = True
         if self.other.transport is not None:
             self.other.transport.write_eof()
@@ -222,7 +222,7 @@ class _Side(asyncio.Protocol):
             self.other.reset()
 
     def close(self) -> None:
-        """Send what is left, then close."""
+        """Send the remaining bytes, then close."""
         if self.transport is not None:
             self.transport.close()
 
@@ -237,7 +237,7 @@ class _Side(asyncio.Protocol):
 
 
 class _ClientSide(_Side):
-    """The side that the load balancer's client has connected to; it gets a backend, or is reset."""
+    """The client's side of a connection: it gets a backend, or is reset."""
 
     def __init__(self, sides: set[_Side], pick: Callable[[], int | None]) -> None:
         super().__init__(sides)

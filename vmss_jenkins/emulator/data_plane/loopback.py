@@ -1,4 +1,4 @@
-"""What the emulator's listeners have in common: where they listen, and how they stop."""
+"""What the emulator's listeners have in common: how many connections may wait, and how a listener stops."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import asyncio
 from typing import Final
 
 BACKLOG: Final = 1024
-"""Connections that may wait to be accepted, so that hundreds at once are no trouble."""
+"""Connections that may wait to be accepted: hundreds at once are possible."""
 
 _TURNS: Final = 5
 
 
 async def stop_accepting(listener: asyncio.Server) -> None:
-    """Close a listener, so that every connection that it has accepted is known to its protocol afterwards.
+    """Close a listener without losing a connection that it has accepted.
 
-    From the acceptance of a connection to the wait for its first request, asyncio and aiohttp take up to four
-    turns of the event loop. When the listener is closed in between, asyncio (of Python 3.11 at least) drops the
-    connection without closing it, and its client hangs.
+    Between accepting a connection and waiting for its first request, asyncio and aiohttp take up to four turns of the
+    event loop. If the listener is closed during these turns, asyncio (at least of Python 3.11) drops the connection
+    without closing it, and its client hangs.
     """
     loop = asyncio.get_running_loop()
     for accepting in listener.sockets:

@@ -10,8 +10,8 @@ from typing import Literal
 class Probe:
     """How a load balancer finds out which of its backends may get connections.
 
-    Azure documents for `probeThreshold` that it takes as many successes in a row as failures; of the older
-    `numberOfProbes` it lists as a known issue that it is not respected, and one probe decides either way.
+    Azure documents that `probeThreshold` counts successes in a row and failures in a row alike. It lists as a known
+    issue that the older `numberOfProbes` is ignored, so that a single probe decides.
 
     Raises:
         ValueError: The interval is not positive, a threshold under 1, or the path has no leading slash.
@@ -20,13 +20,13 @@ class Probe:
     interval: float = 5.0
     """Seconds of the emulated clock from one round of probes to the next."""
     threshold: int = 2
-    """Failures in a row until a backend is out: another status than 200, no connection, no answer in time."""
+    """Failures in a row until a backend is down: a status other than 200, no connection, no answer in time."""
     recovery: int = 1
-    """Successes in a row until a backend that is out, as it is at first, is in."""
+    """Successes in a row until a backend that is down, as each is at first, is up."""
     path: str = "/"
-    """What is asked for, by GET. The answer must be 200; a redirection is not followed."""
+    """The path of the GET request. The answer must be 200; a redirection is not followed."""
     kind: Literal["http", "tcp", "none"] = "http"
-    """`tcp` asks for nothing but a connection, `none` takes every backend for up."""
+    """`tcp` only connects; with `none` every backend counts as up."""
 
     def __post_init__(self) -> None:
         if self.interval <= 0:

@@ -17,35 +17,35 @@ from vmss_jenkins.emulator.data_plane.loopback import BACKLOG, stop_accepting
 from vmss_jenkins.emulator.state.servers import HOST
 
 GRACE: Final = 5.0
-"""Real seconds that requests in flight get when their instance goes down."""
+"""Real seconds that requests in flight have left when their instance goes down."""
 
 Answer = Callable[[web.BaseRequest], Awaitable[web.Response]]
 
-_KEEP_ALIVE: Final = 75.0  # as nginx does, unless told otherwise
+_KEEP_ALIVE: Final = 75.0  # nginx's default
 _log = logging.getLogger(__name__)
-_log.addHandler(logging.NullHandler())  # a client's malformed request is no news for the emulator's user
+_log.addHandler(logging.NullHandler())  # a malformed request of a client is of no interest to the emulator's user
 
 
 @dataclass(frozen=True)
 class Page:
-    """What a release answers, whatever path and method are asked for.
+    """What a release answers to a request of any path and method.
 
-    `GET /health` is the exception: it answers `health_status` and `health_state`, at once and with no errors.
+    `GET /health` is the exception: it answers `health_status` and `health_state`, at once and without errors.
 
     Raises:
-        ValueError: A status that is none, a negative latency, or an error rate outside 0 to 1.
+        ValueError: A status outside 200 to 599, a negative latency, or an error rate outside 0 to 1.
     """
 
     body: str
     """Sent as `text/html`."""
     status: int = 200
     latency: float = 0.0
-    """Seconds until the answer: real ones, whatever the time scale, since a client measures them."""
+    """Real seconds until the answer: clients measure them, so the time scale does not change them."""
     error_rate: float = 0.0
     """The share of requests, from 0 to 1, that answer 500. The load balancer's probes are requests too."""
     health_status: int = 200
     health_state: str = "Healthy"
-    """What the Application Health extension reads of the body where its states are rich."""
+    """The state that the Application Health extension reads from the body, if its states are rich."""
 
     def __post_init__(self) -> None:
         for status in (self.status, self.health_status):
@@ -58,15 +58,15 @@ class Page:
 
 
 class WebInstance:
-    """A web server that comes up and goes down on a port that stays its own.
+    """A web server that goes down and comes up again on the same port.
 
     It belongs to the running event loop; only `port` may be read from other threads.
     """
 
     def __init__(self, seed: str, wished: Sequence[int] = ()) -> None:
-        """Reserve a loopback port, one that is `wished` where it is free.
+        """Reserve a loopback port: one of the `wished` ones, if it is free.
 
-        `seed` decides which requests of an error rate fail.
+        `seed` decides which requests fail if the page has an error rate.
         """
         self._dice = random.Random(seed)  # noqa: S311 - repeatable, not secret
         self._reserved: socket.socket | None = _first_bound(wished)
@@ -75,7 +75,7 @@ class WebInstance:
         self._serving: InstanceServer | None = None
 
     async def serve(self, page: Page) -> None:
-        """Answer with this page from now on, coming up where it is down."""
+        """Answer with this page from now on; come up if it is down."""
         self._page = page
         if self._serving is None:
             reserved, self._reserved = self._reserved, None
@@ -83,15 +83,17 @@ class WebInstance:
             await self._serving.open(reserved or _bound(self.port))
 
     async def take_down(self) -> InstanceServer | None:
-        """Stop accepting; return what is to be drained, None where it was down already."""
+        """Stop accepting; return the server that must still be drained, None if it was down already."""
         serving, self._serving = self._serving, None
         if serving is not None:
             await serving.stop_accepting()
-            self._reserved = _bound(self.port)  # bound but not listening: it refuses, and stays ours
+            self._reserved = _bound(
+                self.port
+            )  # bound but not listening: it refuses connections, and nobody else can take the port
         return serving
 
     def give_up_port(self) -> None:
-        """Let the port go; the instance cannot be used any more."""
+        """Release the port; the instance cannot be used any more."""
         if self._reserved is not None:
             self._reserved.close()
 
@@ -106,10 +108,10 @@ class WebInstance:
 
 
 class InstanceServer:
-    """The time from one coming up of an instance to its going down."""
+    """The server of an instance from the time it comes up until it goes down."""
 
     def __init__(self, answer: Answer) -> None:
-        """Make a server that answers by `answer` and does not listen yet."""
+        """Make a server that calls `answer` for each request and does not listen yet."""
         self._answer = answer
         self._requests: dict[asyncio.Task[Any], web.BaseRequest] = {}
         self._server = web.Server(self._handle, access_log=None, logger=_log, keepalive_timeout=_KEEP_ALIVE)

@@ -1,5 +1,5 @@
-"""What can be made to go wrong, as values.
+"""Faults that a user can inject, as values.
 
-What each fault is, how it is written, and on which occasions it strikes. Pure: ``front.fault_injector`` and the rules
-of the providers do what it says.
+The kinds of faults, how they are written, and when each strikes. Pure: ``front.fault_injector`` and the rules of the
+providers carry them out.
 """

@@ -1,4 +1,4 @@
-"""Faults that wait for their occasions, and which of them strike on one. Pure."""
+"""Injected faults with their counts, and which of them strike on an occasion. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ArmedFault:
-    """A fault that waits for its occasions."""
+    """An injected fault, with how often it matched."""
 
     number: int
     fault: Fault
@@ -30,14 +30,14 @@ class ArmedFault:
 def strike(
     armed: Sequence[ArmedFault], moment: Moment, method: str, path: str, instance: str = "", zone: str = ""
 ) -> tuple[list[ArmedFault], list[Fault]]:
-    """Return the faults as they are after an occasion, and those that strike on it, in their order.
+    """Return the faults with their new counts, and the faults that strike on this occasion, in order.
 
-    A fault that ends what it strikes is the last one to strike; those after it do not see the occasion.
+    A fault that ends the request or action is the last one to strike; faults after it do not count the occasion.
     """
     after: list[ArmedFault] = []
     struck: list[Fault] = []
     for one in armed:
-        over = bool(struck) and not struck[-1].goes_on
+        over = bool(struck) and not struck[-1].request_continues
         if over or not one.fault.matches(moment, method, path, instance, zone):
             after.append(one)
             continue

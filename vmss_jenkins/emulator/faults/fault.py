@@ -1,4 +1,4 @@
-"""Faults that the emulator can be told to have: what they are, how they are written, when they strike. Pure."""
+"""The faults that a user can inject: their kinds, how they are written, when they strike. Pure."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Moment = Literal["request", "operation", "work", "start", "allocate"]
-"""When faults may strike: before a request is carried out, when it begins a long-running operation, when work
-on one instance begins, when an instance comes up, and when one needs room in Azure's datacentres."""
+"""When faults may strike: before a request is carried out, when a long-running operation begins, when work on one
+instance begins, when an instance comes up, and when an instance needs capacity in Azure."""
 
 KINDS: Mapping[str, str] = {
     "error": "the request is not carried out and answers `status`",
     "expired-token": "the request answers 401 ExpiredAuthenticationToken, and every token given out has expired",
     "reset": "the connection is reset before the request is carried out",
-    "lost-answer": "the request is carried out, then its connection is reset, or `status` is answered where given",
+    "lost-answer": "the request is carried out, then its connection is reset, or answered with `status` if given",
     "cut": "the answer ends in the middle of its body",
     "refuse": "the connection is reset, and for `seconds` every new one is refused",
-    "stuck": "the operation does not end for `seconds`, for ever without; with `instance`: work on that one does not",
-    "fail": "work on `instance`, on any one without, fails",
-    "never-healthy": "`instance`, any one without, comes up and answers 503, until it is brought up again",
-    "no-capacity": "Azure has no room for an instance that is to be made, or started after deallocation, in `zone`",
+    "stuck": "the operation, or with `instance` the work on that one, does not end for `seconds`; never, if not given",
+    "fail": "work on `instance`, or on any instance if not given, fails",
+    "never-healthy": "`instance`, or any if not given, comes up and answers 503, until it is brought up again",
+    "no-capacity": "Azure has no capacity in `zone` for a new instance, or to start a deallocated one",
     "evict": "Azure evicts `instance`, which must be a spot one",
     "delete": "somebody else deletes `instance`",
     "scale": "somebody else changes the capacity `by` instances",
     "set-image": "somebody else gives the model `image`",
 }
-"""Every kind, and what happens. The last four happen beside the request, which goes on."""
+"""Every kind, and what happens. The last four happen beside the request, which is carried out."""
 
 _EVENTS = ("evict", "delete", "scale", "set-image")
 _NEEDED = {"error": "status", "delete": "instance", "evict": "instance", "scale": "by", "set-image": "image"}
@@ -45,7 +45,7 @@ _SHOWN = ("skip", "count", "status", "retry-after", "instance", "zone", "seconds
 class Fault:
     """Something that goes wrong on some of the occasions that match it.
 
-    As text, for `--fault`: `KIND [METHOD] [PATH] [NAME=VALUE ...]`, a status standing for the kind `error`:
+    As text, for `--fault`: `KIND [METHOD] [PATH] [NAME=VALUE ...]`, a status alone means the kind `error`:
 
         429 POST */manualupgrade count=2 retry-after=5
         lost-answer POST */manualupgrade
@@ -53,37 +53,39 @@ class Fault:
         scale GET */virtualMachines skip=2 by=-1
 
     Raises:
-        ValueError: An unknown kind, a field that the kind needs and misses, or a value out of its range.
+        ValueError: An unknown kind, a missing field that the kind needs, or a value out of its range.
     """
 
     kind: str
     """One of `KINDS`."""
     method: str = "*"
-    """The HTTP method; of operations and instances: of the request that began them."""
+    """The HTTP method of the request, or of the request that began the operation."""
     path: str = "*"
-    """A shell pattern for the whole path of that request, in any case of letters."""
+    """A shell pattern for the whole path of that request; upper and lower case are the same."""
     skip: int = 0
-    """How many occasions that match go well first."""
+    """How many matching occasions pass before the first strike."""
     count: int | None = 1
-    """On how many it then strikes; None (as text `always`) for every one."""
+    """On how many it then strikes; None (as text `always`) for all."""
     status: int = 0
-    """What is answered, 400 to 599."""
+    """The status of the answer, 400 to 599."""
     retry_after: float | None = None
-    """Emulated seconds for the header `Retry-After`; no header where None."""
+    """Emulated seconds for the header `Retry-After`; no header if None."""
     instance: str = ""
     """The id of an instance."""
     zone: str = ""
-    """An availability zone; any, and a regional set's lack of one, where empty."""
+    """An availability zone; if empty, any zone and none."""
     seconds: float | None = None
     """How long it lasts, in emulated time."""
     by: int = 0
-    """Instances to add, or to take away where negative."""
+    """The change of the capacity; negative removes instances."""
     image: str = ""
     """The name of a managed image of the group, or another key of the scenario's releases."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"no kind of fault {self.kind!r}; there are: {', '.join(KINDS)}, and any status")
+            raise ValueError(
+                f"there is no kind of fault {self.kind!r}; the kinds are: {', '.join(KINDS)}, and any status"
+            )
         needed = _NEEDED.get(self.kind)
         if needed and not getattr(self, needed):
             raise ValueError(f"the fault {self.kind} needs {needed}=...")
@@ -101,7 +103,7 @@ class Fault:
 
     @classmethod
     def parse(cls, text: str) -> Fault:
-        """Read a fault from text; raises ``ValueError`` that says what is wrong in it."""
+        """Read a fault from text; raises ``ValueError`` that says what is wrong."""
         kind, *words = shlex.split(text) or [""]
         values: dict[str, Any] = {"kind": kind}
         if kind.isascii() and kind.isdecimal():
@@ -115,21 +117,23 @@ class Fault:
             elif word.startswith(("/", "*")):
                 values["path"] = word
             else:
-                raise ValueError(f"{word!r} in the fault {text!r} is no METHOD, no /path or */path, and no name=value")
+                raise ValueError(
+                    f"{word!r} in the fault {text!r} is not a METHOD, not a /path or */path, and not name=value"
+                )
         return cls.from_mapping(values)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Fault:
-        """Make a fault of its fields by name, as text or as what they are; raises ``ValueError``."""
+        """Make a fault from its fields by name, as text or as typed values; raises ``ValueError``."""
         read = {}
         for name, value in values.items():
             field = name.replace("-", "_")
             if field not in _READERS:
-                raise ValueError(f"a fault has no {name!r}; it has: {', '.join(_READERS)}")
+                raise ValueError(f"a fault has no field {name!r}; its fields are: {', '.join(_READERS)}")
             try:
                 read[field] = _READERS[field](value)
             except (TypeError, ValueError):
-                raise ValueError(f"{value!r} is no value for a fault's {name}") from None
+                raise ValueError(f"{value!r} is not a value for a fault's {name}") from None
         return cls(**read)
 
     def __str__(self) -> str:
@@ -154,16 +158,16 @@ class Fault:
 
     @property
     def lasts(self) -> float:
-        """For how many emulated seconds, where it lasts at all."""
+        """How many emulated seconds it lasts; infinite if not given."""
         return math.inf if self.seconds is None else self.seconds
 
     @property
-    def goes_on(self) -> bool:
-        """Whether what it strikes goes on, and meets further faults."""
+    def request_continues(self) -> bool:
+        """Whether the request is still carried out, so that further faults may strike it."""
         return self.kind in _EVENTS
 
     def matches(self, moment: Moment, method: str, path: str, instance: str = "", zone: str = "") -> bool:
-        """Return whether an occasion is one of those that it counts."""
+        """Return whether the fault counts an occasion."""
         return (
             moment == self.moment
             and self.method.upper() in ("*", method.upper())

@@ -1,4 +1,4 @@
-"""The emulator's HTTP surface as a WSGI application: ARM at every path but identity's and ``/_emulator/``."""
+"""The emulator as a WSGI application: identity, ``/_emulator/``, and ARM at every other path."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class _Request(Request):
 
 
 class App:
-    """The application; with ``tokens`` requests to ARM need a bearer token from ``identity``."""
+    """The application; if ``tokens``, requests to ARM need a bearer token from ``identity``."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class App:
     ) -> None:
         self._backend, self._identity, self._injector, self._tokens = backend, identity, injector, tokens
         self.journal: Journal | None = None
-        """Where requests that change the state are kept."""
+        """The state file, which keeps the requests that change something."""
         self._arm = ResourceManager(backend, throttle)
         routes: list[tuple[str, str, Callable[..., Reply | Response]]] = [
             ("GET", "/metadata/endpoints", self._metadata),
@@ -75,7 +75,7 @@ class App:
         return self._answer(request)(environ, start_response)
 
     def replay(self, entry: Entry) -> int:
-        """Handle a request as it was handled before, and return the status of the answer."""
+        """Handle a request of the state file again, and return the status of the answer."""
         known, refused = entry.request, HTTPStatus.UNAUTHORIZED
         environ = create_environ(method=known.method, headers=known.headers, data=known.body.encode())
         environ |= {"PATH_INFO": known.path.encode().decode("latin-1"), "QUERY_STRING": known.query}
@@ -88,9 +88,9 @@ class App:
 
     def _answer(self, request: Request) -> Response:
         try:
-            # Whatever becomes of the request: the next one on this connection starts after its body.
+            # Always read the body: the next request on this connection starts after it.
             content = request.get_data()
-            if request.path.startswith(BLOBS):  # instances fetch scripts while the state is held
+            if request.path.startswith(BLOBS):  # instances fetch scripts while the state is locked
                 return self._handled(request)[1]
             with self._backend.moment():
                 armed = self._backend.armed
@@ -106,7 +106,7 @@ class App:
                     self.journal.add(kept, self._backend.now, self._backend.time_scale, response.status_code)
         except HTTPException as error:
             fault, response = None, _http_error(error)
-        except Exception:  # noqa: BLE001 - whatever it is, the client gets ARM's body and the log the traceback
+        except Exception:  # noqa: BLE001 - for any error the client gets ARM's error body, and the log the traceback
             _log.exception("the emulator failed at %s %s", request.method, request.path)
             fault, response = None, _http_error(InternalServerError())
         return self._recorded(request, response, fault)
@@ -124,13 +124,13 @@ class App:
             return fault, _http_error(error)
 
     def _strike(self, request: Request) -> Fault | None:
-        """Let faults strike every request but those to the emulator's own endpoints."""
+        """Let faults strike a request, unless it is to one of the emulator's own endpoints."""
         if request.path.startswith(PREFIX):
             return None
         return self._injector.strike(request.method, request.path)
 
     def _recorded(self, request: Request, response: Response, fault: Fault | None) -> Response:
-        """Keep what was asked and answered, and end the answer as the fault has it."""
+        """Record the request and its status, and end the answer as the fault says."""
         if request.path.startswith(PREFIX):
             return response
         call = {"method": request.method, "path": request.path, "status": response.status_code}
@@ -170,7 +170,7 @@ class App:
 
 
 def _changes(request: Request, response: Response) -> bool:
-    """Whether a request may have changed something: no read, let in, and none for a token, which is no state."""
+    """Whether a request may have changed the state: not a read, not refused with 401, and not for a token."""
     read = request.method in ("GET", "HEAD") or request.path.endswith(_TOKEN)
     return not read and response.status_code != HTTPStatus.UNAUTHORIZED
 
@@ -190,8 +190,8 @@ def _response(reply: Reply) -> Response:
 
 
 def _http_error(error: HTTPException) -> Response:
-    """Every error has ARM's body: a body too large, and a fault of the emulator itself."""
+    """Return an error of the server, such as a body that is too large, with ARM's error body."""
     code = error.name.replace(" ", "")
-    # These two may leave a part of the body unread, where the next request would be looked for.
+    # These two may leave a part of the body unread, and the server would take it for the next request.
     headers = {"Connection": "close"} if error.code in _UNREAD else {}
     return _response(Reply(error.code or 500, ArmError(500, code, error.description or code).body, headers))

@@ -1,8 +1,9 @@
-"""Blobs, as far as scripts of extensions need them: put one into a container, get it again.
+"""Blobs, as far as the scripts of extensions need them: put one into a container, and get it.
 
 An account's URL is ``ENDPOINT/_emulator/blobs/ACCOUNT``. The account is ``scripts`` and has two containers: ``init``,
-which everybody may read, and ``private``, read with a SAS token or by a managed identity. No signature is checked:
-that there is one is. Neither faults nor the emulated time reach here, so that instances may fetch at any moment.
+which everybody may read, and ``private``, which needs a SAS token or a managed identity. The emulator checks that
+there is a signature, not that it is valid. Faults and the emulated time do not apply here, so that instances may fetch
+at any time.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Blobs:
 
     @property
     def routes(self) -> list[tuple[str, str, Callable[..., Response]]]:
-        """Method, path and what answers it, given the request and the variable parts of the path."""
+        """Method, path and handler; a handler gets the request and the variable parts of the path."""
         return [("PUT", PATH, self.put), ("GET", PATH, self.get)]
 
     def put(self, request: Request, account: str, container: str, blob: str) -> Response:

@@ -1,4 +1,4 @@
-"""The emulator's own endpoints below ``/_emulator/``, outside ARM's paths: what it did, and what it is to do."""
+"""The emulator's own endpoints below ``/_emulator/``: its calls, availability, ports and faults."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Control:
 
     @property
     def routes(self) -> list[tuple[str, str, Callable[..., Reply]]]:
-        """Method, path and what answers it, given the request and the variable parts of the path."""
+        """Method, path and handler; a handler gets the request and the variable parts of the path."""
         return [
             ("GET", f"{PREFIX}calls", self.calls),
             ("GET", f"{PREFIX}availability", self.availability),
@@ -49,29 +49,29 @@ class Control:
         return Reply(200, list(self._backend.calls))
 
     def availability(self, request: Request) -> Reply:
-        """The availability record and its summary, of one set with ``?set=NAME``."""
+        """The availability record and its summary; with ``?set=NAME`` of one set."""
         backend = self._backend
         with backend.lock:
             backend.advance()
             return Reply(200, backend.availability.as_json(backend.now, request.args.get("set")))
 
     def endpoints(self, _: Request) -> Reply:
-        """Every public address and port of ARM that leads somewhere, with the URL where it really does."""
+        """Every public address and port in ARM that is served, with the URL on this machine that serves it."""
         with self._backend.lock:
             self._backend.advance()
             return Reply(200, self._endpoints())
 
     def aliases(self, _: Request) -> Reply:
-        """The short names of platform images, for the cloud's endpoint of them, which ``az`` asks."""
+        """The short names of platform images, which ``az`` reads from an endpoint of its cloud."""
         return Reply(200, alias_document(self._backend.scenario.releases))
 
     def faults(self, _: Request) -> Reply:
-        """The faults that are armed, those that have struck as often as they were to among them."""
+        """The injected faults, also those that will not strike again."""
         with self._backend.lock:
             return Reply(200, [_shown(armed) for armed in self._backend.armed])
 
     def add_fault(self, request: Request) -> Reply:
-        """Arm a fault: a JSON object of its fields, or a JSON string as ``--fault`` takes it."""
+        """Inject a fault: a JSON object of its fields, or a JSON string as ``--fault`` takes it."""
         body = request.get_json(force=True, silent=True)
         try:
             fault = Fault.parse(body) if isinstance(body, str) else Fault.from_mapping(_object(body))
@@ -81,7 +81,7 @@ class Control:
             raise ArmError(400, "InvalidFault", str(error)) from None
 
     def remove_faults(self, _: Request, number: int | None = None) -> Reply:
-        """Forget one fault, or all."""
+        """Remove one fault, or all."""
         with self._backend.lock:
             if number is not None and all(one.number != number for one in self._backend.armed):
                 raise ArmError(404, "NotFound", f"There is no fault {number}.")

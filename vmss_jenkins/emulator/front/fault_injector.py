@@ -1,4 +1,4 @@
-"""What faults do to requests, and what somebody else does beside them."""
+"""Carries out faults: errors of requests, and changes that somebody else makes at the same time."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
 REFUSED_SECONDS = 5.0
-"""Emulated seconds that connections are refused, where the fault names none."""
+"""Emulated seconds for which connections are refused, if the fault names none."""
 TRY_AGAIN_SECONDS = 2.0
-"""Emulated seconds until somebody else tries again what was refused because something was under way."""
+"""Emulated seconds until somebody else repeats a change that was refused with a conflict."""
 
 _SET = re.compile(r"/resourceGroups/([^/]+)/.*/virtualMachineScaleSets/([^/]+)", re.IGNORECASE)
 _ENDINGS: Mapping[str, EndingKind] = {"reset": "reset", "refuse": "reset", "lost-answer": "reset", "cut": "cut"}
@@ -38,7 +38,7 @@ _TEXTS = {
 
 
 class FaultInjector:
-    """Arms the faults of one backend, and lets them strike its requests. Hold the backend's lock."""
+    """Arms the faults of one backend and lets them strike its requests. Hold the backend's lock."""
 
     def __init__(self, backend: Backend, identity: Identity, refuse: Callable[[float], None]) -> None:
         """Make an injector; ``refuse`` refuses new connections for emulated seconds."""
@@ -46,7 +46,7 @@ class FaultInjector:
         self._armed = 0
 
     def arm(self, fault: Fault) -> ArmedFault:
-        """Let a fault wait for its occasions; raises ``ValueError`` where its image does not exist."""
+        """Arm a fault; raises ``ValueError`` if its image does not exist."""
         backend = self._backend
         if fault.image and backend.release(backend.scenario.reference(fault.image)) is None:
             raise ValueError(f"there is no image {fault.image!r} for the fault {fault}")
@@ -56,20 +56,20 @@ class FaultInjector:
         return armed
 
     def disarm(self, number: int | None = None) -> None:
-        """Forget the fault of this number, or every one. What has struck stays as it is."""
+        """Remove the fault of this number, or all. What they have done already stays."""
         self._backend.armed = [one for one in self._backend.armed if number not in (None, one.number)]
 
     def strike(self, method: str, path: str) -> Fault | None:
-        """Let faults strike a request, and return the one that ends it."""
+        """Let faults strike a request, and return the one that ends it, if any."""
         backend = self._backend
         for fault in backend.strike("request", Cause("client", method, path)):
-            if not fault.goes_on:
+            if not fault.request_continues:
                 return fault
-            self._happen(fault, path)
+            self._make_change(fault, path)
         return None
 
     def check(self, fault: Fault) -> None:
-        """Do what a fault does before its request; raises ``ArmError`` where that is not carried out."""
+        """Carry out a fault before its request; raises ``ArmError`` if the request is not to be carried out."""
         if fault.kind == "refuse":
             self._refuse(REFUSED_SECONDS if fault.seconds is None else fault.seconds)
         if fault.kind == "expired-token":
@@ -88,20 +88,20 @@ class FaultInjector:
 
     @staticmethod
     def ending(fault: Fault) -> EndingKind:
-        """Return how the answer to a request ends that the fault struck."""
+        """Return how the answer to a request ends that the fault has struck."""
         return "sent" if fault.status else _ENDINGS.get(fault.kind, "sent")
 
-    def _happen(self, fault: Fault, path: str) -> None:
-        """Let somebody else act; what Azure refuses as long as something is under way is tried again."""
+    def _make_change(self, fault: Fault, path: str) -> None:
+        """Make the change of somebody else; repeat it later if Azure refuses it with a conflict."""
         backend, scenario = self._backend, self._backend.scenario
         found = _SET.search(path)
         group, name = found.groups() if found else (scenario.resource_group, scenario.scale_set)
         try:
             with backend.caused(Cause("fault", path=str(fault))):
-                _EVENTS[fault.kind](backend, backend.scale_set(group, name), fault)
+                _CHANGES[fault.kind](backend, backend.scale_set(group, name), fault)
         except ArmError as error:
             if error.status == HTTPStatus.CONFLICT:
-                backend.after(TRY_AGAIN_SECONDS, lambda: self._happen(fault, path))
+                backend.after(TRY_AGAIN_SECONDS, lambda: self._make_change(fault, path))
 
 
 def _delete(backend: Backend, scale_set: ScaleSet, fault: Fault) -> None:
@@ -127,7 +127,7 @@ def _set_image(backend: Backend, scale_set: ScaleSet, fault: Fault) -> None:
     scale_sets.change(backend, scale_set, changes, lambda _: None)
 
 
-_EVENTS: Mapping[str, Callable[[Backend, ScaleSet, Fault], None]] = {
+_CHANGES: Mapping[str, Callable[[Backend, ScaleSet, Fault], None]] = {
     "evict": _evict,
     "delete": _delete,
     "scale": _scale,
@@ -142,7 +142,7 @@ def _error(status: int) -> ArmError:
         message = "The server rejected the request because too many requests have been received for this subscription."
         details = [{"code": "TooManyRequests", "target": "HighCostGetVMScaleSet", "message": "{}"}]
         return ArmError(status, "OperationNotAllowed", message, details=details)
-    code, message = _TEXTS.get(status, ("", "The emulator was told to refuse this request."))
+    code, message = _TEXTS.get(status, ("", "An injected fault refuses this request."))
     return ArmError(status, code or "".join(_phrase(status).title().split()), message)
 
 

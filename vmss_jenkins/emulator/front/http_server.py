@@ -1,4 +1,4 @@
-"""A threaded HTTP/1.1 server on 127.0.0.1 that answers in one packet and lets go of its connections at the end."""
+"""A threaded HTTP/1.1 server on 127.0.0.1 that answers in one packet and closes its connections at the end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 ENDING = "vmss_jenkins.ending"
-"""Where the application finds its ``Ending`` in the WSGI environment."""
+"""The key of the ``Ending`` in the WSGI environment."""
 
 EndingKind = Literal["sent", "cut", "reset"]
 _NO_LINGER = struct.pack("ii", 1, 0)
@@ -30,7 +30,7 @@ _NO_LINGER = struct.pack("ii", 1, 0)
 
 @dataclass
 class Ending:
-    """What becomes of an answer, for the application to say: sent, cut in the middle, or lost by a reset."""
+    """How an answer ends, set by the application: sent, cut in the middle, or lost by a reset."""
 
     how: EndingKind = "sent"
 
@@ -47,10 +47,10 @@ class _Handler(WSGIRequestHandler):
         return super().date_time_string(self.server.date() if timestamp is None else timestamp)
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002, ANN401  (the base class's)
-        """Say nothing: the calls are kept in the backend."""
+        """Log nothing: the backend records the calls."""
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer what is no HTTP with ARM's error body, and end the connection."""
+        """Answer a request that is not HTTP with ARM's error body, and close the connection."""
         text = message or explain or self.responses.get(code, ("",))[0]
         content = orjson.dumps(ArmError(code, "BadRequest", f"{code} {text}").body)
         self.send_response(code)
@@ -61,15 +61,15 @@ class _Handler(WSGIRequestHandler):
         self.wfile.write(content)
 
     def finish(self) -> None:
-        """Let go of the connection also where the client went before it had its answer."""
+        """Close the connection, even if the client closed it before its answer."""
         with contextlib.suppress(OSError):
             super().finish()
         self.rfile.close()
 
     def run_wsgi(self) -> None:
-        """Answer and keep the connection; the base class closes each, and waits 10 ms for bytes nobody read.
+        """Answer and keep the connection; the base class closes it, and waits 10 ms for unread bytes.
 
-        The application reads every body; where it cannot, it asks for the end of the connection by a header.
+        The application reads every body; if it cannot, it sends ``Connection: close``.
         """
         ending = Ending()
         environ = self.make_environ() | {ENDING: ending}
@@ -90,10 +90,10 @@ class _Handler(WSGIRequestHandler):
 
 
 class HttpServer(ThreadedWSGIServer):
-    """Serves an application in threads until ``stop``. Raises ``OSError`` where the port is taken."""
+    """Serves an application in threads until ``stop``. Raises ``OSError`` if the port is taken."""
 
     def __init__(self, app: WSGIApplication, port: int, tls: ssl.SSLContext | None, date: Callable[[], float]) -> None:
-        # Bound here, because the base class ends the process where the port is taken.
+        # Bound here, because the base class ends the process if the port is taken.
         with socket.create_server((HOST, port)) as listener:
             super().__init__(HOST, listener.getsockname()[1], app, handler=_Handler, fd=listener.fileno())
         self.ssl_context = tls
@@ -109,18 +109,18 @@ class HttpServer(ThreadedWSGIServer):
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop accepting for good, and end connections that clients keep open."""
+        """Stop accepting for good, and close the connections that clients keep open."""
         self._stopped = True
         self.refuse()
         self.server_close()
 
     def refuse(self) -> None:
-        """Refuse new connections, and end those there are: their threads would go on answering."""
+        """Refuse new connections, and close the open ones, whose threads would still answer."""
         with self._lifecycle:
             thread, self._thread = self._thread, None
             if thread is not None:
                 with contextlib.suppress(OSError):
-                    self.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread, which looks up only now and then
+                    self.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread, which otherwise checks only at intervals
                 self.shutdown()
                 thread.join()
         for connection in tuple(self._connections):
@@ -128,14 +128,14 @@ class HttpServer(ThreadedWSGIServer):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def accept(self) -> None:
-        """Accept connections again, on the same port; do nothing where it does or is stopped."""
+        """Accept connections again on the same port; do nothing if it accepts already or is stopped."""
         with self._lifecycle:
             if self._thread is None and not self._stopped:
                 self.socket = socket.create_server((HOST, self.port))
                 self.start()
 
     def finish_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  (the base class's types)
-        """Serve one connection; its TLS handshake is done here, where it holds up no other client."""
+        """Serve one connection; the TLS handshake is done in its thread, so that no other client waits."""
         if self.ssl_context is not None:
             request = self.ssl_context.wrap_socket(request, server_side=True)
         self._connections.add(request)
@@ -144,4 +144,4 @@ class HttpServer(ThreadedWSGIServer):
         self._connections.discard(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  (the base class's types)
-        """Say nothing: a client that goes away, or does not like the certificate, is no event."""
+        """Log nothing: a client may close its connection or refuse the certificate."""

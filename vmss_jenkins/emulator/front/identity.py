@@ -1,4 +1,4 @@
-"""The slice of Microsoft Entra ID that gives a service principal its token, and the cloud's own description."""
+"""The part of Microsoft Entra ID that gives a service principal its token, and the description of the cloud."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TOKEN_SECONDS = 3599
-CLIENT_SECRET = "emulator-secret"  # noqa: S105  (a made-up one, printed for everybody to use)
+CLIENT_SECRET = "emulator-secret"  # noqa: S105  (not a secret: it is printed for everybody to use)
 
 
 @dataclass
 class Identity:
-    """One tenant with one service principal. Tokens are unsigned: nobody but this server takes them."""
+    """One tenant with one service principal. Tokens are unsigned: only this server accepts them."""
 
     tenant_id: str = TENANT_ID
     client_id: str = CLIENT_ID
     client_secret: str = CLIENT_SECRET
     time_scale: float = 1.0
-    """Emulated seconds in a real one: clients keep a token by their own clocks, so it lasts as long by these."""
+    """Emulated seconds in a real one: clients measure a token's lifetime in real time, so it lasts as long there."""
     _issued: dict[str, float] = field(default_factory=dict)
 
     def metadata(self, base_url: str) -> dict[str, Any]:
-        """Return what ``/metadata/endpoints`` tells of the cloud."""
+        """Return the description of the cloud, ``/metadata/endpoints``."""
         return {
             "name": "Emulator",
             "resourceManager": f"{base_url}/",
@@ -100,7 +100,7 @@ class Identity:
             raise _expired(expires)
 
     def expire(self, now: float) -> ArmError:
-        """Let every token given out expire; return the answer to a request that comes with one of them."""
+        """Let every issued token expire; return the answer to a request that uses one."""
         self._issued = {token: min(expires, now) for token, expires in self._issued.items()}
         return _expired(now)
 

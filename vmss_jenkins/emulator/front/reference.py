@@ -1,4 +1,4 @@
-"""What the emulator serves, as a page: made from the routes, so that it cannot say anything else.
+"""The page that lists what the emulator serves, made from its routes.
 
 python -m vmss_jenkins.emulator.front.reference > docs/emulator-reference.md
 """
@@ -51,7 +51,7 @@ _LEFT_OUT = {
     f"PUT {_NETWORK}/networkSecurityGroups/n": "security groups",
     f"PUT {_GROUP}/providers/Microsoft.Storage/storageAccounts/s": "storage accounts",
 }
-"""What Azure has near what is served, and what that would be. What comes to be served leaves the page by itself."""
+"""Requests of Azure that the emulator does not serve, and their purpose. The page omits those that are served now."""
 
 
 def page() -> str:
@@ -71,7 +71,7 @@ def page() -> str:
 
 
 def _kind(route: Route) -> str:
-    """Return the type of resource that a route is about, parts and actions with their owner's."""
+    """Return the type of resource of a route; parts and actions belong to the type of their owner."""
     segments = [part for part in route.segments if part != "providers"]
     fixed = [part for part in segments if not part.startswith("{")]
     namespace = next((part for part in fixed if part.startswith("Microsoft.")), "")
@@ -87,7 +87,7 @@ def _section(kind: str, routes: list[Route]) -> str:
 
 
 def _short(route: Route) -> str:
-    """Return the path from the provider on, with the scope where there are two."""
+    """Return the path from the provider on, with its scope if a path of another scope is equal."""
     scope, _, rest = route.template.partition("/providers/")
     if not rest:
         return route.template
@@ -108,7 +108,7 @@ def _options(route: Route) -> str:
 
 
 def _named(function: FunctionType, seen: set[FunctionType]) -> Iterator[str]:
-    """Yield the query options that a handler names, or what it calls of its own module and of the call."""
+    """Yield the query options in a handler, and in the functions of its module and of ``Call`` that it calls."""
     if function in seen:
         return
     seen.add(function)

@@ -1,4 +1,4 @@
-"""Azure Resource Manager's front door: api-version, subscription, roles, throttling, then the route's handler."""
+"""The checks of Azure Resource Manager (api-version, subscription, roles, throttling), then the route's handler."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _LISTS_OF_RESOURCES = ("list sets", "list images")
 
 
 class ResourceManager:
-    """Answers requests on the state of one backend."""
+    """Answers requests about the state of one backend."""
 
     def __init__(self, backend: Backend, throttle: Throttle) -> None:
         self._backend = backend
         self._throttle = throttle
-        self._chance = random.Random(0)  # noqa: S311  (ids of requests; the state's own draws must not hang on reads)
+        self._chance = random.Random(0)  # noqa: S311  (ids of requests; a read must not change the random numbers of the state)
 
     def answer(
         self,
@@ -45,7 +45,7 @@ class ResourceManager:
         headers: Mapping[str, str],
         content: bytes,
     ) -> Reply:
-        """Return the answer to a request, an ARM error body where it fails, with the headers of every answer."""
+        """Return the answer to a request, with ARM's error body if it fails, and the headers of every answer."""
         with self._backend.lock:
             self._backend.advance()
             call: Call | None = None
@@ -60,11 +60,11 @@ class ResourceManager:
             return Reply(reply.status, reply.body, {**reply.headers, **self._common(call, headers)})
 
     def check(self, method: str, path: str, api_version: str) -> None:
-        """Accept a method and path that are served; raises ``ArmError``."""
+        """Return if the method and path are served; raises ``ArmError``."""
         resolve(method, path, api_version)
 
     def send(self, method: str, path: str, body: Json, api_version: str) -> Reply:
-        """Return the answer to a request of the emulator's own. Hold the backend's lock."""
+        """Return the answer to a request that the emulator makes itself. Hold the backend's lock."""
         route, params = resolve(method, path, api_version)
         content = json.dumps(body).encode() if body else b""
         return self._handle(route, self._call(route, params, "", path, {"api-version": api_version}, {}, content))
@@ -89,7 +89,7 @@ class ResourceManager:
             raise authorization_failed(CLIENT_ID, route.action, scope)
         self._check_exists(route, call)
         if route.limits in _LISTS_OF_RESOURCES:
-            # ARM knows where there is nothing to list, and then it asks no provider.
+            # ARM itself answers an empty list, without asking the provider.
             reply = route.handler(call)
             if reply.body["value"]:
                 call.take_tokens()
@@ -109,7 +109,7 @@ class ResourceManager:
             raise gateway(404, "SubscriptionNotFound", text)
 
     def _check_exists(self, route: Route, call: Call) -> None:
-        """ARM itself knows which groups and sets exist; a 404 of its own costs no token of compute's."""
+        """Raise the 404 of ARM itself, which knows the groups and sets; it takes no token of the provider."""
         if "group" in call.params and route.limits != "none":
             self._backend.group(call.params["group"])
         if "set" in call.params and (route.method, route.limits) not in (("PUT", "put set"), ("DELETE", "delete set")):

@@ -1,4 +1,4 @@
-"""Every path and method of Azure Resource Manager that the emulator serves. What is not here, it does not."""
+"""Every path and method of Azure Resource Manager that the emulator serves."""
 
 from __future__ import annotations
 

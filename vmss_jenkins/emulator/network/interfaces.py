@@ -1,4 +1,4 @@
-"""The network interfaces of instances: each has what the model that its instance runs says."""
+"""The network interfaces of instances, made from the model that each instance runs."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
 POOLS, NAT_POOLS = "loadBalancerBackendAddressPools", "loadBalancerInboundNatPools"
-"""Where an IP configuration of a model names the pools that it is in."""
+"""The properties in which an IP configuration of a model names its pools."""
 
 _FIRST_ADDRESS = ipaddress.IPv4Address("10.0.0.4")
-"""Azure keeps those before it; here every set has a network of its own."""
+"""Azure reserves the addresses before it; in the emulator every set has a network of its own."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Member:
     scale_set: ScaleSet
     instance: Instance
     nic: Json
-    """The interface as the model has it."""
+    """The interface in the model."""
     configuration: Json
-    """The IP configuration as the model has it."""
+    """The IP configuration in the model."""
     nic_id: str
 
     @property
@@ -42,7 +42,7 @@ class Member:
 
     @property
     def name(self) -> str:
-        """What it is called as an entry of a backend pool."""
+        """Its name as an entry of a backend pool."""
         return f"{self.scale_set.group}_{self.instance.name}_{self.nic['name']}_{self.configuration['name']}"
 
     @property

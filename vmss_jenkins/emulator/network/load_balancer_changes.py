@@ -1,9 +1,9 @@
-"""What clients may write into load balancers.
+"""The rules for what clients may write into load balancers.
 
 **Administrative state.** A backend that is Down gets no new connections, one that is Up gets them, whatever the
 health probe says; None leaves it to the probe. Established TCP connections stay
 (https://learn.microsoft.com/azure/load-balancer/admin-state-overview). It is one state a backend and pool, for all
-rules of the pool; rules without a probe and inbound NAT rules take no notice of it, and load balancers of the sku
+rules of the pool; rules without a probe and inbound NAT rules ignore it, and load balancers of the sku
 Basic do not have it. Backends that are network interfaces, as the instances of Uniform sets always are, cannot be
 given one when their pool is made; for existing ones Microsoft documents the portal's way, and users were refused a
 PUT that adds, changes or removes such backends (https://github.com/Azure/bicep-registry-modules/issues/3457). Here
@@ -55,7 +55,7 @@ _REFERENCES = {
     "probe": PROBES,
 }
 _READ_ONLY = frozenset({"provisioningState", "backendIPConfigurations", "backendIPConfiguration", *KINDS} - {POOLS})
-"""What Azure adds to a part: its state, and which other parts refer to it."""
+"""Properties that Azure adds to a part: its state, and which other parts refer to it."""
 _READ_ONLY_OF_ADDRESSES = frozenset({"provisioningState", "adminState", "inboundNatRulesPortMapping"})
 
 _PORTS = ("port", "frontendPort", "backendPort", "frontendPortRangeStart", "frontendPortRangeEnd")
@@ -85,7 +85,7 @@ BALANCER_SHAPE: Json = {
 
 
 def put(backend: Backend, load_balancer: LoadBalancer | None, group: str, name: str, body: Json) -> LoadBalancer:
-    """Put the body in the place of a load balancer's own, or make one; raises ``ArmError`` for a bad one."""
+    """Replace the body of a load balancer, or make one; raises ``ArmError`` for an invalid body."""
     made = load_balancer or LoadBalancer(name, backend.group(group).name, {}, backend.guid())
     properties = body.get("properties", {})
     cleaned = {kind: [_cleaned(kind, part) for part in properties.get(kind, [])] for kind in KINDS}
@@ -108,7 +108,7 @@ def put(backend: Backend, load_balancer: LoadBalancer | None, group: str, name: 
 
 
 def put_pool(backend: Backend, load_balancer: LoadBalancer, name: str, body: Json) -> None:
-    """Put a backend pool in the place of the one of that name, or add one; raises ``ArmError`` for a bad one."""
+    """Replace the backend pool of that name, or add one; raises ``ArmError`` for an invalid body."""
     part = _cleaned(POOLS, {**body, "name": name})
     draft = copy.copy(load_balancer)
     pools = [pool for pool in load_balancer.children(POOLS) if pool["name"].lower() != name.lower()]
@@ -124,7 +124,7 @@ def put_pool(backend: Backend, load_balancer: LoadBalancer, name: str, body: Jso
 
 
 def put_part(backend: Backend, load_balancer: LoadBalancer, kind: str, part: Json) -> None:
-    """Put a part in the place of the one of its name, or add it; raises ``ArmError`` for a bad one."""
+    """Replace the part of the same name, or add it; raises ``ArmError`` for an invalid body."""
     body = copy.deepcopy(load_balancer.body)
     known = body["properties"].get(kind, [])
     at = next((i for i, one in enumerate(known) if one["name"].lower() == part["name"].lower()), len(known))
@@ -133,14 +133,14 @@ def put_part(backend: Backend, load_balancer: LoadBalancer, kind: str, part: Jso
 
 
 def delete_part(backend: Backend, load_balancer: LoadBalancer, kind: str, name: str) -> None:
-    """Take a part away; raises ``ArmError`` where another one refers to it."""
+    """Delete a part; raises ``ArmError`` if another part refers to it."""
     body = copy.deepcopy(load_balancer.body)
     body["properties"][kind] = [one for one in body["properties"][kind] if one["name"].lower() != name.lower()]
     put(backend, load_balancer, load_balancer.group, load_balancer.name, body)
 
 
 def delete(backend: Backend, load_balancer: LoadBalancer) -> None:
-    """Take a load balancer away; raises ``ArmError`` where instances are behind it."""
+    """Delete a load balancer; raises ``ArmError`` if instances are behind it."""
     balancer = ResolvedLoadBalancer(backend, load_balancer)
     member = next((one.member for found in balancer.pools.values() for one in found if one.member), None)
     if member is not None:
@@ -153,7 +153,7 @@ def delete(backend: Backend, load_balancer: LoadBalancer) -> None:
 
 
 def forget(backend: Backend, load_balancer: LoadBalancer) -> None:
-    """Take a load balancer away with its frontends, whatever is behind it."""
+    """Delete a load balancer with its frontends, even if instances are behind it."""
     load_balancer.body = {**load_balancer.body, "properties": {}}
     backend.on_balanced(load_balancer)
     del backend.load_balancers[load_balancer.group.lower(), load_balancer.name.lower()]
@@ -187,7 +187,7 @@ def _cleaned(kind: str, part: Json) -> Json:
 
 
 def _whole(seconds: float) -> float:
-    """Return whole seconds as the integer that Azure has there; a scenario may have parts of one."""
+    """Return whole seconds as an integer, as Azure has them; a scenario may use fractions."""
     return int(seconds) if seconds.is_integer() else seconds
 
 
@@ -204,7 +204,7 @@ def _interface(entry: Json) -> str:
 
 
 def _is_generated(balancer: ResolvedLoadBalancer, rule: Json) -> bool:
-    """A NAT pool makes rules called POOL.ID, which clients send back with the rest of what they read."""
+    """Whether a NAT pool made the rule (POOL.ID): clients send such rules back with all that they read."""
     pools = (pool["name"].lower() for pool in balancer.resource.children(NAT_POOLS))
     return any(rule["name"].lower().startswith(f"{pool}.") for pool in pools)
 
@@ -243,7 +243,7 @@ def _check_references(balancer: ResolvedLoadBalancer) -> None:
 
 
 def _check_rules(balancer: ResolvedLoadBalancer) -> None:
-    """Two rules may not lead to the same port of the same pool, nor begin at the same one of a frontend."""
+    """Refuse two rules with the same pool and backend port, or the same frontend and frontend port."""
     seen: dict[tuple[str, ...], str] = {}
     for rule in balancer.resource.children(RULES):
         found, own = rule["properties"], balancer.part_id(RULES, rule["name"])
@@ -267,7 +267,7 @@ def _check_rules(balancer: ResolvedLoadBalancer) -> None:
 
 
 def _force(balancer: ResolvedLoadBalancer, pool: str, body: Json) -> None:
-    """Take over the administrative states that the body of a pool gives; what it does not name stays as it is."""
+    """Set the administrative states in the body of a pool; backends without one keep theirs."""
     addresses = next((found for name, found in balancer.pools.items() if name.lower() == pool.lower()), [])
     known = {address.name.lower(): address for address in addresses} | {address.key: address for address in addresses}
     for entry in body.get("properties", {}).get(ADDRESSES, []):

@@ -1,7 +1,7 @@
-"""Resources that are stored and shown, and have no effect on anything: virtual networks, security groups.
+"""Resources that are stored and shown, and have no effect: virtual networks, security groups.
 
-The emulator has one network for everything, this machine's loopback; a client's virtual networks are there so that
-what it deploys and reads is whole.
+Everything in the emulator is on this machine's loopback network. Virtual networks exist so that a client can deploy
+and read them.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class Kind:
     name: str
     """Such as virtualNetworks."""
     children: str
-    """The parts that have ids of their own, such as subnets."""
+    """The property with the parts that have ids, such as subnets."""
     defaults: Json = field(default_factory=dict)
     """What Azure adds to its properties."""
     child_defaults: Json = field(default_factory=dict)
-    """What Azure adds to those of a part."""
+    """What Azure adds to the properties of a part."""
 
     @property
     def type(self) -> str:
@@ -37,7 +37,7 @@ class Kind:
 
     @property
     def shape(self) -> Json:
-        """What a body must look like."""
+        """The shape of a body."""
         return {"location": str, "tags": {}, "properties": {self.children: [{"name": str, "properties": {}}]}}
 
 
@@ -56,7 +56,7 @@ KINDS = (NETWORKS, SECURITY_GROUPS)
 
 
 def put(backend: Backend, kind: Kind, group: str, name: str, body: Json) -> PassiveResource:
-    """Put a resource into the subscription, in the place of one of its name."""
+    """Put a resource into the subscription; it replaces one of the same name."""
     key = (kind.name.lower(), group.lower(), name.lower())
     known = backend.passive_resources.get(key)
     made = PassiveResource(kind.type, name, group, body, backend.guid())

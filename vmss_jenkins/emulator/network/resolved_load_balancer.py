@@ -1,4 +1,4 @@
-"""Load balancers with their backends: what their parts come to with the instances there are."""
+"""Load balancers with the backends and NAT ports that follow from the existing instances."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Address:
 
     name: str
     key: str
-    """What tells it apart: the id of the IP configuration, else its name; in lower case."""
+    """Its key: the id of the IP configuration, or else its name, in lower case."""
     member: Member | None
     written: Json
-    """What the client wrote of it, where it is an IP address."""
+    """What the client wrote, if it is an IP address."""
     state: str = "None"
     """None, Up or Down."""
 
@@ -76,7 +76,7 @@ class ResolvedLoadBalancer:
 
     @cached_property
     def etag(self) -> str:
-        """The entity tag, of every part as well; a new one with every change, of its backends too."""
+        """The entity tag of it and of every part; each change of it or of its backends makes a new one."""
         keys = [address.key for addresses in self.pools.values() for address in addresses]
         seen = f"{self.resource.guid} {self.resource.version} {' '.join(keys)}"
         return f'W/"{uuid.uuid5(uuid.NAMESPACE_URL, seen)}"'
@@ -103,11 +103,11 @@ class ResolvedLoadBalancer:
         return [replace(one, state=forced.get((name, one.key), "None")) for one in found]
 
     def _assign_ports(self) -> None:
-        """Give each new backend a frontend port of each NAT pool and ranged rule, and forget those that are gone.
+        """Give each new backend a frontend port of each NAT pool and ranged rule; drop those of removed backends.
 
-        Azure does not say which port of the range a backend gets. Here it is the port that is its own on
-        127.0.0.1, where the range has it, so that the frontend's address and port can be connected to. An instance
-        that has no port yet gets its own from the range.
+        Azure does not document which port of the range a backend gets. The emulator takes the port on which the
+        instance listens on 127.0.0.1, if the range has it, so that clients can connect to the frontend's address and
+        port. An instance that has no port yet gets one from the range.
         """
         ports = self.resource.ports
         wanted: dict[tuple[str, str], tuple[Json, Member | None]] = {
@@ -128,7 +128,7 @@ class ResolvedLoadBalancer:
                 taken.add(ports[key])
 
     def _free_port(self, nat: Json, member: Member | None, taken: set[int]) -> int:
-        """Return a port of the range, 0 where all are taken."""
+        """Return a port of the range, 0 if all are taken."""
         first, last = _first(nat), _last(nat)
         usual = first + member.instance.number if member else first
 
@@ -138,7 +138,7 @@ class ResolvedLoadBalancer:
 
         own = None
         if member:
-            # A narrow range is tried port by port; a wide one has the port that the system gives in it, mostly.
+            # Try a narrow range port by port; a port that the system chooses is mostly in a wide one.
             own = self.backend.servers.port(member.server, list(free()) if last - first < _NARROW else [])
         return own if own and first <= own <= last and own not in taken else next(free(), 0)
 

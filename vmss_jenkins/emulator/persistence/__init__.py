@@ -1,4 +1,4 @@
 """The state file.
 
-The journal of the requests that changed something, and how they are replayed into a new emulator.
+A journal of the requests that changed something, and their replay into a new emulator.
 """

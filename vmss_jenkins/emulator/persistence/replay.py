@@ -1,6 +1,6 @@
-"""An emulator brought back to where it was: its beginning, then every request again at its time, with no instances.
+"""Restores an emulator from its state file: the scenario, then every request again at its time, without servers.
 
-Then time goes on, and so did Azure while nobody emulated it: what was under way has come as far as it would have.
+Then time continues as if the emulator had run all the time: operations in progress are as far as they would be.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class _ReplayClock:
-    """The time that a request was handled at."""
+    """A clock that shows the time when a request was handled."""
 
     time: float
 
@@ -37,21 +37,21 @@ class _ReplayClock:
 def resume(
     backend: Backend, again: Callable[[Entry], int], journal: Journal, begin: Callable[[], None], clock: Clock
 ) -> Clock:
-    """Bring an empty backend to the state of a journal that has begun, and return the clock it goes on with.
+    """Bring an empty backend to the state of a journal, and return the clock with which it continues.
 
     Args:
-        backend: Its servers, and what it tells of load balancers, are the data plane's, which follows at the end.
-        again: Handles a request once more, and returns the status of the answer.
-        journal: What happened.
-        begin: Fills the backend as it was at the beginning.
-        clock: Of now. A ``ScaledClock`` is given back set to the emulated time that it is by now.
+        backend: Connected to the data plane, which is brought up at the end.
+        again: Handles a request again, and returns the status of the answer.
+        journal: A journal that has a first line.
+        begin: Fills the backend with the scenario.
+        clock: The clock of the new emulator. A ``ScaledClock`` is returned set to the present emulated time.
 
     Raises:
-        StateFileError: A request comes out otherwise than it did.
+        StateFileError: A request gets another answer than before.
     """
     beginning = journal.beginning
     if beginning is None:
-        raise LookupError(f"{journal.path} has not begun")
+        raise LookupError(f"{journal.path} has no first line")
     then, servers, follow = _ReplayClock(beginning.began), backend.servers, backend.on_balanced
     backend.servers, backend.clock, backend.now = NoServers(), then, then.time
     backend.on_balanced = lambda load_balancer: _give_ports(load_balancer, beginning.ports)
@@ -65,21 +65,21 @@ def resume(
                 f"{entry.status} and would be {status} now: another release of the emulator wrote it; use a new file"
             )
     backend.calls.clear()
-    backend.clock = _going_on(journal, clock)
+    backend.clock = _continued(journal, clock)
     backend.on_balanced = follow
     _bring_up(backend, servers)
     return backend.clock
 
 
 def _give_ports(load_balancer: LoadBalancer, ports: Mapping[str, int]) -> None:
-    """Rules that were to get any free port got these."""
+    """Give the rules that took any free port the same ports again."""
     for rule in load_balancer.children(RULES):
         port = ports.get(f"{load_balancer.group}/{load_balancer.name}/{rule['name']}")
         if port and not rule["properties"].get("frontendPort"):
             rule["properties"]["frontendPort"] = port
 
 
-def _going_on(journal: Journal, clock: Clock) -> Clock:
+def _continued(journal: Journal, clock: Clock) -> Clock:
     if not isinstance(clock, ScaledClock) or journal.beginning is None:
         return clock
     if not journal.entries:
@@ -97,5 +97,5 @@ def _bring_up(backend: Backend, servers: Servers) -> None:
                 servers.serve(scale_set.server(instance), instance.release)
     for load_balancer in backend.load_balancers.values():
         if not isinstance(servers, NoServers):
-            load_balancer.ports.clear()  # they were those of servers that are no more
+            load_balancer.ports.clear()  # they belonged to servers that do not exist any more
         backend.on_balanced(load_balancer)

@@ -28,7 +28,7 @@ PAGE = 1000
 
 @dataclass(frozen=True)
 class _Resources:
-    """A deployment's resources, reached as a client reaches them."""
+    """Makes a deployment's requests as a client would."""
 
     dispatcher: Dispatcher
 
@@ -43,7 +43,7 @@ class _Resources:
 
 
 def put_deployment(call: Call) -> Reply:
-    """Deploy a template: nothing is made where it cannot be understood as a whole."""
+    """Deploy a template: if a part of it is not understood, nothing is made."""
     plan, backend = _plan(call), call.backend
     group, name = backend.group(call.params["group"]).name, call.params["deployment"]
     key = (group.lower(), name.lower())
@@ -60,7 +60,7 @@ def put_deployment(call: Call) -> Reply:
 
 
 def validate_deployment(call: Call) -> Reply:
-    """Tell whether a template could be deployed."""
+    """Whether a template could be deployed."""
     plan = _plan(call)
     validated = [{"id": one.id} for one in plan.resources.values()]
     properties = {"provisioningState": "Succeeded", "mode": "Incremental", "validatedResources": validated}
@@ -86,14 +86,14 @@ def list_deployments(call: Call) -> Reply:
 
 
 def get_status(call: Call) -> Reply:
-    """How a deployment goes."""
+    """The status of a deployment."""
     deployment = _deployment(call)
     error = {"error": deployment.error} if deployment.error else {}
     return Reply(200, {"status": deployment.state, **error}, call.pacing(ended=deployment.ended is not None))
 
 
 def _plan(call: Call) -> Plan:
-    """Return what the body asks for; raises ``ArmError`` 400, also for a type that the emulator does not make."""
+    """Return the plan of the body's template; raises ``ArmError`` 400, also for a type that is not served."""
     properties = call.body(SHAPE).get("properties", {})
     group = call.backend.group(call.params["group"])
     scenario = call.backend.scenario
@@ -101,7 +101,7 @@ def _plan(call: Call) -> Plan:
     if properties.get("mode", "Incremental").lower() != "incremental":
         raise _invalid(f"The mode '{properties['mode']}' is not supported by the emulator; use Incremental.")
     if "template" not in properties:
-        raise _invalid("The emulator deploys a template in the request, which has none.")
+        raise _invalid("The emulator deploys a template in the request, and the request has none.")
     try:
         plan = templates.plan(properties["template"], properties.get("parameters", {}), scope)
     except TemplateError as error:

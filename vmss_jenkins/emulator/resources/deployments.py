@@ -1,4 +1,4 @@
-"""Deployments of templates: each resource is put as a client would put it, once those that it needs are there."""
+"""Deployments of templates: each resource is put as a client would, after the resources that it depends on."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class Resources(Protocol):
-    """What a deployment does to the resources of its group; it raises ``ArmError`` as a client gets it."""
+    """The requests that a deployment makes; a refused one raises the ``ArmError`` that a client would get."""
 
     def put(self, planned: PlannedResource) -> Operation | None:
-        """Put a resource; return the operation that it takes, None where it is there at once."""
+        """Put a resource; return its long-running operation, None if it has none."""
         ...
 
     def properties(self, resource_id: str) -> Json:
@@ -31,14 +31,14 @@ class Resources(Protocol):
 
 
 def start(backend: Backend, deployment: Deployment, resources: Resources) -> None:
-    """Begin a deployment; it goes on by itself as the emulated time does."""
+    """Begin a deployment; it continues with the emulated time."""
     run = _Run(backend, deployment, resources, templates.order(deployment.plan))
     backend.after(backend.timings.accept, run.go_on)
 
 
 @dataclass
 class _Run:
-    """A deployment under way."""
+    """A deployment in progress."""
 
     backend: Backend
     deployment: Deployment
@@ -47,7 +47,7 @@ class _Run:
     under_way: int = 0
 
     def go_on(self) -> None:
-        """Put every resource that waits for nothing any more; after a failure no other is begun."""
+        """Put every resource whose dependencies are there; after a failure begin no other."""
         self.deployment.state = "Running"
         while not self.deployment.faults and (ready := self.order.get_ready()):
             for key in ready:

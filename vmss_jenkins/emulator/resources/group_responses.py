@@ -39,7 +39,7 @@ def head_group(call: Call) -> Reply:
 
 
 def put_group(call: Call) -> Reply:
-    """Create a resource group, or give it other tags."""
+    """Create a resource group, or change its tags."""
     body, name = call.body(TRACKED_SHAPE), call.params["group"]
     known = call.backend.groups.get(name.lower())
     location = body.get("location") or (known.location if known else None)
@@ -51,7 +51,7 @@ def put_group(call: Call) -> Reply:
 
 
 def delete_group(call: Call) -> Reply:
-    """Delete a resource group with all that is in it."""
+    """Delete a resource group with all its resources."""
     backend, group = call.backend, call.backend.group(call.params["group"])
     if group.provisioning == "Deleting":
         message = f"The resource group '{group.name}' is in deprovisioning state and cannot perform this operation."
@@ -66,7 +66,7 @@ def delete_group(call: Call) -> Reply:
 
 
 def get_result(call: Call) -> Reply:
-    """Whether a group is gone: 202 while it is not, 200 then."""
+    """Whether a group is deleted: 202 until then, 200 afterwards."""
     operation = call.backend.operations.get(call.params["operation"].lower())
     if operation is None:
         raise instance_not_found()
@@ -74,7 +74,7 @@ def get_result(call: Call) -> Reply:
 
 
 def _await(backend: Backend, operation: Operation, part: Operation) -> None:
-    """Let an operation last until a part of it, which is an operation too, has ended."""
+    """Let an operation last until another operation, which is a part of it, has ended."""
     operation.pending += 1
 
     def ended(_: Operation) -> None:

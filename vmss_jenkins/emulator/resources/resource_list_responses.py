@@ -1,4 +1,4 @@
-"""Answers about resources of every type, as ``az`` asks whether one is there already."""
+"""Answers about resources of every type: ``az`` lists them to find whether one exists."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CONDITION = re.compile(r"(resourceType|name|resourceGroup)\s+eq\s+'([^']*)'", r
 
 
 def list_resources(call: Call) -> Reply:
-    """The resources of a group or of the subscription, those that a ``$filter`` of equalities keeps."""
+    """The resources of a group or of the subscription; ``$filter`` takes equalities."""
     wanted = {"resourcegroup": call.backend.group(call.params["group"]).name} if "group" in call.params else {}
     written = call.query.get("$filter", "").strip()
     for condition in re.split(r"\s+and\s+", written) if written else ():

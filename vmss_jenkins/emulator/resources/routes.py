@@ -1,4 +1,4 @@
-"""The paths and methods of the provider of resources that the emulator serves."""
+"""The paths and methods of Microsoft.Resources that the emulator serves."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 TAGS_SHAPE: Json = {"operation": str, "properties": {"tags": {}}}
 LIMIT = 50
-"""Tags of one resource."""
+"""The most tags that a resource may have."""
 
 
 def get_tags(call: Call) -> Reply:
@@ -30,7 +30,7 @@ def put_tags(call: Call) -> Reply:
 
 
 def patch_tags(call: Call) -> Reply:
-    """Merge tags into those of a group, replace them all, or delete those that are given with their values."""
+    """Merge tags into a group's tags, replace all of them, or delete those with the given names and values."""
     group, body = _group(call), call.body(TAGS_SHAPE)
     given, operation = _given(body), str(body.get("operation", "")).lower()
     if operation == "merge":

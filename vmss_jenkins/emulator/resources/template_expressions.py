@@ -1,8 +1,8 @@
 """The expressions of ARM templates, such as ``[concat(resourceId('T', 'N'), '/probes/', 'P')]``.
 
 The grammar is Microsoft's (https://learn.microsoft.com/azure/azure-resource-manager/templates/template-expressions):
-calls of functions, strings in single quotes, integers, and below a call ``.name`` and ``[index]``. What a template
-may call is given by the caller; a function that is not among those is an error, never a guess.
+calls of functions, strings in single quotes, integers, and below a call ``.name`` and ``[index]``. The caller
+gives the functions that a template may call; any other function is an error.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ _DEEPEST = 50
 
 
 class TemplateError(Exception):
-    """A template that cannot be deployed; the message is for its author."""
+    """A template cannot be deployed; the message is for its author."""
 
 
 def evaluated(value: Any, functions: Mapping[str, Callable[..., Any]]) -> Any:  # noqa: ANN401  (any JSON)
     """Return JSON with every expression in it replaced by its value.
 
     Args:
-        value: Any JSON; an expression is a string in square brackets, and ``[[`` begins a string that is none.
-        functions: What may be called, by its name in lower case.
+        value: Any JSON; an expression is a string in square brackets; a string that begins with ``[[`` is not one.
+        functions: The functions that may be called, by name in lower case.
 
     Raises:
-        TemplateError: An expression that cannot be read, or calls what is not there.
+        TemplateError: An expression cannot be read, or calls an unknown function.
     """
     if isinstance(value, dict):
         return {key: evaluated(item, functions) for key, item in value.items()}
@@ -67,7 +67,7 @@ class _Expression:
         self._depth = 0
 
     def value(self) -> Any:  # noqa: ANN401  (any JSON)
-        """Return what the whole expression comes to."""
+        """Return the value of the whole expression."""
         found = self._term()
         if self._rest:
             raise self._error(f"'{self._rest[-1].text}' is not expected")
@@ -108,7 +108,7 @@ class _Expression:
         return self._below(found)
 
     def _below(self, found: Any) -> Any:  # noqa: ANN401  (any JSON)
-        """Follow ``.name`` and ``[index]`` down from a value; Azure compares names without regard to case."""
+        """Follow ``.name`` and ``[index]`` down from a value; Azure ignores upper and lower case in names."""
         while self._follows(".") or self._follows("["):
             bracket = self._take().text == "["
             key = self._term() if bracket else self._take().text

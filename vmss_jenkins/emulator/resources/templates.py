@@ -1,7 +1,7 @@
-"""What an ARM template asks for: its resources in the order of their dependencies, and its outputs.
+"""Evaluates an ARM template: its resources in the order of their dependencies, and its outputs.
 
-The slice is what ``az vmss create`` and plain hand-written templates use. What is not understood (loops,
-conditions, nested deployments) is refused before anything is made.
+It understands what ``az vmss create`` and plain hand-written templates use. It refuses the rest (loops, conditions,
+nested deployments) before anything is made.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vmss_jenkins.emulator.arm.values import Json
 
 _OWN = ("name", "type", "apiVersion", "dependsOn", "comments", "metadata")
-"""What a template says of a resource for itself; the rest is the resource's body."""
+"""The keys of a resource that belong to the template; the others are the resource's body."""
 _REFUSED = ("copy", "condition", "resources", "scope", "existing")
 _SECURE = ("securestring", "secureobject")
 
@@ -40,7 +40,7 @@ class Scope:
 
 
 def order(planned: Plan) -> TopologicalSorter[str]:
-    """Return the ids of a plan's resources, in lower case, to be taken in the order of their dependencies."""
+    """Return the ids of a plan's resources, in lower case, sorted by their dependencies."""
     sorter = TopologicalSorter({key: [one.lower() for one in r.after] for key, r in planned.resources.items()})
     sorter.prepare()
     return sorter
@@ -49,7 +49,7 @@ def order(planned: Plan) -> TopologicalSorter[str]:
 def outputs(planned: Plan, reference: Callable[[str], Json]) -> Json:
     """Return the outputs of a plan; ``reference`` gives the properties of a resource by its id.
 
-    A template may name a resource of its own by the name alone.
+    A template may name its own resources by name alone.
     """
     names = {one.name.lower(): one.id for one in planned.resources.values()}
     functions = {**planned.functions, "reference": lambda of, *_: reference(names.get(str(of).lower(), of))}
@@ -68,7 +68,7 @@ def plan(template: Json, parameters: Json, scope: Scope) -> Plan:
         scope: Where it is deployed.
 
     Raises:
-        TemplateError: It cannot be deployed.
+        TemplateError: The template cannot be deployed.
     """
     declared = _declarations(template, "parameters")
     functions = _functions(scope)
@@ -162,7 +162,7 @@ def _planned(one: Json, functions: Mapping[str, Callable[..., Any]], scope: Scop
 
 
 def _linked(wanted: list[PlannedResource]) -> dict[str, PlannedResource]:
-    """Return the resources by id, their dependencies as ids: a template may name those by type and name, or name."""
+    """Return the resources by id, with their dependencies as ids; a template may also name them by name or type."""
     by_name: dict[str, str] = {}
     for one in wanted:
         path = one.id.partition("/providers/")[2]
@@ -188,7 +188,7 @@ def _mapping(template: Json, key: str) -> Json:
 
 
 def _declarations(template: Json, key: str, needed: str = "") -> Json:
-    """Return a mapping of objects, each with what is needed in it."""
+    """Return a mapping of objects, each of which has the ``needed`` key."""
     found = _mapping(template, key)
     wrong = next((n for n, one in found.items() if not isinstance(one, dict) or (needed and needed not in one)), None)
     if wrong is not None:
@@ -211,7 +211,7 @@ def _known(values: Json, name: str, what: str) -> Any:  # noqa: ANN401  (any JSO
 
 
 def _camel(name: str) -> str:
-    """Write the name of an output as Azure answers it: VMSS is vmss, VmssId is vmssId."""
+    """Return the name of an output as Azure answers it: VMSS becomes vmss, VmssId becomes vmssId."""
     first = len(name) - len(name.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
     kept = first if first == len(name) else max(1, first - 1) if first else 0
     return name[:kept].lower() + name[kept:]

@@ -1,4 +1,4 @@
-"""Where the state meets this machine.
+"""The parts that use this machine's time and network.
 
-Clocks of real, scaled and manual time, the thread that lets time pass, and downloads of files.
+Real, scaled and manual clocks, the thread that lets time pass, and downloads of files.
 """

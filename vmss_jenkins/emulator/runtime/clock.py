@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ScaledClock:
-    """Starts at the real time, or at ``start``, then runs ``scale`` times as fast."""
+    """Starts at the real time, or at ``start``, and runs ``scale`` times as fast."""
 
     def __init__(self, scale: float = 1.0, start: float | None = None) -> None:
         if scale <= 0:
@@ -31,7 +31,7 @@ class ScaledClock:
 
 
 class ManualClock:
-    """Stands still until a test moves it."""
+    """Shows the same time until a test moves it."""
 
     def __init__(self, start: float = 1_700_000_000.0) -> None:
         self._now = start
@@ -43,13 +43,14 @@ class ManualClock:
     def advance(self, seconds: float) -> None:
         """Move the time on by ``seconds``."""
         if seconds < 0:
-            raise ValueError(f"time does not run backwards: {seconds}")
+            raise ValueError(f"the clock cannot go back: {seconds} s")
         self._now += seconds
 
 
 def date_of(clock: Clock) -> Callable[[], float]:
-    """Return where the ``Date`` of an answer is read.
+    """Return what gives the ``Date`` header of an answer.
 
-    Clients lease by it, and renew in their own time: that is real beside a scaled clock, and another clock's own.
+    Clients measure their locks by it and renew them in their own time. With a scaled clock they wait in real time, with
+    any other clock in its time.
     """
     return time.time if isinstance(clock, ScaledClock) else clock.now

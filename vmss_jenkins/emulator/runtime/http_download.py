@@ -1,4 +1,4 @@
-"""Files of ``fileUris``, fetched as an instance's agent does: from this machine only, over http and https."""
+"""Downloads the files of ``fileUris`` as an instance's agent does, but only from this machine, by http and https."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LARGEST = 1024 * 1024
 
 
 def download(url: str, *, identity: bool = False) -> str:
-    """Return the text of a file; raises ``DownloadError``. Redirections, proxies and other machines are not followed.
+    """Return the text of a file; raises ``DownloadError``. It follows no redirection, proxy or other machine.
 
     With ``identity`` the request carries a token of the set's managed identity.
     """

@@ -1,4 +1,4 @@
-"""The thread that lets what is due happen although no request comes."""
+"""The thread that advances the backend while no request comes."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Ticker:
         self._wake, self._stopping = threading.Event(), threading.Event()
 
     def start(self, clock: ScaledClock) -> None:
-        """Begin; what is scheduled from now on wakes it."""
+        """Start the thread; each new scheduled transition wakes it."""
         self._backend.on_scheduled = self._wake.set
         self._thread = threading.Thread(target=self._tick, args=(clock,), daemon=True, name="ticker")
         self._thread.start()
 
     def stop(self) -> None:
-        """End for good; do nothing where it did not begin."""
+        """Stop the thread for good; do nothing if it was not started."""
         self._stopping.set()
         self._wake.set()
         if self._thread:

@@ -1,4 +1,4 @@
-"""What an emulator starts with, as values.
+"""The content with which an emulator starts, as values.
 
-Scale sets, releases, how long things take, and all of these as text for the command line. Pure.
+Scale sets, releases, durations, and all of these as text for the command line. Pure.
 """

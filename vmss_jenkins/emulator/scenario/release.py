@@ -1,4 +1,4 @@
-"""What images hold, and the releases of the scenario ``nginx-canary``."""
+"""The content of images, and the releases of the scenario ``nginx-canary``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NGINX = """<!DOCTYPE html>
 
 @dataclass(frozen=True)
 class Release:
-    """What an instance serves, and how it does, once it runs an image."""
+    """What an instance serves when it runs an image, and how it behaves."""
 
     page: str
     """The body of every answer."""
@@ -29,23 +29,23 @@ class Release:
     latency: float = 0.0
     """Seconds before an answer."""
     health: Literal["healthy", "unhealthy", "initializing", "unknown"] = "healthy"
-    """What the set's health source finds once the instance is up; an application that goes on ``initializing`` is
-    ``unknown`` in the end, or ``unhealthy`` where the source knows but two states."""
+    """What the set's health source reports once the instance is up; an application that stays ``initializing`` is
+    ``unknown`` in the end, or ``unhealthy`` if the source has only two states."""
     error_rate: float = 0.0
     """Share of requests, 0 to 1, that answer 500 instead."""
     serves: bool = True
-    """False: nothing listens, as on an image without nginx."""
+    """If False, nothing listens, as on an image without nginx."""
     provisioning_error: str = ""
     """An ARM error code such as OSProvisioningTimedOut: instances fail to come up with this image."""
 
     @property
     def found(self) -> Literal["healthy", "unhealthy", "initializing", "unknown"]:
-        """The health that the set's health source finds; where nothing listens, it finds nothing good."""
+        """The health that the set's health source reports: unhealthy if nothing listens."""
         return self.health if self.serves else "unhealthy"
 
 
 WELCOME = _NGINX.format(title="Welcome to nginx!")
-"""The page of an nginx that nobody has changed."""
+"""The page of a newly installed nginx."""
 UBUNTU = "Canonical:ubuntu-24_04-lts:server:latest"
 UBUNTU_22 = "Canonical:0001-com-ubuntu-server-jammy:22_04-lts-gen2:latest"
 UBUNTU_16 = "Canonical:UbuntuServer:16.04-LTS:latest"

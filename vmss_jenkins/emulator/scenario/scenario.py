@@ -1,4 +1,4 @@
-"""What the emulator starts with: the sets, their releases, and how long things take. Values only."""
+"""The content with which the emulator starts: sets, releases and images. Values only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CLIENT_ID = "5ca1e5e7-0000-4000-8000-000000000003"
 
 @dataclass(frozen=True)
 class Scenario(SetSpec):
-    """A subscription with one resource group: its first set (the fields of ``SetSpec``), more of them, images."""
+    """A subscription with one resource group: its first set (the fields of ``SetSpec``), further sets, images."""
 
     resource_group: str = "canary-rg"
     location: str = "westeurope"
@@ -32,14 +32,14 @@ class Scenario(SetSpec):
     denied_actions: frozenset[str] = frozenset()
     """Actions such as ``Microsoft.Compute/virtualMachineScaleSets/manualupgrade/action`` that answer 403."""
     role: Role | None = None
-    """What the caller may do; None for everything."""
+    """The role of the caller; None allows everything."""
     parallel_operations: bool = True
-    """False: a set refuses a second operation on its instances (409) even when it names other instances, as
-    users report of upgrades started side by side."""
+    """If False, a set refuses a second operation on its instances (409), even if it names other instances, as users
+    report of upgrades started in parallel."""
     admin_state: bool = True
-    """False: the administrative state of backends that are network interfaces cannot be set (400)."""
+    """If False, the administrative state of backends that are network interfaces cannot be set (400)."""
     core_quota: int | None = None
-    """How many cores the region gives the subscription; None is no limit."""
+    """The subscription's quota of cores in the region; None is no limit."""
     subscription_id: str = SUBSCRIPTION_ID
     tenant_id: str = TENANT_ID
 
@@ -95,13 +95,13 @@ SCENARIOS: Mapping[str, Scenario] = {
 
 
 def named_scenario(name: str, instances: int | None = None) -> Scenario:
-    """Return the scenario called ``name``, its first set of as many instances where a number is given.
+    """Return the scenario called ``name``, with ``instances`` in its first set if given.
 
     Raises:
-        ValueError: There is none of that name; the message lists those there are.
+        ValueError: There is no scenario of that name; the message lists the names.
     """
     try:
         scenario = SCENARIOS[name]
     except KeyError:
-        raise ValueError(f"no scenario {name!r}; there are: {', '.join(sorted(SCENARIOS))}") from None
+        raise ValueError(f"there is no scenario {name!r}; the scenarios are: {', '.join(sorted(SCENARIOS))}") from None
     return scenario if instances is None else replace(scenario, instances=instances)

@@ -16,7 +16,7 @@ class SetSpec:
     scale_set: str = "web"
     """Its name."""
     instances: int = 3
-    """Its capacity at the start; ids count up from 0, with gaps where it overprovisions."""
+    """Its capacity at the start; ids count up from 0, with gaps if it overprovisions."""
     mode: Literal["Manual", "Automatic", "Rolling"] = "Manual"
     """Its upgrade policy."""
     orchestration: Literal["Uniform", "Flexible"] = "Uniform"
@@ -26,33 +26,33 @@ class SetSpec:
     image: str = "nginx-base-image"
     """The key of the release that all instances run at the start."""
     extensions: tuple[Mapping[str, Any], ...] = ()
-    """Further extensions of its model, as clients write them: ``name`` and ``properties``."""
+    """Further extensions of its model in Azure's form: ``name`` and ``properties``."""
     health_source: Literal["extension", "probe", "none"] = "extension"
-    """What reports each instance's health to Azure: one source a set."""
+    """What reports the health of its instances to Azure; a set has one source."""
     rich_health: bool = False
-    """Whether the extension tells four states (its version 2, which reads them from `/health`) or healthy and
-    unhealthy alone."""
+    """Whether the extension reports four states (its version 2, which reads them from `/health`) or only healthy and
+    unhealthy."""
     automatic_os_upgrade: bool = False
-    """Whether Azure installs new platform images by itself."""
+    """Whether Azure installs new platform images automatically."""
     automatic_rollback: bool = True
-    """Whether an upgrade of the operating system takes each instance back on which it failed."""
+    """Whether an upgrade of the operating system rolls back each instance on which it failed."""
     rolling_policy: Mapping[str, Any] = field(default_factory=dict)
-    """Changes to Azure's rolling upgrade policy (batch, unhealthy percent 20 each, no pause)."""
+    """Changes to Azure's default rolling upgrade policy (20% a batch, 20% unhealthy, no pause)."""
     overprovision: bool = False
-    """Whether Azure makes more instances than wanted and deletes the slowest: ids have gaps then."""
+    """Whether Azure makes more instances than wanted and deletes the slowest, so that ids have gaps."""
     spot: Literal["", "Deallocate", "Delete"] = ""
-    """What becomes of evicted instances; where it is empty, they are regular ones, which are never evicted."""
+    """What happens to evicted instances; if empty, the instances are regular ones, which are never evicted."""
     probe_interval: float = 5.0
     """Seconds between two probes of the load balancer."""
     probe_threshold: int = 2
-    """Probes in a row that change the load balancer's mind."""
+    """How many probes in a row change the state of a backend."""
     autoscale: tuple[str, ...] = ()
     """The names of enabled autoscale settings that target it."""
     probe_path: str = "/"
-    """What the load balancer's probe asks an instance for."""
+    """The path that the load balancer's probe requests."""
     behind: str = ""
-    """The name of another set: this one stands behind that one's load balancer, in a backend pool of its own to which
-    no rule leads yet, as the idle half of a blue-green pair; empty for a load balancer of its own."""
+    """The name of another set, if this set has no load balancer of its own: it is in a second backend pool of that
+    set's load balancer, and no rule sends traffic to the pool yet, as for the idle set of a blue-green pair."""
     nat: Literal["pool", "rule", "none"] = "pool"
     """How the load balancer gives each instance a port of its own: by an inbound NAT pool, which makes a rule for
-    each instance, or by one NAT rule with a range of ports, the only way of Flexible sets. Both lead to port 80."""
+    each instance, or by one NAT rule with a range of ports, the only way for Flexible sets. Both forward to port 80."""

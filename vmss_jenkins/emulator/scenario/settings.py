@@ -18,10 +18,10 @@ _NOT_AS_TEXT = ("releases", "more_sets", "role")
 
 
 def with_settings(scenario: Scenario, settings: Iterable[str]) -> Scenario:
-    """Return the scenario with settings of the form NAME=VALUE, each a field of it and a value in YAML.
+    """Return the scenario with settings of the form NAME=VALUE: the name of a field and a value in YAML.
 
     Raises:
-        ValueError: No field has that name, or the value is none for it; the message says which.
+        ValueError: No field has that name, or the value does not fit; the message says which.
     """
     hints = typing.get_type_hints(Scenario, vars(set_spec) | vars(scenarios) | {"Mapping": Mapping})
     fields = {name: hints[name] for name in Scenario.__dataclass_fields__ if name not in _NOT_AS_TEXT}
@@ -30,7 +30,7 @@ def with_settings(scenario: Scenario, settings: Iterable[str]) -> Scenario:
         name, equals, text = setting.partition("=")
         field = name.strip().replace("-", "_")
         if not equals or field not in fields:
-            raise ValueError(f"{setting!r} is no setting NAME=VALUE; the names are: {', '.join(sorted(fields))}")
+            raise ValueError(f"{setting!r} is not a setting NAME=VALUE; the names are: {', '.join(sorted(fields))}")
         values[field] = _read(setting, fields[field], text)
     return replace(scenario, **values)
 
@@ -40,7 +40,7 @@ def _read(setting: str, kind: Any, text: str) -> Any:  # noqa: ANN401 - a type, 
     try:
         return adapter.validate_python(yaml.safe_load(text))
     except yaml.YAMLError as error:
-        raise ValueError(f"the value of {setting!r} is no YAML: {error}") from None
+        raise ValueError(f"the value of {setting!r} is not YAML: {error}") from None
     except ValidationError as error:
         reasons = "; ".join(str(one["msg"]) for one in error.errors(include_url=False))
         raise ValueError(f"the value of {setting!r} does not fit: {reasons}") from None

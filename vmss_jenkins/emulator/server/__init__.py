@@ -1,5 +1,5 @@
-"""The emulator as one thing to start and stop.
+"""The whole emulator, to start and to stop.
 
-The class ``Emulator`` puts everything together; the files beside it fill it by the scenario and keep the data plane
-in step.
+The class ``Emulator`` connects all rooms. The files beside it fill the state with the scenario and update the data
+plane.
 """

@@ -1,4 +1,4 @@
-"""What makes the ``az`` command take the emulator for a cloud: variables and commands. Values only.
+"""Variables and commands that make the emulator a cloud of the ``az`` command. Values only.
 
 The variables give ``az`` a configuration folder of its own, so that its user's clouds and logins are not touched.
 """
@@ -9,11 +9,11 @@ import shlex
 
 CLOUD = "Emulator"
 NO_BLOBS = "emulator.invalid"
-"""Where accounts' blobs would be: a name that never resolves, so that nothing leaves this machine by mistake."""
+"""The host of accounts' blobs: a name that never resolves, so that nothing leaves this machine by mistake."""
 
 
 def environment(config_dir: str) -> dict[str, str]:
-    """Return the variables: its folder, and no questions to anybody but the emulator."""
+    """Return the variables: the folder of ``az``, and no request to any host but the emulator."""
     return {
         "AZURE_CONFIG_DIR": config_dir,
         "AZURE_CORE_INSTANCE_DISCOVERY": "false",

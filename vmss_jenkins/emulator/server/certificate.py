@@ -1,4 +1,4 @@
-"""A certificate for this machine, and the authority that vouches for it, both made for one run."""
+"""A certificate for this machine and its certificate authority, both made for one run."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ CA_FILE = "ca.pem"
 
 
 def create(folder: str) -> ssl.SSLContext:
-    """Return what a server needs for TLS, and leave the authority's certificate as ``CA_FILE`` in the folder."""
-    import trustme  # noqa: PLC0415 - it takes long to load, and plain HTTP needs none of it
+    """Return a server's TLS context, and write the authority's certificate to ``CA_FILE`` in the folder."""
+    import trustme  # noqa: PLC0415 - it is slow to load, and plain HTTP does not need it
 
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(Path(folder) / CA_FILE))

@@ -1,12 +1,12 @@
-"""The data plane made to follow ARM: releases become pages, load balancing rules become listening ports.
+"""Keeps the data plane equal to ARM's state: releases become pages, load balancing rules become listening ports.
 
-A public IP address of the emulator is 127.0.0.1, and a rule's frontend port is a port that is really listened on, so
-that ``http://ADDRESS:PORT/`` from ARM's answers simply works, on every system and with no privileges. A rule that a
-client writes gets the port that it asks for where this machine has it to give; otherwise (port 80, mostly) a free
-one stands in, and ``/_emulator/endpoints`` maps each address and port of ARM to the URL that works.
+Every public IP address of the emulator is 127.0.0.1, and a rule really listens on its frontend port. So
+``http://ADDRESS:PORT/`` from ARM's answers works on every system and without privileges. A rule that a client writes
+listens on the port that it asks for, if that is free; otherwise (mostly port 80) it listens on another free port, and
+``/_emulator/endpoints`` maps each address and port in ARM to the URL that works.
 
-The port that an inbound NAT pool or rule gives an instance leads to the instance's own web server, past health
-probes and administrative states as in Azure. Where the range has that server's own port, it is the one given.
+The port that an inbound NAT pool or rule gives to an instance leads to the instance's web server, without health
+probes and administrative states, as in Azure. If the range contains the port of that server, it is that port.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _HEALTH_STATUS = {"healthy": 200, "unhealthy": 503, "initializing": 503, "unknow
 
 
 class DataPlaneServers:
-    """Turns the releases of the control plane into pages of the data plane."""
+    """Serves the releases of the control plane as pages of the data plane."""
 
     def __init__(self, data_plane: DataPlane) -> None:
         self._data_plane = data_plane
@@ -42,7 +42,7 @@ class DataPlaneServers:
         self.port = data_plane.reserve
 
     def serve(self, name: str, release: Release) -> None:
-        """The instance is up and serves the release; nothing listens where that does not serve."""
+        """Bring the instance up with the release; if the release serves nothing, nothing listens."""
         if not release.serves:
             self._data_plane.reserve(name)
             self._data_plane.take_down(name)
@@ -54,19 +54,19 @@ class DataPlaneServers:
 
 @dataclass(frozen=True)
 class _Rule:
-    """A load balancing rule as the data plane sees it."""
+    """A load balancing rule, as far as the data plane needs it."""
 
     port: int
     pool_id: str
     probe: Probe
 
-    def goes_on_as(self, other: _Rule) -> bool:
-        """Whether the other one is the same but for its backend pool."""
+    def has_same_port_and_probe(self, other: _Rule) -> bool:
+        """Whether the other rule is the same, or differs only in its backend pool."""
         return replace(self, pool_id=other.pool_id) == other
 
 
 class DataPlaneSync:
-    """Keeps the load balancers of one data plane as ARM has them. Hold the backend's lock."""
+    """Keeps the load balancers of one data plane equal to ARM's. Hold the backend's lock."""
 
     def __init__(self, backend: Backend, data_plane: DataPlane) -> None:
         self._backend, self._data_plane = backend, data_plane
@@ -74,15 +74,17 @@ class DataPlaneSync:
         self._pools: dict[str, str] = {}
 
     def follow(self, load_balancer: LoadBalancer) -> None:
-        """Open, close and change what a load balancer's new body asks for.
+        """Open, close and change frontends as a load balancer's new body says.
 
-        Connections of a rule that is no more are reset; those of a changed one, as of all others, go on.
+        Connections of a deleted rule are reset; those of changed and other rules continue.
         """
         balancer = ResolvedLoadBalancer(self._backend, load_balancer)
         wanted = {_name(load_balancer, rule): rule for rule in load_balancer.children(RULES)}
         for name, (known, _) in list(self._open.items()):
             asked = _rule(balancer, wanted[name]) if name in wanted else None
-            if name.startswith(f"{_prefix(load_balancer)}/") and (asked is None or not known.goes_on_as(asked)):
+            if name.startswith(f"{_prefix(load_balancer)}/") and (
+                asked is None or not known.has_same_port_and_probe(asked)
+            ):
                 self._data_plane.close_frontend(name, keep_connections=name in wanted)
                 del self._open[name]
         for name, rule in wanted.items():
@@ -91,28 +93,28 @@ class DataPlaneSync:
                 if name not in self._open:
                     self._listen(name, rule, asked)
                 elif self._open[name][0].pool_id != asked.pool_id:
-                    # Connections to the pool before go on, new ones go to the new one's once it is probed.
+                    # Connections to the old pool continue; new ones go to the new pool once it is probed.
                     self._open[name] = (asked, self._open[name][1])
                     self._data_plane.probe_now(name)
                 self._data_plane.administer(name, _forced(balancer, asked))
 
     def place(self) -> None:
-        """Give new instances ports of their own while they do not serve yet: from the ranges of their NAT rules."""
+        """Give new instances, which do not serve yet, ports from the ranges of their NAT rules."""
         for load_balancer in self._backend.load_balancers.values():
             ResolvedLoadBalancer(self._backend, load_balancer)
 
     def url(self, load_balancer: LoadBalancer, rule: str) -> str:
-        """Return where a rule is really reached; raises ``KeyError`` where it is not open."""
+        """Return the URL on which a rule listens; raises ``KeyError`` if it is not open."""
         return f"http://{HOST}:{self._open[f'{_prefix(load_balancer)}/{rule}'][1]}"
 
     @property
     def ports(self) -> dict[str, int]:
-        """The port of this machine that each rule (GROUP/LOAD BALANCER/RULE) really got."""
+        """The port of this machine on which each rule (GROUP/LOAD BALANCER/RULE) listens."""
         return {name: port for name, (_, port) in self._open.items()}
 
     @property
     def endpoints(self) -> list[Json]:
-        """Every address and port of ARM that leads somewhere, with the URL where it really does."""
+        """Every address and port in ARM that is served, with the URL on this machine that serves it."""
         found: list[Json] = []
         for load_balancer in self._backend.load_balancers.values():
             balancer = ResolvedLoadBalancer(self._backend, load_balancer)
@@ -156,7 +158,7 @@ class DataPlaneSync:
 
     def _listen(self, name: str, rule: Json, asked: _Rule) -> None:
         def backends() -> list[str]:
-            # Without the backend's lock: the data plane asks while the control plane may wait for it.
+            # Without the backend's lock: the control plane may hold it while it waits for the data plane.
             return [member.server for member in interfaces.in_pool(self._backend, self._pools[name])]
 
         try:
@@ -177,7 +179,7 @@ def _name(load_balancer: LoadBalancer, rule: Json) -> str:
 
 
 def _rule(balancer: ResolvedLoadBalancer, rule: Json) -> _Rule | None:
-    """Return what a rule asks for, None where the data plane cannot serve it."""
+    """Return the rule as the data plane needs it, None if it cannot serve it."""
     pool = _referred(balancer.resource, rule, "backendAddressPool", POOLS)
     if pool is None or str(rule["properties"]["protocol"]).lower() == "udp":
         return None
@@ -187,7 +189,7 @@ def _rule(balancer: ResolvedLoadBalancer, rule: Json) -> _Rule | None:
 
 
 def _probe(properties: Json | None) -> Probe:
-    """Return how a health probe finds out; over https, which no instance serves, by connecting alone."""
+    """Return a health probe as the data plane needs it; an https probe only connects, as no instance serves https."""
     if properties is None:
         return Probe(kind="none")
     kind: Literal["http", "tcp"] = "http" if str(properties.get("protocol")).lower() == "http" else "tcp"
@@ -203,7 +205,7 @@ def _probe(properties: Json | None) -> Probe:
 
 
 def _forced(balancer: ResolvedLoadBalancer, rule: _Rule) -> dict[str, bool]:
-    """Return the administrative states of a rule's backends: only a rule with a probe takes notice of them."""
+    """Return the administrative states of a rule's backends; a rule without a probe ignores them."""
     pool = rule.pool_id.rpartition("/")[2]
     if rule.probe.kind == "none":
         return {}
@@ -211,6 +213,6 @@ def _forced(balancer: ResolvedLoadBalancer, rule: _Rule) -> dict[str, bool]:
 
 
 def _referred(load_balancer: LoadBalancer, part: Json, by: str, kind: str) -> Json | None:
-    """Return the part of the same load balancer that another one refers to."""
+    """Return the part of the same load balancer that a part refers to by the property ``by``."""
     name = part["properties"].get(by, {}).get("id", "").rpartition("/")[2].lower()
     return next((one for one in load_balancer.children(kind) if one["name"].lower() == name), None)

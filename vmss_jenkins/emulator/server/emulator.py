@@ -1,4 +1,4 @@
-"""The emulator as one thing to start and stop: control plane, data plane, clock and server."""
+"""The whole emulator, to start and to stop: control plane, data plane, clock and server."""
 
 from __future__ import annotations
 
@@ -41,31 +41,32 @@ if TYPE_CHECKING:
 
 
 class Emulator:
-    """A slice of Azure on 127.0.0.1: ARM, and instances that serve pages behind load balancers.
+    """A part of Azure on 127.0.0.1: ARM, and instances that serve pages behind load balancers.
 
     Args:
-        scenario: What it starts with: a ``Scenario``, or the name of one.
+        scenario: The content with which it starts: a ``Scenario``, or the name of one.
         clock: The emulated time; by default real time, ``time_scale`` times as fast. With another clock
-            than ``ScaledClock`` the state follows the time at each request and at ``backend.advance()``.
+            than ``ScaledClock`` the state changes only at requests and at ``backend.advance()``.
         port: The TCP port of ARM, 0 for a free one.
         tls: Serve https with a certificate authority made for this run, and ask for tokens.
         time_scale: How much faster than real time the emulated time runs.
-        timings: How long things take, in emulated seconds.
-        throttling: Whether empty token buckets answer 429.
+        timings: How long operations take, in emulated seconds.
+        throttling: Whether a request is answered 429 if its token bucket is empty.
         data_plane: Whether instances and load balancers serve HTTP.
         page_size: How many instances a page of a list has.
-        seed: Of the drawn times and ids.
+        seed: The seed of the random times and ids.
         azurite: The URL of an Azurite that serves the blobs of storage accounts, such as http://127.0.0.1:10000.
-        faults: What goes wrong from the start on, as ``inject`` takes it.
-        state: A file that keeps the state, so that another emulator goes on with it; new where it does not exist.
-            It takes the same scenario, timings, seed and faults. What ``inject`` and ``withdraw`` do is not kept.
+        faults: Faults that are injected at the start, as ``inject`` takes them.
+        state: A file that keeps the state, so that another emulator can continue with it; made if it does not exist.
+            The other emulator needs the same scenario, timings, seed and faults. The file does not keep what
+            ``inject`` and ``withdraw`` change.
 
     Raises:
-        ValueError: An unknown scenario, a time scale of 0 or below, no fault, or a file that is no such state.
-        OSError: ``start``: the port is taken; the state cannot be read or written.
+        ValueError: An unknown scenario, a time scale of 0 or below, an invalid fault, or not a state file.
+        OSError: ``start``: the port is taken; the state file cannot be read or written.
     """
 
-    def __init__(  # noqa: PLR0913  (each has its default, and a caller names the few it wants)
+    def __init__(  # noqa: PLR0913  (each has a default, and a caller names the few that it needs)
         self,
         scenario: Scenario | str = "nginx-canary",
         *,
@@ -121,7 +122,7 @@ class Emulator:
         self.stop()
 
     def start(self) -> None:
-        """Fill the scenario, open the load balancers, serve."""
+        """Fill the state with the scenario, open the load balancers, and serve."""
         try:
             self._start()
         except BaseException:
@@ -143,7 +144,7 @@ class Emulator:
         self._server.start()
 
     def _begin(self, app: App) -> None:
-        """Fill the backend by the scenario, or by what the state file kept; the data plane follows."""
+        """Fill the backend from the scenario or the state file, and bring up the data plane."""
         if self._sync:
             self.backend.on_balanced = self._sync.follow
             self.backend.on_resized = self._sync.place
@@ -162,7 +163,7 @@ class Emulator:
             self.inject(fault)
 
     def stop(self) -> None:
-        """Close every port and thread; do nothing where it does not run."""
+        """Close every port and thread; do nothing if it does not run."""
         server, self._server = self._server, None
         if server is None:
             return
@@ -177,7 +178,7 @@ class Emulator:
     def endpoint(self) -> str:
         """The URL of ARM, without a slash at the end; raises ``RuntimeError`` before the start."""
         if self._server is None:
-            raise RuntimeError("the emulator does not run")
+            raise RuntimeError("the emulator does not run; call start() first")
         return f"{'https' if self._tls else 'http'}://{HOST}:{self._server.port}"
 
     @property
@@ -197,13 +198,13 @@ class Emulator:
 
     @property
     def endpoints(self) -> list[Json]:
-        """Every public address and port that leads somewhere, with the URL where it does."""
+        """Every public address and port in ARM that is served, with the URL on this machine that serves it."""
         with self.backend.lock:
             return self._sync.endpoints if self._sync else []
 
     @property
     def data_plane(self) -> DataPlane:
-        """The instances' servers; raises ``RuntimeError`` where there are none."""
+        """The instances' servers; raises ``RuntimeError`` if the emulator has none."""
         if self._data_plane is None:
             raise RuntimeError("the emulator was made without a data plane")
         return self._data_plane
@@ -235,31 +236,31 @@ class Emulator:
 
     @property
     def availability(self) -> Availability:
-        """The record of every instance's going down and coming up."""
+        """The record of when each instance went down and came up."""
         return self.backend.availability
 
     def inject(self, fault: Fault | str) -> int:
-        """Let something go wrong: a ``Fault``, or its text; return its number for ``withdraw``.
+        """Inject a fault, a ``Fault`` or its text; return its number for ``withdraw``.
 
         Raises:
-            ValueError: It is no fault, or its image does not exist.
+            ValueError: The text is not a fault, or its image does not exist.
         """
         with self.backend.lock:
             return self._injector.arm(Fault.of(fault)).number
 
     def withdraw(self, number: int | None = None) -> None:
-        """Forget the fault of this number, or every one; what has struck stays as it is."""
+        """Remove the fault of this number, or all faults; what they have done already stays."""
         with self.backend.lock:
             self._injector.disarm(number)
 
     @property
     def faults(self) -> list[ArmedFault]:
-        """The faults that were injected and not withdrawn, with how often they struck."""
+        """The faults that are injected and not withdrawn, with how often they struck."""
         return list(self.backend.armed)
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables by which the package, the Azure SDK and requests find the emulator."""
+        """The environment variables with which the package, the Azure SDK and requests find the emulator."""
         variables = {
             "VMSS_JENKINS_ENDPOINT": self.endpoint,
             "AZURE_SUBSCRIPTION_ID": self.subscription_id,
@@ -279,7 +280,7 @@ class Emulator:
 
     @property
     def az_environment(self) -> dict[str, str]:
-        """The variables by which ``az`` takes the emulator for its cloud; none without TLS, which it needs."""
+        """The environment variables that make the emulator the cloud of ``az``; none without TLS, which it needs."""
         return az_setup.environment(str(Path(self._authority.name) / "azure")) if self._authority else {}
 
     @property

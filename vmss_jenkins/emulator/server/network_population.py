@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from vmss_jenkins.emulator.state.backend import Backend
 
 PORT = 80
-"""Where instances serve, as ARM tells it."""
+"""The port on which instances serve in ARM's view."""
 FIRST_PORT, LAST_PORT = 1024, 65534
-"""The range of NAT ports: whatever port of this machine is an instance's own lies in it."""
+"""The range of NAT ports: every port on which an instance can listen is in it."""
 
 
 def add_load_balancer(backend: Backend, spec: SetSpec, *, listens: bool) -> None:
-    """Create the load balancer of a set; one that ``listens`` takes a free port of this machine for its frontend."""
+    """Create the load balancer of a set; with ``listens`` its frontend gets a free port of this machine."""
     scenario, name = backend.scenario, spec.scale_set
     group = scenario.resource_group
     if spec.behind:

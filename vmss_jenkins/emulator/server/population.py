@@ -1,4 +1,4 @@
-"""Fills a backend with its scenario, as if everything had been running for a day."""
+"""Fills a backend with its scenario, as if the instances had run for a day."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _DAY = 86_400.0
 
 
 def populate(backend: Backend, *, listens: bool = False) -> None:
-    """Create the scenario's group, images and sets, bring their instances up, and put load balancers before them.
+    """Create the scenario's group, images, sets, instances and load balancers.
 
-    Load balancers that ``listens`` take free ports of this machine for their frontends.
+    With ``listens`` the frontends of the load balancers get free ports of this machine.
     """
     scenario = backend.scenario
     group = scenario.resource_group.lower()
@@ -55,7 +55,7 @@ def _add_set(backend: Backend, spec: SetSpec) -> None:
 
 
 def set_body(scenario: Scenario, spec: SetSpec) -> Json:
-    """Return the body that a client would PUT to make the set."""
+    """Return the body with which a client would create the set."""
     mode: Json = {"mode": spec.mode, "rollingUpgradePolicy": {**ROLLING_POLICY, **spec.rolling_policy}}
     if spec.automatic_os_upgrade:
         mode["automaticOSUpgradePolicy"] = {

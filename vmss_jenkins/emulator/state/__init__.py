@@ -1,5 +1,5 @@
-"""What exists in the emulated subscription at this moment.
+"""The present state of the emulated subscription.
 
-Plain state, and the backend that holds it with its time and its long-running operations. The rules that change the
-state are the providers'.
+Plain state, and the backend with all of it, the time and the long-running operations. The rules that change the state
+are in the rooms of the providers.
 """

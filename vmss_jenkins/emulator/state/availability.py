@@ -1,4 +1,4 @@
-"""The record of every instance's going down and coming up, and what it proves. Pure but for the appending."""
+"""The record of when each instance went down and came up, and its summary. Pure, except for appending."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _KEPT_CHANGES = 200_000
 
 @dataclass(frozen=True)
 class Cause:
-    """Who is behind a change."""
+    """Who caused a change."""
 
     by: Actor = "azure"
     """A client's request, Azure itself (rolling upgrades), or somebody else (a fault that was injected)."""
     method: str = ""
     path: str = ""
-    """The request's; of a fault its text."""
+    """The path of the request; for a fault its text."""
 
 
 @dataclass(frozen=True)
@@ -37,51 +37,52 @@ class Change:
     instance: str
     """Its id."""
     zone: str
-    """Empty where the set has none."""
+    """Empty if the set has no zones."""
     act: str
-    """update, reimage, stop, start, restart, create, scale-out, delete, scale-in, protect; `present` opens it."""
+    """update, reimage, stop, start, restart, create, scale-out, delete, scale-in, protect,
+    or `present` for an instance that existed at the start."""
     phase: Literal["begin", "end", "failed"]
     up: bool
-    """Whether it serves from now on."""
+    """Whether the instance serves after the change."""
     healthy_at: float | None = None
-    """Where it is up: when its health is known to be good; None where it never gets so."""
+    """If it is up: the time when its health is known to be good; None if it never is."""
     image: str = ""
-    """What it runs, by its last name."""
+    """The name of its image: the last segment of the id."""
     protected: bool = False
-    """Whether it was protected from scale set actions at that moment."""
+    """Whether it was protected from scale set actions at that time."""
     by: Actor = "azure"
     operation: str = ""
     """The id of the long-running operation."""
     request: str = ""
-    """Method and path of what began that."""
+    """Method and path of the request that began the operation."""
 
     @property
     def gone(self) -> bool:
-        """Whether the instance exists no more."""
+        """Whether the instance does not exist any more."""
         return self.act in ("delete", "scale-in") and self.phase == "end"
 
     @property
     def key(self) -> str:
-        """The instance among those of all sets, such as web/3."""
+        """The set and the id of the instance, such as web/3."""
         return f"{self.scale_set}/{self.instance}"
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a record shows of one set, or of all."""
+    """The summary of a record, for one set or for all."""
 
     most_down: int = 0
-    """The largest number of instances that clients' operations kept from serving at one time."""
+    """The largest number of instances that were down at one time because of clients' operations."""
     most_unavailable: int = 0
-    """The same, counted until each was healthy again."""
+    """The same, counted until each instance was healthy again."""
     least_up: Mapping[str, int] = field(default_factory=dict)
     """By zone, the smallest number of instances that served at one time."""
     updates: Mapping[str, int] = field(default_factory=dict)
-    """How often each instance (`SET/ID`) was updated, those never updated left out."""
+    """How often each instance (`SET/ID`) was updated, without the instances that never were."""
     protected_touched: tuple[str, ...] = ()
-    """Instances that a client's operation worked on while they were protected from it."""
+    """Instances on which a client's operation worked although they were protected from it."""
     downtime: Mapping[str, float] = field(default_factory=dict)
-    """By zone, seconds in which instances did not serve, whoever was behind it."""
+    """By zone, the sum of the seconds in which instances did not serve, for any cause."""
 
 
 class Availability:
@@ -95,12 +96,12 @@ class Availability:
         self._changes.append(change)
 
     def changes(self, scale_set: str | None = None) -> list[Change]:
-        """Return the changes, of one set where it is named."""
+        """Return the changes of all sets, or of one."""
         named = scale_set.lower() if scale_set is not None else None
         return [change for change in tuple(self._changes) if named in (None, change.scale_set.lower())]
 
     def summary(self, until: float, scale_set: str | None = None) -> Summary:
-        """Return what the record shows by the emulated time ``until``, of one set where it is named."""
+        """Return the summary up to the emulated time ``until``, for all sets or for one."""
         return summarise(self.changes(scale_set), until)
 
     def as_json(self, until: float, scale_set: str | None = None) -> dict[str, Any]:
@@ -110,7 +111,7 @@ class Availability:
 
 
 def summarise(changes: Iterable[Change], until: float) -> Summary:
-    """Return what changes, in their order, show by the time ``until``."""
+    """Return the summary of changes, oldest first, up to the time ``until``."""
     record = [change for change in changes if change.time <= until]
     touched = (c.key for c in record if c.protected and c.by == "client" and c.act != "protect")
     down = _outages(record, until, lambda change: change.time)
@@ -130,7 +131,7 @@ def summarise(changes: Iterable[Change], until: float) -> Summary:
 
 @dataclass(frozen=True)
 class _Outage:
-    """From an instance's going down to its coming back."""
+    """The time between an instance going down and coming up again."""
 
     start: float
     end: float
@@ -140,7 +141,7 @@ class _Outage:
 
 
 def _outages(record: Iterable[Change], until: float, back_at: Callable[[Change], float | None]) -> list[_Outage]:
-    """Return the outages of instances that were up before; ``back_at`` tells when one that comes up is back."""
+    """Return the outages of instances that were up before; ``back_at`` gives the time when an outage ends."""
     found: list[_Outage] = []
     began: dict[str, Change] = {}
     back: dict[str, float] = {}
@@ -165,7 +166,7 @@ def _outages(record: Iterable[Change], until: float, back_at: Callable[[Change],
 
 
 def _most_at_once(outages: Iterable[_Outage]) -> int:
-    """Count those that clients began. One that ends makes room for one that begins in the same moment."""
+    """Return the largest number at one time of outages that clients caused; one may begin as another ends."""
     ours = [outage for outage in outages if outage.by == "client"]
     steps = sorted([(outage.start, 1) for outage in ours] + [(outage.end, -1) for outage in ours])
     return max(itertools.accumulate((step for _, step in steps), initial=0))

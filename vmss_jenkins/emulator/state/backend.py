@@ -88,7 +88,7 @@ class Backend:
         self.on_resized: Callable[[], None] = lambda: None
         self.clock = clock
         self._schedule = Schedule()
-        self._standing = False
+        self._stopped = False
 
     # Time
 
@@ -100,19 +100,19 @@ class Backend:
 
     @contextmanager
     def moment(self) -> Iterator[None]:
-        """Hold the lock, and let all that happens meanwhile happen at one time."""
+        """Hold the lock and stop the time, so that everything in the block happens at one time."""
         with self.lock:
             self.advance()
-            self._standing = True
+            self._stopped = True
             try:
                 yield
             finally:
-                self._standing = False
+                self._stopped = False
 
     def advance(self) -> None:
-        """Do every transition that is due, each at its own time, then let it be the clock's time."""
+        """Make every transition that is due, each at its own time, then set the time to the clock's."""
         with self.lock:
-            if self._standing:
+            if self._stopped:
                 return
             target = self.clock.now()
             while (due := self._schedule.next_due) is not None and due <= target:
@@ -121,13 +121,13 @@ class Backend:
             self.now = max(self.now, target)
 
     def after(self, seconds: float, transition: Callable[[], None]) -> None:
-        """Call ``transition`` in ``seconds`` of emulated time; never where they are infinite."""
+        """Call ``transition`` in ``seconds`` of emulated time; never, if they are infinite."""
         if seconds < math.inf:
             self._schedule.add(self.now + seconds, transition)
             self.on_scheduled()
 
     def retry_after(self, seconds: float) -> str:
-        """Return a ``Retry-After`` of emulated seconds in the real ones that a client waits: whole, at least 1."""
+        """Return a ``Retry-After`` in real seconds, whole and at least 1, for emulated ``seconds``."""
         return str(max(1, math.ceil(seconds / self.time_scale)))
 
     def draw(self, median: float) -> float:
@@ -141,7 +141,7 @@ class Backend:
     # Long-running operations
 
     def begin(self, location: str, seconds: float, on_end: Callable[[Operation], None] = lambda _: None) -> Operation:
-        """Start an operation that takes at least ``seconds``; parts added to it make it longer."""
+        """Begin an operation that takes at least ``seconds``, or longer if parts are added."""
         operation = Operation(self.guid(), location, self.now, on_end, self.cause)
         self.operations[operation.id] = operation
         self.add_part(operation, seconds, lambda: None)
@@ -150,7 +150,7 @@ class Backend:
         return operation
 
     def add_part(self, operation: Operation, seconds: float, finish: Callable[[], Json | None]) -> None:
-        """Let ``finish`` happen in ``seconds`` as a part of the operation; it returns the part's error, if any."""
+        """Add a part to the operation: ``finish`` is called in ``seconds`` and returns the part's error, if any."""
         self.begin_part(operation)
         self.after(seconds, lambda: self.end_part(operation, finish()))
 
@@ -160,7 +160,7 @@ class Backend:
         operation.pending += 1
 
     def end_part(self, operation: Operation, error: Json | None = None) -> None:
-        """End a part of the operation, which ends with the last of them."""
+        """End a part of the operation; the operation ends with its last part."""
         operation.error = error or operation.error
         operation.pending -= 1
         if not operation.pending:
@@ -171,7 +171,7 @@ class Backend:
 
     @contextmanager
     def caused(self, cause: Cause) -> Iterator[None]:
-        """Put what begins meanwhile down to ``cause``."""
+        """Record ``cause`` as the cause of everything that begins in the block."""
         before, self.cause = self.cause, cause
         try:
             yield
@@ -179,12 +179,12 @@ class Backend:
             self.cause = before
 
     def strike(self, moment: Moment, cause: Cause | None = None, instance: str = "", zone: str = "") -> list[Fault]:
-        """Return the faults that strike on this occasion; what began it is the current cause by default."""
+        """Return the faults that strike on this occasion; its cause is the current one by default."""
         cause = cause or self.cause
         self.armed, struck = strike(self.armed, moment, cause.method, cause.path, instance, zone)
         return struck
 
-    # Look-ups: Azure compares names without regard to case
+    # Look-ups: Azure ignores upper and lower case in names
 
     def group(self, name: str) -> ResourceGroup:
         """Return the resource group; raises ``ArmError`` 404."""
@@ -235,7 +235,7 @@ class Backend:
     def chosen(
         scale_set: ScaleSet, ids: list[str], missing: Callable[[str], ArmError] = inactive_instance
     ) -> list[Instance]:
-        """Return the instances of a list of ids, each once; raises what ``missing`` makes of an unknown one."""
+        """Return the instances of a list of ids, each once; raises ``missing(id)`` for an unknown id."""
         by_id = {key.lower(): instance for key, instance in scale_set.instances.items()}
         unknown = next((key for key in ids if key.lower() not in by_id), None)
         if unknown is not None:
@@ -245,9 +245,9 @@ class Backend:
     # Releases
 
     def release(self, reference: Json) -> Release | None:
-        """Return what an image holds, or None where there is no such image.
+        """Return the release in an image, or None if there is no such image.
 
-        A managed image that a client made, with no release configured, serves a page with its name.
+        A managed image of a client for which the scenario has no release serves a page with its name.
         """
         parts = str(reference.get("id", "")).lower().split("/")
         match parts:

@@ -1,4 +1,4 @@
-"""Where the emulated time comes from, and what is to happen when."""
+"""The source of the emulated time, and the schedule of transitions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Clock(Protocol):
-    """Where the emulator reads the time."""
+    """The source of the emulated time."""
 
     def now(self) -> float:
         """Return the emulated time in seconds since the epoch."""
@@ -31,10 +31,10 @@ class Schedule:
         return self._heap[0][0] if self._heap else None
 
     def add(self, due: float, transition: Callable[[], None]) -> None:
-        """Call ``transition`` once the time is ``due``."""
+        """Schedule ``transition`` for the time ``due``."""
         heapq.heappush(self._heap, (due, next(self._order), transition))
 
     def pop(self) -> tuple[float, Callable[[], None]]:
-        """Take out the next transition."""
+        """Remove and return the next transition."""
         due, _, transition = heapq.heappop(self._heap)
         return due, transition

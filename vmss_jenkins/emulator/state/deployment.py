@@ -1,4 +1,4 @@
-"""A deployment of a template, and the plan that the template comes to, as plain state.
+"""A deployment of a template and its plan, as plain state.
 
 The room ``resources`` has the rules that make and change them.
 """
@@ -16,31 +16,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PlannedResource:
-    """A resource that a template wants."""
+    """A resource in a template."""
 
     kind: str
     """Such as Microsoft.Network/loadBalancers/inboundNatRules."""
     name: str
-    """With a slash between a child's names."""
+    """For a child with a slash between the names."""
     api_version: str
     id: str
     body: Json
     after: tuple[str, ...] = ()
-    """The ids of those that it depends on."""
+    """The ids of the resources that it depends on."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A template with its parameters, evaluated as far as can be before anything is made."""
+    """A template with its parameters, evaluated before anything is made; only the outputs are not."""
 
     resources: Mapping[str, PlannedResource]
     """By their ids in lower case."""
     parameters: Json
-    """As a deployment shows them: types and values, but no secrets."""
+    """As a deployment shows them: types and values, without secrets."""
     outputs: Json = field(default_factory=dict)
-    """As the template declares them; they are evaluated in the end."""
+    """As the template declares them; they are evaluated at the end."""
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
-    """What its expressions may call."""
+    """The functions that its expressions may call."""
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Deployment:
     name: str
     group: str
     number: str
-    """Of its operation, in the URL to be polled."""
+    """The number of its operation, in the URL to poll."""
     correlation_id: str
     started: float
     plan: Plan
@@ -58,9 +58,9 @@ class Deployment:
     ended: float | None = None
     outputs: Json = field(default_factory=dict)
     made: list[str] = field(default_factory=list)
-    """The ids of the resources that are there."""
+    """The ids of the resources that were made."""
     faults: list[Json] = field(default_factory=list)
-    """The errors of those that could not be made."""
+    """The errors of the resources that could not be made."""
 
     @property
     def error(self) -> Json | None:

@@ -1,4 +1,4 @@
-"""How the files of ``fileUris`` come to an instance; ``runtime.http_download`` really fetches them."""
+"""The port through which instances download the files of ``fileUris``; ``runtime.http_download`` implements it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Download(Protocol):
-    """What gets the text of a file by its URL; it raises ``DownloadError``."""
+    """Returns the text of a file by its URL; raises ``DownloadError``."""
 
     def __call__(self, url: str, *, identity: bool = False) -> str:
         """Return the text; with ``identity`` the request carries a token of the set's managed identity."""
@@ -14,4 +14,4 @@ class Download(Protocol):
 
 
 class DownloadError(Exception):
-    """A file that could not be had; the message is the reason, as the extension reports it."""
+    """A file could not be downloaded; the message is the reason, as the extension reports it."""

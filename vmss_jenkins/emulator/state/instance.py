@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Model:
-    """One version of what a set wants its instances to be; two of equal content are the same model."""
+    """One version of a set's model; two with equal content are the same model."""
 
     profile: Json
     """The ``virtualMachineProfile``, never changed in place."""
@@ -28,7 +28,7 @@ class Model:
 
     @cached_property
     def disclosed(self) -> Json:
-        """The profile as clients may read it, made once for all instances: not to be changed in place either."""
+        """The profile without secrets, made once for all instances; never changed in place either."""
         shown: Json = disclosed(self.profile)
         return shown
 
@@ -51,10 +51,10 @@ class ExtensionRun:
     """One run of an extension on an instance."""
 
     inputs: Json
-    """What it was told: it runs again where these change."""
+    """Its settings: the extension runs again if they change."""
     when: float
     scripts: tuple[str, ...] = ()
-    """The texts that it took for commands, in their order."""
+    """The scripts that it ran, in their order."""
     error: Json | None = None
 
 
@@ -65,32 +65,32 @@ class Instance:
     id: str
     name: str
     number: int
-    """Counts the instances of its set, those that are gone too."""
+    """Its number in the set; deleted instances are counted too."""
     zone: str | None
     fault_domain: int
     vm_id: str
     created: float
     model: Model
     image: Json
-    """What its disk was made from: a reimage changes it without the model."""
+    """The image of its disk: a reimage changes it and not the model."""
     disk: Release
-    """What that image holds."""
+    """The release in that image."""
     release: Release
-    """What it serves: the disk, and what the extensions' scripts make of it."""
+    """What it serves: the release of the disk, changed by the extensions' scripts."""
     ran: dict[str, ExtensionRun] = field(default_factory=dict)
-    """How each extension's last run went, by its name."""
+    """The last run of each extension, by its name."""
     provisioning: str = "Creating"
     power: str = "starting"
     changed: float = 0.0
     """When ``provisioning`` last changed."""
     healthy_at: float = 0.0
-    """When its health becomes known after it came up."""
+    """The time when its health is known after it came up."""
     protected_from_scale_in: bool = False
     protected_from_actions: bool = False
     operation: Operation | None = None
-    """What works on it now."""
+    """The operation that works on it now."""
     failing: bool = False
-    """Whether that is going to fail, by a fault."""
+    """Whether a fault will make that operation fail on it."""
     up: bool = False
     """Whether it serves."""
     up_since: float = 0.0

@@ -1,4 +1,4 @@
-"""What exists of networks in the emulated subscription. Plain state; the rules that change it live beside it."""
+"""The network resources of the subscription, as plain state; the room ``network`` has the rules that change them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KINDS = (FRONTENDS, POOLS, RULES, PROBES, NAT_RULES, "outboundRules", NAT_POOLS)
 
 @dataclass
 class PassiveResource:
-    """A resource that is stored and shown, with no effect on anything: a virtual network, a security group."""
+    """A resource that is stored and shown and has no effect: a virtual network, a security group."""
 
     kind: str
     """Its type, such as Microsoft.Network/virtualNetworks."""
@@ -29,7 +29,7 @@ class PassiveResource:
 
 @dataclass
 class PublicIp:
-    """A public IP address: here always an address of this machine."""
+    """A public IP address: in the emulator always an address of this machine."""
 
     name: str
     group: str
@@ -37,12 +37,12 @@ class PublicIp:
     address: str
     guid: str
     body: Json = field(default_factory=dict)
-    """What a client wrote of it."""
+    """What the client wrote."""
 
 
 @dataclass
 class LoadBalancer:
-    """A load balancer: ``body`` is the resource as clients write it, what Azure adds is made from the state."""
+    """A load balancer: ``body`` is the resource as clients write it; views add what Azure adds."""
 
     name: str
     group: str
@@ -51,7 +51,7 @@ class LoadBalancer:
     version: int = 1
     """Counts the changes of the body; the etag shows it."""
     ready_at: float = 0.0
-    """When the last change of it is done."""
+    """The time when its last change is done."""
     forced: dict[tuple[str, str], str] = field(default_factory=dict)
     """Administrative states, Up or Down, by the name of a pool and the id of a backend, both in lower case."""
     ports: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class LoadBalancer:
 
     @property
     def standard(self) -> bool:
-        """Whether it is of the sku Standard, not Basic."""
+        """Whether its sku is Standard, not Basic."""
         return str(self.body.get("sku", {}).get("name", "Standard")).lower() != "basic"
 
     def children(self, kind: str) -> list[Json]:

@@ -36,7 +36,7 @@ class Operation:
         return "Failed" if self.error else "Succeeded"
 
     def then(self, follow: Callable[[Operation], None]) -> None:
-        """Call ``follow`` too when it ends."""
+        """Also call ``follow`` at the end."""
         before = self.on_end
 
         def both(operation: Operation) -> None:

@@ -13,28 +13,28 @@ if TYPE_CHECKING:
 
 @dataclass
 class RollingUpgrade:
-    """An upgrade of all instances in batches by Azure itself."""
+    """An upgrade of all instances in batches, made by Azure."""
 
     what: Literal["model", "os", "extensions"]
-    """Whether a new model began it, or a client's order to bring the operating system or the extensions up to date."""
+    """What began it: a new model, or a client's request to upgrade the operating system or the extensions."""
     policy: Json
     started: float
     waiting: list[str]
-    """Ids of the instances whose turn has not come."""
+    """Ids of the instances that are not upgraded yet."""
     operation: Operation
-    """What began it, and ends with it."""
+    """The operation that began it and ends with it."""
     model: Model
-    """What it brings the instances to."""
+    """The new model."""
     current: list[str] = field(default_factory=list)
-    """Ids of those that needed no upgrade when it began."""
+    """Ids of the instances that needed no upgrade when it began."""
     batch: list[str] = field(default_factory=list)
-    """Ids of the instances under way."""
+    """Ids of the instances in the present batch."""
     upgraded: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     before: dict[str, Model] = field(default_factory=dict)
-    """What the instances of all batches were before."""
+    """The former models of the instances of all batches."""
     restored: list[str] = field(default_factory=list)
-    """Ids of failed ones that are back at what they were."""
+    """Ids of failed instances that are rolled back to their former model."""
     not_restored: list[str] = field(default_factory=list)
     code: str = "RollingForward"
     """RollingForward, RollingBack, Cancelled, Completed or Faulted."""
@@ -45,5 +45,5 @@ class RollingUpgrade:
 
     @property
     def goes_on(self) -> bool:
-        """Whether it has not ended."""
+        """Whether it is still in progress."""
         return self.ended is None

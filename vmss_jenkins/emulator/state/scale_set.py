@@ -29,15 +29,15 @@ class ScaleSet:
     next_id: int = 0
     instances: dict[str, Instance] = field(default_factory=dict)
     operation: Operation | None = None
-    """The PUT, PATCH or DELETE of the set itself that is under way."""
+    """The PUT, PATCH or DELETE of the set itself that is in progress."""
     rolling: RollingUpgrade | None = None
     """The latest rolling upgrade."""
     os_upgrades: list[RollingUpgrade] = field(default_factory=list)
-    """Those of the operating system, the latest first."""
+    """The rolling upgrades of the operating system, the latest first."""
 
     @property
     def is_only_rolling(self) -> bool:
-        """Whether its rolling upgrade is all that is left of what is under way."""
+        """Whether only a rolling upgrade is left of its operation."""
         rolling, operation = self.rolling, self.operation
         return bool(rolling and rolling.goes_on and rolling.operation is operation and operation.pending == 1)
 

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from vmss_jenkins.emulator.scenario.release import Release
 
 HOST: Final = "127.0.0.1"
-"""The only address that anything of the emulator listens on."""
+"""The only address on which the emulator listens."""
 
 
 class Servers(Protocol):
-    """The data plane as the control plane sees it: one HTTP server an instance."""
+    """The data plane as the control plane sees it: one HTTP server for each instance."""
 
     def serve(self, name: str, release: Release) -> None:
         """The instance is up and serves the release."""
@@ -26,9 +26,9 @@ class Servers(Protocol):
         """The instance is gone."""
 
     def port(self, name: str, wished: Sequence[int] = ()) -> int | None:
-        """Return the loopback port that is the instance's own, None where there is none.
+        """Return the instance's own loopback port, None if there is no data plane.
 
-        An instance that has none yet gets the first of those that are ``wished`` and free, else any.
+        An instance that has no port yet gets the first of the ``wished`` ones that is free, or else any.
         """
         ...
 

@@ -1,4 +1,4 @@
 """The provider Microsoft.Storage.
 
-Storage accounts and their routes. Blobs are another server's: Azurite, or the container in ``front.blobs``.
+Storage accounts and their routes. Blobs are served by Azurite, or by the container in ``front.blobs``.
 """

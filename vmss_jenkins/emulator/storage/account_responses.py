@@ -1,7 +1,7 @@
-"""Answers about storage accounts. Blobs themselves are another server's: Azurite, which the user starts.
+"""Answers about storage accounts. Azurite, which the user starts, serves the blobs.
 
-Every account has the key that Azurite documents for development, so that one who starts Azurite with
-``AZURITE_ACCOUNTS=NAME:KEY`` needs no secret of anybody's.
+Every account has the key that Azurite documents for development, so that Azurite can be started with
+``AZURITE_ACCOUNTS=NAME:KEY`` and without a secret.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 KIND = "storageAccounts"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
-"""Azurite's, for everybody to know: https://learn.microsoft.com/azure/storage/common/storage-connect-azurite."""
+"""Azurite's public key: https://learn.microsoft.com/azure/storage/common/storage-connect-azurite."""
 SHAPE: Json = {"location": str, "tags": {}, "kind": str, "sku": {"name": str}, "properties": {}}
 _NAME = re.compile(r"[a-z0-9]{3,24}", re.ASCII)
 _DEFAULTS: Json = {"minimumTlsVersion": "TLS1_2", "allowBlobPublicAccess": True, "supportsHttpsTrafficOnly": True}
@@ -30,7 +30,7 @@ PAGE = 1000
 
 
 def check_name(call: Call) -> Reply:
-    """Whether a name can be that of a new account."""
+    """Whether a new account can have a name."""
     name = str(call.body({"name": str, "type": str}).get("name", ""))
     if fault := _fault(name):
         return Reply(200, {"nameAvailable": False, "reason": "AccountNameInvalid", "message": fault})
@@ -56,7 +56,7 @@ def get_account(call: Call) -> Reply:
 
 
 def put_account(call: Call) -> Reply:
-    """Create an account, which takes a while, or change one."""
+    """Create an account, or change one."""
     body, backend = call.body(SHAPE), call.backend
     group, name = backend.group(call.params["group"]).name, call.params["account"]
     if fault := _fault(name):
@@ -83,14 +83,14 @@ def patch_account(call: Call) -> Reply:
 
 
 def delete_account(call: Call) -> Reply:
-    """Delete an account; one that does not exist is 204."""
+    """Delete an account; 204 if it does not exist."""
     group = call.backend.group(call.params["group"]).name
     gone = call.backend.passive_resources.pop((KIND.lower(), group.lower(), call.params["account"]), None)
     return Reply(200 if gone else 204)
 
 
 def list_keys(call: Call) -> Reply:
-    """The two keys of an account, which are one here."""
+    """The two keys of an account, which are equal in the emulator."""
     created = _account(call).body["properties"]["creationTime"]
     keys = [
         {"creationTime": created, "keyName": name, "value": KEY, "permissions": "FULL"} for name in ("key1", "key2")
@@ -99,7 +99,7 @@ def list_keys(call: Call) -> Reply:
 
 
 def get_operation(call: Call) -> Reply:
-    """How the creation of an account goes, and the account in the end."""
+    """The status of an account's creation, and the account at the end."""
     operation = call.backend.operations.get(call.params["operation"].lower())
     if operation is None:
         raise ArmError(404, "NotFound", "The operation was not found.")

@@ -23,7 +23,7 @@ def test_an_autoscale_setting_names_its_set(emulate: Emulate) -> None:
     assert azure.ask("GET", f"{subscription}/{LIST}", params=VERSION).json()["value"] == listed
 
 
-def test_another_group_lists_nothing_and_one_that_does_not_exist_is_told(emulate: Emulate) -> None:
+def test_another_group_lists_nothing_and_an_unknown_group_is_not_found(emulate: Emulate) -> None:
     azure = emulate(autoscale=("by-cpu",))
     other = azure.group.replace("canary-rg", "other-rg")
     assert error_of(azure.ask("GET", f"{other}/{LIST}")) == (404, "ResourceGroupNotFound")
@@ -31,7 +31,7 @@ def test_another_group_lists_nothing_and_one_that_does_not_exist_is_told(emulate
     assert azure.ask("GET", f"{other}/{LIST}").json() == {"value": []}
 
 
-def test_what_else_insights_has_is_not_emulated(azure: Azure) -> None:
+def test_other_resources_of_insights_are_not_served(azure: Azure) -> None:
     answer = azure.ask("GET", f"{azure.group}/providers/Microsoft.Insights/metricAlerts")
     assert error_of(answer) == (404, "InvalidResourceType")
     assert "'Microsoft.Insights'" in answer.json()["error"]["message"]

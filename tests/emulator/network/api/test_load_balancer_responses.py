@@ -71,7 +71,7 @@ def test_the_scenario_has_a_load_balancer_whose_parts_refer_to_each_other(networ
     assert (probe.interval_in_seconds, probe.number_of_probes, probe.request_path) == (5, 2, "/")
 
 
-def test_a_frontend_has_a_public_address_that_knows_it(network: NetworkManagementClient) -> None:
+def test_a_frontend_and_its_public_address_refer_to_each_other(network: NetworkManagementClient) -> None:
     frontend = network.load_balancers.get(GROUP, "webLB").frontend_ip_configurations[0]
     address = network.public_ip_addresses.get(GROUP, "webLBPublicIP")
     assert frontend.public_ip_address.id == address.id
@@ -103,7 +103,7 @@ def test_an_instances_interface_can_be_read_alone(network: NetworkManagementClie
         operations.get_virtual_machine_scale_set_network_interface(GROUP, "web", "1", "other")
 
 
-def test_the_interface_of_a_uniform_instance_is_no_resource_of_the_group(network: NetworkManagementClient) -> None:
+def test_the_interface_of_a_uniform_instance_is_not_a_resource_of_the_group(network: NetworkManagementClient) -> None:
     assert list(network.network_interfaces.list(GROUP)) == []
     with pytest.raises(ResourceNotFoundError):
         network.network_interfaces.get(GROUP, "webNic")
@@ -233,7 +233,7 @@ def test_what_a_get_shows_can_be_put_back_and_changes_nothing(azure: Azure) -> N
     assert answer.json() == before == read(azure)
 
 
-def test_a_put_says_at_once_that_it_succeeded_and_its_operation_says_no_more(azure: Azure) -> None:
+def test_a_put_succeeds_at_once_and_its_operation_shows_only_a_status(azure: Azure) -> None:
     answer = write(azure, read(azure))
     operation = answer.headers["Azure-AsyncOperation"]
     assert "/providers/Microsoft.Network/locations/westeurope/operations/" in operation
@@ -245,7 +245,7 @@ def test_a_put_says_at_once_that_it_succeeded_and_its_operation_says_no_more(azu
     assert azure.ask("GET", f"{operation[:-40]}x?api-version=2024-01-01").status_code == 404
 
 
-def test_a_put_may_take_its_time_and_no_other_is_taken_meanwhile(emulate: Emulate) -> None:
+def test_a_put_may_take_time_and_another_put_is_refused_during_it(emulate: Emulate) -> None:
     azure = emulate(timings=Timings(spread=0, network=20))
     answer = write(azure, {**read(azure), "tags": {"a": "b"}})
     pool = addresses(read(azure, "loadBalancers/webLB/backendAddressPools/webPool"))
@@ -259,7 +259,7 @@ def test_a_put_may_take_its_time_and_no_other_is_taken_meanwhile(emulate: Emulat
     assert EXACT.network == 0
 
 
-def test_a_load_balancer_is_made_by_the_sdk_and_found_in_the_lists(network: NetworkManagementClient) -> None:
+def test_the_sdk_creates_a_load_balancer_and_finds_it_in_the_lists(network: NetworkManagementClient) -> None:
     body: Any = {"location": "westeurope", "properties": {"backendAddressPools": [{"name": "pool"}]}}
     made = network.load_balancers.begin_create_or_update(GROUP, "other", body).result()
     assert made.sku is not None
@@ -276,7 +276,7 @@ def test_a_new_load_balancer_answers_created(azure: Azure) -> None:
     assert error_of(write(azure, {}, "loadBalancers/third")) == (400, "LocationRequired")
 
 
-def test_what_a_put_leaves_out_is_no_more(azure: Azure) -> None:
+def test_parts_that_a_put_leaves_out_are_deleted(azure: Azure) -> None:
     body = read(azure)
     body["properties"] |= {"loadBalancingRules": [], "probes": []}
     assert write(azure, body).status_code == 200
@@ -345,7 +345,7 @@ def test_the_sdk_sets_the_administrative_state(network: NetworkManagementClient)
     assert [one.admin_state for one in after.load_balancer_backend_addresses] == ["Up", None, None]
 
 
-def test_a_backend_can_be_told_by_its_name(azure: Azure) -> None:
+def test_a_backend_can_be_named_by_its_name(azure: Azure) -> None:
     entry = {"name": addresses(read(azure, POOL))[2]["name"], "properties": {"adminState": "Down"}}
     assert write(azure, {"properties": {"loadBalancerBackendAddresses": [entry]}}, POOL).status_code == 200
     assert addresses(read(azure, POOL))[2]["properties"]["adminState"] == "Down"
@@ -429,13 +429,13 @@ def pool(name: str | None = None, **properties: str) -> dict[str, Any]:
         (pool(name="a"), "InvalidRequest"),
     ],
 )
-def test_a_body_that_no_load_balancer_can_have_is_refused(azure: Azure, properties: Any, code: str) -> None:
+def test_an_invalid_load_balancer_is_refused(azure: Azure, properties: Any, code: str) -> None:
     body = {"location": "westeurope", "properties": properties}
     assert error_of(write(azure, body, "loadBalancers/other")) == (400, code)
     assert error_of(azure.ask("GET", path(azure, "loadBalancers/other"))) == (404, "ResourceNotFound")
 
 
-def test_what_does_not_exist_is_told_by_its_name(azure: Azure) -> None:
+def test_the_error_of_a_missing_resource_has_its_name(azure: Azure) -> None:
     for rest in ("loadBalancers/x", "loadBalancers/x/probes", "publicIPAddresses/x"):
         answer = azure.ask("GET", path(azure, rest))
         assert error_of(answer) == (404, "ResourceNotFound")

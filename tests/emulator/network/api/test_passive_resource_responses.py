@@ -1,4 +1,4 @@
-"""Virtual networks, security groups, public addresses, and how load balancers and their parts come and go."""
+"""Virtual networks, security groups, public addresses; creating and deleting load balancers and their parts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def get(azure: Azure, rest: str) -> Any:
     return answer.json()
 
 
-def test_a_network_is_made_changed_and_deleted(azure: Azure) -> None:
+def test_a_network_is_created_changed_and_deleted(azure: Azure) -> None:
     subnets = [{"name": "s", "properties": {"addressPrefix": "10.1.0.0/24"}}]
     assert put(azure, "virtualNetworks/v", subnets=subnets).status_code == 201
     first = get(azure, "virtualNetworks/v")
@@ -42,7 +42,7 @@ def test_a_network_is_made_changed_and_deleted(azure: Azure) -> None:
     assert azure.ask("DELETE", path(azure, "virtualNetworks/v")).status_code == 204
 
 
-def test_a_network_shows_the_instances_in_it_and_stays_while_there_are_any(azure: Azure) -> None:
+def test_a_network_shows_its_instances_and_cannot_be_deleted_with_any(azure: Azure) -> None:
     (subnet,) = get(azure, "virtualNetworks/webVNET/subnets")["value"]
     assert len(subnet["properties"]["ipConfigurations"]) == 3
     used = azure.ask("DELETE", path(azure, "virtualNetworks/webVNET"))
@@ -54,7 +54,7 @@ def test_a_resource_needs_a_location(azure: Azure, kind: str) -> None:
     assert error_of(azure.ask("PUT", path(azure, f"{kind}/x"), {})) == (400, "LocationRequired")
 
 
-def test_parts_need_names_and_those_that_are_not_there_are_told(azure: Azure) -> None:
+def test_parts_need_names_and_missing_parts_are_not_found(azure: Azure) -> None:
     assert error_of(put(azure, "networkSecurityGroups/n", securityRules=[{"properties": {}}]))[0] == 400
     put(azure, "networkSecurityGroups/n", securityRules=[{"name": "ssh", "properties": {"priority": 1000}}])
     assert get(azure, "networkSecurityGroups/n/securityRules")["value"][0]["properties"]["priority"] == 1000
@@ -66,7 +66,7 @@ def test_parts_need_names_and_those_that_are_not_there_are_told(azure: Azure) ->
     assert [one["name"] for one in listed.json()["value"]] == ["webVNET"]
 
 
-def test_an_address_is_one_of_this_machine_and_stays_while_a_frontend_has_it(azure: Azure) -> None:
+def test_an_address_is_one_of_this_machine_and_cannot_be_deleted_with_a_frontend(azure: Azure) -> None:
     put(azure, "publicIPAddresses/fixed", publicIPAllocationMethod="Static", idleTimeoutInMinutes="9")
     fixed = get(azure, "publicIPAddresses/fixed")["properties"]
     assert (fixed["ipAddress"], fixed["idleTimeoutInMinutes"]) == ("127.0.0.1", 9)
@@ -79,7 +79,7 @@ def test_an_address_is_one_of_this_machine_and_stays_while_a_frontend_has_it(azu
     assert "loadBalancers/webLB/frontendIPConfigurations/" in used.json()["error"]["message"]
 
 
-def test_a_load_balancer_goes_when_nothing_is_behind_it(azure: Azure) -> None:
+def test_a_load_balancer_can_be_deleted_if_no_instance_is_behind_it(azure: Azure) -> None:
     used = azure.ask("DELETE", path(azure, "loadBalancers/webLB"))
     assert error_of(used) == (400, "LoadBalancerInUseByVirtualMachineScaleSet")
     put(azure, "loadBalancers/empty", backendAddressPools=[{"name": "p"}])
@@ -88,7 +88,7 @@ def test_a_load_balancer_goes_when_nothing_is_behind_it(azure: Azure) -> None:
     assert error_of(azure.ask("GET", path(azure, "loadBalancers/empty"))) == (404, "ResourceNotFound")
 
 
-def test_a_nat_rule_is_put_and_deleted_by_itself(azure: Azure) -> None:
+def test_a_nat_rule_can_be_put_and_deleted_alone(azure: Azure) -> None:
     pool = get(azure, "loadBalancers/webLB/backendAddressPools/webPool")["id"]
     properties = {
         "backendAddressPool": {"id": pool},
@@ -120,7 +120,7 @@ def test_a_nat_rule_is_put_and_deleted_by_itself(azure: Azure) -> None:
         ({"frontendPort": 80, "protocol": "udp"}, None),
     ],
 )
-def test_two_rules_may_not_lead_to_or_begin_at_the_same_port(azure: Azure, changes: Any, code: str | None) -> None:
+def test_two_rules_may_not_have_the_same_backend_or_frontend_port(azure: Azure, changes: Any, code: str | None) -> None:
     whole = get(azure, "loadBalancers/webLB")
     rules = whole["properties"]["loadBalancingRules"]
     rules.append({"name": "second", "properties": {**rules[0]["properties"], **changes}})

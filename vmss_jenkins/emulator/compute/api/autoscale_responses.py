@@ -1,4 +1,4 @@
-"""Answers about autoscale settings, which Microsoft.Insights has and a scale set is the target of."""
+"""Answers about the autoscale settings of scale sets, a resource of Microsoft.Insights."""
 
 from __future__ import annotations
 

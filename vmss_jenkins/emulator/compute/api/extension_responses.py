@@ -31,7 +31,7 @@ def get_extension(call: Call) -> Reply:
 
 
 def put_extension(call: Call) -> Reply:
-    """Create an extension, or put it in the place of an old one whole; instances follow as the set's mode says."""
+    """Create an extension, or replace one as a whole; instances are updated as the set's upgrade mode says."""
     properties = call.body(extensions.SHAPE).get("properties", {})
     for key in _NEEDED:
         if not properties.get(key):
@@ -41,14 +41,14 @@ def put_extension(call: Call) -> Reply:
 
 
 def patch_extension(call: Call) -> Reply:
-    """Change an extension: settings and protected settings that are not given stay, those that are are replaced."""
+    """Change an extension: ``settings`` and ``protectedSettings`` are each replaced as a whole, or stay if left out."""
     old = extensions.find(call.scale_set, call.params["extension"])
     changes = call.body(extensions.SHAPE).get("properties", {})
     return _written(call, merged(old.get("properties", {}), changes), created=False)
 
 
 def delete_extension(call: Call) -> Reply:
-    """Take an extension out of the model; one that does not exist is 204, as ARM answers."""
+    """Remove an extension from the model; answers 204 if it does not exist, as ARM does."""
     scale_set, name = call.scale_set, call.params["extension"]
     try:
         extensions.find(scale_set, name)

@@ -1,4 +1,4 @@
-"""Extensions as the JSON that Azure shows: of a set's model, and how their runs went."""
+"""Extensions as the JSON that Azure shows: in a set's model, and the results of their runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def resource(set_id: str, scale_set: ScaleSet, extension: Json) -> Json:
-    """Return an extension of a set's model as the resource that it is, without its protected settings."""
+    """Return an extension of a set's model as a resource, without its protected settings."""
     state = "Updating" if scale_set.operation else "Succeeded"
     return {
         "name": extension["name"],
@@ -26,7 +26,7 @@ def resource(set_id: str, scale_set: ScaleSet, extension: Json) -> Json:
 
 
 def summaries(scale_set: ScaleSet) -> list[Json]:
-    """Return for each extension of the model on how many instances it came to which end."""
+    """Return for each extension of the model how many instances it succeeded and failed on."""
     found = []
     for extension in scale_set.model.extensions:
         runs = [_ran(extension, instance) for instance in scale_set.instances.values()]
@@ -37,7 +37,7 @@ def summaries(scale_set: ScaleSet) -> list[Json]:
 
 
 def on_instance(instance: Instance) -> list[Json]:
-    """Return how the last run of each extension went on an instance."""
+    """Return the result of the last run of each extension on an instance."""
     runs = [(extension, _ran(extension, instance)) for extension in instance.model.extensions]
     return [_run(extension, ran) for extension, ran in runs if ran]
 

@@ -25,7 +25,7 @@ def get_image(call: Call) -> Reply:
 
 
 def put_image(call: Call) -> Reply:
-    """Create or change a managed image; what it serves is the scenario's, or a page with its name."""
+    """Create or change a managed image; it serves the page that the scenario has for it, or its name."""
     body, key = call.body(IMAGE_SHAPE), (call.params["group"].lower(), call.params["image"].lower())
     created = key not in call.backend.images
     if created and "location" not in body:

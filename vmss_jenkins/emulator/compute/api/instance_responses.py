@@ -41,7 +41,7 @@ def _filtered(call: Call, scale_set: ScaleSet) -> list[Instance]:
     if latest := _LATEST.fullmatch(wanted.strip()):
         return [i for i in found if (i.model is scale_set.model) == (latest[1].lower() == "true")]
     if not wanted or _POWER.fullmatch(wanted.strip()):
-        # Every instance has a power state and a provisioning state, so the other documented filter keeps all.
+        # Every instance has a power state and a provisioning state, so the other documented filter keeps all of them.
         return found
     raise invalid_parameter(f"The filter '{wanted}' is not supported.", "$filter")
 
@@ -62,7 +62,7 @@ def _one_of(call: Call, option: str, choices: tuple[str, ...]) -> str:
 
 
 def wants_view(call: Call) -> bool:
-    """Whether the call asks for instance views beside the instances."""
+    """Whether the call asks for instance views too."""
     return bool(_one_of(call, "$expand", ("", VIEW, "userData")) == VIEW)
 
 
@@ -78,14 +78,14 @@ def view_instance(call: Call) -> Reply:
 
 
 def put_instance(call: Call) -> Reply:
-    """Change an instance's protection, the one thing of it that the emulator lets clients write."""
+    """Change an instance's protection; the emulator lets clients write nothing else of it."""
     body, scale_set, instance = call.body(INSTANCE_SHAPE), call.scale_set, call.instance
     policy = body.get("properties", {}).get("protectionPolicy", {})
     scale_in, actions = (policy.get(key, False) for key in ("protectFromScaleIn", "protectFromScaleSetActions"))
     if actions and not scale_in:
         message = "protectFromScaleSetActions cannot be true while protectFromScaleIn is not."
         raise invalid_parameter(message, "protectionPolicy")
-    instances.claim(call.backend, scale_set, "write", [instance])
+    instances.check_free(call.backend, scale_set, "write", [instance])
     instance.protected_from_scale_in, instance.protected_from_actions = scale_in, actions
     instances.record(call.backend, scale_set, instance, "protect", "end")
     operation = call.backend.begin(scale_set.location, call.backend.timings.accept)
@@ -93,9 +93,9 @@ def put_instance(call: Call) -> Reply:
 
 
 def delete_instance(call: Call) -> Reply:
-    """Delete an instance; the capacity goes down with it."""
+    """Delete an instance and lower the capacity by one."""
     scale_set, instance = call.scale_set, call.instance
-    instances.claim(call.backend, scale_set, "delete", [instance])
+    instances.check_free(call.backend, scale_set, "delete", [instance])
     call.charge(1)
     operation = call.backend.begin(scale_set.location, call.backend.timings.accept)
     scale_sets.delete_instances(call.backend, operation, scale_set, [instance])
@@ -113,17 +113,17 @@ def restart(call: Call) -> Reply:
 
 
 def reimage(call: Call) -> Reply:
-    """Make an instance's disk anew."""
+    """Reimage an instance: it gets a new disk."""
     return _act(call, "reimage", instances.reimage)
 
 
 def power_off(call: Call) -> Reply:
-    """Stop an instance, which stays allocated."""
+    """Stop an instance; it stays allocated."""
     return _act(call, "poweroff", stop_action("stopped"))
 
 
 def deallocate(call: Call) -> Reply:
-    """Stop an instance and give its hardware back."""
+    """Stop an instance and release its hardware."""
     return _act(call, "deallocate", stop_action("deallocated"))
 
 
@@ -132,8 +132,8 @@ def _act(call: Call, action: str, act: Act) -> Reply:
 
 
 def act_on_instance(call: Call, scale_set: ScaleSet, instance: Instance, action: str, act: Act) -> Reply:
-    """Begin to work on one instance; raises ``ArmError`` 409 where something else does."""
-    instances.claim(call.backend, scale_set, action, [instance])
+    """Begin an action on one instance; raises ``ArmError`` 409 if another operation works on it."""
+    instances.check_free(call.backend, scale_set, action, [instance])
     call.charge(1)
     operation = call.backend.begin(scale_set.location, call.backend.timings.accept)
     act(call.backend, operation, scale_set, instance)
@@ -146,7 +146,7 @@ def simulate_eviction(call: Call) -> Reply:
 
 
 def order_eviction(call: Call, scale_set: ScaleSet, instance: Instance) -> Reply:
-    """Answer the order to evict an instance; raises ``ArmError`` 409 where it is a regular one."""
+    """Answer the request to evict an instance; raises ``ArmError`` 409 if it is no spot instance."""
     if not scale_sets.is_spot(instance):
         raise not_allowed("Operation 'simulateEviction' is allowed only for Spot Virtual Machines")
     backend = call.backend

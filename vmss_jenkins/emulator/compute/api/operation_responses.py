@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def get_operation(call: Call) -> Reply:
-    """A long-running operation: its status, or with ``monitor=true`` the answer that it ends with."""
+    """A long-running operation: its status, or with ``monitor=true`` its final answer."""
     operation = call.backend.operations.get(call.params["operation"].lower())
     if operation is None or operation.location.lower() != call.params["location"].lower():
         raise instance_not_found()

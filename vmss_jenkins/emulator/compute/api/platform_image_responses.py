@@ -1,4 +1,4 @@
-"""Answers about platform images: those of the scenario that have a publisher, offer, sku and version."""
+"""Answers about platform images: images of the scenario with a publisher, offer, sku and version."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ ALIASES = {
     "Ubuntu2204": UBUNTU_22,
     "UbuntuLTS": UBUNTU_16,
 }
-"""Short names that ``az`` finds in the cloud's list: today's Ubuntu2204, and UbuntuLTS of older tutorials."""
+"""Short names in the cloud's list that ``az`` reads: today's Ubuntu2204, and UbuntuLTS of older tutorials."""
 
 
 def alias_document(keys: Iterable[str]) -> Json:
-    """Return the list of short names as ``az`` reads it, of those of the images that there are."""
+    """Return the short names of the images that exist, in the form in which ``az`` reads them."""
     known = {key.lower() for key in keys}
     linux = {
         alias: {**dict(zip(PLATFORM_KEYS, urn.split(":"), strict=True)), "architecture": "x64"}
@@ -36,7 +36,7 @@ def alias_document(keys: Iterable[str]) -> Json:
 
 
 def list_versions(call: Call) -> Reply:
-    """The versions of a platform image, as many as ``$top`` says, in the order that ``$orderby`` does."""
+    """The versions of a platform image, at most ``$top`` of them, in the order of ``$orderby``."""
     found = sorted(_versions(call), reverse=call.query.get("$orderby", "").lower().endswith("desc"))
     top = call.query.get("$top", str(len(found)))
     if not top.isdecimal():

@@ -21,7 +21,7 @@ _PAGE = 100
 
 
 def latest(call: Call) -> Reply:
-    """How the set's last rolling upgrade goes."""
+    """The state and progress of the set's last rolling upgrade."""
     scale_set = call.scale_set
     if scale_set.rolling is None:
         raise ArmError(404, "NotFound", "There is no rolling upgrade for this Virtual Machine Scale Set.")
@@ -36,19 +36,19 @@ def cancel(call: Call) -> Reply:
 
 
 def start_os(call: Call) -> Reply:
-    """Bring all instances to the image of the model, in batches, whatever the set's mode."""
+    """Bring all instances to the image of the model, in batches, in any upgrade mode of the set."""
     return _start(call, "os")
 
 
 def start_extensions(call: Call) -> Reply:
-    """Bring the extensions of all instances to their latest versions, in batches, whatever the set's mode."""
+    """Bring the extensions of all instances to their latest versions, in batches, in any upgrade mode of the set."""
     return _start(call, "extensions")
 
 
 def _start(call: Call, what: Literal["os", "extensions"]) -> Reply:
     backend, scale_set = call.backend, call.scale_set
     rolling_upgrades.check(scale_set, what)
-    instances.claim(backend, scale_set, "rollingUpgrade", scale_set.instances.values())
+    instances.check_free(backend, scale_set, "rollingUpgrade", scale_set.instances.values())
     call.charge(0)
 
     def done(operation: Operation) -> None:

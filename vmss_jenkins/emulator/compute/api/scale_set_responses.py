@@ -43,7 +43,7 @@ def get_set(call: Call) -> Reply:
 
 
 def put_set(call: Call) -> Reply:
-    """Create a scale set, or change one: what the body leaves out stays."""
+    """Create a scale set, or change one: properties that the body leaves out stay as they are."""
     group, name = call.params["group"], call.params["set"]
     changes = call.body(SET_SHAPE)
     known = call.backend.scale_sets.get((group.lower(), name.lower()))
@@ -67,7 +67,7 @@ def _change(call: Call, scale_set: ScaleSet, changes: dict[str, object]) -> Repl
 
 
 def delete_set(call: Call) -> Reply:
-    """Delete a scale set; one that does not exist is 204, as ARM answers."""
+    """Delete a scale set; answers 204 if it does not exist, as ARM does."""
     known = call.backend.scale_sets.get((call.params["group"].lower(), call.params["set"].lower()))
     if known is None:
         return Reply(204)
@@ -101,7 +101,7 @@ def view_set(call: Call) -> Reply:
 
 
 def list_skus(call: Call) -> Reply:
-    """The sizes that the set's instances may get, with how many of them."""
+    """The sizes that the set's instances may have, with the smallest and largest capacity of each."""
     current = call.scale_set.body["sku"]
     sizes = list(dict.fromkeys([current["name"], *SIZES]))
     found, more = call.page([Views(call.backend).size(call.scale_set, name) for name in sizes], PAGE)
@@ -109,14 +109,14 @@ def list_skus(call: Call) -> Reply:
 
 
 def manual_upgrade(call: Call) -> Reply:
-    """Bring instances to the latest model; those that have it, or are protected, are left alone."""
+    """Update instances to the latest model; up-to-date and protected instances are skipped."""
     chosen = _chosen(call, required=True)
     due = {instance.id for instance in instances.outdated(call.scale_set)}
     return _act(call, "manualupgrade", [i for i in chosen if i.id in due], instances.update)
 
 
 def reimage(call: Call) -> Reply:
-    """Make instances' disks anew."""
+    """Reimage instances: they get new disks."""
     return _act(call, "reimage", _chosen(call), instances.reimage)
 
 
@@ -131,26 +131,26 @@ def restart(call: Call) -> Reply:
 
 
 def power_off(call: Call) -> Reply:
-    """Stop instances, which stay allocated."""
+    """Stop instances; they stay allocated."""
     return _act(call, "poweroff", _chosen(call), stop_action("stopped"))
 
 
 def deallocate(call: Call) -> Reply:
-    """Stop instances and give their hardware back."""
+    """Stop instances and release their hardware."""
     return _act(call, "deallocate", _chosen(call), stop_action("deallocated"))
 
 
 def stop_action(power: str) -> Act:
-    """Return the act that stops an instance to the power state."""
+    """Return the action that stops an instance and leaves it in the power state."""
     return lambda backend, operation, scale_set, instance: instances.stop(
         backend, operation, scale_set, instance, power
     )
 
 
 def delete_instances(call: Call) -> Reply:
-    """Delete instances; the capacity goes down with them."""
+    """Delete instances and lower the capacity by their number."""
     chosen, scale_set = _chosen(call, required=True), call.scale_set
-    instances.claim(call.backend, scale_set, "delete", chosen)
+    instances.check_free(call.backend, scale_set, "delete", chosen)
     call.charge(len(chosen))
     operation = call.backend.begin(scale_set.location, call.backend.timings.accept)
     scale_sets.delete_instances(call.backend, operation, scale_set, chosen)
@@ -158,7 +158,7 @@ def delete_instances(call: Call) -> Reply:
 
 
 def _chosen(call: Call, *, required: bool = False) -> list[Instance]:
-    """Return the instances that the body names; ``*`` and no body are all that are not protected."""
+    """Return the instances that the body names; ``*`` or no body means all that are not protected."""
     ids, scale_set = call.instance_ids(IDS_SHAPE), call.scale_set
     if ids is None and required:
         raise invalid_parameter("Required parameter 'instanceIds' is missing (null).", "instanceIds")
@@ -169,7 +169,7 @@ def _chosen(call: Call, *, required: bool = False) -> list[Instance]:
 
 def _act(call: Call, action: str, chosen: list[Instance], act: Act) -> Reply:
     scale_set = call.scale_set
-    instances.claim(call.backend, scale_set, action, chosen)
+    instances.check_free(call.backend, scale_set, action, chosen)
     call.charge(len(chosen))
     operation = call.backend.begin(scale_set.location, call.backend.timings.accept)
     for instance in chosen:

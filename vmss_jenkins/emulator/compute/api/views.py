@@ -122,7 +122,7 @@ class Views:
         }
 
     def extension(self, scale_set: ScaleSet, extension: Json) -> Json:
-        """Return an extension of a set's model as the resource that it is."""
+        """Return an extension of a set's model as a resource."""
         return extension_views.resource(self._set_id(scale_set), scale_set, extension)
 
     def size(self, scale_set: ScaleSet, name: str) -> Json:
@@ -135,7 +135,7 @@ class Views:
         }
 
     def instance(self, scale_set: ScaleSet, instance: Instance, *, view: bool) -> Json:
-        """Return an instance of a Uniform set, with its instance view where asked for."""
+        """Return an instance of a Uniform set, with its instance view if ``view``."""
         item = self._instance_head(scale_set, instance)
         path = f"virtualMachineScaleSets/{scale_set.name}/virtualMachines/{instance.id}"
         item["id"] = self.resource_id(scale_set.group, path)
@@ -162,13 +162,13 @@ class Views:
         return item
 
     def flexible_entry(self, scale_set: ScaleSet, instance: Instance) -> Json:
-        """Return an instance of a Flexible set as the set lists it: without properties."""
+        """Return an instance of a Flexible set as the list of the set's instances shows it: without properties."""
         item = self._instance_head(scale_set, instance)
         item["id"] = self.resource_id(scale_set.group, f"virtualMachines/{instance.name}")
         return item | {"instanceId": instance.id}
 
     def virtual_machine(self, scale_set: ScaleSet, instance: Instance, *, view: bool) -> Json:
-        """Return an instance of a Flexible set as the virtual machine that it is."""
+        """Return an instance of a Flexible set as a virtual machine."""
         item = self._instance_head(scale_set, instance)
         item["id"] = self.resource_id(scale_set.group, f"virtualMachines/{instance.name}")
         item["type"] = f"{COMPUTE}/virtualMachines"
@@ -182,7 +182,7 @@ class Views:
         return item
 
     def instance_view(self, scale_set: ScaleSet, instance: Instance) -> Json:
-        """Return what an instance does now; the health only where something reports it."""
+        """Return an instance's view; the health only if the set has a health source."""
         power = {"code": f"PowerState/{instance.power}", "level": "Info", "displayStatus": _POWER[instance.power]}
         disk = {"name": _disk(instance), "statuses": [status("Succeeded", instance.created)]}
         view: Json = {

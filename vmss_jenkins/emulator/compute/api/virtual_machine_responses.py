@@ -1,4 +1,4 @@
-"""Answers about the virtual machines of Flexible sets: their instances as resources of their own."""
+"""Answers about the virtual machines of Flexible sets, whose instances are resources of their own."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ def _machine(call: Call) -> tuple[ScaleSet, Instance]:
 
 
 def delete(call: Call) -> Reply:
-    """Delete a virtual machine; the capacity of its set goes down with it."""
+    """Delete a virtual machine and lower the capacity of its set by one."""
     scale_set, instance = _machine(call)
-    instances.claim(call.backend, scale_set, "delete", [instance])
+    instances.check_free(call.backend, scale_set, "delete", [instance])
     operation = call.backend.begin(scale_set.location, call.backend.timings.accept)
     scale_sets.delete_instances(call.backend, operation, scale_set, [instance])
     return call.accepted(operation)
@@ -83,17 +83,17 @@ def restart(call: Call) -> Reply:
 
 
 def reimage(call: Call) -> Reply:
-    """Make a virtual machine's disk anew."""
+    """Reimage a virtual machine: it gets a new disk."""
     return _act(call, "reimage", instances.reimage)
 
 
 def power_off(call: Call) -> Reply:
-    """Stop a virtual machine, which stays allocated."""
+    """Stop a virtual machine; it stays allocated."""
     return _act(call, "poweroff", stop_action("stopped"))
 
 
 def deallocate(call: Call) -> Reply:
-    """Stop a virtual machine and give its hardware back."""
+    """Stop a virtual machine and release its hardware."""
     return _act(call, "deallocate", stop_action("deallocated"))
 
 

@@ -46,7 +46,7 @@ def get_load_balancer(call: Call) -> Reply:
 
 
 def put_load_balancer(call: Call) -> Reply:
-    """Create a load balancer, or replace one: what the body leaves out is no more."""
+    """Create a load balancer, or replace one: parts that the body leaves out are deleted."""
     body, backend = call.body(load_balancer_changes.BALANCER_SHAPE), call.backend
     group, name = call.params["group"], call.params["balancer"]
     backend.group(group)
@@ -59,7 +59,7 @@ def put_load_balancer(call: Call) -> Reply:
 
 
 def patch_load_balancer(call: Call) -> Reply:
-    """Replace a load balancer's tags, the one thing that a PATCH of it changes."""
+    """Replace a load balancer's tags; a PATCH changes nothing else."""
     body, found = call.body(TRACKED_SHAPE), _load_balancer(call)
     _check(call, found)
     if body.get("tags", found.body["tags"]) != found.body["tags"]:
@@ -69,7 +69,7 @@ def patch_load_balancer(call: Call) -> Reply:
 
 
 def delete_load_balancer(call: Call) -> Reply:
-    """Delete a load balancer; one that instances are behind stays, and one that does not exist is 204."""
+    """Delete a load balancer; refused if instances are behind it, 204 if it does not exist."""
     backend = call.backend
     group = backend.group(call.params["group"]).name
     known = backend.load_balancers.get((group.lower(), call.params["balancer"].lower()))
@@ -110,7 +110,7 @@ def put_nat_rule(call: Call) -> Reply:
 
 
 def delete_part(kind: str, call: Call) -> Reply:
-    """Delete a part that others do not refer to; one that does not exist is 204."""
+    """Delete a part; refused if another part refers to it, 204 if it does not exist."""
     backend, found, name = call.backend, _load_balancer(call), call.params["part"]
     _check(call, found)
     if all(part["name"].lower() != name.lower() for part in found.children(kind)):
@@ -121,7 +121,7 @@ def delete_part(kind: str, call: Call) -> Reply:
 
 
 def query_port_mapping(call: Call) -> Reply:
-    """Which ports the inbound NAT rules of a pool give one of its backends."""
+    """The ports that the inbound NAT rules of a pool give to one of its backends."""
     body, found, pool = call.body(QUERY_SHAPE), _load_balancer(call), _part(call, POOLS)["name"]
     balancer = ResolvedLoadBalancer(call.backend, found)
     wanted = (body.get("ipAddress"), body.get("ipConfiguration", {}).get("id", "").lower())
@@ -138,7 +138,7 @@ def query_port_mapping(call: Call) -> Reply:
 
 
 def list_set_public_ips(call: Call) -> Reply:
-    """The public IP addresses of a set's instances, which have none of their own."""
+    """The public IP addresses of a set's instances: always none."""
     _ = call.scale_set
     return Reply(200, {"value": []})
 
@@ -160,7 +160,7 @@ def get_instance_interface(call: Call) -> Reply:
 
 
 def list_interfaces(call: Call) -> Reply:
-    """The network interfaces of a resource group or of the subscription: those of its Flexible sets."""
+    """The network interfaces of the Flexible sets of a resource group, or of the subscription."""
     found = _in_group(call, call.backend.scale_sets)
     return _page(call, [nic for scale_set in found if not scale_set.uniform for nic in _interfaces(call, scale_set)])
 
@@ -216,7 +216,7 @@ def _named(items: list[Json], name: str) -> Reply:
 
 
 def _check(call: Call, load_balancer: LoadBalancer | None) -> None:
-    """Compare the request's condition; refuse a change while another one is under way."""
+    """Check the request's condition, and refuse a change while another one is in progress."""
     etag = ResolvedLoadBalancer(call.backend, load_balancer).etag if load_balancer else ""
     if_match = call.headers.get("if-match")
     if if_match is not None and (load_balancer is None or if_match not in ("*", etag)):

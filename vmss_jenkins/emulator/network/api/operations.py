@@ -1,4 +1,4 @@
-"""How the network provider answers writes: its operations have URLs of their own and tell nothing but their status."""
+"""How the network provider answers writes: its operations have their own URLs and show only their status."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def written(call: Call, operation: Operation, body: Json, *, created: bool) -> Reply:
-    """Answer a PUT: the resource as it is now, and the operation to poll."""
+    """Answer a PUT with the resource as it is now and the operation to poll."""
     return Reply(201 if created else 200, body, _followed(call, operation), operation)
 
 
 def accepted(call: Call, operation: Operation) -> Reply:
-    """Answer a DELETE: the operation to poll, and where its result will be."""
+    """Answer a DELETE with the operation to poll and the URL of its result."""
     headers = _followed(call, operation)
     result = headers["Azure-AsyncOperation"].replace("/operations/", "/operationResults/")
     return Reply(202, headers=headers | {"Location": result}, operation=operation)
@@ -34,7 +34,7 @@ def get_operation(call: Call) -> Reply:
 
 
 def get_result(call: Call) -> Reply:
-    """What a long-running operation ends with: nothing, as only a DELETE has a result."""
+    """The result of a long-running operation: empty, as only a DELETE has a result URL."""
     operation = _operation(call)
     if operation.error:
         raise ArmError(409, operation.error["code"], operation.error["message"])

@@ -1,4 +1,4 @@
-"""Answers about resources that are stored and shown, and have no effect: virtual networks, security groups."""
+"""Answers about resources that are stored and shown and have no effect: virtual networks, security groups."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MEMBERS = "ipConfigurations"
 
 
 def list_resources(kind: Kind, call: Call) -> Reply:
-    """Those of a resource group, or of the subscription."""
+    """The resources of this kind in a resource group, or in the subscription."""
     group = call.backend.group(call.params["group"]).name.lower() if "group" in call.params else ""
     wanted = [
         one
@@ -34,13 +34,13 @@ def list_resources(kind: Kind, call: Call) -> Reply:
 
 
 def get_resource(kind: Kind, call: Call) -> Reply:
-    """One of them."""
+    """A resource of this kind."""
     body = _shown(call.backend, kind, _found(kind, call))
     return Reply(200, body, {"ETag": body["etag"]})
 
 
 def put_resource(kind: Kind, call: Call) -> Reply:
-    """Create one, or replace it."""
+    """Create a resource of this kind, or replace it."""
     body, backend = call.body(kind.shape), call.backend
     group, name = backend.group(call.params["group"]).name, call.params["resource"]
     if "location" not in body:
@@ -54,7 +54,7 @@ def put_resource(kind: Kind, call: Call) -> Reply:
 
 
 def delete_resource(kind: Kind, call: Call) -> Reply:
-    """Delete one; a network that a scale set is in stays, and one that does not exist is 204."""
+    """Delete a resource of this kind; refused if a scale set uses it, 204 if it does not exist."""
     backend, group = call.backend, backend_group(call)
     known = backend.passive_resources.get((kind.name.lower(), group.lower(), call.params["resource"].lower()))
     if known is None:
@@ -68,12 +68,12 @@ def delete_resource(kind: Kind, call: Call) -> Reply:
 
 
 def list_children(kind: Kind, call: Call) -> Reply:
-    """The parts of one."""
+    """The parts of a resource, such as subnets."""
     return Reply(200, {"value": _children(call, kind)})
 
 
 def get_child(kind: Kind, call: Call) -> Reply:
-    """A part of one."""
+    """A part of a resource."""
     name = call.params["child"]
     for part in _children(call, kind):
         if part["name"].lower() == name.lower():
@@ -83,7 +83,7 @@ def get_child(kind: Kind, call: Call) -> Reply:
 
 
 def backend_group(call: Call) -> str:
-    """Return the resource group of the path as it is written; raises ``ArmError`` 404."""
+    """Return the name of the path's resource group as it was created; raises ``ArmError`` 404."""
     return call.backend.group(call.params["group"]).name
 
 
@@ -101,7 +101,7 @@ def _found(kind: Kind, call: Call) -> PassiveResource:
 
 
 def _members(backend: Backend, kind: Kind, part_id: str) -> Json:
-    """Return the IP configurations of instances that are in a subnet."""
+    """Return the IP configurations of the instances in a subnet."""
     if kind is not NETWORKS:
         return {}
     found = [
@@ -115,7 +115,7 @@ def _members(backend: Backend, kind: Kind, part_id: str) -> Json:
 
 
 def _user_of(backend: Backend, resource_id: str) -> str | None:
-    """Return the id of a scale set whose model refers to a resource or to a part of it."""
+    """Return the id of a scale set whose model refers to a resource or its part; None if there is none."""
     for scale_set in backend.scale_sets.values():
         profile = str(scale_set.model.profile).lower()
         if f"'{resource_id.lower()}'" in profile or f"'{resource_id.lower()}/" in profile:

@@ -46,7 +46,7 @@ def get_public_ip(call: Call) -> Reply:
 
 
 def put_public_ip(call: Call) -> Reply:
-    """Create a public IP address, always one of this machine, or change what else is written of it."""
+    """Create a public IP address, which is always 127.0.0.1, or change its properties."""
     body, backend = call.body(SHAPE), call.backend
     group, name = backend.group(call.params["group"]).name, call.params["address"]
     if "location" not in body:
@@ -62,7 +62,7 @@ def put_public_ip(call: Call) -> Reply:
 
 
 def delete_public_ip(call: Call) -> Reply:
-    """Delete a public IP address that no frontend has; one that does not exist is 204."""
+    """Delete a public IP address; refused if a frontend has it, 204 if it does not exist."""
     backend = call.backend
     group = backend.group(call.params["group"]).name
     known = backend.public_ips.get((group.lower(), call.params["address"].lower()))

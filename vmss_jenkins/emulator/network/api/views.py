@@ -24,7 +24,7 @@ _REFERRED: dict[str, tuple[str, tuple[str, ...]]] = {
     POOLS: ("backendAddressPool", (RULES, NAT_RULES)),
     PROBES: ("probe", (RULES,)),
 }
-"""The parts that are told who refers to them: by which property, from which kinds of parts."""
+"""Parts that show which parts refer to them: the property, and the kinds of parts that refer."""
 
 
 class LoadBalancerView:
@@ -55,7 +55,7 @@ class LoadBalancerView:
         return [self._part(kind, part) for part in self._resource.children(kind)]
 
     def part(self, kind: str, name: str) -> Json | None:
-        """Return a part, None where there is none of that name."""
+        """Return a part, None if there is none of that name."""
         return next((part for part in self.parts(kind) if part["name"].lower() == name.lower()), None)
 
     def _part(self, kind: str, part: Json) -> Json:
@@ -113,7 +113,7 @@ class LoadBalancerView:
         }
 
     def mapping(self, rule: Json, address: Address) -> Json:
-        """Return which port a ranged rule gives a backend."""
+        """Return the port that a ranged rule gives to a backend."""
         return {
             "inboundNatRuleName": rule["name"],
             "frontendPort": self._balancer.port(rule["name"], address.key),
@@ -130,7 +130,7 @@ class LoadBalancerView:
         return [*self._resource.children(NAT_RULES), *made]
 
     def _nat_rule(self, pool: Json, member: Member) -> Json:
-        """Return the rule that a NAT pool makes for an instance, called POOL.ID."""
+        """Return the rule that a NAT pool makes for an instance; its name is POOL.ID."""
         kept = {key: value for key, value in pool["properties"].items() if not key.startswith("frontendPortRange")}
         port = self._balancer.port(pool["name"], member.id.lower())
         return {
