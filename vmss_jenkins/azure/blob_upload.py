@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import ResourceExistsError
 
+from vmss_jenkins.azure.client_options import CONNECT_SECONDS, READ_SECONDS, OwnHostTransport
 from vmss_jenkins.azure.errors import translated
 from vmss_jenkins.errors import AzureError, ConfigError, Failure
 from vmss_jenkins.model.releases import SIGNATURE, Access
@@ -77,7 +78,13 @@ def _client(container: str, credential: object) -> ContainerClient:
     except ModuleNotFoundError as error:
         raise ConfigError("script", [MISSING]) from error
     retries: Any = LinearRetry(backoff=1, retry_total=1, random_jitter_range=1)
-    return ContainerClient.from_container_url(container, credential=credential, retry_policy=retries)  # type: ignore[arg-type]
+    transport = OwnHostTransport(container, connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS)
+    return ContainerClient.from_container_url(
+        container,
+        credential=credential,  # type: ignore[arg-type]
+        retry_policy=retries,
+        transport=transport,
+    )
 
 
 def _refusal(error: AzureError) -> AzureError:
@@ -86,6 +93,6 @@ def _refusal(error: AzureError) -> AzureError:
     code = getattr(cause, "error_code", None)
     code = getattr(code, "value", None) or code
     if not code:
-        return AzureError(error.action, error.failure, NEXT_STEPS.get(error.code))
+        return AzureError(error.action, error.failure, NEXT_STEPS.get(error.code, error.next_step))
     failure = Failure(str(code), str(cause).splitlines()[0], getattr(cause, "status_code", None))
     return AzureError(error.action, failure, NEXT_STEPS.get(str(code)))

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from azure.core.pipeline.policies import RetryPolicy, SansIOHTTPPolicy
+from azure.core.pipeline.transport import RequestsTransport
 from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
 
 from vmss_jenkins._version import VERSION
 from vmss_jenkins.azure.credentials import Endpoint, RenewableCredential
+from vmss_jenkins.azure.errors import ForeignHostError
 from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.events.calls import AzureCalled
 
@@ -21,6 +23,58 @@ CONNECT_SECONDS = 10
 READ_SECONDS = 60
 _UNUSED_CREDENTIAL = object()
 """The SDK insists on a credential; the policy that would use it is replaced."""
+_PORTS = {"http": 80, "https": 443}
+
+
+def foreign_origin(endpoint: str, url: str) -> str | None:
+    """Return the scheme, host and port of a URL, if they are not the endpoint's; None if they are.
+
+    Args:
+        endpoint: the URL that tokens are for.
+        url: the URL of a request: an answer of Azure may have named it.
+    """
+    try:
+        same = _origin(url) == _origin(endpoint)
+    except ValueError:  # the port is not a number
+        same = False
+    return None if same else _shown(url)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
+
+
+def _shown(url: str) -> str:
+    """The scheme, host and port of a URL, for people: without a user, a path and a query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+class OwnHostTransport(RequestsTransport):  # type: ignore[misc]  # azure-core loads it lazily, so mypy sees no type
+    """Sends requests to one scheme, host and port alone: each first request, poll, page and redirect.
+
+    An answer of Azure names the URL of the next page and of an operation, and the SDK would send its token there. A
+    transport comes after every policy, so no policy can change the URL after this check.
+
+    Args:
+        endpoint: the URL that tokens are for.
+        options: those of `RequestsTransport`.
+    """
+
+    def __init__(self, endpoint: str, **options: Any) -> None:  # noqa: ANN401 - azure-core's signature
+        super().__init__(**options)
+        self._endpoint = endpoint
+
+    def send(self, request: Any, **options: Any) -> Any:  # noqa: ANN401 - azure-core's signature
+        """Send a request.
+
+        Raises:
+            ForeignHostError: for another scheme, host or port; nothing was sent.
+        """
+        if foreign := foreign_origin(self._endpoint, request.url):
+            raise ForeignHostError(foreign, _shown(self._endpoint))
+        return super().send(request, **options)
 
 
 class _TokenRenewal(ARMChallengeAuthenticationPolicy):
@@ -88,8 +142,7 @@ def client_options(
         "credential_scopes": [endpoint.scope],
         "retry_policy": RetryPolicy.no_retries(),
         "per_retry_policies": [_CallReporter(on_event)] if on_event else [],
-        "connection_timeout": CONNECT_SECONDS,
-        "read_timeout": READ_SECONDS,
+        "transport": OwnHostTransport(endpoint.url, connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS),
         "user_agent": f"vmss-jenkins/{VERSION}",
         **policy,
     }

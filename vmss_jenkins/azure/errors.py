@@ -56,6 +56,10 @@ NEXT_STEPS: Mapping[str, str] = {
     "ExpiredAuthenticationToken": (
         "a new token was refused too: check this machine's clock, and that the identity still exists"
     ),
+    "ForeignHost": (
+        "Azure never names another host: check the endpoint (--endpoint, VMSS_JENKINS_ENDPOINT) or --container, and the "
+        "proxy (HTTPS_PROXY)"
+    ),
     "InvalidAnswer": (
         "something between this machine and Azure answered: check the proxy (HTTPS_PROXY, NO_PROXY) and the endpoint "
         "(--endpoint, VMSS_JENKINS_ENDPOINT)"
@@ -75,12 +79,24 @@ LONGEST_MESSAGE = 800
 """Characters shown of azure-identity's list of attempts."""
 
 
+class ForeignHostError(Exception):
+    """An answer named another host for the next request, which was not sent.
+
+    Args:
+        foreign: the other scheme, host and port.
+        own: the endpoint's URL.
+    """
+
+    def __init__(self, foreign: str, own: str) -> None:
+        super().__init__(f"an answer of {own} names {foreign} for the next request; nothing was sent there")
+
+
 @contextmanager
 def translated(action: str) -> Iterator[None]:
     """Turn an exception of the SDK inside the block into an `AzureError` of this action."""
     try:
         yield
-    except (SdkError, BadStatus, BadResponse, OperationFailed, JSONDecodeError) as error:
+    except (SdkError, BadStatus, BadResponse, OperationFailed, JSONDecodeError, ForeignHostError) as error:
         raise azure_error(action, failure_of(error)) from error
 
 
@@ -103,7 +119,7 @@ def failure_of(error: Exception) -> Failure:
         return (
             response_failure(error.response) if error.response is not None else Failure("NoAnswer", _first_line(error))
         )
-    return Failure("InvalidAnswer", _first_line(error))
+    return Failure("ForeignHost" if isinstance(error, ForeignHostError) else "InvalidAnswer", _first_line(error))
 
 
 def body_failure(body: object, request_id: str | None = None, status: int | None = None) -> Failure:
