@@ -168,6 +168,28 @@ def test_the_message_for_a_redirect_has_the_new_address(fake: FakeJenkins) -> No
     assert "--url" in str(error)
 
 
+@pytest.mark.parametrize(
+    "elsewhere", ["https://evil.example/", "http://jenkins.example:8080/", "https://jenkins.example/"]
+)
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_gets_no_token_no_crumb_and_no_job(alone: JenkinsServer, elsewhere: str, status: int) -> None:
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as http:
+        http.get(f"{URL}crumbIssuer/api/json", json={"crumbRequestField": "Jenkins-Crumb", "crumb": "c4umb"})
+        for method, path in (("GET", "me/api/json"), ("POST", "createItem")):
+            http.add(method, f"{URL}{path}", status=status, headers={"Location": elsewhere})
+        for method in ("GET", "POST"):
+            http.add(method, elsewhere, json={"id": "x"}, headers={"X-Jenkins": "2"})
+        for error in (refusal(alone.whoami), refusal(alone.create, "web", POSTED)):
+            assert (error.status, f"redirects to {elsewhere}" in error.message) == (status, True)
+        assert [call.request.url for call in http.calls if str(call.request.url) == elsewhere] == []
+
+
+def test_a_redirected_crumb_request_names_the_other_address(alone: JenkinsServer) -> None:
+    with responses.RequestsMock() as http:
+        http.get(f"{URL}crumbIssuer/api/json", status=302, headers={"Location": "https://evil.example/"})
+        assert "redirects to https://evil.example/" in refusal(alone.create, "web", POSTED).message
+
+
 @pytest.mark.parametrize("answer", [{"body": "<h1>It works!</h1>"}, {"json": {"id": "x"}}, {"body": "", "status": 404}])
 def test_a_server_that_is_not_jenkins_is_refused(alone: JenkinsServer, answer: Any) -> None:
     with responses.RequestsMock() as http:

@@ -57,8 +57,8 @@ NEXT_STEPS: Mapping[str, str] = {
         "a new token was refused too: check this machine's clock, and that the identity still exists"
     ),
     "ForeignHost": (
-        "Azure never names another host: check the endpoint (--endpoint, VMSS_JENKINS_ENDPOINT) or --container, and the "
-        "proxy (HTTPS_PROXY)"
+        "Azure never names another host: check the endpoint (--endpoint, VMSS_JENKINS_ENDPOINT) or --container, and "
+        "the proxy (HTTPS_PROXY)"
     ),
     "InvalidAnswer": (
         "something between this machine and Azure answered: check the proxy (HTTPS_PROXY, NO_PROXY) and the endpoint "

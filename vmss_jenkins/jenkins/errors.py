@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from urllib.parse import urljoin
 
 import jenkins
 import requests
@@ -65,10 +66,22 @@ def explained(response: requests.Response) -> str:
 
 
 def redirected(response: requests.Response, action: str) -> JenkinsError:
-    """Make the error for a redirect: requests sends no token to another host, and turns a POST into a GET."""
-    found = f"the server redirects to {response.url.removesuffix('api/json').removesuffix('me/').partition('?')[0]}"
+    """Make the error for a redirect, which is never followed: another host gets no request."""
+    target = urljoin(response.url, response.headers["Location"])
+    found = f"the server redirects to {target.removesuffix('api/json').removesuffix('me/').partition('?')[0]}"
     step = "give the address that Jenkins itself shows (Manage Jenkins, System, Jenkins URL) as --url"
-    return JenkinsError(response.history[0].status_code, found, action, step)
+    return JenkinsError(response.status_code, found, action, step)
+
+
+def refuse_redirect(response: requests.Response, *_: object, **__: object) -> None:
+    """Refuse to follow a redirect: a hook of requests, called before the next request is sent.
+
+    Raises:
+        HTTPError: for a redirect.
+    """
+    if response.is_redirect:
+        response.close()
+        raise requests.HTTPError("redirect", response=response)
 
 
 def is_crumb_refusal(error: JenkinsError) -> bool:
@@ -78,7 +91,7 @@ def is_crumb_refusal(error: JenkinsError) -> bool:
 
 def _error(action: str, error: Exception) -> JenkinsError:
     response = _response(error)
-    if response is not None and response.history:
+    if response is not None and response.is_redirect:
         return redirected(response, action)
     if response is not None:
         status, reason = response.status_code, explained(response)

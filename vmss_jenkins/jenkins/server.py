@@ -16,7 +16,7 @@ import jenkins
 import requests
 
 from vmss_jenkins.errors import ConfigError, JenkinsError
-from vmss_jenkins.jenkins.errors import NOT_JENKINS, explained, is_crumb_refusal, redirected, translated
+from vmss_jenkins.jenkins.errors import NOT_JENKINS, explained, is_crumb_refusal, refuse_redirect, translated
 from vmss_jenkins.jenkins.plan.jobs import ExistingJob
 
 TIMEOUT = 30
@@ -180,8 +180,6 @@ class JenkinsServer:
                 raise
             client.crumb = None  # the session ended, as when Jenkins restarted
             response = self._once(client, request, action)
-        if response.history:
-            raise redirected(response, action)
         return response
 
     def _once(self, client: jenkins.Jenkins, request: requests.Request, action: str) -> requests.Response:
@@ -195,6 +193,7 @@ class JenkinsServer:
             client = self._local.client = jenkins.Jenkins(self.url, self._user, self._token, timeout=self._timeout)
             # python-jenkins switches verification off if PYTHONHTTPSVERIFY=0; here it stays on.
             _session(client).verify = True
+            _session(client).hooks["response"].append(refuse_redirect)
             with self._gate:
                 self._clients.append(client)
         return client
