@@ -1,7 +1,7 @@
-"""`python -m vmss_jenkins.seed`: put the jobs of vmss.yaml on a Jenkins server; `seed_jobs` for programs.
+"""`python -m vmss_jenkins.seed`: the command `vmss-jenkins seed`, for a checkout; `seed_jobs` for programs.
 
-Exit codes: 0 the server has the jobs; 1 something was in the way, or failed; 2 usage or configuration;
-3 unexpected; 4 changes pending under `--check`; 130 interrupted.
+Exit codes: 0 the server has the jobs; 1 a problem or a failure; 2 usage or configuration; 3 unexpected; 4 changes
+pending under `--check`; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ __all__ = ["JobSpec", "Options", "SeedResult", "jobs_of_file", "jobs_of_set", "m
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the seeder and return its exit code.
+    """Run the command and return its exit code.
 
     Args:
         argv: the words after the program's name; those of the process by default.
     """
-    return exit_codes.run(command, argv, "python -m vmss_jenkins.seed")
+    return exit_codes.run(command, argv, "vmss-jenkins seed")
 
 
 if __name__ == "__main__":

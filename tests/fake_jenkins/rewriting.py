@@ -75,6 +75,9 @@ def _track(root: ET.Element, script: str) -> None:
     if "disableConcurrentBuilds(" in script:
         declared["jobProperties"].append(DISABLE_CONCURRENT)
         _ensure(properties, DISABLE_CONCURRENT)
+    if quiet := re.search(r"options\s*\{[^}]*quietPeriod\((\d+)\)", script):
+        declared["options"].append("quietPeriod")
+        _ensure(root, "quietPeriod").text = quiet[1]
     if cron := re.search(r"triggers\s*\{\s*cron\s*\(?\s*'([^']*)'", script):
         declared["triggers"].append("hudson.triggers.TimerTrigger")
         triggers = _ensure(_ensure(properties, TRIGGERS), "triggers")

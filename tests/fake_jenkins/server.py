@@ -13,7 +13,7 @@ from flask import Flask, Response, jsonify, redirect, request
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.fake_jenkins import rewriting
-from tests.fake_jenkins.state import FOLDER, Refusal, State, lint
+from tests.fake_jenkins.state import FOLDER, Item, Refusal, State, lint
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -100,7 +100,8 @@ class FakeJenkins:
 
     def run(self, path: str) -> None:
         """Change a job's configuration as its first run does."""
-        self.state.items[path].config = rewriting.as_run(self.state.items[path].config)
+        item = self.state.items[path]
+        item.config, item.builds = rewriting.as_run(item.config), item.builds + 1
 
     def save(self, path: str, change: Callable[[str], str] = lambda config: config) -> None:
         """Change a job as a person does in the browser, and save it."""
@@ -173,7 +174,7 @@ class FakeJenkins:
             names.append(parts[1])
             parts = parts[2:]
         with self._lock:
-            return self._item("/".join(names), "/".join(parts))
+            return self._item(self.state.path(names), "/".join(parts))
 
     def _item(self, path: str, rest: str) -> Any:
         if rest.startswith("credentials/store/") and rest.endswith("/domain/_/api/json"):
@@ -196,14 +197,22 @@ class FakeJenkins:
         if rest == "api/json":
             tree = request.args.get("tree", "")
             if "jobs" not in tree:
-                item = self.state.item(path)
-                return jsonify({"_class": item.kind, "name": item.name})
+                return jsonify(self._one(self.state.item(path), tree))
             fields = set(tree.replace("]", "").replace("[", ",").split(","))
             jobs = self.state.listing(path, fields, tree.count("jobs["), self.url)
             return jsonify({"_class": "hudson.model.Hudson", "jobs": jobs})
         if rest:
             raise Refusal(404)
         return PAGE.format(title=self.state.item(path).name, text="")
+
+    @staticmethod
+    def _one(item: Item, tree: str) -> dict[str, Any]:
+        facts: dict[str, Any] = {"_class": item.kind, "name": item.name}
+        if "buildable" in tree:
+            facts["buildable"] = rewriting.parsed(item.config).findtext("disabled") != "true"
+        if "lastBuild" in tree:
+            facts["lastBuild"] = {"number": item.builds} if item.builds else None
+        return facts
 
     def _write(self, path: str, rest: str) -> Any:
         self._needs({"createItem": "Job/Create", "doDelete": "Job/Delete"}.get(rest, "Job/Configure"))
@@ -216,6 +225,9 @@ class FakeJenkins:
         if rest == "config.xml":
             self.state.configure(path, body)
             return ""
+        if rest == "disable":
+            self.state.disable(path)
+            return redirect("/")
         if rest == "doDelete":
             self.state.delete(path)
             return redirect("/")

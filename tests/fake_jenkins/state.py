@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from tests.fake_jenkins.rewriting import as_posted, parsed
+from tests.fake_jenkins.rewriting import as_posted, parsed, written
 
 FOLDER = "com.cloudbees.hudson.plugins.folder.Folder"
 CLASSES = {
@@ -57,6 +57,8 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of the 
 class Item:
     name: str
     config: str
+    builds: int = 0
+    """How many builds it has."""
     known_description: str | None = None
     """Set for a configuration in XML 1.1 with control characters, which Python cannot read."""
 
@@ -88,6 +90,17 @@ class State:
             raise Refusal(404)
         return self.items[path]
 
+    def path(self, names: list[str]) -> str:
+        """Find the path of an item in a URL: the root ignores case, as measured on 2.528.3; a folder does not."""
+        if names and (there := self._at_root(names[0])):
+            names = [there, *names[1:]]
+        return "/".join(names)
+
+    def _at_root(self, name: str) -> str | None:
+        if name in self.items:
+            return name
+        return next((path for path in self.items if "/" not in path and path.lower() == name.lower()), None)
+
     def script(self, path: str) -> str:
         return parsed(self.items[path].config).findtext("definition/script", "")
 
@@ -97,7 +110,7 @@ class State:
         if found := re.search(r"[?*/\\%!@#$^&|<>\[\]:;]", name):
             raise Refusal(400, f"{found[0]}  is an unsafe character")
         path = f"{folder}/{name}".lstrip("/")
-        if path in self.items:
+        if path in self.items or (not folder and self._at_root(name)):
             raise Refusal(400, f"A job already exists with the name  {name} ")
         self.items[path] = Item(name, self._accepted(xml))
 
@@ -111,6 +124,13 @@ class State:
                 "\tat hudson.model.AbstractItem.updateByXml(AbstractItem.java:847)",
             )
         item.config = config
+
+    def disable(self, path: str) -> None:
+        item = self.item(path)
+        root = parsed(item.config)
+        disabled = root.find("disabled")
+        (disabled if disabled is not None else ET.SubElement(root, "disabled")).text = "true"
+        item.config = written(root)
 
     def delete(self, path: str) -> None:
         self.item(path)

@@ -93,6 +93,23 @@ def test_a_password_needs_a_crumb_and_its_session(fake: FakeJenkins) -> None:
         assert session.post(url, data=POSTED.encode(), headers=headers, timeout=10).status_code == 200
 
 
+def test_names_that_differ_only_in_case_are_one_at_the_root_and_two_in_a_folder(fake: FakeJenkins) -> None:
+    """As measured on 2.528.3."""
+    fake.state.create("", "folder", "<com.cloudbees.hudson.plugins.folder.Folder/>")
+
+    def asked(method: str, path: str) -> int:
+        with requests.Session() as session:
+            headers = {"Content-Type": "text/xml"}
+            body = POSTED.encode() if method == "POST" else None
+            url, auth = fake.url + path, (fake.user, fake.token)
+            return session.request(method, url, data=body, headers=headers, auth=auth, timeout=10).status_code
+
+    assert [asked("POST", f"createItem?name={name}") for name in ("web", "Web")] == [200, 400]
+    assert asked("GET", "job/WEB/api/json") == 200
+    assert [asked("POST", f"job/folder/createItem?name={name}") for name in ("web", "Web")] == [200, 200]
+    assert asked("GET", "job/folder/job/WEB/api/json") == 404
+
+
 def test_its_plugins_have_the_recorded_versions(fake: FakeJenkins) -> None:
     (listing,) = [each for each in RECORDINGS["whoami_version_plugins"] if "pluginManager" in each["request"]["path"]]
     recorded = {each["shortName"]: each["version"] for each in json.loads(listing["response"]["body"])["plugins"]}

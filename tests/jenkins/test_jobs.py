@@ -1,6 +1,7 @@
 """The plan: from wanted and existing jobs to changes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,10 +9,12 @@ import pytest
 from tests.support.jenkins_cases import POSTED, job
 from vmss_jenkins.errors import ConfigError, UnsafeRollout
 from vmss_jenkins.jenkins.plan.canonical_xml import mark, marked_source
+from vmss_jenkins.jenkins.plan.job_plan import Rules, ensure_safe, plan
 from vmss_jenkins.jenkins.plan.jobs import (
     PIPELINE,
     Create,
     Delete,
+    Disable,
     ExistingJob,
     JobPlan,
     JobSpec,
@@ -19,9 +22,7 @@ from vmss_jenkins.jenkins.plan.jobs import (
     Unchanged,
     Update,
     checked,
-    ensure_safe,
     marked,
-    plan,
 )
 from vmss_jenkins.report.text.job_plan import lines
 
@@ -33,8 +34,10 @@ def existing(spec: JobSpec, **changes: Any) -> ExistingJob:
     return ExistingJob(spec.path, **{**facts, **changes})
 
 
-def planned(specs: Sequence[JobSpec], items: Sequence[ExistingJob] = (), **options: Any) -> JobPlan:
-    return plan(checked(specs), {item.path: item for item in items}, **options)
+def planned(
+    specs: Sequence[JobSpec], items: Sequence[ExistingJob] = (), sources: Sequence[str] = (), **rules: Any
+) -> JobPlan:
+    return plan(checked(specs), {item.path: item for item in items}, Rules(**rules), sources)
 
 
 def test_a_missing_job_is_created_after_its_folders_parents_first() -> None:
@@ -65,16 +68,32 @@ def test_a_configuration_that_cannot_be_read_is_replaced() -> None:
 
 
 @pytest.mark.parametrize(
-    ("description", "whose"),
-    [("", "not seeded by vmss-jenkins"), (mark("other.yaml"), "seeded from other.yaml")],
+    ("description", "reason", "flag"),
+    [
+        ("", "not seeded by vmss-jenkins", "--adopt"),
+        (mark("other.yaml"), "seeded from other.yaml; wanted a job of vmss.yaml", "--adopt-from other.yaml"),
+        (mark("my file.yaml"), "seeded from my file.yaml", "--adopt-from 'my file.yaml'"),
+    ],
 )
-def test_a_job_from_elsewhere_is_refused_unless_it_is_adopted(description: str, whose: str) -> None:
+def test_a_job_from_elsewhere_is_refused_unless_it_is_adopted(description: str, reason: str, flag: str) -> None:
     there = existing(job(), description=description, config_xml=POSTED)
     refused = planned([job()], [FOLDER, there]).actions[0]
-    assert refused == Refused("vmss/web-canary", f"found a job with that name, {whose}", "--adopt")
+    assert isinstance(refused, Refused)
+    assert refused.reason.startswith(f"found a job with that name, {reason}")
+    assert refused.flag == flag
     adopted = planned([job()], [FOLDER, there], adopt=True).actions[0]
     assert isinstance(adopted, Update)
     assert [change.what for change in adopted.changes] == ["description"]
+
+
+def test_a_job_with_the_old_mark_of_the_file_is_taken_over_and_no_other_job() -> None:
+    """As from the mark `vmss.yaml`, the path as it was typed, to the repository and the path."""
+    now = job(source="git.example.com/org/shop:vmss.yaml")
+    old, theirs = existing(job()), existing(job("vmss/x", source="other.yaml"))
+    found = planned([now, replace(now, path="vmss/x")], [FOLDER, old, theirs], adopt_from=["vmss.yaml"]).actions
+    assert isinstance(found[0], Update)
+    assert mark(now.source) in found[0].spec.config_xml
+    assert isinstance(found[1], Refused)
 
 
 @pytest.mark.parametrize("adopt", [False, True])
@@ -91,30 +110,91 @@ def test_a_job_with_the_name_of_a_folder_is_refused() -> None:
     assert found == Refused("vmss/web-canary", "found a job vmss (WorkflowJob); wanted a folder: rename that job")
 
 
-def test_only_jobs_that_were_seeded_from_this_file_are_deleted_and_only_with_prune() -> None:
-    items = [FOLDER, existing(job()), existing(job("old")), existing(job("theirs", source="other.yaml"))]
-    items.append(ExistingJob("manual", PIPELINE))
+def test_only_jobs_that_were_seeded_from_this_file_are_pruned_and_only_with_prune() -> None:
+    items = [FOLDER, existing(job()), existing(job("vmss/old"), has_builds=False)]
+    items += [existing(job("vmss/theirs", source="other.yaml")), ExistingJob("vmss/manual", PIPELINE)]
     kept = planned([job()], items)
-    assert kept.unpruned == ("old",)
-    assert "not in the file any more: old; --prune deletes it" in list(lines(kept))
-    assert planned([job()], items, prune=True).pending == (Delete("old"),)
+    assert kept.unpruned == ("vmss/old",)
+    assert "not in the file any more: vmss/old; --prune disables it, or deletes it if it has no builds" in lines(kept)
+    assert planned([job()], items, prune=True).pending == (Delete("vmss/old"),)
 
 
-def test_an_empty_file_prunes_by_its_name() -> None:
-    assert planned([], [existing(job("old"))], prune=True, sources=["vmss.yaml"]).pending == (Delete("old"),)
-    assert planned([], [existing(job("old"))], prune=True).pending == ()
+def test_a_job_with_builds_is_disabled_and_deleted_only_with_its_option() -> None:
+    items = [FOLDER, existing(job()), existing(job("vmss/old"))]
+    disabled = planned([job()], items, prune=True)
+    assert disabled.pending == (Disable("vmss/old"),)
+    assert "disable vmss/old: it is not in the file any more; its builds stay" in lines(disabled)
+    assert planned([job()], items, prune=True, delete_builds=True).pending == (Delete("vmss/old"),)
+    again = planned([job()], [*items[:2], existing(job("vmss/old"), is_disabled=True)], prune=True)
+    assert (again.pending, again.retired) == ((), ("vmss/old",))
+    assert any(
+        "it is disabled and keeps its builds; --prune --delete-builds deletes both" in one for one in lines(again)
+    )
 
 
-@pytest.mark.parametrize(("kept", "deleted", "safe"), [(7, 3, True), (6, 3, False), (0, 2, True), (0, 3, False)])
+@pytest.mark.parametrize(
+    ("wanted", "gone", "inside"),
+    [
+        ("vmss/a", "vmss/old", True),
+        ("vmss/a", "vmss/sub/old", True),
+        ("vmss/a", "vmss2/old", False),
+        ("vmss/a", "old", False),
+        ("a", "old", True),
+        ("a", "vmss/old", False),
+    ],
+)
+def test_a_job_outside_the_folders_of_the_file_is_pruned_only_with_its_option(
+    wanted: str, gone: str, inside: bool
+) -> None:
+    items = [FOLDER, existing(job(gone), has_builds=False)]
+    found = planned([job(wanted)], items, prune=True)
+    assert found.outside == (() if inside else (gone,))
+    assert (Delete(gone) in found.pending) == inside
+    assert Delete(gone) in planned([job(wanted)], items, prune=True, outside_folders=True).pending
+    if not inside:
+        assert any(f"{gone}; it is outside the folders of the file; --prune" in one for one in lines(found))
+
+
+def test_an_empty_file_has_no_folder_and_prunes_by_its_name_with_the_option_for_that() -> None:
+    items = [existing(job("old"), has_builds=False)]
+    assert planned([], items, prune=True, outside_folders=True, sources=["vmss.yaml"]).pending == (Delete("old"),)
+    assert planned([], items, prune=True, sources=["vmss.yaml"]).pending == ()
+    assert planned([], items, prune=True, outside_folders=True).pending == ()
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted", "refused"),
+    [
+        ("web-canary", "Web-canary", "keep the old name (job_name in vmss.yaml)"),
+        ("Deploy", "deploy/web-canary", "write the folder as Deploy in vmss.yaml"),
+        ("vmss/web-canary", "vmss/Web-canary", ""),
+    ],
+)
+def test_a_name_that_differs_only_in_case_is_refused_at_the_root_and_created_in_a_folder(
+    there: str, wanted: str, refused: str
+) -> None:
+    found = planned([job(wanted)], [FOLDER, existing(job(there), has_builds=False)], prune=True).actions[0]
+    if refused:
+        assert isinstance(found, Refused)
+        assert refused in found.reason
+        assert found.flag is None
+    else:
+        assert isinstance(found, Create)
+
+
+@pytest.mark.parametrize(
+    ("kept", "deleted", "safe"),
+    [(7, 3, True), (6, 3, False), (0, 2, True), (0, 3, False), (100, 10, True), (100, 11, False)],
+)
 def test_deleting_a_large_part_of_a_file_needs_a_flag(kept: int, deleted: int, safe: bool) -> None:
     specs = [job(f"k{number}") for number in range(kept)]
-    items = [existing(each) for each in [*specs, *(job(f"d{number}") for number in range(deleted))]]
-    found = planned(specs, items, prune=True, sources=["vmss.yaml"])
+    gone = [existing(job(f"d{number}"), has_builds=False) for number in range(deleted)]
+    found = planned(specs, [*map(existing, specs), *gone], prune=True, outside_folders=True, sources=["vmss.yaml"])
     ensure_safe(found, allow_many_deletions=True)
     if safe:
         ensure_safe(found)
     else:
-        with pytest.raises(UnsafeRollout, match=r"d0, d1, d2.*--allow-many-deletions"):
+        with pytest.raises(UnsafeRollout, match=r"d0, d1, .*--allow-many-deletions"):
             ensure_safe(found)
 
 

@@ -40,7 +40,7 @@ def test_a_check_prints_the_plan_and_exits_4_until_the_jobs_are_there(fake: Fake
     code, out, err = run("vmss.yaml", "--check")
     assert (code, out) == (4, "create folder vmss\ncreate vmss/a\ncreate vmss/b\n")
     counted = f"{fake.url}: 2 to create, 0 unchanged"
-    assert err.splitlines() == [counted, "nothing was changed: the same command without --check does it"]
+    assert err.splitlines() == [counted, "nothing was changed; to change it, run the same command without --check"]
     code, out, err = run("vmss.yaml")
     assert (code, out) == (0, "")
     assert "job vmss/a: created" in err
@@ -53,7 +53,7 @@ def test_a_check_names_the_problems_and_exits_1(fake: FakeJenkins, run: Any) -> 
     assert code == 1
     assert "refuse vmss/a: found a job vmss (FreeStyleProject); wanted a folder: rename that job" in out
     assert "job vmss/b" not in err
-    assert err.endswith("nothing was changed: first clear what is in the way\n")
+    assert err.endswith("nothing was changed, and nothing will be: solve the problems above first\n")
 
 
 def test_the_token_comes_from_the_environment_a_file_or_standard_input(
@@ -77,7 +77,7 @@ def test_no_option_takes_the_token() -> None:
 def test_the_url_and_the_user_may_be_given(fake: FakeJenkins, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     url = fake.url
     monkeypatch.delenv("JENKINS_URL")
-    assert "Missing option '--url'" in run("vmss.yaml")[2]
+    assert "Missing option '--url' (env var: 'JENKINS_URL')" in run("vmss.yaml")[2]
     assert run("vmss.yaml", "--url", url.rstrip("/"), "--user", "admin", "--check")[0] == 4
     assert run("vmss.yaml", "--url", "nonsense")[0] == 2
 
@@ -109,6 +109,48 @@ def test_one_set_by_options_is_seeded_without_a_file(run: Any, monkeypatch: pyte
     assert given == [
         ({"resource_group": "rg", "name": "web"}, {"folder": "vmss", "credentials": {"id": "azure-sp"}}, None, {})
     ]
+
+
+@pytest.mark.parametrize(
+    "words", [["--delete-builds"], ["--prune-outside-folders"], ["--source", ""], ["--adopt-from", ""]]
+)
+def test_options_that_say_nothing_are_refused(fake: FakeJenkins, run: Any, words: list[str]) -> None:
+    code, _, err = run("vmss.yaml", *words)
+    assert code == 2
+    assert words[0] in err
+    assert fake.asked == []
+
+
+def test_the_command_prunes_as_its_options_say(fake: FakeJenkins, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("vmss.yaml")[0] == 0
+    fake.run("vmss/b")
+    monkeypatch.setattr(seed_command, "jobs_of_file", lambda *_: (job("vmss/a"),))
+    assert "job vmss/b: disabled (1 of 1)" in run("vmss.yaml", "--prune")[2]
+    assert "0 created, 0 updated, 1 deleted" in run("vmss.yaml", "--prune", "--delete-builds")[2]
+    assert list(fake.state.items) == ["vmss", "vmss/a"]
+
+
+def test_a_checkout_takes_over_the_jobs_that_it_seeded_by_its_path(
+    fake: FakeJenkins, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("vmss.yaml")[0] == 0
+    fake.run("vmss/a")
+    moved = tuple(job(name, source="git.example.com/shop:vmss.yaml") for name in ("vmss/a", "vmss/b"))
+    monkeypatch.setattr(seed_command, "jobs_of_file", lambda *_: moved)
+    code, _, err = run("vmss.yaml", "--prune")
+    assert (code, err.count("--adopt-from vmss.yaml allows it")) == (1, 2)
+    assert "0 created, 2 updated, 0 deleted" in run("vmss.yaml", "--prune", "--adopt-from", "vmss.yaml")[2]
+    assert fake.state.items["vmss/a"].builds == 1
+    assert run("vmss.yaml", "--check")[:2] == (0, "unchanged: 2\n")
+
+
+@pytest.mark.parametrize("program", ["vmss_jenkins.seed", "vmss_jenkins"])
+def test_help_and_errors_name_the_command(program: str) -> None:
+    words = ["seed"] if program == "vmss_jenkins" else []
+    for option, text in (("--help", "Usage: vmss-jenkins seed [OPTIONS] [FILE]"), ("--no", "Try 'vmss-jenkins seed ")):
+        command = [sys.executable, "-m", program, *words, option]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert text in done.stdout + done.stderr
 
 
 def test_a_user_s_templates_are_used(fake: FakeJenkins, run: Any, tmp_path: Path) -> None:

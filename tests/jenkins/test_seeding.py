@@ -14,7 +14,7 @@ from vmss_jenkins.errors import JenkinsError, SeedingFailed, SeedRefused, Unsafe
 from vmss_jenkins.events.calls import CallRetried
 from vmss_jenkins.events.seeding import JobChanged
 from vmss_jenkins.jenkins.plan.canonical_xml import mark
-from vmss_jenkins.jenkins.plan.jobs import Create, JobSpec, Refused, Update
+from vmss_jenkins.jenkins.plan.jobs import Create, Disable, JobSpec, Refused, Update
 from vmss_jenkins.jenkins.server import JenkinsServer
 from vmss_jenkins.pipelines import jobs_of
 
@@ -107,6 +107,60 @@ def test_jobs_that_left_the_file_are_deleted_only_with_prune(fake: FakeJenkins, 
     assert FULL.path in fake.state.items
     seed([CANARY], prune=True)
     assert list(fake.state.items) == ["vmss", CANARY.path]
+
+
+def test_a_job_with_builds_is_disabled_once_and_enabled_again_when_it_comes_back(
+    fake: FakeJenkins, seed: Seeder
+) -> None:
+    seed(BOTH)
+    fake.run(FULL.path)
+    assert seed([CANARY], prune=True).plan.pending == (Disable(FULL.path),)
+    assert "<disabled>true</disabled>" in seed.config(FULL.path)
+    assert fake.state.items[FULL.path].builds == 1
+    assert seed([CANARY], prune=True).plan.retired == (FULL.path,)
+    (back,) = seed(BOTH).plan.pending
+    assert isinstance(back, Update)
+    assert [change.what for change in back.changes] == ["disabled"]
+    assert seed(BOTH).plan.pending == ()
+    fake.run(FULL.path)
+    seed([CANARY], prune=True, delete_builds=True)
+    assert FULL.path not in fake.state.items
+
+
+def test_two_files_of_the_same_name_do_not_touch_the_jobs_of_each_other(fake: FakeJenkins, seed: Seeder) -> None:
+    shop, blog = "git.example.com/shop:vmss.yaml", "git.example.com/blog:vmss.yaml"
+    seed([job("vmss/shop", source=shop)])
+    seed([job("vmss/blog", source=blog)], prune=True, delete_builds=True, prune_outside_folders=True)
+    assert set(fake.state.items) == {"vmss", "vmss/shop", "vmss/blog"}
+    with pytest.raises(SeedRefused, match=f"seeded from {shop}; wanted a job of {blog}"):
+        seed([job("vmss/shop", source=blog)])
+
+
+def test_a_rename_in_case_at_the_root_is_refused_before_anything_is_written(fake: FakeJenkins, seed: Seeder) -> None:
+    seed([job("web-canary"), job("other")])
+    before = dict(fake.state.items)
+    with pytest.raises(SeedRefused, match=r"found web-canary at the root.*keep the old name \(job_name in vmss.yaml\)"):
+        seed([job("Web-canary"), job("new")], prune=True, delete_builds=True, allow_many_deletions=True)
+    assert fake.state.items == before
+
+
+def test_a_rename_in_case_in_a_folder_creates_the_new_job_and_keeps_the_builds(fake: FakeJenkins, seed: Seeder) -> None:
+    seed([job("vmss/web")])
+    fake.run("vmss/web")
+    seed([job("vmss/Web")], prune=True)
+    assert {path: item.builds for path, item in fake.state.items.items()} == {"vmss": 0, "vmss/web": 1, "vmss/Web": 0}
+
+
+def test_nothing_is_deleted_after_a_failed_creation(fake: FakeJenkins, seed: Seeder) -> None:
+    seed(BOTH)
+    fake.failures["createItem?name=new"] = 500
+    with pytest.raises(SeedingFailed) as caught:
+        seed([CANARY, job("vmss/new")], prune=True, connections=4)
+    assert FULL.path in fake.state.items
+    assert FULL.path in caught.value.not_done
+    fake.failures.clear()
+    seed([CANARY, job("vmss/new")], prune=True)
+    assert FULL.path not in fake.state.items
 
 
 def test_pruning_too_much_is_refused_before_anything_is_written(fake: FakeJenkins, seed: Seeder) -> None:

@@ -29,7 +29,7 @@ class JobChanged(Event):
 
     path: str
     change: str
-    """`created`, `updated` or `deleted`."""
+    """`created`, `updated`, `disabled` or `deleted`."""
     done: int
     """How many jobs are changed so far."""
     total: int
@@ -44,3 +44,4 @@ class SeedFinished(Event):
     deleted: int
     unchanged: int
     seconds: float
+    disabled: int = 0

@@ -1,4 +1,7 @@
-"""Carries out a plan of jobs: folders first, then jobs, several at a time. A job is written whole or not at all."""
+"""Carries out a plan of jobs: folders first, then jobs, several at a time. A job is written whole or not at all.
+
+Jobs are disabled and deleted last, and only if everything else succeeded.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,11 @@ from http import HTTPStatus
 from vmss_jenkins.errors import JenkinsError, SeedingFailed
 from vmss_jenkins.events.seeding import FolderCreated, JobChanged
 from vmss_jenkins.jenkins.plan.canonical_xml import with_actions
-from vmss_jenkins.jenkins.plan.jobs import Create, Delete, JobPlan, Update
+from vmss_jenkins.jenkins.plan.jobs import Create, Delete, Disable, JobPlan, Pending, Update
 from vmss_jenkins.jenkins.ports import JenkinsJobs
 from vmss_jenkins.runtime.waiting import Waiter
 
-Pending = Create | Update | Delete
-_WORDS = {Create: "created", Update: "updated", Delete: "deleted"}
+_WORDS = {Create: "created", Update: "updated", Disable: "disabled", Delete: "deleted"}
 
 
 def apply(server: JenkinsJobs, job_plan: JobPlan, connections: int, waiter: Waiter) -> None:
@@ -28,18 +30,33 @@ def apply(server: JenkinsJobs, job_plan: JobPlan, connections: int, waiter: Wait
     """
     pending = job_plan.pending
     done = _make_folders(server, job_plan, waiter)
-    if not pending:
-        return
-    with ThreadPoolExecutor(min(connections, len(pending))) as pool:
-        futures = {pool.submit(_change, server, action, waiter): action for action in pending}
+    written = [each for each in pending if isinstance(each, Create | Update)]
+    pruned = [each for each in pending if not isinstance(each, Create | Update)]
+    for actions, before in ((written, 0), (pruned, len(written))):
+        if failed := _carry_out(server, actions, done, connections, waiter, before, len(pending)):
+            not_done = [each.path for each in pending if each.path not in {*done, *failed}]
+            raise SeedingFailed(done, failed, not_done)
+
+
+def _carry_out(
+    server: JenkinsJobs,
+    actions: Sequence[Pending],
+    done: list[str],
+    connections: int,
+    waiter: Waiter,
+    before: int,
+    total: int,
+) -> dict[str, str]:
+    """Carry out actions, several at a time; return the failures."""
+    if not actions:
+        return {}
+    with ThreadPoolExecutor(min(connections, len(actions))) as pool:
+        futures = {pool.submit(_change, server, action, waiter): action for action in actions}
         try:
-            failed = _await(futures, done, waiter)
+            return _await(futures, done, waiter, before, total)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    if failed:
-        not_done = [each.path for each in pending if each.path not in {*done, *failed}]
-        raise SeedingFailed(done, failed, not_done)
 
 
 def _make_folders(server: JenkinsJobs, job_plan: JobPlan, waiter: Waiter) -> list[str]:
@@ -57,10 +74,11 @@ def _make_folders(server: JenkinsJobs, job_plan: JobPlan, waiter: Waiter) -> lis
     return done
 
 
-def _await(futures: Mapping[Future[None], Pending], done: list[str], waiter: Waiter) -> dict[str, str]:
+def _await(
+    futures: Mapping[Future[None], Pending], done: list[str], waiter: Waiter, changed: int, total: int
+) -> dict[str, str]:
     """Report each change when it ends; return the failures."""
     failed: dict[str, str] = {}
-    changed = 0
     for future in as_completed(futures):
         action = futures[future]
         if future.cancelled():
@@ -69,7 +87,7 @@ def _await(futures: Mapping[Future[None], Pending], done: list[str], waiter: Wai
         if error is None:
             changed += 1
             done.append(action.path)
-            waiter.on_event(JobChanged(action.path, _WORDS[type(action)], changed, len(futures)))
+            waiter.on_event(JobChanged(action.path, _WORDS[type(action)], changed, total))
         elif isinstance(error, JenkinsError):
             failed[action.path] = str(error)
             _cancel(list(futures))
@@ -85,8 +103,9 @@ def _cancel(futures: Sequence[Future[None]]) -> None:
 
 def _change(server: JenkinsJobs, action: Pending, waiter: Waiter) -> None:
     path = action.path
-    if isinstance(action, Delete):
-        waiter.retry(lambda: server.delete(path))
+    if isinstance(action, Delete | Disable):
+        remove = server.delete if isinstance(action, Delete) else server.disable
+        waiter.retry(lambda: remove(path))
         return
     xml = action.spec.config_xml
     if isinstance(action, Create):

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from vmss_jenkins.jenkins.plan.jobs import ExistingJob
+
+
+@dataclass(frozen=True)
+class JobState:
+    """What matters before a job is pruned."""
+
+    has_builds: bool
+    is_disabled: bool
 
 
 class JenkinsJobs(Protocol):
@@ -57,6 +66,14 @@ class JenkinsJobs(Protocol):
 
     def update(self, path: str, config_xml: str) -> None:
         """Replace a job's config.xml."""
+        ...
+
+    def state(self, path: str) -> JobState:
+        """Read whether a job is disabled, and whether it has builds."""
+        ...
+
+    def disable(self, path: str) -> None:
+        """Disable a job; it keeps its builds and starts no more."""
         ...
 
     def delete(self, path: str) -> None:

@@ -13,19 +13,18 @@ from vmss_jenkins.events.base import Event, OnEvent
 from vmss_jenkins.events.seeding import SeedFinished, SeedPlanned
 from vmss_jenkins.events.steps import PreflightFound
 from vmss_jenkins.jenkins.changes import apply
-from vmss_jenkins.jenkins.plan.canonical_xml import marked_in, one_line
 from vmss_jenkins.jenkins.plan.job_paths import ancestors
+from vmss_jenkins.jenkins.plan.job_plan import Rules, ensure_safe, gone_jobs, plan
 from vmss_jenkins.jenkins.plan.jobs import (
     PIPELINE,
     Create,
     Delete,
+    Disable,
     ExistingJob,
     JobPlan,
     JobSpec,
     Update,
     checked,
-    ensure_safe,
-    plan,
 )
 from vmss_jenkins.jenkins.plan.preflight import (
     ALLOW_MISSING_CREDENTIALS,
@@ -51,9 +50,15 @@ class Options:
     check: bool = False
     """Only report what would change."""
     prune: bool = False
-    """Delete jobs that were seeded from the files and are no longer in them."""
+    """Disable jobs that were seeded from the files and are no longer in them; delete those without builds."""
+    delete_builds: bool = False
+    """With `prune`: delete such jobs with their builds."""
+    prune_outside_folders: bool = False
+    """With `prune`: do it outside the folders of the files too."""
     adopt: bool = False
     """Take over pipeline jobs that were not seeded from the files."""
+    adopt_from: Collection[str] = ()
+    """Take over jobs that were seeded from these sources: the old name of a file that was renamed, or its old mark."""
     allow_many_deletions: bool = False
     allow_missing_credentials: bool = False
     allow_older_plugins: bool = False
@@ -61,6 +66,11 @@ class Options:
     connections: int = CONNECTIONS
     sources: Collection[str] = ()
     """The files that are seeded; by default those that the jobs name."""
+
+    @property
+    def rules(self) -> Rules:
+        """What the plan may do with jobs that exist."""
+        return Rules(self.prune, self.delete_builds, self.prune_outside_folders, self.adopt, self.adopt_from)
 
     @property
     def allowed(self) -> frozenset[str]:
@@ -113,7 +123,7 @@ class _Seeding:
         began = self._waiter.clock.now()
         self._once(self._server.whoami)
         existing = self._existing(specs)
-        job_plan = self._plan(specs, existing)
+        job_plan = plan(specs, existing, self._options.rules, self._options.sources)
         self._report(SeedPlanned(self._server.url, job_plan))
         findings = self._findings(specs, job_plan, existing)
         for finding in findings:
@@ -142,16 +152,14 @@ class _Seeding:
         configs = self._each(lambda path: self._once(lambda: self._server.config(path)), compared)
         for path, config in zip(compared, configs, strict=True):
             found[path] = replace(found[path], config_xml=config)
+        gone = gone_jobs(specs, found, self._options.sources) if self._options.prune else ()
+        states = self._each(lambda path: self._once(lambda: self._server.state(path)), gone)
+        for path, state in zip(gone, states, strict=True):
+            found[path] = replace(found[path], has_builds=state.has_builds, is_disabled=state.is_disabled)
         return found
 
     def _is_compared(self, spec: JobSpec, there: ExistingJob | None) -> bool:
-        if there is None or there.kind != PIPELINE:
-            return False
-        return self._options.adopt or marked_in(there.description) == one_line(spec.source)
-
-    def _plan(self, specs: Sequence[JobSpec], existing: Mapping[str, ExistingJob]) -> JobPlan:
-        options = self._options
-        return plan(specs, existing, sources=options.sources, prune=options.prune, adopt=options.adopt)
+        return there is not None and there.kind == PIPELINE and self._options.rules.may_update(there, spec.source)
 
     def _findings(
         self, specs: Sequence[JobSpec], job_plan: JobPlan, existing: Mapping[str, ExistingJob]
@@ -244,10 +252,10 @@ def _reason(text: str, flag: str | None) -> str:
 
 
 def _finished(job_plan: JobPlan, seconds: float) -> SeedFinished:
-    created, updated, deleted = (
-        sum(isinstance(each, kind) for each in job_plan.actions) for kind in (Create, Update, Delete)
+    created, updated, disabled, deleted = (
+        sum(isinstance(each, kind) for each in job_plan.actions) for kind in (Create, Update, Disable, Delete)
     )
-    return SeedFinished(created, updated, deleted, len(job_plan.unchanged), seconds)
+    return SeedFinished(created, updated, deleted, len(job_plan.unchanged), seconds, disabled)
 
 
 def _one_at_a_time(on_event: OnEvent) -> OnEvent:

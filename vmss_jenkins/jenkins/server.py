@@ -18,6 +18,7 @@ import requests
 from vmss_jenkins.errors import ConfigError, JenkinsError
 from vmss_jenkins.jenkins.errors import NOT_JENKINS, explained, is_crumb_refusal, refuse_redirect, translated
 from vmss_jenkins.jenkins.plan.jobs import ExistingJob
+from vmss_jenkins.jenkins.ports import JobState
 
 TIMEOUT = 30
 """Seconds to wait for one answer."""
@@ -141,12 +142,28 @@ class JenkinsServer:
         """Replace a job's config.xml."""
         self._post_xml(f"{_url(path)}config.xml", config_xml, f"update the job {path}")
 
+    def state(self, path: str) -> JobState:
+        """Read whether a job is disabled, and whether it has builds."""
+        action = f"read the state of the job {path}"
+        answer = self._json(
+            self._send("GET", f"{_url(path)}api/json?tree=buildable,lastBuild%5Bnumber%5D", action), action
+        )
+        return JobState(has_builds=answer.get("lastBuild") is not None, is_disabled=answer.get("buildable") is False)
+
+    def disable(self, path: str) -> None:
+        """Disable a job; it keeps its builds and starts no more."""
+        self._press(f"{_url(path)}disable", f"disable the job {path}")
+
     def delete(self, path: str) -> None:
         """Delete a job with its builds."""
+        self._press(f"{_url(path)}doDelete", f"delete the job {path}")
+
+    def _press(self, path: str, action: str) -> None:
+        """Send a form without fields, as a button of the web page does."""
         try:
-            self._send("POST", f"{_url(path)}doDelete", f"delete the job {path}")
+            self._send("POST", path, action)
         except JenkinsError as error:
-            # After the deletion Jenkins redirects to the page of the folder, which is not read here.
+            # Afterwards Jenkins redirects to a page, which is not read here.
             if error.status != requests.codes.found:
                 raise
 

@@ -85,8 +85,9 @@ def jobs_of_file(
     except UnicodeDecodeError as error:
         raise ConfigError(path, [f"is not UTF-8: {error.reason} at byte {error.start}"]) from error
     from vmss_jenkins.config import parse  # noqa: PLC0415 - takes a moment
+    from vmss_jenkins.jenkins.file_identity import identity_of  # noqa: PLC0415 - only for a file
 
-    return _rendered(parse(content, path), source or path, templates, images=images)
+    return _rendered(parse(content, path), source or identity_of(path), templates, images=images)
 
 
 def jobs_of_set(
@@ -111,7 +112,8 @@ def jobs_of_set(
     """
     from vmss_jenkins.config import one_set  # noqa: PLC0415 - takes a moment
 
-    source = source or f"options for {values.get('resource_group')}/{values.get('name')}"
+    names = (values.get("subscription"), values.get("resource_group"), values.get("name"))
+    source = source or f"options for {'/'.join(str(each) for each in names if each)}"
     return _rendered(one_set(values, jenkins), source, templates, images=images)
 
 

@@ -41,7 +41,7 @@ def command(
     if chosen:
         jobs = jobs_of_set(*chosen, templates=own, images=packer)
     else:
-        jobs = jobs_of_file(str(file), templates=own, images=packer)
+        jobs = jobs_of_file(str(file), source=str(file), templates=own, images=packer)
     for job in jobs:
         _write(job, out)
         if packer and job.path.endswith("-image"):

@@ -7,16 +7,14 @@ the job's page it tells people where to make changes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 from xml.etree.ElementTree import SubElement
 
-from vmss_jenkins.errors import ConfigError, UnsafeRollout
+from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.jenkins.plan.canonical_xml import (
-    TYPE,
     Change,
-    difference,
     mark,
     marked_in,
     one_line,
@@ -24,11 +22,12 @@ from vmss_jenkins.jenkins.plan.canonical_xml import (
     serialised,
     unmarked,
 )
-from vmss_jenkins.jenkins.plan.job_paths import ancestors, name_faults
+from vmss_jenkins.jenkins.plan.job_paths import name_faults
 
 __all__ = [
     "Create",
     "Delete",
+    "Disable",
     "ExistingJob",
     "JobPlan",
     "JobSpec",
@@ -36,22 +35,14 @@ __all__ = [
     "Unchanged",
     "Update",
     "checked",
-    "ensure_safe",
     "mark",
     "marked",
-    "plan",
 ]
 
 PIPELINE = "org.jenkinsci.plugins.workflow.job.WorkflowJob"
 """`_class` of a pipeline job, the only type that is seeded."""
 PIPELINE_ROOT = "flow-definition"
 """The root element of its config.xml."""
-ADOPT = "--adopt"
-ALLOW_MANY_DELETIONS = "--allow-many-deletions"
-MANY_SHARE = 0.3
-"""Deleting more than this share of a file's jobs is more likely a mistake than what somebody wants."""
-MANY_COUNT = 3
-"""Deleting fewer jobs than this is always allowed."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +79,10 @@ class ExistingJob:
     """Whether jobs can be in it."""
     config_xml: str | None = None
     """Read only for jobs that are compared."""
+    has_builds: bool = True
+    """Read only for jobs that may be pruned; before that a job counts as one with builds."""
+    is_disabled: bool = False
+    """Read only for jobs that may be pruned."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +119,13 @@ class Unchanged:
 
 
 @dataclass(frozen=True)
+class Disable:
+    """The job was seeded from this file and is no longer in it. It has builds, so it stays, and starts no more."""
+
+    path: str
+
+
+@dataclass(frozen=True)
 class Delete:
     """The job was seeded from this file, and is no longer in it."""
 
@@ -140,23 +142,28 @@ class Refused:
     """The option that allows it, if there is one."""
 
 
-Action: TypeAlias = Create | Update | Unchanged | Delete | Refused
+Pending: TypeAlias = Create | Update | Disable | Delete
+Action: TypeAlias = Create | Update | Unchanged | Disable | Delete | Refused
 
 
 @dataclass(frozen=True)
 class JobPlan:
-    """The changes to make, in the order of the file, deletions last."""
+    """The changes to make, in the order of the file; jobs that are no longer in it last."""
 
     actions: tuple[Action, ...]
     folders: tuple[str, ...] = ()
     """Folders to create first, parents before children."""
-    unpruned: tuple[str, ...] = field(default=())
+    unpruned: tuple[str, ...] = ()
     """Jobs that were seeded from this file and are no longer in it; they stay without `--prune`."""
+    outside: tuple[str, ...] = ()
+    """Such jobs outside the folders of the file; they stay without `--prune-outside-folders`."""
+    retired: tuple[str, ...] = ()
+    """Such jobs that are disabled already and keep their builds."""
 
     @property
-    def pending(self) -> tuple[Create | Update | Delete, ...]:
+    def pending(self) -> tuple[Pending, ...]:
         """The jobs to change."""
-        return tuple(each for each in self.actions if isinstance(each, Create | Update | Delete))
+        return tuple(each for each in self.actions if isinstance(each, Create | Update | Disable | Delete))
 
     @property
     def refused(self) -> tuple[Refused, ...]:
@@ -203,86 +210,10 @@ def checked(desired: Iterable[JobSpec]) -> tuple[JobSpec, ...]:
     for spec in specs:
         reasons += [f"job {spec.path!r}: {reason}" for reason in name_faults(spec.path)]
         if spec.path.casefold() in seen:
-            reasons.append(f"job {spec.path!r}: found twice; wanted once (names that differ only in case are equal)")
+            reasons.append(
+                f"job {spec.path!r}: found twice; wanted once (Jenkins may refuse names that differ only in case)"
+            )
         seen.add(spec.path.casefold())
     if reasons:
         raise ConfigError("jobs", reasons)
     return tuple(marked(spec) for spec in specs)
-
-
-def plan(
-    desired: Iterable[JobSpec],
-    existing: Mapping[str, ExistingJob],
-    *,
-    sources: Collection[str] = (),
-    prune: bool = False,
-    adopt: bool = False,
-) -> JobPlan:
-    """Decide which changes to make.
-
-    Args:
-        desired: the wanted jobs, as `checked` returns them.
-        existing: all items of the server by path; the wanted pipeline jobs with their config.xml.
-        sources: the files that are seeded, whose other jobs are pruned; the files of `desired` by default.
-        prune: delete jobs that have the mark of one of `sources` and are not in `desired`.
-        adopt: take over pipeline jobs that were not seeded from this file.
-    """
-    specs = tuple(desired)
-    wanted = {spec.path for spec in specs}
-    ours = {one_line(source) for source in (sources or [spec.source for spec in specs])}
-    gone = tuple(
-        path
-        for path, item in sorted(existing.items())
-        if path not in wanted and item.kind == PIPELINE and marked_in(item.description) in ours
-    )
-    actions: list[Action] = [_decide(spec, existing, adopt=adopt) for spec in specs]
-    actions += [Delete(path) for path in gone if prune]
-    return JobPlan(tuple(actions), _folders(actions, existing), () if prune else gone)
-
-
-def ensure_safe(job_plan: JobPlan, *, allow_many_deletions: bool = False) -> None:
-    """Refuse a plan that deletes too many jobs: a second seeding undoes an update, but brings no builds back.
-
-    Raises:
-        UnsafeRollout: names the option that allows it.
-    """
-    deletions = [each.path for each in job_plan.actions if isinstance(each, Delete)]
-    kept = [each for each in job_plan.actions if isinstance(each, Update | Unchanged)]
-    too_many = len(deletions) >= MANY_COUNT and len(deletions) > MANY_SHARE * (len(deletions) + len(kept))
-    if too_many and not allow_many_deletions:
-        consequence = (
-            f"{len(deletions)} of the {len(deletions) + len(kept)} jobs of this file would be deleted with their "
-            f"builds: {', '.join(deletions)}."
-        )
-        raise UnsafeRollout(consequence, ALLOW_MANY_DELETIONS)
-
-
-def _decide(spec: JobSpec, existing: Mapping[str, ExistingJob], *, adopt: bool) -> Action:
-    for folder in ancestors(spec.path):
-        if folder in existing and not existing[folder].is_folder:
-            kind = _short(existing[folder].kind)
-            return Refused(spec.path, f"found a job {folder} ({kind}); wanted a folder: rename that job")
-    there = existing.get(spec.path)
-    if there is None:
-        return Create(spec)
-    if there.kind != PIPELINE:
-        kind = _short(there.kind)
-        return Refused(spec.path, f"found a {kind} with that name; wanted a pipeline job: rename or delete that item")
-    owner = marked_in(there.description)
-    if owner != one_line(spec.source) and not adopt:
-        whose = f"seeded from {owner}" if owner else "not seeded by vmss-jenkins"
-        return Refused(spec.path, f"found a job with that name, {whose}", ADOPT)
-    try:
-        changes = difference(spec.config_xml, there.config_xml or "")
-    except ValueError as error:
-        changes = (Change(TYPE, str(error), PIPELINE_ROOT),)
-    return Update(spec, there, changes) if changes else Unchanged(spec.path)
-
-
-def _folders(actions: Iterable[Action], existing: Mapping[str, ExistingJob]) -> tuple[str, ...]:
-    needed = {folder for each in actions if isinstance(each, Create) for folder in ancestors(each.path)}
-    return tuple(sorted((each for each in needed if each not in existing), key=lambda path: (path.count("/"), path)))
-
-
-def _short(kind: str) -> str:
-    return kind.rpartition(".")[2]

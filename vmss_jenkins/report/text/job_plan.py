@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vmss_jenkins.jenkins.plan.canonical_xml import described
-from vmss_jenkins.jenkins.plan.jobs import Action, Create, Delete, JobPlan, Refused, Update
+from vmss_jenkins.jenkins.plan.jobs import Action, Create, Delete, Disable, JobPlan, Refused, Update
 
 
 def lines(job_plan: JobPlan) -> Iterator[str]:
@@ -13,7 +13,12 @@ def lines(job_plan: JobPlan) -> Iterator[str]:
     yield from (f"create folder {folder}" for folder in job_plan.folders)
     for action in job_plan.actions:
         yield from _action(action)
-    yield from (f"not in the file any more: {path}; --prune deletes it" for path in job_plan.unpruned)
+    for paths, what in (
+        (job_plan.unpruned, "--prune disables it, or deletes it if it has no builds"),
+        (job_plan.outside, "it is outside the folders of the file; --prune --prune-outside-folders includes it"),
+        (job_plan.retired, "it is disabled and keeps its builds; --prune --delete-builds deletes both"),
+    ):
+        yield from (f"not in the file any more: {path}; {what}" for path in paths)
     if job_plan.unchanged:
         yield f"unchanged: {len(job_plan.unchanged)}"
 
@@ -25,6 +30,8 @@ def _action(action: Action) -> Iterator[str]:
         yield f"update {action.path}"
         for change in action.changes:
             yield from (f"    {line}" for line in described(change))
+    elif isinstance(action, Disable):
+        yield f"disable {action.path}: it is not in the file any more; its builds stay"
     elif isinstance(action, Delete):
         yield f"delete {action.path}"
     elif isinstance(action, Refused):

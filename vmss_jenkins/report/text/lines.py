@@ -208,7 +208,13 @@ def _(event: GateJudged) -> str:
 @line.register
 def _(event: SeedPlanned) -> str:
     found = Counter(type(action).__name__ for action in event.plan.actions)
-    kinds = (("Create", "create"), ("Update", "update"), ("Delete", "delete"), ("Refused", "refuse"))
+    kinds = (
+        ("Create", "create"),
+        ("Update", "update"),
+        ("Disable", "disable"),
+        ("Delete", "delete"),
+        ("Refused", "refuse"),
+    )
     parts = [f"{found[kind]} to {word}" for kind, word in kinds if found[kind]]
     parts.append(f"{found['Unchanged']} unchanged")
     return f"{event.server}: {', '.join(parts)}"
@@ -226,7 +232,8 @@ def _(event: JobChanged) -> str:
 
 @line.register
 def _(event: SeedFinished) -> str:
+    disabled = f"{event.disabled} disabled, " if event.disabled else ""
     return (
-        f"{event.created} created, {event.updated} updated, {event.deleted} deleted, "
+        f"{event.created} created, {event.updated} updated, {disabled}{event.deleted} deleted, "
         f"{event.unchanged} unchanged, in {event.seconds:.1f} s"
     )
