@@ -71,7 +71,8 @@ def jobs_of_file(
 
     Args:
         path: the file.
-        source: the name of the file that marks its jobs for later runs; the path by default.
+        source: the name of the file that marks its jobs for later runs; by default its git repository and the path in
+            it, or the machine and the path if it is in no repository with a remote.
         templates: a user's own templates by name, as `pipelines.jobs_of` takes them.
         images: whether the jobs that build images by Packer are among them.
 
@@ -103,7 +104,8 @@ def jobs_of_set(
     Args:
         values: as under `sets` in vmss.yaml.
         jenkins: as under `jenkins`.
-        source: the name that marks the jobs for later runs; by default made from the set's name.
+        source: the name that marks the jobs for later runs; by default made from the set's
+            subscription, resource group and name.
         templates: a user's own templates by name, as `pipelines.jobs_of` takes them.
         images: whether the jobs that build images by Packer are among them.
 
