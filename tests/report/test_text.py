@@ -177,8 +177,12 @@ EXAMPLES: list[tuple[Event, str]] = [
     (rollout_events.RolloutWaiting("pause", ()), "waiting: pause"),
     (rollout_events.RolloutWaiting("not healthy yet", ("0",)), "waiting: not healthy yet: 0"),
     (
-        rollout_events.ClaimAwaited("job", 118.7),
-        "an earlier run of job was killed and left its lock: waiting 119 s until the lock expires",
+        rollout_events.LockAwaited("job", 118.7),
+        "an earlier run of job holds the lock and does not renew it: waiting at most 119 s until the lock expires",
+    ),
+    (
+        rollout_events.LockTakenOver("job", "abc-42-7"),
+        "an earlier run was killed on this machine, and its lock is taken over at once: job",
     ),
     (
         rollout_events.RollbackStarted(NEW, OLD, "1 failed"),

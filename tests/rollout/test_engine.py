@@ -70,7 +70,8 @@ class Pool:
 
 
 def roll(cloud: Cloud, told: list[Event] | None = None, order: Order | None = None, **changes: object) -> RolloutResult:
-    context = {key: changes.pop(key) for key in ("gates", "drainer", "claims", "run", "owner") if key in changes}
+    names = ("gates", "drainer", "claims", "run", "owner", "processes")
+    context = {key: changes.pop(key) for key in names if key in changes}
     spec = RolloutSpec(**{"max_unavailable": Amount(2), **changes})  # type: ignore[arg-type]
     heard = told if told is not None else []
     waiter = Waiter.starting(cloud.clock, 1e6, heard.append)
@@ -500,6 +501,70 @@ def test_a_claim_that_is_renewed_is_no_killed_run_of_the_same_command() -> None:
     cloud.clock.after(30, lambda: cloud.claims.update(other=renewed))
     with pytest.raises(AnotherRollout):
         roll(cloud, claims=cloud, owner="job")
+
+
+@dataclass
+class Machine:
+    """Processes of one machine of which some are gone."""
+
+    own: str = "here-1"
+    gone: frozenset[str] = frozenset()
+
+    def is_gone(self, name: str) -> bool:
+        return name in self.gone
+
+
+def test_the_lock_of_a_killed_process_of_this_machine_is_taken_over_at_once() -> None:
+    cloud = Cloud.of(3)
+    seen: list[Event] = []
+    cloud.fault = lambda call: Killed() if call == "begin_update_instances answer" else None
+    with pytest.raises(Killed):
+        roll(cloud, claims=cloud, run="first", owner="job", processes=Machine("here-1"))
+    cloud.dead, cloud.fault = False, lambda _name: None
+    began = cloud.clock.time
+    processes = Machine("here-2", frozenset({"here-1"}))
+    result = roll(cloud, seen, claims=cloud, run="second", owner="job", processes=processes)
+    assert result.outcome is Outcome.ROLLED_OUT
+    assert rollout_events.LockTakenOver("job", "here-1") in seen
+    assert not [one for one in seen if isinstance(one, rollout_events.LockAwaited)]
+    assert cloud.updates[1][0] < began + LEASE, "it did not wait until the lock expired"
+    assert cloud.claims == {}
+
+
+def test_the_lock_of_a_killed_process_of_another_machine_is_awaited_and_the_wait_is_reported_each_minute() -> None:
+    cloud = Cloud.of(3)
+    seen: list[Event] = []
+    cloud.claims["other"] = Claim("other", "job", cloud.clock.time + 1e6 + 200.0, process="there-1")
+    assert roll(cloud, seen, claims=cloud, owner="job", processes=Machine()).outcome is Outcome.ROLLED_OUT
+    assert [round(one.seconds) for one in seen if isinstance(one, rollout_events.LockAwaited)] == [200, 140, 80, 20]
+    assert cloud.updates[0][0] >= 200.0
+
+
+def test_a_process_that_ends_while_its_lock_is_awaited_is_taken_over() -> None:
+    cloud, processes = Cloud.of(3), Machine()
+    seen: list[Event] = []
+    cloud.claims["other"] = Claim("other", "job", cloud.clock.time + 1e6 + LEASE, process="here-7")
+    cloud.clock.after(30.0, lambda: setattr(processes, "gone", frozenset({"here-7"})))
+    assert roll(cloud, seen, claims=cloud, owner="job", processes=processes).outcome is Outcome.ROLLED_OUT
+    assert rollout_events.LockTakenOver("job", "here-7") in seen
+    assert 30.0 <= cloud.updates[0][0] < LEASE
+
+
+def test_a_claim_that_names_no_process_is_awaited_as_before() -> None:
+    cloud = Cloud.of(3)
+    cloud.claims["other"] = Claim("other", "job", cloud.clock.time + 1e6 + LEASE)
+    assert roll(cloud, claims=cloud, owner="job", processes=Machine(gone=frozenset({""}))).outcome
+    assert cloud.updates[0][0] >= LEASE
+
+
+def test_a_long_owner_is_the_same_owner_when_its_claim_is_read_again() -> None:
+    cloud, owner = Cloud.of(3), "job/" * 100
+    cloud.fault = lambda call: Killed() if call == "begin_update_instances" else None
+    with pytest.raises(Killed):
+        roll(cloud, claims=cloud, run="first", owner=owner)
+    cloud.dead, cloud.fault = False, lambda _name: None
+    cloud.claims = {run: one for run, each in cloud.claims.items() if (one := Claim.parse(run, each.text()))}
+    assert roll(cloud, claims=cloud, run="second", owner=owner).outcome is Outcome.ROLLED_OUT
 
 
 def test_two_that_begin_at_the_same_moment_never_both_go_on() -> None:

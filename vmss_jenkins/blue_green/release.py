@@ -139,6 +139,7 @@ class PairRelease(Generic[OperationT]):
                 claims=replace(self.claims, ending=target) if self.claims else None,
                 run=self.context.run,
                 owner=self.context.owner,
+                processes=self.context.processes,
                 build=self.build,
             )
             found = run_rollout(self.sets, target, Order(plan.image), pace.spec, context, self.waiter)
@@ -254,7 +255,7 @@ class PairRelease(Generic[OperationT]):
         return self.sets.autoscale_settings(member.scale_set)
 
     def _lease(self) -> Lease:
-        return Lease(self.claims, self.context.run, self.context.owner, self.waiter)
+        return Lease(self.claims, self.context.run, self.context.owner, self.waiter, self.context.processes)
 
     @property
     def _source(self) -> str:

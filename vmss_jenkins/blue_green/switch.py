@@ -28,7 +28,7 @@ from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.instances import ScaleSetName
 from vmss_jenkins.rollout.lease import Lease
 from vmss_jenkins.rollout.plan.claims import LEASE, others
-from vmss_jenkins.rollout.ports import Claims, Gates, ScaleSets
+from vmss_jenkins.rollout.ports import Claims, Gates, Processes, ScaleSets
 from vmss_jenkins.runtime.ports import OperationT
 from vmss_jenkins.runtime.waiting import Waiter
 
@@ -78,6 +78,7 @@ class SwitchContext:
     claims: Claims | None = None
     run: str = "run"
     owner: str = "vmss-jenkins"
+    processes: Processes | None = None
 
 
 def run_switch(
@@ -101,7 +102,7 @@ def run_switch(
         UnsafeRollout: if the idle set has fewer healthy instances than the active one; nothing was changed.
         AzureError: if Azure refuses, or cannot be reached.
     """
-    lease = Lease(context.claims, context.run, context.owner, waiter)
+    lease = Lease(context.claims, context.run, context.owner, waiter, context.processes)
     killed = lease.take()
     unjudged = killed.rolling_back if killed and killed.owner == context.owner else ""
     if unjudged:
@@ -124,7 +125,7 @@ def run_check(
     Raises:
         VmssJenkinsError: as `run_switch`.
     """
-    lease = Lease(context.claims, context.run, context.owner, waiter)
+    lease = Lease(context.claims, context.run, context.owner, waiter, context.processes)
     lease.take()
     try:
         return _Switch(sets, store, order, context, lease, waiter).check()

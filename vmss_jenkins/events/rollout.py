@@ -169,11 +169,22 @@ class RolloutWaiting(Event):
 
 
 @dataclass(frozen=True)
-class ClaimAwaited(Event):
-    """An earlier run of the same command left its claim; it is awaited until it lapses."""
+class LockAwaited(Event):
+    """An earlier run of the same command holds the lock and does not renew it; repeated once a minute."""
 
     owner: str
     seconds: float
+    """Until the lock expires, unless it is renewed."""
+
+
+@dataclass(frozen=True)
+class LockTakenOver(Event):
+    """The process that held the lock has ended on this machine, so this run takes the lock over at once."""
+
+    owner: str
+    """Who ran which command in that process."""
+    process: str
+    """The process: its machine, its id and when it started."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from vmss_jenkins.measure.verification import Instruments, Verification
 from vmss_jenkins.model.instances import ScaleSetName
 from vmss_jenkins.runtime.clock import SystemClock
 from vmss_jenkins.runtime.heartbeat import Heartbeat
+from vmss_jenkins.runtime.processes import LocalProcesses
 from vmss_jenkins.runtime.waiting import Waiter
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class PairConnection:
             claims=JointClaims({name: self.sets.claims(name) for name in names}, names[0]) if names else None,
             run=secrets.token_hex(4),
             owner=f"{self.environ.get('JOB_NAME') or socket.gethostname()}: {what}",
+            processes=LocalProcesses(),
         )
 
     def _gates(self, gates: Sequence[AnyGate], name: ScaleSetName) -> Verification:

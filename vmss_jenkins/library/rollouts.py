@@ -27,6 +27,7 @@ from vmss_jenkins.rollout.plan.claims import Ended
 from vmss_jenkins.rollout.ports import Drainer
 from vmss_jenkins.runtime.clock import SystemClock
 from vmss_jenkins.runtime.heartbeat import Heartbeat
+from vmss_jenkins.runtime.processes import LocalProcesses
 from vmss_jenkins.runtime.waiting import Waiter
 
 if TYPE_CHECKING:
@@ -169,6 +170,7 @@ class _Run:
                 headcounts=sets.headcounts(self.name) if self.claim or surges else None,
                 run=secrets.token_hex(4),
                 owner=owner(os.environ, order),
+                processes=LocalProcesses(),
                 build=os.environ.get("BUILD_URL", ""),
             )
             if self.scripted is None:

@@ -27,7 +27,7 @@ from vmss_jenkins.rollout.plan.selection import Include
 from vmss_jenkins.rollout.plan.situation import Situation, survey
 from vmss_jenkins.rollout.plan.surge import decision as surge_decision
 from vmss_jenkins.rollout.plan.surge import situation as surge_situation
-from vmss_jenkins.rollout.ports import Claims, Drainer, Gates, ScaleSets
+from vmss_jenkins.rollout.ports import Claims, Drainer, Gates, Processes, ScaleSets
 from vmss_jenkins.rollout.surge_start import begin_surge, refuse_unfinished
 from vmss_jenkins.rollout.watcher import TICK, Watcher
 from vmss_jenkins.runtime.ports import OperationT
@@ -90,6 +90,8 @@ class RunContext:
     """A name that no other run has, for the claim."""
     owner: str = "vmss-jenkins"
     """Who runs which command, for the claim: the same for the same command run again."""
+    processes: Processes | None = None
+    """Shows whether the process of another run has ended."""
     build: str = ""
     """URL of the build in Jenkins, for reports."""
     allow_automatic_rollout: bool = False
@@ -120,7 +122,7 @@ def run_rollout(
         UnsafeRollout: where Azure would take the image to every instance by itself.
         AzureError: where Azure refuses, or cannot be reached.
     """
-    lease = Lease(context.claims, context.run, context.owner, waiter)
+    lease = Lease(context.claims, context.run, context.owner, waiter, context.processes)
     killed = lease.take()
     watcher = None
     try:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from vmss_jenkins.errors import AzureError
 from vmss_jenkins.events import rollout as rollout_events
 from vmss_jenkins.events.calls import CallRetried
-from vmss_jenkins.rollout.plan.claims import LEASE, RENEWAL, AnotherRollout, Claim, Ended, lapsed, others
-from vmss_jenkins.rollout.ports import Claims
+from vmss_jenkins.rollout.plan.claims import LEASE, RENEWAL, AnotherRollout, Claim, Ended, fitting, lapsed, others
+from vmss_jenkins.rollout.ports import Claims, Processes
 from vmss_jenkins.runtime.waiting import Waiter, is_transient
 
 LOOK_EVERY = 10.0
 """Seconds between two looks at a claim that is to lapse."""
+TELL_EVERY = 60.0
+"""Seconds between two messages that say how long the wait for a lock may take."""
 AGAIN = 5.0
 """Seconds until a renewal that failed is tried again."""
 REMEMBERED = 3600.0
@@ -27,11 +30,14 @@ class Lease:
         run: a name that no other run has.
         owner: who runs which command.
         waiter: clock and listener.
+        processes: shows whether the process of another run has ended; None if nobody can tell.
     """
 
-    def __init__(self, claims: Claims | None, run: str, owner: str, waiter: Waiter) -> None:
-        self._claims, self._waiter = claims, waiter
-        self._claim = Claim(run, owner, 0.0)
+    def __init__(
+        self, claims: Claims | None, run: str, owner: str, waiter: Waiter, processes: Processes | None = None
+    ) -> None:
+        self._claims, self._waiter, self._processes = claims, waiter, processes
+        self._claim = Claim(run, fitting(owner), 0.0, process=processes.own if processes else "")
         self._offset = 0.0
         self._renewed = 0.0
 
@@ -45,10 +51,13 @@ class Lease:
             return None
         before = self._await_turn(self._claims)
         self.renew()
-        if rivals := others(self._read(self._claims), self._claim.run, self._server_now):
+        if rivals := self._rivals(self._read(self._claims)):
             self.release()
             raise self._refusal(rivals[0])
-        dead = lapsed(before, self._server_now)
+        left = tuple(claim for claim in before if self._is_left(claim))
+        for claim in left:
+            self._waiter.on_event(rollout_events.LockTakenOver(claim.owner, claim.process))
+        dead = (*lapsed(before, self._server_now), *left)
         if dead:
             self._waiter.retry(lambda: self._remove([claim.run for claim in dead]))
         recent = [claim for claim in dead if self._server_now - claim.until < REMEMBERED]
@@ -57,19 +66,32 @@ class Lease:
     def _await_turn(self, claims: Claims) -> tuple[Claim, ...]:
         """Wait while an earlier run of the same command has the claim and does not renew it."""
         seen: dict[str, float] = {}
+        told = -TELL_EVERY + self._now
         while True:
             found = self._read(claims)
-            rivals = others(found, self._claim.run, self._server_now)
+            rivals = self._rivals(found)
             if not rivals:
                 return found
             for rival in rivals:
                 if rival.owner != self._claim.owner or seen.get(rival.run, rival.until) != rival.until:
                     raise self._refusal(rival)
-            if not seen:
-                left = max(rival.until for rival in rivals) - self._server_now
-                self._waiter.on_event(rollout_events.ClaimAwaited(self._claim.owner, left))
+            left = max(rival.until for rival in rivals) - self._server_now
+            if self._now - told >= TELL_EVERY:
+                told = self._now
+                self._waiter.on_event(rollout_events.LockAwaited(self._claim.owner, left))
             seen.update({rival.run: rival.until for rival in rivals})
-            self._waiter.clock.sleep(min(LOOK_EVERY, max(rival.until for rival in rivals) - self._server_now + 1))
+            self._waiter.clock.sleep(min(LOOK_EVERY, left + 1))
+
+    def _rivals(self, claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
+        """The claims in force of other runs, as far as their processes may still run."""
+        return tuple(one for one in others(claims, self._claim.run, self._server_now) if not self._is_gone(one))
+
+    def _is_left(self, claim: Claim) -> bool:
+        """Whether a claim is in force only because the process that held it was killed."""
+        return claim.until > self._server_now and self._is_gone(claim)
+
+    def _is_gone(self, claim: Claim) -> bool:
+        return bool(self._processes and claim.process and self._processes.is_gone(claim.process))
 
     def beat(self) -> None:
         """Renew the claim where it is time.
@@ -82,7 +104,7 @@ class Lease:
         try:
             late = self._server_now >= self._claim.until
             self._write(self._claims, LEASE)
-            if late and (rivals := others(self._claims.read()[1], self._claim.run, self._server_now)):
+            if late and (rivals := self._rivals(self._claims.read()[1])):
                 raise self._refusal(rivals[0])
         except AzureError as error:
             if not is_transient(error):
@@ -100,7 +122,7 @@ class Lease:
             return
         claims = self._claims
         told = self._claim.rolling_back if rolling_back is None else rolling_back
-        self._claim = Claim(self._claim.run, self._claim.owner, self._claim.until, told)
+        self._claim = replace(self._claim, rolling_back=told)
         self._waiter.retry(lambda: self._write(claims, lease))
 
     def record_end(self, outcome: str, release: str) -> None:
@@ -135,7 +157,7 @@ class Lease:
         return found
 
     def _write(self, claims: Claims, lease: float) -> None:
-        claim = Claim(self._claim.run, self._claim.owner, self._server_now + lease, self._claim.rolling_back)
+        claim = replace(self._claim, until=self._server_now + lease)
         claims.write(claim)
         self._claim, self._renewed = claim, self._now
 

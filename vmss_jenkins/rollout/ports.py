@@ -105,6 +105,19 @@ class Ends(Protocol):
         ...
 
 
+class Processes(Protocol):
+    """The processes of this machine, by names that no other process has."""
+
+    @property
+    def own(self) -> str:
+        """The name of this process; empty if it is not known."""
+        ...
+
+    def is_gone(self, name: str) -> bool:
+        """Whether a process has certainly ended; false for one of another machine, or in doubt."""
+        ...
+
+
 class Claims(Protocol):
     """The marks in Azure by which rollouts of one scale set see each other; each call raises `AzureError`."""
 

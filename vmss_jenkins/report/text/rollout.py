@@ -104,11 +104,16 @@ def _(event: events.RolloutWaiting) -> str:
 
 
 @line.register
-def _(event: events.ClaimAwaited) -> str:
+def _(event: events.LockAwaited) -> str:
     return (
-        f"an earlier run of {event.owner} was killed and left its lock: waiting {event.seconds:.0f} s until the lock "
-        "expires"
+        f"an earlier run of {event.owner} holds the lock and does not renew it: waiting at most {event.seconds:.0f} s "
+        "until the lock expires"
     )
+
+
+@line.register
+def _(event: events.LockTakenOver) -> str:
+    return f"an earlier run was killed on this machine, and its lock is taken over at once: {event.owner}"
 
 
 @line.register

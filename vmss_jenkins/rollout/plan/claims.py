@@ -18,6 +18,10 @@ There is no compare-and-set, and none is needed: each run writes its own claim f
 afterwards. Of two that begin at the same moment at least one sees the other, and whoever sees another one
 takes its own away and refuses.
 
+A claim names the process that holds it. A run on the same machine, in the same container, can see that this process has
+ended, and takes over at once. From another machine nobody can see that, and what a build server shows does not tell: an
+agent that lost its connection goes on with the command of a build that counts as failed. There the claim must lapse.
+
 A claim that is not renewed lapses, by the server's clock. So a killed run blocks others for two minutes,
 and the same command waits for that and goes on. A claim tells too that its run was going back, so that
 the same command goes on going back.
@@ -40,6 +44,8 @@ FULLY_OUT = "rolled out"
 """The outcome of a rollout that every chosen instance got."""
 RENEWAL = 30.0
 """Seconds between two renewals."""
+LONGEST_OWNER = 150
+"""Characters of an owner that fit into a tag's value beside the rest of a claim."""
 
 
 @dataclass(frozen=True)
@@ -54,17 +60,19 @@ class Claim:
     """When it lapses: seconds, UTC."""
     rolling_back: str = ""
     """Empty on the way forward; else the fingerprints of the release it goes back from and to."""
+    process: str = ""
+    """The process that holds it, as `runtime.processes` names it; empty if it is not known."""
 
     def text(self) -> str:
         """The tag's value; Azure allows 256 characters."""
-        return f"until={self.until:.0f} back={self.rolling_back} owner={self.owner}"[:256]
+        process = f" process={self.process}" if self.process else ""
+        return f"until={self.until:.0f} back={self.rolling_back}{process} owner={self.owner}"[:256]
 
     @classmethod
     def parse(cls, run: str, text: str) -> Claim | None:
         """Read a tag's value; None where it is none of ours."""
-        until, _, rest = text.removeprefix("until=").partition(" back=")
-        back, _, owner = rest.partition(" owner=")
-        return cls(run, owner, float(until), back) if until.isdecimal() and owner else None
+        found = re.fullmatch(r"until=(\d+) back=(\S*?)(?: process=(\S+))? owner=(.+)", text, re.ASCII | re.DOTALL)
+        return cls(run, found[4], float(found[1]), found[2], found[3] or "") if found else None
 
 
 @dataclass(frozen=True)
@@ -112,6 +120,14 @@ class AnotherRollout(VmssJenkinsError):  # noqa: N818 - what it found, as in `Un
             f"another rollout of this scale set is under way: {self.claim.owner} (run {self.claim.run}). Wait for its "
             f"end, or stop it; where it was killed, its claim lapses in {self.seconds:.0f} s"
         )
+
+
+def fitting(owner: str) -> str:
+    """An owner that fits into a claim: one that is too long is cut, and a hash keeps it apart from others."""
+    if len(owner) <= LONGEST_OWNER:
+        return owner
+    mark = f"~{hashlib.sha256(owner.encode()).hexdigest()[:8]}"
+    return f"{owner[: LONGEST_OWNER - len(mark)]}{mark}"
 
 
 def fingerprint(left: Release | None, target: Release | None) -> str:
