@@ -163,7 +163,7 @@ def test_a_set_without_a_script_gets_one_and_has_no_way_back() -> None:
         assert roll(azure, NEW, min_healthy_time=0.0).outcome is Outcome.ROLLED_OUT
         assert pages(azure) == [NEW_PAGE] * 3
         told = [one.finding.text for one in azure.events if isinstance(one, PreflightFound)]
-        assert any("no script to go back to" in text for text in told)
+        assert any("no script to roll back to" in text for text in told)
 
 
 def test_protected_settings_go_out_and_back_and_are_told_nowhere() -> None:

@@ -166,7 +166,7 @@ class TestUpdateInstances:
         world = updated_model()
         update_instances(world, "*")
         (told,) = world.events_of(PreflightFound)
-        assert "all 3 instances that serve go down at once" in str(told)
+        assert "all 3 healthy instances go down at once" in str(told)
 
     def test_an_operation_that_already_runs_on_a_chosen_instance_is_awaited_not_doubled(self) -> None:
         world = updated_model()

@@ -395,10 +395,10 @@ def test_somebody_may_scale_the_set_in_the_middle(by: int, wanted: int, at: floa
 @pytest.mark.parametrize(
     ("change", "how", "said"),
     [
-        ({"capacity": 100}, {}, "it may have 100: one placement group holds it"),
-        ({"capacity": 600, "single_placement_group": False}, {}, "it may have 600: its image is a managed one"),
+        ({"capacity": 100}, {}, "it may have 100: it has a single placement group"),
+        ({"capacity": 600, "single_placement_group": False}, {}, "it may have 600: it runs a managed image"),
         ({"capacity": 0}, {}, "the set has no instances"),
-        ({}, {"scope": Scope(InstanceIds.parse("0"))}, "leave --instance-ids out"),
+        ({}, {"scope": Scope(InstanceIds.parse("0"))}, "give --canary instead of"),
         ({"provisioning_state": "Deleting"}, {}, "is being deleted"),
     ],
 )

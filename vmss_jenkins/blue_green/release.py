@@ -230,7 +230,7 @@ class PairRelease(Generic[OperationT]):
                 return
             try:
                 operation = self.sets.begin_set_capacity(scale_set, wanted)
-                complete(self.sets, operation, self.waiter, lease.beat)
+                complete(self.sets, operation, self.waiter, lease.renew_if_due)
             except AzureError as error:
                 if error.failure.status != CHANGED_MEANWHILE or attempt == ATTEMPTS - 1:
                     raise

@@ -1,4 +1,4 @@
-"""Carrying out the actions of a rollout: each method does one and returns the history that follows."""
+"""Carry out the actions of a rollout: each method carries out one action and returns the next history."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ from vmss_jenkins.runtime.waiting import ATTEMPTS, Waiter
 
 @dataclass
 class Actor(Generic[OperationT]):
-    """What acts on Azure for one run."""
+    """Makes the changes in Azure for one run."""
 
     sets: ScaleSets[OperationT]
     name: ScaleSetName
@@ -64,10 +64,10 @@ class Actor(Generic[OperationT]):
     pace: pacing.Pace = field(default_factory=pacing.updates)
     request_ids: list[str] = field(default_factory=list)
     resizer: Resizer[OperationT] | None = None
-    """Where instances are replaced."""
+    """Changes the number of instances in a surge; None for the other strategies."""
 
     def act(self, action: Action, history: History) -> History:
-        """Carry out an action, and return the history that follows."""
+        """Carry out an action and return the next history."""
         match action:
             case SetModel():
                 return self.set_model(action, history)
@@ -90,16 +90,19 @@ class Actor(Generic[OperationT]):
         raise TypeError(f"no action to carry out: {action!r}")
 
     def set_model(self, action: SetModel, history: History) -> History:
-        """Set the model's image to the release."""
+        """Set the model to the release."""
         self._set_image(action.image)
         return history
 
     def restore_model(self, action: RestoreModel, history: History) -> History:
-        """Turn back, and restore the model's image; the claim tells of it first, should this run be killed."""
+        """Begin the rollback: restore the model.
+
+        The claim records the rollback first, so that a run after a kill goes on with it.
+        """
         self.watcher.reread()
         left = history.rolled_back_from if history.rolling_back else history.target.image
         if not history.rolling_back and not (left is None or left.same_as(self._set.release)):
-            return history  # somebody changed the model at this very moment: the decision sees it
+            return history  # somebody else changed the model just now: the next decision takes it into account
         if not history.rolling_back:
             self.waiter.on_event(rollout_events.RollbackStarted(left, action.image, action.cause))
         self.lease.renew(fingerprint(left, action.image))
@@ -107,7 +110,7 @@ class Actor(Generic[OperationT]):
         return history.begin_rollback(action.image, action.cause, self.now)
 
     def _set_image(self, image: Release) -> None:
-        """Set the image as the step does; where the set changed since it was read, the next turn looks again."""
+        """Set the model as `update` does; if the set changed since the last read, the next turn reads it again."""
         try:
             known = self.watcher.observed.instances
             result = steps.update(self.sets, self.name, image, self.options, self.waiter, known)
@@ -136,25 +139,25 @@ class Actor(Generic[OperationT]):
         return history.restored(action.instance_ids)
 
     def run_gate(self, action: RunGate, history: History) -> History:
-        """Judge the release; without gates it passes."""
+        """Run the gates; a release without gates passes."""
         if self.gates is None:
             return history.add_gate(GateResult(action.stage, action.instance_ids, Consequence.GO_ON, self.now))
-        judgement = self.gates.assess(action.stage.value, action.instance_ids, self._hold_on)
+        judgement = self.gates.assess(action.stage.value, action.instance_ids, self._extend_lease)
         self.lease.renew()
         bad = [verdict for verdict in judgement.verdicts if verdict.outcome is not GateOutcome.PASSED]
-        said = "; ".join(f"{verdict.gate}: {verdict.reason}" for verdict in bad or judgement.verdicts)
-        reason = " ".join(said.split())
+        text = "; ".join(f"{verdict.gate}: {verdict.reason}" for verdict in bad or judgement.verdicts)
+        reason = " ".join(text.split())
         ids, verdicts = action.instance_ids, tuple(judgement.verdicts)
         return history.add_gate(GateResult(action.stage, ids, judgement.consequence, self.now, reason, verdicts))
 
-    def _hold_on(self, seconds: float) -> None:
-        """Let the claim hold through a measurement, in which nobody renews it."""
+    def _extend_lease(self, seconds: float) -> None:
+        """Extend the claim over a measurement: nobody renews it meanwhile."""
         self.lease.renew(lease=LEASE + seconds)
 
     def update(self, action: Update, history: History) -> History:
-        """Ask Azure to update instances: in one call where it goes in waves, else in as many as its limits allow.
+        """Ask Azure to update instances: one call for a wave; for a window as many calls as the limits allow.
 
-        A window needs to hear of each instance's end by itself, and an operation ends with its last one.
+        An operation ends when its last instance ends, and a window has to see the end of each instance.
         """
         count = 1
         if strategy_of(self.spec, history) is Strategy.WINDOW:
@@ -169,7 +172,7 @@ class Actor(Generic[OperationT]):
         return history
 
     def _ask(self, ids: tuple[str, ...], history: History) -> History:
-        """Make one call. An answer that was lost is never asked for again unseen: the instances tell."""
+        """Make one call. If the answer is lost, the call is not repeated: the instances show whether Azure took it."""
         self.pace.take()
         try:
             operation = self.sets.begin_update_instances(self._set, ids)
@@ -184,12 +187,12 @@ class Actor(Generic[OperationT]):
         return history.asked(self._known(ids), self.now)
 
     def _refused(self, error: AzureError, history: History) -> History:
-        """Wait and decide anew where a refusal may pass; else it is final."""
+        """Wait and decide again if the refusal may pass; otherwise raise it."""
         failure = error.failure
         vanished = failure.code in ID_IS_GONE
-        passing = vanished or not failure.sent or failure.status in {CONFLICT, THROTTLED}
+        transient = vanished or not failure.sent or failure.status in {CONFLICT, THROTTLED}
         lasting = failure.status != CONFLICT and history.refusals >= ATTEMPTS
-        if not passing or lasting:
+        if not transient or lasting:
             raise error
         if vanished:
             self.watcher.refresh()

@@ -1,4 +1,4 @@
-"""Telling what a rollout sees: the difference of one look to the one before, as events."""
+"""Report what a rollout sees: the differences between two reads, as events."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from vmss_jenkins.rollout.plan.situation import Situation
 
 
 class ChangeReporter:
-    """Remembers what was told, so that each thing is told once.
+    """Reports each change once.
 
     Args:
-        planned: what the run is, told first, with the instances that are there.
-        drains: whether instances are taken out of the load balancer first.
-        on_event: who is told.
+        planned: the first event; the instances are added to it.
+        drains: whether instances are taken out of the load balancer before their update.
+        on_event: receives the events.
     """
 
     def __init__(self, planned: rollout_events.RolloutPlanned, on_event: OnEvent, *, drains: bool) -> None:
@@ -29,20 +29,20 @@ class ChangeReporter:
         self._states: dict[str, rollout_events.InstanceSeen] | None = None
         self._direction: bool | None = None
         self._known: set[str] | None = None
-        self._told: set[tuple[str, str]] = set()
+        self._reported: set[tuple[str, str]] = set()
         self._waiting = ""
 
-    def tell(self, observed: Observed, history: History, situation: Situation, action: Action) -> None:
-        """Tell what is new."""
+    def report(self, observed: Observed, history: History, situation: Situation, action: Action) -> None:
+        """Report what is new."""
         self._instances(observed, history, situation)
-        turning = history.cause is not None and not history.rolling_back
-        if history.model_set and not turning and self._direction is not history.rolling_back:
+        rollback_due = history.cause is not None and not history.rolling_back
+        if history.model_set and not rollback_due and self._direction is not history.rolling_back:
             undrained = observed.scale_set.load_balanced and situation.pending and not self._drains
             if undrained and self._direction is None:
                 self._on_event(rollout_events.NotDraining(self._name))
             self._begin(history, situation)
         self._capacity(observed, history)
-        for key in sorted(situation.well & history.records.keys()):
+        for key in sorted(situation.updated & history.records.keys()):
             record = history.records[key]
             seconds = history.updated_since[key] - (record.asked or record.at)
             self._once("done", key, rollout_events.InstanceDone(key, seconds))
@@ -61,7 +61,7 @@ class ChangeReporter:
 
     def _begin(self, history: History, situation: Situation) -> None:
         self._direction = history.rolling_back
-        self._told.clear()
+        self._reported.clear()
         self._on_event(
             rollout_events.RolloutStarted(
                 self._name,
@@ -77,7 +77,7 @@ class ChangeReporter:
             self._once("skipped", key, InstanceSkipped(key, reason))
 
     def _instances(self, observed: Observed, history: History, situation: Situation) -> None:
-        """Tell how each instance stands, once all of them, then those that changed."""
+        """Report the state of every instance once, then the changes."""
         found = {one.instance_id: one for one in instance_states(observed, history, situation)}
         if self._states is None:
             self._on_event(replace(self._planned, instances=tuple(found.values())))
@@ -90,7 +90,7 @@ class ChangeReporter:
         self._states = found
 
     def _capacity(self, observed: Observed, history: History) -> None:
-        """Tell who came and went; of those that this run made or deleted, it is known already."""
+        """Report instances that appeared or disappeared, except those that this run made or deleted."""
         present = {instance.id for instance in observed.instances}
         known = present if self._known is None else self._known
         joined, gone = present - known - history.records.keys(), known - present
@@ -102,6 +102,6 @@ class ChangeReporter:
         self._known = present
 
     def _once(self, what: str, key: str, event: Event) -> None:
-        if (what, key) not in self._told:
-            self._told.add((what, key))
+        if (what, key) not in self._reported:
+            self._reported.add((what, key))
             self._on_event(event)

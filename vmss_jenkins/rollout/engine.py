@@ -1,7 +1,6 @@
-"""A rollout, run: observe, decide, act, until done.
+"""The loop of a rollout: observe, decide, act, until done.
 
-One turn of the loop is one look and one action. What it does is decided by `rollout.decide`, from values;
-how each action is carried out is in `acting`.
+One turn of the loop reads Azure and carries out one action. `plan.decision` chooses the action; `actor` carries it out.
 """
 
 from __future__ import annotations
@@ -45,57 +44,58 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class RolloutResult:
-    """What a rollout came to."""
+    """The result of a rollout."""
 
     scale_set: ScaleSetName
     outcome: Outcome
     image: Release | None
-    """The release that was gone to in the end: the new one, or the one gone back to."""
+    """The release that the run ended on: the new one, or the one it rolled back to."""
     updated: tuple[str, ...]
-    """Instances that this run updated on the way forward."""
+    """Instances that this run updated to the new release."""
     rolled_back: tuple[str, ...]
+    """Instances that this run updated or deleted while it rolled back."""
     skipped: Mapping[str, str]
-    """Instances that were left alone, with the reason."""
+    """Instances that this run did not update, with the reason."""
     reason: str
-    """Why it went back or halted; empty where all went well."""
+    """Why the run rolled back or halted; empty for neither."""
     states: Mapping[str, str]
-    """Every instance and how it is, where it halted."""
+    """The state of every instance after a halt."""
     gates: tuple[GateResult, ...]
     seconds: float
     request_ids: tuple[str, ...]
     removed: tuple[str, ...] = ()
-    """Instances that this run deleted, where it made others in their place."""
+    """Instances that a surge deleted and replaced."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be rolled out, or back."""
+    """The release, and whether to roll it out or to roll back."""
 
     image: Release | None = None
-    """None for what the model has."""
+    """None for the release of the model."""
     rolling_back: bool = False
-    """Go back from what the model has, to `RolloutSpec.rollback_to` or to the one other image that instances run."""
+    """Roll back from the release of the model, to `RolloutSpec.rollback_to` or to the only other image that runs."""
 
 
 @dataclass(frozen=True)
 class RunContext:
-    """What a rollout uses beside the set itself; None for none."""
+    """What a rollout uses beside the scale set; None for none."""
 
     gates: Gates | None = None
     drainer: Drainer | None = None
     claims: Claims | None = None
     headcounts: Headcounts | None = None
-    """Where a surge writes down how many instances there are to be in the end."""
+    """Where a surge records how many instances the set has in the end."""
     run: str = "run"
-    """A name that no other run has, for the claim."""
+    """A unique name of the run, for the claim."""
     owner: str = "vmss-jenkins"
-    """Who runs which command, for the claim: the same for the same command run again."""
+    """Who runs which command, for the claim; the same command again has the same owner."""
     processes: Processes | None = None
     """Shows whether the process of another run has ended."""
     build: str = ""
     """URL of the build in Jenkins, for reports."""
     allow_automatic_rollout: bool = False
-    """Set the model although Azure takes it to every instance by itself."""
+    """Set the model although Azure then updates every instance by itself."""
 
 
 def run_rollout(
@@ -106,21 +106,21 @@ def run_rollout(
     context: RunContext,
     waiter: Waiter,
 ) -> RolloutResult:
-    """Roll out or back, or go on with it where an earlier run was stopped: its state is in Azure.
+    """Roll out or roll back. The state is in Azure, so a run after a kill continues the earlier one.
 
     Args:
         sets: Azure.
         name: the scale set.
-        order: the release, and in which direction.
-        spec: how.
-        context: gates, draining, claims.
-        waiter: clock and listener; its deadline ends the repetition of single calls.
+        order: the release and the direction.
+        spec: canary, steps, limits.
+        context: gates, drainer, claims.
+        waiter: clock and listener; its deadline limits the retries of each call.
 
     Raises:
-        AnotherRollout: where one is under way; nothing was changed.
-        ConfigError: where Azure would refuse the image.
-        UnsafeRollout: where Azure would take the image to every instance by itself.
-        AzureError: where Azure refuses, or cannot be reached.
+        AnotherRollout: another rollout of the set runs; nothing was changed.
+        ConfigError: Azure would refuse the image.
+        UnsafeRollout: Azure would update every instance by itself.
+        AzureError: Azure refuses or cannot be reached.
     """
     lease = Lease(context.claims, context.run, context.owner, waiter, context.processes)
     killed = lease.take()
@@ -134,7 +134,7 @@ def run_rollout(
         actor = Actor(sets, name, spec, context.gates, context.drainer, options, watcher, lease, waiter)
         history = _counted(actor, context, history)
         if killed:
-            _put_back(context.drainer, watcher.observed, waiter)
+            _restore_all(context.drainer, watcher.observed, waiter)
         return _loop(actor, history, _planned(watcher.observed, history, spec, context))
     except KeyboardInterrupt:
         _report_what_goes_on(watcher, name, waiter)
@@ -144,7 +144,7 @@ def run_rollout(
 
 
 def _counted(actor: Actor[OperationT], context: RunContext, history: History) -> History:
-    """Count the instances where they are replaced; else leave a set alone that an earlier run counts."""
+    """Begin the count of a surge; refuse the other strategies while a surge of the set is unfinished."""
     if actor.spec.strategy is Strategy.SURGE:
         return begin_surge(actor, context.headcounts, history)
     if context.headcounts:
@@ -153,7 +153,7 @@ def _counted(actor: Actor[OperationT], context: RunContext, history: History) ->
 
 
 def _continued(spec: RolloutSpec, order: Order, killed: Claim | None, owner: str) -> RolloutSpec:
-    """Take along what an earlier run of the same command broke, and never stop where going back is the order."""
+    """Include the instances that the killed run broke; a rollback never stops at a failure to wait for a person."""
     scope = spec.scope
     if killed and killed.owner == owner:
         scope = replace(scope, include=scope.include | {Include.FAILED})
@@ -161,20 +161,20 @@ def _continued(spec: RolloutSpec, order: Order, killed: Claim | None, owner: str
 
 
 def _begin(observed: Observed, order: Order, spec: RolloutSpec, killed: Claim | None, now: float) -> History:
-    """The history of a run that did nothing yet."""
+    """The first history of the run."""
     resumed = resume_rollback(observed, killed.rolling_back if killed else "", order.image, now)
     to = spec.rollback_to if order.rolling_back else None
     return resumed or start(observed, order.image, to, now, rolling_back=order.rolling_back)
 
 
 def _refuse_unknown_ids(spec: RolloutSpec, observed: Observed) -> None:
-    """An id that goes in the middle is dropped; one that was never there is a mistake."""
+    """Refuse ids that no instance has at the start; ids that disappear later are dropped."""
     if not spec.scope.ids.is_all:
         spec.scope.ids.choose(observed.instances)
 
 
-def _put_back(drainer: Drainer | None, observed: Observed, waiter: Waiter) -> None:
-    """Put back what a killed run may have left out of the load balancer; what is to go out again will."""
+def _restore_all(drainer: Drainer | None, observed: Observed, waiter: Waiter) -> None:
+    """Put instances back that a killed run may have left out of the load balancer."""
     if drainer:
         ids = tuple(instance.id for instance in observed.instances)
         waiter.retry(lambda: drainer.restore(observed.scale_set, ids))
@@ -212,14 +212,14 @@ def _loop(actor: Actor[OperationT], history: History, planned: rollout_events.Ro
         history = history.observe(observed, actor.now)
         history = actor.resizer.look(history) if actor.resizer else history
         situation, action = _decided(actor.spec, observed, history, actor.now)
-        reporter.tell(observed, history, situation, action)
+        reporter.report(observed, history, situation, action)
         if isinstance(action, Done | Halt):
             return _finish(actor, history, action, actor.now - began)
         if isinstance(action, Wait):
             _wait(actor, history, action)
         else:
             history = actor.act(action, history)
-            actor.lease.beat()
+            actor.lease.renew_if_due()
 
 
 def _decided(spec: RolloutSpec, observed: Observed, history: History, now: float) -> tuple[Situation, Action]:
@@ -231,10 +231,10 @@ def _decided(spec: RolloutSpec, observed: Observed, history: History, now: float
 
 
 def _wait(actor: Actor[OperationT], history: History, action: Wait) -> None:
-    """Look at what is due until something new is seen or the time has come."""
+    """Make the reads that are due until something changed or the time is over."""
     while True:
         actor.waiter.clock.sleep(max(0.001, min(TICK, action.until - actor.now)))
-        actor.lease.beat()
+        actor.lease.renew_if_due()
         if actor.watcher.look(history) or actor.now >= action.until:
             return
 
@@ -269,10 +269,10 @@ def _finish(actor: Actor[OperationT], history: History, action: Done | Halt, sec
     if updated or back or halted or history.removed:
         actor.lease.record_end(outcome.value, result.image.short_name if result.image else "the model")
     if not halted:
-        told = rollout_events.RolloutFinished(
+        finished = rollout_events.RolloutFinished(
             actor.name, outcome.value, result.image, back or updated, seconds, history.removed
         )
-        actor.waiter.on_event(told)
+        actor.waiter.on_event(finished)
     return result
 
 

@@ -1,4 +1,4 @@
-"""How each instance stands in a rollout, in the words that people are shown."""
+"""The state of each instance in a rollout, as reports show it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vmss_jenkins.rollout.plan.situation import Situation
 
 
 def instance_states(observed: Observed, history: History, situation: Situation) -> tuple[InstanceSeen, ...]:
-    """Say how each instance stands, in Azure's order."""
+    """Return the state of each instance, in Azure's order."""
     return tuple(
         InstanceSeen(one.id, one.zone, _state(one, observed, history, situation)) for one in observed.instances
     )
@@ -20,8 +20,8 @@ def _state(instance: Instance, observed: Observed, history: History, situation: 
     if instance.id in situation.failed:
         return InstanceState.UNHEALTHY
     new = _is_new(instance, observed, history)
-    if on_its_way := _on_its_way(instance, history, situation):
-        return on_its_way
+    if transition := _transition(instance, history, situation):
+        return transition
     if instance.id in situation.skipped and not new:
         return InstanceState.SKIPPED
     if runs(instance) and not instance.is_healthy:
@@ -29,8 +29,8 @@ def _state(instance: Instance, observed: Observed, history: History, situation: 
     return InstanceState.NEW if new else InstanceState.OLD
 
 
-def _on_its_way(instance: Instance, history: History, situation: Situation) -> InstanceState | None:
-    """What an instance is on its way to; None where it is nowhere on its way."""
+def _transition(instance: Instance, history: History, situation: Situation) -> InstanceState | None:
+    """The transition that an instance is in; None for none."""
     record = history.records.get(instance.id)
     asked = record is not None and record.asked is not None and instance.id not in history.updated_since
     awaited = asked and instance.id in situation.in_flight
@@ -42,7 +42,7 @@ def _on_its_way(instance: Instance, history: History, situation: Situation) -> I
 
 
 def _is_new(instance: Instance, observed: Observed, history: History) -> bool:
-    """Whether it runs the new release: on the way back, the one that is left."""
+    """Whether it runs the new release; in a rollback that is the release that it rolls back from."""
     if history.rolling_back:
         left = history.rolled_back_from
         return not history.target.is_on(instance, observed.scale_set) and (

@@ -1,4 +1,4 @@
-"""Holding the claim of a run: taking it, renewing it, giving it back."""
+"""The claim of a run: take it, renew it, release it."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from dataclasses import replace
 from vmss_jenkins.errors import AzureError
 from vmss_jenkins.events import rollout as rollout_events
 from vmss_jenkins.events.calls import CallRetried
-from vmss_jenkins.rollout.plan.claims import LEASE, RENEWAL, AnotherRollout, Claim, Ended, fitting, lapsed, others
+from vmss_jenkins.rollout.plan.claims import LEASE, RENEWAL, AnotherRollout, Claim, Ended, expired, fitting, others
 from vmss_jenkins.rollout.ports import Claims, Processes
 from vmss_jenkins.runtime.waiting import Waiter, is_transient
 
 LOOK_EVERY = 10.0
-"""Seconds between two looks at a claim that is to lapse."""
+"""Seconds between two reads while a claim of an earlier run expires."""
 TELL_EVERY = 60.0
 """Seconds between two messages that say how long the wait for a lock may take."""
 AGAIN = 5.0
-"""Seconds until a renewal that failed is tried again."""
+"""Seconds until a failed renewal is tried again."""
 REMEMBERED = 3600.0
-"""Seconds after its lapse for which a claim tells the next run how it was stopped."""
+"""Seconds after its end for which an expired claim is evidence that its run was killed."""
 
 
 class Lease:
     """The claim of one run.
 
     Args:
-        claims: where claims are; None to run without.
-        run: a name that no other run has.
+        claims: where claims are stored; None to run without a claim.
+        run: a unique name of the run.
         owner: who runs which command.
         waiter: clock and listener.
         processes: shows whether the process of another run has ended; None if nobody can tell.
@@ -42,10 +42,10 @@ class Lease:
         self._renewed = 0.0
 
     def take(self) -> Claim | None:
-        """Claim the scale set, and return the claim of the run that was killed at it before; None for none.
+        """Claim the scale set and return the claim of an earlier run that was killed; None for none.
 
         Raises:
-            AnotherRollout: where somebody else has it; it was left to them.
+            AnotherRollout: another run holds a claim.
         """
         if self._claims is None:
             return None
@@ -57,14 +57,14 @@ class Lease:
         left = tuple(claim for claim in before if self._is_left(claim))
         for claim in left:
             self._waiter.on_event(rollout_events.LockTakenOver(claim.owner, claim.process))
-        dead = (*lapsed(before, self._server_now), *left)
+        dead = (*expired(before, self._server_now), *left)
         if dead:
             self._waiter.retry(lambda: self._remove([claim.run for claim in dead]))
         recent = [claim for claim in dead if self._server_now - claim.until < REMEMBERED]
         return max(recent, key=lambda claim: claim.until, default=None)
 
     def _await_turn(self, claims: Claims) -> tuple[Claim, ...]:
-        """Wait while an earlier run of the same command has the claim and does not renew it."""
+        """Wait while an earlier run of the same command holds a claim and does not renew it."""
         seen: dict[str, float] = {}
         told = -TELL_EVERY + self._now
         while True:
@@ -93,11 +93,11 @@ class Lease:
     def _is_gone(self, claim: Claim) -> bool:
         return bool(self._processes and claim.process and self._processes.is_gone(claim.process))
 
-    def beat(self) -> None:
-        """Renew the claim where it is time.
+    def renew_if_due(self) -> None:
+        """Renew the claim if it is time.
 
         Raises:
-            AnotherRollout: where it had lapsed and somebody else took it.
+            AnotherRollout: it had expired and another run took one.
         """
         if self._claims is None or self._now - self._renewed < RENEWAL:
             return
@@ -115,37 +115,37 @@ class Lease:
         """Renew the claim now.
 
         Args:
-            rolling_back: what it tells of the way back from now on; None leaves it.
-            lease: seconds for which it holds: longer before something that takes long.
+            rolling_back: the fingerprints of the rollback to record; None leaves what is recorded.
+            lease: seconds until it expires: longer before a long measurement.
         """
         if self._claims is None:
             return
         claims = self._claims
-        told = self._claim.rolling_back if rolling_back is None else rolling_back
-        self._claim = replace(self._claim, rolling_back=told)
+        recorded = self._claim.rolling_back if rolling_back is None else rolling_back
+        self._claim = replace(self._claim, rolling_back=recorded)
         self._waiter.retry(lambda: self._write(claims, lease))
 
     def record_end(self, outcome: str, release: str) -> None:
-        """Write down how the run ended, as far as Azure lets."""
+        """Record how the run ended; a failure of this call changes nothing."""
         if self._claims is None:
             return
         ends = self._claims.ends
         ended = Ended(self._server_now, outcome, release, self._claim.owner)
-        self._as_far_as_azure_lets(lambda: ends.write(ended))
+        self._try(lambda: ends.write(ended))
 
     def release(self, *, keep: bool = False) -> None:
-        """Give the claim back, as far as Azure lets: what is left of it lapses.
+        """Remove the claim; if that fails, it expires.
 
         Args:
-            keep: let it lapse at once instead, so that the next run reads of it that this one did not end.
+            keep: expire it at once instead, so that the next run sees that this one did not finish.
         """
         claims = self._claims
         if keep and claims:
-            self._as_far_as_azure_lets(lambda: self._write(claims, -1.0))
+            self._try(lambda: self._write(claims, -1.0))
         else:
-            self._as_far_as_azure_lets(lambda: self._remove([self._claim.run]))
+            self._try(lambda: self._remove([self._claim.run]))
 
-    def _as_far_as_azure_lets(self, call: Callable[[], None]) -> None:
+    def _try(self, call: Callable[[], None]) -> None:
         try:
             self._waiter.retry(call)
         except AzureError as error:

@@ -17,7 +17,7 @@ class ScaleSets(Protocol[OperationT]):
 
     @property
     def remaining(self) -> Mapping[str, int]:
-        """Requests left by token bucket, as the last answers told."""
+        """Requests left by token bucket, from the last responses."""
         ...
 
     def get(self, name: ScaleSetName) -> ScaleSet:
@@ -33,7 +33,7 @@ class ScaleSets(Protocol[OperationT]):
         ...
 
     def autoscale_settings(self, scale_set: ScaleSet) -> tuple[str, ...] | None:
-        """Name the enabled autoscale settings that target it; None where they cannot be read."""
+        """Name the enabled autoscale settings that target it; None if they cannot be read."""
         ...
 
     def begin_set_image(self, scale_set: ScaleSet, image: Release) -> OperationT:
@@ -45,15 +45,15 @@ class ScaleSets(Protocol[OperationT]):
         ...
 
     def begin_set_capacity(self, scale_set: ScaleSet, capacity: int) -> OperationT:
-        """Set the wanted number of instances; new ones come with the model of this moment."""
+        """Set the capacity; new instances get the current model."""
         ...
 
     def begin_delete_instances(self, scale_set: ScaleSet, ids: Sequence[str]) -> OperationT:
-        """Delete instances; the wanted number is lowered by as many."""
+        """Delete instances; the capacity shrinks by as many."""
         ...
 
     def poll(self, operation: OperationT) -> None:
-        """Ask once how an operation stands."""
+        """Read the state of an operation once."""
         ...
 
 
@@ -61,16 +61,16 @@ class Drainer(Protocol):
     """Takes instances out of their load balancers."""
 
     def drain(self, scale_set: ScaleSet, ids: Sequence[str]) -> Mapping[str, str]:
-        """Let no new connection reach instances; give the reason for each that still gets them."""
+        """Stop new connections to instances; return the reason for each instance that still gets them."""
         ...
 
     def restore(self, scale_set: ScaleSet, ids: Sequence[str]) -> None:
-        """Leave instances to the health probes again; raises `AzureError`."""
+        """Let the health probes decide about instances again; raises `AzureError`."""
         ...
 
 
 class Judgement(Protocol):
-    """What the gates came to."""
+    """The result of the gates."""
 
     @property
     def consequence(self) -> Consequence:
@@ -79,7 +79,7 @@ class Judgement(Protocol):
 
     @property
     def verdicts(self) -> Sequence[Verdict]:
-        """What each gate said."""
+        """The verdict of each gate."""
         ...
 
 
@@ -92,7 +92,7 @@ class Gates(Protocol):
         Args:
             stage: what is judged.
             instance_ids: the instances.
-            before: told before each measurement how many seconds it takes at the most.
+            before: called before each measurement with the most seconds that it takes.
         """
         ...
 
@@ -101,7 +101,7 @@ class Ends(Protocol):
     """How the last rollout of a scale set ended; each call raises `AzureError`."""
 
     def write(self, ended: Ended) -> None:
-        """Write down how one ended."""
+        """Record how one ended."""
         ...
 
 
@@ -119,15 +119,15 @@ class Processes(Protocol):
 
 
 class Claims(Protocol):
-    """The marks in Azure by which rollouts of one scale set see each other; each call raises `AzureError`."""
+    """The claims of rollouts, stored in Azure; each call raises `AzureError`."""
 
     @property
     def ends(self) -> Ends:
-        """Where the end of a rollout is written down."""
+        """Where the end of a rollout is recorded."""
         ...
 
     def read(self) -> tuple[float, tuple[Claim, ...]]:
-        """The server's time (seconds, UTC) and the claims there are, lapsed ones too."""
+        """The server's time (seconds, UTC) and all claims, expired ones too."""
         ...
 
     def write(self, claim: Claim) -> None:
@@ -135,5 +135,5 @@ class Claims(Protocol):
         ...
 
     def remove(self, runs: Sequence[str]) -> None:
-        """Take away the claims of these runs."""
+        """Remove the claims of these runs."""
         ...

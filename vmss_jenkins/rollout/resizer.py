@@ -1,6 +1,6 @@
-"""Making a scale set larger and smaller for one run, and keeping count of what it is to come to.
+"""Change the number of instances for one run, and keep count of how many there are in the end.
 
-Before Azure is asked, what is asked for is written down; so neither a killed run nor a lost answer makes it twice.
+Each change is recorded before Azure is asked, so that neither a killed run nor a lost answer makes it twice.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from vmss_jenkins.runtime.ports import OperationT
 from vmss_jenkins.runtime.waiting import ATTEMPTS, Waiter
 
 CONCURRENT = "Conflict"
-"""Code of a refusal for another operation's sake."""
+"""Code of a refusal because another operation runs."""
 
 
 @dataclass
 class Resizer(Generic[OperationT]):
-    """What changes the number of instances for one run."""
+    """Changes the number of instances for one run."""
 
     sets: ScaleSets[OperationT]
     spec: RolloutSpec
@@ -45,44 +45,44 @@ class Resizer(Generic[OperationT]):
     waiter: Waiter
     request_ids: list[str]
     known: set[str] = field(default_factory=set)
-    """Ids of the instances that were seen; those that an earlier run had begun to make are none."""
+    """Ids of the instances seen so far, without those that an earlier run began to make."""
 
     def begin(self) -> Headcount:
-        """What is written down of the set by an earlier run, else what it has."""
+        """Return the headcount that an earlier run recorded; otherwise the capacity of the set."""
         self.known = {instance.id for instance in self.watcher.observed.instances if not instance.is_updating}
         headcounts, scale_set = self.headcounts, self._set
         found = self.waiter.retry(headcounts.read) if headcounts else None
         if found is None:
             return Headcount.of(scale_set.capacity)
         seen = found.seen(scale_set.capacity)
-        told: Event = surge_events.SurgeResumed(scale_set.name, found.wanted, scale_set.capacity)
+        event: Event = surge_events.SurgeResumed(scale_set.name, found.wanted, scale_set.capacity)
         if seen.wanted != found.wanted:
-            told = surge_events.ScaledByOthers(scale_set.name, scale_set.capacity, seen.wanted)
-        self.waiter.on_event(told)
+            event = surge_events.ScaledByOthers(scale_set.name, scale_set.capacity, seen.wanted)
+        self.waiter.on_event(event)
         return replace(seen, at=self._now)
 
-    def write_down(self, headcount: Headcount) -> None:
-        """Let a later run find it."""
+    def record(self, headcount: Headcount) -> None:
+        """Record the headcount for a later run."""
         headcounts = self.headcounts
         if headcounts:
             self.waiter.retry(lambda: headcounts.write(headcount))
 
     def finish(self, headcount: Headcount) -> None:
-        """Take the note away where the set has what it is to have."""
+        """Remove the record if the set has the wanted capacity."""
         if self.headcounts and self._set.capacity == headcount.wanted:
             self.waiter.retry(self.headcounts.remove)
 
     def look(self, history: History) -> History:
-        """Add what was seen: who came for this run, and whether somebody else scaled the set."""
-        history = history.made(self._joined(history), self._now)
+        """Take in what was read: new instances of this run, and whether somebody else scaled the set."""
+        history = history.creating(self._joined(history), self._now)
         before = history.headcount
         if before is None:
             return history
         after = before.seen(self._set.capacity)
         if (after.wanted, after.asked) != (before.wanted, before.asked):
-            told = surge_events.ScaledByOthers(self._set.name, self._set.capacity, after.wanted)
-            self.waiter.on_event(told)
-            self.write_down(after)
+            event = surge_events.ScaledByOthers(self._set.name, self._set.capacity, after.wanted)
+            self.waiter.on_event(event)
+            self.record(after)
         return replace(history, headcount=after)
 
     def _joined(self, history: History) -> list[Instance]:
@@ -91,7 +91,7 @@ class Resizer(Generic[OperationT]):
         return [one for one in found if one.is_updating and history.target.is_on(one, self._set)]
 
     def act(self, action: ScaleOut | Shrink | Remove, history: History) -> History:
-        """Carry out an action, and return the history that follows."""
+        """Carry out an action and return the next history."""
         match action:
             case ScaleOut():
                 return self.scale_out(action, history)
@@ -101,14 +101,14 @@ class Resizer(Generic[OperationT]):
                 return self.remove(action, history)
 
     def scale_out(self, action: ScaleOut, history: History) -> History:
-        """Ask Azure for more instances; refused where the set changed since it was read."""
+        """Ask Azure for more instances; Azure refuses if the set changed since the last read."""
         if self._set.etag is None:
             self.watcher.reread()
         found, headcount = self._set, history.headcount
         if headcount is None or headcount.seen(found.capacity).wanted != headcount.wanted:
-            return history  # somebody scaled the set at this very moment: the next look counts anew
+            return history  # somebody else scaled the set just now: the next read counts again
         asking = headcount.asking(found.capacity, found.capacity + action.count, self._now)
-        self.write_down(asking)
+        self.record(asking)
         history = replace(history, zone_fills=history.zone_fills + action.fills_zone)
         try:
             operation = self.sets.begin_set_capacity(found, asking.asked)
@@ -121,22 +121,22 @@ class Resizer(Generic[OperationT]):
         self.watcher.refresh()
         joined = self._joined(history)
         self.watcher.follow(operation, tuple(instance.id for instance in joined), resizes=True)
-        return replace(history.made(joined, asking.at), headcount=asking.accepted(), refusals=0)
+        return replace(history.creating(joined, asking.at), headcount=asking.accepted(), refusals=0)
 
     def _report_scaling(self, asked: Headcount, request_id: str | None, *, answered: bool = True) -> None:
         self.request_ids.extend(filter(None, [request_id]))
-        told = surge_events.ScalingOut(self._set.name, asked.before, asked.asked, request_id, answered)
-        self.waiter.on_event(told)
+        event = surge_events.ScalingOut(self._set.name, asked.before, asked.asked, request_id, answered)
+        self.waiter.on_event(event)
 
     def shrink(self, action: Shrink, history: History) -> History:
-        """Want no longer what Azure could not make; conditional, so that nobody goes who came in the meantime."""
+        """Lower the capacity by what Azure could not make; conditional, so that no new instance is deleted."""
         self.watcher.refresh()
         found, headcount = self._set, history.headcount
         there = sum(instance.provisioning_state != "Deleting" for instance in self.watcher.observed.instances)
         if headcount is None or found.capacity - action.count < there:
             return history
         asking = headcount.asking(found.capacity, found.capacity - action.count, self._now)
-        self.write_down(asking)
+        self.record(asking)
         try:
             operation = self.sets.begin_set_capacity(found, asking.asked)
         except AzureError as error:
@@ -151,7 +151,7 @@ class Resizer(Generic[OperationT]):
         return replace(history, headcount=asking.accepted(), refusals=0)
 
     def remove(self, action: Remove, history: History) -> History:
-        """Ask Azure to delete instances, looked at once more before: it heeds no protection here."""
+        """Ask Azure to delete instances, after one more read: this call ignores instance protection."""
         self.watcher.reread_instances(action.instance_ids)
         found, headcount = self._set, history.headcount
         known = self._free(action.instance_ids[: self.spec.ids_per_call])
@@ -160,14 +160,14 @@ class Resizer(Generic[OperationT]):
         if headcount is None or not counted or not ids:
             return history
         asking = headcount.asking(found.capacity, found.capacity - len(ids), self._now)
-        self.write_down(asking)
+        self.record(asking)
         try:
             operation = self.sets.begin_delete_instances(found, ids)
         except AzureError as error:
             self.watcher.refresh()
             if may_have_begun(error.failure):
-                told = surge_events.InstancesRemoving(ids, error.failure.request_id, answered=False)
-                self.waiter.on_event(told)
+                event = surge_events.InstancesRemoving(ids, error.failure.request_id, answered=False)
+                self.waiter.on_event(event)
                 return replace(history.removing(known, self._now, answered=False), headcount=asking)
             return self._not_deleted(error, history, asking.refused())
         self.request_ids.extend(filter(None, [operation.request_id]))
@@ -182,16 +182,16 @@ class Resizer(Generic[OperationT]):
         return [one for one in there if not one.protected_from_scale_in and not one.protected_from_scale_set_actions]
 
     def _not_taken(self, error: AzureError, history: History, headcount: Headcount) -> History:
-        """Wait and decide anew where a refusal may pass; else there are no more instances in this direction."""
+        """Wait and decide again if the refusal may pass; otherwise record that Azure makes no instances."""
         failure, history = error.failure, replace(history, headcount=headcount)
         if failure.status == CHANGED_MEANWHILE:
             return history
         if not self._passes(failure, history):
             return replace(history, refusal=f"Azure made no instances: {failure.code}: {failure.message}")
-        return self._put_off(error, history)
+        return self._retry_later(error, history)
 
     def _passes(self, failure: Failure, history: History) -> bool:
-        """Whether it may be gone at the next try. A quota has the status of a conflict, but nothing is under way."""
+        """Whether the refusal may pass. A quota error is a conflict too, but then no operation is under way."""
         busy = bool(self.watcher.pending) or self._set.provisioning_state == "Updating"
         concurrent = failure.status == CONFLICT and (failure.code == CONCURRENT or busy)
         return (not failure.sent or failure.status == THROTTLED or concurrent) and history.refusals < ATTEMPTS
@@ -202,9 +202,9 @@ class Resizer(Generic[OperationT]):
             return history
         if not self._passes(failure, history):
             raise error
-        return self._put_off(error, history)
+        return self._retry_later(error, history)
 
-    def _put_off(self, error: AzureError, history: History) -> History:
+    def _retry_later(self, error: AzureError, history: History) -> History:
         wait = until_next_try(error.failure, history.refusals)
         self.waiter.on_event(CallRetried(str(error).splitlines()[0], history.refusals + 1, wait))
         return history.refused(self._now + wait, overlapping=False)

@@ -1,7 +1,7 @@
-"""The two mirrored steps: set a scale set's image, and bring chosen instances to the latest model.
+"""The two steps of the retired plugin: set the image of a scale set, and update chosen instances.
 
-Each is one attempt of observe, plan, act, made again as a whole when a call fails in a way that
-passes. So nothing is repeated blindly: an answer that was lost is found out by looking.
+Each is one attempt of observe, plan, act. After a transient error the whole attempt is repeated, so that no call is
+repeated blindly: if an answer was lost, the next read shows what Azure did.
 """
 
 from __future__ import annotations
@@ -45,29 +45,29 @@ from vmss_jenkins.runtime.waiting import Waiter, complete
 
 @dataclass(frozen=True)
 class UpdateResult:
-    """What `update` did."""
+    """The result of `update`."""
 
     image_before: Release | None
     image_after: Release
     changed: bool
-    """False where the model had the image already, and after a dry run."""
+    """False if the model had the image already, and in a dry run."""
     seconds: float
     request_ids: tuple[str, ...]
-    """Azure's ids of the changes asked for; support asks for them."""
+    """Azure's request ids of the changes, for Azure support."""
     findings: tuple[Finding, ...] = ()
-    """What the plan found, the whole preflight in a dry run."""
+    """The findings of the plan; in a dry run of the whole preflight."""
 
 
 @dataclass(frozen=True)
 class UpdateInstancesResult:
-    """What `update_instances` did."""
+    """The result of `update_instances`."""
 
     instance_ids: tuple[str, ...]
     """The instances that were brought to the latest model; in a dry run, those that would be."""
     up_to_date: tuple[str, ...]
-    """Chosen instances that had it before."""
+    """Chosen instances that had the latest model before."""
     skipped: Mapping[str, str]
-    """Chosen instances that Azure leaves alone, with the reason."""
+    """Chosen instances that Azure does not update, with the reason."""
     seconds: float
     request_ids: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
@@ -75,14 +75,14 @@ class UpdateInstancesResult:
 
 @dataclass(frozen=True)
 class Options:
-    """How a step runs."""
+    """Options of a step."""
 
     dry_run: bool = False
-    """Plan, tell, and change nothing."""
+    """Plan and report; change nothing."""
     allow_automatic_rollout: bool = False
-    """Update the model although Azure takes it to every instance by itself."""
+    """Update the model although Azure then updates every instance by itself."""
     await_healthy: bool = False
-    """Wait until the updated instances are healthy by what the set has to tell it."""
+    """Wait until the updated instances are healthy by the set's health extension or probe."""
 
 
 @dataclass
@@ -112,12 +112,12 @@ def update(
         image: the image to set.
         options: how the step runs.
         waiter: clock, deadline and listener.
-        known: the instances, where they were read a moment ago: their list is a costly call.
+        known: the instances, if they were read just before: the list is a costly call.
 
     Raises:
-        UnsafeRollout: where Azure would take the image to every instance by itself.
-        ConfigError: where Azure would refuse the image.
-        AzureError: where Azure refuses, or cannot be reached.
+        UnsafeRollout: Azure would update every instance by itself.
+        ConfigError: Azure would refuse the image.
+        AzureError: Azure refuses or cannot be reached.
     """
     began = waiter.clock.now()
     requests = _Requests()
@@ -207,19 +207,19 @@ def _report_instances(name: ScaleSetName, chosen: InstanceIds, plan: InstancesPl
 
 
 def _surroundings(sets: ScaleSets[OperationT], scale_set: ScaleSet, options: Options) -> Surroundings | None:
-    """Look up what only a dry run tells; a real run spends no calls on it."""
+    """Read what only a dry run reports; a real run saves these calls."""
     return Surroundings(sets.autoscale_settings(scale_set), dict(sets.remaining)) if options.dry_run else None
 
 
 def _report_findings(findings: tuple[Finding, ...], options: Options, waiter: Waiter) -> None:
-    """Tell what the plan found; what is refused is told by the error, but in a dry run."""
+    """Report the findings of the plan. A real run reports refusals by its error."""
     for finding in findings:
         if options.dry_run or finding.severity in {Severity.WARNING, Severity.NOTE}:
             waiter.on_event(PreflightFound(finding))
 
 
 def _refuse(name: ScaleSetName, findings: tuple[Finding, ...], options: Options) -> None:
-    """Refuse what must not go on; a dry run changes nothing anyway."""
+    """Raise for findings that forbid the step; a dry run only reports them."""
     impossible = [finding.text for finding in findings if finding.severity is Severity.IMPOSSIBLE]
     unsafe = [finding for finding in findings if finding.severity is Severity.UNSAFE]
     if options.dry_run:
@@ -231,7 +231,7 @@ def _refuse(name: ScaleSetName, findings: tuple[Finding, ...], options: Options)
 
 
 def _await_model(sets: ScaleSets[OperationT], name: ScaleSetName, waiter: Waiter) -> None:
-    """Wait until a change of the model that is under way came to its end."""
+    """Wait for the end of a model change that is under way."""
     waiter.until(
         f"wait for the model of {name}",
         lambda: waiter.retry(lambda: sets.get(name)).provisioning_state != "Updating",
@@ -241,7 +241,7 @@ def _await_model(sets: ScaleSets[OperationT], name: ScaleSetName, waiter: Waiter
 def _await_idle(
     sets: ScaleSets[OperationT], scale_set: ScaleSet, chosen: InstanceIds, plan: InstancesPlan, waiter: Waiter
 ) -> InstancesPlan:
-    """Wait until nothing runs on the chosen instances, then plan again with what they have become."""
+    """Wait until no operation runs on the chosen instances, then plan again."""
     waiter.on_event(WaitingForInstances(plan.busy, "an operation runs on them"))
     plans = [plan]
 

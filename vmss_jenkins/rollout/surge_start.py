@@ -1,4 +1,4 @@
-"""The beginning of a surge: what is written down, and what stands in its way, before anything is changed."""
+"""The start of a surge: what is recorded and what is refused before anything is changed."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from vmss_jenkins.runtime.waiting import Waiter
 
 
 def begin_surge(actor: Actor[OperationT], headcounts: Headcounts | None, history: History) -> History:
-    """Let an actor resize the set, and begin a history that counts its instances.
+    """Give the actor a resizer, and add the headcount to the history.
 
     Raises:
-        ConfigError: where something stands in the way, all of it.
-        AzureError: where Azure cannot be reached, or refuses to write the number down.
+        ConfigError: all reasons against the surge.
+        AzureError: Azure cannot be reached, or refuses to record the headcount.
     """
     resizer = Resizer(actor.sets, actor.spec, actor.watcher, headcounts, actor.waiter, actor.request_ids)
     actor.resizer, observed = resizer, actor.watcher.observed
@@ -32,28 +32,28 @@ def begin_surge(actor: Actor[OperationT], headcounts: Headcounts | None, history
     if _is_there(observed, history, headcount):
         return replace(history, headcount=headcount)
     _refuse(actor, observed, headcount, actor.spec.rollback_to if history.cause else history.target.image)
-    resizer.write_down(headcount)
+    resizer.record(headcount)
     return replace(history, headcount=headcount)
 
 
 def refuse_unfinished(headcounts: Headcounts, scale_set: ScaleSet, waiter: Waiter) -> None:
-    """Leave a set alone that has more instances than it is to have: another strategy would leave them there.
+    """Refuse a set with the surplus of an unfinished surge: another strategy would leave the surplus there.
 
     Raises:
-        ConfigError: where an earlier surge was not brought to its end.
-        AzureError: where it cannot be read.
+        ConfigError: an earlier surge is unfinished.
+        AzureError: the record cannot be read.
     """
     found = waiter.retry(headcounts.read)
     if found and (wanted := found.seen(scale_set.capacity).wanted) < scale_set.capacity:
         reason = (
-            f"an earlier surge is not at its end: the set has {scale_set.capacity} instances and is to have {wanted}; "
-            "go on with --strategy surge, or go back with rollback --strategy surge"
+            f"an earlier surge is unfinished: the set has {scale_set.capacity} instances, wanted {wanted}; "
+            "finish it with --strategy surge, or roll back with `vmss-jenkins rollback --strategy surge`"
         )
         raise ConfigError(f"scale set {scale_set.name}", [reason])
 
 
 def _is_there(observed: Observed, history: History, headcount: Headcount) -> bool:
-    """Whether every instance has the release, and there are as many as there are to be."""
+    """Whether every instance has the release and the capacity is the wanted one."""
     scale_set, wanted = observed.scale_set, history.target.image
     if history.cause or not (wanted and wanted.same_as(scale_set.release)):
         return False

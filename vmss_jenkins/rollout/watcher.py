@@ -1,8 +1,8 @@
-"""Seeing what becomes of a scale set, with as few calls as will tell it in time.
+"""Reads a scale set with as few calls as possible.
 
-An operation is asked, since that costs least; when it ended, its instances are read one by one, since
-each has a bucket of its own and the list of a large set takes many pages. The list is read as often as
-its bucket allows, and tells of instances that came and went.
+While an operation runs, only the operation is read: that costs least. When it ended, its instances are read one by one:
+each instance has a token bucket of its own, and the list of a large set has many pages. The list is read as often as
+its bucket allows, to find instances that were added or deleted.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from vmss_jenkins.runtime.ports import OperationT
 from vmss_jenkins.runtime.waiting import ATTEMPTS, LONGEST_WAIT, Waiter, is_transient
 
 TICK = 0.25
-"""Seconds between two looks at what is due."""
+"""Seconds between two checks for reads that are due."""
 BLIND_EVERY, BLIND_LATE = 1.0, 0.04
-"""Seconds between two questions to one operation, and their least share of its age, as long as nothing is known of how
-long updates take here."""
+"""Seconds between two reads of one operation, and the least share of its age, while the usual time of an update is
+unknown."""
 LATE = 0.02
-"""An operation is asked again after this share of its age, so that its end is seen 1% late on average."""
+"""An operation is read again after this share of its age, so that its end is seen 1% late on average."""
 HEALTH_EVERY = 1.0
-"""Seconds between two reads of an instance that is updated and not healthy yet; longer as it takes longer."""
+"""Seconds between two reads of an instance that is updated and not healthy yet; longer the longer it takes."""
 HEALTH_LATE = 0.1
 SINGLE_EVERY = 2.0
-"""Seconds between two reads of an instance whose operation has others that run still."""
+"""Seconds between two reads of an instance while its operation still updates others."""
 PROOF_EVERY = 5.0
-"""Seconds between two reads of an instance that is healthy, and not yet for long enough."""
+"""Seconds between two reads of an instance during its min_healthy_time."""
 WORTH = 0.03
-"""Seconds of expected lateness from which a look is worth its call."""
+"""Seconds of expected delay from which a read is worth its call."""
 FEW = 10
-"""Instances that are read one by one where they are to be seen at once."""
+"""Up to so many instances are read one by one; more by the list."""
 NOT_FOUND = 404
 
 
@@ -58,25 +58,25 @@ class PendingOperation(Generic[OperationT]):
 
     @property
     def state(self) -> OperationState:
-        """What the decision needs of it."""
+        """The part that the decision needs."""
         return OperationState(self.instance_ids, self.ended, self.error, self.resizes)
 
 
 @dataclass
 class _Retry:
-    """Calls of one kind that fail in a way that passes."""
+    """Transient failures of one kind of call."""
 
     attempts: int = 0
     until: float = 0.0
 
 
 class Watcher(Generic[OperationT]):
-    """What is known of a scale set, kept fresh.
+    """The last reads of a scale set.
 
     Args:
         sets: Azure.
         name: the scale set.
-        healthy_time: seconds for which an instance has to be seen healthy.
+        healthy_time: seconds for which an instance has to be healthy.
         waiter: clock, deadline and listener.
     """
 
@@ -96,26 +96,26 @@ class Watcher(Generic[OperationT]):
 
     @property
     def pending(self) -> tuple[PendingOperation[OperationT], ...]:
-        """The operations that run."""
+        """The operations under way."""
         return tuple(pending for pending in self._pending if pending.ended is None)
 
     @property
     def observed(self) -> Observed:
-        """What is known."""
+        """The set as the last reads show it."""
         states = tuple(pending.state for pending in self._pending)
         return Observed(self._scale_set, tuple(self._instances.values()), dict(self._read), states)
 
     def refresh(self) -> None:
-        """Read all anew, however long it takes Azure to answer."""
+        """Read the set and all its instances again, with retries."""
         self._waiter.retry(self._get)
         self._waiter.retry(self._list)
 
     def reread(self) -> None:
-        """Read the set's model anew."""
+        """Read the set's model again."""
         self._waiter.retry(self._get)
 
     def reread_instances(self, instance_ids: Collection[str]) -> None:
-        """Read some instances anew: one by one, for each has a bucket of its own; many of them by the list."""
+        """Read some instances again: a few one by one, many by the list."""
         if len(instance_ids) > FEW:
             self._waiter.retry(self._list)
             return
@@ -132,7 +132,7 @@ class Watcher(Generic[OperationT]):
             self._end(pending)
 
     def look(self, history: History) -> bool:
-        """Make the calls that are due, and tell whether they showed anything new."""
+        """Make the reads that are due; return whether they showed anything new."""
         before = self._news
         self._learn(history)
         for pending in self._due_operations(history):
@@ -161,7 +161,7 @@ class Watcher(Generic[OperationT]):
                 yield pending
 
     def _worth(self, pending: PendingOperation[OperationT], history: History, now: float) -> float:
-        """How late the end of an operation would be seen, by expectation; 0 where it is not to be asked yet."""
+        """Expected delay with which the end of an operation is seen now; 0 if it must not be read yet."""
         age, since = now - pending.began, now - pending.polled
         if pending.ended is not None:
             return 0.0
@@ -189,12 +189,12 @@ class Watcher(Generic[OperationT]):
     def _urgency(
         self, key: str, pending: PendingOperation[OperationT] | None, history: History, now: float
     ) -> tuple[int, float] | None:
-        """How soon an instance is to be read, the lowest first; None for not yet."""
-        read, well = self._read[key], history.updated_since.get(key)
+        """Rank of an instance among those to read, the lowest first; None for not yet."""
+        read, since = self._read[key], history.updated_since.get(key)
         age = now - read
-        if well is not None:
-            proven = read - well >= self._healthy_time
-            return None if proven or (age < PROOF_EVERY and now < well + self._healthy_time) else (1, read)
+        if since is not None:
+            proven = read - since >= self._healthy_time
+            return None if proven or (age < PROOF_EVERY and now < since + self._healthy_time) else (1, read)
         if pending is None or pending.began < (history.records[key].asked or 0.0):
             return (1, read) if age >= SINGLE_EVERY else None
         if pending.ended is not None:
@@ -210,21 +210,21 @@ class Watcher(Generic[OperationT]):
         return self._tokens.setdefault(key, pacing.instance_tokens())
 
     def _attempt(self, kind: str, call: Callable[[], None]) -> None:
-        """Make a call; where it fails in a way that passes, make none of its kind for a while."""
-        trouble = self._retries.setdefault(kind, _Retry())
-        if self._now() < trouble.until:
+        """Make a call; after a transient failure make none of its kind for a while."""
+        retry = self._retries.setdefault(kind, _Retry())
+        if self._now() < retry.until:
             return
         try:
             call()
-            trouble.attempts = 0
+            retry.attempts = 0
         except AzureError as error:
-            trouble.attempts += 1
-            if not is_transient(error) or trouble.attempts >= ATTEMPTS:
+            retry.attempts += 1
+            if not is_transient(error) or retry.attempts >= ATTEMPTS:
                 raise
-            backoff = min(LONGEST_WAIT, 2.0 ** (trouble.attempts - 1))
+            backoff = min(LONGEST_WAIT, 2.0 ** (retry.attempts - 1))
             wait = error.failure.retry_after if error.failure.retry_after is not None else backoff
-            trouble.until = self._now() + wait
-            self._waiter.on_event(CallRetried(str(error).splitlines()[0], trouble.attempts, wait))
+            retry.until = self._now() + wait
+            self._waiter.on_event(CallRetried(str(error).splitlines()[0], retry.attempts, wait))
 
     def _poll(self, pending: PendingOperation[OperationT]) -> None:
         pending.polled = self._now()
@@ -276,5 +276,5 @@ class Watcher(Generic[OperationT]):
 
 
 def _not_updated(pending: PendingOperation[OperationT], history: History) -> list[str]:
-    """The instances that an operation is still awaited for."""
+    """The instances of an operation that are not updated yet."""
     return [key for key in pending.instance_ids if key not in history.updated_since]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.fakes import NEW, OLD
-from vmss_jenkins.rollout.plan.claims import LONGEST_OWNER, Claim, fingerprint, fitting, lapsed, others
+from vmss_jenkins.rollout.plan.claims import LONGEST_OWNER, Claim, expired, fingerprint, fitting, others
 
 
 @given(
@@ -47,10 +47,10 @@ def test_an_owner_that_fits_is_read_as_it_was_written_and_is_nobody_elses(owner:
     assert len(owner) > LONGEST_OWNER or kept == owner
 
 
-def test_claims_in_force_are_those_of_others_that_have_not_lapsed() -> None:
+def test_claims_in_force_are_those_of_others_that_have_not_expired() -> None:
     claims = [Claim("mine", "a", 200.0), Claim("live", "b", 200.0), Claim("dead", "c", 100.0)]
     assert [claim.run for claim in others(claims, "mine", 100.0)] == ["live"]
-    assert [claim.run for claim in lapsed(claims, 100.0)] == ["dead"]
+    assert [claim.run for claim in expired(claims, 100.0)] == ["dead"]
 
 
 def test_a_fingerprint_tells_the_way_and_not_the_case_of_ids() -> None:

@@ -183,7 +183,7 @@ def test_the_only_instance_of_a_zone_goes_while_the_other_zones_serve() -> None:
 def test_a_protected_instance_is_left_alone_and_named() -> None:
     done = four(new=3)
     action = Run(*done[:3], instance("3", protected_from_scale_set_actions=True)).judged("0", "1", "2").next()
-    assert action == Done({"3": "protected from scale set actions: Azure leaves it alone"})
+    assert action == Done({"3": "protected from scale set actions: Azure does not update it"})
 
 
 def test_no_instance_is_taken_twice_even_if_it_does_not_change() -> None:
@@ -283,7 +283,7 @@ def test_a_failed_gate_restores_the_model_before_any_instance() -> None:
 def test_gates_that_cannot_tell_halt_it_and_nothing_goes_back() -> None:
     action = Run(*four(new=1)).judged("0", follows=Consequence.HALT).next()
     assert isinstance(action, Halt)
-    assert action.reason == "the gates after the batch cannot tell: 5 of 20 failed"
+    assert action.reason == "the gates after the batch are inconclusive: 5 of 20 failed"
 
 
 def back(run: Run, image: ImageReference = OLD) -> Run:
@@ -329,7 +329,7 @@ def test_where_the_old_release_does_not_come_up_either_it_halts_and_names_every_
     run.asked("0").sees(instance("0", OLD, provisioning_state="Failed"), at=NOW + 9)
     action = run.next()
     assert isinstance(action, Halt)
-    assert action.reason.startswith("the way back failed too: 1 instance(s) failed")
+    assert action.reason.startswith("the rollback failed too: 1 instance(s) failed")
     assert len(action.states) == 4
 
 
@@ -338,8 +338,8 @@ def test_where_the_old_release_does_not_come_up_either_it_halts_and_names_every_
     [
         (four(new=2), (), None, OLD),
         (four(new=4), (OLD,), None, OLD),
-        (four(new=4), (), None, "no instance runs a previous image"),
-        ((*four(new=2), instance("9", OLDER)), (), None, "the instances run 2 previous images"),
+        (four(new=4), (), None, "no instance runs another image"),
+        ((*four(new=2), instance("9", OLDER)), (), None, "the instances run 2 other images"),
         ((*four(new=2), instance("9", OLDER)), (), OLDER, OLDER),
     ],
 )
@@ -358,7 +358,7 @@ def test_where_the_way_back_leads(
     else:
         assert isinstance(action, Halt)
         assert found in action.reason
-        assert action.reason.endswith("with --to")
+        assert action.reason.endswith("with --to IMAGE_ID")
 
 
 def test_stopping_waits_for_what_is_under_way_and_starts_nothing_new() -> None:

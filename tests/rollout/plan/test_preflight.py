@@ -73,7 +73,7 @@ def test_autoscale_is_a_warning_and_not_knowing_it_is_told() -> None:
     assert severities(plan_update(SET, NEW, (), Surroundings(())).findings) == []
     assert severities(plan_update(SET, NEW, (), Surroundings(("cpu",))).findings) == [Severity.WARNING]
     (unknown,) = plan_update(SET, NEW, (), Surroundings(None)).findings
-    assert "could not be looked up" in unknown.text
+    assert "could not be read" in unknown.text
 
 
 def test_requests_left_are_told() -> None:
@@ -106,7 +106,7 @@ def test_a_protected_instance_is_left_alone_with_the_reason() -> None:
 def test_taking_down_all_that_serve_is_warned_of() -> None:
     plan = plan_update_instances(SET, outdated("0", "1", "2"), InstanceIds.parse("*"))
     assert severities(plan.findings) == [Severity.WARNING]
-    assert "all 3 instances that serve go down at once" in plan.findings[0].text
+    assert "all 3 healthy instances go down at once" in plan.findings[0].text
 
 
 def test_the_smallest_set_that_can_be_halved_is_warned_too() -> None:

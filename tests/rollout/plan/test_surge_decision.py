@@ -173,7 +173,7 @@ def test_a_surge_that_fits_exactly_is_let_go() -> None:
 
 def test_autoscale_is_in_the_way_where_it_is_on_or_nobody_can_tell() -> None:
     assert "az monitor autoscale update --name by-cpu --enabled false" in reasons(3, ("by-cpu", "by-time"))
-    assert reasons(3, None).endswith("--allow-unknown-autoscale goes on all the same")
+    assert reasons(3, None).endswith("give --allow-unknown-autoscale to go on anyway")
     assert reasons(3, None, ALLOW_UNKNOWN_AUTOSCALE) == ""
     assert "by-cpu" in reasons(3, ("by-cpu",), ALLOW_UNKNOWN_AUTOSCALE)
 
@@ -189,12 +189,12 @@ def test_a_dry_run_tells_the_steps() -> None:
         "would set the model to nginx-updated-image",
         "would scale out from 3 to 4: 1 new, the canary",
         "would replace, in this order: 2, 1, 0",
-        "would make new ones before, up to 1 more than 3 at a time, judge them, and delete as many old ones",
+        "would make new ones first, up to 1 more than 3 at a time, run the gates, and delete as many old ones",
         "would end with 3 instances",
     ]
     assert "connections to an instance" in told[5]
     assert list(seen(replace(SPEC, canary_only=True)).lines())[2] == (
-        "would leave 4 instances, for the next rollout to go on from"
+        "would then have 4 instances, until the next rollout continues"
     )
 
 
@@ -202,7 +202,9 @@ def test_a_dry_run_names_who_stays_and_what_is_in_the_way() -> None:
     observed = Observed(SET, (*THREE[:2], replace(THREE[2], protected_from_scale_in=True)), {})
     found = preview_surge(SPEC, NEW, observed, Headcount.of(3), None)
     assert found.replaced == ("1", "0")
-    assert "would leave 2 alone: protected from scale-in: it stays, and keeps what it runs" in list(found.lines())
+    assert "would leave 2 alone: protected from scale-in: it stays, with the release that it runs" in list(
+        found.lines()
+    )
     assert found.refused(allow_automatic_rollout=True)
     assert not preview_surge(replace(SPEC, allow_unknown_autoscale=True), NEW, observed, Headcount.of(3), None).refused(
         allow_automatic_rollout=False

@@ -1,4 +1,4 @@
-"""What is wanted of a rollout, and the actions that it is made of."""
+"""The specification of a rollout, and the actions that it consists of."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from vmss_jenkins.rollout.plan.selection import Amount, Scope
 
 
 class Strategy(Enum):
-    """How the steps follow each other."""
+    """How instances get the release."""
 
     WAVES = "waves"
-    """A batch, all of it healthy, the next batch: Azure's own way, and one call a batch."""
+    """Update a batch, wait until all of it is healthy, update the next batch: one call a batch."""
     WINDOW = "window"
-    """As soon as one instance is healthy the next one starts, so that a slow one holds nobody up."""
+    """As soon as one instance is healthy, update the next one, so that a slow one delays no other."""
     SURGE = "surge"
-    """Nothing is updated: new instances are made first, and old ones removed when those are good."""
+    """Update nothing: make new instances first, and delete old ones when the new ones are healthy."""
 
 
 class OnFailure(Enum):
-    """What happens when the new release turns out bad."""
+    """What happens when the new release is bad."""
 
     STOP = "stop"
     ROLLBACK = "rollback"
@@ -32,58 +32,58 @@ class OnFailure(Enum):
 
 @dataclass(frozen=True)
 class RolloutSpec:
-    """What is wanted of a rollout; times in seconds."""
+    """The specification of a rollout; times in seconds."""
 
     scope: Scope = field(default_factory=Scope)
     canary: Amount | None = None
     """How many go first; None for no canary."""
     canary_only: bool = False
-    """Stop when the canary is judged."""
+    """Stop after the gates of the canary."""
     max_unavailable: Amount = field(default_factory=lambda: Amount(10, is_percent=True))
-    """How many may be down at a time, rounded down, at least 1."""
+    """How many instances may be down at a time, rounded down, at least 1."""
     max_surge: Amount | None = None
-    """How many more there may be at a time where instances are replaced, rounded up; None: as many as the canary."""
+    """How many additional instances a surge may make at a time, rounded up; None: as many as the canary."""
     strategy: Strategy = Strategy.WAVES
     pause: float = 0.0
-    """From a passed gate to the next update: after the canary and, in waves, after each batch."""
+    """Seconds from a passed gate to the next update: after the canary and, in waves, after each batch."""
     min_healthy_time: float = 0.0
-    """How long an instance has to be healthy without a break until it counts as done."""
+    """Seconds for which an instance has to be healthy without a break to count as updated."""
     instance_timeout: float = 900.0
-    """From the update of an instance until it is healthy."""
+    """Seconds from the update of an instance until it is healthy, at the most."""
     timeout: float = 7200.0
-    """For the way forward, and once more for the way back."""
+    """Seconds for the rollout, and once more for a rollback."""
     max_failed: int = 0
-    """Failed instances that do not stop the others; in the end they are told all the same."""
+    """So many failed instances do not stop the rollout; it still ends as halted and names them."""
     idle: bool = False
-    """The set serves nobody, so that all of a zone may be down: the idle one of a blue-green pair."""
+    """The set gets no traffic, so a whole zone may be down: the idle set of a blue-green pair."""
     ids_per_call: int = 100
     on_failure: OnFailure = OnFailure.ROLLBACK
     rollback_to: Release | None = None
-    """None: the one other image that the instances run."""
+    """The release to roll back to; None: the only other image that runs."""
     allow_unknown_autoscale: bool = False
-    """Replace instances though nobody can tell whether autoscale is on."""
+    """Surge although the autoscale settings cannot be read."""
     drain: float | None = None
-    """From taking an instance out of the load balancer to its update; None: it is not taken out."""
+    """Seconds from taking an instance out of the load balancer to its update; None: it is not taken out."""
 
     def canary_of(self, total: int) -> int:
-        """How many of so many instances are the canary; 0 for none."""
+        """Size of the canary of so many instances; 0 for no canary."""
         return self.canary.rounded_up(total) if self.canary else 0
 
     def surge_of(self, total: int) -> int:
-        """How many more there may be at a time, after the canary."""
+        """How many additional instances there may be at a time, after the canary."""
         return self.max_surge.rounded_up(total) if self.max_surge else max(1, self.canary_of(total))
 
 
 @dataclass(frozen=True)
 class SetModel:
-    """Set the model's image to the new release."""
+    """Set the model to the new release."""
 
     image: Release
 
 
 @dataclass(frozen=True)
 class RestoreModel:
-    """Set the model's image back, the first step of a rollback."""
+    """Restore the model: the first step of a rollback."""
 
     image: Release
     cause: str
@@ -98,30 +98,30 @@ class Drain:
 
 @dataclass(frozen=True)
 class Update:
-    """Bring instances to the latest model."""
+    """Update instances to the latest model."""
 
     instance_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class ScaleOut:
-    """Make instances, which come with the model's release."""
+    """Make instances; they get the release of the model."""
 
     count: int
     fills_zone: bool = False
-    """For the sake of zones that were left without any."""
+    """They are made because a zone has no instance."""
 
 
 @dataclass(frozen=True)
 class Shrink:
-    """Want no longer what Azure could not make: nobody goes."""
+    """Lower the capacity by the instances that Azure could not make; no instance is deleted."""
 
     count: int
 
 
 @dataclass(frozen=True)
 class Remove:
-    """Delete instances, and want as many fewer."""
+    """Delete instances; the capacity shrinks by as many."""
 
     instance_ids: tuple[str, ...]
 
@@ -135,7 +135,7 @@ class Restore:
 
 @dataclass(frozen=True)
 class RunGate:
-    """Judge the new release on these instances."""
+    """Run the gates on these instances."""
 
     stage: Stage
     instance_ids: tuple[str, ...]
@@ -143,7 +143,7 @@ class RunGate:
 
 @dataclass(frozen=True)
 class Wait:
-    """Look again, at the latest at a time of the clock."""
+    """Wait until something changes, or until a time of the clock."""
 
     until: float
     reason: str
@@ -152,11 +152,11 @@ class Wait:
 
 @dataclass(frozen=True)
 class Halt:
-    """Touch nothing more."""
+    """Stop and change nothing more."""
 
     reason: str
     states: Mapping[str, str]
-    """Every instance of the set, and how it is."""
+    """The state of every instance of the set."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One rollout of a scale set at a time: a claim that both see in Azure, and that lapses by itself.
+"""One rollout of a scale set at a time: a claim in Azure that every run sees and that expires by itself.
 
 A claim is a tag of the **resource group**, one a run, named `vmss-jenkins.SET.RUN`. Why there:
 
@@ -8,7 +8,7 @@ A claim is a tag of the **resource group**, one a run, named `vmss-jenkins.SET.R
   are not inherited by the resources in it
   (https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources);
 - a lock (`Microsoft.Authorization/locks`) needs the role Owner or User Access Administrator, never
-  lapses, and each of its fills_zone, `CanNotDelete` and `ReadOnly`, would stop what must go on: autoscale
+  expires, and each of its levels, `CanNotDelete` and `ReadOnly`, would stop what must go on: autoscale
   deletes instances, and the rollout changes the set
   (https://learn.microsoft.com/azure/azure-resource-manager/management/lock-resources);
 - merging a tag (`PATCH .../tags/default`, operation `Merge`) leaves the other tags alone, so that two
@@ -20,9 +20,9 @@ takes its own away and refuses.
 
 A claim names the process that holds it. A run on the same machine, in the same container, can see that this process has
 ended, and takes over at once. From another machine nobody can see that, and what a build server shows does not tell: an
-agent that lost its connection goes on with the command of a build that counts as failed. There the claim must lapse.
+agent that lost its connection goes on with the command of a build that counts as failed. There the claim must expire.
 
-A claim that is not renewed lapses, by the server's clock. So a killed run blocks others for two minutes,
+A claim that is not renewed expires by the server's clock. So a killed run blocks others for two minutes,
 and the same command waits for that and goes on. A claim tells too that its run was going back, so that
 the same command goes on going back.
 """
@@ -39,9 +39,9 @@ from vmss_jenkins.errors import VmssJenkinsError
 from vmss_jenkins.model.releases import Release
 
 LEASE = 120.0
-"""Seconds from the last renewal until a claim lapses."""
+"""Seconds from the last renewal until a claim expires."""
 FULLY_OUT = "rolled out"
-"""The outcome of a rollout that every chosen instance got."""
+"""The outcome of a rollout whose release every wanted instance has."""
 RENEWAL = 30.0
 """Seconds between two renewals."""
 LONGEST_OWNER = 150
@@ -50,16 +50,16 @@ LONGEST_OWNER = 150
 
 @dataclass(frozen=True)
 class Claim:
-    """A run that is at work on a scale set."""
+    """A run that works on a scale set."""
 
     run: str
-    """A name of the run that no other run has."""
+    """A unique name of the run."""
     owner: str
-    """Who runs which command: the same for the same command run again."""
+    """Who runs which command; the same command again has the same owner."""
     until: float
-    """When it lapses: seconds, UTC."""
+    """When it expires: seconds, UTC."""
     rolling_back: str = ""
-    """Empty on the way forward; else the fingerprints of the release it goes back from and to."""
+    """The fingerprints of the releases of a rollback, from and to; empty while none is under way."""
     process: str = ""
     """The process that holds it, as `runtime.processes` names it; empty if it is not known."""
 
@@ -70,20 +70,20 @@ class Claim:
 
     @classmethod
     def parse(cls, run: str, text: str) -> Claim | None:
-        """Read a tag's value; None where it is none of ours."""
+        """Read a tag's value; None for a tag of another kind."""
         found = re.fullmatch(r"until=(\d+) back=(\S*?)(?: process=(\S+))? owner=(.+)", text, re.ASCII | re.DOTALL)
         return cls(run, found[4], float(found[1]), found[2], found[3] or "") if found else None
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How the last rollout of a set that changed something ended, for those who look later."""
+    """How the last rollout of a set that changed something ended."""
 
     at: float
     """Seconds, UTC."""
     outcome: str
     release: str
-    """What it went to in the end, in short."""
+    """The release that it ended on, in short."""
     owner: str
     """Who ran which command."""
 
@@ -97,17 +97,17 @@ class Ended:
 
     @classmethod
     def parse(cls, text: str) -> Ended | None:
-        """Read a tag's value; None where it is none of ours."""
+        """Read a tag's value; None for a tag of another kind."""
         found = re.fullmatch(r"at=(\d+) outcome=(.*?) release=(.*?) owner=(.*)", text)
         return cls(float(found[1]), found[2], found[3], found[4]) if found else None
 
 
 class AnotherRollout(VmssJenkinsError):  # noqa: N818 - what it found, as in `UnsafeRollout`
-    """Another rollout of the same scale set is under way; this one changed nothing.
+    """Another rollout of the same scale set is under way; this run changed nothing.
 
     Args:
-        claim: the other one's.
-        seconds: until it lapses, unless it is renewed.
+        claim: the claim of the other run.
+        seconds: until it expires, unless it is renewed.
     """
 
     def __init__(self, claim: Claim, seconds: float) -> None:
@@ -118,7 +118,7 @@ class AnotherRollout(VmssJenkinsError):  # noqa: N818 - what it found, as in `Un
     def __str__(self) -> str:
         return (
             f"another rollout of this scale set is under way: {self.claim.owner} (run {self.claim.run}). Wait for its "
-            f"end, or stop it; where it was killed, its claim lapses in {self.seconds:.0f} s"
+            f"end, or stop it; if it was killed, its lock expires in {self.seconds:.0f} s"
         )
 
 
@@ -131,15 +131,15 @@ def fitting(owner: str) -> str:
 
 
 def fingerprint(left: Release | None, target: Release | None) -> str:
-    """What a claim tells of the way back: short, since a tag holds 256 characters and an image id may have 200."""
+    """The record of a rollback in a claim: hashes, since a tag holds 256 characters and an image id may have 200."""
     return ">".join(hashlib.sha256(str(image).lower().encode()).hexdigest()[:12] for image in (left, target))
 
 
 def others(claims: Iterable[Claim], run: str, now: float) -> tuple[Claim, ...]:
-    """The claims in force that are not of this run."""
+    """The unexpired claims of other runs."""
     return tuple(claim for claim in claims if claim.run != run and claim.until > now)
 
 
-def lapsed(claims: Iterable[Claim], now: float) -> tuple[Claim, ...]:
+def expired(claims: Iterable[Claim], now: float) -> tuple[Claim, ...]:
     """The claims of runs that were killed."""
     return tuple(claim for claim in claims if claim.until <= now)

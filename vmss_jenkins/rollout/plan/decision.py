@@ -1,8 +1,8 @@
-"""The next action of a rollout: a decision made of values alone, one action at a time.
+"""The next action of a rollout: decided from values alone, one action at a time.
 
-The same decision goes forward and back. Forward: set the model, update the canary, judge it, update the
-others in steps, judge each step. Back: restore the model first, so that an instance that autoscale adds
-comes up with the old release, then update those that have the new one.
+The same decision serves a rollout and a rollback. Rollout: set the model, update the canary, run its gates, update the
+others in steps, run the gates after each step. Rollback: restore the model first, so that an instance that autoscale
+adds gets the old release, then update the instances that have the new one.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def decide(spec: RolloutSpec, observed: Observed, history: History, now: float) 
 
 
 def choose(spec: RolloutSpec, observed: Observed, history: History, situation: Situation, now: float) -> Action:
-    """Choose the next action, the instances sorted already."""
+    """Choose the next action for instances that are sorted already."""
     return (
         model_first(observed, history)
         or undecided(observed, history)
@@ -56,7 +56,7 @@ def choose(spec: RolloutSpec, observed: Observed, history: History, situation: S
 
 
 def model_first(observed: Observed, history: History) -> Action | None:
-    """See to it that the model has the release, once; a later change is somebody else's and stops the rollout."""
+    """Set the model once; a later change is somebody else's and halts the rollout."""
     wanted, found = history.target.image, observed.scale_set.release
     if wanted is None or wanted.same_as(found):
         return None
@@ -68,27 +68,27 @@ def model_first(observed: Observed, history: History) -> Action | None:
 
 
 def undecided(observed: Observed, history: History) -> Action | None:
-    """Halt where the gates can tell neither that the release is good nor that it is bad: a person must look."""
+    """Halt if the gates are inconclusive: a person must decide."""
     if history.rolling_back or not history.gates or history.gates[-1].consequence is not Consequence.HALT:
         return None
     last = history.gates[-1]
-    return halt(f"the gates after the {last.stage.value} cannot tell: {last.reason}", observed, history)
+    return halt(f"the gates after the {last.stage.value} are inconclusive: {last.reason}", observed, history)
 
 
 def _failure(
     spec: RolloutSpec, observed: Observed, history: History, situation: Situation, now: float
 ) -> Action | None:
-    """Go back or stop where the release is bad, and halt where the way back fails too."""
+    """Roll back or stop if the release is bad; halt if the rollback fails too."""
     reason = failure(spec, history, situation, now)
-    return turn(spec, observed, history, situation, now, reason) if reason else None
+    return on_bad_release(spec, observed, history, situation, now, reason) if reason else None
 
 
-def turn(
+def on_bad_release(
     spec: RolloutSpec, observed: Observed, history: History, situation: Situation, now: float, reason: str
 ) -> Action | None:
-    """Go back, stop or halt for a reason; None while what is under way is to end first."""
+    """Roll back, stop or halt for a reason; None while updates under way have to end first."""
     if history.rolling_back:
-        return halt(f"the way back failed too: {reason}", observed, history)
+        return halt(f"the rollback failed too: {reason}", observed, history)
     if spec.on_failure is OnFailure.STOP:
         if situation.in_flight and now < history.began + spec.timeout:
             return None
@@ -100,7 +100,7 @@ def turn(
 
 
 def failure(spec: RolloutSpec, history: History, situation: Situation, now: float) -> str | None:
-    """Why the rollout cannot go on in its direction; None where it can."""
+    """Why the rollout, or the rollback, cannot go on; None if it can."""
     if history.cause and not history.rolling_back:
         return history.cause
     last = history.gates[-1] if history.gates and not history.rolling_back else None
@@ -108,22 +108,22 @@ def failure(spec: RolloutSpec, history: History, situation: Situation, now: floa
         return f"the gates after the {last.stage.value} failed: {last.reason}"
     allowed = 0 if history.rolling_back or situation.in_canary else spec.max_failed
     if len(situation.failed) > allowed:
-        told = "; ".join(f"{instance_id}: {reason}" for instance_id, reason in situation.failed.items())
-        return f"{len(situation.failed)} instance(s) failed, allowed {allowed}: {told}"
+        reasons = "; ".join(f"{instance_id}: {reason}" for instance_id, reason in situation.failed.items())
+        return f"{len(situation.failed)} instance(s) failed, allowed {allowed}: {reasons}"
     if now >= history.began + spec.timeout:
         return f"not done after {spec.timeout:.0f} s"
     return None
 
 
 def restore(observed: Observed, history: History, situation: Situation) -> Action | None:
-    """Put instances that are as wanted back into the load balancer."""
+    """Put updated instances back into the load balancer."""
     waiting = {key for key, record in history.records.items() if record.asked is None}
-    back = [i.id for i in observed.instances if i.id in history.drained - waiting and i.id in situation.well]
+    back = [i.id for i in observed.instances if i.id in history.drained - waiting and i.id in situation.updated]
     return Restore(tuple(back)) if back else None
 
 
 def _judge(spec: RolloutSpec, history: History, situation: Situation) -> Action | None:
-    """Run the gate that is due: after the canary, after each batch; a window's batch is as large as the window."""
+    """Run the gates that are due: after the canary and after each batch; in a window, after as many as its size."""
     if history.rolling_back or not situation.unjudged or failure(spec, history, situation, history.began):
         return None
     everything_landed = not situation.in_flight
@@ -139,7 +139,7 @@ def _judge(spec: RolloutSpec, history: History, situation: Situation) -> Action 
 
 
 def strategy_of(spec: RolloutSpec, history: History) -> Strategy:
-    """The strategy in force: waves too where Azure refused overlapping operations."""
+    """The strategy in force: waves once Azure refused overlapping operations."""
     return Strategy.WAVES if history.waves_only else spec.strategy
 
 
@@ -150,13 +150,13 @@ def _end(spec: RolloutSpec, observed: Observed, history: History, situation: Sit
     if situation.in_canary and situation.have_it:
         return None
     if situation.failed:
-        told = "; ".join(f"{instance_id}: {reason}" for instance_id, reason in situation.failed.items())
-        return halt(f"all but {len(situation.failed)} instance(s): {told}", observed, history)
+        reasons = "; ".join(f"{instance_id}: {reason}" for instance_id, reason in situation.failed.items())
+        return halt(f"all but {len(situation.failed)} instance(s): {reasons}", observed, history)
     return Done(situation.skipped)
 
 
 def _update(spec: RolloutSpec, history: History, situation: Situation, now: float) -> Action | None:
-    """Update those that are drained; else take the next ones that may go."""
+    """Update the drained instances; otherwise take the next ones that may be down."""
     if now < history.held_until or failure(spec, history, situation, history.began):
         return None
     under_way = {key for key, record in history.records.items() if record.asked is not None} & situation.in_flight
@@ -176,7 +176,7 @@ def _update(spec: RolloutSpec, history: History, situation: Situation, now: floa
 
 
 def resumes_at(spec: RolloutSpec, history: History) -> float:
-    """When the pause after the last gate ends; a window pauses after the canary alone."""
+    """When the pause after the last gates ends; a window pauses after the canary only."""
     last = history.gates[-1] if history.gates and not history.rolling_back else None
     if last is None or (last.stage is Stage.BATCH and strategy_of(spec, history) is Strategy.WINDOW):
         return history.began
@@ -193,14 +193,14 @@ def _wait(spec: RolloutSpec, observed: Observed, history: History, situation: Si
         return Wait(deadline, "Azure works on them", tuple(sorted(situation.awaited)))
     others = situation.capacity.down - situation.failed.keys()
     if situation.pending and not others and situation.failed:
-        told = ", ".join(situation.failed)
-        reason = f"instances {told} failed and stay down, so no other may be taken down"
+        ids = ", ".join(situation.failed)
+        reason = f"instances {ids} failed and stay down, so no other may be taken down"
         return halt(reason, observed, history)
     return Wait(deadline, "down for other reasons, so no other may be taken down", tuple(sorted(others)))
 
 
 def next_moment(spec: RolloutSpec, history: History, now: float) -> float:
-    """When something may be due though nothing new is seen: a drain or a healthy time is over."""
+    """When something is due although no read shows a change: a drain or a min_healthy_time is over."""
     moments = [
         history.began + spec.timeout,
         *(since + spec.min_healthy_time for since in history.updated_since.values()),
@@ -211,7 +211,7 @@ def next_moment(spec: RolloutSpec, history: History, now: float) -> float:
 
 
 def halt(reason: str, observed: Observed, history: History) -> Action:
-    """Halt, with every instance left to the load balancer's health probe first, which knows the sick ones."""
+    """Halt; before that, let the health probes decide about drained instances again."""
     if history.drained:
         return Restore(tuple(instance.id for instance in observed.instances if instance.id in history.drained))
     return Halt(reason, {i.id: state_of(i, observed.scale_set) for i in observed.instances})

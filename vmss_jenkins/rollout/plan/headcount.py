@@ -1,10 +1,9 @@
-"""How many instances a set had before it was surged: written down in Azure, since no instance tells it.
+"""How many instances a set has after a surge: recorded in Azure, since no instance shows it.
 
-While instances are replaced, a set has more of them than it is to have in the end. All else that a rollout needs to
-know is on the instances; this number is not. So it is a tag of the resource group, written before the capacity is
-changed for the first time and taken away at the end (`tag_claims.TagHeadcounts`; there, for the reasons of `claims`).
-Beside it stand the capacity before and after the change under way, so that a run that finds neither knows that
-somebody else scaled the set.
+During a surge a set has more instances than in the end. All else that a rollout needs to know is on the instances; this
+number is not. So it is a tag of the resource group, written before the first change of the capacity and removed at the
+end (`tag_claims.TagHeadcounts`; a tag of the group for the reasons in `claims`). The tag also holds the capacity before
+and after the change under way: a run that finds another capacity knows that somebody else scaled the set.
 """
 
 from __future__ import annotations
@@ -16,26 +15,26 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Headcount:
-    """What a set is to have in the end, and by what this rollout did."""
+    """How many instances a set has in the end, and the last change of its capacity."""
 
     wanted: int
     """Instances in the end."""
     before: int
     """The capacity before the last change of this rollout."""
     asked: int
-    """The capacity that this change comes to."""
+    """The capacity after this change."""
     at: float = 0.0
-    """When Azure was asked; by the clock of the run, never written down."""
+    """When Azure was asked, by the clock of the run; not recorded."""
     answered: bool = True
-    """False where the answer was lost."""
+    """False if the answer was lost."""
 
     @classmethod
     def of(cls, capacity: int) -> Headcount:
-        """A set that nobody surges."""
+        """A set without a surge."""
         return cls(capacity, capacity, capacity)
 
     def asking(self, found: int, capacity: int, now: float) -> Headcount:
-        """A change from the capacity that was found, about to be asked for."""
+        """A change from the current capacity that Azure will be asked for."""
         return Headcount(self.wanted, found, capacity, now, answered=False)
 
     def accepted(self) -> Headcount:
@@ -47,10 +46,10 @@ class Headcount:
         return replace(self, asked=self.before, answered=True)
 
     def seen(self, capacity: int) -> Headcount:
-        """What follows from the capacity that was read; another one than ours is somebody else's doing.
+        """Take in the capacity that was read; an unknown one means that somebody else scaled the set.
 
-        What somebody adds is added to what is wanted. What somebody takes away was surplus first: the set ends with
-        what it was to have, or with the capacity where that is less. In doubt it ends with more.
+        What somebody adds is added to `wanted`. What somebody removes is taken from the surplus first: the set ends
+        with `wanted`, or with the capacity if that is less. In doubt it ends with more.
         """
         least, most = sorted((self.before, self.asked))
         if capacity in {least, most}:
@@ -64,22 +63,22 @@ class Headcount:
 
     @classmethod
     def parse(cls, text: str) -> Headcount | None:
-        """Read a tag's value; None where it is none of ours."""
+        """Read a tag's value; None for a tag of another kind."""
         found = re.fullmatch(r"wanted=(\d{1,6}) before=(\d{1,6}) asked=(\d{1,6})", text, re.ASCII)
         return cls(int(found[1]), int(found[2]), int(found[3])) if found else None
 
 
 class Headcounts(Protocol):
-    """Where the headcount of a set is written down; each call raises `AzureError`."""
+    """Where the headcount of a set is recorded; each call raises `AzureError`."""
 
     def read(self) -> Headcount | None:
-        """What is written down; None for nothing."""
+        """Read the record; None for none."""
         ...
 
     def write(self, headcount: Headcount) -> None:
-        """Write it down."""
+        """Record the headcount."""
         ...
 
     def remove(self) -> None:
-        """Take it away."""
+        """Remove the record."""
         ...

@@ -1,6 +1,6 @@
-"""What one run of a rollout did and saw: a value that grows by one step at a time.
+"""What one run of a rollout did and saw: a value that each step replaces by the next one.
 
-Nothing of it has to survive the run. What must survive is in Azure: each instance tells what it runs.
+Nothing of it has to survive the run. What must survive is in Azure: each instance shows which release it runs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from vmss_jenkins.rollout.plan.headcount import Headcount
 from vmss_jenkins.rollout.plan.selection import Target
 
 SETTLED = 15.0
-"""Seconds after which an update whose answer was lost shows on the instance, if Azure took it."""
+"""Seconds after which an instance shows an update whose answer was lost, if Azure took it."""
 
 
 class Stage(Enum):
@@ -29,7 +29,7 @@ class Stage(Enum):
 
 @dataclass(frozen=True)
 class GateResult:
-    """One gate that was run."""
+    """One run of the gates."""
 
     stage: Stage
     instance_ids: tuple[str, ...]
@@ -39,7 +39,7 @@ class GateResult:
     reason: str = ""
     """What was measured, for people."""
     verdicts: tuple[Verdict, ...] = ()
-    """What each gate said."""
+    """The verdict of each gate."""
 
 
 @dataclass(frozen=True)
@@ -51,33 +51,33 @@ class InstanceRecord:
     asked: float | None = None
     """When Azure was asked to update it; None while it drains."""
     answered: bool = True
-    """False where the answer was lost: whether Azure took it shows on the instance."""
+    """False if the answer was lost: the instance shows whether Azure took the update."""
     provisioning_before: str = "Succeeded"
     ran: bool = True
-    """False for one that did not run: it gets the model and nothing else is awaited."""
+    """False for an instance that did not run: it gets the model, and its health is not awaited."""
     seen_busy: bool = False
-    """Azure was seen at work on it."""
+    """A read showed that Azure updated it."""
     came_up: bool = False
-    """It was seen with the release and healthy; what befalls it later is not our doing."""
+    """A read showed it with the release and healthy; this run does not cause later failures."""
 
-    def seen(self, *, busy: bool, well: bool) -> InstanceRecord:
-        """Add what was seen of it."""
-        if self.seen_busy >= busy and self.came_up >= well:
+    def seen(self, *, busy: bool, updated: bool) -> InstanceRecord:
+        """Take in what a read showed."""
+        if self.seen_busy >= busy and self.came_up >= updated:
             return self
-        return replace(self, seen_busy=self.seen_busy or busy, came_up=self.came_up or well)
+        return replace(self, seen_busy=self.seen_busy or busy, came_up=self.came_up or updated)
 
 
 @dataclass(frozen=True)
 class OperationState:
-    """An operation of this run on instances, as last heard of."""
+    """An operation of this run on instances, as last read."""
 
     instance_ids: tuple[str, ...]
     ended: float | None = None
-    """When its end was heard of; None while it runs."""
+    """When a read showed its end; None while it runs."""
     error: str | None = None
-    """Why it ended badly."""
+    """Azure's error at its end."""
     resizes: bool = False
-    """It makes the set larger or smaller."""
+    """It changes the capacity of the set."""
 
 
 @dataclass(frozen=True)
@@ -101,68 +101,68 @@ class History:
 
     began: float
     target: Target
-    """The release that instances are brought to at this moment."""
+    """The release that instances get at this moment."""
     previous: tuple[Release, ...] = ()
     """The other images that ran when the run began."""
     rolling_back: bool = False
     rolled_back_from: Release | None = None
-    """The release that it goes back from; None where every other image is to go."""
+    """The release that the run rolls back from; None if every other image is replaced."""
     cause: str | None = None
-    """Why it goes back, or is to."""
+    """Why the run rolls back, or is to."""
     model_set: bool = False
-    """Whether the model was seen with the target's image; another one later is somebody else's."""
+    """Whether a read showed the target in the model; another release there later is somebody else's."""
     records: Mapping[str, InstanceRecord] = field(default_factory=dict)
-    """Instances taken in this direction, by id; none is ever taken twice in it."""
+    """Instances taken in this direction, by id; none is taken twice."""
     forward: Mapping[str, InstanceRecord] = field(default_factory=dict)
-    """Those of the way forward, once it goes back."""
+    """Those of the rollout, once the rollback began."""
     broken: frozenset[str] = frozenset()
-    """Those of them that were down when it turned back."""
+    """Those of them that were down when the rollback began."""
     updated_since: Mapping[str, float] = field(default_factory=dict)
-    """Since when an instance is seen with the release, running and healthy, without a break."""
+    """Since when reads show an instance with the release, running and healthy, without a break."""
     not_updated_since: Mapping[str, float] = field(default_factory=dict)
-    """Since when it is not."""
+    """Since when they do not."""
     drained: frozenset[str] = frozenset()
-    """Instances that are out of the load balancer by our doing."""
+    """Instances that this run took out of the load balancer."""
     gates: tuple[GateResult, ...] = ()
     waves_only: bool = False
-    """Azure refused overlapping operations: from then on it goes in waves."""
+    """Azure refused overlapping operations: from then on updates go in waves."""
     held_until: float = 0.0
     """No update before: Azure asked to wait."""
     refusals: int = 0
-    """Updates that Azure put off, one after another."""
+    """Refused updates in a row."""
     headcount: Headcount | None = None
-    """How many instances there are to be, where a surge changes that for a while."""
+    """How many instances the set has in the end; None without a surge."""
     removed: tuple[str, ...] = ()
     """Instances that Azure was asked to delete."""
     zone_fills: int = 0
-    """How often instances were made for the sake of zones without any."""
+    """How often instances were made because a zone had none."""
     refusal: str | None = None
     """Why Azure makes no instances in this direction."""
 
     def observe(self, observed: Observed, now: float) -> History:
-        """Add what was seen: who is well since when, whose update shows, who is gone."""
+        """Take in a read: since when instances are updated, whose update shows, which are gone."""
         instances = observed.by_id()
-        well, not_updated = dict(self.updated_since), dict(self.not_updated_since)
+        updated, not_updated = dict(self.updated_since), dict(self.not_updated_since)
         for instance_id, instance in instances.items():
             record = self.records.get(instance_id)
             going = record is not None and record.asked is not None and instance_id in self.removed
             good = not going and is_updated(instance, self.target, observed.scale_set, record)
-            mine, other = (well, not_updated) if good else (not_updated, well)
+            mine, other = (updated, not_updated) if good else (not_updated, updated)
             mine.setdefault(instance_id, observed.read.get(instance_id, now))
             other.pop(instance_id, None)
         return replace(
             self,
-            updated_since={key: since for key, since in well.items() if key in instances},
+            updated_since={key: since for key, since in updated.items() if key in instances},
             not_updated_since={key: since for key, since in not_updated.items() if key in instances},
-            records=dict(self._current_records(observed, instances, well)),
+            records=dict(self._current_records(observed, instances, updated)),
             drained=self.drained & instances.keys(),
             model_set=self.model_set or _same(observed.scale_set.release, self.target.image),
         )
 
     def _current_records(
-        self, observed: Observed, instances: Mapping[str, Instance], well: Collection[str]
+        self, observed: Observed, instances: Mapping[str, Instance], updated: Collection[str]
     ) -> Iterator[tuple[str, InstanceRecord]]:
-        """Drop the instances that are gone, and those whose update, its answer lost, turned out not to have begun."""
+        """Drop instances that are gone, and those whose update got no answer and did not begin."""
         for instance_id, record in self.records.items():
             if instance_id not in instances:
                 continue
@@ -175,21 +175,21 @@ class History:
                 or (instance_id not in self.removed and bool(self.target.is_on(instance, observed.scale_set)))
             )
             if begun or record.asked is None or observed.read.get(instance_id, 0.0) < record.asked + SETTLED:
-                yield instance_id, record.seen(busy=instance.is_updating, well=instance_id in well)
+                yield instance_id, record.seen(busy=instance.is_updating, updated=instance_id in updated)
             elif instance_id in self.drained:
                 yield instance_id, replace(record, asked=None, answered=True)
 
     def draining(self, instances: Iterable[Instance], now: float) -> History:
-        """Take instances out of the load balancer."""
+        """Add instances that were taken out of the load balancer."""
         new = {instance.id: _record_of(instance, now) for instance in instances}
         return replace(self._touched(new, now), drained=self.drained | new.keys())
 
     def not_drained(self, instances: Iterable[Instance], at: float) -> History:
-        """Take instances that could not be taken out of the load balancer: their update waits for nothing."""
+        """Add instances that could not be taken out of the load balancer: their update does not wait."""
         return self._touched({instance.id: _record_of(instance, at) for instance in instances}, at)
 
     def asked(self, instances: Iterable[Instance], now: float, *, answered: bool = True) -> History:
-        """Ask Azure to update instances."""
+        """Add instances that Azure was asked to update."""
         new = {
             instance.id: replace(
                 self.records.get(instance.id) or _record_of(instance, now), asked=now, answered=answered
@@ -198,13 +198,13 @@ class History:
         }
         return replace(self._touched(new, now), refusals=0)
 
-    def made(self, instances: Iterable[Instance], now: float) -> History:
-        """Azure makes instances for this run."""
+    def creating(self, instances: Iterable[Instance], now: float) -> History:
+        """Add instances that Azure makes for this run."""
         new = {instance.id: InstanceRecord(now, asked=now, provisioning_before="Creating") for instance in instances}
         return self._touched(new, now) if new else self
 
     def removing(self, instances: Iterable[Instance], now: float, *, answered: bool = True) -> History:
-        """Ask Azure to delete instances."""
+        """Add instances that Azure was asked to delete."""
         new = {i.id: replace(_record_of(i, now), asked=now, answered=answered) for i in instances}
         removed = tuple(dict.fromkeys((*self.removed, *new)))
         return replace(self._touched(new, now), removed=removed, refusals=0)
@@ -218,28 +218,28 @@ class History:
         )
 
     def refused(self, until: float, *, overlapping: bool) -> History:
-        """Azure put an update off: hold until a time, and never overlap again where that was the reason."""
+        """Azure refused an update: wait until a time, and never overlap again if that was the reason."""
         return replace(self, held_until=until, waves_only=self.waves_only or overlapping, refusals=self.refusals + 1)
 
     def restored(self, instance_ids: Iterable[str]) -> History:
-        """Put instances back into the load balancer."""
+        """Remove instances that are back in the load balancer."""
         return replace(self, drained=self.drained - frozenset(instance_ids))
 
     def in_rollback(self, instance: Instance) -> bool:
-        """Whether the way back is about an instance: this run touched it, or it may run the release that is left.
+        """Whether a rollback updates an instance: this run touched it, or it may run the bad release.
 
-        Of a script no instance tells; then all whose model is not the one gone back to may have it.
+        No instance shows which script it ran; so every instance without the target may have run the bad one.
         """
         if not isinstance(self.rolled_back_from, ImageReference):
             return True
         return instance.id in self.forward or self.rolled_back_from.same_as(instance.image)
 
     def add_gate(self, result: GateResult) -> History:
-        """Add a gate's result."""
+        """Add the result of the gates."""
         return replace(self, gates=(*self.gates, result))
 
     def begin_rollback(self, image: Release, cause: str, now: float) -> History:
-        """Go back to an image: what was taken stays known, and may be taken once more."""
+        """Begin to roll back to a release: the instances taken so far stay known and may be taken again."""
         if self.rolling_back:
             return self
         return replace(
@@ -263,10 +263,10 @@ class History:
 
 
 def is_updated(instance: Instance, target: Target, scale_set: ScaleSet, record: InstanceRecord | None) -> bool:
-    """Whether an instance is as the release wants it: has it, and runs, provisioned and healthy.
+    """Whether an instance has the release, runs, and is provisioned and healthy.
 
-    Of one that did not run when it was taken only the release is wanted, and so of one that was never
-    taken and does not run.
+    An instance that did not run when it was taken needs the release only, and so does one that was never taken and
+    does not run.
     """
     if not target.is_on(instance, scale_set) or (record and instance.latest_model_applied is False):
         return False
@@ -275,7 +275,7 @@ def is_updated(instance: Instance, target: Target, scale_set: ScaleSet, record: 
 
 
 def runs(instance: Instance) -> bool:
-    """Whether an instance is there to serve: not stopped, not deallocated."""
+    """Whether an instance runs: it is neither stopped nor deallocated."""
     return instance.power in {None, "running", "starting"}
 
 

@@ -1,4 +1,4 @@
-"""How often Azure may be asked, from its own limits, so that it never has to say 429.
+"""How often Azure may be called, from its own limits, so that it never answers 429.
 
 Azure throttles by token buckets that are refilled every minute
 (https://learn.microsoft.com/azure/virtual-machines/compute-throttling-limits). A rollout keeps to a tenth
@@ -26,22 +26,22 @@ SPARE = 2
 
 
 def updates() -> Pace:
-    """Of manualupgrade."""
+    """The pace of manualupgrade."""
     return Pace(150, 30)
 
 
 def operations() -> Pace:
-    """Of questions to operations."""
+    """The pace of reads of operations."""
     return Pace(1500, 60)
 
 
 def instances() -> Pace:
-    """Of reads of single instances; a batch that ended is read at once."""
+    """The pace of reads of single instances; a batch that ended is read at once."""
     return Pace(600, 100)
 
 
 PAGE = 100
-"""Instances a page of the list is taken to hold; larger pages only leave more room."""
+"""Instances on a page of the list, as assumed; larger pages leave more room."""
 LIST_EVERY = 10.0
 """Seconds between two lists of a small set."""
 PAGE_EVERY = 7.5
@@ -63,7 +63,7 @@ class Pace:
         self.saved = self.at_once
 
     def available(self, now: float) -> int:
-        """How many may be made now."""
+        """How many requests may be made now."""
         gone = now - self.at if self.at is not None else 0.0
         self.at = now
         self.saved = min(self.at_once, self.saved + gone * (self.per_minute - self.at_once) / MINUTE)
@@ -87,13 +87,13 @@ class Tokens:
         self.tokens = self.size
 
     def spacing(self, now: float) -> float:
-        """Seconds between two requests by which what is left lasts until it is refilled."""
+        """Seconds between two requests so that the tokens last until the next refill."""
         left = self._left(now)
         refilled = (self.filled if self.filled is not None else now) + MINUTE
         return (refilled - now) / max(left, 0.5)
 
     def take(self, now: float) -> bool:
-        """Take one, where one is left."""
+        """Take a token if one is left; return whether it was."""
         if self._left(now) < 1:
             return False
         self.filled = now if self.filled is None else self.filled
@@ -124,6 +124,6 @@ def list_interval(instances: int) -> float:
 
 
 def calls(ids: Sequence[str], count: int, longest: int) -> tuple[tuple[str, ...], ...]:
-    """Share ids out evenly over `count` calls, or more where one would have more than `longest`."""
+    """Spread ids evenly over `count` calls, or over more if one had more than `longest` ids."""
     count = min(len(ids), max(count, -(-len(ids) // longest)))
     return tuple(tuple(ids[start::count]) for start in range(count))

@@ -1,4 +1,4 @@
-"""What a step would do, and what stands in its way: the decision before anything is changed.
+"""What a step would do, and what forbids it: the plan before anything is changed.
 
 A dry run and a real run make the same plan; only the real one carries it out.
 """
@@ -29,12 +29,12 @@ ALLOW_AUTOMATIC = "--allow-automatic-rollout"
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a dry run looks up beside the set itself; None where it was not looked up or cannot be read."""
+    """What a dry run reads beside the set itself; None if it was not read or cannot be read."""
 
     autoscale: tuple[str, ...] | None = None
     """The names of enabled autoscale settings that target the set."""
     remaining: Mapping[str, int] = field(default_factory=dict)
-    """Requests left by token bucket, as `x-ms-ratelimit-remaining-resource` tells."""
+    """Requests left by token bucket, from the header `x-ms-ratelimit-remaining-resource`."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class UpdatePlan:
 
     @property
     def changes(self) -> bool:
-        """False where the model has that image already."""
+        """False if the model has that release already."""
         return not self.image_after.same_as(self.image_before)
 
 
@@ -56,13 +56,13 @@ class InstancesPlan:
     """What `update_instances` would do to the chosen instances."""
 
     update: tuple[str, ...]
-    """Ids to bring to the latest model."""
+    """Ids to update to the latest model."""
     up_to_date: tuple[str, ...]
-    """Ids that have it."""
+    """Ids that have the latest model."""
     skipped: Mapping[str, str]
-    """Ids that Azure leaves alone, with the reason."""
+    """Ids that Azure does not update, with the reason."""
     busy: tuple[str, ...]
-    """Those of `update` on which an operation runs at this moment."""
+    """Ids in `update` on which an operation runs."""
     findings: tuple[Finding, ...]
 
 
@@ -72,13 +72,13 @@ def plan_update(
     instances: Sequence[Instance] = (),
     surroundings: Surroundings | None = None,
 ) -> UpdatePlan:
-    """Decide what setting the image of the model comes to.
+    """Plan a change of the model.
 
     Args:
         scale_set: the set as observed.
         image: the wanted image.
         instances: its instances, for the count of models in use.
-        surroundings: None where they were not looked up, which a real run does not do.
+        surroundings: None if they were not read, as in a real run.
     """
     plan = UpdatePlan(scale_set.release, image, ())
     findings = list(_deletion(scale_set))
@@ -98,16 +98,16 @@ def plan_update_instances(
     chosen: InstanceIds,
     surroundings: Surroundings | None = None,
 ) -> InstancesPlan:
-    """Decide which of the chosen instances are to be updated.
+    """Plan which of the chosen instances are updated.
 
     Args:
         scale_set: the set as observed.
         instances: all instances of the set.
         chosen: the ids that the caller gave.
-        surroundings: None where they were not looked up, which a real run does not do.
+        surroundings: None if they were not read, as in a real run.
 
     Raises:
-        ConfigError: for ids that no instance has.
+        ConfigError: no instance has one of the ids.
     """
     wanted = chosen.choose(instances)
     outdated = [instance for instance in wanted if not has_latest_model(instance, scale_set)]
@@ -137,69 +137,71 @@ def _image(scale_set: ScaleSet, image: ImageReference, instances: Sequence[Insta
 
 
 def _script(scale_set: ScaleSet, script: Release) -> Iterable[Finding]:
-    """A script runs on the disk as it is: what an older one did stays there."""
+    """A script runs on the existing disk: what an older script did stays there."""
     if scale_set.orchestration_mode is OrchestrationMode.FLEXIBLE:
         text = (
-            f"{scale_set.name} is in Flexible orchestration mode: its instances do not tell whether they have the "
-            "latest model, so a script cannot be rolled out; roll out an image, or make a Uniform set"
+            f"{scale_set.name} is in Flexible orchestration mode: its instances do not show whether they have the "
+            "latest model, so a script cannot be rolled out; roll out an image, or create a Uniform set"
         )
         yield Finding(Severity.IMPOSSIBLE, text)
     before = scale_set.script_before(script)
     if scale_set.extension and scale_set.extension.absent:
-        yield Finding(Severity.WARNING, "the set had no CustomScript before: there is no script to go back to")
+        yield Finding(
+            Severity.WARNING, "the set had no CustomScript extension before: there is no script to roll back to"
+        )
     elif before and not script.same_as(scale_set.extension_before):
         text = (
-            f"going back runs {before.short_name} again, on disks where the new script ran: it must undo what the "
-            "new one does, or the instances be reimaged"
+            f"a rollback runs {before.short_name} again, on disks on which the new script ran: it must undo what the "
+            "new script does, or the instances must be reimaged"
         )
         yield Finding(Severity.NOTE, text)
     name = scale_set.extension.name if scale_set.extension else ""
     if after := [one for one, first in scale_set.sequence if first.lower() == name.lower()]:
         text = (
-            f"{', '.join(after)} is provisioned after {name} (provisionAfterExtensions): where the script fails, that "
-            "does not run either, and an instance may have no health"
+            f"{', '.join(after)} is provisioned after {name} (provisionAfterExtensions): if the script fails, that "
+            "extension does not run either, and an instance may report no health"
         )
         yield Finding(Severity.WARNING, text)
 
 
 def _image_kind(scale_set: ScaleSet, image: ImageReference) -> Iterable[Finding]:
-    """Azure: "The Image type for a Virtual Machine Scale Set may not be changed."."""
+    """Azure says "The Image type for a Virtual Machine Scale Set may not be changed."."""
     if scale_set.image and scale_set.image.is_custom != image.is_custom:
         yield Finding(
             Severity.IMPOSSIBLE,
             f"the set runs a {scale_set.image.kind.value} and a {image.kind.value} was given; Azure never changes a "
-            "set between marketplace and custom images: give an image of the same kind, or make a new set",
+            "set between marketplace and custom images: give an image of the same kind, or create a new set",
         )
 
 
 def _followers(scale_set: ScaleSet) -> Iterable[Finding]:
-    """In these modes Azure takes the new model to all instances by itself, so that there is no canary."""
+    """In these modes Azure updates all instances by itself, so there is no canary."""
     if scale_set.upgrade_mode is not UpgradeMode.MANUAL:
         mode = scale_set.upgrade_mode.value
         how = "in batches by itself" if scale_set.upgrade_mode is UpgradeMode.ROLLING else "at once"
         yield Finding(
             Severity.UNSAFE,
-            f"the upgrade policy of {scale_set.name} is {mode}, wanted Manual: Azure would take the release to "
-            f"every instance {how}, with no canary.",
+            f"the upgrade policy of {scale_set.name} is {mode}, wanted Manual: Azure would update every "
+            f"instance {how}, without a canary.",
             ALLOW_AUTOMATIC,
         )
     elif scale_set.automatic_os_upgrade:
         yield Finding(
             Severity.UNSAFE,
-            f"automatic OS image upgrade is on for {scale_set.name}: Azure would roll the new image out by itself, "
-            "whatever the upgrade policy says.",
+            f"automatic OS image upgrade is on for {scale_set.name}: Azure would roll out the new image by itself, "
+            "whatever the upgrade policy is.",
             ALLOW_AUTOMATIC,
         )
 
 
 def _models(instances: Sequence[Instance], image: ImageReference) -> Iterable[Finding]:
-    """Distinct images are a lower bound of the models in use: the limit may be nearer, never further."""
+    """Distinct images are a lower bound of the models in use."""
     images = {text.lower() for text in running_images(instances)} | {str(image).lower()}
     if len(images) > MODEL_LIMIT:
         yield Finding(
             Severity.IMPOSSIBLE,
             f"the instances would run {len(images)} different images and Azure allows {MODEL_LIMIT} models a set: "
-            "bring the stragglers to one image first",
+            "update the instances with old images first",
         )
     elif len(images) > 1 and len(images) >= MODEL_LIMIT - 2:
         yield Finding(
@@ -210,12 +212,12 @@ def _models(instances: Sequence[Instance], image: ImageReference) -> Iterable[Fi
 
 def _autoscale(surroundings: Surroundings) -> Iterable[Finding]:
     if surroundings.autoscale is None:
-        yield Finding(Severity.NOTE, "autoscale could not be looked up (Microsoft.Insights/autoscaleSettings/read)")
+        yield Finding(Severity.NOTE, "autoscale settings could not be read (Microsoft.Insights/autoscaleSettings/read)")
     elif surroundings.autoscale:
         names = ", ".join(surroundings.autoscale)
         yield Finding(
             Severity.WARNING,
-            f"autoscale ({names}) is on: an instance that it adds gets the newest model at once, so the canary "
+            f"autoscale ({names}) is on: an instance that it adds gets the new model at once, so the canary "
             "may grow by itself",
         )
 
@@ -231,7 +233,7 @@ def _down_at_once(update: Sequence[Instance], instances: Sequence[Instance]) -> 
     down = [instance for instance in serving if instance in update]
     if len(down) > 1 and len(down) == len(serving):
         yield Finding(
-            Severity.WARNING, f"all {len(down)} instances that serve go down at once: update them in smaller steps"
+            Severity.WARNING, f"all {len(down)} healthy instances go down at once: update them in smaller steps"
         )
     elif down:
         yield Finding(Severity.NOTE, f"{len(down)} of {len(serving)} healthy instances go down at once")
@@ -240,4 +242,4 @@ def _down_at_once(update: Sequence[Instance], instances: Sequence[Instance]) -> 
 def _not_running(update: Sequence[Instance]) -> Iterable[Finding]:
     for instance in update:
         if instance.power not in {None, "running"} and not instance.is_updating:
-            yield Finding(Severity.NOTE, f"instance {instance.id} is {instance.power}: it gets the model all the same")
+            yield Finding(Severity.NOTE, f"instance {instance.id} is {instance.power}: it gets the model anyway")

@@ -1,4 +1,4 @@
-"""What a rollout would do, decided from values: the dry run of `vmss-jenkins rollout`."""
+"""What a rollout would do: the dry run of `vmss-jenkins rollout`."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from vmss_jenkins.rollout.plan.selection import Target, choose_canary, select, s
 
 UNDRAINED = Finding(
     Severity.NOTE,
-    "connections to an instance that goes down are refused until the load balancer's probe notices; --drain SECONDS "
-    "takes it out before",
+    "connections to an instance that goes down are refused until the load balancer's probe fails; --drain SECONDS "
+    "takes the instance out of the load balancer first",
 )
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What would happen, and what stands in the way."""
+    """What a rollout would do, and what forbids it."""
 
     image: Release | None
     changes_model: bool
     canary: tuple[str, ...]
-    """Ids that would go first."""
+    """Ids that would be updated first."""
     others: tuple[str, ...]
-    """Ids that would follow; empty where the canary alone is wanted."""
+    """Ids that would follow; empty for a canary alone."""
     have_it: tuple[str, ...]
     skipped: Mapping[str, str]
-    """Ids that would be left alone, with the reason."""
+    """Ids that would not be updated, with the reason."""
     at_most_down: int
     findings: tuple[Finding, ...]
 
@@ -41,8 +41,8 @@ class Preview:
         return any(finding.severity in stops for finding in self.findings)
 
     def lines(self) -> Iterator[str]:
-        """Say it, a line each."""
-        name = self.image.short_name if self.image else "what the model has"
+        """Describe it, one line each."""
+        name = self.image.short_name if self.image else "the release of the model"
         yield f"would {'set the model to' if self.changes_model else 'leave the model at'} {name}"
         yield f"would update first, as the canary: {', '.join(self.canary) or 'none'}"
         yield f"would update then: {', '.join(self.others) or 'none'}; at most {self.at_most_down} down at a time"
@@ -53,10 +53,10 @@ class Preview:
 
 
 def preview(spec: RolloutSpec, image: Release | None, scale_set: ScaleSet, instances: Sequence[Instance]) -> Preview:
-    """Decide what a rollout would do now, without asking gates.
+    """Plan a rollout, without running gates.
 
     Raises:
-        ConfigError: for ids that no instance has.
+        ConfigError: no instance has one of the ids.
     """
     spec.scope.ids.choose(instances)
     release = image or scale_set.release

@@ -1,4 +1,4 @@
-"""Where a rollback goes to, and what is told where there is no way back."""
+"""The release that a rollback goes to, and why there may be none."""
 
 from __future__ import annotations
 
@@ -11,30 +11,33 @@ from vmss_jenkins.rollout.plan.claims import fingerprint
 from vmss_jenkins.rollout.plan.history import History, Observed
 from vmss_jenkins.rollout.plan.selection import Target
 
-ASKED_FOR = "asked for"
-RESUMED = "an earlier run that was stopped was going back"
+REQUESTED = "requested"
+RESUMED = "continues the rollback of an earlier run that was killed"
 
 
 def rollback_target(spec: RolloutSpec, observed: Observed, history: History) -> tuple[Release | None, str]:
-    """The image to go back to, or None and what stands in the way of finding it."""
+    """The release to roll back to, or None and why none is known."""
     if spec.rollback_to:
         return spec.rollback_to, ""
-    left = history.target.image
+    bad = history.target.image
     found = history.previous
-    if not isinstance(left, ExtensionSettings):
-        found = other_images(observed.instances, left) or found
+    if not isinstance(bad, ExtensionSettings):
+        found = other_images(observed.instances, bad) or found
     if len(found) == 1:
         return found[0], ""
-    if isinstance(left, ExtensionSettings):
-        return None, "the script before is not known: nobody wrote it down; name its settings with --to-settings FILE"
+    if isinstance(bad, ExtensionSettings):
+        return None, "the previous script is not recorded: give its settings with --to-settings FILE"
     if not found:
-        return None, "no instance runs a previous image: name the one to go back to with --to"
+        return None, "no instance runs another image: give the image to roll back to with --to IMAGE_ID"
     names = ", ".join(str(image) for image in found)
-    return None, f"the instances run {len(found)} previous images ({names}): name the one to go back to with --to"
+    return (
+        None,
+        f"the instances run {len(found)} other images ({names}): give the one wanted with --to IMAGE_ID",
+    )
 
 
 def other_images(instances: Iterable[Instance], image: Release | None) -> tuple[Release, ...]:
-    """The different images that instances run beside one, in a stable order."""
+    """The images that instances run other than this one, in a stable order."""
     found: dict[str, Release] = {}
     for instance in instances:
         if instance.image and not (image and image.same_as(instance.image)):
@@ -43,52 +46,52 @@ def other_images(instances: Iterable[Instance], image: Release | None) -> tuple[
 
 
 def previous_releases(observed: Observed, release: Release | None) -> tuple[Release, ...]:
-    """What a rollback could go to: the other images that run, or the script that the model has or had."""
+    """The releases that a rollback could go to: the other images that run, or the script that the model has or had."""
     if not isinstance(release, ExtensionSettings):
         return other_images(observed.instances, release)
     return tuple(filter(None, [observed.scale_set.script_before(release)]))
 
 
 def start(observed: Observed, image: Release | None, to: Release | None, now: float, *, rolling_back: bool) -> History:
-    """The history of a run that did nothing yet.
+    """The first history of a run.
 
     Args:
         observed: the set.
-        image: the release; None for what the model has.
-        to: the image to go back to, where it is known.
+        image: the release; None for the release of the model.
+        to: the release to roll back to, if it is known.
         now: the time.
-        rolling_back: whether it is to go back from what the model has.
+        rolling_back: whether the run rolls back from the release of the model.
     """
     model, before = observed.scale_set.release, observed.scale_set.extension_before
     if rolling_back and to is None and before and before.same_as(model):
         to = before
     if rolling_back and to and to.same_as(model):
-        return History(now, Target(None)).begin_rollback(to, ASKED_FOR, now)
+        return History(now, Target(None)).begin_rollback(to, REQUESTED, now)
     target = Target(image or model)
     previous = previous_releases(observed, target.image)
-    return History(now, target, previous=previous, cause=ASKED_FOR if rolling_back else None)
+    return History(now, target, previous=previous, cause=REQUESTED if rolling_back else None)
 
 
 def resume_rollback(observed: Observed, was_rolling_back: str, image: Release | None, now: float) -> History | None:
-    """The history of a run that goes on going back where a killed one left off; None where none was going back.
+    """The history of a run that continues the rollback of a killed one; None if none was rolling back.
 
     Args:
         observed: the set.
-        was_rolling_back: the fingerprints that the killed run's claim tells.
-        image: the release that is to be rolled out now; None for what the model has.
+        was_rolling_back: the fingerprints in the claim of the killed run.
+        image: the release to roll out now; None for the release of the model.
         now: the time.
     """
     model, before = observed.scale_set.release, observed.scale_set.extension_before
     there = [*other_images(observed.instances, None), *(one for one in (model, before, image) if one)]
-    for left in (image,) if image else there:
+    for bad in (image,) if image else there:
         for target in there:
-            if was_rolling_back == fingerprint(left, target):
-                return History(now, Target(left)).begin_rollback(target, RESUMED, now)
+            if was_rolling_back == fingerprint(bad, target):
+                return History(now, Target(bad)).begin_rollback(target, RESUMED, now)
     return None
 
 
 def state_of(instance: Instance, scale_set: ScaleSet) -> str:
-    """How an instance is, for people."""
+    """The state of an instance, for people."""
     latest = {True: "latest model", False: "not the latest model", None: "latest model unknown"}
     parts = [
         f"runs {instance.image.short_name if instance.image else 'an unknown image'}",

@@ -1,8 +1,8 @@
-"""Which instances go first, as Azure would choose them where it makes the set smaller.
+"""Which instances are deleted first: as Azure chooses them when a set is scaled in.
 
 By the set's scale-in policy (https://learn.microsoft.com/azure/virtual-machine-scale-sets/virtual-machine-scale-sets-scale-in-policy):
-the unhealthy before the others where it says so; the fullest zone; then, by default, the fullest fault domain of it and
-its newest instance, or the newest or the oldest of the zone.
+the unhealthy before the others if the policy says so; the fullest zone; then, by default, its fullest fault domain and
+the newest instance there, or the newest or the oldest of the zone.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from vmss_jenkins.rollout.plan.selection import natural
 
 
 def order(policy: ScaleInPolicy, leaving: Collection[Instance], present: Collection[Instance]) -> tuple[Instance, ...]:
-    """Put instances into the order in which they go.
+    """Put instances into the order in which they are deleted.
 
     Args:
-        policy: the set's.
-        leaving: those that are to go.
-        present: all that are there, these among them.
+        policy: the policy of the set.
+        leaving: those to delete.
+        present: all instances of the set, including these.
     """
     rest, left, found = list(leaving), list(present), []
     while rest:
@@ -32,7 +32,7 @@ def order(policy: ScaleInPolicy, leaving: Collection[Instance], present: Collect
 
 
 class _Rank:
-    """A key by which those that go first come last."""
+    """A sort key: instances that are deleted first come last."""
 
     def __init__(self, policy: ScaleInPolicy, left: Sequence[Instance]) -> None:
         self._policy = policy
@@ -47,7 +47,7 @@ class _Rank:
 
 
 def _age(instance: Instance, *, oldest: bool) -> tuple[object, ...]:
-    """The higher the sooner it goes; ids where the ages are one or not known."""
+    """The higher, the sooner it is deleted; by id if the ages are equal or unknown."""
     created, number = instance.created or 0.0, natural(instance.id)
     if not oldest:
         return created, number

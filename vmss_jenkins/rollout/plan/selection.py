@@ -1,8 +1,8 @@
-"""Which instances a rollout updates, which of them go first, and which are left alone.
+"""Which instances a rollout updates, in which order, and which it skips.
 
 Amounts are counts or percentages. A percentage of a small set is the trap of Azure's own rolling
-policy, whose default of 20% comes to nothing on two instances; so ours rounds, and never to 0 while
-there is an instance:
+policy, whose default of 20% is 0 of two instances; so these amounts are rounded, and never to 0 while there is an
+instance:
 
 | of instances | `--canary 10%` (up) | `--max-unavailable 20%` (down, at least 1) |
 |---|---|---|
@@ -13,8 +13,8 @@ there is an instance:
 | 11 | 2 | 2 |
 | 100 | 10 | 20 |
 
-The canary rounds up, since it must be large enough to be judged; what may be down rounds down, since
-it must not be more than was allowed. A count larger than the set is the whole set.
+The canary is rounded up, since it must be large enough for the gates; the unavailable instances are rounded down, since
+they must not exceed what was allowed. A count larger than the set is the whole set.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ PERCENT = 100
 
 @dataclass(frozen=True)
 class Amount:
-    """So many instances, or so many percent of them.
+    """A number of instances, or a percentage of them.
 
     Raises:
-        ConfigError: for less than 1, and for more than 100%.
+        ConfigError: less than 1, or more than 100%.
     """
 
     value: int
@@ -53,7 +53,7 @@ class Amount:
         """Read `1` or `10%`.
 
         Raises:
-            ConfigError: for anything else.
+            ConfigError: any other text.
         """
         found = re.fullmatch(r"([0-9]{1,9})\s*(%?)", given.strip(), re.ASCII)
         if not found or int(found[1]) < 1 or (found[2] and int(found[1]) > PERCENT):
@@ -79,7 +79,7 @@ def _wanted(found: str) -> str:
 
 
 class Include(Enum):
-    """Instances that are left alone unless they are asked for."""
+    """Instances that are skipped unless they are included."""
 
     DEALLOCATED = "deallocated"
     """Those that do not run."""
@@ -89,24 +89,24 @@ class Include(Enum):
 
 @dataclass(frozen=True)
 class Scope:
-    """Which instances a rollout is about."""
+    """The instances that a rollout may update."""
 
     ids: InstanceIds = field(default_factory=lambda: InstanceIds(()))
-    """Some ids, or all; those that have the wanted release are done already, so all is `--outdated` too."""
+    """Some ids, or all. Instances that have the release need no update, so `all` means all outdated ones."""
     include: frozenset[Include] = frozenset()
 
 
 @dataclass(frozen=True)
 class Target:
-    """What the instances are to become: the release that a rollout goes to, or that it goes back to."""
+    """The release that the instances get: the one to roll out, or the one to roll back to."""
 
     image: Release | None
     by_image: bool = False
-    """Judge by the image alone, as on the way back: restoring a model may leave the flag of instances that
-    never changed at false, and they need no update. A script shows on no instance, so then the flag tells."""
+    """Compare the image alone, as in a rollback: after a model is restored, the latest-model flag of instances that
+    never changed may stay false, and they need no update. No instance shows its script: for scripts the flag counts."""
 
     def is_on(self, instance: Instance, scale_set: ScaleSet) -> bool | None:
-        """Whether an instance has it; None where nothing tells."""
+        """Whether an instance has the release; None if that is unknown."""
         if not self.by_image or isinstance(self.image, ExtensionSettings):
             return has_latest_model(instance, scale_set)
         if instance.image is None or self.image is None:
@@ -116,20 +116,20 @@ class Target:
 
 @dataclass(frozen=True)
 class Selection:
-    """A scope, applied to the instances there are at one moment."""
+    """A scope, applied to the instances of one read."""
 
     have_it: tuple[Instance, ...]
     """Those that have the release, healthy or not."""
     pending: tuple[Instance, ...]
     """Those to update, in a stable order that spreads over zones and fault domains."""
     skipped: Mapping[str, str]
-    """Those left alone, with the reason."""
+    """Those that are skipped, with the reason."""
 
 
 def select(scope: Scope, target: Target, scale_set: ScaleSet, instances: Sequence[Instance]) -> Selection:
-    """Sort the instances of a scope into those that have the release, those to update and those left alone.
+    """Sort the instances of a scope into those that have the release, those to update and those to skip.
 
-    An id that no instance has any more is dropped; `missing` tells at the start.
+    An id that no instance has any more is dropped; `missing` names such ids.
     """
     wanted = {value.lower() for value in scope.ids.ids}
     have_it, pending, skipped = [], [], {}
@@ -147,24 +147,24 @@ def select(scope: Scope, target: Target, scale_set: ScaleSet, instances: Sequenc
 
 
 def reason_to_skip(instance: Instance, include: Collection[Include], *, known: bool = True) -> str | None:
-    """Why an instance that lacks the release is left alone; None where it is to be updated.
+    """Why an instance without the release is skipped; None if it is updated.
 
     Args:
         instance: the instance.
-        include: what is updated though it is left alone as a rule.
+        include: kinds of instances that are updated though they are skipped by default.
         known: whether it is known what the instance runs.
     """
     if instance.protected_from_scale_set_actions:
-        return "protected from scale set actions: Azure leaves it alone"
+        return "protected from scale set actions: Azure does not update it"
     if not known:
         return "neither its image nor its latest-model flag is known"
     if instance.provisioning_state in {"Creating", "Deleting"}:
         return f"is being {'created' if instance.provisioning_state == 'Creating' else 'deleted'}"
     if instance.power not in {None, "running", "starting"} and Include.DEALLOCATED not in include:
-        return f"is {instance.power} (--include deallocated updates it all the same)"
+        return f"is {instance.power} (--include deallocated updates it anyway)"
     if instance.provisioning_state == "Failed" and Include.FAILED not in include:
-        told = f": {instance.error}" if instance.error else ""
-        return f"its last operation failed (--include failed updates it all the same){told}"
+        detail = f": {instance.error}" if instance.error else ""
+        return f"its last operation failed (--include failed updates it anyway){detail}"
     return None
 
 
@@ -175,10 +175,10 @@ def missing(scope: Scope, instances: Iterable[Instance]) -> tuple[str, ...]:
 
 
 def choose_canary(amount: Amount, selection: Selection) -> tuple[Instance, ...]:
-    """The instances to update so that the canary is of this size.
+    """The instances to update until the canary has this size.
 
-    Those that have the release count, so a second run never widens the canary: 10% of 20 is 2, and where
-    one has it already, one more is chosen. The percentage is of all that have it or can be updated.
+    Instances that have the release count, so a second run never widens the canary: 10% of 20 is 2, and if one has it
+    already, one more is chosen. The percentage is of all that have it or can be updated.
     """
     total = len(selection.have_it) + len(selection.pending)
     return selection.pending[: max(0, amount.rounded_up(total) - len(selection.have_it))]
@@ -191,11 +191,11 @@ def spread(instances: Iterable[Instance], beside: Iterable[Instance] = ()) -> tu
 
     Args:
         instances: those to order.
-        beside: those that were taken before, whose zones and fault domains come later.
+        beside: those that were taken before; their zones and fault domains come later.
     """
-    record = tuple(beside)
-    in_zone = Counter(instance.zone or "" for instance in record)
-    in_domain = Counter(_domain(instance) for instance in record)
+    taken = tuple(beside)
+    in_zone = Counter(instance.zone or "" for instance in taken)
+    in_domain = Counter(_domain(instance) for instance in taken)
     zones: dict[str, list[tuple[tuple[object, ...], Instance]]] = defaultdict(list)
     for instance in sorted(instances, key=lambda each: natural(each.id)):
         place = _domain(instance)

@@ -1,4 +1,4 @@
-"""How a rollout stands at one moment: what is seen and what was done, sorted for the decision."""
+"""The state of a rollout at one moment: the last read and the history, sorted for the decision."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ LAG = 5.0
 
 @dataclass(frozen=True)
 class Situation:
-    """The instances of a rollout by what is to be done with them; ids unless said otherwise."""
+    """The instances of a rollout, sorted by what to do with them; ids, or instances if the type says so."""
 
     have_it: frozenset[str]
     """They have the release, healthy or not."""
-    well: frozenset[str]
+    updated: frozenset[str]
     """They have it and are healthy for long enough."""
     in_flight: frozenset[str]
-    """They are to become well and are awaited."""
+    """Their update is awaited."""
     failed: Mapping[str, str]
-    """They did not become well, with the reason."""
+    """Their update failed, or they are not healthy in time, with the reason."""
     pending: frozenset[str]
-    """They are still to be taken."""
+    """They are still to be updated."""
     candidates: tuple[Instance, ...]
-    """Those of them that could be taken now, as far as capacity allows, in order."""
+    """Those of them that could be updated now, as far as capacity allows, in order."""
     in_canary: bool
-    """The canary is not judged yet."""
+    """The gates have not passed the canary yet."""
     canary: tuple[Instance, ...]
-    """Those still to be taken for the canary."""
+    """Those still to be updated for the canary."""
     awaited: frozenset[str]
-    """Azure works on them, not for us; what they become is not known yet."""
+    """Azure works on them, but not for this run; their release is not known yet."""
     unjudged: tuple[str, ...]
-    """They are well, and no gate judged them."""
+    """They are updated, and no gates ran on them."""
     skipped: Mapping[str, str]
-    """They are left alone, with the reason."""
+    """They are skipped, with the reason."""
     capacity: Capacity
     surge: int = 0
-    """How many more there may be meanwhile; 0 where instances are updated in their place."""
+    """How many additional instances a surge may make; 0 for the other strategies."""
     coming: frozenset[str] = frozenset()
-    """They are being made, and serve nobody yet."""
+    """They are being created, and do not serve yet."""
     leaving: frozenset[str] = frozenset()
     """They are being deleted."""
 
@@ -62,11 +62,11 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
     touched = (history.forward.keys() & instances.keys() if history.rolling_back else have_it) - parked
     pending = tuple(instance for instance in selection.pending if instance.id not in record)
     required = (record | touched | (history.drained & have_it)) - {instance.id for instance in pending}
-    well = frozenset(
+    updated = frozenset(
         key for key in required - unsettled if updated_for(observed, history, key) >= spec.min_healthy_time
     )
-    done = well - history.drained
-    failed = _failures(spec, observed, history, required - well - unsettled)
+    done = updated - history.drained
+    failed = _failures(spec, observed, history, required - updated - unsettled)
     in_canary = _in_canary(spec, history, selection)
     canary = choose_canary(spec.canary, _taking(selection, observed, record)) if in_canary and spec.canary else ()
     idle = [i for i in (canary if in_canary else pending) if not i.is_updating and i.id not in unsettled]
@@ -74,7 +74,7 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
     unjudged = done - judged
     return Situation(
         have_it=have_it,
-        well=well,
+        updated=updated,
         in_flight=frozenset(required - done - failed.keys()),
         failed=failed,
         pending=frozenset(instance.id for instance in pending),
@@ -89,13 +89,13 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
 
 
 def _parked(observed: Observed, history: History) -> frozenset[str]:
-    """Those that ran when this run took them and are deallocated now: evicted, or by somebody. No update heals them."""
+    """Those that ran when this run took them and are deallocated now. No update heals them."""
     ran = {key for key, record in {**history.forward, **history.records}.items() if record.ran}
     return frozenset(i.id for i in observed.instances if i.id in ran and i.power in PARKED and not i.is_updating)
 
 
 def _selection(spec: RolloutSpec, observed: Observed, history: History) -> Selection:
-    """Apply the scope; on the way back: what has the release that is left, and what this run touched."""
+    """Apply the scope. A rollback selects the instances with the bad release and those that this run touched."""
     if not history.rolling_back:
         return select(spec.scope, history.target, observed.scale_set, observed.instances)
     scope = Scope(include=spec.scope.include | {Include.FAILED})
@@ -109,14 +109,14 @@ def _selection(spec: RolloutSpec, observed: Observed, history: History) -> Selec
 
 
 def _broken(spec: RolloutSpec, history: History, instance: Instance) -> bool:
-    """Whether an update forward failed and left the old image: the instance needs the old model all the same."""
+    """Whether an update failed and left the old image: the instance still needs the old model."""
     record = history.forward.get(instance.id)
     ours = Include.FAILED in spec.scope.include or (record is not None and record.asked is not None)
     return ours and instance.provisioning_state == "Failed" and instance.id not in history.records
 
 
 def _taking(selection: Selection, observed: Observed, record: Collection[str]) -> Selection:
-    """Count those under way as part of the canary, whatever they look like in the middle of their update."""
+    """Count instances under way as part of the canary, whatever they show in the middle of their update."""
     have_it = {instance.id for instance in selection.have_it}
     under_way = tuple(i for i in observed.instances if i.id in record and i.id not in have_it)
     rest = tuple(instance for instance in selection.pending if instance.id not in record)
@@ -130,13 +130,13 @@ def _in_canary(spec: RolloutSpec, history: History, selection: Selection) -> boo
 
 
 def updated_for(observed: Observed, history: History, instance_id: str) -> float:
-    """Seconds for which an instance was seen well; less than 0 where it is not."""
+    """Seconds for which reads show an instance updated; less than 0 if it is not."""
     since = history.updated_since.get(instance_id)
     return -1.0 if since is None else observed.read.get(instance_id, since) - since
 
 
 def _unsettled(spec: RolloutSpec, observed: Observed, history: History, now: float) -> frozenset[str]:
-    """Instances of the way forward on which Azure may still be at work while it goes back already."""
+    """Instances that Azure may still update to the new release while the rollback has begun."""
     running = {key for operation in observed.operations if operation.ended is None for key in operation.instance_ids}
     present = {instance.id for instance in observed.instances}
 
@@ -163,8 +163,8 @@ def _failures(
         has_it = bool(history.target.is_on(instances[key], observed.scale_set))
         reason = _failed_update(instances[key], record, operations.get(key), read, has_it=has_it) if record else None
         if record is None and instances[key].provisioning_state == "Failed":
-            told = instances[key].error
-            reason = f"has the release, but its provisioning failed before{f': {told}' if told else ''}"
+            error = instances[key].error
+            reason = f"has the release, but its provisioning failed before{f': {error}' if error else ''}"
         if reason is None and read - history.not_updated_since.get(key, read) > spec.instance_timeout:
             reason = f"not healthy after {spec.instance_timeout:.0f} s"
         if reason:
@@ -175,17 +175,17 @@ def _failures(
 def _failed_update(
     instance: Instance, record: InstanceRecord, operation: OperationState | None, read: float, *, has_it: bool
 ) -> str | None:
-    """Why the update of an instance came to nothing; None where it may still come to something."""
+    """Why the update of an instance failed; None if it did not, or not yet."""
     asked = record.asked or 0.0
     ended = operation.ended if operation and (operation.ended or 0.0) >= asked else None
     if instance.is_updating or read < asked:
         return None
-    told = instance.error or (operation.error if operation else None)
+    error = instance.error or (operation.error if operation else None)
     if instance.provisioning_state == "Failed":
         fresh = record.provisioning_before != "Failed" or record.seen_busy or (ended is not None and read >= ended)
-        return f"its update failed{f': {told}' if told else ''}" if fresh else None
+        return f"its update failed{f': {error}' if error else ''}" if fresh else None
     if ended is not None and read >= ended + LAG and not has_it:
-        return f"Azure ended its update, but it does not have the latest model{f': {told}' if told else ''}"
+        return f"Azure ended its update, but it does not have the latest model{f': {error}' if error else ''}"
     return None
 
 
@@ -206,7 +206,7 @@ def _awaited(
 def _capacity(
     spec: RolloutSpec, observed: Observed, history: History, under_way: Collection[str], have_it: Collection[str]
 ) -> Capacity:
-    """What serves; ours is also what has the new release and is down, perhaps by an earlier run that was killed."""
+    """What serves. Instances with the new release that are down count as ours: a killed run may have taken them."""
     ran = {key for key, record in {**history.forward, **history.records}.items() if record.ran}
     counted = tuple(instance for instance in observed.instances if counts(instance, ran=instance.id in ran))
     ids = {instance.id for instance in counted}

@@ -1,4 +1,4 @@
-"""When an update is likely to end, learnt from those that ended in this run: where looking pays."""
+"""When an update is likely to end, learnt from the updates of this run: when a read is worth its call."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from bisect import bisect_right, insort
 from dataclasses import dataclass, field
 
 ENOUGH = 8
-"""Updates that must have ended before their times tell anything."""
+"""Updates that must have ended before their times are used."""
 
 
 @dataclass
@@ -17,21 +17,21 @@ class UpdateTimes:
     """In order."""
 
     def add(self, seconds: float) -> None:
-        """Note one that ended."""
+        """Add an update that ended."""
         insort(self.seconds, seconds)
 
     @property
     def known(self) -> bool:
-        """Whether enough ended to tell."""
+        """Whether enough updates ended."""
         return len(self.seconds) >= ENOUGH
 
     def lateness(self, seen: float, now: float, together: int = 1) -> float:
-        """How late, by expectation, the end of an update would be seen now: what a look now is worth.
+        """Expected delay with which the end of an update is seen now: what a read is worth.
 
         Args:
-            seen: seconds after its beginning at which it was seen to run.
-            now: seconds after its beginning.
-            together: instances that the operation waits for; it ends with the last one.
+            seen: seconds from its start to the last read.
+            now: seconds from its start to now.
+            together: instances of the operation; it ends with the last one.
         """
         chance = 1.0
         if self.known:

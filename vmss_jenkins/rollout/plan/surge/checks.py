@@ -1,4 +1,4 @@
-"""What must not stand in the way of a surge: looked at whole before anything is changed."""
+"""What forbids a surge: all of it is checked before anything is changed."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ def findings(
     release: Release | None,
     autoscale: tuple[str, ...] | None,
 ) -> tuple[Finding, ...]:
-    """Name all that is to be known, and all that stands in the way, beside what every change of the model meets.
+    """The findings of a surge, beside those of every change of the model.
 
     Args:
-        spec: how it is to go.
+        spec: the specification of the surge.
         observed: the set and its instances.
-        headcount: how many there are to be in the end.
-        release: the one to go to; None for what the model has.
-        autoscale: the enabled autoscale settings of the set; None where they cannot be read.
+        headcount: how many instances the set has in the end.
+        release: the release to roll out; None for the release of the model.
+        autoscale: the enabled autoscale settings of the set; None if they cannot be read.
     """
     numbers = _numbers(spec, observed.scale_set, headcount, release)
     return (*_whole(spec), *numbers, *_autoscale(autoscale), *_zones(spec, observed.instances, headcount))
 
 
 def refused(found: Sequence[Finding], allowed: Sequence[str | None]) -> tuple[str, ...]:
-    """What stands in the way of those findings, each with the option that allows it where there is one.
+    """The findings that forbid the surge, each with the option that allows it, if there is one.
 
     Args:
         found: the findings.
@@ -48,14 +48,14 @@ def refused(found: Sequence[Finding], allowed: Sequence[str | None]) -> tuple[st
     """
     impossible = [one.text for one in found if one.severity is Severity.IMPOSSIBLE]
     unsafe = [one for one in found if one.severity is Severity.UNSAFE and one.flag not in allowed]
-    return (*impossible, *(f"{one.text.rstrip('.')}; {one.flag} goes on all the same" for one in unsafe))
+    return (*impossible, *(f"{one.text.rstrip('.')}; give {one.flag} to go on anyway" for one in unsafe))
 
 
 def _whole(spec: RolloutSpec) -> Iterator[Finding]:
     if not spec.scope.ids.is_all:
         text = (
-            "a surge replaces instances in the order of the set's scale-in policy: leave --instance-ids out and give "
-            "--canary, or update these ids with --strategy waves"
+            "a surge replaces instances in the order of the set's scale-in policy: give --canary instead of "
+            "--instance-ids, or update these ids with --strategy waves"
         )
         yield Finding(Severity.IMPOSSIBLE, text)
 
@@ -66,8 +66,8 @@ def _numbers(
     wanted = headcount.wanted
     if not wanted:
         text = (
-            "the set has no instances (capacity 0): there is none to replace, and none to judge; give it some, or only "
-            "set the image with `vmss-jenkins update`"
+            "the set has no instances (capacity 0): there is nothing to replace; scale it out first, or only set the "
+            "model with `vmss-jenkins update`"
         )
         yield Finding(Severity.IMPOSSIBLE, text)
         return
@@ -82,39 +82,42 @@ def _numbers(
 
 
 def largest(scale_set: ScaleSet, release: Release | None = None) -> tuple[int, str]:
-    """How many instances a set may have, and why no more."""
+    """The largest capacity that the set may have, and why."""
     kind = getattr(release or scale_set.image, "kind", None)
     if scale_set.single_placement_group:
-        return ONE_GROUP, "one placement group holds it (singlePlacementGroup; it may be set to false, and never back)"
+        return (
+            ONE_GROUP,
+            "it has a single placement group (singlePlacementGroup may be set to false, but never back)",
+        )
     if kind is ImageKind.MANAGED:
-        return MANAGED_IMAGE, "its image is a managed one; a gallery's may have 1000"
+        return MANAGED_IMAGE, "it runs a managed image; a set with a gallery image may have 1000"
     return MOST, "Azure's largest set"
 
 
 def _autoscale(autoscale: tuple[str, ...] | None) -> Iterator[Finding]:
     if autoscale is None:
         text = (
-            "whether autoscale is on cannot be read (Microsoft.Insights/autoscaleSettings/read), and it would take the "
-            "surplus for its own"
+            "the autoscale settings cannot be read (Microsoft.Insights/autoscaleSettings/read); autoscale may delete "
+            "the additional instances"
         )
         yield Finding(Severity.UNSAFE, text, ALLOW_UNKNOWN_AUTOSCALE)
     elif autoscale:
         names = ", ".join(autoscale)
         text = (
-            f"autoscale ({names}) is on and would fight for the capacity: it may delete the new instances, or make "
-            f"others. Switch it off meanwhile (az monitor autoscale update --name {autoscale[0]} --enabled false), or "
+            f"autoscale ({names}) is on: it may delete the new instances of the surge, or make others. "
+            f"Disable it during the surge (az monitor autoscale update --name {autoscale[0]} --enabled false), or "
             "use --strategy waves"
         )
         yield Finding(Severity.IMPOSSIBLE, text)
 
 
 def _zones(spec: RolloutSpec, instances: Sequence[Instance], headcount: Headcount) -> Iterator[Finding]:
-    """Azure alone chooses where new instances go."""
+    """Azure alone chooses the zones of new instances."""
     zones = Counter(instance.zone for instance in instances if instance.zone)
     alone = sorted(str(zone) for zone, count in zones.items() if count == 1)
     if len(zones) > 1 and alone and spec.surge_of(headcount.wanted) < len(zones):
         text = (
-            f"one instance alone serves zone {', zone '.join(alone)}: Azure chooses where new ones go, so a zone may "
-            f"serve nobody until the next one is made; --max-surge {len(zones)} keeps every zone served"
+            f"zone {', zone '.join(alone)} has one instance only, and Azure chooses the zones of new instances: a "
+            f"zone may have no healthy instance for a while; --max-surge {len(zones)} avoids that"
         )
         yield Finding(Severity.WARNING, text)

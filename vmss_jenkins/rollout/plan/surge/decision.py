@@ -1,12 +1,12 @@
-"""The next action of a surge: new instances first, the old ones after, so that what serves never shrinks.
+"""The next action of a surge: make new instances first, delete old ones after, so that serving capacity never drops.
 
-Forward: set the model; make as many instances as the canary has, which come with the new release; judge them when they
-are healthy; delete as many old ones; make the next ones, and so on, until none is left and there are as many as before.
-Back, the same with the releases exchanged: restore the model first, delete new ones as far as more serve than are
-wanted, make old ones where some are gone already, and so on.
+Rollout: set the model; make as many instances as the canary has, which get the new release; run the gates when they are
+healthy; delete as many old ones; make the next ones, and so on, until no old one is left and there are as many as
+before. Rollback, the same with the releases exchanged: restore the model first, delete new ones while more than wanted
+serve, make old ones if some are gone already, and so on.
 
-At every moment: no more than `max_surge` (or the canary) above what is wanted, and nothing that serves is deleted while
-no more serve than are wanted. What serves nobody may go at any time, as long as there is a surplus.
+At every moment there are no more than `max_surge` (or the canary) above the wanted number, and no serving instance is
+deleted while no more than the wanted number serve. Instances that do not serve may be deleted while there is a surplus.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from vmss_jenkins.rollout.plan.decision import (
     halt,
     model_first,
     next_moment,
+    on_bad_release,
     restore,
     resumes_at,
-    turn,
     undecided,
 )
 from vmss_jenkins.rollout.plan.history import History, Observed, Stage
@@ -42,7 +42,7 @@ from vmss_jenkins.rollout.plan.surge.situation import SurgeSituation
 
 
 def choose(spec: RolloutSpec, observed: Observed, history: History, found: SurgeSituation, now: float) -> Action:
-    """Choose the next action, the instances sorted already."""
+    """Choose the next action for instances that are sorted already."""
     return (
         model_first(observed, history)
         or undecided(observed, history)
@@ -59,11 +59,11 @@ def _failure(
     spec: RolloutSpec, observed: Observed, history: History, found: SurgeSituation, now: float
 ) -> Action | None:
     reason = _not_made(observed, history) or failure(spec, history, found, now)
-    return turn(spec, observed, history, found, now, reason) if reason else None
+    return on_bad_release(spec, observed, history, found, now, reason) if reason else None
 
 
 def _not_made(observed: Observed, history: History) -> str | None:
-    """Why Azure made no instances in this direction, in its words."""
+    """Azure's reason for making no instances in this direction."""
     if history.refusal:
         return history.refusal
     ended = (op for op in observed.operations if op.resizes and op.error and (op.ended or 0.0) > history.began)
@@ -71,7 +71,7 @@ def _not_made(observed: Observed, history: History) -> str | None:
 
 
 def _judge(spec: RolloutSpec, history: History, found: SurgeSituation) -> Action | None:
-    """Judge those that are new, when all of them are healthy."""
+    """Run the gates on the new instances when all of them are healthy."""
     if history.rolling_back or not found.unjudged or _under_way(found) or failure(spec, history, found, history.began):
         return None
     if not found.in_canary:
@@ -95,15 +95,15 @@ def _end(spec: RolloutSpec, observed: Observed, history: History, found: SurgeSi
     if not judged_canary and (found.old or found.surplus > 0 or found.empty_zones):
         return None
     if found.failed:
-        told = "; ".join(f"{instance_id}: {reason}" for instance_id, reason in found.failed.items())
-        return halt(f"all but {len(found.failed)} instance(s): {told}", observed, history)
+        reasons = "; ".join(f"{instance_id}: {reason}" for instance_id, reason in found.failed.items())
+        return halt(f"all but {len(found.failed)} instance(s): {reasons}", observed, history)
     return Done(found.skipped)
 
 
 def _change(
     spec: RolloutSpec, observed: Observed, history: History, found: SurgeSituation, now: float
 ) -> Action | None:
-    """Delete those that are drained or may go, else make the next ones."""
+    """Delete instances that are drained or may go; otherwise make the next ones."""
     if now < history.held_until or failure(spec, history, found, history.began):
         return None
     drained = [key for key, record in history.records.items() if record.asked is None]
@@ -116,7 +116,7 @@ def _change(
 
 
 def _resize(spec: RolloutSpec, observed: Observed, found: SurgeSituation, *, rolling_back: bool) -> Action | None:
-    """Make as many as there may be more, then delete as many; on the way back the bad ones go at once."""
+    """Make as many as allowed, then delete as many; in a rollback the bad ones are deleted at once."""
     if found.absent and found.surplus > 0:
         return Shrink(min(found.absent, found.surplus))
     if missing := _missing_canary(spec, found):
@@ -132,10 +132,10 @@ def _resize(spec: RolloutSpec, observed: Observed, found: SurgeSituation, *, rol
 
 
 def _removable(scale_set: ScaleSet, found: SurgeSituation) -> tuple[Instance, ...]:
-    """As many as there are too many, in the order in which the set's policy would have them go.
+    """The surplus instances, in the order of the set's scale-in policy.
 
-    Of those that serve only as many as there are more than wanted, and none that alone serves its zone; where each of
-    them does, one whose zone is made good by the next ones.
+    Serving instances only as far as more than wanted serve, and none that is alone in its zone; if each is alone in its
+    zone, one of them: the next new instance fills its zone.
     """
     leaving = [i for i in found.old if not i.is_updating] or [
         i for i in found.new if not _protected(i) and not found.old
@@ -153,19 +153,19 @@ def _protected(instance: Instance) -> bool:
 
 
 class _Tally:
-    """What is left, as one instance after the other goes."""
+    """Counts what is left, while one instance after the other is deleted."""
 
     def __init__(self, found: SurgeSituation) -> None:
         serving = [instance for instance in found.capacity.counted if instance.is_healthy]
         idle = sum(not instance.is_healthy for instance in found.untouched)
         self._count = found.surplus
         self.spare = len(serving) - max(0, found.headcount.wanted - idle)
-        """How many of those that serve may go; what serves nobody and stays was no capacity before."""
+        """How many serving instances may be deleted; unhealthy ones that stay were no capacity before."""
         self._serving = Counter(instance.zone for instance in serving)
         self._zones = {instance.zone for instance in found.capacity.counted if instance.zone}
 
     def takes(self, instance: Instance) -> bool:
-        """Take an instance, if it may go."""
+        """Take an instance if it may be deleted; return whether it was."""
         serves, zone = instance.is_healthy, instance.zone
         alone = serves and len(self._zones) > 1 and self._serving[zone] == 1
         if self._count <= 0 or (serves and self.spare <= 0) or alone:
@@ -177,7 +177,7 @@ class _Tally:
         return True
 
     def every_zone_serves(self) -> bool:
-        """Whether one may lose its only instance for a while."""
+        """Whether every zone has a serving instance, so that one may lose it for a while."""
         return all(self._serving[zone] for zone in self._zones)
 
 
@@ -193,7 +193,7 @@ def _wait(spec: RolloutSpec, history: History, found: SurgeSituation, now: float
         (draining, soon, "their open connections end", history.drained),
         (now < pause, pause, "pause", ()),
         (bool(found.awaited), deadline, "Azure works on them", found.awaited),
-        (True, deadline, "down for other reasons, so none that serves may go", down),
+        (True, deadline, "down for other reasons, so no serving instance may be deleted", down),
     )
     _, until, reason, ids = next(one for one in reasons if one[0])
     return Wait(until, reason, tuple(sorted(ids)))

@@ -1,4 +1,4 @@
-"""What a surge would do, decided from values: the dry run of `vmss-jenkins rollout --strategy surge`."""
+"""What a surge would do: the dry run of `vmss-jenkins rollout --strategy surge`."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from vmss_jenkins.rollout.plan.surge.situation import survey
 
 @dataclass(frozen=True)
 class SurgePreview:
-    """What would happen, and what stands in the way."""
+    """What a surge would do, and what forbids it."""
 
     image: Release | None
     changes_model: bool
     wanted: int
     """Instances in the end."""
     capacity: int
-    """Instances that there are to be now."""
+    """The capacity of the set now."""
     canary: int
     """How many would be made first; 0 for no canary."""
     canary_only: bool
     surge: int
-    """How many more there would be at a time."""
+    """How many additional instances there would be at a time."""
     replaced: tuple[str, ...]
-    """Ids that would go, in their order as far as Azure's choice of zones lets it be told."""
+    """Ids that would be deleted, in this order unless Azure's choice of zones changes it."""
     have_it: tuple[str, ...]
     skipped: Mapping[str, str]
-    """Ids that would be left alone, with the reason."""
+    """Ids that would not be replaced, with the reason."""
     findings: tuple[Finding, ...]
     allowed: tuple[str, ...]
     """Options that were given."""
@@ -48,8 +48,8 @@ class SurgePreview:
         return bool(surge_checks.refused(self.findings, allowed))
 
     def lines(self) -> Iterator[str]:
-        """Say it, a line each."""
-        name = self.image.short_name if self.image else "what the model has"
+        """Describe it, one line each."""
+        name = self.image.short_name if self.image else "the release of the model"
         yield f"would {'set the model to' if self.changes_model else 'leave the model at'} {name}"
         if self.have_it:
             yield f"have the release already: {', '.join(self.have_it)}"
@@ -64,11 +64,11 @@ class SurgePreview:
             yield f"would scale out from {capacity} to {capacity + missing}: {missing} new, the canary"
             capacity += missing
         if self.canary_only:
-            yield f"would leave {capacity} instances, for the next rollout to go on from"
+            yield f"would then have {capacity} instances, until the next rollout continues"
             return
         yield f"would replace, in this order: {', '.join(self.replaced)}"
         at_a_time = f"{self.surge} more than {self.wanted}"
-        yield f"would make new ones before, up to {at_a_time} at a time, judge them, and delete as many old ones"
+        yield f"would make new ones first, up to {at_a_time} at a time, run the gates, and delete as many old ones"
         yield f"would end with {self.wanted} instances"
 
 
@@ -79,14 +79,14 @@ def preview_surge(
     headcount: Headcount,
     autoscale: tuple[str, ...] | None,
 ) -> SurgePreview:
-    """Decide what a surge would do now, without asking gates.
+    """Plan a surge, without running gates.
 
     Args:
-        spec: how it is to go.
-        image: the release; None for what the model has.
+        spec: the specification of the surge.
+        image: the release; None for the release of the model.
         observed: the set and its instances.
-        headcount: what an earlier run wrote down, else what the set has.
-        autoscale: the enabled autoscale settings of the set; None where they cannot be read.
+        headcount: what an earlier run recorded, otherwise the capacity of the set.
+        autoscale: the enabled autoscale settings of the set; None if they cannot be read.
     """
     scale_set, counted = observed.scale_set, headcount.seen(observed.scale_set.capacity)
     release = image or scale_set.release
@@ -115,5 +115,5 @@ def preview_surge(
 
 
 def _before_script(observed: Observed) -> Observed:
-    """As it is when the model has a new script: no instance has the latest one."""
+    """The set after the model got a new script: no instance has the latest model."""
     return replace(observed, instances=tuple(replace(one, latest_model_applied=False) for one in observed.instances))

@@ -1,4 +1,4 @@
-"""How a surge stands at one moment: which instances stay, which are to go, and what is on its way."""
+"""The state of a surge at one moment: which instances stay, which are deleted, which are being created."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from vmss_jenkins.rollout.plan.situation import LAG, Situation, updated_for
 
 @dataclass(frozen=True, kw_only=True)
 class SurgeSituation(Situation):
-    """A situation in which instances are replaced. `pending` are those to go, `have_it` those that stay."""
+    """The situation of a surge. `pending` are the instances to delete, `have_it` those that stay."""
 
     headcount: Headcount
     surplus: int
-    """How many more there are to be than in the end."""
+    """How many more instances than in the end the capacity asks for."""
     absent: int
-    """How many of the capacity are no instance, and none on its way."""
+    """How many of the capacity neither exist nor are being created."""
     resizing: bool
-    """Azure is making the set larger or smaller, or may be."""
+    """Azure changes the number of instances, or may."""
     new: tuple[Instance, ...]
     """Those that have the release."""
     old: tuple[Instance, ...]
-    """Those that are to go and nobody was asked to delete."""
+    """Those to delete that Azure was not asked to delete yet."""
     untouched: tuple[Instance, ...]
     """Those that stay as they are."""
     empty_zones: int
-    """Zones without any instance, that one of a fuller zone could be in."""
+    """Zones without an instance that an instance of a fuller zone could be in."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class _Sorted:
     leaving: tuple[Instance, ...]
     skipped: Mapping[str, str]
     foreign: tuple[Instance, ...]
-    """On the way back: they have neither the release that is left nor the one to go to."""
+    """In a rollback: they have neither the bad release nor the target."""
 
 
 def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) -> SurgeSituation:
@@ -55,16 +55,16 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
     coming = frozenset(i.id for i in found.new if i.provisioning_state == "Creating")
     leaving = frozenset(i.id for i in found.leaving)
     required = _required(history, found)
-    well = frozenset(key for key in required if updated_for(observed, history, key) >= spec.min_healthy_time)
-    done = well - history.drained
-    failed = dict(_failures(spec, observed, history, required - well, leaving))
+    updated = frozenset(key for key in required if updated_for(observed, history, key) >= spec.min_healthy_time)
+    done = updated - history.drained
+    failed = dict(_failures(spec, observed, history, required - updated, leaving))
     judged = {key for gate in history.gates if gate.consequence is Consequence.GO_ON for key in gate.instance_ids}
     capacity = observed.scale_set.capacity
     absent = max(0, capacity - len(present) + len([i for i in found.leaving if i in present]))
     skipped_or_foreign = tuple(i for i in present if i.id in found.skipped or i in found.foreign)
     return SurgeSituation(
         have_it=frozenset(i.id for i in found.new),
-        well=well,
+        updated=updated,
         in_flight=frozenset(required - done - failed.keys()),
         failed=failed,
         pending=frozenset(i.id for i in found.old),
@@ -90,11 +90,11 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
 
 
 def _empty_zones(scale_set: ScaleSet, found: _Sorted, present: list[Instance], history: History) -> int:
-    """Azure chooses the zone of a new instance, so a small surge may leave one without any; it is tried so often."""
+    """Azure chooses the zone of a new instance, so a small surge may leave a zone empty; it is filled a few times."""
     there, new = Counter(instance.zone for instance in present), Counter(instance.zone for instance in found.new)
-    bare = sum(not there[zone] for zone in scale_set.zones)
+    empty = sum(not there[zone] for zone in scale_set.zones)
     doubled = sum(count - 1 for zone, count in there.items() if count > 1 and new[zone])
-    return min(bare, doubled) if history.zone_fills < len(scale_set.zones) else 0
+    return min(empty, doubled) if history.zone_fills < len(scale_set.zones) else 0
 
 
 def _sort(spec: RolloutSpec, observed: Observed, history: History) -> _Sorted:
@@ -118,17 +118,17 @@ def _sort(spec: RolloutSpec, observed: Observed, history: History) -> _Sorted:
 
 
 def reason_to_stay(instance: Instance, include: Collection[Include], *, known: bool = True) -> str | None:
-    """Why an instance is not replaced; None where it is.
+    """Why an instance is not replaced; None if it is.
 
-    Azure's own deletion by ids heeds no protection: who protected an instance wants it to stay.
+    Azure deletes by id even a protected instance, so the protection is respected here.
     """
     if instance.protected_from_scale_in:
-        return "protected from scale-in: it stays, and keeps what it runs"
+        return "protected from scale-in: it stays, with the release that it runs"
     return reason_to_skip(instance, include, known=known)
 
 
 def _required(history: History, found: _Sorted) -> frozenset[str]:
-    """Those that are to become well: all new ones; on the way back those that this run made, for others were there."""
+    """Those that have to become healthy: all new ones; in a rollback only those that this run made."""
     if not history.rolling_back:
         return frozenset(i.id for i in found.new)
     made = {key for key, record in history.records.items() if record.asked is not None}
@@ -141,9 +141,9 @@ def _failures(
     instances = observed.by_id()
     for key in sorted(key for key in not_updated if key not in history.updated_since):
         found, read = instances[key], observed.read.get(key, 0.0)
-        told = f": {found.error}" if found.error else ""
+        detail = f": {found.error}" if found.error else ""
         if found.provisioning_state == "Failed":
-            yield key, f"could not be made{told}"
+            yield key, f"could not be created{detail}"
         elif read - history.not_updated_since.get(key, read) > spec.instance_timeout:
             yield key, f"not healthy after {spec.instance_timeout:.0f} s"
     operations = {key: operation for operation in observed.operations for key in operation.instance_ids}
@@ -152,7 +152,7 @@ def _failures(
         ended = operations[key].ended if key in operations else None
         if ended is not None and ended >= asked and read >= ended + LAG and not instances[key].is_updating:
             error = operations[key].error or instances[key].error
-            yield key, f"its deletion came to nothing{f': {error}' if error else ''}"
+            yield key, f"its deletion failed{f': {error}' if error else ''}"
         elif read - asked > spec.instance_timeout:
             yield key, f"still there {spec.instance_timeout:.0f} s after its deletion began"
 
@@ -163,7 +163,7 @@ def _in_canary(spec: RolloutSpec, history: History, found: _Sorted) -> bool:
 
 
 def _resizing(observed: Observed, headcount: Headcount, now: float) -> bool:
-    """Whether the capacity and the instances may be of two different moments."""
+    """Whether the number of instances may not match the capacity yet."""
     ours = [operation.ended is None for operation in observed.operations if operation.resizes]
     unheard = not headcount.answered and now < headcount.at + SETTLED
     return unheard or (any(ours) if ours else observed.scale_set.provisioning_state == "Updating")
