@@ -251,6 +251,29 @@ def test_a_poll_without_a_status_is_an_error(azure: responses.RequestsMock, sets
         sets.poll(operation)
 
 
+def test_an_operation_without_a_record_is_called_so_and_no_image_is_blamed(
+    azure: responses.RequestsMock, sets: AzureScaleSets
+) -> None:
+    azure.post(f"{SET}/manualupgrade", status=202, headers={"Azure-AsyncOperation": OPERATION})
+    azure.get(OPERATION, json={"error": {"code": "NotFound", "message": "gone"}}, status=404)
+    operation = sets.begin_update_instances(MODEL, ["0"])
+    with pytest.raises(AzureError, match="Azure has no record of the operation") as failed:
+        sets.poll(operation)
+    assert (failed.value.code, failed.value.failure.status) == ("OperationNotFound", 404)
+    assert "image" not in str(failed.value)
+
+
+def test_a_plain_http_endpoint_that_wants_a_token_is_called_so(
+    azure: responses.RequestsMock, sets: AzureScaleSets
+) -> None:
+    azure.get(SET, json={"error": {"code": "ExpiredAuthenticationToken", "message": "expired"}}, status=401)
+    with pytest.raises(
+        AzureError, match=r"none was sent: ExpiredAuthenticationToken: expired\n.*https endpoint"
+    ) as failed:
+        sets.get(WEB)
+    assert failed.value.code == "NoTokenSent"
+
+
 def test_instances_are_listed_with_their_views_page_by_page(
     azure: responses.RequestsMock, sets: AzureScaleSets
 ) -> None:

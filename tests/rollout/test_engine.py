@@ -329,6 +329,47 @@ def test_what_azure_refuses_for_good_ends_it_and_says_what_goes_on() -> None:
         roll(cloud)
 
 
+def test_conflicts_that_last_on_an_idle_set_end_it_after_minutes_with_the_next_step() -> None:
+    cloud = Cloud.of(3)
+    cloud.fault = lambda call: refusal(409, "Conflict", "in use") if call == "begin_update_instances" else None
+    with pytest.raises(AzureError, match=r"in use\n.*\n.*activity-log"):
+        roll(cloud)
+    assert cloud.clock.now() < 180
+
+
+def test_conflicts_are_waited_for_as_long_as_somebody_works_on_the_set() -> None:
+    cloud = Cloud.of(3)
+    cloud.scale_set = replace(cloud.scale_set, provisioning_state="Updating")
+
+    def fault(call: str) -> BaseException | None:
+        if cloud.clock.now() < 600:
+            return refusal(409, "Conflict", "in use") if call == "begin_update_instances" else None
+        cloud.scale_set = replace(cloud.scale_set, provisioning_state="Succeeded")
+        return None
+
+    cloud.fault = fault
+    assert roll(cloud).outcome is Outcome.ROLLED_OUT
+
+
+def test_a_wanted_wait_beyond_the_timeout_ends_it_at_once_with_both_numbers() -> None:
+    cloud = Cloud.of(3)
+    throttled = refusal(429, "OperationNotAllowed", "too many")
+    throttled = AzureError(throttled.action, replace(throttled.failure, retry_after=4500.0))
+    cloud.fault = lambda call: throttled if call == "begin_update_instances" else None
+    with pytest.raises(AzureError, match=r"asks to wait 4500 s, and \d+ s are left"):
+        roll(cloud, timeout=600.0)
+    assert cloud.clock.now() < 60
+
+
+@EACH_STRATEGY
+def test_operations_without_a_record_are_left_to_the_instances(strategy: Strategy) -> None:
+    cloud = Cloud.of(4)
+    cloud.fault = lambda call: refusal(404, "OperationNotFound", "no record") if call == "poll" else None
+    assert roll(cloud, strategy=strategy, canary=Amount(1)).outcome is Outcome.ROLLED_OUT
+    assert cloud.all_updated(NEW)
+    safe(cloud)
+
+
 def test_ctrl_c_tells_what_azure_goes_on_doing() -> None:
     cloud = Cloud.of(4)
     cloud.fault = lambda call: KeyboardInterrupt() if call == "poll" and cloud.updates else None

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.fakes import FakeOperation, World, outage
-from vmss_jenkins.errors import AzureError, ConfigError, Failure
+from vmss_jenkins.errors import AzureError, ConfigError, Failure, JenkinsError
 from vmss_jenkins.events.calls import CallRetried, Interrupted, OperationAccepted, OperationProgress, OperationSucceeded
 from vmss_jenkins.runtime.waiting import ATTEMPTS, complete, is_transient, look_again, next_poll
 
@@ -100,6 +100,43 @@ def test_there_is_no_retry_after_the_deadline() -> None:
     with pytest.raises(AzureError):
         world.waiter(timeout=2).retry(lambda: (_ for _ in ()).throw(outage(500)))
     assert world.clock.now() <= 3
+
+
+@pytest.mark.parametrize(
+    "error", [outage(429, retry_after=45), JenkinsError(503, "restarting", "read", retry_after=45)]
+)
+def test_a_wait_longer_than_the_time_left_ends_at_once_with_both_numbers(error: AzureError | JenkinsError) -> None:
+    world, calls = World(), [outage(503), error]
+    with pytest.raises(type(error), match="asks to wait 45 s, and 4 s are left before the timeout"):
+        world.waiter(timeout=5).retry(lambda: (_ for _ in ()).throw(calls.pop(0)))
+    assert (world.clock.slept, calls) == ([1], [])
+
+
+def test_a_wait_as_long_as_the_time_left_is_waited() -> None:
+    world, answers = World(), [outage(429, retry_after=5), None]
+
+    def call() -> str:
+        if error := answers.pop(0):
+            raise error
+        return "done"
+
+    assert world.waiter(timeout=5).retry(call) == "done"
+
+
+def test_without_a_wanted_wait_the_last_try_is_at_the_deadline() -> None:
+    world = World()
+    with pytest.raises(AzureError, match="ServerBusy"):
+        world.waiter(timeout=5).retry(lambda: (_ for _ in ()).throw(outage(500)))
+    assert world.clock.slept == [1, 2, 2]
+
+
+def test_an_operation_without_a_record_is_left_to_a_look_at_the_set() -> None:
+    world = World()
+    world.azure.faults["poll"] = [outage(404, "OperationNotFound")]
+    with pytest.raises(AzureError, match="OperationLost") as lost:
+        complete(world.azure, FakeOperation("update 0", ends=30.0), world.waiter())
+    assert is_transient(lost.value)
+    assert world.azure.calls == ["poll"]
 
 
 def test_the_wait_for_an_operation_is_reported() -> None:

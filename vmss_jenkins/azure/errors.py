@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from json import JSONDecodeError
 from typing import Any
 
@@ -65,7 +66,12 @@ NEXT_STEPS: Mapping[str, str] = {
         "(--endpoint, VMSS_JENKINS_ENDPOINT)"
     ),
     "NoAnswer": "check the network, the proxy (HTTPS_PROXY) and the endpoint (--endpoint, VMSS_JENKINS_ENDPOINT)",
+    "NoTokenSent": (
+        "use an https endpoint (--endpoint, VMSS_JENKINS_ENDPOINT): a plain http endpoint never gets a token, so a new "
+        "token does not help"
+    ),
     "NotFound": "check the id in the message; `az image list --output table` lists the managed images",
+    "OperationNotFound": "look at the set with `vmss-jenkins status`, then run the same command again",
     "PreconditionFailed": (
         "somebody changed the scale set after it was read; nothing was overwritten: look at it and run again"
     ),
@@ -146,7 +152,10 @@ def response_failure(response: Any) -> Failure:  # noqa: ANN401 - azure-core typ
     except ValueError:
         return Failure("InvalidAnswer", _html(response), response.status_code, request_id)
     failure = body_failure(body, request_id, response.status_code)
-    return Failure(failure.code, failure.message, failure.status, failure.request_id, retry_after_of(response.headers))
+    code, message = failure.code, failure.message
+    if response.status_code == HTTPStatus.UNAUTHORIZED and "Authorization" not in response.request.headers:
+        code, message = "NoTokenSent", f"the endpoint wants a token, and none was sent: {code}: {message}"
+    return Failure(code, message, failure.status, failure.request_id, retry_after_of(response.headers))
 
 
 def _html(response: Any) -> str:  # noqa: ANN401 - as above

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 from azure.core import MatchConditions
@@ -23,6 +25,7 @@ from vmss_jenkins.model import arm_bodies
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Instance, OrchestrationMode, ScaleSet, ScaleSetName
 from vmss_jenkins.model.releases import ExtensionSettings, Release, extension_body
+from vmss_jenkins.runtime.waiting import NO_OPERATION
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -237,14 +240,17 @@ class AzureScaleSets:
         """Poll an operation once.
 
         Raises:
-            AzureError: if it failed, or cannot be polled.
+            AzureError: if it failed, or cannot be polled; with the code `OperationNotFound` if Azure has no record.
         """
         action = f"poll the operation: {operation.action}"
         with translated(action):
             try:
                 operation.polling.update_status()
             except BadStatus as error:
-                raise azure_error(action, response_failure(operation.polling.response)) from error
+                failure = response_failure(operation.polling.response)
+                if failure.status == HTTPStatus.NOT_FOUND:
+                    failure = replace(failure, code=NO_OPERATION, message="Azure has no record of the operation")
+                raise azure_error(action, failure) from error
         self._raise_if_failed(operation)
 
     def _raise_if_failed(self, operation: AzureOperation) -> None:

@@ -27,7 +27,7 @@ from vmss_jenkins.rollout.plan.claims import LEASE
 from vmss_jenkins.rollout.plan.selection import Amount, Include, Scope
 from vmss_jenkins.rollout.ports import ScaleSets
 from vmss_jenkins.runtime.ports import OperationT
-from vmss_jenkins.runtime.waiting import Waiter, complete
+from vmss_jenkins.runtime.waiting import OPERATION_LOST, Waiter, complete
 
 
 class Step(Enum):
@@ -224,18 +224,21 @@ class PairRelease(Generic[OperationT]):
 
     def _resize(self, name: ScaleSetName, wanted: int, lease: Lease, lacks: Callable[[int, int], bool]) -> None:
         """Set a capacity, if the current one still differs in the expected direction."""
+        before = None
         for attempt in range(ATTEMPTS):
             scale_set = self.waiter.retry(lambda: self.sets.get(name))
             if not lacks(scale_set.capacity, wanted):
-                return
+                break
             try:
                 operation = self.sets.begin_set_capacity(scale_set, wanted)
+                before = scale_set.capacity
                 complete(self.sets, operation, self.waiter, lease.renew_if_due)
             except AzureError as error:
-                if error.failure.status != CHANGED_MEANWHILE or attempt == ATTEMPTS - 1:
+                passing = error.failure.status == CHANGED_MEANWHILE or error.code == OPERATION_LOST
+                if not passing or attempt == ATTEMPTS - 1:
                     raise
-            else:
-                self.waiter.on_event(events.SetScaled(name, scale_set.capacity, wanted))
+        if before is not None:
+            self.waiter.on_event(events.SetScaled(name, before, wanted))
 
     def _unchanged(self, plan: ReleasePlan) -> StepResult:
         name, image = plan.target.scale_set.name, plan.image

@@ -38,6 +38,7 @@ from vmss_jenkins.rollout.refusals import (
     CHANGED_MEANWHILE,
     CONFLICT,
     ID_IS_GONE,
+    NOTHING_RUNS,
     THROTTLED,
     may_have_begun,
     until_next_try,
@@ -187,13 +188,18 @@ class Actor(Generic[OperationT]):
         return history.asked(self._known(ids), self.now)
 
     def _refused(self, error: AzureError, history: History) -> History:
-        """Wait and decide again if the refusal may pass; otherwise raise it."""
+        """Wait and decide again after a refusal that may pass; else it is final.
+
+        A conflict may pass as long as Azure works on the set: another operation is in the way.
+        """
         failure = error.failure
         vanished = failure.code in ID_IS_GONE
         transient = vanished or not failure.sent or failure.status in {CONFLICT, THROTTLED}
-        lasting = failure.status != CONFLICT and history.refusals >= ATTEMPTS
-        if not transient or lasting:
+        if not transient:
             raise error
+        if history.refusals >= ATTEMPTS and not (failure.status == CONFLICT and self._is_busy()):
+            raise AzureError(error.action, failure, error.next_step or NOTHING_RUNS) from error
+        self.waiter.refuse_long_wait(error, history.began + self.spec.timeout)
         if vanished:
             self.watcher.refresh()
         overlapping = failure.status == CONFLICT and bool(self.watcher.pending)
@@ -202,6 +208,12 @@ class Actor(Generic[OperationT]):
         wait = until_next_try(failure, history.refusals)
         self.waiter.on_event(CallRetried(str(error).splitlines()[0], history.refusals + 1, wait))
         return history.refused(self.now + wait, overlapping=overlapping)
+
+    def _is_busy(self) -> bool:
+        """Whether Azure works on the set, for this run or for somebody else."""
+        self.watcher.refresh()
+        updating = any(instance.is_updating for instance in self.watcher.observed.instances)
+        return updating or bool(self.watcher.pending) or self._set.provisioning_state == "Updating"
 
     def _known(self, ids: Sequence[str]) -> list[Instance]:
         instances = self.watcher.observed.by_id()

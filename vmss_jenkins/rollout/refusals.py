@@ -9,6 +9,11 @@ REFUSED_WAIT = 2.0
 """Seconds until a refused change is tried again, doubled each time."""
 ID_IS_GONE = frozenset({"InvalidParameter", "NotFound"})
 """Codes of the refusal of an id that was deleted meanwhile."""
+NOTHING_RUNS = (
+    "Azure refused this each time although nothing runs on the set: read its message above, see the set's activity log "
+    "(`az monitor activity-log list --resource-group GROUP`), then run the same command again"
+)
+"""The next step after refusals that waiting does not end."""
 TIMED_OUT, CONFLICT, CHANGED_MEANWHILE, THROTTLED, SERVER_ERROR = 408, 409, 412, 429, 500
 
 

@@ -55,6 +55,8 @@ class PendingOperation(Generic[OperationT]):
     ended: float | None = None
     error: str | None = None
     resizes: bool = False
+    lost: bool = False
+    """Azure has no record of it: only the instances show what became of it."""
 
     @property
     def state(self) -> OperationState:
@@ -102,7 +104,7 @@ class Watcher(Generic[OperationT]):
     @property
     def observed(self) -> Observed:
         """The set as the last reads show it."""
-        states = tuple(pending.state for pending in self._pending)
+        states = tuple(pending.state for pending in self._pending if not pending.lost)
         return Observed(self._scale_set, tuple(self._instances.values()), dict(self._read), states)
 
     def refresh(self) -> None:
@@ -177,7 +179,8 @@ class Watcher(Generic[OperationT]):
 
     def _due_instances(self, history: History) -> Iterator[str]:
         now, pace = self._now(), self._paces["read"]
-        latest = {key: pending for pending in self._pending for key in pending.instance_ids}
+        known = (pending for pending in self._pending if not pending.lost)
+        latest = {key: pending for pending in known for key in pending.instance_ids}
         waiting = [key for key, record in history.records.items() if record.asked is not None]
         due = [(self._urgency(key, latest.get(key), history, now), key) for key in waiting if key in self._instances]
         for urgency, key in sorted((urgency, key) for urgency, key in due if urgency is not None):
@@ -221,6 +224,7 @@ class Watcher(Generic[OperationT]):
             retry.attempts += 1
             if not is_transient(error) or retry.attempts >= ATTEMPTS:
                 raise
+            self._waiter.refuse_long_wait(error)
             backoff = min(LONGEST_WAIT, 2.0 ** (retry.attempts - 1))
             wait = error.failure.retry_after if error.failure.retry_after is not None else backoff
             retry.until = self._now() + wait
@@ -233,6 +237,7 @@ class Watcher(Generic[OperationT]):
         except AzureError as error:
             if not pending.operation.done and error.failure.status != NOT_FOUND:
                 raise
+            pending.lost = not pending.operation.done
             pending.error = f"{error.code}: {error.failure.message}"
             self._end(pending)
         if pending.operation.done and pending.ended is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential
@@ -31,6 +31,11 @@ LONGEST_WAIT = 30.0
 TRANSIENT_STATES = frozenset({408, 409, 429, 500, 502, 503, 504})
 """HTTP status codes of transient errors: throttling, a concurrent operation, a server in trouble."""
 
+NO_OPERATION = "OperationNotFound"
+"""The code of a poll for which Azure has no record of the operation."""
+OPERATION_LOST = "OperationLost"
+"""The code of an operation whose record is gone: only the scale set shows what became of it."""
+
 T = TypeVar("T")
 
 
@@ -55,7 +60,8 @@ def is_transient(error: BaseException) -> bool:
     """Whether the next try may succeed after this error."""
     if isinstance(error, JenkinsError):
         return error.restarting
-    return isinstance(error, AzureError) and (error.failure.status in TRANSIENT_STATES or error.code == "NoAnswer")
+    lost = {"NoAnswer", OPERATION_LOST}
+    return isinstance(error, AzureError) and (error.failure.status in TRANSIENT_STATES or error.code in lost)
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,8 @@ class Waiter:
     def retry(self, call: Callable[[], T]) -> T:
         """Retry a call until it succeeds, fails with an error that is not transient, or tries or time are used up.
 
-        Only for calls that may be repeated. Each wait is an event. `Retry-After` is obeyed.
+        Only for calls that may be repeated. Each wait is an event. `Retry-After` is obeyed; if it is longer than the
+        time left, the call fails at once.
 
         Raises:
             VmssJenkinsError: the last error.
@@ -85,22 +92,45 @@ class Waiter:
         backoff = wait_exponential(multiplier=1, max=LONGEST_WAIT)
 
         def pause(state: RetryCallState) -> float:
-            asked = _retry_after(state)
-            return asked if asked is not None else backoff(state)
+            asked = retry_after(_error(state))
+            return asked if asked is not None else min(backoff(state), max(0.0, self.deadline - self.clock.now()))
 
         def report(state: RetryCallState) -> None:
-            error = state.outcome.exception() if state.outcome else None
-            wait = state.next_action.sleep if state.next_action else 0.0
+            error, wait = _error(state), state.next_action.sleep if state.next_action else 0.0
             self.on_event(CallRetried(str(error).splitlines()[0], state.attempt_number, wait))
+
+        def is_over(state: RetryCallState) -> bool:
+            self.refuse_long_wait(_error(state))
+            return stop_after_attempt(ATTEMPTS)(state) or self.clock.now() >= self.deadline
 
         return Retrying(
             retry=retry_if_exception(is_transient),
-            stop=lambda state: stop_after_attempt(ATTEMPTS)(state) or self.clock.now() >= self.deadline,
+            stop=is_over,
             wait=pause,
             sleep=self.clock.sleep,
             before_sleep=report,
             reraise=True,
         )(call)
+
+    def refuse_long_wait(self, error: BaseException | None, deadline: float | None = None) -> None:
+        """Refuse to wait for longer than the time left.
+
+        Args:
+            error: the failure of a call, which may name a wait.
+            deadline: the time to give up, by the clock; by default the waiter's own.
+
+        Raises:
+            VmssJenkinsError: the same error with both numbers, if the server asked for a longer wait.
+        """
+        asked, left = retry_after(error), max(0.0, (deadline or self.deadline) - self.clock.now())
+        if asked is None or asked <= left:
+            return
+        wait = f"the server asks to wait {asked:.0f} s, and {left:.0f} s are left before the timeout"
+        step = f"{wait}: run the same command again in {asked:.0f} s, or give a longer --timeout"
+        if isinstance(error, JenkinsError):
+            raise JenkinsError(error.status, error.message, error.action, step, asked) from error
+        if isinstance(error, AzureError):
+            raise AzureError(error.action, error.failure, step) from error
 
     def until(self, action: str, arrived: Callable[[], bool], interval: Callable[[float], float] = look_again) -> None:
         """Call `arrived` until it returns true, every `interval(elapsed seconds)` seconds.
@@ -134,7 +164,8 @@ def complete(
         beat: called at each poll, to renew a lock.
 
     Raises:
-        AzureError: if it failed, or is not done in time.
+        AzureError: if it failed, or is not done in time; with the code `OperationLost` if Azure has no record of it, so
+            that the caller must read the scale set.
     """
     waiter.on_event(OperationAccepted(operation.action, operation.request_id))
     began = waiter.clock.now()
@@ -150,14 +181,23 @@ def complete(
     except KeyboardInterrupt:
         waiter.on_event(Interrupted(operation.action, operation.request_id))
         raise
+    except AzureError as error:
+        if error.code != NO_OPERATION:
+            raise
+        failure = replace(error.failure, code=OPERATION_LOST, status=None)
+        raise AzureError(operation.action, failure, error.next_step) from error
     waiter.on_event(OperationSucceeded(operation.action, waiter.clock.now() - began))
 
 
 _GOES_ON = "the operation continues in Azure: run the same command again to wait for it, or see `vmss-jenkins status`"
 
 
-def _retry_after(state: RetryCallState) -> float | None:
-    error = state.outcome.exception() if state.outcome else None
+def _error(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
+
+
+def retry_after(error: BaseException | None) -> float | None:
+    """Seconds that a server asked to wait before the next try; None if it did not."""
     if isinstance(error, JenkinsError):
         return error.retry_after
     return error.failure.retry_after if isinstance(error, AzureError) else None
