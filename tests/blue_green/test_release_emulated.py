@@ -173,7 +173,7 @@ def test_the_summary_of_a_failure_has_the_reason(start: Start, tmp_path: Path) -
     assert main(["blue-green", "scale-in", *words, "--idle", "1", "--image-id", failing]) == 2
     assert "blue serves, without nginx-failing-image: switch first, then scale in" in summary.read_text()
     assert main(["blue-green", "deploy", *words, "--image-id", failing, "--instance-timeout", "3"]) == 1
-    assert summary.read_text().startswith("Not switched: nginx-failing-image was not brought to green: ")
+    assert summary.read_text().startswith("Not switched: nginx-failing-image was not deployed to green: ")
 
 
 @pytest.mark.parametrize("words", [[], ["--image-id", "/x", "--image", "a:b:c:d"]])

@@ -1,4 +1,4 @@
-"""The commands as a person meets them, with the library beneath them replaced or the bad input told before it."""
+"""The commands as a user types them, on a faked library; bad input is refused before the library is called."""
 
 import json
 import signal
@@ -30,18 +30,18 @@ Replace = Callable[[str, object], dict[str, Any]]
 
 @pytest.fixture
 def library(monkeypatch: pytest.MonkeyPatch) -> Replace:
-    """Put a result, or an error, in the place of a function of the library; gives what it was called with."""
+    """Replace a function of the library by a result or an error; gives what the function was called with."""
 
     def put(name: str, outcome: object) -> dict[str, Any]:
         called: dict[str, Any] = {}
 
-        def stand_in(*arguments: object, **options: object) -> object:
+        def fake(*arguments: object, **options: object) -> object:
             called.update(options, arguments=arguments)
             if isinstance(outcome, BaseException):
                 raise outcome
             return outcome
 
-        monkeypatch.setattr(steps, name, stand_in)
+        monkeypatch.setattr(steps, name, fake)
         return called
 
     return put
@@ -75,7 +75,10 @@ def test_the_version_is_the_packages(capsys: Output) -> None:
         (["update", *SET, "--image", "a:b:c"], "wanted publisher:offer:sku:version"),
         (["update", *SET, "--image-id", "nginx"], "is not an image id"),
         (["update", "-n", "web", "--image-id", str(NEW)], "Missing option '-g' / '--resource-group'"),
-        (["update", "-g", "", "-n", "", "--image-id", str(NEW)], "the scale set name is empty"),
+        (
+            ["update", "-g", "", "-n", "", "--image-id", str(NEW)],
+            "Invalid value for '-g' / '--resource-group': it is empty",
+        ),
         (["update-instances", *SET], "Missing option '--instance-ids'"),
         (["update-instances", *SET, "--instance-ids", " , "], "found no id"),
         (["update-instances", *SET, "--instance-ids", "*,1"], "found '*' together with 1"),
@@ -83,7 +86,7 @@ def test_the_version_is_the_packages(capsys: Output) -> None:
         (["status", *SET, "--subscription", "s", "--endpoint", "http://example.com"], "is not encrypted"),
     ],
 )
-def test_bad_input_is_told_before_anything_is_called(
+def test_bad_input_is_refused_before_anything_is_called(
     words: list[str], said: str, capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AZURE_SUBSCRIPTION_ID", raising=False)
@@ -91,7 +94,7 @@ def test_bad_input_is_told_before_anything_is_called(
     assert said in capsys.readouterr().err
 
 
-def test_update_hands_on_what_was_given_and_prints_the_result_as_json(library: Replace, capsys: Output) -> None:
+def test_update_passes_its_options_on_and_prints_the_result_as_json(library: Replace, capsys: Output) -> None:
     called = library("update", changed())
     assert main(["update", *SET, "--image-id", str(NEW), "--timeout", "60", "--output", "json"]) == 0
     assert called["arguments"] == ("canary-rg", "web", NEW)
@@ -116,7 +119,7 @@ def test_a_marketplace_image_is_given_as_a_urn(library: Replace) -> None:
         (Finding(Severity.IMPOSSIBLE, "deleted"), ["--allow-automatic-rollout"], 1),
     ],
 )
-def test_a_dry_run_of_update_exits_1_where_something_stands_in_the_way(
+def test_a_dry_run_of_update_exits_1_if_something_blocks_it(
     library: Replace, finding: Finding, flags: list[str], code: int, capsys: Output
 ) -> None:
     library("update", changed(finding))
@@ -184,12 +187,15 @@ def test_status_is_a_table_that_no_console_cuts(library: Replace, capsys: Output
 @pytest.mark.parametrize(
     ("changes", "remark"),
     [
-        ({"capacity": 5}, "only 3 of 5 instances are there: Azure could not make the others"),
-        ({"upgrade_mode": UpgradeMode.ROLLING, "provisioning_state": "Updating"}, "Azure is at work on the set"),
-        ({"upgrade_mode": UpgradeMode.ROLLING, "provisioning_state": "Failed"}, "the set's last operation failed"),
+        ({"capacity": 5}, "only 3 of 5 instances exist: Azure could not create the others"),
+        ({"upgrade_mode": UpgradeMode.ROLLING, "provisioning_state": "Updating"}, "Azure is changing the scale set"),
+        (
+            {"upgrade_mode": UpgradeMode.ROLLING, "provisioning_state": "Failed"},
+            "the last operation of the scale set failed",
+        ),
     ],
 )
-def test_status_says_what_is_amiss_with_the_set(
+def test_status_reports_what_is_unusual_about_the_scale_set(
     library: Replace, capsys: Output, changes: dict[str, Any], remark: str
 ) -> None:
     scale_set, instances = observed()
@@ -198,14 +204,16 @@ def test_status_says_what_is_amiss_with_the_set(
     assert capsys.readouterr().out.splitlines()[1].startswith(remark)
 
 
-def test_status_tells_on_request_where_the_set_and_each_instance_are_reached(library: Replace, capsys: Output) -> None:
+def test_status_shows_the_addresses_of_the_scale_set_and_of_each_instance_on_request(
+    library: Replace, capsys: Output
+) -> None:
     library("observe", observed())
     here = Address("127.0.0.1", 8080)
     library("addresses", Endpoints((here,), {"0": (Port(Address("127.0.0.1", 50000), 80),)}))
     assert main(["status", *SET, "--addresses"]) == 0
     _, balanced, headings, *rows = capsys.readouterr().out.splitlines()
-    assert balanced == "load-balanced at 127.0.0.1:8080"
-    assert "its own port" in headings
+    assert balanced == "load balancer address: 127.0.0.1:8080"
+    assert "own address" in headings
     assert ["127.0.0.1:50000 -> 80" in row for row in rows] == [True, False, False]
     assert main(["status", *SET, "--addresses", "--output", "json"]) == 0
     found = json.loads(capsys.readouterr().out)["addresses"]
@@ -219,7 +227,9 @@ def test_status_gives_the_outdated_ids_as_update_instances_takes_them(library: R
     assert capsys.readouterr().out == "1,2\n"
 
 
-def test_status_as_json_tells_the_instances_and_where_image_and_flag_disagree(library: Replace, capsys: Output) -> None:
+def test_status_as_json_shows_the_instances_and_notes_if_image_and_flag_disagree(
+    library: Replace, capsys: Output
+) -> None:
     scale_set, instances = observed()
     library("observe", (scale_set, (replace(instances[0], latest_model_applied=False), *instances[1:])))
     assert main(["status", *SET, "--output", "json"]) == 0
@@ -229,7 +239,7 @@ def test_status_as_json_tells_the_instances_and_where_image_and_flag_disagree(li
     assert found["notes"]["0"].endswith("; runs the model's image, but something else in the model has changed since")
 
 
-def test_an_understood_failure_exits_1_with_its_words_and_no_traceback(library: Replace, capsys: Output) -> None:
+def test_an_understood_failure_exits_1_with_its_message_and_no_traceback(library: Replace, capsys: Output) -> None:
     library("observe", AzureError("read x", Failure("ResourceNotFound", "gone")))
     assert main(["status", *SET]) == 1
     assert capsys.readouterr().err == "error: could not read x: ResourceNotFound: gone\n"
@@ -247,7 +257,7 @@ def test_an_aborted_build_ends_it_as_ctrl_c_does(monkeypatch: pytest.MonkeyPatch
     assert "interrupted" in capsys.readouterr().err
 
 
-def test_what_nobody_expected_exits_3_with_all_that_a_report_needs(library: Replace, capsys: Output) -> None:
+def test_an_unexpected_error_exits_3_with_all_that_a_bug_report_needs(library: Replace, capsys: Output) -> None:
     library("observe", ZeroDivisionError("division by zero"))
     assert main(["status", *SET]) == 3
     told = capsys.readouterr().err
@@ -259,7 +269,7 @@ def python(program: str) -> str:
     return subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.strip()
 
 
-def test_neither_help_nor_the_package_imports_what_is_heavy() -> None:
+def test_neither_help_nor_the_package_imports_a_heavy_library() -> None:
     heavy = (
         "print(sorted({m.split('.')[0] for m in sys.modules} & {'azure', 'rich', 'requests', 'werkzeug', 'tenacity'}))"
     )
@@ -279,7 +289,7 @@ HALTED = Assessment("verify", ("0",), (Verdict("http", Outcome.INCONCLUSIVE, "op
 
 
 @pytest.mark.parametrize(("outcome", "code"), [(PASSED, 0), (FAILED, 1), (HALTED, 1)])
-def test_verify_exits_by_what_follows(library: Replace, outcome: Assessment, code: int) -> None:
+def test_verify_exits_by_the_consequence_of_the_verdicts(library: Replace, outcome: Assessment, code: int) -> None:
     called = library("verify", outcome)
     words = ["verify", *SET, "--gate", "http path=/health", "--gate", "compare", "--instance-ids", "0,2"]
     assert main(words) == code
@@ -294,7 +304,7 @@ def test_verify_writes_its_verdicts_as_json(library: Replace, capsys: Output) ->
     assert (found["consequence"], found["verdicts"][0]["outcome"]) == ("fail", "failed")
 
 
-def test_verify_tells_the_faults_of_all_gates_before_anything_is_loaded(capsys: Output) -> None:
+def test_verify_reports_the_faults_of_all_gates_before_anything_is_loaded(capsys: Output) -> None:
     assert main(["verify", *SET, "--gate", "http samples=x", "--gate", "htttp"]) == 2
     said = capsys.readouterr().err
     assert "gate http: samples: found 'x'; wanted a whole number" in said

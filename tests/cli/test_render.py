@@ -49,10 +49,10 @@ def test_a_user_s_templates_stand_in_for_ours(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "found no file; wanted one, or one set by --resource-group and --name"),
-        (["-n", "web"], "found no file; wanted one"),
+        ([], "found no file; give one such as vmss.yaml, or one scale set by --resource-group and --name"),
+        (["-n", "web"], "found no file; give one"),
         (["vmss.yaml"], "vmss.yaml: cannot be read: No such file or directory"),
-        (["vmss.yaml", "-n", "web"], "found a file and --name; wanted a file, or one set by options"),
+        (["vmss.yaml", "-n", "web"], "found a file and --name; give either a file or options of one scale set"),
         ([*SET, "--canary", "few"], "canary: found 'few'; wanted a count such as 1"),
         ([*SET, "--flavour", "plugin"], "flavour plugin needs instance_ids"),
         ([*SET, "--promotion", "soon"], "promotion: found 'soon'; wanted 'manual', 'approval' or 'automatic'"),

@@ -79,9 +79,12 @@ def test_the_page_has_the_same_rows(file: str, tmp_path: Path, capsys: Output) -
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["--all", "vmss.yaml", "--name", "web"], "found options of one scale set beside it"),
-        ([], "found no set; give --resource-group and --name, or --all vmss.yaml"),
-        (["--resource-group", "g", "--name", "n", "--html", "page"], "is for --all vmss.yaml only"),
+        (["--all", "vmss.yaml", "--name", "web"], "found options of one scale set too"),
+        ([], "found no scale set; give --resource-group and --name, or --all vmss.yaml"),
+        (
+            ["--resource-group", "g", "--name", "n", "--html", "page"],
+            "found no --all; only a page of all scale sets is written",
+        ),
         (["--all", "none.yaml"], "cannot be read"),
     ],
 )

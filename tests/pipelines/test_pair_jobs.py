@@ -142,7 +142,7 @@ def test_a_release_that_fails_its_check_gets_no_traffic(
     with visitors(emulator.frontend_url) as visits:
         build = server.release(UPDATED)
     assert (build.result, build.stages[-1]) == ("FAILURE", "Check"), build.log
-    assert (build.description or "").startswith("Not switched, blue goes on serving: http: ")
+    assert (build.description or "").startswith("Not switched, blue still serves: http: ")
     assert (visits.failed, visits.refused, set(visits.pages)) == ([], 0, {OLD})
     assert [one["failed"] for one in build.junit] == [1]
 
@@ -168,7 +168,7 @@ def test_a_release_that_does_not_start_changes_nothing_for_visitors(
     with visitors(emulator.frontend_url) as visits:
         build = server.release(FAILING)
     assert (build.result, build.stages[-1]) == ("FAILURE", "Deploy")
-    assert (build.description or "").startswith("Not switched: nginx-failing-image was not brought to green: ")
+    assert (build.description or "").startswith("Not switched: nginx-failing-image was not deployed to green: ")
     assert (visits.failed, visits.refused, set(visits.pages)) == ([], 0, {OLD})
     assert "<h1>Halted</h1>" in build.archived[f"{RESULTS}/report/index.html"]
 

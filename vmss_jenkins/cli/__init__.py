@@ -3,40 +3,47 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 from vmss_jenkins._version import VERSION
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 ROOMS = {
     "sets": {
         "update": "Set the image of a scale set's model (the plugin's azureVMSSUpdate).",
         "update-instances": "Bring chosen instances to the latest model (azureVMSSUpdateInstances).",
-        "update-extension": "Put another script into the CustomScript extension of a scale set's model.",
-        "status": "Show a scale set and its instances, or all sets of a file.",
-        "rollout": "Roll a release out: the canary first, then in small steps, and back if it is bad.",
-        "rollback": "Take a scale set back to the previous release.",
-        "verify": "Ask gates whether the instances with the new release are good.",
+        "update-extension": "Set the script of the CustomScript extension in a scale set's model.",
+        "status": "Show a scale set and its instances, or all scale sets of a file.",
+        "rollout": "Roll out a release: the canary first, then in steps; roll back if it is bad.",
+        "rollback": "Roll a scale set back to the previous release.",
+        "verify": "Ask gates whether the instances with the new release are healthy.",
     },
     "pairs": {
-        "blue-green": "Release to the idle one of two scale sets, and switch to it, step by step.",
-        "switch": "Point the traffic at the other one of two scale sets (blue-green).",
-    },
-    "tools": {
-        "azure-role": "Print the least Azure role for some commands.",
-        "report": "Make a report of a rollout out of its events.",
-        "schema": "Print the JSON Schema of vmss.yaml, of a rollout's result or of its events.",
-        "emulator": "Serve an emulator of Azure scale sets on this machine.",
+        "blue-green": "Release to the idle one of two scale sets, then switch the traffic to it.",
+        "switch": "Switch the traffic to the other one of two scale sets.",
     },
     "jobs": {
-        "render": "Write the Jenkins jobs of scale sets into files.",
-        "seed": "Put the jobs of vmss.yaml on a Jenkins server, and keep them as the file says.",
-        "handoff": "Hand a canary over from one job to the next.",
-        "junit": "Write what gates said as JUnit XML.",
-        "migrate": "Read Jenkinsfiles that use the plugin's steps; tell the commands and the faults.",
+        "render": "Write the Jenkins jobs of scale sets to files.",
+        "seed": "Create and update the jobs of vmss.yaml on a Jenkins server.",
+        "handoff": "Hand a canary over from one Jenkins job to the next.",
+        "junit": "Write the verdicts of gates as JUnit XML.",
+        "migrate": "Convert Jenkinsfiles that use the plugin's steps.",
+    },
+    "tools": {
+        "azure-role": "Print the smallest Azure role that some commands need.",
+        "report": "Make a report of a rollout from its events.",
+        "schema": "Print the JSON Schema of vmss.yaml, of a rollout's result or of its events.",
+        "emulator": "Run an emulator of Azure scale sets on this machine.",
+        "completion": "Print the script that completes commands and options in a shell.",
     },
 }
 """The commands of each room, with what `--help` says of them; here, so that it imports none of them."""
+SECTIONS = {"sets": "Scale sets", "pairs": "Blue-green pairs", "jobs": "Jenkins jobs", "tools": "Tools"}
+"""The heading of each room in the help."""
 COMMANDS = {name: text for commands in ROOMS.values() for name, text in commands.items()}
 """All commands."""
 
@@ -58,15 +65,30 @@ class _LazyGroup(click.Group):
         return command_of(cmd_name) if cmd_name in COMMANDS else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        width = max(map(len, COMMANDS))
+        for room, commands in ROOMS.items():
+            with formatter.section(SECTIONS[room]):
+                formatter.write_dl([(name.ljust(width), text) for name, text in commands.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a command's name; click's own way imports every command."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - needed by a shell only
+
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="`vmss-jenkins COMMAND --help` shows the options of a command, in groups, with examples.",
+)
 @click.version_option(VERSION, prog_name="vmss-jenkins")
 def cli() -> None:
     """Canary deployments of Azure virtual machine scale sets.
 
-    The credential is found as azure-identity's DefaultAzureCredential does: AZURE_TENANT_ID,
-    AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, a workload identity, a managed identity.
+    Credentials are those that azure-identity's DefaultAzureCredential finds: `az login`,
+    AZURE_TENANT_ID with AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, a workload identity, or a
+    managed identity.
     """

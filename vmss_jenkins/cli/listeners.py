@@ -1,61 +1,46 @@
-"""Who is told while a rollout runs: the person before it, the events' file, and the report that follows."""
+"""Where the events of a rollout go: to the terminal, to the events' file, and into the report."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-from vmss_jenkins.cli.options import level, tell
-from vmss_jenkins.cli.report_files import write
+from vmss_jenkins.cli.options import DIRECTORY, FILE, level, log_line
 from vmss_jenkins.errors import ConfigError, VmssJenkinsError
-from vmss_jenkins.events import rollout as rollout_events
-from vmss_jenkins.events.base import Event, OnEvent
-from vmss_jenkins.events.calls import CommandFailed
-from vmss_jenkins.report import json
-from vmss_jenkins.report.text.lines import Level
 
-F = TypeVar("F", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from vmss_jenkins.events.base import Event, OnEvent
 
-_LEAVES = (
-    click.option("--result", type=click.Path(dir_okay=False, path_type=Path), help="Write the result there as JSON."),
+FILES = (
+    click.option("--result", type=FILE, help="Write the result as JSON to this file."),
     click.option(
         "--events",
         "events_file",
-        type=click.Path(dir_okay=False, path_type=Path),
-        help="Write each event there as it happens, one JSON object a line.",
+        type=FILE,
+        help="Write each event to this file as it happens, one JSON object a line.",
     ),
-    click.option(
-        "--report",
-        type=click.Path(file_okay=False, path_type=Path),
-        help="Write a report there when it ends: a page with its pictures.",
-    ),
-    click.option(
-        "--output", type=click.Choice(["text", "json"]), default="text", help="Result on standard output as JSON."
-    ),
+    click.option("--report", type=DIRECTORY, help="Write a report to this directory at the end: a page with pictures."),
 )
-
-
-def leaving_options(function: F) -> F:
-    """Add the options for what a rollout leaves."""
-    for option in reversed(_LEAVES):
-        function = option(function)
-    return function
+"""Options of the files that a rollout writes."""
 
 
 @contextmanager
 def listener(events_file: Path | None, report: Path | None) -> Iterator[OnEvent]:
-    """Tell each event to all who want it; the report is written at the end, however it ends.
+    """Give the listener that passes each event on; the report is written at the end, however the rollout ends.
 
     Raises:
-        ConfigError: for files that cannot be written; nothing was begun.
+        ConfigError: for files that cannot be written; nothing was changed.
     """
+    from vmss_jenkins.events.calls import CommandFailed  # noqa: PLC0415 - not loaded for --help
+    from vmss_jenkins.report import json  # noqa: PLC0415
+
     lines: list[str] = []
     with ExitStack() as stack:
         try:
@@ -74,10 +59,10 @@ def listener(events_file: Path | None, report: Path | None) -> Iterator[OnEvent]
                 file.write(lines[-1])
                 file.flush()
 
-        say = stack.enter_context(_saying())
+        show = stack.enter_context(_showing())
 
         def on_event(event: Event) -> None:
-            say(event)
+            show(event)
             keep(event)
 
         try:
@@ -88,24 +73,28 @@ def listener(events_file: Path | None, report: Path | None) -> Iterator[OnEvent]
 
 
 @contextmanager
-def _saying() -> Iterator[OnEvent]:
-    """To the person: a live display on a terminal that can show it, plain lines elsewhere."""
-    if not sys.stderr.isatty() or level() is Level.QUIET or os.environ.get("TERM") == "dumb":
-        yield tell
-        return
-    from vmss_jenkins.cli.live_display import display  # noqa: PLC0415 - rich takes time, and a Jenkins console has no use for it
+def _showing() -> Iterator[OnEvent]:
+    """Show events: in a live display on a terminal that can show it, as plain lines elsewhere."""
+    from vmss_jenkins.report.text.lines import Level  # noqa: PLC0415 - as above
 
-    with display(level()) as say:
-        yield say
+    if not sys.stderr.isatty() or level() is Level.QUIET or os.environ.get("TERM") == "dumb":
+        yield log_line
+        return
+    from vmss_jenkins.cli.live_display import display  # noqa: PLC0415 - loads rich, which a Jenkins console does not need
+
+    with display(level()) as show:
+        yield show
 
 
 def _write(report: Path, lines: list[str]) -> None:
-    from vmss_jenkins.report import reading, story_builder  # noqa: PLC0415 - as below
-    from vmss_jenkins.report.html import page  # noqa: PLC0415 - not loaded where none is wanted
+    from vmss_jenkins.cli.report_files import write  # noqa: PLC0415 - loaded only if a report is wanted
+    from vmss_jenkins.events.rollout import RolloutPlanned  # noqa: PLC0415
+    from vmss_jenkins.report import reading, story_builder  # noqa: PLC0415
+    from vmss_jenkins.report.html import page  # noqa: PLC0415
 
     told = reading.read_events(lines, "events")
-    if any(isinstance(one.event, rollout_events.RolloutPlanned) for one in told):
+    if any(isinstance(one.event, RolloutPlanned) for one in told):
         try:
             write(page.pages(story_builder.story_of(told)), report)
         except OSError as error:
-            click.echo(f"the report could not be written, which changes nothing else: {error}", err=True)
+            click.echo(f"the report could not be written: {error}; the rollout is not affected", err=True)

@@ -1,4 +1,4 @@
-"""The live display of a rollout on a terminal: the log runs above it, the instances stand below."""
+"""The live display of a rollout on a terminal: log lines above, the instances below them."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ SIGNS = {
     InstanceState.COMING: ("+", "blue"),
     InstanceState.LEAVING: ("-", "dim"),
 }
-"""A sign and a style for each state: the sign alone tells, where there are no colours."""
+"""A sign and a style for each state; the sign is enough on a terminal without colours."""
 MOST_ROWS = 8
-"""Rows of a zone's grid; what does not fit is counted."""
+"""Rows of a zone's grid; instances that do not fit are counted."""
 
 
 class Display:
-    """Draws how a rollout stands whenever it is asked.
+    """Draws the state of a rollout whenever rich asks.
 
     Args:
-        progress: what is drawn.
+        progress: the state that is drawn.
     """
 
     def __init__(self, progress: Progress) -> None:
@@ -44,7 +44,7 @@ class Display:
 
     @property
     def gone(self) -> float:
-        """Seconds since it began."""
+        """Seconds since the display was made."""
         return time.monotonic() - self.began
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
@@ -53,10 +53,10 @@ class Display:
 
 
 def lines(progress: Progress, width: int) -> Iterator[Text]:
-    """Draw it: the rule, a grid for each zone, the legend, the update, the gate, what the last one said, the time.
+    """Draw the heading, a grid for each zone, the legend, the update, the gate, the last verdict and the time.
 
-    A line that has nothing to say is empty and stays: where the height changes, rich's thread and ours, which prints
-    the log, may disagree on how much there is to wipe.
+    A line without content is drawn empty. If the height changed, rich's thread and ours, which prints the log, could
+    disagree on how many lines are to be erased.
     """
     planned = progress.planned
     if planned is None:
@@ -112,7 +112,7 @@ def display(wanted: event_lines.Level) -> Iterator[OnEvent]:
     """Show the log and the display below it, as long as the block lasts.
 
     Args:
-        wanted: how much the log tells.
+        wanted: how much is logged.
     """
     progress = Progress()
     shown = Display(progress)

@@ -15,7 +15,7 @@ from vmss_jenkins.report.text import lines
 
 @contextmanager
 def listener() -> Iterator[OnEvent]:
-    """Give who is to be told, on standard error."""
+    """Give the listener that shows events on standard error."""
     if not sys.stderr.isatty():
         yield _line
         return
@@ -24,14 +24,14 @@ def listener() -> Iterator[OnEvent]:
 
     columns = (SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("looking at what is there", total=None)
+        task = progress.add_task("reading the jobs of the server", total=None)
 
         def show(event: Event) -> None:
             if isinstance(event, JobChanged):
                 progress.update(task, completed=event.done, total=event.total, description=event.path)
             else:
                 if isinstance(event, SeedPlanned):
-                    progress.update(task, description="having the Jenkinsfiles checked")
+                    progress.update(task, description="letting the server check the Jenkinsfiles")
                 progress.console.print(lines.line(event), markup=False, highlight=False, soft_wrap=True)
 
         yield show

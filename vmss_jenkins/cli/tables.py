@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 WIDTH_WITHOUT_TERMINAL = 160
-"""Columns where nothing tells the width: a Jenkins console."""
+"""Columns if no terminal is there: in a Jenkins console."""
 
 
 def show(headings: Sequence[str], rows: Iterable[Sequence[str]], *above: str) -> None:
-    """Print a table below some lines; cells are folded where a terminal is too narrow for them."""
+    """Print a table below some lines; cells are wrapped if the terminal is too narrow for them."""
     from rich.console import Console  # noqa: PLC0415 - not loaded for other outputs
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415

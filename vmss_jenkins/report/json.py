@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, is_dataclass
+from datetime import datetime, timezone
 from enum import Enum
 
 from vmss_jenkins.events.base import Event
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSetName
 
+_SECONDS = frozenset({"seconds", "start", "end", "wait"})
+"""Fields that hold a duration in seconds."""
+_MOMENTS = frozenset({"created"})
+"""Fields that hold a moment in seconds since 1970."""
 FORMAT = 1
 """Version of the format of a rollout's result; raised when older readers would misread it.
 
@@ -50,12 +55,23 @@ def _plain(value: object) -> object:
         return {"resource_group": value.resource_group, "name": value.name}
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
     if isinstance(value, (frozenset, set)):
         return sorted(value)
     return _fields(value)
 
 
+def _for_people(key: str, value: object) -> object:
+    """Write a moment as ISO 8601, and round a duration: its digits after the milliseconds are noise."""
+    if not isinstance(value, float):
+        return value
+    if key in _MOMENTS:
+        return datetime.fromtimestamp(value, timezone.utc)
+    return round(value, 3) if key in _SECONDS else value
+
+
 def _fields(value: object) -> dict[str, object]:
     if is_dataclass(value) and not isinstance(value, type):
-        return {key: getattr(value, key) for key in value.__dataclass_fields__}
+        return {key: _for_people(key, getattr(value, key)) for key in value.__dataclass_fields__}
     raise TypeError(f"cannot write {type(value).__name__} as JSON")

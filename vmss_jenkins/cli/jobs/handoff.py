@@ -10,51 +10,66 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 import click
+from cloup import option_group
 
 from vmss_jenkins.azure.connection import Connection
-from vmss_jenkins.cli.options import target_options, tell
+from vmss_jenkins.cli.command import CONTEXT, Group
+from vmss_jenkins.cli.command import command as make
+from vmss_jenkins.cli.options import (
+    FILE,
+    GIVEN_FILE,
+    MOST_USED,
+    azure_options,
+    image_options,
+    log_line,
+    name,
+    output_options,
+    print_json,
+    resource_group,
+)
 from vmss_jenkins.errors import ConfigError, UnsafeRollout
-from vmss_jenkins.jenkins.plan import handoff
-from vmss_jenkins.model.images import ImageReference
-from vmss_jenkins.model.releases import ScriptRollout
-from vmss_jenkins.rollout.plan.rollback import other_images
 
 if TYPE_CHECKING:
+    from vmss_jenkins.jenkins.plan import handoff
+    from vmss_jenkins.model.images import ImageReference
     from vmss_jenkins.model.instances import Instance, ScaleSet, ScaleSetName
-    from vmss_jenkins.model.releases import Release
+    from vmss_jenkins.model.releases import Release, ScriptRollout
 
 ALLOW = "--allow-changed"
-NEXT = click.option(
-    "--next", "next_file", type=click.Path(dir_okay=False, path_type=Path), help="Write there what to do next."
-)
-EXTENSION = click.option(
-    "--extension", metavar="NAME", help="The release is the script of this CustomScript extension."
-)
 LONGEST_IN_LINK = 3000
 """Characters of a record; servers take links of 8 kB, and quoting makes it longer."""
+_SET = (resource_group(), name())
+_EXTENSION = click.option(
+    "--extension", metavar="NAME", help="The release is the script of this CustomScript extension."
+)
+_NEXT = click.option("--next", "next_file", type=FILE, help="Write to this file what to do next.")
+_WRITE = """\
+vmss-jenkins handoff write -g canary-rg -n web --file handoff.json --evidence verify.json
+"""
+_CHECK = """\
+vmss-jenkins handoff check -g canary-rg -n web --file handoff.json --image-id "$IMAGE_ID"
+"""
 
 
-@click.group("handoff")
+@click.group("handoff", cls=Group, context_settings=CONTEXT)
 def command() -> None:
-    """Hand a canary over from one job to the next.
+    """Hand a canary over from one Jenkins job to the next.
 
-    `write` records what was judged: the image, the script where that is the release, a digest of the machine profile,
-    the canary's ids and what the gates said. `check` refuses where the scale set is that no more; its capacity may
-    change.
+    `write` records what was judged: the image or the script, a digest of the machine profile, the ids of the canary,
+    and the verdicts of the gates. `check` fails if the scale set has changed since; its capacity may change.
     """
 
 
-@command.command("write")
-@target_options
-@click.option("--file", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Write the record there.")
-@click.option(
-    "--evidence",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Result of the rollout that asked the gates.",
+@make("write", examples=_WRITE)
+@option_group(
+    MOST_USED,
+    *_SET,
+    click.option("--file", required=True, type=FILE, help="Write the record to this file."),
+    click.option("--evidence", type=GIVEN_FILE, help="Result of the rollout that asked the gates."),
+    _EXTENSION,
 )
-@EXTENSION
-@NEXT
-@click.option("--full-job", help="Jenkins job that updates the rest, beside the one that runs.")
+@azure_options()
+@output_options(_NEXT, click.option("--full-job", metavar="JOB", help="Jenkins job that updates the other instances."))
 def write(
     resource_group: str,
     name: str,
@@ -65,68 +80,87 @@ def write(
     extension: str | None,
     next_file: Path | None,
     full_job: str | None,
+    output: str,
 ) -> None:
-    """Record the scale set as it is, its updated instances as the canary."""
+    """Record the scale set as it is; its updated instances are the canary."""
+    from vmss_jenkins.jenkins.plan import handoff  # noqa: PLC0415 - not loaded for --help
+
     gates = _evidence(evidence)
-    from vmss_jenkins.library.steps import observe  # noqa: PLC0415 - bad input is told before anything is loaded
+    from vmss_jenkins.library.steps import observe  # noqa: PLC0415 - bad input is refused before it is loaded
 
     scale_set, instances = observe(
-        resource_group, name, connection=Connection(subscription, endpoint=endpoint), on_event=tell
+        resource_group, name, connection=Connection(subscription, endpoint=endpoint), on_event=log_line
     )
     seen = scale_set.for_rollout(_scripted(extension))
     record = handoff.handoff_of(seen, instances, gates, os.environ.get("BUILD_URL", ""))
     file.write_text(handoff.to_json(record) + "\n", encoding="utf-8")
-    click.echo(f"handed over: {record.release} on {', '.join(record.canary)}, in {file}", err=True)
-    _tell_next(next_file, _the_rest(record, full_job))
+    click.echo(f"recorded: {record.release} on {', '.join(record.canary)}, in {file}", err=True)
+    if output == "json":
+        click.echo(handoff.to_json(record))
+    _write_next(next_file, _next_of_canary(record, full_job))
 
 
-@command.command("check")
-@target_options
-@click.option("--file", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The record.")
-@click.option("--image-id", help="The image that is to be rolled out, which must be the record's.")
-@click.option("--image", help="The same for a marketplace image, as publisher:offer:sku:version.")
-@EXTENSION
-@click.option(ALLOW, is_flag=True, help="Go on though there is no record, or the scale set changed; say what changed.")
-@NEXT
-@click.option("--rollback-job", help="Jenkins job that goes back, beside the one that runs.")
+@make("check", examples=_CHECK)
+@option_group(
+    MOST_USED,
+    *_SET,
+    click.option("--file", required=True, type=FILE, help="The record."),
+    *image_options("the rollout, which must be the record's"),
+    _EXTENSION,
+    click.option(
+        ALLOW, is_flag=True, help="Go on although there is no record or the scale set has changed; print the changes."
+    ),
+)
+@azure_options()
+@output_options(_NEXT, click.option("--rollback-job", metavar="JOB", help="Jenkins job that rolls back."))
 def check(
     resource_group: str,
     name: str,
     subscription: str | None,
     endpoint: str | None,
     file: Path,
-    image_id: str | None,
-    image: str | None,
+    image_id: ImageReference | None,
+    image: ImageReference | None,
     extension: str | None,
     allow_changed: bool,
     next_file: Path | None,
     rollback_job: str | None,
+    output: str,
 ) -> None:
     """Compare a scale set with the record of its canary.
 
-    Exits 0 where it is what the canary was judged on, else 1.
+    Exits 0 if the scale set is as it was when the canary was judged, else 1.
     """
+    from vmss_jenkins.jenkins.plan import handoff  # noqa: PLC0415 - not loaded for --help
+
     record = None if allow_changed and not file.exists() else handoff.from_json(_read(file))
-    wanted = _wanted(image_id, image)
-    from vmss_jenkins.library.steps import observe  # noqa: PLC0415 - bad input is told before anything is loaded
+    if image_id and image:
+        raise ConfigError("--image-id, --image", ["found both; give one of them"])
+    wanted = image_id or image
+    from vmss_jenkins.library.steps import observe  # noqa: PLC0415 - bad input is refused before it is loaded
 
     scale_set, instances = observe(
-        resource_group, name, connection=Connection(subscription, endpoint=endpoint), on_event=tell
+        resource_group, name, connection=Connection(subscription, endpoint=endpoint), on_event=log_line
     )
     seen = scale_set.for_rollout(_scripted(extension))
+    changes: list[str] = []
     if record is None:
-        click.echo(f"no record in {file}: no canary vouches for this release", err=True)
+        click.echo(f"there is no record in {file}: no canary was judged with this release", err=True)
     else:
-        _compare(record, wanted, seen, instances, allow_changed=allow_changed)
-    _tell_next(next_file, _the_way_back(wanted or seen.release, seen, instances, rollback_job))
+        changes = _compare(record, wanted, seen, instances, allow_changed=allow_changed)
+    if output == "json":
+        print_json({"record": record, "changes": changes, "allowed": allow_changed})
+    _write_next(next_file, _next_of_check(wanted or seen.release, seen, instances, rollback_job))
+
+
+command.add_command(write)
+command.add_command(check)
 
 
 def _scripted(extension: str | None) -> ScriptRollout | None:
+    from vmss_jenkins.model.releases import ScriptRollout  # noqa: PLC0415 - not loaded for --help
+
     return ScriptRollout(extension=extension) if extension else None
-
-
-def _wanted(image_id: str | None, urn: str | None) -> ImageReference | None:
-    return ImageReference.parse_urn(urn) if urn else ImageReference(id=image_id) if image_id else None
 
 
 def _compare(
@@ -136,34 +170,50 @@ def _compare(
     instances: Sequence[Instance],
     *,
     allow_changed: bool,
-) -> None:
+) -> list[str]:
+    """Print and return what has changed since the canary.
+
+    Raises:
+        UnsafeRollout: for changes that are not allowed.
+    """
+    from vmss_jenkins.jenkins.plan import handoff  # noqa: PLC0415 - not loaded for --help
+
     reasons = list(handoff.mismatches(record, scale_set, instances))
     if record.script is None and scale_set.extension:
-        reasons.insert(0, f"the record is of an image, and the script of {scale_set.extension.name} is asked for")
+        reasons.insert(
+            0, f"the record is of an image, but the script of {scale_set.extension.name} is to be rolled out"
+        )
     if record.script and (wanted or scale_set.extension is None):
-        reasons.insert(0, f"the record is of {record.release}, and an image is asked for")
+        reasons.insert(0, f"the record is of {record.release}, but an image is to be rolled out")
     if wanted and not record.image.same_as(wanted):
-        reasons.insert(0, f"the canary had {record.image}, and {wanted} is asked for")
+        reasons.insert(0, f"the canary had {record.image}, but {wanted} is to be rolled out")
     if reasons and not allow_changed:
-        raise UnsafeRollout(f"This would roll out what no canary vouches for: {'; '.join(reasons)}.", ALLOW)
+        raise UnsafeRollout(
+            f"This would roll out a release that no canary was judged with: {'; '.join(reasons)}.", ALLOW
+        )
     for reason in reasons:
-        click.echo(f"changed since the canary, and allowed: {reason}", err=True)
+        click.echo(f"changed since the canary, but allowed: {reason}", err=True)
     if not reasons:
-        click.echo(f"as the canary left it: {record.release} on {', '.join(record.canary)}", err=True)
+        click.echo(f"unchanged since the canary: {record.release} on {', '.join(record.canary)}", err=True)
+    return reasons
 
 
 def _read(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except FileNotFoundError:
-        reason = f"found none; run the canary's job first, give its record, or go on without with {ALLOW}"
+        reason = (
+            f"there is no such file; run the canary's job first, give its record, or go on without one with {ALLOW}"
+        )
         raise ConfigError(str(file), [reason]) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(str(file), [f"cannot be read: {error}"]) from error
 
 
 def _evidence(file: Path | None) -> tuple[handoff.GateEvidence, ...]:
-    """What the gates said, as far as a rollout's result tells it."""
+    """The verdicts of the gates in a rollout's result."""
+    from vmss_jenkins.jenkins.plan import handoff  # noqa: PLC0415 - not loaded for --help
+
     if file is None:
         return ()
     try:
@@ -173,15 +223,17 @@ def _evidence(file: Path | None) -> tuple[handoff.GateEvidence, ...]:
     return handoff.evidence_in(result)
 
 
-def _tell_next(file: Path | None, line: str) -> None:
-    """Leave a line for the build's description; its console makes the link in it one to click on."""
+def _write_next(file: Path | None, line: str) -> None:
+    """Write a line for the description of the build; in its console the URL becomes a link."""
     if file:
         file.write_text(line + "\n", encoding="utf-8")
         click.echo(line, err=True)
 
 
-def _the_rest(record: handoff.Handoff, full_job: str | None) -> str:
-    """Say what was done and, in a build of Jenkins, where the rest is updated."""
+def _next_of_canary(record: handoff.Handoff, full_job: str | None) -> str:
+    """What was done and, in a build of Jenkins, the job that updates the other instances."""
+    from vmss_jenkins.jenkins.plan import handoff  # noqa: PLC0415 - not loaded for --help
+
     line = f"Canary of {record.short_name} on {', '.join(record.canary)} is good."
     if not full_job:
         return line
@@ -198,10 +250,12 @@ def _image_parameter(image: ImageReference) -> dict[str, str]:
     return {"IMAGE_ID": image.id} if image.id else {"IMAGE_URN": str(image)}
 
 
-def _the_way_back(
+def _next_of_check(
     release: Release | None, scale_set: ScaleSet, instances: Sequence[Instance], rollback_job: str | None
 ) -> str:
-    """Say what is rolled out and, while instances still tell what they had before, where the way back is."""
+    """What is rolled out and, while instances still run the release before, the job that rolls back."""
+    from vmss_jenkins.rollout.plan.rollback import other_images  # noqa: PLC0415 - not loaded for --help
+
     before = () if scale_set.extension else other_images(instances, release)
     line = f"Rolls out {release.short_name if release else 'an unknown image'}"
     if before:
@@ -213,7 +267,7 @@ def _the_way_back(
 
 
 def _form(job: str, scale_set: ScaleSetName, parameters: Mapping[str, str]) -> str:
-    """The form of a job beside the one that runs, filled in; the plugin build-with-parameters serves it."""
+    """The form of a job beside the one that runs, filled in; the plugin build-with-parameters shows it."""
     parent = os.environ.get("JOB_URL", "").rstrip("/").rpartition("/job/")[0]
     values = {"RESOURCE_GROUP": scale_set.resource_group, "VMSS_NAME": scale_set.name, **parameters}
     return f"{parent}/job/{quote(job)}/parambuild/?{urlencode(values)}" if parent else job

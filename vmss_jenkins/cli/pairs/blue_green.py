@@ -10,49 +10,105 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import click
+from cloup import option_group
 
-from vmss_jenkins.blue_green.plan.gates import check_gates, watch_gates
+from vmss_jenkins.cli.command import command as make
 from vmss_jenkins.cli.listeners import listener
-from vmss_jenkins.cli.pairs.options import connection_of, pair_of, release_options
+from vmss_jenkins.cli.options import (
+    FILE,
+    MOST_USED,
+    azure_options,
+    dry_run,
+    image_options,
+    output_options,
+    print_json,
+    timeout,
+)
+from vmss_jenkins.cli.pairs.options import BALANCING, GATES, NO_LOCK, PAIR, SUMMARY, connection_of, pair_of
+from vmss_jenkins.cli.sets.rollout_options import MIN_HEALTHY_TIME
 from vmss_jenkins.errors import ConfigError, VmssJenkinsError
-from vmss_jenkins.model.images import ImageReference
-from vmss_jenkins.report import json
 
 if TYPE_CHECKING:
     from vmss_jenkins.azure.operations import AzureOperation
     from vmss_jenkins.blue_green.release import PairRelease, StepResult
     from vmss_jenkins.blue_green.switch import SwitchResult
     from vmss_jenkins.library.blue_green import Pair
+    from vmss_jenkins.model.images import ImageReference
 
     Release = PairRelease[AzureOperation]
 
+EXAMPLES = """\
+# Show which scale set serves, and what a release would do.
+vmss-jenkins blue-green plan -g shop-rg --load-balancer shop-lb --blue shop-blue --green shop-green \\
+    --image-id "$IMAGE_ID"
+# All steps; check the idle scale set on port 8081, and leave one instance of the old one.
+vmss-jenkins blue-green release -g shop-rg --load-balancer shop-lb --blue shop-blue --green shop-green \\
+    --image-id "$IMAGE_ID" --test-port 8081 --gate 'http path=/' --idle 1
+"""
 
-@click.command("blue-green")
+
+@make("blue-green", examples=EXAMPLES, changes=True)
 @click.argument("step", type=click.Choice(["plan", "deploy", "check", "switch", "scale-in", "release"]))
-@release_options
+@option_group(MOST_USED, *PAIR, *image_options(), dry_run)
+@option_group(
+    "Load balancer",
+    *BALANCING,
+    click.option(
+        "--idle",
+        type=click.IntRange(min=0),
+        help="How many instances `scale-in` leaves of the scale set that no longer serves.  [default: all]",
+    ),
+)
+@option_group("Gates", *GATES, MIN_HEALTHY_TIME)
+@option_group(
+    "Failure",
+    click.option(
+        "--instance-timeout",
+        type=click.FloatRange(min=1),
+        default=900.0,
+        show_default=True,
+        help="Seconds from the update of an instance until it is healthy; after that its update has failed.",
+    ),
+    timeout(7200.0, "Seconds for a step."),
+)
+@azure_options(NO_LOCK)
+@output_options(
+    SUMMARY,
+    click.option("--events", "events_file", type=FILE, help="Write each event to this file, one JSON object a line."),
+    click.option("--result", type=FILE, help="Write the result as JSON to this file."),
+    click.option("--pending", type=FILE, help="`plan` creates this file if there is something to deploy or to switch."),
+    click.option(
+        "--back-job",
+        default="",
+        metavar="JOB",
+        help="Jenkins job that switches back, beside the one that runs; with --idle the job of releases.",
+    ),
+)
 def command(step: str, **given: Any) -> int:  # noqa: ANN401 - as click gives them
     """Release an image to the idle one of two scale sets behind one load balancer, and switch to it.
 
     \b
-    plan      tell which set serves, and what would be done; change nothing
-    deploy    bring the release to all of the idle set, scaled out before
+    plan      show which scale set serves, and what would be done; change nothing
+    deploy    scale the idle scale set out, and bring the release to all of it
     check     ask the gates about it, by --test-port or on each instance
-    switch    ask them, point the rule at it, watch, and back if it is bad
-    scale-in  leave --idle instances of the set that serves no more
+    switch    ask the gates, switch the rule, watch, and switch back if it is bad
+    scale-in  leave --idle instances of the scale set that no longer serves
     release   all of it, in this order
 
-    Each step looks at Azure first: done again it changes nothing, and after an interruption it goes on. Where the set
-    that serves has the image on all its instances, nothing is to be done. Exits 0 where the step came out as wanted, 1
-    where a gate refused or something stands in the way.
+    Each step looks at Azure first: run again it changes nothing, and after an interruption it continues. Exits 0 if
+    the step ended as wanted, 1 if a gate refused the release or something blocks the step. With --dry-run every step
+    only shows the plan.
     """  # noqa: D301 - click's mark for lines that stay as they are
-    image = _image(given["image_id"], given["image"])
+    from vmss_jenkins.blue_green.plan.gates import check_gates, watch_gates  # noqa: PLC0415 - not loaded for --help
+
+    image = _one_image(given["image_id"], given["image"])
     check_gates(given["check"], given["test_port"])
     watch_gates(given["watch"])
     pair = pair_of(given)
-    from vmss_jenkins.library.blue_green import release_to_pair  # noqa: PLC0415 - bad input is told before it is loaded
+    from vmss_jenkins.library.blue_green import release_to_pair  # noqa: PLC0415 - bad input is refused before it is loaded
 
     with (
-        _leaving(given["summary"], keeps=step == "scale-in"),
+        _summarizing(given["summary"], keeps=step == "scale-in"),
         listener(given["events_file"], None) as on_event,
         release_to_pair(
             pair,
@@ -61,27 +117,28 @@ def command(step: str, **given: Any) -> int:  # noqa: ANN401 - as click gives th
             check=given["check"],
             watch=given["watch"],
             allow_fewer=given["allow_fewer"],
-            claim=not given["no_claim"],
+            claim=not given["no_lock"],
             connection=connection_of(given),
             timeout=2 * given["timeout"],
             on_event=on_event,
         ) as release,
     ):
-        return _Steps(release, pair, image, given).run(step)
+        return _Steps(release, pair, image, given).run("plan" if given["dry_run"] else step)
 
 
 class _Steps:
-    """Does a step, says how it ended, and leaves what is to be left.
+    """Does a step, prints how it ended, and writes the files that are wanted.
 
     Args:
         release: the steps.
-        pair: what they are done to.
+        pair: the two scale sets.
         image: the release.
         given: the options.
     """
 
     def __init__(self, release: Release, pair: Pair, image: ImageReference, given: dict[str, Any]) -> None:
         self._release, self._pair, self._image, self._given = release, pair, image, given
+        self._results: dict[str, object] = {}
 
     def run(self, step: str) -> int:
         """Do a step and return the exit code."""
@@ -93,11 +150,15 @@ class _Steps:
             "scale-in": self.scale_in,
         }
         wanted = ["plan", "deploy", "switch", "scale-in"] if step == "release" else [step]
-        return next((code for code in (steps[one]() for one in wanted) if code), 0)
+        code = next((code for code in (steps[one]() for one in wanted) if code), 0)
+        if self._given["output"] == "json":
+            print_json(self._results)
+        return code
 
     def plan(self) -> int:
-        """Tell what would be done."""
+        """Show what would be done."""
         plan = self._release.plan()
+        self._results["plan"] = plan
         for line in plan.lines():
             click.echo(line, err=True)
         if plan.refused:
@@ -113,14 +174,16 @@ class _Steps:
         from vmss_jenkins.blue_green.release import Pace  # noqa: PLC0415 - not loaded for --help
 
         pace = Pace(*(self._given[key] for key in ("min_healthy_time", "instance_timeout", "timeout")))
-        return self._stepped(self._release.deploy(pace), f"{self._image.short_name} was not brought to")
+        return self._stepped("deploy", self._release.deploy(pace), f"{self._image.short_name} was not deployed to")
 
     def scale_in(self) -> int:
-        """Make the other set smaller."""
-        return 0 if self._given["idle"] is None else self._stepped(self._release.scale_in(), "not scaled in:")
+        """Scale in the scale set that no longer serves."""
+        if self._given["idle"] is None:
+            return 0
+        return self._stepped("scale-in", self._release.scale_in(), "not scaled in:")
 
-    def _stepped(self, result: StepResult, failed: str) -> int:
-        self._leave(result)
+    def _stepped(self, step: str, result: StepResult, failed: str) -> int:
+        self._keep(step, result)
         if not result.reason:
             return 0
         self._say(f"Not switched: {failed} {result.scale_set.name}: {result.reason}")
@@ -130,23 +193,24 @@ class _Steps:
     def _switched(self, result: SwitchResult) -> int:
         from vmss_jenkins.blue_green.switch import SwitchOutcome  # noqa: PLC0415 - as above
 
-        self._leave(result)
+        self._keep("switch", result)
         name, image = result.serves, self._image.short_name
-        said = {
+        sentences = {
             SwitchOutcome.SWITCHED: f"{name} serves {image} now.",
             SwitchOutcome.UNCHANGED: f"{name} serves {image} already: nothing was changed.",
-            SwitchOutcome.CHECKED: f"{image} passed its check; {name} serves still.",
-            SwitchOutcome.REFUSED: f"Not switched, {name} goes on serving: {result.reason}",
+            SwitchOutcome.CHECKED: f"{image} passed its check; {name} still serves.",
+            SwitchOutcome.REFUSED: f"Not switched, {name} still serves: {result.reason}",
             SwitchOutcome.SWITCHED_BACK: f"Switched back to {name}: {result.reason}",
         }
         there = result.outcome in {SwitchOutcome.SWITCHED, SwitchOutcome.UNCHANGED}
-        self._say(said[result.outcome] + (self._way_back(name) if there else ""))
+        self._say(sentences[result.outcome] + (self._back(name) if there else ""))
         return int(result.outcome in {SwitchOutcome.REFUSED, SwitchOutcome.SWITCHED_BACK})
 
-    def _way_back(self, serves: str) -> str:
-        """Where the way back is, in a build of Jenkins; the plugin build-with-parameters serves the filled-in form.
+    def _back(self, serves: str) -> str:
+        """The Jenkins job that switches back; the plugin build-with-parameters shows its form filled in.
 
-        Where the other set is scaled in afterwards, it is a release of what that one has: which scales it out first.
+        If the other scale set is scaled in afterwards, it is the job of releases with the image of that scale set: a
+        release scales it out first.
         """
         job, parent = self._given["back_job"], os.environ.get("JOB_URL", "").rstrip("/").rpartition("/job/")[0]
         if not job:
@@ -161,14 +225,22 @@ class _Steps:
         if file := self._given["summary"]:
             file.write_text(f"{line}\n", encoding="utf-8")
 
-    def _leave(self, result: object) -> None:
+    def _keep(self, step: str, result: object) -> None:
+        self._results[step] = result
         if file := self._given["result"]:
+            from vmss_jenkins.report import json  # noqa: PLC0415 - not loaded for --help
+
             file.write_text(json.document(result) + "\n", encoding="utf-8")
 
 
 @contextmanager
-def _leaving(summary: Path | None, *, keeps: bool) -> Iterator[None]:
-    """Say in the summary why a step ended with an error; what was said of the switch before stays where it happened."""
+def _summarizing(summary: Path | None, *, keeps: bool) -> Iterator[None]:
+    """Write into the summary why a step ended with an error.
+
+    Args:
+        summary: the file.
+        keeps: whether the file's text stays: after a switch it tells how that ended.
+    """
     try:
         yield
     except VmssJenkinsError as error:
@@ -178,9 +250,9 @@ def _leaving(summary: Path | None, *, keeps: bool) -> Iterator[None]:
         raise
 
 
-def _image(image_id: str | None, urn: str | None) -> ImageReference:
-    if bool(image_id) == bool(urn):
-        found = "both" if image_id else "neither"
-        reason = f"found {found}; give one of them: by it a set is known to have the release already"
+def _one_image(image_id: ImageReference | None, image: ImageReference | None) -> ImageReference:
+    found = image_id or image
+    if found is None or (image_id and image):
+        reason = f"found {'both' if found else 'neither'}; give one of them: the image that is to be released"
         raise ConfigError("--image-id, --image", [reason])
-    return ImageReference.parse_urn(urn) if urn else ImageReference(id=image_id or "")
+    return found

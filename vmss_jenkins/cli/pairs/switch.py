@@ -1,42 +1,58 @@
-"""`vmss-jenkins switch`: point the traffic at the other one of two scale sets."""
+"""`vmss-jenkins switch`: switch the traffic to the other one of two scale sets."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from cloup import option_group
 
-from vmss_jenkins.blue_green.plan.gates import check_gates, watch_gates
-from vmss_jenkins.blue_green.plan.preview import SwitchPreview
-from vmss_jenkins.blue_green.switch import SwitchOutcome, SwitchResult
-from vmss_jenkins.cli.options import print_json, tell
-from vmss_jenkins.cli.pairs.options import connection_of, pair_of, pair_options
+from vmss_jenkins.cli.command import command as make
+from vmss_jenkins.cli.options import MOST_USED, azure_options, dry_run, log_line, output_options, print_json, timeout
+from vmss_jenkins.cli.pairs.options import BALANCING, GATES, NO_LOCK, PAIR, SUMMARY, connection_of, pair_of
+
+if TYPE_CHECKING:
+    from vmss_jenkins.blue_green.plan.preview import SwitchPreview
+    from vmss_jenkins.blue_green.switch import SwitchResult
+
+EXAMPLES = """\
+vmss-jenkins switch -g shop-rg --load-balancer shop-lb --blue shop-blue --green shop-green --to idle --dry-run
+# Check the idle scale set on port 8081, switch, and switch back if the gate fails afterwards.
+vmss-jenkins switch -g shop-rg --load-balancer shop-lb --blue shop-blue --green shop-green --to green \\
+    --test-port 8081 --gate 'http path=/' --watch 'http path=/ samples=200'
+"""
 
 
-@click.command("switch")
-@click.option(
-    "--to",
-    type=click.Choice(["blue", "green", "idle"]),
-    required=True,
-    help="Which of them is to serve; idle: whichever does not now, so that the same again switches back.",
+@make("switch", examples=EXAMPLES, changes=True)
+@option_group(
+    MOST_USED,
+    *PAIR,
+    click.option(
+        "--to",
+        type=click.Choice(["blue", "green", "idle"]),
+        required=True,
+        help="Which scale set is to serve. idle: the one that does not serve now; run again, it switches back.",
+    ),
+    dry_run,
 )
-@click.option("--dry-run", is_flag=True, help="Tell what would happen and what stands in the way; change nothing.")
-@click.option("--timeout", type=click.FloatRange(min=1), default=3600.0, show_default=True, help="Seconds for all.")
-@click.option(
-    "--output", type=click.Choice(["text", "json"]), default="text", help="Result on standard output as JSON."
-)
-@pair_options
+@option_group("Load balancer", *BALANCING)
+@option_group("Gates", *GATES)
+@azure_options(NO_LOCK, timeout(3600.0, "Seconds for the whole command."))
+@output_options(SUMMARY)
 def command(to: str, dry_run: bool, timeout: float, output: str, **given: Any) -> int:  # noqa: ANN401 - as click gives
-    """Point the production rule at the other one of two scale sets behind one load balancer.
+    """Switch the production rule to the other one of two scale sets behind one load balancer.
 
-    The idle set is checked first, through --test-port or on each instance; then one conditional write of the load
-    balancer switches, and open connections stay. Exits 0 where the set serves, 1 where a gate refused it and the
-    other one does.
+    The idle scale set is checked first, through --test-port or on each instance. One conditional write of the load
+    balancer switches new connections; open connections stay. Exits 0 if the wanted scale set serves, 1 if a gate
+    refused it and the other one serves.
     """
+    from vmss_jenkins.blue_green.plan.gates import check_gates, watch_gates  # noqa: PLC0415 - not loaded for --help
+    from vmss_jenkins.blue_green.switch import SwitchOutcome  # noqa: PLC0415
+
     check_gates(given["check"], given["test_port"])
     watch_gates(given["watch"])
     pair = pair_of(given)
-    from vmss_jenkins.library.blue_green import switch  # noqa: PLC0415 - bad input is told before anything is loaded
+    from vmss_jenkins.library.blue_green import switch  # noqa: PLC0415 - bad input is refused before it is loaded
 
     result = switch(
         pair,
@@ -45,21 +61,24 @@ def command(to: str, dry_run: bool, timeout: float, output: str, **given: Any) -
         watch=given["watch"],
         allow_fewer=given["allow_fewer"],
         dry_run=dry_run,
-        claim=not given["no_claim"],
+        claim=not given["no_lock"],
         connection=connection_of(given),
         timeout=timeout,
-        on_event=tell,
+        on_event=log_line,
     )
     if output == "json":
         print_json(result)
     if result.preview:
         return _show(result.preview, quiet=output == "json")
     if summary := given["summary"]:
-        summary.write_text(f"{_said(result)}\n", encoding="utf-8")
+        summary.write_text(f"{_sentence(result)}\n", encoding="utf-8")
     return int(result.outcome not in {SwitchOutcome.SWITCHED, SwitchOutcome.UNCHANGED})
 
 
-def _said(result: SwitchResult) -> str:
+def _sentence(result: SwitchResult) -> str:
+    """How it ended, in one line."""
+    from vmss_jenkins.blue_green.switch import SwitchOutcome  # noqa: PLC0415 - not loaded for --help
+
     if result.reason:
         return f"{result.outcome.value}, {result.serves} serves: {result.reason}"
     unchanged = result.outcome is SwitchOutcome.UNCHANGED
@@ -67,7 +86,7 @@ def _said(result: SwitchResult) -> str:
 
 
 def _show(found: SwitchPreview, *, quiet: bool) -> int:
-    """Say what would happen, and return the exit code: 1 where it would be refused."""
+    """Print the plan, and return the exit code: 1 if the switch would be refused."""
     for line in () if quiet else found.lines():
         click.echo(f"dry run: {line}", err=True)
     return int(found.refused)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.azure.connection import Connection
-from vmss_jenkins.cli.options import print_json, tell
+from vmss_jenkins.cli.options import log_line, print_json
 from vmss_jenkins.cli.report_files import write
 from vmss_jenkins.cli.tables import show
 from vmss_jenkins.errors import AzureError, ConfigError
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def status(file: Path, endpoint: str | None, output: str, html: Path | None) -> int:
-    """Show every set of a file; one that cannot be read does not hide the others.
+    """Show every scale set of a file; one that cannot be read does not hide the others.
 
     Returns:
-        1 where one could not be read, else 0.
+        1 if one could not be read, else 0.
     """
     from vmss_jenkins import config  # noqa: PLC0415 - pydantic takes its time
 
@@ -46,7 +46,7 @@ def _row(one: Target, endpoint: str | None) -> fleet.Row:
 
     try:
         found = observe(
-            one.resource_group, one.name, connection=Connection(one.subscription, endpoint=endpoint), on_event=tell
+            one.resource_group, one.name, connection=Connection(one.subscription, endpoint=endpoint), on_event=log_line
         )
     except AzureError as error:
         return fleet.Row(f"{one.resource_group}/{one.name}", error=str(error).splitlines()[0])
@@ -54,11 +54,11 @@ def _row(one: Target, endpoint: str | None) -> fleet.Row:
 
 
 def _last(one: Target, endpoint: str | None) -> str:
-    """How the last rollout ended; empty too where the tags of the resource group may not be read."""
+    """How the last rollout ended; empty if nobody wrote it down, or if the tags may not be read."""
     from vmss_jenkins.library.rollouts import last_rollout  # noqa: PLC0415
 
     try:
         connection = Connection(one.subscription, endpoint=endpoint)
-        return str(last_rollout(one.resource_group, one.name, connection=connection, on_event=tell) or "")
+        return str(last_rollout(one.resource_group, one.name, connection=connection, on_event=log_line) or "")
     except AzureError:
         return ""

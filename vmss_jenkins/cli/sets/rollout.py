@@ -3,57 +3,133 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from cloup import option_group
 
 from vmss_jenkins.azure.connection import Connection
-from vmss_jenkins.cli.listeners import leaving_options, listener
-from vmss_jenkins.cli.options import print_json, target_options, tell
-from vmss_jenkins.cli.sets.rollout_options import amount, finish, how_options, strategy_of
+from vmss_jenkins.cli.command import command as make
+from vmss_jenkins.cli.listeners import FILES, listener
+from vmss_jenkins.cli.options import (
+    GATE,
+    MOST_USED,
+    azure_options,
+    dry_run,
+    image_options,
+    log_line,
+    name,
+    output_options,
+    print_json,
+    resource_group,
+)
+from vmss_jenkins.cli.parameter_types import IMAGE, AmountType
+from vmss_jenkins.cli.sets.rollout_options import (
+    ALLOWANCES,
+    LIMITS,
+    MIN_HEALTHY_TIME,
+    SECONDS,
+    STEPS,
+    finish,
+    strategy_of,
+)
 from vmss_jenkins.cli.sets.script_options import ScriptOptions, script_options
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.gates.parsing import gates_from
-from vmss_jenkins.model.images import ImageReference
-from vmss_jenkins.model.instances import ALL, InstanceIds
-from vmss_jenkins.model.releases import Release, ScriptRollout
-from vmss_jenkins.rollout.engine import Outcome
-from vmss_jenkins.rollout.plan.actions import OnFailure, RolloutSpec, Strategy
-from vmss_jenkins.rollout.plan.preview import Preview, preview
-from vmss_jenkins.rollout.plan.selection import Amount, Include, Scope
-from vmss_jenkins.rollout.plan.surge.preview import SurgePreview
+
+if TYPE_CHECKING:
+    from vmss_jenkins.model.images import ImageReference
+    from vmss_jenkins.model.instances import InstanceIds
+    from vmss_jenkins.model.releases import ScriptRollout
+    from vmss_jenkins.rollout.plan.actions import RolloutSpec
+    from vmss_jenkins.rollout.plan.preview import Preview
+    from vmss_jenkins.rollout.plan.selection import Amount
+    from vmss_jenkins.rollout.plan.surge.preview import SurgePreview
+
+INCLUDE = ("deallocated", "failed")
+"""The values of `Include`, which is not loaded for --help."""
+ON_FAILURE = ("stop", "rollback")
+"""The values of `OnFailure`, likewise."""
+EXAMPLES = """\
+# Show what would happen.
+vmss-jenkins rollout -g canary-rg -n web --image-id "$IMAGE_ID" --dry-run
+# Update one instance, ask the gate, then the others 20% at a time; roll back if the gate fails.
+vmss-jenkins rollout -g canary-rg -n web --image-id "$IMAGE_ID" --canary 1 --max-unavailable 20% \\
+    --gate 'http path=/health samples=100'
+# The release is a script that instances download and run.
+vmss-jenkins rollout -g canary-rg -n web --script-url https://example.com/install-v2.sh --canary 10%
+"""
+_IMAGE_ID, _IMAGE = image_options()
 
 
-@click.command("rollout")
-@target_options
-@click.option("--image-id", help="Id of the release's image.  [default: what the model has]")
-@click.option("--image", help="The same for a marketplace image, as publisher:offer:sku:version.")
-@click.option("--canary", metavar="COUNT|PERCENT%", help="How many instances go first; rounded up.  [default: none]")
-@click.option("--canary-only", is_flag=True, help="End when the canary is judged; the next rollout takes the others.")
-@click.option("--instance-ids", help="Comma-separated instance ids, or '*' for all.  [default: --outdated]")
-@click.option("--outdated", is_flag=True, help="All instances that do not have the release.")
-@click.option(
-    "--include",
-    type=click.Choice([include.value for include in Include]),
-    multiple=True,
-    help="Update these instances too, which are left alone otherwise.",
+@make("rollout", examples=EXAMPLES, changes=True)
+@option_group(
+    MOST_USED,
+    resource_group(),
+    name(),
+    _IMAGE_ID,
+    click.option(
+        "--canary", type=AmountType(), help="How many instances are updated first; rounded up.  [default: none]"
+    ),
+    dry_run,
 )
-@click.option("--pause", type=click.FloatRange(min=0), default=0.0, help="Seconds after the canary and each batch.")
-@click.option("--max-failed", type=click.IntRange(min=0), default=0, help="Failed instances that do not stop it.")
-@click.option("--gate", "gates", multiple=True, metavar="'KIND KEY=VALUE ...'", help="As for `verify`.")
-@click.option("--on-failure", type=click.Choice([on.value for on in OnFailure]), default="rollback", show_default=True)
-@click.option("--to", help="Id of the image that a rollback goes to.  [default: the other one that instances run]")
-@click.option("--dry-run", is_flag=True, help="Tell what would happen and what stands in the way; change nothing.")
+@option_group(
+    "Release",
+    _IMAGE,
+    help="Without an image and a script the release is what the model of the scale set has.",
+)
+@option_group(
+    "Canary and steps",
+    click.option("--canary-only", is_flag=True, help="Stop after the canary; the next rollout updates the others."),
+    click.option("--instance-ids", metavar="IDS", help="Comma-separated ids, or '*' for all.  [default: --outdated]"),
+    click.option("--outdated", is_flag=True, help="All instances that do not have the release."),
+    click.option(
+        "--include",
+        type=click.Choice(INCLUDE),
+        multiple=True,
+        help="Update these instances too, which are skipped otherwise; may be given again.",
+    ),
+    *STEPS,
+)
+@option_group(
+    "Gates",
+    click.option("--gate", "gates", multiple=True, metavar=GATE, help="A gate, as for `verify`; may be given again."),
+    MIN_HEALTHY_TIME,
+    click.option("--pause", type=SECONDS, default=0.0, help="Seconds to wait after the canary and after each batch."),
+)
+@option_group(
+    "Failure",
+    click.option(
+        "--on-failure",
+        type=click.Choice(ON_FAILURE),
+        default="rollback",
+        show_default=True,
+        help="What to do if a gate or an update fails.",
+    ),
+    click.option(
+        "--to",
+        type=IMAGE,
+        help="Image that a rollback goes to: its id, or publisher:offer:sku:version.  "
+        "[default: the other one that instances run]",
+    ),
+    click.option(
+        "--max-failed",
+        type=click.IntRange(min=0),
+        default=0,
+        help="How many instances may fail before the rollout fails.",
+    ),
+    *LIMITS,
+)
 @script_options()
-@how_options
-@leaving_options
+@azure_options(*ALLOWANCES)
+@output_options(*FILES)
 def command(
     resource_group: str,
     name: str,
     subscription: str | None,
     endpoint: str | None,
-    image_id: str | None,
-    image: str | None,
-    canary: str | None,
+    image_id: ImageReference | None,
+    image: ImageReference | None,
+    canary: Amount | None,
     canary_only: bool,
     instance_ids: str | None,
     outdated: bool,
@@ -62,38 +138,43 @@ def command(
     max_failed: int,
     gates: tuple[str, ...],
     on_failure: str,
-    to: str | None,
+    to: ImageReference | None,
     dry_run: bool,
     script: ScriptOptions,
-    max_unavailable: str,
+    max_unavailable: Amount,
     strategy: str,
-    max_surge: str | None,
+    max_surge: Amount | None,
     allow_unknown_autoscale: bool,
     min_healthy_time: float,
     instance_timeout: float,
     timeout: float,
     ids_per_call: int,
     drain: float | None,
-    no_claim: bool,
+    no_lock: bool,
     allow_automatic_rollout: bool,
     result: Path | None,
     events_file: Path | None,
     report: Path | None,
     output: str,
 ) -> int:
-    """Roll a release out: the canary first, then in small steps, judged by gates, and back if it is bad.
+    """Roll out a release: the canary first, then in steps, each judged by gates; roll back if it is bad.
 
-    Its state is in Azure: where it was stopped, the same command goes on with it. Exits 0 where every chosen
-    instance has the release, 1 where it went back or halted.
+    The state of a rollout is in Azure: after an interruption the same command continues it. Exits 0 if every
+    chosen instance has the release, 1 if the rollout was rolled back or halted.
     """
-    how, surge = strategy_of(strategy, max_surge)
+    from vmss_jenkins.gates.parsing import gates_from  # noqa: PLC0415 - not loaded for --help
+    from vmss_jenkins.model.releases import ScriptRollout  # noqa: PLC0415
+    from vmss_jenkins.rollout.engine import Outcome  # noqa: PLC0415
+    from vmss_jenkins.rollout.plan.actions import OnFailure, RolloutSpec  # noqa: PLC0415
+    from vmss_jenkins.rollout.plan.selection import Include, Scope  # noqa: PLC0415
+
     spec = RolloutSpec(
         scope=Scope(_ids(instance_ids, outdated=outdated), frozenset(map(Include, include))),
-        canary=amount(canary),
+        canary=canary,
         canary_only=canary_only,
-        max_unavailable=Amount.parse(max_unavailable),
-        strategy=how,
-        max_surge=surge,
+        max_unavailable=max_unavailable,
+        strategy=strategy_of(strategy, max_surge),
+        max_surge=max_surge,
         allow_unknown_autoscale=allow_unknown_autoscale,
         pause=pause,
         min_healthy_time=min_healthy_time,
@@ -102,21 +183,22 @@ def command(
         max_failed=max_failed,
         ids_per_call=ids_per_call,
         on_failure=OnFailure(on_failure),
-        rollback_to=ImageReference(id=to) if to else script.to,
+        rollback_to=to or script.to,
         drain=drain,
     )
-    release = _image(image_id, image)
+    release = _one_image(image_id, image)
     if release and script.given:
         raise ConfigError("release", ["found both an image and a script; give one of them"])
     if gates:
         gates_from(gates)
     if canary_only and not canary:
-        raise ConfigError("--canary-only", ["found no --canary; say how many instances it has"])
+        raise ConfigError("--canary-only", ["found no canary; add --canary, such as --canary 1"])
     scripted = ScriptRollout(script.read(upload=not dry_run), script.extension) if script.given else None
+    connection = Connection(subscription, endpoint=endpoint)
     if dry_run:
-        seen = _seen(resource_group, name, release, spec, scripted, Connection(subscription, endpoint=endpoint))
-        return _show(seen, allow_automatic_rollout, output)
-    from vmss_jenkins.library.rollouts import roll_out  # noqa: PLC0415 - bad input is told before anything is loaded
+        plan = _plan(resource_group, name, release, spec, scripted, connection)
+        return _show(plan, allow_automatic_rollout, output)
+    from vmss_jenkins.library.rollouts import roll_out  # noqa: PLC0415 - bad input is refused before it is loaded
 
     with listener(events_file, report) as on_event:
         found = roll_out(
@@ -126,36 +208,38 @@ def command(
             spec,
             scripted=scripted,
             gates=gates,
-            claim=not no_claim,
+            claim=not no_lock,
             allow_automatic_rollout=allow_automatic_rollout,
-            connection=Connection(subscription, endpoint=endpoint),
+            connection=connection,
             on_event=on_event,
         )
     return finish(found, frozenset({Outcome.ROLLED_OUT, Outcome.CANARY}), result, output)
 
 
-def _seen(
+def _plan(
     resource_group: str,
     name: str,
-    release: Release | None,
+    release: ImageReference | None,
     spec: RolloutSpec,
     scripted: ScriptRollout | None,
     connection: Connection,
 ) -> Preview | SurgePreview:
-    """Look at the set, and decide what would happen."""
-    from vmss_jenkins.azure.script_urls import warnings  # noqa: PLC0415 - bad input is told before anything is loaded
+    """Look at the scale set, and decide what would happen."""
+    from vmss_jenkins.azure.script_urls import warnings  # noqa: PLC0415 - bad input is refused before it is loaded
+    from vmss_jenkins.rollout.plan.actions import Strategy  # noqa: PLC0415 - as above
 
-    for doubt in warnings(scripted.script) if scripted else ():
-        click.echo(f"dry run: {doubt}", err=True)
+    for warning in warnings(scripted.script) if scripted else ():
+        click.echo(f"dry run: {warning}", err=True)
     if spec.strategy is Strategy.SURGE:
         from vmss_jenkins.library.surge_preview import look_before_surge  # noqa: PLC0415 - as above
 
         return look_before_surge(
-            resource_group, name, release, spec, scripted=scripted, connection=connection, on_event=tell
+            resource_group, name, release, spec, scripted=scripted, connection=connection, on_event=log_line
         )
     from vmss_jenkins.library.steps import observe  # noqa: PLC0415 - as above
+    from vmss_jenkins.rollout.plan.preview import preview  # noqa: PLC0415 - as above
 
-    scale_set, instances = observe(resource_group, name, connection=connection, on_event=tell)
+    scale_set, instances = observe(resource_group, name, connection=connection, on_event=log_line)
     seen = scale_set.for_rollout(scripted)
     wanted = scripted.release_for(seen.extension) if scripted else release
     return preview(spec, wanted, seen, instances)
@@ -171,14 +255,14 @@ def _show(found: Preview | SurgePreview, allow_automatic_rollout: bool, output: 
 
 
 def _ids(given: str | None, *, outdated: bool) -> InstanceIds:
-    if given and outdated:
+    from vmss_jenkins.model.instances import ALL, InstanceIds  # noqa: PLC0415 - not loaded for --help
+
+    if given is not None and outdated:
         raise ConfigError("--instance-ids, --outdated", ["found both; give one of them"])
-    return InstanceIds.parse(given or ALL)
+    return InstanceIds.parse(ALL if given is None else given)
 
 
-def _image(image_id: str | None, image: str | None) -> ImageReference | None:
+def _one_image(image_id: ImageReference | None, image: ImageReference | None) -> ImageReference | None:
     if image_id and image:
         raise ConfigError("--image-id, --image", ["found both; give one of them, or none for what the model has"])
-    if image:
-        return ImageReference.parse_urn(image)
-    return ImageReference(id=image_id) if image_id else None
+    return image_id or image

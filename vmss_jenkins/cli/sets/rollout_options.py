@@ -1,102 +1,116 @@
-"""What `rollout` and `rollback` share: how to go, and what to write down."""
+"""What `rollout` and `rollback` share: how fast to go, when to give up, and the result."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-from vmss_jenkins.cli.options import print_json
+from vmss_jenkins.cli.options import print_json, timeout
+from vmss_jenkins.cli.parameter_types import AmountType
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.report import json
-from vmss_jenkins.rollout.engine import Outcome, RolloutResult
-from vmss_jenkins.rollout.plan.actions import Strategy
-from vmss_jenkins.rollout.plan.selection import Amount
 
-F = TypeVar("F", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from vmss_jenkins.rollout.engine import Outcome, RolloutResult
+    from vmss_jenkins.rollout.plan.actions import Strategy
+    from vmss_jenkins.rollout.plan.selection import Amount
 
-_SECONDS = click.FloatRange(min=0)
-_HOW = (
+STRATEGIES = ("waves", "window", "surge")
+"""The values of `Strategy`, which is not loaded for --help."""
+SECONDS = click.FloatRange(min=0)
+STEPS = (
+    click.option(
+        "--strategy",
+        type=click.Choice(STRATEGIES),
+        default="waves",
+        show_default=True,
+        help="waves: batch by batch. window: update the next instance as soon as one is healthy. surge: update none; "
+        "create new instances first, and delete as many old ones when the new ones are healthy.",
+    ),
     click.option(
         "--max-unavailable",
-        metavar="COUNT|PERCENT%",
+        type=AmountType(),
         default="10%",
         show_default=True,
         help="How many instances may be down at a time; rounded down, at least 1, and never a whole zone.",
     ),
     click.option(
-        "--strategy",
-        type=click.Choice([strategy.value for strategy in Strategy]),
-        default="waves",
-        show_default=True,
-        help="waves: batch by batch. window: the next instance as soon as one is healthy. surge: none is updated; new "
-        "ones are made first, and as many old ones deleted when those are good.",
-    ),
-    click.option(
         "--max-surge",
-        metavar="COUNT|PERCENT%",
-        help="How many more there may be at a time in a surge; rounded up.  [default: as many as the canary, or 1]",
+        type=AmountType(),
+        help="How many extra instances there may be at a time in a surge; rounded up.  "
+        "[default: as many as the canary, or 1]",
     ),
     click.option(
-        "--allow-unknown-autoscale", is_flag=True, help="Surge though nobody can tell whether autoscale is on."
+        "--drain",
+        type=SECONDS,
+        metavar="SECONDS",
+        help="Remove each instance from the load balancer this long before its update.  [default: do not]",
     ),
-    click.option("--min-healthy-time", type=_SECONDS, default=0.0, help="Seconds that an instance has to be healthy."),
+    click.option(
+        "--ids-per-call",
+        type=click.IntRange(min=1),
+        default=100,
+        show_default=True,
+        help="The most instance ids in one request to Azure.",
+    ),
+)
+"""Options of how the instances follow each other."""
+MIN_HEALTHY_TIME = click.option(
+    "--min-healthy-time",
+    type=SECONDS,
+    default=0.0,
+    help="Seconds for which an instance has to be healthy without a break.",
+)
+LIMITS = (
     click.option(
         "--instance-timeout",
         type=click.FloatRange(min=1),
         default=900.0,
         show_default=True,
-        help="Seconds from an instance's update until it is healthy; later it has failed.",
+        help="Seconds from the update of an instance until it is healthy; after that its update has failed.",
+    ),
+    timeout(7200.0, "Seconds for the whole rollout, and as many again for a rollback."),
+)
+"""Options of when to give up."""
+ALLOWANCES = (
+    click.option(
+        "--allow-automatic-rollout",
+        is_flag=True,
+        help="Go on although the upgrade policy of the scale set updates every instance by itself.",
     ),
     click.option(
-        "--timeout",
-        type=click.FloatRange(min=1),
-        default=7200.0,
-        show_default=True,
-        help="Seconds for the whole way, and once more for the way back.",
+        "--allow-unknown-autoscale",
+        is_flag=True,
+        help="Allow a surge although it cannot be read whether autoscale is on.",
     ),
-    click.option("--ids-per-call", type=click.IntRange(min=1), default=100, show_default=True),
     click.option(
-        "--drain",
-        type=_SECONDS,
-        metavar="SECONDS",
-        help="Take each instance out of the load balancer this long before its update.  [default: not]",
-    ),
-    click.option("--no-claim", is_flag=True, help="Do not tag the resource group against two rollouts at a time."),
-    click.option(
-        "--allow-automatic-rollout", is_flag=True, help="Go on though Azure updates every instance by itself."
+        "--no-lock",
+        is_flag=True,
+        help="Do not lock the scale set against other rollouts by tags of its resource group.",
     ),
 )
+"""Options of what is allowed in Azure."""
 
 
-def how_options(function: F) -> F:
-    """Add the options of a rollout that both directions have."""
-    for option in reversed(_HOW):
-        function = option(function)
-    return function
-
-
-def strategy_of(given: str, max_surge: str | None) -> tuple[Strategy, Amount | None]:
-    """Read how to go, and how many more there may be where that is a surge.
+def strategy_of(given: str, max_surge: Amount | None) -> Strategy:
+    """Read the strategy.
 
     Raises:
-        ConfigError: for a number that no other way has a use for.
+        ConfigError: for `--max-surge` with a strategy that makes no extra instances.
     """
+    from vmss_jenkins.rollout.plan.actions import Strategy  # noqa: PLC0415 - not loaded for --help
+
     strategy = Strategy(given)
     if max_surge and strategy is not Strategy.SURGE:
-        raise ConfigError("--max-surge", [f"found the strategy {given}; wanted --strategy surge, or no --max-surge"])
-    return strategy, amount(max_surge)
-
-
-def amount(given: str | None) -> Amount | None:
-    """Read an amount, where one is given."""
-    return None if given is None else Amount.parse(given)
+        raise ConfigError("--max-surge", [f"found --strategy {given}; add --strategy surge, or leave --max-surge out"])
+    return strategy
 
 
 def finish(result: RolloutResult, wanted: frozenset[Outcome], file: Path | None, output: str) -> int:
-    """Write the result and return the exit code: 0 where it came out as wanted, else 1."""
+    """Write the result and return the exit code: 0 if it ended as wanted, else 1."""
+    from vmss_jenkins.report import json  # noqa: PLC0415 - as above
+
     if file:
         file.write_text(json.result(result) + "\n", encoding="utf-8")
     if output == "json":

@@ -8,39 +8,71 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial, wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
+from cloup import option_group
+from cloup.typing import Decorator
 
+from vmss_jenkins.cli.options import GIVEN_FILE
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.model.releases import SIGNATURE, Access, ExtensionSettings, Script
-from vmss_jenkins.model.scripts import blob_name, check_container, from_settings, from_url, inline, with_secrets
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _SCRIPT = (
-    click.option("--script-url", help="URL at which instances read the script."),
-    click.option("--script", type=_FILE, help="The script; it goes into the settings, or into --container."),
-    click.option("--container", metavar="URL", help="Upload the script there: https://ACCOUNT.../CONTAINER."),
+    click.option("--script-url", metavar="URL", help="Instances download the script from this URL."),
+    click.option(
+        "--script",
+        type=GIVEN_FILE,
+        help="The script is this file; it is written into the settings, or uploaded to --container.",
+    ),
+    click.option(
+        "--container",
+        metavar="URL",
+        help="Upload the script to this blob container: https://ACCOUNT.blob.core.windows.net/CONTAINER.",
+    ),
     click.option(
         "--access",
         type=click.Choice([access.value for access in Access]),
         default=Access.PUBLIC.value,
         show_default=True,
-        help=f"How instances may read it; sas: by the token in {SIGNATURE}, which goes into the protected settings.",
+        help="How instances may read the script. sas: with the token in the environment variable "
+        f"{SIGNATURE}, which is written into the protected settings.",
     ),
-    click.option("--command", "run", help="What runs, {script} being the script's file.  [default: bash {script}]"),
-    click.option("--settings", type=_FILE, help="Public settings as a JSON file, instead of a script."),
-    click.option("--force-update-tag", default="", help="Another one runs the script though nothing else changed."),
-    click.option("--protected-settings", type=_FILE, help="Protected settings as a JSON file.  [default: the set's]"),
-    click.option("--protected-settings-env", metavar="VARIABLE", help="The environment variable that has them."),
+    click.option(
+        "--command", "run", help="What instances run; {script} is the script's file.  [default: bash {script}]"
+    ),
+    click.option("--settings", type=GIVEN_FILE, help="Public settings as a JSON file, instead of a script."),
+    click.option(
+        "--force-update-tag",
+        metavar="TEXT",
+        help="Another text than before makes Azure run the script although nothing else changed.",
+    ),
+    click.option(
+        "--protected-settings",
+        type=GIVEN_FILE,
+        help="Protected settings as a JSON file.  [default: those of the scale set]",
+    ),
+    click.option(
+        "--protected-settings-env", metavar="VARIABLE", help="Protected settings as JSON in this environment variable."
+    ),
 )
 _BEFORE = (
-    click.option("--extension", metavar="NAME", help="The CustomScript extension.  [default: the only one]"),
-    click.option("--previous-protected-settings", type=_FILE, help="Those before, for the way back."),
-    click.option("--previous-protected-settings-env", metavar="VARIABLE", help="The variable that has those."),
-    click.option("--to-settings", type=_FILE, help="Public settings that a rollback goes to.  [default: those before]"),
+    click.option("--extension", metavar="NAME", help="Name of the CustomScript extension.  [default: the only one]"),
+    click.option(
+        "--previous-protected-settings",
+        type=GIVEN_FILE,
+        help="Protected settings that a rollback restores, as a JSON file; Azure does not show them.",
+    ),
+    click.option(
+        "--previous-protected-settings-env",
+        metavar="VARIABLE",
+        help="Protected settings that a rollback restores, as JSON in this environment variable.",
+    ),
+    click.option(
+        "--to-settings",
+        type=GIVEN_FILE,
+        help="Public settings that a rollback restores, as a JSON file.  [default: the settings before the rollout]",
+    ),
 )
 
 _RELEASES = ("script", "script_url", "settings", "extension")
@@ -50,7 +82,7 @@ _ABOUT_BEFORE = ("previous_protected_settings", "previous_protected_settings_env
 
 @dataclass(frozen=True)
 class ScriptOptions:
-    """What was given on the command line; nothing is read or uploaded yet."""
+    """What was given on the command line; no file is read or uploaded yet."""
 
     values: Mapping[str, Any]
 
@@ -59,34 +91,41 @@ class ScriptOptions:
         """Whether the release is a script.
 
         Raises:
-            ConfigError: where something is told about a script, and none is given.
+            ConfigError: for options about a script if no script is given.
         """
         given = any(self.values.get(key) for key in _RELEASES)
         stray = [_option(key) for key in (*_ABOUT, *_ABOUT_BEFORE) if self.values.get(key)]
         if stray and not given:
             wanted = " or ".join(_option(key) for key in _RELEASES if key in self.values)
-            raise ConfigError("script", [f"found {', '.join(stray)} and no script; give {wanted}"])
+            raise ConfigError("script", [f"found {', '.join(stray)}, but no script; give {wanted}"])
         return given
 
     @property
     def extension(self) -> str:
-        """The extension's name, empty where none was given."""
+        """The name of the extension; empty if it was not given."""
         return self.values["extension"] or ""
 
     @property
     def to(self) -> ExtensionSettings | None:
-        """The settings that a rollback goes to, where they were given."""
+        """The settings that a rollback restores; None if they were not given."""
+        from vmss_jenkins.model.scripts import from_settings  # noqa: PLC0415 - not loaded for --help
+
         file = self.values["to_settings"]
         found = from_settings(_object(file.read_text(), str(file)), {"managedIdentity": {}}) if file else None
         return replace(found.release, name=self.extension or found.release.name) if found else None
 
     def read(self, *, upload: bool = True) -> Script:
-        """Make the release, the script uploaded first where that is wanted; the secrets alone where none was given.
+        """Make the release and upload its script; without a script only the secrets are read.
+
+        Args:
+            upload: whether the script is uploaded to `--container`; a dry run uploads nothing.
 
         Raises:
-            ConfigError: for options that do not go together, and what the files have.
-            AzureError: where the storage refuses.
+            ConfigError: for options that exclude each other, and for faults in the files.
+            AzureError: if the storage account refuses.
         """
+        from vmss_jenkins.model.scripts import with_secrets  # noqa: PLC0415 - as above
+
         sources = [name for name in ("script_url", "script", "settings") if self.values.get(name)]
         if len(sources) > 1:
             found = ", ".join(map(_option, sources))
@@ -99,6 +138,8 @@ class ScriptOptions:
         return replace(script, protected_before=before, signature=os.environ.get(SIGNATURE, "").lstrip("?"))
 
     def _release(self, protected: Mapping[str, Any] | None, *, upload: bool) -> Script:
+        from vmss_jenkins.model.scripts import from_settings, from_url, inline  # noqa: PLC0415 - as above
+
         get, tag = self.values.get, str(self.values.get("force_update_tag") or "")
         if settings := get("settings"):
             return from_settings(_object(settings.read_text(), str(settings)), protected, tag)
@@ -110,17 +151,21 @@ class ScriptOptions:
             url = self._uploaded(file, access, upload=upload)
             return replace(from_url(url, access, get("run") or "", tag), uploaded=upload)
         if get("run"):
-            raise ConfigError("--command", ["a script in the settings runs as it is; give --container too"])
+            raise ConfigError(
+                "--command",
+                ["a script in the settings runs as it is; give --container URL too, or leave --command out"],
+            )
         return inline(file.read_text(), tag)
 
     def _uploaded(self, file: Path, access: Access, *, upload: bool) -> str:
         from vmss_jenkins.azure import blob_upload  # noqa: PLC0415 - the SDK is loaded where it is needed
         from vmss_jenkins.azure.credentials import default_credential, endpoint_from  # noqa: PLC0415
+        from vmss_jenkins.model.scripts import blob_name, check_container  # noqa: PLC0415
 
         container, content = str(self.values["container"]), file.read_bytes()
         name = blob_name(file.name, content)
         if not content.strip():
-            raise ConfigError("script", ["it is empty"])
+            raise ConfigError("--script", [f"{file} is empty; give a file with a script"])
         check_container(container)
         if not upload:
             return f"{container.rstrip('/')}/{name}{'?sig=dry-run' if access is Access.SAS else ''}"
@@ -135,29 +180,31 @@ class ScriptOptions:
         if file and variable:
             raise ConfigError(shown, [f"found both a file and the variable {variable}; give one of them"])
         if variable and variable not in os.environ:
-            raise ConfigError(f"{shown}-env", [f"there is no environment variable {variable}"])
+            raise ConfigError(
+                f"{shown}-env", [f"there is no environment variable {variable}; set it, or give a file with {shown}"]
+            )
         if file:
             return _object(file.read_text(), shown, secret=True)
         return _object(os.environ[variable], shown, secret=True) if variable else None
 
 
-def script_options(*, release: bool = True) -> Callable[[F], F]:
-    """Add the options of a script, which come to the command as one ``script``."""
+def script_options(*, release: bool = True) -> Decorator:
+    """Add the group of options of a script; the command gets them as one argument `script`.
+
+    Args:
+        release: whether a script can be released; otherwise only the options for a rollback are added.
+    """
     options = (*_SCRIPT, *_BEFORE) if release else _BEFORE
     names = [_name(option) for option in options]
 
-    def add(function: F) -> F:
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
         def command(**given: Any) -> Any:  # noqa: ANN401 - click's values
             values = {name: given.pop(name) for name in names}
             where = {key: given.get(key) for key in ("subscription", "endpoint")}
             return function(**given, script=ScriptOptions({**values, **where}))
 
-        added: Any = command
-        for option in reversed(options):
-            added = option(added)
-        result: F = added
-        return result
+        return option_group("Script", *options)(command)
 
     return add
 
@@ -167,13 +214,14 @@ def _option(name: str) -> str:
 
 
 def _signed(url: str, access: Access) -> str:
-    """Add the signature out of the environment: on a command line everybody would see it."""
+    """Add the token from the environment to the URL: on a command line every user of the machine could read it."""
     token = os.environ.get(SIGNATURE, "").lstrip("?")
     if access is not Access.SAS:
         return url
     if "?" in url:
         raise ConfigError(
-            "--script-url", [f"it carries a signature, which is seen there; set {SIGNATURE} to it instead"]
+            "--script-url",
+            [f"it has a query, which everybody can read there; set the environment variable {SIGNATURE} to the token"],
         )
     if not token:
         raise ConfigError(
@@ -186,7 +234,7 @@ def _name(option: Callable[[Any], Any]) -> str:
     """The name of the parameter that an option becomes."""
 
     def taken() -> None:
-        """Nothing: click writes the option on it."""
+        """Do nothing: click adds the option to it."""
 
     option(taken)
     parameters: list[click.Parameter] = taken.__click_params__  # type: ignore[attr-defined]
@@ -197,8 +245,8 @@ def _object(text: str, source: str, *, secret: bool = False) -> Mapping[str, Any
     try:
         found = json.loads(text)
     except ValueError as error:
-        reason = "it is no JSON" if secret else f"it is no JSON: {error}"
+        reason = "it is not JSON" if secret else f"it is not JSON: {error}"
         raise ConfigError(source, [reason]) from None
     if not isinstance(found, dict):
-        raise ConfigError(source, ["wanted a JSON object"])
+        raise ConfigError(source, ["it is JSON, but no object; wanted {...}"])
     return found

@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 import click
+from cloup import option_group
 
 from vmss_jenkins.azure.connection import Connection
-from vmss_jenkins.cli.options import print_json, step_options, target_options, tell
-from vmss_jenkins.model.findings import Severity
-from vmss_jenkins.model.instances import InstanceIds
+from vmss_jenkins.cli.command import command as make
+from vmss_jenkins.cli.options import (
+    MOST_USED,
+    azure_options,
+    dry_run,
+    log_line,
+    name,
+    output_options,
+    print_json,
+    resource_group,
+    timeout,
+)
+
+EXAMPLES = """\
+# The canary: one instance, awaited healthy.
+vmss-jenkins update-instances -g canary-rg -n web --instance-ids 0 --await-healthy
+# All that are outdated, at once.
+vmss-jenkins update-instances -g canary-rg -n web \\
+    --instance-ids "$(vmss-jenkins status -g canary-rg -n web --outdated -o ids)"
+"""
 
 
-@click.command("update-instances")
-@target_options
-@click.option("--instance-ids", required=True, help="Comma-separated instance ids, or '*' for all.")
-@click.option("--await-healthy", is_flag=True, help="Wait also until each of them is healthy.")
-@step_options
+@make("update-instances", examples=EXAMPLES, changes=True)
+@option_group(
+    MOST_USED,
+    resource_group(),
+    name(),
+    click.option("--instance-ids", required=True, metavar="IDS", help="Comma-separated ids, or '*' for all."),
+    click.option("--await-healthy", is_flag=True, help="Wait also until each of them is healthy."),
+    dry_run,
+)
+@azure_options(timeout(3600.0, "Seconds to wait for Azure."))
+@output_options()
 def command(
     resource_group: str,
     name: str,
@@ -28,10 +52,13 @@ def command(
 ) -> int:
     """Bring chosen instances to the latest model, all at once.
 
-    Exits 1 in a dry run that found something in the way.
+    Exits 1 if a dry run finds something that blocks the update.
     """
+    from vmss_jenkins.model.findings import Severity  # noqa: PLC0415 - not loaded for --help
+    from vmss_jenkins.model.instances import InstanceIds  # noqa: PLC0415
+
     InstanceIds.parse(instance_ids)
-    from vmss_jenkins.library.steps import update_instances  # noqa: PLC0415 - bad input is told before anything is loaded
+    from vmss_jenkins.library.steps import update_instances  # noqa: PLC0415 - bad input is refused before it is loaded
 
     result = update_instances(
         resource_group,
@@ -41,7 +68,7 @@ def command(
         await_healthy=await_healthy,
         dry_run=dry_run,
         timeout=timeout,
-        on_event=tell,
+        on_event=log_line,
     )
     if output == "json":
         print_json(result)

@@ -1,36 +1,56 @@
-"""`vmss-jenkins verify`: ask gates whether a release is good."""
+"""`vmss-jenkins verify`: ask gates whether the instances with the new release are healthy."""
 
 from __future__ import annotations
 
 import click
+from cloup import option_group
 
 from vmss_jenkins.azure.connection import Connection
-from vmss_jenkins.cli.options import print_json, target_options, tell
-from vmss_jenkins.gates.parsing import gates_from
-from vmss_jenkins.model.instances import InstanceIds
+from vmss_jenkins.cli.command import command as make
+from vmss_jenkins.cli.options import (
+    GATE,
+    MOST_USED,
+    azure_options,
+    log_line,
+    name,
+    output_options,
+    print_json,
+    resource_group,
+    timeout,
+)
+
+EXAMPLES = """\
+vmss-jenkins verify -g canary-rg -n web --gate 'instance-health steady=30s timeout=5m'
+vmss-jenkins verify -g canary-rg -n web --gate 'http path=/health expect-status=200 samples=100 share=99%'
+vmss-jenkins verify -g canary-rg -n web --gate 'http via=nat port=80 percentile=p95 max-latency=300ms'
+vmss-jenkins verify -g canary-rg -n web --gate 'http via=ssh ssh-user=azureuser' --instance-ids 0,1
+vmss-jenkins verify -g canary-rg -n web --gate 'compare via=private error-margin=1% max-slowdown=1.25'
+vmss-jenkins verify -g canary-rg -n web --gate 'command run="./check.sh --fast" timeout=2m' -o json
+"""
 
 
-@click.command("verify")
-@target_options
-@click.option(
-    "--gate",
-    "gates",
-    multiple=True,
-    required=True,
-    metavar="'KIND KEY=VALUE ...'",
-    help="A gate, quoted as one word; several are asked in their order.",
+@make("verify", examples=EXAMPLES)
+@option_group(
+    MOST_USED,
+    resource_group(),
+    name(),
+    click.option(
+        "--gate",
+        "gates",
+        multiple=True,
+        required=True,
+        metavar=GATE,
+        help="A gate, quoted as one word; may be given again. Gates are asked in their order.",
+    ),
+    click.option(
+        "--instance-ids",
+        metavar="IDS",
+        help="Comma-separated ids, or '*' for all.  [default: all that have the latest model]",
+    ),
+    timeout(3600.0, "Seconds after which nothing is measured again."),
 )
-@click.option("--instance-ids", help="Comma-separated instance ids, or '*' for all.  [default: with the latest model]")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=1),
-    default=3600.0,
-    show_default=True,
-    help="Seconds after which nothing is measured again.",
-)
-@click.option(
-    "--output", type=click.Choice(["text", "json"]), default="text", help="Result on standard output as JSON."
-)
+@azure_options()
+@output_options()
 def command(
     resource_group: str,
     name: str,
@@ -41,26 +61,22 @@ def command(
     timeout: float,
     output: str,
 ) -> int:
-    """Ask gates whether the instances with the new release are good.
+    """Ask gates whether the instances with the new release are healthy.
 
-    \b
-    --gate 'instance-health steady=30s timeout=5m'
-    --gate 'http path=/health expect-status=200 expect-text="Welcome" samples=100 share=99%'
-    --gate 'http via=nat port=80 release-text=v2 percentile=p95 max-latency=300ms'
-    --gate 'http via=ssh ssh-user=azureuser'
-    --gate 'compare via=private error-margin=1% max-slowdown=1.25'
-    --gate 'command run="./check.sh --fast" timeout=2m'
+    `via` says how a gate connects: frontend (through the load balancer), or private, public, nat or ssh (to each
+    instance). A gate of the kind command runs a program with VMSS_RESOURCE_GROUP, VMSS_NAME, VMSS_IMAGE,
+    VMSS_INSTANCE_IDS and VMSS_STAGE in its environment; its exit code is the verdict: 0 passed, 75 inconclusive, any
+    other failed.
 
-    `via` is frontend (the load balancer), private, public, nat or ssh (each instance). A command is told by
-    VMSS_RESOURCE_GROUP, VMSS_NAME, VMSS_IMAGE, VMSS_INSTANCE_IDS and VMSS_STAGE, and says by its exit code: 0 passed,
-    75 inconclusive, any other failed.
+    Exits 0 if all gates passed, else 1.
+    """
+    from vmss_jenkins.gates.parsing import gates_from  # noqa: PLC0415 - not loaded for --help
+    from vmss_jenkins.model.instances import InstanceIds  # noqa: PLC0415
 
-    Exits 0 where all passed, else 1.
-    """  # noqa: D301 - click's mark for lines that stay as they are
     gates_from(gates)
     if instance_ids is not None:
         InstanceIds.parse(instance_ids)
-    from vmss_jenkins.library.steps import verify  # noqa: PLC0415 - bad input is told before anything is loaded
+    from vmss_jenkins.library.steps import verify  # noqa: PLC0415 - bad input is refused before it is loaded
 
     assessment = verify(
         resource_group,
@@ -69,7 +85,7 @@ def command(
         instance_ids=instance_ids,
         connection=Connection(subscription, endpoint=endpoint),
         timeout=timeout,
-        on_event=tell,
+        on_event=log_line,
     )
     if output == "json":
         print_json(assessment)

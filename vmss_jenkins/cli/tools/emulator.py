@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import signal
 import threading
@@ -10,6 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import click
+from cloup import option_group
+
+from vmss_jenkins.cli.command import command as make
+from vmss_jenkins.cli.options import FILE, MOST_USED, output_options
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -17,45 +22,68 @@ if TYPE_CHECKING:
     from vmss_jenkins.emulator.scenario.scenario import Scenario
 
 
-@click.command("emulator")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="Port of ARM; 0: any free.")
-@click.option("--tls", is_flag=True, help="Serve https with a certificate authority of its own, and ask for tokens.")
-@click.option("--scenario", default="nginx-canary", show_default=True, help="What the emulator starts with.")
-@click.option(
-    "--time-scale",
-    type=click.FloatRange(min=0, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="How much faster than real time Azure works.",
+EXAMPLES = """\
+# Ten times as fast as Azure; in another shell, the printed lines lead commands to it.
+vmss-jenkins emulator --time-scale 10 --env-file emulator.env
+. ./emulator.env
+# Four instances, a rolling upgrade policy, and three refused requests.
+vmss-jenkins emulator --instances 4 --set mode=Rolling --fault '503 GET */virtualMachines count=3'
+"""
+
+
+@make("emulator", examples=EXAMPLES)
+@option_group(
+    MOST_USED,
+    click.option(
+        "--time-scale",
+        type=click.FloatRange(min=0, min_open=True),
+        default=1.0,
+        show_default=True,
+        help="How much faster than real time Azure works.",
+    ),
+    click.option("--instances", type=click.IntRange(0, 1000), help="Number of instances of the first scale set."),
+    click.option(
+        "--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="Port of ARM; 0: any free port."
+    ),
+    click.option("--tls", is_flag=True, help="Serve https with its own certificate authority, and require tokens."),
+    click.option(
+        "--state",
+        type=FILE,
+        help="Keep the state in this file, and continue from it; give the same other options again.",
+    ),
 )
-@click.option("--instances", type=click.IntRange(0, 1000), help="How many the first scale set has at the start.")
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="How the first scale set or Azure is, such as mode=Rolling; repeatable. See docs/emulator-settings.md.",
+@option_group(
+    "Scenario",
+    click.option("--scenario", default="nginx-canary", show_default=True, help="What the emulator starts with."),
+    click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="A setting of the first scale set or of Azure, such as mode=Rolling; may be given again. See docs/emulator-settings.md.",
+    ),
+    click.option(
+        "--fault",
+        "faults",
+        multiple=True,
+        metavar="FAULT",
+        help="A fault, such as '503 GET */virtualMachines count=3'; may be given again. See docs/emulator-faults.md.",
+    ),
+    click.option(
+        "--role",
+        type=click.File(),
+        help="Role definition as JSON; what it does not allow is answered with 403. See `azure-role`.",
+    ),
+    click.option("--azurite", default="", metavar="URL", help="An Azurite that serves the blobs of storage accounts."),
+    click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random durations and ids."),
 )
-@click.option(
-    "--fault",
-    "faults",
-    multiple=True,
-    metavar="FAULT",
-    help="What goes wrong, such as '503 GET */virtualMachines count=3'; repeatable. See docs/emulator-faults.md.",
+@output_options(
+    click.option(
+        "--env-file", type=click.Path(dir_okay=False), metavar="FILE", help="Write the lines to this file too."
+    ),
+    means="text: `export` lines.",
+    loudness=False,
 )
-@click.option(
-    "--state",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Keep the state in this file, and go on with what it has; the same options are needed again.",
-)
-@click.option(
-    "--role",
-    type=click.File(),
-    help="Role definition as JSON; what it does not allow answers 403. See `azure-role`.",
-)
-@click.option("--azurite", default="", metavar="URL", help="An Azurite that serves the blobs of storage accounts.")
-@click.option("--env-file", type=click.Path(dir_okay=False), metavar="FILE", help="Write the printed lines there too.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the drawn durations and ids.")
 def command(
     port: int,
     tls: bool,
@@ -69,11 +97,12 @@ def command(
     azurite: str,
     env_file: str | None,
     seed: int,
+    output: str,
 ) -> None:
-    """Serve an emulator of Azure scale sets on 127.0.0.1.
+    """Run an emulator of Azure scale sets on 127.0.0.1 until Ctrl-C or SIGTERM.
 
-    It prints `export` lines to paste into the shell that is to use it, with --tls also the commands by which
-    `az` takes it for its cloud, and runs until Ctrl-C or SIGTERM.
+    It prints `export` lines for the shell that is to use it; with --tls also the commands that register it as a cloud
+    of `az`.
     """
     try:
         from vmss_jenkins.emulator import Emulator  # noqa: PLC0415 - not loaded for --help
@@ -97,7 +126,7 @@ def command(
             lines += emulator.az_commands
             if env_file:
                 _write(Path(env_file), lines)
-            click.echo("\n".join(lines))
+            click.echo(json.dumps(variables) if output == "json" else "\n".join(lines))
             click.echo(f"Emulating Azure ({scenario}) at {emulator.endpoint}; Ctrl-C stops it.", err=True)
             stopped.wait()
     except (ValueError, OSError) as error:
@@ -105,7 +134,7 @@ def command(
 
 
 def _write(path: Path, lines: list[str]) -> None:
-    """Write a file that only its owner reads: it has a secret, if a made-up one."""
+    """Write a file that only its owner can read: it has a secret, although a made-up one."""
     path.touch(mode=0o600)
     path.chmod(0o600)
     path.write_text("\n".join(lines) + "\n")

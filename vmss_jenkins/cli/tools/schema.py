@@ -7,16 +7,23 @@ from typing import Any
 
 import click
 
+from vmss_jenkins.cli.command import command as make
+from vmss_jenkins.cli.options import output_options
 
-@click.command("schema")
+EXAMPLES = """\
+vmss-jenkins schema > vmss.schema.json
+vmss-jenkins schema events
+"""
+
+
+@make("schema", examples=EXAMPLES)
 @click.argument("what", type=click.Choice(["vmss.yaml", "rollout.json", "events"]), default="vmss.yaml")
-def command(what: str) -> None:
+@output_options(formats=("json",), loudness=False)
+def command(what: str, output: str) -> None:  # noqa: ARG001 - there is one format
     """Print the JSON Schema of vmss.yaml, of a rollout's result or of a line of its events.
 
-    Of vmss.yaml it is for editors, which complete and check by it.
-
-    For the YAML extension of VS Code, write it into a file and begin vmss.yaml with
-    `# yaml-language-server: $schema=FILE`.
+    Editors complete and check vmss.yaml by its schema. For the YAML extension of VS Code, write the schema to a file
+    and begin vmss.yaml with `# yaml-language-server: $schema=FILE`.
     """
     click.echo(json.dumps(_schema(what), indent=2))
 

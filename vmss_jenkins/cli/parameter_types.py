@@ -1,0 +1,74 @@
+"""Values of options that are read where they are typed, so that a fault is reported with the option's name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vmss_jenkins.errors import ConfigError
+
+if TYPE_CHECKING:
+    from vmss_jenkins.model.images import ImageReference
+    from vmss_jenkins.rollout.plan.selection import Amount
+
+NONE = "none"
+"""What is typed for no canary."""
+
+
+class AmountType(click.ParamType["Amount | None"]):
+    """A count of instances or a percentage of them.
+
+    Args:
+        or_none: whether `none` is allowed too.
+    """
+
+    name = "COUNT|PERCENT%"
+
+    def __init__(self, *, or_none: bool = False) -> None:
+        self._or_none = or_none
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Amount | None:  # noqa: ANN401 - click's
+        """Read what was typed."""
+        from vmss_jenkins.rollout.plan.selection import Amount  # noqa: PLC0415 - not loaded for --help
+
+        if isinstance(value, Amount) or (self._or_none and value == NONE):
+            return value if isinstance(value, Amount) else None
+        try:
+            return Amount.parse(str(value))
+        except ConfigError as error:
+            also = f", or {NONE}" if self._or_none else ""
+            self.fail("; ".join(error.reasons) + also, param, ctx)
+
+
+class ImageType(click.ParamType["ImageReference"]):
+    """An image: its id, or what the marketplace knows it by.
+
+    Args:
+        ids: whether an id is allowed.
+        urns: whether publisher:offer:sku:version is allowed.
+    """
+
+    name = "IMAGE"
+
+    def __init__(self, *, ids: bool = False, urns: bool = False) -> None:
+        self._ids = ids
+        self._urns = urns
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ImageReference:  # noqa: ANN401 - click's
+        """Read what was typed."""
+        from vmss_jenkins.model.images import ImageReference  # noqa: PLC0415 - not loaded for --help
+
+        if isinstance(value, ImageReference):
+            return value
+        text = str(value)
+        is_urn = self._urns and (not self._ids or (":" in text and "/" not in text))
+        try:
+            return ImageReference.parse_urn(text) if is_urn else ImageReference(id=text)
+        except ConfigError as error:
+            self.fail("; ".join(error.reasons), param, ctx)
+
+
+IMAGE_ID = ImageType(ids=True)
+IMAGE_URN = ImageType(urns=True)
+IMAGE = ImageType(ids=True, urns=True)

@@ -1,0 +1,76 @@
+"""A scale set and its instances as a table."""
+
+from __future__ import annotations
+
+from vmss_jenkins.cli.tables import show
+from vmss_jenkins.model.instances import Instance, ScaleSet, UpgradeMode, disagreement, has_latest_model
+from vmss_jenkins.model.network import Endpoints
+
+
+def table(scale_set: ScaleSet, instances: tuple[Instance, ...], reached: Endpoints | None, *, outdated: bool) -> None:
+    """Print a scale set and its instances as a table.
+
+    Args:
+        scale_set: the scale set.
+        instances: those to show.
+        reached: the addresses, if they are shown.
+        outdated: whether only the outdated instances are shown.
+    """
+    scripts = "".join(f"script {one.short_name}, " for one in scale_set.scripts)
+    facts = (
+        f"{scale_set.name}: image {scale_set.image.short_name if scale_set.image else 'unknown'}, {scripts}"
+        f"upgrade mode {scale_set.upgrade_mode.value}, {scale_set.orchestration_mode.value}, "
+        f"capacity {scale_set.capacity}, {scale_set.provisioning_state}"
+    )
+    remark = _remark(scale_set, instances, outdated=outdated)
+    headings = ["instance", "zone", "image", "latest model", "power", "health", "note"]
+    rows = [list(_row(instance, scale_set)) for instance in instances]
+    balanced = ""
+    if reached:
+        balanced = f"load balancer address: {', '.join(map(str, reached.frontends)) or 'no address'}"
+        headings.insert(-1, "own address")
+        for instance, row in zip(instances, rows, strict=True):
+            row.insert(-1, ", ".join(map(str, reached.ports.get(instance.id, ()))) or "-")
+    show(headings, rows, *filter(None, (facts, remark, balanced)))
+
+
+def _remark(scale_set: ScaleSet, instances: tuple[Instance, ...], *, outdated: bool) -> str:
+    """What is unusual about a scale set; empty for most."""
+    state, rolls = scale_set.provisioning_state, scale_set.upgrade_mode is UpgradeMode.ROLLING
+    there = sum(instance.provisioning_state != "Deleting" for instance in instances)
+    remarks = []
+    if not outdated and there < scale_set.capacity and state != "Updating":
+        remarks.append(f"only {there} of {scale_set.capacity} instances exist: Azure could not create the others")
+    if rolls and state == "Updating":
+        remarks.append("Azure is changing the scale set, perhaps by a rolling upgrade")
+    if rolls and state == "Failed":
+        remarks.append(
+            "the last operation of the scale set failed; `az vmss rolling-upgrade get-latest` shows why, if it was a "
+            "rolling upgrade"
+        )
+    return "; ".join(remarks)
+
+
+def _row(instance: Instance, scale_set: ScaleSet) -> tuple[str, ...]:
+    latest = {True: "yes", False: "no", None: "unknown"}[has_latest_model(instance, scale_set)]
+    return (
+        instance.id,
+        instance.zone or "-",
+        instance.image.short_name if instance.image else "unknown",
+        latest,
+        instance.power or "unknown",
+        instance.health.value,
+        note(instance, scale_set),
+    )
+
+
+def note(instance: Instance, scale_set: ScaleSet) -> str:
+    """What is unusual about an instance; empty for most."""
+    notes = (
+        instance.provisioning_state if instance.provisioning_state != "Succeeded" else None,
+        instance.error,
+        "protected from scale set actions" if instance.protected_from_scale_set_actions else None,
+        "protected from scale in" if instance.protected_from_scale_in else None,
+        disagreement(instance, scale_set.image),
+    )
+    return "; ".join(filter(None, notes))
