@@ -16,7 +16,7 @@ import click
 
 from vmss_jenkins import errors
 from vmss_jenkins.azure.errors import NEXT_STEPS as AZURE_STEPS
-from vmss_jenkins.cli import COMMANDS, cli, command_of, exit_codes
+from vmss_jenkins.cli import ROOMS, SECTIONS, cli, command_of, exit_codes
 from vmss_jenkins.config import json_schema
 from vmss_jenkins.jenkins.errors import NEXT_STEPS as JENKINS_STEPS
 from vmss_jenkins.report.reading import KINDS
@@ -45,7 +45,11 @@ def documents() -> dict[str, str]:
 def _commands() -> Iterator[str]:
     yield f"# Commands\n\n{MADE}\n"
     root = click.Context(cli, info_name="vmss-jenkins", max_content_width=100, terminal_width=100)
-    for name in COMMANDS:
+    for room, commands in ROOMS.items():
+        links = ", ".join(f"[{name}](#vmss-jenkins-{name})" for name in commands)
+        yield f"- {SECTIONS[room]}: {links}"
+    yield ""
+    for name in (name for commands in ROOMS.values() for name in commands):
         yield from _help(command_of(name), name, root)
 
 

@@ -228,7 +228,7 @@ def test_the_full_job_goes_on_if_nothing_changed(observed: list[object], tmp_pat
     assert main(["handoff", "write", *SET, "--file", str(file), "--evidence", str(evidence)]) == 0
     assert from_json(file.read_text()).gates == (GateEvidence("http", "passed", "50 of 50 good"),)
     assert main(["handoff", "check", *SET, "--file", str(file), "--image-id", str(NEW)]) == 0
-    assert f"as the canary left it: {NEW} on 0" in capsys.readouterr().err
+    assert f"unchanged since the canary: {NEW} on 0" in capsys.readouterr().err
 
 
 def test_the_full_job_refuses_a_change_unless_it_is_allowed(
@@ -259,9 +259,9 @@ def test_the_full_job_checks_the_script_if_the_release_is_a_script(
     assert set(parameters) == {"RESOURCE_GROUP", "VMSS_NAME", "HANDOFF"}
     assert main(["handoff", "check", *SET, *script, "--rollback-job", "web-rollback"]) == 0
     assert line.read_text().startswith("Rolls out bash v2.sh. Back: https://ci.example.com/job/web-rollback/")
-    text = capsys.readouterr().err
-    assert "handed over: the script bash v2.sh on 0" in text
-    assert "as the canary left it: the script bash v2.sh on 0" in text
+    said = capsys.readouterr().err
+    assert "recorded: the script bash v2.sh on 0" in said
+    assert "unchanged since the canary: the script bash v2.sh on 0" in said
 
 
 def test_a_record_of_the_other_kind_of_release_is_refused(

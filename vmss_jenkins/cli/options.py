@@ -75,7 +75,9 @@ dry_run = click.option("--dry-run", is_flag=True, help="Show the plan and what b
 
 def timeout(seconds: float, what: str) -> Decorator:
     """Add `--timeout`."""
-    return click.option("--timeout", type=click.FloatRange(min=1), default=seconds, show_default=True, help=what)
+    return click.option(
+        "--timeout", type=click.FloatRange(min=1), metavar="SECONDS", default=seconds, show_default=True, help=what
+    )
 
 
 def azure_options(*more: Decorator) -> Decorator:

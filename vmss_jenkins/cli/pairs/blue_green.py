@@ -56,6 +56,7 @@ vmss-jenkins blue-green release -g shop-rg --load-balancer shop-lb --blue shop-b
     click.option(
         "--idle",
         type=click.IntRange(min=0),
+        metavar="COUNT",
         help="How many instances `scale-in` leaves of the scale set that no longer serves.  [default: all]",
     ),
 )
@@ -65,11 +66,12 @@ vmss-jenkins blue-green release -g shop-rg --load-balancer shop-lb --blue shop-b
     click.option(
         "--instance-timeout",
         type=click.FloatRange(min=1),
+        metavar="SECONDS",
         default=900.0,
         show_default=True,
-        help="Seconds from the update of an instance until it is healthy; after that its update has failed.",
+        help="Longest time from the update of an instance until it is healthy; after that its update has failed.",
     ),
-    timeout(7200.0, "Seconds for a step."),
+    timeout(7200.0, "Longest time for a step."),
 )
 @azure_options(NO_LOCK)
 @output_options(

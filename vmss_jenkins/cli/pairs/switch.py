@@ -37,7 +37,7 @@ vmss-jenkins switch -g shop-rg --load-balancer shop-lb --blue shop-blue --green 
 )
 @option_group("Load balancer", *BALANCING)
 @option_group("Gates", *GATES)
-@azure_options(NO_LOCK, timeout(3600.0, "Seconds for the whole command."))
+@azure_options(NO_LOCK, timeout(3600.0, "Longest time for the whole command."))
 @output_options(SUMMARY)
 def command(to: str, dry_run: bool, timeout: float, output: str, **given: Any) -> int:  # noqa: ANN401 - as click gives
     """Switch the production rule to the other one of two scale sets behind one load balancer.

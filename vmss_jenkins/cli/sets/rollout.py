@@ -94,7 +94,13 @@ _IMAGE_ID, _IMAGE = image_options()
     "Gates",
     click.option("--gate", "gates", multiple=True, metavar=GATE, help="A gate, as for `verify`; may be given again."),
     MIN_HEALTHY_TIME,
-    click.option("--pause", type=SECONDS, default=0.0, help="Seconds to wait after the canary and after each batch."),
+    click.option(
+        "--pause",
+        type=SECONDS,
+        metavar="SECONDS",
+        default=0.0,
+        help="How long to wait after the canary and after each batch.",
+    ),
 )
 @option_group(
     "Failure",
@@ -114,6 +120,7 @@ _IMAGE_ID, _IMAGE = image_options()
     click.option(
         "--max-failed",
         type=click.IntRange(min=0),
+        metavar="COUNT",
         default=0,
         help="How many instances may fail before the rollout fails.",
     ),

@@ -50,6 +50,7 @@ STEPS = (
     click.option(
         "--ids-per-call",
         type=click.IntRange(min=1),
+        metavar="COUNT",
         default=100,
         show_default=True,
         help="The most instance ids in one request to Azure.",
@@ -59,18 +60,20 @@ STEPS = (
 MIN_HEALTHY_TIME = click.option(
     "--min-healthy-time",
     type=SECONDS,
+    metavar="SECONDS",
     default=0.0,
-    help="Seconds for which an instance has to be healthy without a break.",
+    help="How long an instance has to be healthy without a break.",
 )
 LIMITS = (
     click.option(
         "--instance-timeout",
         type=click.FloatRange(min=1),
+        metavar="SECONDS",
         default=900.0,
         show_default=True,
-        help="Seconds from the update of an instance until it is healthy; after that its update has failed.",
+        help="Longest time from the update of an instance until it is healthy; after that its update has failed.",
     ),
-    timeout(7200.0, "Seconds for the whole rollout, and as many again for a rollback."),
+    timeout(7200.0, "Longest time for the whole rollout, and once more for a rollback."),
 )
 """Options of when to give up."""
 ALLOWANCES = (

@@ -41,7 +41,7 @@ allow_automatic_rollout = click.option(
 
 @make("update", examples=EXAMPLES, changes=True)
 @option_group(MOST_USED, resource_group(), name(), *image_options(), dry_run)
-@azure_options(allow_automatic_rollout, timeout(3600.0, "Seconds to wait for Azure."))
+@azure_options(allow_automatic_rollout, timeout(3600.0, "Longest time to wait for Azure."))
 @output_options()
 def command(
     resource_group: str,

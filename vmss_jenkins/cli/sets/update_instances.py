@@ -37,7 +37,7 @@ vmss-jenkins update-instances -g canary-rg -n web \\
     click.option("--await-healthy", is_flag=True, help="Wait also until each of them is healthy."),
     dry_run,
 )
-@azure_options(timeout(3600.0, "Seconds to wait for Azure."))
+@azure_options(timeout(3600.0, "Longest time to wait for Azure."))
 @output_options()
 def command(
     resource_group: str,

@@ -47,7 +47,7 @@ vmss-jenkins verify -g canary-rg -n web --gate 'command run="./check.sh --fast" 
         metavar="IDS",
         help="Comma-separated ids, or '*' for all.  [default: all that have the latest model]",
     ),
-    timeout(3600.0, "Seconds after which nothing is measured again."),
+    timeout(3600.0, "After this time nothing is measured again."),
 )
 @azure_options()
 @output_options()

@@ -60,7 +60,8 @@ vmss-jenkins emulator --instances 4 --set mode=Rolling --fault '503 GET */virtua
         "settings",
         multiple=True,
         metavar="NAME=VALUE",
-        help="A setting of the first scale set or of Azure, such as mode=Rolling; may be given again. See docs/emulator-settings.md.",
+        help="A setting of the first scale set or of Azure, such as mode=Rolling; may be given again. "
+        "See docs/emulator-settings.md.",
     ),
     click.option(
         "--fault",
