@@ -176,10 +176,10 @@ def test_the_summary_of_a_failure_has_the_reason(start: Start, tmp_path: Path) -
     assert summary.read_text().startswith("Not switched: nginx-failing-image was not deployed to green: ")
 
 
-@pytest.mark.parametrize("words", [[], ["--image-id", "/x", "--image", "a:b:c:d"]])
+@pytest.mark.parametrize("words", [[], ["--image-id", "https://x/c/i.vhd", "--image", "a:b:c:1.0.0"]])
 def test_exactly_one_image_is_needed(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["blue-green", "release", *WORDS, *words]) == 2
-    assert "by it a set is known to have the release already" in capsys.readouterr().err
+    assert "give one of them: the image that is to be released" in capsys.readouterr().err
 
 
 THIRD = SetSpec("third", behind="blue", nat="none")

@@ -240,7 +240,7 @@ def test_the_full_job_refuses_a_change_unless_it_is_allowed(
     words = ["handoff", "check", *SET, "--file", str(file), "--image-id", str(OLD)]
     assert main(words) == 1
     text = capsys.readouterr().err
-    assert "This would roll out what no canary vouches for: the canary had" in text
+    assert "This would roll out a release that no canary was judged with: the canary had" in text
     assert "the machine profile (without its image) changed" in text
     assert "add --allow-changed" in text
     assert main([*words, "--allow-changed"]) == 0
@@ -271,10 +271,10 @@ def test_a_record_of_the_other_kind_of_release_is_refused(
     file = tmp_path / "handoff.json"
     file.write_text(to_json(handoff_of(SCRIPTED, INSTANCES)))
     assert main(["handoff", "check", *SET, "--file", str(file)]) == 1
-    assert "the record is of the script bash v2.sh, and an image is asked for" in capsys.readouterr().err
+    assert "the record is of the script bash v2.sh, but an image is to be rolled out" in capsys.readouterr().err
     file.write_text(to_json(record()))
     assert main(["handoff", "check", *SET, "--file", str(file), "--extension", "app"]) == 1
-    assert "the record is of an image, and the script of app is asked for" in capsys.readouterr().err
+    assert "the record is of an image, but the script of app is to be rolled out" in capsys.readouterr().err
 
 
 def test_a_missing_record_is_refused_unless_it_is_allowed(
@@ -282,9 +282,9 @@ def test_a_missing_record_is_refused_unless_it_is_allowed(
 ) -> None:
     words = ["handoff", "check", *SET, "--file", str(tmp_path / "none")]
     assert main(words) == 2
-    assert "found none; run the canary's job first" in capsys.readouterr().err
+    assert "there is no such file; run the canary's job first" in capsys.readouterr().err
     assert main([*words, "--allow-changed"]) == 0
-    assert "no canary vouches for this release" in capsys.readouterr().err
+    assert "no canary was judged with this release" in capsys.readouterr().err
 
 
 def test_the_next_step_is_a_link_with_its_parameters(

@@ -176,8 +176,8 @@ def test_the_command_reads_a_jenkinsfile_and_a_jobs_config_xml(
     ("content", "fault"),
     [
         ("<project/>", "holds no Pipeline script"),
-        ("<a", "is no XML that can be read"),
-        ("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "is no XML that can be read"),
+        ("<a", "is not XML that can be read"),
+        ("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "is not XML that can be read"),
         (b"\xff", "cannot be read"),
     ],
 )

@@ -184,6 +184,7 @@ def _checked(result: SeedResult, *, quiet: bool, pending: int) -> int:
         click.echo("nothing was changed: first resolve what blocks it", err=True)
         return 1
     if result.plan.pending:
-        click.echo("nothing was changed: run the same command without --check or --dry-run to change it", err=True)
+        typed = "--check" if pending else "--dry-run"
+        click.echo(f"nothing was changed: the same command without {typed} changes it", err=True)
         return pending
     return 0
