@@ -83,7 +83,7 @@ def _document(story: Story) -> dict[str, object]:
         "cause": story.cause,
         "began": story.began,
         "seconds": story.seconds,
-        "instances": story.lives,
+        "instances": story.instances,
         "skipped": story.skipped,
         "gates": junit.evidence(story),
     }
