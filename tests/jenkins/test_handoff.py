@@ -244,7 +244,7 @@ def test_the_full_job_refuses_a_change_unless_it_is_allowed(
     assert "the machine profile (without its image) changed" in text
     assert "add --allow-changed" in text
     assert main([*words, "--allow-changed"]) == 0
-    assert "changed since the canary, and allowed: the machine profile" in capsys.readouterr().err
+    assert "changed since the canary, but allowed: the machine profile" in capsys.readouterr().err
 
 
 def test_the_full_job_checks_the_script_if_the_release_is_a_script(

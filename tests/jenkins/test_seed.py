@@ -1,5 +1,6 @@
 """`python -m vmss_jenkins.seed`: exit codes, where the token comes from, and what is printed."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from tests.fake_jenkins import FakeJenkins
 from tests.support.jenkins_cases import job
 from vmss_jenkins import seed
 from vmss_jenkins.cli.jobs import seed as seed_command
+from vmss_jenkins.library import seeding as library
 from vmss_jenkins.seed import main
 
 Run = tuple[int, str, str]
@@ -23,7 +25,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeJenkins]:
         monkeypatch.setenv("JENKINS_URL", running.url)
         monkeypatch.setenv("JENKINS_USER_ID", running.user)
         monkeypatch.setenv("JENKINS_API_TOKEN", running.token)
-        monkeypatch.setattr(seed_command, "jobs_of_file", lambda *_: (job("vmss/a"), job("vmss/b")))
+        monkeypatch.setattr(library, "jobs_of_file", lambda *_: (job("vmss/a"), job("vmss/b")))
         yield running
 
 
@@ -45,6 +47,20 @@ def test_a_check_prints_the_plan_and_exits_4_until_the_jobs_are_there(fake: Fake
     assert (code, out) == (0, "")
     assert "job vmss/a: created" in err
     assert run("vmss.yaml", "--check")[:2] == (0, "unchanged: 2\n")
+
+
+def test_a_dry_run_prints_the_plan_and_exits_0(run: Any) -> None:
+    code, out, err = run("vmss.yaml", "--dry-run")
+    assert (code, out) == (0, "create folder vmss\ncreate vmss/a\ncreate vmss/b\n")
+    assert err.endswith("nothing was changed; to change it, run the same command without --dry-run\n")
+
+
+def test_the_result_is_printed_as_json(run: Any) -> None:
+    code, out, _ = run("vmss.yaml", "--check", "-o", "json")
+    found = json.loads(out)
+    assert (code, found["applied"], found["folders"]) == (4, False, ["vmss"])
+    assert [(one["action"], one["path"]) for one in found["actions"]] == [("create", "vmss/a"), ("create", "vmss/b")]
+    assert json.loads(run("vmss.yaml", "-o", "json")[1])["applied"] is True
 
 
 def test_a_check_names_the_problems_and_exits_1(fake: FakeJenkins, run: Any) -> None:
@@ -103,7 +119,7 @@ def test_one_set_by_options_is_seeded_without_a_file(run: Any, monkeypatch: pyte
         given.append(values)
         return (job("vmss/a"),)
 
-    monkeypatch.setattr(seed_command, "jobs_of_set", jobs_of_set)
+    monkeypatch.setattr(library, "jobs_of_set", jobs_of_set)
     options = ["-g", "rg", "-n", "web", "--folder", "vmss", "--credentials-id", "azure-sp"]
     assert run(*options, "--check")[0] == 4
     assert given == [
@@ -124,7 +140,7 @@ def test_options_that_say_nothing_are_refused(fake: FakeJenkins, run: Any, words
 def test_the_command_prunes_as_its_options_say(fake: FakeJenkins, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("vmss.yaml")[0] == 0
     fake.run("vmss/b")
-    monkeypatch.setattr(seed_command, "jobs_of_file", lambda *_: (job("vmss/a"),))
+    monkeypatch.setattr(library, "jobs_of_file", lambda *_: (job("vmss/a"),))
     assert "job vmss/b: disabled (1 of 1)" in run("vmss.yaml", "--prune")[2]
     assert "0 created, 0 updated, 1 deleted" in run("vmss.yaml", "--prune", "--delete-builds")[2]
     assert list(fake.state.items) == ["vmss", "vmss/a"]
@@ -136,21 +152,12 @@ def test_a_checkout_takes_over_the_jobs_that_it_seeded_by_its_path(
     assert run("vmss.yaml")[0] == 0
     fake.run("vmss/a")
     moved = tuple(job(name, source="git.example.com/shop:vmss.yaml") for name in ("vmss/a", "vmss/b"))
-    monkeypatch.setattr(seed_command, "jobs_of_file", lambda *_: moved)
+    monkeypatch.setattr(library, "jobs_of_file", lambda *_: moved)
     code, _, err = run("vmss.yaml", "--prune")
     assert (code, err.count("--adopt-from vmss.yaml allows it")) == (1, 2)
     assert "0 created, 2 updated, 0 deleted" in run("vmss.yaml", "--prune", "--adopt-from", "vmss.yaml")[2]
     assert fake.state.items["vmss/a"].builds == 1
     assert run("vmss.yaml", "--check")[:2] == (0, "unchanged: 2\n")
-
-
-@pytest.mark.parametrize("program", ["vmss_jenkins.seed", "vmss_jenkins"])
-def test_help_and_errors_name_the_command(program: str) -> None:
-    words = ["seed"] if program == "vmss_jenkins" else []
-    for option, text in (("--help", "Usage: vmss-jenkins seed [OPTIONS] [FILE]"), ("--no", "Try 'vmss-jenkins seed ")):
-        command = [sys.executable, "-m", program, *words, option]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-        assert text in done.stdout + done.stderr
 
 
 def test_a_user_s_templates_are_used(fake: FakeJenkins, run: Any, tmp_path: Path) -> None:
@@ -173,7 +180,7 @@ def test_an_unreachable_server_is_reported(run: Any) -> None:
 
 
 def test_an_unexpected_error_comes_with_its_traceback(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seed_command, "jobs_of_file", lambda *_: 1 / 0)
+    monkeypatch.setattr(library, "jobs_of_file", lambda *_: 1 / 0)
     code, _, err = run("vmss.yaml")
     assert code == 3
     assert "ZeroDivisionError" in err

@@ -179,12 +179,12 @@ def _checked(result: SeedResult, *, quiet: bool, pending: int) -> int:
     for line in () if quiet else job_plan.lines(result.plan):
         click.echo(line)
     for problem in result.problems[len(result.plan.refused) :]:  # the plan shows the refused jobs
-        click.echo(f"blocked: {problem}", err=True)
+        click.echo(f"problem: {problem}", err=True)
     if result.problems:
-        click.echo("nothing was changed: first resolve what blocks it", err=True)
+        click.echo("nothing was changed, and nothing will be: solve the problems above first", err=True)
         return 1
     if result.plan.pending:
         typed = "--check" if pending else "--dry-run"
-        click.echo(f"nothing was changed: the same command without {typed} changes it", err=True)
+        click.echo(f"nothing was changed; to change it, run the same command without {typed}", err=True)
         return pending
     return 0
