@@ -14,6 +14,7 @@ from werkzeug.wrappers import Request, Response
 
 from vmss_jenkins.emulator.arm.errors import ArmError
 from vmss_jenkins.emulator.calls.reply import Reply
+from vmss_jenkins.emulator.front import origin
 from vmss_jenkins.emulator.front.blobs import PREFIX as BLOBS
 from vmss_jenkins.emulator.front.blobs import Blobs
 from vmss_jenkins.emulator.front.control import PREFIX
@@ -90,6 +91,7 @@ class App:
         try:
             # Always read the body: the next request on this connection starts after it.
             content = request.get_data()
+            origin.check(request.method, request.scheme, int(request.environ["SERVER_PORT"]), request.headers.get)
             if request.path.startswith(BLOBS):  # instances fetch scripts while the state is locked
                 return self._handled(request)[1]
             with self._backend.moment():
@@ -104,6 +106,8 @@ class App:
                         content,
                     )
                     self.journal.add(kept, self._backend.now, self._backend.time_scale, response.status_code)
+        except ArmError as error:  # refused before anything saw it: not carried out, and not in the state file
+            return _response(Reply(error.status, error.body, error.headers))
         except HTTPException as error:
             fault, response = None, _http_error(error)
         except Exception:  # noqa: BLE001 - for any error the client gets ARM's error body, and the log the traceback
