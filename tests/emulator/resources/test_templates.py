@@ -14,6 +14,7 @@ from vmss_jenkins.emulator.state.deployment import Plan
 
 SCOPE = Scope("s-1", "group", "westus", "t-1")
 GROUP = "/subscriptions/s-1/resourceGroups/group"
+OTHER = "/subscriptions/s-1/resourceGroups/other"
 
 
 def planned(resources: Any = (), parameters: Any = None, **parts: Any) -> Plan:
@@ -41,6 +42,8 @@ def value(expression: Any, **parts: Any) -> Any:
         ("[concat(createless)]", None),
         ("[resourceId('N.S/kinds', 'x')]", f"{GROUP}/providers/N.S/kinds/x"),
         ("[resourceId('N.S/kinds/parts', 'x', 'y')]", f"{GROUP}/providers/N.S/kinds/x/parts/y"),
+        ("[resourceId('N.S/kinds/', 'x')]", f"{GROUP}/providers/N.S/kinds/x"),
+        ("[resourceId('other', 'N.S/kinds/parts/', 'x', 'y')]", f"{OTHER}/providers/N.S/kinds/x/parts/y"),
         ("[resourceId('other', 'N.S/kinds', 'x')]", "/subscriptions/s-1/resourceGroups/other/providers/N.S/kinds/x"),
         ("[resourceId('s-2', 'other', 'N.S/k', 'x')]", "/subscriptions/s-2/resourceGroups/other/providers/N.S/k/x"),
         ("[resourceGroup().location]", "westus"),
@@ -91,6 +94,8 @@ def test_a_string_that_does_not_end_in_a_bracket_is_not_an_expression() -> None:
         ("[variables('nothing')]", "The template variable 'nothing' is not found"),
         ("[parameters('nothing')]", "The template parameter 'nothing' is not found"),
         ("[resourceId('x')]", "resourceId needs a resource type"),
+        ("[resourceId('N.S/kinds//', 'x')]", "resourceId needs a resource type"),
+        ("[resourceId('N.S/', 'x')]", "resourceId needs a resource type"),
         (f"[{'concat(' * 60}'a'{')' * 60}]", "it is nested too deeply"),
     ],
 )

@@ -112,14 +112,18 @@ def _functions(scope: Scope) -> dict[str, Callable[..., Any]]:
 
 
 def _resource_id(scope: Scope, parts: tuple[Any, ...]) -> str:
-    """``resourceId([subscription], [group], type, name, ...)``: the type is the first with a slash in it."""
+    """``resourceId([subscription], [group], type, name, ...)``: the type is the first part with a slash.
+
+    Azure ignores a slash at the end of the type, which public templates have.
+    """
     start = next((index for index, part in enumerate(parts) if "/" in str(part)), None)
-    if start is None or len(parts) - start - 1 != str(parts[start]).count("/"):
+    kind = str(parts[start]).removesuffix("/") if start is not None else ""
+    if start is None or len(parts) - start - 1 != kind.count("/"):
         raise TemplateError(f"resourceId needs a resource type and as many names as it has segments, found {parts}.")
     before = [str(part) for part in parts[:start]]
     group = before.pop() if before else scope.group
     subscription = before.pop() if before else scope.subscription_id
-    path = _path(str(parts[start]), [str(part) for part in parts[start + 1 :]])
+    path = _path(kind, [str(part) for part in parts[start + 1 :]])
     return f"/subscriptions/{subscription}/resourceGroups/{group}/providers/{path}"
 
 
