@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +18,11 @@ import requests
 from tests.support.traffic import visitors
 from vmss_jenkins import Pair, cli, switch
 from vmss_jenkins.blue_green.conditional_writer import ConditionalWriter
-from vmss_jenkins.blue_green.plan.switch import has_test_rule, with_test_rule
+from vmss_jenkins.blue_green.plan.rules import has_test_rule, with_test_rule
 from vmss_jenkins.blue_green.switch import SwitchOutcome, SwitchResult
 from vmss_jenkins.emulator import Emulator
+from vmss_jenkins.emulator.scenario.scenario import named_scenario
+from vmss_jenkins.emulator.state.scale_set import ScaleSet
 from vmss_jenkins.errors import AzureError, ConfigError, UnsafeRollout
 from vmss_jenkins.events.gates import GateStarted
 from vmss_jenkins.events.switch import SwitchUnchanged
@@ -93,6 +98,104 @@ def test_visitors_never_see_a_release_that_the_check_refuses(emulator: Emulator)
     assert (found.outcome, title(emulator)) == (SwitchOutcome.REFUSED, "Welcome to nginx!")
     rules = emulator.backend.load_balancer("canary-rg", "blueLB").children("loadBalancingRules")
     assert [one["name"] for one in rules] == ["blueRule"]
+
+
+@pytest.fixture
+def probed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    """A pair whose health probe is that of the production rule: Azure refuses to remove a rule with this probe."""
+    pair = named_scenario("nginx-blue-green")
+    others = tuple(replace(one, health_source="probe") for one in pair.more_sets)
+    with Emulator(replace(pair, health_source="probe", more_sets=others), time_scale=50) as found:
+        for name, value in found.environment.items():
+            monkeypatch.setenv(name, value)
+        yield found
+
+
+def parts(emulator: Emulator, kind: str) -> list[str]:
+    return [one["name"] for one in emulator.backend.load_balancer("canary-rg", "blueLB").children(kind)]
+
+
+@pytest.mark.parametrize(("text", "outcome"), [("Azure", SwitchOutcome.SWITCHED), ("nothing", SwitchOutcome.REFUSED)])
+def test_the_test_rule_of_a_pair_with_a_health_probe_is_removed(
+    probed: Emulator, text: str, outcome: SwitchOutcome
+) -> None:
+    port = free_port()
+    found = run(test_port=port, check=[f"http via=frontend port={port} expect_text={text} samples=2 rate=50"])
+    assert found.outcome is outcome
+    assert (parts(probed, "loadBalancingRules"), parts(probed, "probes")) == (["blueRule"], ["blueProbe"])
+
+
+def eventually(emulator: Emulator, true: Callable[[], bool]) -> None:
+    """Wait until the emulated time has made a condition true."""
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+        emulator.backend.advance()
+
+
+def is_idle(scale_set: ScaleSet) -> bool:
+    return scale_set.operation is None
+
+
+def is_updated(scale_set: ScaleSet) -> bool:
+    return all(one.model is scale_set.model for one in scale_set.instances.values())
+
+
+def move_load_balancer(emulator: Emulator, group: str) -> str:
+    """Put a copy of the pair's load balancer into another resource group, and both sets behind it; return its id."""
+
+    def ask(method: str, path: str, body: Any = None) -> Any:
+        url, version = f"{emulator.endpoint}{path}", {"api-version": "2024-07-01"}
+        answer = requests.request(method, url, params=version, json=body, timeout=10)
+        assert answer.ok, answer.text
+        return answer.json() if answer.content else None
+
+    old = f"/subscriptions/{emulator.subscription_id}/resourceGroups/canary-rg"
+    new = old.replace("canary-rg", group)
+    ask("PUT", new, {"location": "westeurope"})
+    balancer = "/providers/Microsoft.Network/loadBalancers/blueLB"
+    text = json.dumps(ask("GET", f"{old}{balancer}")).replace(f"{old}{balancer}", f"{new}{balancer}")
+    body = json.loads(text)
+    pools = [{"name": one["name"]} for one in body["properties"]["backendAddressPools"]]
+    body["properties"] |= {"inboundNatPools": [], "inboundNatRules": [], "backendAddressPools": pools}
+    body["properties"]["loadBalancingRules"][0]["properties"]["frontendPort"] = free_port()
+    ask("PUT", f"{new}{balancer}", body)
+    for name in ("blue", "green"):
+        path = f"{old}/providers/Microsoft.Compute/virtualMachineScaleSets/{name}"
+        network = ask("GET", path)["properties"]["virtualMachineProfile"]["networkProfile"]
+        (nic,) = network["networkInterfaceConfigurations"]
+        (configuration,) = nic["properties"]["ipConfigurations"]
+        configuration["properties"].pop("loadBalancerInboundNatPools", None)
+        configuration["properties"]["loadBalancerBackendAddressPools"] = [
+            {"id": f"{new}{balancer}/backendAddressPools/{name}Pool"}
+        ]
+        ask("PATCH", path, {"properties": {"virtualMachineProfile": {"networkProfile": network}}})
+        found = emulator.backend.scale_set("canary-rg", name)
+        eventually(emulator, partial(is_idle, found))
+        ask("POST", f"{path}/manualupgrade", {"instanceIds": ["*"]})
+        eventually(emulator, partial(is_updated, found))
+    return f"{new}{balancer}"
+
+
+def test_a_load_balancer_in_another_resource_group_is_given_by_its_id(emulator: Emulator) -> None:
+    id_ = move_load_balancer(emulator, "network-rg")
+    pair = replace(PAIR, load_balancer=id_)
+    with pytest.raises(ConfigError, match=r"blue is in no backend pool|blue is behind blueLB"):
+        run()
+    port = free_port()
+    found = switch(
+        replace(pair, test_port=port), "green", check=[f"http via=frontend port={port} expect_text=Azure samples=2"]
+    )
+    assert (found.outcome, found.serves) == (SwitchOutcome.SWITCHED, "green")
+    rules = emulator.backend.load_balancer("network-rg", "blueLB").children("loadBalancingRules")
+    assert [one["properties"]["backendAddressPool"]["id"] for one in rules] == [f"{id_}/backendAddressPools/greenPool"]
+    assert code("--load-balancer", id_, "--to", "blue") == 0
+
+
+def test_a_load_balancer_that_is_neither_a_name_nor_an_id_is_refused() -> None:
+    with pytest.raises(ConfigError, match="wanted its name, or /subscriptions/ID/resourceGroups/GROUP"):
+        Pair("rg", "resourceGroups/rg/loadBalancers/lb", "blue", "green")
 
 
 def test_a_second_switch_changes_nothing(emulator: Emulator) -> None:

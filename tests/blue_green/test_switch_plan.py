@@ -7,18 +7,15 @@ from typing import Any
 
 import pytest
 
-from vmss_jenkins.blue_green.plan.switch import (
+from vmss_jenkins.blue_green.plan.rules import (
     TEST_RULE,
-    Side,
-    SwitchOrder,
-    SwitchPlan,
     has_test_rule,
-    plan_switch,
     pool_of_rule,
-    refuse,
     with_rule_pointing_at,
     with_test_rule,
+    without_test_rule,
 )
+from vmss_jenkins.blue_green.plan.switch import Side, SwitchOrder, SwitchPlan, plan_switch, refuse
 from vmss_jenkins.errors import ConfigError, UnsafeRollout
 from vmss_jenkins.model.findings import Severity
 from vmss_jenkins.model.instances import ScaleSetName
@@ -162,3 +159,41 @@ def test_the_test_rule_is_a_copy_of_the_production_rule_and_the_switch_removes_i
     assert [pool_of_rule(one) for one in done["properties"]["loadBalancingRules"]] == [GREEN_POOL]
     assert (has_test_rule(testing), has_test_rule(done), has_test_rule(body)) == (True, False, False)
     assert pool_of_rule(body["properties"]["loadBalancingRules"][0]) == BLUE_POOL, "what was read stays as it is"
+
+
+PROBE = {
+    "name": "live",
+    "id": f"{LB}/lb/probes/live",
+    "etag": "x",
+    "properties": {"port": 80, "requestPath": "/up", "loadBalancingRules": [{"id": "r"}], "provisioningState": "x"},
+}
+
+
+def test_the_test_rule_has_a_copy_of_the_probe_that_is_removed_with_it() -> None:
+    """Azure refuses to remove a rule whose probe is a set's health probe."""
+    body = balancer(LIVE)
+    body["properties"]["probes"] = [PROBE]
+    body["properties"]["loadBalancingRules"][0]["properties"]["probe"] = {"id": PROBE["id"]}
+    testing = with_test_rule(body, "live", GREEN_POOL, 8081)
+    assert testing["properties"]["probes"] == [
+        PROBE,
+        {"name": TEST_RULE, "properties": {"port": 80, "requestPath": "/up"}},
+    ]
+    assert testing["properties"]["loadBalancingRules"][-1]["properties"]["probe"]["id"] == f"{LB}/lb/probes/{TEST_RULE}"
+    assert len(with_test_rule(testing, "live", GREEN_POOL, 8082)["properties"]["probes"]) == 2
+    for done in (without_test_rule(testing), with_rule_pointing_at(testing, "live", GREEN_POOL)):
+        assert done["properties"]["probes"] == [PROBE]
+
+
+BY_ID = f"{LB.replace('/rg/', '/network/')}/lb"
+
+
+def test_a_load_balancer_in_another_group_is_given_by_its_id() -> None:
+    assert (ORDER.balancer, replace(ORDER, load_balancer=BY_ID).balancer) == (("rg", "lb"), ("network", "lb"))
+
+
+def test_a_load_balancer_of_the_same_name_in_another_subscription_is_not_taken_for_it() -> None:
+    order = replace(ORDER, load_balancer=f"{LB.replace('/s/', '/t/')}/lb")
+    with pytest.raises(ConfigError, match="it must be in the subscription of the sets"):
+        planned(order, balancer(LIVE), TO, OTHER)
+    assert planned(replace(ORDER, load_balancer=f"{LB}/LB".replace("rg", "RG")), balancer(LIVE), TO, OTHER).changes

@@ -90,7 +90,10 @@ pairs:
     assert reasons == [
         "line 1, defaults.rollout.puase: unknown key; did you mean pause?",
         "line 1, defaults.subscription: found 'mine'; wanted a GUID",
-        "line 4, pairs[0].load_balancer: found 'l/b'; wanted an Azure name: letters, digits, '_', '.', '-'",
+        (
+            "line 4, pairs[0].load_balancer: found 'l/b'; wanted a load balancer's name, or its ARM id if it is in "
+            "another resource group"
+        ),
         "line 7, pairs[0].testport: unknown key; did you mean test_port?",
         "line 8, pairs[0].test_port: found 70000; wanted at most 65535",
         "line 9, pairs[0].idle: found 'some'; wanted keep, or a number of instances to keep, such as 1",
@@ -121,7 +124,7 @@ pairs:
         ("test_port: 0", "pairs[0].test_port: found 0; wanted at least 1"),
         ("testport: 80", "pairs[0].testport: unknown key; did you mean test_port?"),
         ("rollout: {max_unavailable: 1}", "pairs[0].rollout.max_unavailable: unknown key"),
-        ("load_balancer: l/b", "pairs[0].load_balancer: found 'l/b'; wanted an Azure name"),
+        ("load_balancer: l/b", "pairs[0].load_balancer: found 'l/b'; wanted a load balancer's name"),
         ("rule: ''", "pairs[0].rule: found ''; wanted an Azure name"),
         ("resource_group: null", "pairs[0]: needs a resource_group, here or under defaults"),
     ],

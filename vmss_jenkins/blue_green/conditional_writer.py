@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from vmss_jenkins.blue_green.plan.switch import pool_name, pool_of_rule, with_rule_pointing_at
+from vmss_jenkins.blue_green.plan.rules import pool_name, pool_of_rule, with_rule_pointing_at
 from vmss_jenkins.blue_green.ports import LoadBalancerStore
 from vmss_jenkins.errors import AzureError, Failure
 from vmss_jenkins.model.network import Body

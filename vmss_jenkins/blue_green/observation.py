@@ -23,9 +23,9 @@ def observe_pair(
         AzureError: if a part of it cannot be read.
     """
     to, other = _member(sets, store, order.to, waiter), _member(sets, store, order.other, waiter)
-    group, name = order.to.resource_group, order.load_balancer
+    group, name = order.balancer
     body = waiter.retry(lambda: store.read(group, name))
-    return PairState(to, other, body, _skus(store, name, (to, other), waiter))
+    return PairState(to, other, body, _skus(store, str(body.get("id")), (to, other), waiter))
 
 
 def _member(sets: ScaleSets[OperationT], store: LoadBalancerStore, name: ScaleSetName, waiter: Waiter) -> Member:
@@ -41,7 +41,7 @@ def _skus(store: LoadBalancerStore, own: str, members: tuple[Member, Member], wa
     named = {one.rpartition("/")[2]: one.partition("/resourceGroups/")[2].partition("/")[0] for one in ids}
     found = {}
     for name, group in named.items():
-        if name.lower() != own.lower():
+        if name.lower() != own.rpartition("/")[2].lower():
             body = waiter.retry(partial(store.read, group, name))
             found[name] = str((body.get("sku") or {}).get("name", "Basic"))
     return found

@@ -205,7 +205,7 @@ class PairRelease(Generic[OperationT]):
     def _planned(self) -> ReleasePlan:
         """Plan, report the warnings, and refuse what is not possible."""
         plan = self.plan()
-        refuse(self.order.pair.load_balancer, plan.findings)
+        refuse(self.order.pair.balancer[1], plan.findings)
         for one in plan.findings:
             if one.severity is Severity.WARNING and one.text not in self._reported:
                 self._reported.add(one.text)
@@ -262,4 +262,4 @@ class PairRelease(Generic[OperationT]):
 
     @property
     def _source(self) -> str:
-        return f"load balancer {self.order.pair.load_balancer}"
+        return f"load balancer {self.order.pair.balancer[1]}"

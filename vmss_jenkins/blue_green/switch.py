@@ -10,15 +10,8 @@ from typing import Generic
 from vmss_jenkins.blue_green.conditional_writer import ConditionalWriter
 from vmss_jenkins.blue_green.observation import observe_pair
 from vmss_jenkins.blue_green.plan.preview import SwitchPreview, preview
-from vmss_jenkins.blue_green.plan.switch import (
-    SwitchOrder,
-    SwitchPlan,
-    has_test_rule,
-    pool_name,
-    refuse,
-    with_test_rule,
-    without_test_rule,
-)
+from vmss_jenkins.blue_green.plan.rules import has_test_rule, pool_name, with_test_rule, without_test_rule
+from vmss_jenkins.blue_green.plan.switch import SwitchOrder, SwitchPlan, refuse
 from vmss_jenkins.blue_green.ports import LoadBalancerStore
 from vmss_jenkins.events import switch as events
 from vmss_jenkins.events.steps import PreflightFound
@@ -178,7 +171,7 @@ class _Switch(Generic[OperationT]):
 
     @property
     def _balancer(self) -> ConditionalWriter:
-        return ConditionalWriter(self.store, self.order.to.resource_group, self.order.load_balancer, self.waiter)
+        return ConditionalWriter(self.store, *self.order.balancer, self.waiter)
 
     def run(self) -> SwitchResult:
         """Plan, check, switch, watch."""
@@ -213,7 +206,7 @@ class _Switch(Generic[OperationT]):
         for one in plan.findings:
             if one.severity is Severity.WARNING:
                 self.waiter.on_event(PreflightFound(one))
-        refuse(order.load_balancer, plan.findings)
+        refuse(plan.load_balancer, plan.findings)
         return plan
 
     def _resume(self) -> SwitchOrder:
@@ -249,7 +242,7 @@ class _Switch(Generic[OperationT]):
         if port is None:
             return self._ask_gates(self.context.check, "idle", plan)
         self._balancer.write(lambda body: with_test_rule(body, plan.rule, plan.pool_after, port))
-        self.waiter.on_event(events.TestRuleOpened(self.order.load_balancer, port, pool_name(plan.pool_after)))
+        self.waiter.on_event(events.TestRuleOpened(plan.load_balancer, port, pool_name(plan.pool_after)))
         passed = False
         try:
             refusal = self._ask_gates(self.context.check, "idle", plan)

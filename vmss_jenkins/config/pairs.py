@@ -55,8 +55,9 @@ class PairConfig(Value):
     name: values.JobName
     """First part of its jobs' names."""
     resource_group: values.GroupName | None = None
-    """Of both sets and of the load balancer."""
-    load_balancer: values.ResourceName
+    """The resource group of both sets, and of the load balancer if that is given by its name."""
+    load_balancer: values.LoadBalancer
+    """Its name, or its ARM id if it is in another resource group."""
     blue: values.SetName
     green: values.SetName
     rule: values.ResourceName | None = None

@@ -131,6 +131,17 @@ GroupName: TypeAlias = Annotated[
 ResourceName: TypeAlias = Annotated[
     str, checked(matches(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}", "an Azure name: letters, digits, '_', '.', '-'"))
 ]
+LoadBalancer: TypeAlias = Annotated[
+    str,
+    checked(
+        matches(
+            r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}"
+            rf"|/subscriptions/{_GUID}/resourceGroups/[-\w.()]{{1,90}}/providers/Microsoft\.Network/loadBalancers"
+            r"/[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}",
+            "a load balancer's name, or its ARM id if it is in another resource group",
+        )
+    ),
+]
 Requirement: TypeAlias = Annotated[
     str, checked(matches(_REQUIREMENT, "a pinned requirement such as vmss-jenkins==1.0"))
 ]

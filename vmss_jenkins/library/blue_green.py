@@ -21,6 +21,7 @@ from vmss_jenkins.library.pair_connection import connected_pair
 from vmss_jenkins.library.steps import TIMEOUT, log
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSetName
+from vmss_jenkins.model.network import load_balancer_names
 
 IDLE = "idle"
 """The set that gets no traffic."""
@@ -34,12 +35,13 @@ class Pair:
     """Two scale sets behind one load balancer; one of them gets the traffic.
 
     Raises:
-        ConfigError: if both names are the same.
+        ConfigError: if both names are the same, or the load balancer is neither a name nor an ARM id.
     """
 
     resource_group: str
-    """Of the sets and of the load balancer."""
+    """The resource group of the sets, and of the load balancer if that is given by its name."""
     load_balancer: str
+    """Its name, or its ARM id if it is in another resource group."""
     blue: str
     green: str
     rule: str = ""
@@ -50,12 +52,14 @@ class Pair:
     def __post_init__(self) -> None:
         if self.blue.lower() == self.green.lower():
             raise ConfigError("pair", [f"found {self.blue!r} twice; wanted two scale sets"])
+        load_balancer_names(self.load_balancer, self.resource_group)
 
     @property
     def names(self) -> tuple[ScaleSetName, ScaleSetName, ScaleSetName]:
         """The load balancer and both sets: all are locked during a switch or a release."""
         group = self.resource_group
-        return ScaleSetName(group, self.load_balancer), ScaleSetName(group, self.blue), ScaleSetName(group, self.green)
+        balancer = ScaleSetName(*load_balancer_names(self.load_balancer, group))
+        return balancer, ScaleSetName(group, self.blue), ScaleSetName(group, self.green)
 
     def order(self, to: str, check: Iterable[AnyGate] = ()) -> SwitchOrder:
         """The order for a switch of the pair.

@@ -13,7 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from vmss_jenkins.errors import ConfigError
+
 Body = Mapping[str, Any]
+_LOAD_BALANCER = re.compile(
+    r"/subscriptions/[^/]+/resourceGroups/([^/]+)/providers/Microsoft\.Network/loadBalancers/([^/]+)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -175,6 +180,25 @@ def arm_names(arm_id: str) -> tuple[str, ...]:
     if found is None:
         raise ValueError(f"not an ARM id: {arm_id!r}")
     return (found[1], *found[2].split("/")[1::2])
+
+
+def load_balancer_names(text: str, group: str) -> tuple[str, str]:
+    """The resource group and the name of a load balancer that is given by its name or its ARM id.
+
+    Args:
+        text: the name or the id.
+        group: the resource group of a load balancer that is given by its name.
+
+    Raises:
+        ConfigError: if the text is neither.
+    """
+    if "/" not in text:
+        return group, text
+    found = _LOAD_BALANCER.fullmatch(text)
+    if found is None:
+        wanted = "its name, or /subscriptions/ID/resourceGroups/GROUP/providers/Microsoft.Network/loadBalancers/NAME"
+        raise ConfigError("load balancer", [f"found {text!r}; wanted {wanted}"])
+    return found[1], found[2]
 
 
 def _rule(name: object, details: Body, port: object) -> Rule:

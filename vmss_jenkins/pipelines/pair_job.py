@@ -5,6 +5,7 @@ from __future__ import annotations
 from vmss_jenkins.config.pairs import PairConfig
 from vmss_jenkins.config.parts import Jenkins
 from vmss_jenkins.jenkins.plan.jobs import mark
+from vmss_jenkins.model.network import load_balancer_names
 from vmss_jenkins.pipelines.model import Agent, Field, Kind, Parameter, Pipeline, Stage
 from vmss_jenkins.pipelines.pair_commands import PairCommands
 
@@ -108,7 +109,7 @@ class _Builder:
             timeouts=own.timeouts,
             keep_builds=jenkins.keep_builds,
             lock=jenkins.lock,
-            locked=f"vmss-{own.resource_group}-{own.load_balancer}",
+            locked="vmss-" + "-".join(load_balancer_names(own.load_balancer, own.resource_group or "")),
             report=report,
             summarizes=True,
             publishes=jenkins.publish_html and bool(report),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vmss_jenkins.blue_green.plan.switch import Side, SwitchOrder, SwitchPlan, pool_name
+from vmss_jenkins.blue_green.plan.rules import pool_name
+from vmss_jenkins.blue_green.plan.switch import Side, SwitchOrder, SwitchPlan
 from vmss_jenkins.model.findings import Finding, Severity
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from vmss_jenkins.blue_green.plan.switch import Side, SwitchOrder, SwitchPlan, plan_switch, pool_name
+from vmss_jenkins.blue_green.plan.rules import pool_name
+from vmss_jenkins.blue_green.plan.switch import Side, SwitchOrder, SwitchPlan, plan_switch
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import PARKED, Instance, ScaleSet, has_latest_model

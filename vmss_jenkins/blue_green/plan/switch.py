@@ -8,20 +8,17 @@ connections: open ones stay with the previous set until they end or reach their 
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
+from vmss_jenkins.blue_green.plan.rules import TEST_RULE, parts, pool_name, pool_of_rule
 from vmss_jenkins.errors import ConfigError, UnsafeRollout
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.instances import ScaleSetName
-from vmss_jenkins.model.network import Body
+from vmss_jenkins.model.network import Body, load_balancer_names
 
-TEST_RULE = "vmss-jenkins-test"
 ALLOW_FEWER = "--allow-fewer"
-_READ_ONLY = ("id", "etag", "type")
 _LAST_PORT = 65535
 
 
@@ -41,7 +38,7 @@ class SwitchOrder:
     """What is wanted."""
 
     load_balancer: str
-    """Its name, in the resource group of the sets."""
+    """Its name, or its ARM id if it is in another resource group than the sets."""
     to: ScaleSetName
     other: ScaleSetName
     """The other set of the pair."""
@@ -57,6 +54,11 @@ class SwitchOrder:
     """The ports of the load balancer that the check uses: each must send traffic to the idle set."""
     deployed: bool = True
     """False before the idle set has the release: the number of healthy instances does not matter yet."""
+
+    @property
+    def balancer(self) -> tuple[str, str]:
+        """The resource group and the name of the load balancer."""
+        return load_balancer_names(self.load_balancer, self.to.resource_group)
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def plan_switch(
         other: the other set.
         skus: the SKU of each other load balancer in front of a set, by its name.
     """
-    faults: list[str] = []
+    faults = list(_other_subscription(order, body))
     pools = {side.name: _pool_of(side, order, body, skus or {}, faults) for side in (to, other)}
     known = tuple(filter(None, pools.values()))
     if known and pools[to.name] == pools[other.name]:
@@ -104,7 +106,7 @@ def plan_switch(
         to, other = other, to
     faults += [f"{side.name.name} has no instance" for side in _empty_sets(order, to, other, before)]
     faults += _other_sets(order, body, (to, other), known)
-    plan = SwitchPlan(order.load_balancer, str(rule["name"]), before, pools[to.name], pools[other.name], to, other)
+    plan = SwitchPlan(order.balancer[1], str(rule["name"]), before, pools[to.name], pools[other.name], to, other)
     faults += _port_faults(order, body, plan)
     found = [Finding(Severity.IMPOSSIBLE, fault) for fault in faults]
     health = () if found or not plan.changes or not order.deployed else _health(order, plan)
@@ -137,6 +139,12 @@ def _empty_sets(order: SwitchOrder, to: Side, other: Side, before: str) -> Itera
             yield side
 
 
+def _other_subscription(order: SwitchOrder, body: Body) -> Iterator[str]:
+    """Only one subscription is read: a load balancer of the same name there must not be taken for the one wanted."""
+    if "/" in order.load_balancer and str(body.get("id", "")).lower() != order.load_balancer.lower():
+        yield f"found {body.get('id')}; wanted {order.load_balancer}: it must be in the subscription of the sets"
+
+
 def _health(order: SwitchOrder, plan: SwitchPlan) -> Iterator[Finding]:
     to, other = plan.to, plan.other
     if not to.healthy:
@@ -152,7 +160,7 @@ def _health(order: SwitchOrder, plan: SwitchPlan) -> Iterator[Finding]:
 
 def _pool_of(side: Side, order: SwitchOrder, body: Body, skus: Mapping[str, str], faults: list[str]) -> str:
     """The set's pool in this load balancer; a set in none or in several adds a fault, and the result is empty."""
-    here = {pool["id"].lower(): str(pool["id"]) for pool in _parts(body, "backendAddressPools")}
+    here = {pool["id"].lower(): str(pool["id"]) for pool in parts(body, "backendAddressPools")}
     found = [here[pool.lower()] for pool in side.pools if pool.lower() in here]
     if len(found) == 1:
         return found[0]
@@ -166,7 +174,7 @@ def _pool_of(side: Side, order: SwitchOrder, body: Body, skus: Mapping[str, str]
         kinds = ", ".join(f"{name} (sku {skus.get(name, 'unknown')})" for name in elsewhere)
         mine = (body.get("sku") or {}).get("name", "Basic")
         faults.append(
-            f"{side.name.name} is behind {kinds}, not behind {order.load_balancer} (sku {mine}); both sets of a pair "
+            f"{side.name.name} is behind {kinds}, not behind {order.balancer[1]} (sku {mine}); both sets of a pair "
             "must be behind one load balancer, and no set can be behind Basic and Standard ones at once"
         )
     else:
@@ -175,7 +183,7 @@ def _pool_of(side: Side, order: SwitchOrder, body: Body, skus: Mapping[str, str]
 
 
 def _rule(order: SwitchOrder, body: Body, pools: Iterable[str], faults: list[str]) -> Body:
-    rules = [rule for rule in _parts(body, "loadBalancingRules") if rule["name"] != TEST_RULE]
+    rules = [rule for rule in parts(body, "loadBalancingRules") if rule["name"] != TEST_RULE]
     wanted = {pool.lower() for pool in pools}
     names = ", ".join(str(rule["name"]) for rule in rules) or "none"
     if order.rule:
@@ -195,7 +203,7 @@ def _rule(order: SwitchOrder, body: Body, pools: Iterable[str], faults: list[str
 def _other_sets(order: SwitchOrder, body: Body, sides: tuple[Side, Side], pools: Sequence[str]) -> Iterator[str]:
     """Other sets behind the load balancer: never in a pool of the pair; in other pools only if the rule is named."""
     pair = {side.name.name.lower() for side in sides}
-    for pool in _parts(body, "backendAddressPools"):
+    for pool in parts(body, "backendAddressPools"):
         for name in sorted({one for one in sets_in(pool) if one.lower() not in pair}):
             if str(pool["id"]) in pools:
                 yield f"scale set {name} is in backend pool {pool['name']} too: it would be switched as well"
@@ -205,7 +213,7 @@ def _other_sets(order: SwitchOrder, body: Body, sides: tuple[Side, Side], pools:
 
 def _port_faults(order: SwitchOrder, body: Body, plan: SwitchPlan) -> Iterator[str]:
     """A test port that another rule uses, and a check that would measure the set with the traffic."""
-    port, rules = order.test_port, [one for one in _parts(body, "loadBalancingRules") if one["name"] != TEST_RULE]
+    port, rules = order.test_port, [one for one in parts(body, "loadBalancingRules") if one["name"] != TEST_RULE]
     rule_of = {(one.get("properties") or {}).get("frontendPort"): one for one in rules}
     if port is not None and not 0 < port <= _LAST_PORT:
         yield f"found the test port {port}; wanted 1 to {_LAST_PORT}"
@@ -226,55 +234,3 @@ def sets_in(pool: Body) -> frozenset[str]:
     references = (pool.get("properties") or {}).get("backendIPConfigurations") or []
     found = (re.search(r"/virtualMachineScaleSets/([^/]+)/", str(one.get("id")), re.IGNORECASE) for one in references)
     return frozenset(one[1] for one in found if one)
-
-
-def pool_of_rule(rule: Body) -> str:
-    """The ARM id of a rule's backend pool; empty for none."""
-    properties = rule.get("properties") or {}
-    single = (properties.get("backendAddressPool") or {}).get("id")
-    several = [one.get("id") for one in properties.get("backendAddressPools") or []]
-    return str(single or next(iter(several), "") or "")
-
-
-def with_rule_pointing_at(body: Body, rule: str, pool: str) -> dict[str, Any]:
-    """The load balancer with a rule pointed at another pool, and without the test rule."""
-    changed = without_test_rule(body)
-    for one in _parts(changed, "loadBalancingRules"):
-        if one["name"] == rule:
-            one["properties"]["backendAddressPool"] = {"id": pool}
-            one["properties"].pop("backendAddressPools", None)
-    return changed
-
-
-def with_test_rule(body: Body, rule: str, pool: str, port: int) -> dict[str, Any]:
-    """The load balancer with a test rule: a copy of a rule with another port and another pool."""
-    changed = without_test_rule(body)
-    model = next(one for one in _parts(changed, "loadBalancingRules") if one["name"] == rule)
-    test = {key: copy.deepcopy(value) for key, value in model.items() if key not in _READ_ONLY}
-    test["name"] = TEST_RULE
-    test["properties"] |= {"frontendPort": port, "backendAddressPool": {"id": pool}}
-    test["properties"].pop("backendAddressPools", None)
-    changed["properties"]["loadBalancingRules"].append(test)
-    return changed
-
-
-def without_test_rule(body: Body) -> dict[str, Any]:
-    """The load balancer without the test rule."""
-    changed: dict[str, Any] = copy.deepcopy(dict(body))
-    rules = [rule for rule in _parts(changed, "loadBalancingRules") if rule["name"] != TEST_RULE]
-    changed.setdefault("properties", {})["loadBalancingRules"] = rules
-    return changed
-
-
-def has_test_rule(body: Body) -> bool:
-    """Whether there is a test rule."""
-    return any(rule["name"] == TEST_RULE for rule in _parts(body, "loadBalancingRules"))
-
-
-def _parts(body: Body, kind: str) -> list[Any]:
-    return (body.get("properties") or {}).get(kind) or []
-
-
-def pool_name(arm_id: str) -> str:
-    """The name in the ARM id of a backend pool."""
-    return arm_id.rpartition("/")[2]

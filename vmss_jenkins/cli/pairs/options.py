@@ -22,7 +22,12 @@ PAIR = (
         show_envvar=True,
         help="Resource group of the scale sets and of the load balancer.",
     ),
-    click.option("--load-balancer", required=True, metavar="NAME", help="The load balancer of both scale sets."),
+    click.option(
+        "--load-balancer",
+        required=True,
+        metavar="NAME",
+        help="The load balancer of both scale sets: its name, or its ARM id if it is in another resource group.",
+    ),
     click.option("--blue", required=True, metavar="NAME", help="One scale set of the pair."),
     click.option("--green", required=True, metavar="NAME", help="The other one."),
 )

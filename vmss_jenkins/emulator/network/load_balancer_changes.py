@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.errors import ArmError, invalid_content
 from vmss_jenkins.emulator.arm.values import Json
+from vmss_jenkins.emulator.network import health_probes
 from vmss_jenkins.emulator.network.resolved_load_balancer import ADDRESSES, ResolvedLoadBalancer
 from vmss_jenkins.emulator.state.network import (
     FRONTENDS,
@@ -102,6 +103,7 @@ def put(backend: Backend, load_balancer: LoadBalancer | None, group: str, name: 
     _check_numbers(balancer)
     _check_references(balancer)
     _check_rules(balancer)
+    health_probes.check_rules_stay(made, balancer)
     for pool in properties.get(POOLS, []):
         _force(balancer, pool["name"], pool)
     return _changed(backend, made, draft)
