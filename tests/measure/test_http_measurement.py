@@ -10,7 +10,7 @@ from vmss_jenkins.events.calls import CallRetried
 from vmss_jenkins.events.gates import GateMeasured
 from vmss_jenkins.gates.specs import CompareGate, Expectation, HttpGate, ProbingGate, Via
 from vmss_jenkins.gates.verdicts import Outcome, Sample
-from vmss_jenkins.measure.http_measurement import HttpMeasurement, Subject, side_by_side
+from vmss_jenkins.measure.http_measurement import HttpMeasurement, LastingError, Subject, side_by_side
 from vmss_jenkins.measure.ports import ProbeRequest, TunnelError
 from vmss_jenkins.model.instances import Health, Instance, ScaleSet
 from vmss_jenkins.model.network import Address, Unreachable
@@ -112,12 +112,43 @@ def test_a_url_replaces_the_load_balancer(lab: Lab) -> None:
     assert lab.prober.asked[0].url == "https://web.example.com/x"
 
 
-def test_no_rule_for_the_port_is_an_error(lab: Lab) -> None:
-    verdict = lab.probing().http(HttpGate(port=8080), SUBJECT)
-    assert verdict.outcome is Outcome.ERROR
-    assert verdict.reason == (
-        "could not measure: no load balancer rule listens on port 8080; found: 203.0.113.7:443, 203.0.113.7:80"
+def test_the_port_of_the_only_rule_is_the_default(lab: Lab) -> None:
+    lab.balancers.fronts = (Address("203.0.113.7", 8081),)
+    assert lab.probing().http(HttpGate(samples=1), SUBJECT).outcome is Outcome.PASSED
+    assert lab.prober.asked[0].url == "http://203.0.113.7:8081/"
+
+
+def test_no_rule_for_the_port_is_a_lasting_error(lab: Lab) -> None:
+    with pytest.raises(LastingError) as lasting:
+        lab.probing().http(HttpGate(port=8080), SUBJECT)
+    assert lasting.value.verdict.outcome is Outcome.ERROR
+    assert lasting.value.verdict.reason == (
+        "could not measure: no load balancer rule listens on port 8080; found: 203.0.113.7:443, 203.0.113.7:80; "
+        "wanted port=443 or port=80"
     )
+
+
+def test_a_set_without_a_rule_yet_is_measured_again(lab: Lab) -> None:
+    lab.balancers.fronts = ()
+    assert lab.probing().http(HttpGate(), SUBJECT).outcome is Outcome.ERROR
+
+
+def test_an_instance_that_azure_still_creates_is_measured_again(lab: Lab) -> None:
+    lab.balancers.found = {"0": Unreachable("no interface", may_come=True)}
+    assert lab.probing().http(HttpGate(via=Via.NAT), SUBJECT).outcome is Outcome.ERROR
+
+
+def test_a_comparison_without_one_good_answer_ends_at_once_with_what_was_answered(lab: Lab) -> None:
+    lab.prober.bad = {"0": 1, "1": 1, "2": 1}
+    verdict = lab.probing().compare(COMPARE, SUBJECT, run=1)
+    assert (verdict.outcome, verdict.more_samples, len(lab.prober.asked)) == (Outcome.INCONCLUSIVE, 0, 150)
+    assert verdict.reason.startswith("no good answer from the canary (status 500, wanted 200 (75)) and from the stable")
+
+
+def test_without_a_good_stable_answer_no_number_of_samples_would_decide(lab: Lab) -> None:
+    lab.prober.bad = {"1": 1, "2": 1}
+    verdict = lab.probing().compare(COMPARE, SUBJECT, run=1)
+    assert (verdict.outcome, verdict.more_samples) == (Outcome.INCONCLUSIVE, 0)
 
 
 def test_requests_go_to_each_chosen_instance(lab: Lab) -> None:
@@ -134,9 +165,10 @@ def test_requests_go_to_each_chosen_instance(lab: Lab) -> None:
 
 def test_an_instance_without_address_is_an_error(lab: Lab) -> None:
     lab.balancers.found = {"0": Unreachable("no inbound NAT rule forwards to it")}
-    verdict = lab.probing().http(HttpGate(via=Via.NAT), SUBJECT)
-    assert verdict.outcome is Outcome.ERROR
-    assert verdict.reason == "could not measure: instance 0: no inbound NAT rule forwards to it"
+    with pytest.raises(LastingError) as lasting:
+        lab.probing().http(HttpGate(via=Via.NAT), SUBJECT)
+    assert lasting.value.verdict.outcome is Outcome.ERROR
+    assert lasting.value.verdict.reason == "could not measure: instance 0: no inbound NAT rule forwards to it"
     assert lab.prober.asked == []
 
 

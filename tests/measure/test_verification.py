@@ -89,6 +89,21 @@ def test_a_temporary_error_does_no_harm(lab: Lab) -> None:
     assert lab.follows() == [*[Consequence.REPEAT] * 3, Consequence.GO_ON]
 
 
+def test_an_error_that_waiting_does_not_mend_is_measured_once(lab: Lab) -> None:
+    lab.commands.results = [CommandResult(None, "", "check cannot be started", started=False)] * 3
+    found = lab.assess(COMMAND)
+    assert (found.consequence, found.outcome) == (Consequence.HALT, Outcome.ERROR)
+    assert (lab.follows(), lab.world.clock.slept) == ([Consequence.HALT], [])
+    assert lab.assess(HttpGate(port=8080)).consequence is Consequence.HALT
+
+
+@pytest.mark.parametrize(("status", "times"), [(401, 1), (403, 1), (400, 4)])
+def test_a_missing_permission_is_asked_for_once(lab: Lab, status: int, times: int) -> None:
+    lab.world.azure.faults["get"] = [outage(status, "AuthorizationFailed")] * 9
+    lab.assess(COMMAND)
+    assert len(lab.follows()) == times
+
+
 def test_at_the_deadline_nothing_is_measured_again(lab: Lab) -> None:
     lab.commands.results = [CommandResult(75, "")] * 5
     found = lab.assess(replace(COMMAND, limits=Limits(inconclusive=100)), timeout=15)

@@ -86,7 +86,9 @@ class AzureLoadBalancers:
         for finder in finders[via]:
             left = {id_: one for id_, one in interfaces.items() if not isinstance(found.get(id_), Address)}
             found |= finder(scale_set, left, port) if left else {}
-        return {id_: found.get(id_, Unreachable("Azure lists no network interface of it")) for id_ in ids}
+        return {
+            id_: found.get(id_, Unreachable("Azure lists no network interface of it", may_come=True)) for id_ in ids
+        }
 
     def frontends(self, scale_set: ScaleSet, ids: Sequence[str]) -> tuple[Address, ...]:
         """Find the frontend addresses of the load balancers in front of instances, in Azure's order.

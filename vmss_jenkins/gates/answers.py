@@ -59,6 +59,10 @@ def assess_comparison(
     for side, samples in (("the canary", canary), ("the stable instances", stable)):
         if problem := _not_measured(samples):
             return Verdict(str(gate), Outcome.ERROR, f"could not measure {side}: {problem}")
+    if not any(sample.fault is None and sample.unmeasured is None for sample in (*canary, *stable)):
+        reason = f"no good answer from the canary ({_faults(canary)}) and from the stable instances ({_faults(stable)})"
+        advice = "nothing to compare: check path, port, host and expect-status of the gate"
+        return Verdict(str(gate), Outcome.INCONCLUSIVE, f"{reason}: {advice}")
     significance = look_significance(gate.significance, run, sizes, look)
     found = compare(_group(canary), _group(stable), gate.margins, significance)
     figures = _comparison_figures(gate, found)
@@ -177,6 +181,10 @@ def _not_measured(samples: Sequence[Sample]) -> str | None:
         return "no request was sent"
     problems = Counter(sample.unmeasured for sample in samples if sample.unmeasured is not None)
     return _most_common(problems) if problems.total() > MOST_UNMEASURED * len(samples) else None
+
+
+def _faults(samples: Sequence[Sample]) -> str:
+    return _most_common(Counter(sample.fault for sample in samples if sample.fault is not None))
 
 
 def _most_common(faults: Counter[str]) -> str:

@@ -220,7 +220,7 @@ def _compare_latencies(canary: Group, stable: Group, margins: Margins, significa
     samples = len(canary.latencies), len(stable.latencies)
     medians = _median(canary), _median(stable)
     if min(samples) < FEWEST_LATENCIES:
-        return Evidence(Finding.TOO_FEW, *medians, 1.0, samples, FEWEST_LATENCIES - min(samples))
+        return Evidence(Finding.TOO_FEW, *medians, 1.0, samples, _missing_latencies(canary, stable))
     slowed = [margins.slowed(latency) for latency in stable.latencies]
     u, p = mann_whitney_greater(canary.latencies, slowed)
     slower = u / (samples[0] * samples[1])
@@ -231,6 +231,13 @@ def _compare_latencies(canary: Group, stable: Group, margins: Margins, significa
     # Noether (1987): samples for the Mann-Whitney test, with groups of the same size
     wanted = _z_sum(significance) ** 2 / (6 * (slower - 0.5) ** 2)
     return Evidence(Finding.UNCERTAIN, *medians, p, samples, max(1, math.ceil(wanted) - min(samples)))
+
+
+def _missing_latencies(*groups: Group) -> int:
+    """About how many more samples a side give enough good answers; 0 if a side gives none at all."""
+    if not all(group.latencies for group in groups):
+        return 0
+    return max(math.ceil((FEWEST_LATENCIES - len(group.latencies)) / (1 - group.error_rate)) for group in groups)
 
 
 def _median(group: Group) -> float:

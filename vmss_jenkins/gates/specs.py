@@ -142,7 +142,8 @@ class ProbingGate(Gate):
     path: str = "/"
     scheme: str = "http"
     port: int | None = None
-    """The service's port: the load balancer's for `frontend`, else the instance's; by default 80 or 443."""
+    """The service's port: the load balancer's for `frontend`, else the instance's. By default 80 or 443; for `frontend`
+    the port of the only rule, if there is one rule."""
     host: str | None = None
     """The Host header, and the name that the certificate must have; by default the address."""
     expect: Expectation = Expectation()

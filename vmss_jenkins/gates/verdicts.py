@@ -148,6 +148,8 @@ class CommandResult:
     problem: str | None = None
     """Why it did not end by itself or did not start."""
     seconds: float = 0.0
+    started: bool = True
+    """False if it could not be started; another try cannot help then."""
 
 
 def _short(value: float) -> str:

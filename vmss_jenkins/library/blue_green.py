@@ -118,6 +118,7 @@ def release_to_pair(  # noqa: PLR0913 - the pair, the checks and how to reach Az
     before, after = check_gates(check, pair.test_port), watch_gates(watch)
     order = ReleaseOrder(replace(pair.order(IDLE, before), allow_fewer=allow_fewer), release, idle)
     with connected_pair(connection, timeout, on_event) as found:
+        found.check_gates(order.pair, before, after)
         context = found.context(f"release of {release.short_name}", pair.names if claim else (), before, after)
         claims = context.claims if isinstance(context.claims, JointClaims) else None
         yield PairRelease(found.sets, found.store, order, context, found.waiter, claims, found.build)
@@ -159,6 +160,7 @@ def switch(  # noqa: PLR0913 - the checks and how to reach Azure, each by its na
     before, after = check_gates(check, pair.test_port), watch_gates(watch)
     order = replace(pair.order(to, before), allow_fewer=allow_fewer)
     with connected_pair(connection, timeout, on_event) as found:
+        found.check_gates(order, before, after)
         context = found.context(f"switch to {to}", pair.names if claim else (), before, after)
         if dry_run:
             return dry_switch(found.sets, found.store, order, context, found.waiter, (before, after))

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING
 
 from vmss_jenkins.azure.connection import Connection
 from vmss_jenkins.blue_green.joint_claims import JointClaims
+from vmss_jenkins.blue_green.observation import observe_pair
+from vmss_jenkins.blue_green.plan.switch import SwitchOrder
 from vmss_jenkins.blue_green.ports import LoadBalancerStore
 from vmss_jenkins.blue_green.switch import SwitchContext
 from vmss_jenkins.events.base import OnEvent
-from vmss_jenkins.gates.specs import AnyGate
+from vmss_jenkins.gates.specs import AnyGate, HttpGate, Via
+from vmss_jenkins.measure.gate_checks import GateChecks, refuse
 from vmss_jenkins.measure.instruments import connected_instruments
 from vmss_jenkins.measure.verification import Instruments, Verification
 from vmss_jenkins.model.instances import ScaleSetName
@@ -62,6 +65,34 @@ class PairConnection:
             run=secrets.token_hex(4),
             owner=f"{self.environ.get('JOB_NAME') or socket.gethostname()}: {what}",
             processes=LocalProcesses(),
+        )
+
+    def check_gates(self, order: SwitchOrder, check: Sequence[AnyGate], watch: Sequence[AnyGate]) -> None:
+        """Refuse gates that cannot measure, before anything is changed.
+
+        The watch gates use the production rule, which still sends traffic to the other set.
+
+        Args:
+            order: the switch.
+            check: the gates before it.
+            watch: the gates after it.
+
+        Raises:
+            ConfigError: if a gate cannot measure, with the reason.
+            AzureError: if the pair cannot be read.
+        """
+        if not (check or watch):
+            return
+        state = observe_pair(self.sets, self.store, order, self.waiter)
+        plan, members = state.plan(order), {one.scale_set.name: one for one in (state.to, state.other)}
+        target, active = members[plan.to.name], members[plan.other.name]
+        through_rule = [gate for gate in watch if isinstance(gate, HttpGate) and gate.via is Via.FRONTEND]
+        checks = GateChecks(self.instruments.balancers, self.waiter)
+        refuse(
+            (
+                *checks.check((*check, *watch), target.scale_set, target.instances, frontend=False),
+                *(checks.check(through_rule, active.scale_set, active.instances) if plan.changes else ()),
+            )
         )
 
     def _gates(self, gates: Sequence[AnyGate], name: ScaleSetName) -> Verification:

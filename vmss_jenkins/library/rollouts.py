@@ -16,6 +16,7 @@ from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.gates.parsing import gates_from
 from vmss_jenkins.gates.specs import AnyGate
 from vmss_jenkins.library.steps import TIMEOUT, log
+from vmss_jenkins.measure.gate_checks import refuse
 from vmss_jenkins.measure.instruments import connected_instruments
 from vmss_jenkins.measure.verification import Verification
 from vmss_jenkins.model.images import ImageReference
@@ -162,9 +163,13 @@ class _Run:
             connected_instruments(sets, azure, clock) as instruments,
             _drainer(self.spec, azure) as pool,
         ):
+            verification = Verification(self.name, self.gates, instruments, waiter) if self.gates else None
+            if verification:
+                scale_set = waiter.retry(lambda: sets.get(self.name))
+                refuse(verification.check(scale_set, waiter.retry(lambda: sets.instances(scale_set))))
             connected = replace(
                 context,
-                gates=Verification(self.name, self.gates, instruments, waiter) if self.gates else None,
+                gates=verification,
                 drainer=pool,
                 claims=sets.claims(self.name) if self.claim else None,
                 headcounts=sets.headcounts(self.name) if self.claim or surges else None,

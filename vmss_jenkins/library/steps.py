@@ -15,8 +15,10 @@ from vmss_jenkins.azure.connection import Connection
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.events.base import Event, OnEvent
 from vmss_jenkins.gates.parsing import gates_from
+from vmss_jenkins.measure.gate_checks import refuse
 from vmss_jenkins.measure.instruments import connected_instruments
 from vmss_jenkins.measure.verification import Assessment, Verification
+from vmss_jenkins.model.findings import Finding
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Instance, InstanceIds, ScaleSet, ScaleSetName, has_latest_model
 from vmss_jenkins.model.releases import Script
@@ -228,8 +230,40 @@ def verify(
     with closing(azure.scale_sets()) as sets, connected_instruments(sets, azure, clock) as instruments:
         scale_set = waiter.retry(lambda: sets.get(target))
         instances = waiter.retry(lambda: sets.instances(scale_set))
-        ids = [one.id for one in (chosen.choose(instances) if chosen else _updated(scale_set, instances))]
-        return Verification(target, specs, instruments, waiter).assess("verify", ids)
+        measured = tuple(chosen.choose(instances) if chosen else _updated(scale_set, instances))
+        verification = Verification(target, specs, instruments, waiter)
+        refuse(verification.check(scale_set, measured))
+        return verification.assess("verify", [one.id for one in measured])
+
+
+def check_gates(
+    resource_group: str,
+    name: str,
+    gates: Iterable[str | Mapping[str, object]],
+    *,
+    connection: Connection | None = None,
+    on_event: OnEvent = log,
+) -> tuple[Finding, ...]:
+    """Find what prevents gates from measuring a set, as `roll_out` does before it changes anything.
+
+    Args:
+        resource_group: the set's resource group.
+        name: the set's name.
+        gates: as `verify` takes them.
+        connection: how to connect to Azure; from the environment by default.
+        on_event: receives each event; by default events are logged.
+
+    Raises:
+        ConfigError: for invalid gates.
+        AzureError: if the set or its addresses cannot be read.
+    """
+    target, specs, clock = ScaleSetName(resource_group, name), gates_from(gates), SystemClock()
+    waiter = Waiter.starting(clock, TIMEOUT, on_event)
+    azure = (connection or Connection()).connect(on_event)
+    with closing(azure.scale_sets()) as sets, connected_instruments(sets, azure, clock) as instruments:
+        scale_set = waiter.retry(lambda: sets.get(target))
+        instances = waiter.retry(lambda: sets.instances(scale_set))
+        return Verification(target, specs, instruments, waiter).check(scale_set, instances)
 
 
 def _updated(scale_set: ScaleSet, instances: Iterable[Instance]) -> list[Instance]:

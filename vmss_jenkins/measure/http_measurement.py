@@ -13,6 +13,7 @@ from vmss_jenkins.gates.comparison import look_sizes
 from vmss_jenkins.gates.curves import curve
 from vmss_jenkins.gates.specs import CompareGate, HttpGate, ProbingGate, Via
 from vmss_jenkins.gates.verdicts import Outcome, Sample, Verdict
+from vmss_jenkins.measure.gate_checks import frontend_of, no_frontend
 from vmss_jenkins.measure.ports import LoadBalancers, Prober, ProbeRequest, TunnelError, Tunnels
 from vmss_jenkins.model.instances import Instance, ScaleSet, has_latest_model
 from vmss_jenkins.model.network import Address, Unreachable
@@ -49,7 +50,28 @@ class Subject:
 
 
 class NoTargetError(Exception):
-    """There is no address to send requests to: the gate could not measure."""
+    """There is no address to send requests to: the gate could not measure.
+
+    Args:
+        reason: why.
+        lasting: whether another try cannot help.
+    """
+
+    def __init__(self, reason: str, *, lasting: bool) -> None:
+        super().__init__(reason)
+        self.lasting = lasting
+
+
+class LastingError(Exception):
+    """The gate could not measure, and another try cannot help.
+
+    Args:
+        verdict: what the gate says of it.
+    """
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.reason)
+        self.verdict = verdict
 
 
 @dataclass(frozen=True)
@@ -62,7 +84,11 @@ class HttpMeasurement:
     waiter: Waiter = field(repr=False)
 
     def http(self, gate: HttpGate, subject: Subject) -> Verdict:
-        """Send requests to the load balancer, or to each chosen instance, and judge the answers."""
+        """Send requests to the load balancer, or to each chosen instance, and judge the answers.
+
+        Raises:
+            LastingError: if it cannot measure, and another try cannot help.
+        """
         began = self.waiter.clock.now()
         try:
             if gate.via is Via.FRONTEND:
@@ -75,7 +101,7 @@ class HttpMeasurement:
             self.waiter.on_event(GateSampled(str(gate), points))
             return assess_http(gate, samples, subject.new_share if gate.via is Via.FRONTEND else None)
         except (NoTargetError, TunnelError) as error:
-            return Verdict(str(gate), Outcome.ERROR, f"could not measure: {error}")
+            return _not_measured(gate, error)
 
     def compare(self, gate: CompareGate, subject: Subject, run: int) -> Verdict:
         """Send requests to canary and stable instances side by side, until the answers decide or are enough.
@@ -84,6 +110,9 @@ class HttpMeasurement:
             gate: margins and numbers of samples.
             subject: the chosen instances are the canary.
             run: which run of the gate in this rollout, from 1.
+
+        Raises:
+            LastingError: if it cannot measure, and another try cannot help.
         """
         if not subject.stable:
             reason = "no instance with the old release is left to compare with"
@@ -94,7 +123,7 @@ class HttpMeasurement:
                 sides = [{id_: targets[id_] for id_ in side} for side in (canary, stable)]
                 return self._look_by_look(gate, sides[0], sides[1], run)
         except (NoTargetError, TunnelError) as error:
-            return Verdict(str(gate), Outcome.ERROR, f"could not measure: {error}")
+            return _not_measured(gate, error)
 
     def _look_by_look(
         self, gate: CompareGate, canary: dict[str, Address], stable: dict[str, Address], run: int
@@ -126,11 +155,10 @@ class HttpMeasurement:
         if gate.url:
             return gate.url
         found = self.waiter.retry(lambda: self.balancers.frontends(subject.scale_set, subject.ids))
-        matching = [address for address in found if address.port == gate.service_port]
-        if not matching:
-            there = ", ".join(map(str, found)) or "none"
-            raise NoTargetError(f"no load balancer rule listens on port {gate.service_port}; found: {there}")
-        return matching[0]
+        chosen = frontend_of(gate, found)
+        if chosen is None:
+            raise NoTargetError(no_frontend(gate, found), lasting=bool(found))
+        return chosen
 
     @contextmanager
     def _open(self, gate: ProbingGate, subject: Subject, ids: Sequence[str]) -> Iterator[dict[str, Address]]:
@@ -142,8 +170,9 @@ class HttpMeasurement:
         """
         port = gate.ssh_port if gate.via is Via.SSH else gate.service_port
         found = self.waiter.retry(lambda: self.balancers.addresses(subject.scale_set, ids, gate.via, port))
-        if reasons := [f"instance {id_}: {one.reason}" for id_, one in found.items() if isinstance(one, Unreachable)]:
-            raise NoTargetError("; ".join(reasons))
+        if missing := {id_: one for id_, one in found.items() if isinstance(one, Unreachable)}:
+            reasons = "; ".join(f"instance {id_}: {one.reason}" for id_, one in missing.items())
+            raise NoTargetError(reasons, lasting=not any(one.may_come for one in missing.values()))
         addresses = {id_: one for id_, one in found.items() if isinstance(one, Address)}
         with ExitStack() as stack:
             if gate.via is Via.SSH:
@@ -151,6 +180,13 @@ class HttpMeasurement:
                     id_: stack.enter_context(self.tunnels.open(gate, server)) for id_, server in addresses.items()
                 }
             yield addresses
+
+
+def _not_measured(gate: ProbingGate, error: NoTargetError | TunnelError) -> Verdict:
+    verdict = Verdict(str(gate), Outcome.ERROR, f"could not measure: {error}")
+    if error.lasting:
+        raise LastingError(verdict) from error
+    return verdict
 
 
 def side_by_side(

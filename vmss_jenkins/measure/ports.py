@@ -62,7 +62,16 @@ class LoadBalancers(Protocol):
 
 
 class TunnelError(Exception):
-    """A tunnel that could not be opened: the check could not measure."""
+    """A tunnel that could not be opened: the gate could not measure.
+
+    Args:
+        reason: why.
+        lasting: whether another try cannot help.
+    """
+
+    def __init__(self, reason: str, *, lasting: bool = False) -> None:
+        super().__init__(reason)
+        self.lasting = lasting
 
 
 class Tunnels(Protocol):

@@ -75,7 +75,8 @@ class ProgramRunner:
                 start_new_session=True,
             )
         except OSError as error:
-            return CommandResult(None, "", f"{gate.run[0]} cannot be started: {error.strerror or error}")
+            reason = f"{gate.run[0]} cannot be started: {error.strerror or error}"
+            return CommandResult(None, "", reason, started=False)
         tail = _Tail(process.stdout)
         problem = None
         try:

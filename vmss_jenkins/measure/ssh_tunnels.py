@@ -37,7 +37,7 @@ def ssh_command(gate: ProbingGate, server: Address, local_port: int) -> list[str
     user = gate.ssh_user or ""
     for what, value, shape in (("user", user, _USER), ("host", server.host, _HOST)):
         if not shape.fullmatch(value):
-            raise TunnelError(f"found the {what} {value!r}; wanted letters, digits and '.', '_', '-'")
+            raise TunnelError(f"found the {what} {value!r}; wanted letters, digits and '.', '_', '-'", lasting=True)
     options = {
         "BatchMode": "yes",
         "ExitOnForwardFailure": "yes",
@@ -90,7 +90,7 @@ class SshTunnels:
             try:
                 process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=output, stderr=output)  # noqa: S603 - checked arguments
             except OSError as error:
-                raise TunnelError(f"ssh cannot be started: {error.strerror or error}") from error
+                raise TunnelError(f"ssh cannot be started: {error.strerror or error}", lasting=True) from error
             if self._opens(process, local):
                 return process, local
             _end(process)

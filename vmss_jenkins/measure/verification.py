@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from vmss_jenkins.errors import AzureError
 from vmss_jenkins.events.gates import GateJudged, GateStarted
@@ -19,13 +20,19 @@ from vmss_jenkins.gates.verdicts import (
     until_next_look,
     worst,
 )
-from vmss_jenkins.measure.http_measurement import HttpMeasurement, Subject
+from vmss_jenkins.measure.gate_checks import GateChecks
+from vmss_jenkins.measure.http_measurement import HttpMeasurement, LastingError, Subject
 from vmss_jenkins.measure.ports import CommandRunner, LoadBalancers, Prober, ScaleSetReader, Tunnels
-from vmss_jenkins.model.instances import Health, Instance, ScaleSetName
+from vmss_jenkins.model.findings import Finding
+from vmss_jenkins.model.instances import Health, Instance, ScaleSet, ScaleSetName
 from vmss_jenkins.runtime.waiting import Waiter
 
 REPEAT_AFTER = 10.0
 """Seconds until a gate without a decision measures again."""
+
+
+REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+"""Answers of Azure that are the same at the next try."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,13 @@ class Verification:
         self._measurement = HttpMeasurement(instruments.balancers, instruments.prober, instruments.tunnels, waiter)
         self._runs: dict[int, int] = {}
 
+    def check(
+        self, scale_set: ScaleSet, instances: Sequence[Instance], *, frontend: bool = True
+    ) -> tuple[Finding, ...]:
+        """Find what prevents the gates from measuring, before anything is changed; see `GateChecks.check`."""
+        checks = GateChecks(self._instruments.balancers, self._waiter)
+        return checks.check(self._gates, scale_set, instances, frontend=frontend)
+
     def assess(
         self, stage: str, instance_ids: Sequence[str], before: Callable[[float], None] = lambda _: None
     ) -> Assessment:
@@ -110,29 +124,41 @@ class Verification:
             self._runs[number] = self._runs.get(number, 0) + 1
             self._waiter.on_event(GateStarted(str(gate), stage, ids))
             before(gate.longest(len(ids)))
-            history.append(self._measure(gate, stage, ids, self._runs[number]))
+            verdict, lasting = self._measure(gate, stage, ids, self._runs[number])
+            history.append(verdict)
             follows = consequence(gate.limits, history)
-            if follows is Consequence.REPEAT and self._waiter.clock.now() >= self._waiter.deadline:
+            late = self._waiter.clock.now() >= self._waiter.deadline
+            if follows is Consequence.REPEAT and (lasting or late):
                 follows = Consequence.HALT
             self._waiter.on_event(GateJudged(history[-1], follows))
             if follows is not Consequence.REPEAT:
                 return history[-1], follows
             self._waiter.clock.sleep(REPEAT_AFTER)
 
-    def _measure(self, gate: AnyGate, stage: str, ids: tuple[str, ...], run: int) -> Verdict:
+    def _measure(self, gate: AnyGate, stage: str, ids: tuple[str, ...], run: int) -> tuple[Verdict, bool]:
+        """Measure once, and judge; the second value is whether another try cannot help."""
         try:
-            if isinstance(gate, HealthGate):
-                return self._health(gate, ids)
-            subject = self._look(ids)
-            if not subject.ids:
-                return Verdict(str(gate), Outcome.ERROR, f"none of the instances {', '.join(ids)} exists any more")
-            if isinstance(gate, CommandGate):
-                return assess_command(gate, self._instruments.commands.run(gate, _facts(subject, stage)))
-            if isinstance(gate, CompareGate):
-                return self._measurement.compare(gate, subject, run)
-            return self._measurement.http(gate, subject)
+            return self._measured(gate, stage, ids, run), False
+        except LastingError as error:
+            return error.verdict, True
         except AzureError as error:
-            return Verdict(str(gate), Outcome.ERROR, str(error))
+            return Verdict(str(gate), Outcome.ERROR, str(error)), error.failure.status in REFUSED
+
+    def _measured(self, gate: AnyGate, stage: str, ids: tuple[str, ...], run: int) -> Verdict:
+        if isinstance(gate, HealthGate):
+            return self._health(gate, ids)
+        subject = self._look(ids)
+        if not subject.ids:
+            return Verdict(str(gate), Outcome.ERROR, f"none of the instances {', '.join(ids)} exists any more")
+        if isinstance(gate, CommandGate):
+            result = self._instruments.commands.run(gate, _facts(subject, stage))
+            verdict = assess_command(gate, result)
+            if not result.started:
+                raise LastingError(verdict)
+            return verdict
+        if isinstance(gate, CompareGate):
+            return self._measurement.compare(gate, subject, run)
+        return self._measurement.http(gate, subject)
 
     def _look(self, ids: tuple[str, ...]) -> Subject:
         scale_set = self._waiter.retry(lambda: self._instruments.sets.get(self._name))

@@ -38,6 +38,8 @@ class Unreachable:
     """Why an instance has no address of the wanted kind."""
 
     reason: str
+    may_come: bool = False
+    """Whether it may get one without a change of the set: Azure is still creating the instance."""
 
 
 @dataclass(frozen=True)

@@ -204,7 +204,10 @@ def command(
     connection = Connection(subscription, endpoint=endpoint)
     if dry_run:
         plan = _plan(resource_group, name, release, spec, scripted, connection)
-        return _show(plan, allow_automatic_rollout, output)
+        code = _show(plan, allow_automatic_rollout, output)
+        if gates:
+            _check_gates(resource_group, name, gates, connection)
+        return code
     from vmss_jenkins.library.rollouts import roll_out  # noqa: PLC0415 - bad input is refused before it is loaded
 
     with listener(events_file, report) as on_event:
@@ -250,6 +253,14 @@ def _plan(
     seen = scale_set.for_rollout(scripted)
     wanted = scripted.release_for(seen.extension) if scripted else release
     return preview(spec, wanted, seen, instances)
+
+
+def _check_gates(resource_group: str, name: str, gates: tuple[str, ...], connection: Connection) -> None:
+    """Refuse gates that cannot measure, as the rollout would."""
+    from vmss_jenkins.library.steps import check_gates  # noqa: PLC0415 - as above
+    from vmss_jenkins.measure.gate_checks import refuse  # noqa: PLC0415 - as above
+
+    refuse(check_gates(resource_group, name, gates, connection=connection, on_event=log_line))
 
 
 def _show(found: Preview | SurgePreview, allow_automatic_rollout: bool, output: str) -> int:
