@@ -156,7 +156,7 @@ def test_the_command_reports_its_steps_and_its_result(
     assert (tmp_path / "pending").read_text() == "green\n"
     assert "would scale blue in from 3 to 1 instances at the end" in capsys.readouterr().err
     assert main(["blue-green", "release", *words, "--result", str(result), "--back-job", "shop"]) == 0
-    assert summary.read_text() == "green serves nginx-updated-image now. Back: shop\n"
+    assert summary.read_text() == "green serves nginx-updated-image now. To switch back: shop, link in the console.\n"
     assert json.loads(result.read_text())["step"] == "done"
     assert main(["blue-green", "release", *words]) == 0
     assert "canary-rg/green already serves nginx-updated-image: nothing to do" in capsys.readouterr().err

@@ -255,13 +255,12 @@ def test_the_full_job_checks_the_script_if_the_release_is_a_script(
     file, line = tmp_path / "handoff.json", tmp_path / "next.txt"
     script = ["--file", str(file), "--extension", "app", "--next", str(line)]
     assert main(["handoff", "write", *SET, *script, "--full-job", "web-full"]) == 0
-    parameters = parse_qs(urlsplit(line.read_text().split()[-1]).query)
-    assert set(parameters) == {"RESOURCE_GROUP", "VMSS_NAME", "HANDOFF"}
+    assert set(parameters_in(capsys.readouterr().err)) == {"RESOURCE_GROUP", "VMSS_NAME", "HANDOFF"}
     assert main(["handoff", "check", *SET, *script, "--rollback-job", "web-rollback"]) == 0
-    assert line.read_text().startswith("Rolls out bash v2.sh. Back: https://ci.example.com/job/web-rollback/")
-    said = capsys.readouterr().err
-    assert "recorded: the script bash v2.sh on 0" in said
-    assert "unchanged since the canary: the script bash v2.sh on 0" in said
+    assert line.read_text() == "Rolls out bash v2.sh. To roll back: web-rollback, link in the console.\n"
+    text = capsys.readouterr().err
+    assert "next: https://ci.example.com/job/web-rollback/build?delay=0sec with these parameters:" in text
+    assert "unchanged since the canary: the script bash v2.sh on 0" in text
 
 
 def test_a_record_of_the_other_kind_of_release_is_refused(
@@ -287,46 +286,78 @@ def test_a_missing_record_is_refused_unless_it_is_allowed(
     assert "no canary was judged with this release" in capsys.readouterr().err
 
 
-def test_the_next_step_is_a_link_with_its_parameters(
-    observed: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+def parameters_in(text: str) -> dict[str, str]:
+    """Return the parameters of the next job that a command printed below its link, or in it."""
+    (_, printed) = text.split("next: ")
+    link, *lines = printed.splitlines()
+    if "parambuild" in link:
+        return {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()}
+    return dict(line.strip().split("=", 1) for line in lines if line.startswith("    "))
+
+
+@pytest.mark.parametrize("prefilled", [False, True])
+def test_the_next_step_is_a_form_that_exists_with_its_parameters(
+    observed: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output, prefilled: bool
 ) -> None:
     monkeypatch.setenv("JOB_URL", "https://ci.example.com/job/deploy/job/web-canary/")
     monkeypatch.setenv("BUILD_NUMBER", "7")
+    monkeypatch.setenv("VMSS_JENKINS_BUILD_WITH_PARAMETERS", "true" if prefilled else "")
     file, line = tmp_path / "handoff.json", tmp_path / "next.txt"
     words = ["handoff", "write", *SET, "--file", str(file), "--next", str(line)]
     assert main([*words, "--full-job", "web full"]) == 0
-    text = line.read_text()
-    assert text.startswith("Canary of nginx-updated-image on 0 is good. The rest: ")
-    assert "https://ci.example.com/job/deploy/job/web%20full/parambuild/?RESOURCE_GROUP=canary-rg&VMSS_NAME=web" in text
-    parameters = parse_qs(urlsplit(text.split()[-1]).query)
-    assert from_json(parameters["HANDOFF"][0]) == from_json(file.read_text())
-    assert capsys.readouterr().err.endswith(text)
+    assert line.read_text() == "Canary of nginx-updated-image on 0 passed. Next: web full, link in the console.\n"
+    text = capsys.readouterr().err
+    form = "parambuild/?RESOURCE_GROUP=canary-rg&VMSS_NAME=web&" if prefilled else "build?delay=0sec with these"
+    assert f"next: https://ci.example.com/job/deploy/job/web%20full/{form}" in text
+    assert from_json(parameters_in(text)["HANDOFF"]) == from_json(file.read_text())
     monkeypatch.setattr("vmss_jenkins.cli.jobs.handoff.LONGEST_IN_LINK", 10)
     assert main([*words, "--full-job", "full"]) == 0
-    parameters = parse_qs(urlsplit(line.read_text().split()[-1]).query)
-    assert (parameters["CANARY_BUILD"], "HANDOFF" in parameters) == (["7"], False)
+    parameters = parameters_in(capsys.readouterr().err)
+    assert (parameters["CANARY_BUILD"], "HANDOFF" in parameters) == ("7", False)
     assert main(words) == 0
-    assert line.read_text() == "Canary of nginx-updated-image on 0 is good.\n"
+    assert line.read_text() == "Canary of nginx-updated-image on 0 passed.\n"
+    assert "next: " not in capsys.readouterr().err
 
 
-def test_the_rollback_is_a_link_with_the_previous_image(
+def test_the_rollback_is_a_form_with_the_previous_image(
     observed: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    line, link = tmp_path / "next.txt", tmp_path / "link.txt"
     monkeypatch.setenv("JOB_URL", "https://ci.example.com/job/web-full/")
-    line = tmp_path / "next.txt"
+    monkeypatch.setenv("VMSS_JENKINS_LINK_FILE", str(link))
     words = ["handoff", "check", *SET, "--file", str(tmp_path / "none"), "--allow-changed", "--next", str(line)]
     assert main([*words, "--rollback-job", "web-rollback"]) == 0
-    text = line.read_text()
-    assert text.startswith(
-        "Rolls out nginx-updated-image in place of nginx-base-image. Back: https://ci.example.com/job/"
+    assert line.read_text() == (
+        "Rolls out nginx-updated-image in place of nginx-base-image. To roll back: web-rollback, link in the console.\n"
     )
-    assert parse_qs(urlsplit(text.split()[-1]).query)["IMAGE_ID"] == [str(OLD)]
+    assert link.read_text().startswith("next: https://ci.example.com/job/web-rollback/build?delay=0sec with these")
+    assert parameters_in(link.read_text())["IMAGE_ID"] == str(OLD)
     assert main(words) == 0
     assert line.read_text() == "Rolls out nginx-updated-image in place of nginx-base-image.\n"
     observed[1] = tuple(one for one in INSTANCES if one.image is NEW)
     assert main([*words, "--rollback-job", "web-rollback"]) == 0
-    assert line.read_text().startswith("Rolls out nginx-updated-image. Back: https://")
-    assert "IMAGE_ID" not in line.read_text()
+    assert line.read_text().startswith("Rolls out nginx-updated-image. To roll back: web-rollback")
+    assert "IMAGE_ID" not in link.read_text()
+
+
+def test_a_failed_command_writes_its_reason_for_the_build_and_the_first_one_stays(
+    observed: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reason = tmp_path / "new" / "error.txt"
+    monkeypatch.setenv("VMSS_JENKINS_ERROR_FILE", str(reason))
+    assert main(["handoff", "check", *SET, "--file", str(tmp_path / "none")]) == 2
+    first = reason.read_text()
+    assert first.startswith(f"{tmp_path / 'none'}: there is no such file; run the canary")
+    assert first.count("\n") == 1
+    assert main(["handoff", "check", *SET, "--nonsense"]) == 2
+    assert reason.read_text() == first
+    reason.unlink()
+    assert main(["handoff", "check", *SET, "--nonsense"]) == 2
+    assert "No such option" in reason.read_text()
+    reason.unlink()
+    monkeypatch.setattr(steps, "observe", lambda *_, **__: 1 / 0)
+    assert main(["handoff", "write", *SET, "--file", str(tmp_path / "new.json")]) == 3
+    assert reason.read_text() == "unexpected: ZeroDivisionError: division by zero\n"
 
 
 def test_the_story_against_the_emulator(tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:

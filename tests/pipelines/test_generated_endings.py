@@ -130,8 +130,57 @@ def test_an_abort_ends_the_command_archives_its_files_and_cleans_up(jenkins: Jen
     assert build.result == "ABORTED", build.log
     assert "{}\n" in build.archived.values()
     before = "done" if job == "web-full" else ""
+    assert build.display_name == "#1 x"
     assert build.description == f"Aborted. To continue, start it again with the same parameters. {before}"
     assert list(server.workspace.rglob("*.json")) == []
+
+
+FAILS = """#!/bin/sh
+case "$*" in
+    *--version) echo 'vmss-jenkins, version 1' ;;
+    *) mkdir -p "$(dirname "$VMSS_JENKINS_ERROR_FILE")"; echo 'the reason' > "$VMSS_JENKINS_ERROR_FILE"; exit 1 ;;
+esac
+"""
+NOISE = ("Configuration error?", "does not exist", "found no rollout", "report could not be made")
+EVERY = [{}, {"gates": []}, PLUGIN, {**PLUGIN, "gates": ["instance-health"]}, {"script": {}}]
+
+
+@pytest.mark.parametrize("one", EVERY)
+@pytest.mark.parametrize(
+    ("program", "reason"), [(FAILS, "the reason"), ("#!/bin/false", "Failed: the reason is at the")]
+)
+def test_an_early_failure_of_any_job_is_in_its_description_and_no_second_error_is_in_the_console(
+    jenkins: Jenkins, tmp_path: Path, one: dict[str, Any], program: str, reason: str
+) -> None:
+    server = Server(jenkins, tmp_path, program, {**MOST, "publish_html": True}, **one)
+    for name, jenkinsfile in server.jobs.items():
+        build = server.run(jenkinsfile, {"IMAGE_ID": "x"} if "IMAGE_ID" in jenkinsfile else {}, job=name)
+        assert build.result == "FAILURE", build.log
+        assert (build.description or "").startswith(reason), build.log
+        assert [noise for noise in NOISE if noise in build.log] == []
+        assert (build.junit, build.reports) == ([], [])
+
+
+def test_a_build_is_named_after_its_release(jenkins: Jenkins, tmp_path: Path) -> None:
+    server = Server(jenkins, tmp_path, REMEMBERS)
+    gallery = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/shared/images/web/versions/1.2.3"
+    builds: tuple[tuple[dict[str, str | bool], str], ...] = (
+        ({"IMAGE_ID": gallery}, "#1 web 1.2.3"),
+        ({"IMAGE_URN": "Canonical:ubuntu:server:latest"}, "#2 Canonical:ubuntu:server:latest"),
+        ({"IMAGE_ID": "x" * 200, "DRY_RUN": True}, f"#3 {'x' * 80} (dry run)"),
+    )
+    for given, title in builds:
+        assert server.run(server.jobs["web-canary"], given, job="web-canary").display_name == title
+    assert server.run(server.jobs["web-rollback"], job="web-rollback").display_name == "#1 rollback"
+
+
+@pytest.mark.parametrize(
+    ("label", "agent"), [("any", "agent any"), (" Any ", "agent any"), ("linux", "label 'linux'"), ("", "agent any")]
+)
+def test_the_agent_any_is_no_label(jenkins: Jenkins, tmp_path: Path, label: str, agent: str) -> None:
+    server = Server(jenkins, tmp_path, REMEMBERS, {**MOST, "agent": label})
+    assert all(agent in jenkinsfile for jenkinsfile in server.jobs.values())
+    assert server.run(server.jobs["web-rollback"]).result == "SUCCESS"
 
 
 @pytest.fixture

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -90,21 +92,29 @@ def test_the_canary_job_updates_the_canary_the_full_job_all_and_the_rollback_job
     assert sorted(server.images().values()) == [OLD, OLD, NEW]
     assert [one["failed"] for one in canary.junit] == [0]
     assert 'testsuite name="web"' in canary.junit[0]["text"]
+    assert (canary.display_name, canary.description) == (
+        f"#1 {NEW}",
+        f"Canary of {NEW} on 0 passed. Next: web-full, link in the console.",
+    )
+    assert min(canary.archived) == "vmss-jenkins-results/report/index.html"
     name, filled_in = linked(canary)
-    assert filled_in["HANDOFF"] == canary.archived["vmss-jenkins-results/handoff.json"].strip()
+    assert filled_in["HANDOFF"] == canary.archived["vmss-jenkins-results/run/handoff.json"].strip()
     full = server.run(name, filled_in)
     assert full.result == "SUCCESS", full.log
     assert set(server.images().values()) == {NEW}
     name, filled_in = linked(full)
     back = server.run(name, filled_in)
+    assert (full.display_name, back.display_name) == (f"#1 {NEW}", f"#1 rollback {OLD}")
     assert back.result == "SUCCESS", back.log
     assert set(server.images().values()) == {OLD}
 
 
 def linked(build: Build) -> tuple[str, dict[str, str | bool]]:
-    """Return the job and the parameters of the link that a build left."""
-    link = urlsplit((build.description or "").split()[-1])
-    return link.path.split("/")[2], dict(parse_qsl(link.query))
+    """Return the job and the parameters that the end of a build's console names, as a person copies them."""
+    link, *lines = re.split(r"^next: ", build.log, flags=re.MULTILINE)[-1].splitlines()
+    assert link.endswith("/build?delay=0sec with these parameters:")
+    values = (line.strip().partition("=") for line in itertools.takewhile(lambda one: one.startswith("    "), lines))
+    return urlsplit(link).path.split("/")[2], {name: value for name, _, value in values}
 
 
 def test_the_full_job_refuses_another_image_than_the_canary_unless_it_is_allowed(
@@ -115,6 +125,7 @@ def test_the_full_job_refuses_another_image_than_the_canary_unless_it_is_allowed
     asked: dict[str, str | bool] = {"HANDOFF": record, "IMAGE_ID": server.image(NEW)}
     refused = server.run("web-full", asked)
     assert (refused.result, refused.stages[-1]) == ("FAILURE", "Check The Canary")
+    assert (refused.description or "").startswith("This would roll out what no canary vouches for")
     assert "This would roll out what no canary vouches for" in refused.log
     allowed = server.run("web-full", asked | {"ALLOW_CHANGED": True, "DRY_RUN": True})
     assert allowed.result == "SUCCESS", allowed.log
@@ -156,4 +167,6 @@ def test_a_dry_run_changes_nothing(jenkins: Jenkins, emulator: Emulator, tmp_pat
     build = server.run("web-canary", {"IMAGE_ID": server.image(NEW), "DRY_RUN": True})
     assert build.result == "SUCCESS", build.log
     assert {call["method"] for call in emulator.calls} == {"GET"}
-    assert build.reports == [{"name": "Rollout", "exists": False}]
+    assert build.reports == []
+    assert build.display_name == f"#1 {NEW} (dry run)"
+    assert "next: " not in build.log

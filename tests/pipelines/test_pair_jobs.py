@@ -119,7 +119,9 @@ def test_a_release_goes_to_the_idle_set_gets_the_traffic_and_the_next_one_goes_t
     assert visits.failed == []
     assert set(visits.pages) == {OLD, NEW}
     assert there.stages == ["Work", "Set Up", "Plan", "Deploy", "Check", "Switch", "Scale In"]
-    assert (there.description or "").startswith("green serves nginx-updated-image now. Back: ")
+    assert (there.description or "").startswith(
+        "green serves nginx-updated-image now. To switch back: shop-blue-green, link in the console."
+    )
     name, filled_in = linked(there)
     assert (name, filled_in) == ("shop-blue-green", {"IMAGE_ID": fresh.scenario.image_id(BASE)}), (
         "which scales out first"

@@ -137,7 +137,14 @@ def test_every_jenkinsfile_keeps_the_rules_of_a_real_server(one: dict[str, Any],
         code, _ = read(job.jenkinsfile)
         assert code.count("{") == code.count("}")
         assert code.startswith("\npipeline {\n    agent none\n")
-        for option in ("disableConcurrentBuilds()", "skipDefaultCheckout()", "buildDiscarder(", "timeout(time: "):
+        assert "<quietPeriod>0</quietPeriod>" in job.config_xml
+        for option in (
+            "quietPeriod(0)",
+            "disableConcurrentBuilds()",
+            "skipDefaultCheckout()",
+            "buildDiscarder(",
+            "timeout(time: ",
+        ):
             assert option in code
         for directive in ("agent", "options", "input", "when", "steps", "post", "stages", "parameters"):
             assert not re.search(rf"^ *[^ \n].*\b{directive} \{{", code, re.MULTILINE)
@@ -210,7 +217,7 @@ def test_the_record_is_copied_with_the_plugin_copyartifact_and_is_a_parameter_wi
     assert "copyartifact" in copied.plugins
     pasted = jobs()["full"]
     assert "copyArtifacts" not in pasted.jenkinsfile
-    assert "writeFile file: 'vmss-jenkins-results/handoff.json', text: params.HANDOFF" in pasted.jenkinsfile
+    assert "writeFile file: 'vmss-jenkins-results/run/handoff.json', text: params.HANDOFF" in pasted.jenkinsfile
 
 
 def test_a_job_names_the_plugins_that_its_steps_need() -> None:

@@ -111,7 +111,7 @@ def test_the_text_of_a_script_reaches_its_file_unchanged_and_does_not_run(jenkin
     with tempfile.TemporaryDirectory() as folder:
         build, given_script = built(jenkins, Path(folder), SCRIPT=text)
         assert given_script == f"{text}\n"
-        assert build.archived["vmss-jenkins-results/install.sh"] == f"{text}\n"
+        assert build.archived["vmss-jenkins-results/run/install.sh"] == f"{text}\n"
 
 
 def test_the_text_of_a_script_is_not_in_the_log(jenkins: Jenkins, tmp_path: Path) -> None:

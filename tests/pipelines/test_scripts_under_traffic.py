@@ -96,7 +96,7 @@ def test_by_jobs_a_script_is_rolled_out_and_back_without_failed_requests(
         server = server_of(jenkins, emulator, tmp_path, command)
         canary = good(server.run("web-canary", {"SCRIPT": GOOD}))
         assert pages(emulator) == {OLD, NEW}
-        assert canary.archived["vmss-jenkins-results/install.sh"] == f"{GOOD}\n"
+        assert canary.archived["vmss-jenkins-results/run/install.sh"] == f"{GOOD}\n"
         full = good(server.run(*linked(canary)))
         assert pages(emulator) == {NEW}
         good(server.run(*linked(full)))

@@ -177,6 +177,69 @@ def test_a_wrong_parameter_is_named(jenkins: Jenkins, call: str, message: str) -
     assert message in build.log
 
 
+STEP = f"node {{ azureVMSSUpdateInstances {TARGET}, instanceIds: '0' }}"
+PRINT_SIGN_IN = """#!/bin/sh
+if [ -n "$AZURE_FEDERATED_TOKEN_FILE" ]; then token=$(cat "$AZURE_FEDERATED_TOKEN_FILE"); fi
+printf '%s' "$AZURE_TENANT_ID,$AZURE_SUBSCRIPTION_ID,$AZURE_CLIENT_ID,$AZURE_CLIENT_SECRET,$token" > "$RECORD"
+"""
+PLACE = {"AZURE_TENANT_ID": "t", "AZURE_SUBSCRIPTION_ID": "s"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "variables", "credential", "signed_in"),
+    [
+        ("username-password", PLACE, {"username": "app", "password": "hush"}, "t,s,app,hush,"),
+        ("oidc-token-file", {**PLACE, "AZURE_CLIENT_ID": "c"}, {"secret": "hush"}, "t,s,c,,hush"),
+        ("", {}, CREDENTIAL, "the-tenant,the-subscription,the-client,hush,"),
+    ],
+)
+def test_the_command_signs_in_with_credentials_of_each_kind(
+    jenkins: Jenkins, tmp_path: Path, kind: str, variables: dict[str, str], credential: dict[str, str], signed_in: str
+) -> None:
+    command, record = tmp_path / "command", tmp_path / "record"
+    command.write_text(PRINT_SIGN_IN)
+    command.chmod(0o755)
+    agent = {"VMSS_JENKINS_COMMAND": str(command), "RECORD": str(record), "VMSS_JENKINS_CREDENTIALS": kind}
+    missing = ["azureServicePrincipal"] if kind else []
+    build = jenkins.run(
+        STEP,
+        {},
+        {**agent, **variables},
+        libraries=[LIBRARY],
+        credentials={"<azure-credential-id>": credential},
+        missing_steps=missing,
+        home=tmp_path,
+    )
+    assert build.result == "SUCCESS", build.log
+    assert record.read_text() == signed_in
+    assert "hush" not in build.log
+
+
+@pytest.mark.parametrize(
+    ("agent", "message"),
+    [
+        ({}, "The plugin azure-credentials is missing, which binds the credentials <azure-credential-id>. Install it"),
+        ({"VMSS_JENKINS_CREDENTIALS": "oidc"}, "VMSS_JENKINS_CREDENTIALS is oidc; give azure-service-principal,"),
+        (
+            {"VMSS_JENKINS_CREDENTIALS": "username-password", "AZURE_TENANT_ID": "t"},
+            "the environment variable AZURE_SUBSCRIPTION_ID is missing; it needs AZURE_TENANT_ID, AZURE_SUB",
+        ),
+        (
+            {"VMSS_JENKINS_CREDENTIALS": "oidc-token-file", **PLACE},
+            "the environment variable AZURE_CLIENT_ID is missing",
+        ),
+    ],
+)
+def test_without_the_plugin_or_a_variable_one_line_says_what_is_missing(
+    jenkins: Jenkins, agent: dict[str, str], message: str
+) -> None:
+    build = jenkins.run(STEP, {}, agent, libraries=[LIBRARY], missing_steps=["azureServicePrincipal"])
+    assert build.result == "FAILURE"
+    assert f"ERROR: {message}" in build.log or f"and {message}" in build.log
+    assert "NoSuchMethodError" not in build.log
+    assert ".groovy" not in build.log
+
+
 def test_without_the_command_on_the_agent_the_message_says_what_to_do(jenkins: Jenkins) -> None:
     agent = {"PATH": "/usr/bin:/bin", "VMSS_JENKINS_COMMAND": "/opt/none; touch ran"}
     build = jenkins.run(

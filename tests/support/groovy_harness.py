@@ -44,6 +44,8 @@ class Build:
     """The text of each archived file, by its path."""
     description: str | None
     """The build's description in the job's history."""
+    display_name: str | None
+    """The build's name, if the job gave it one; else it is `#` and its number."""
     started_jobs: list[dict[str, Any]]
     """Each `build job:`: `job`, `parameters`, `wait`, and `build` if the job was given and ran."""
     junit: list[dict[str, Any]]
@@ -93,6 +95,7 @@ class Jenkins:
         answers: Mapping[str, str] | None = None,
         job: str = "job",
         home: Path | None = None,
+        missing_steps: Sequence[str] = (),
     ) -> Build:
         """Run a job once.
 
@@ -107,11 +110,13 @@ class Jenkins:
             answers: by the message or id of an `input`: `abort`, or the input. By default the build goes on.
             job: the job's name, which has its own workspace, build numbers and archives.
             home: the folder for them; by default all builds of this process share one.
+            missing_steps: steps of plugins that the server does not have.
         """
         request = {
             "home": str(home or self._home.name),
             "credentials": credentials or {},
             "answers": answers or {},
+            "missing_steps": list(missing_steps),
             "jobs": {name: {"jenkinsfile": text} for name, text in (jobs or {}).items()},
             "build": {
                 "job": job,
@@ -153,6 +158,7 @@ def _build(answer: Mapping[str, Any]) -> Build:
         log=answer["log"],
         archived={path: (archive / path).read_text(encoding="utf-8") for path in answer["archived"]},
         description=answer["description"],
+        display_name=answer["display_name"],
         started_jobs=[
             {**start, "build": _build(start["build"]) if start.get("build") else None} for start in answer["started"]
         ],

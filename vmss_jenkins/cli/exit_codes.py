@@ -14,6 +14,7 @@ from types import FrameType
 import click
 
 from vmss_jenkins._version import VERSION
+from vmss_jenkins.cli.build import keep_reason
 from vmss_jenkins.errors import VmssJenkinsError
 
 UNEXPECTED = 3
@@ -49,11 +50,14 @@ def run(command: click.Command, argv: Sequence[str] | None, program: str) -> int
         return INTERRUPTED
     except click.ClickException as error:
         error.show()
+        keep_reason(error.format_message())
         return error.exit_code
     except VmssJenkinsError as error:
         click.echo(f"error: {error}", err=True)
+        keep_reason(str(error))
         return error.exit_code
-    except Exception:  # noqa: BLE001 - the boundary: whatever it is, it ends here with all that a report needs
+    except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, it ends here with all that a report needs
+        keep_reason(f"unexpected: {type(error).__name__}: {error}")
         return _report()
     return outcome if isinstance(outcome, int) else 0
 

@@ -12,14 +12,14 @@ from collections.abc import Iterable
 from vmss_jenkins.config import ScaleSetConfig
 from vmss_jenkins.config.parts import Install
 from vmss_jenkins.pipelines import installation
-from vmss_jenkins.pipelines.model import RESULTS
+from vmss_jenkins.pipelines.model import DATA, RESULTS
 from vmss_jenkins.pipelines.releases import ReleaseKind
 
-RECORD = f"{RESULTS}/handoff.json"
-NEXT = f"{RESULTS}/next.txt"
-IMAGE_FILE = f"{RESULTS}/image-id.txt"
+RECORD = f"{DATA}/handoff.json"
+NEXT = f"{DATA}/next.txt"
+IMAGE_FILE = f"{DATA}/image-id.txt"
 REPORT = f"{RESULTS}/report"
-SUMMARY = f"{RESULTS}/summary.txt"
+SUMMARY = f"{DATA}/summary.txt"
 _DRY_RUN = 'if [ "$DRY_RUN" = true ]; then set -- "$@" --dry-run; fi'
 _CANARY = (
     'if [ -n "$INSTANCE_IDS" ]; then set -- --instance-ids="$INSTANCE_IDS"; '
@@ -45,7 +45,7 @@ class Commands:
 
     def set_up(self, *prepared: str) -> str:
         """Make an empty results directory, run the given lines, and install the command."""
-        return installation.set_up(self._install, RESULTS, *prepared)
+        return installation.set_up(self._install, *prepared)
 
     def update(self) -> str:
         """Set the release in the model."""
@@ -64,7 +64,7 @@ class Commands:
 
     def record(self, full_job: str) -> str:
         """Write the hand-off record and the next step."""
-        gates = f"--evidence={RESULTS}/verify.json" if self._set.gates else ""
+        gates = f"--evidence={DATA}/verify.json" if self._set.gates else ""
         words = [f"--file={RECORD}", f"--next={NEXT}", f"--full-job={shlex.quote(full_job)}", gates]
         return self._call("handoff write", *words, *self._release.recorded.words)
 
@@ -84,12 +84,12 @@ class Commands:
 
     def verify_all(self) -> str:
         """Ask the gates again, without those that compare with instances of the old release."""
-        words = [*self._gates(compare=False), f"--output=json > {RESULTS}/verify.json"]
+        words = [*self._gates(compare=False), f"--output=json > {DATA}/verify.json"]
         return "\n".join(self._with_verdicts(self._call("verify", *words)))
 
     def verify_updated(self) -> str:
         """Ask the gates about the instances that the plugin's step updated."""
-        words = [*self._gates(), '--instance-ids="$INSTANCE_IDS"', f"--output=json > {RESULTS}/verify.json"]
+        words = [*self._gates(), '--instance-ids="$INSTANCE_IDS"', f"--output=json > {DATA}/verify.json"]
         return "\n".join(self._with_verdicts(self._call("verify", *words)))
 
     def roll_back(self) -> str:
@@ -98,9 +98,9 @@ class Commands:
 
     def report(self) -> str:
         """Make a report of the rollouts in this build, if there were any; a report that fails is no failure."""
-        made = f"{self._command} report {RESULTS}/*.jsonl --out={REPORT} --summary={SUMMARY}"
+        made = f"{self._command} report {DATA}/*.jsonl --out={REPORT} --summary={SUMMARY}"
         otherwise = "echo 'the report could not be made'"
-        return f"if ls {RESULTS}/*.jsonl > /dev/null 2>&1; then\n    {made} || {otherwise}\nfi"
+        return f"if grep -qs rollout_planned {DATA}/*.jsonl; then\n    {made} || {otherwise}\nfi"
 
     def _call(self, command: str, *words: str) -> str:
         target = ['--resource-group="$RESOURCE_GROUP"', '--name="$VMSS_NAME"']
@@ -111,9 +111,9 @@ class Commands:
     def _with_verdicts(self, call: str, result: str = "verify") -> Iterable[str]:
         """A command that writes the gates' verdicts; they become test results even if the command fails."""
         yield f"code=0\n{call} || code=$?"
-        file, suite = f"{RESULTS}/{result}.json", shlex.quote(self._set.base_name)
+        file, suite = f"{DATA}/{result}.json", shlex.quote(self._set.base_name)
         yield f"if [ -s {file} ]; then"
-        yield f"    {self._command} junit {file} --out={RESULTS}/{result}.xml --suite={suite}"
+        yield f"    {self._command} junit {file} --out={DATA}/{result}.xml --suite={suite}"
         yield "fi\nexit $code"
 
     def _how(self) -> Iterable[str]:
@@ -147,4 +147,4 @@ def gates_without_comparison(scale_set: ScaleSetConfig) -> tuple[str, ...]:
 
 
 def _files(name: str) -> Iterable[str]:
-    yield f"--result={RESULTS}/{name}.json --events={RESULTS}/{name}.jsonl"
+    yield f"--result={DATA}/{name}.json --events={DATA}/{name}.jsonl"

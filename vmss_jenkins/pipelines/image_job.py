@@ -8,24 +8,37 @@ from vmss_jenkins.config import Config, ScaleSetConfig
 from vmss_jenkins.config.parts import Jenkins
 from vmss_jenkins.jenkins.plan.jobs import mark
 from vmss_jenkins.pipelines.commands import IMAGE_FILE, NEXT
-from vmss_jenkins.pipelines.model import RESULTS, Agent, Field, HandOver, Kind, Parameter, Pipeline, Stage
+from vmss_jenkins.pipelines.model import (
+    DATA,
+    RESULTS,
+    VERSION,
+    Agent,
+    Field,
+    HandOver,
+    Kind,
+    Parameter,
+    Pipeline,
+    Stage,
+    Title,
+)
 
 TEMPLATE = "image.pkr.hcl"
 INSTALL = "apt-get update\napt-get dist-upgrade -y\napt-get install -y nginx\n"
 """What the base image of the blog post has; its updated image changes the page too."""
 _SCRIPT = """set -eu
 rm -rf {results}
-mkdir -p {results}
-cat > {results}/image.pkr.hcl <<'PACKER'
+mkdir -p {data}
+packer version > {version}
+cat > {data}/image.pkr.hcl <<'PACKER'
 {template}PACKER
-printf '%s\\n' "$SCRIPT" > {results}/install.sh
+printf '%s\\n' "$SCRIPT" > {data}/install.sh
 name=${{IMAGE_NAME:-$VMSS_NAME-$BUILD_NUMBER}}
 export PKR_VAR_client_id="${{AZURE_CLIENT_ID:-}}" PKR_VAR_client_secret="${{AZURE_CLIENT_SECRET:-}}"
 export PKR_VAR_tenant_id="${{AZURE_TENANT_ID:-}}" PKR_VAR_subscription_id="$AZURE_SUBSCRIPTION_ID"
 export PKR_VAR_resource_group="$RESOURCE_GROUP" PKR_VAR_location="$LOCATION" PKR_VAR_image_name="$name"
-export PKR_VAR_script={results}/install.sh PKR_VAR_gallery="$GALLERY" PKR_VAR_gallery_version="$GALLERY_VERSION"
-packer validate {results}/image.pkr.hcl
-packer build -color=false {results}/image.pkr.hcl
+export PKR_VAR_script={data}/install.sh PKR_VAR_gallery="$GALLERY" PKR_VAR_gallery_version="$GALLERY_VERSION"
+packer validate {data}/image.pkr.hcl
+packer build -color=false {data}/image.pkr.hcl
 group="/subscriptions/$AZURE_SUBSCRIPTION_ID/resourceGroups/$RESOURCE_GROUP/providers/Microsoft.Compute"
 if [ -n "$GALLERY" ]; then
     image="$group/galleries/${{GALLERY%%/*}}/images/${{GALLERY#*/}}/versions/$GALLERY_VERSION"
@@ -49,7 +62,9 @@ def image_pipelines_of(config: Config, source: str) -> tuple[Pipeline, ...]:
 def _pipeline(jenkins: Jenkins, own: ScaleSetConfig, source: str) -> Pipeline:
     what = "Builds an image with Packer, and starts the canary job with it."
     canary = "/".join(["", *filter(None, [jenkins.folder, f"{own.base_name}-{Kind.CANARY.value}"])])
-    script = _SCRIPT.format(results=RESULTS, template=template(), image=IMAGE_FILE, next=NEXT)
+    script = _SCRIPT.format(
+        results=RESULTS, data=DATA, version=VERSION, template=template(), image=IMAGE_FILE, next=NEXT
+    )
     return Pipeline(
         kind=Kind.IMAGE,
         name=f"{own.base_name}-{Kind.IMAGE.value}",
@@ -59,10 +74,11 @@ def _pipeline(jenkins: Jenkins, own: ScaleSetConfig, source: str) -> Pipeline:
         source=source,
         parameters=_parameters(own),
         stages=(Stage("Build Image", script, writes_description=True, writes_image=True),),
-        agent=Agent(jenkins.agent, (jenkins.install.image or "") if jenkins.install.how == "container" else ""),
+        agent=Agent.of(jenkins),
         credentials=jenkins.credentials,
         timeouts=own.timeouts,
         keep_builds=jenkins.keep_builds,
+        title=Title(("IMAGE_NAME",), before="image "),
         hand_over=HandOver(canary, "", ("RESOURCE_GROUP", "VMSS_NAME"), record=False, image=True),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from vmss_jenkins.config.parts import Install
+from vmss_jenkins.pipelines.model import DATA, RESULTS, VERSION
 
 VENV = ".vmss-jenkins"
 ISOLATED = "-I"
@@ -17,12 +18,12 @@ def command_of(install: Install) -> str:
     return f"{python} {ISOLATED} -m vmss_jenkins"
 
 
-def set_up(install: Install, results: str, *prepared: str) -> str:
+def set_up(install: Install, *prepared: str) -> str:
     """Make an empty results directory, run the given lines, and install the command."""
-    lines = [f"rm -rf {results}", f"mkdir -p {results}", *prepared]
+    lines = [f"rm -rf {RESULTS}", f"mkdir -p {DATA}", *prepared]
     if install.how == "pip":
         lines += [
             f"{shlex.quote(install.python)} {ISOLATED} -m venv {VENV}",
             f"{VENV}/bin/python {ISOLATED} -m pip install --quiet {shlex.quote(install.requirement or '')}",
         ]
-    return "\n".join([*lines, f"{command_of(install)} --version"])
+    return "\n".join([*lines, f"{command_of(install)} --version > {VERSION}", f"cat {VERSION}"])

@@ -32,6 +32,7 @@ def config_xml(pipeline: Pipeline, jenkinsfile: str) -> str:
     parts = (
         _element("description", pipeline.description),
         _element("keepDependencies", "false"),
+        _element("quietPeriod", "0"),
         f"<properties>\n    {'    '.join(f'{one}{chr(10)}' for one in properties)}  </properties>",
         f'<definition class="{_WORKFLOW}.cps.CpsFlowDefinition">{definition}</definition>',
         "<triggers/>",

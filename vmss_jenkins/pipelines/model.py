@@ -5,10 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from vmss_jenkins.config.parts import Credentials, Timeouts
+from vmss_jenkins.config.parts import Credentials, Jenkins, Timeouts
 
 RESULTS = "vmss-jenkins-results"
 """Directory in the workspace for the files to archive."""
+DATA = f"{RESULTS}/run"
+"""Directory for the data of a build; in the list of archived files it is after the report."""
+VERSION = f"{DATA}/version.txt"
+"""The version of the command; without that file the set-up failed, and there is nothing to archive."""
+ERROR = f"{DATA}/error.txt"
+"""Why a command failed, in one line."""
+LINK = f"{DATA}/link.txt"
+"""The link to the next job."""
 
 
 class Kind(Enum):
@@ -84,6 +92,8 @@ class Stage:
     """Whether it writes the line that becomes the build's description."""
     writes_image: bool = False
     """Whether it writes the id of an image that it built."""
+    tests: str = ""
+    """The file of test results that it writes."""
     writes_pending: bool = False
     """Whether it writes a file if a person has something to approve."""
     reads_record: bool = False
@@ -119,6 +129,24 @@ class Agent:
     container: str = ""
     """The container image that the stages run in; empty for none."""
 
+    @classmethod
+    def of(cls, jenkins: Jenkins) -> Agent:
+        """Return the agent of a file: `any` is no label, but any agent."""
+        label = "" if jenkins.agent.strip().lower() == "any" else jenkins.agent
+        return cls(label, (jenkins.install.image or "") if jenkins.install.how == "container" else "")
+
+
+@dataclass(frozen=True)
+class Title:
+    """What a build is called, after its number: the short name of its release."""
+
+    parameters: tuple[str, ...] = ()
+    """Names of parameters; the first one that is not empty has the release."""
+    default: str = ""
+    """The release if all of them are empty."""
+    before: str = ""
+    """Words before the release, such as `rollback to `."""
+
 
 @dataclass(frozen=True)
 class Pipeline:
@@ -139,6 +167,7 @@ class Pipeline:
     credentials: Credentials
     timeouts: Timeouts
     keep_builds: int
+    title: Title = Title()
     hand_over: HandOver | None = None
     schedule: str = ""
     lock: bool = False
@@ -157,6 +186,8 @@ class Pipeline:
     """The question for a person after its stages, if a stage wrote that something is pending; empty to ask nobody."""
     stages_after: tuple[Stage, ...] = ()
     """The stages after that question, on an agent of their own: no agent is held while a person is asked."""
+    prefills: bool = False
+    """Whether links to the next job prefill its form; needs the plugin build-with-parameters."""
     publishes: bool = False
     """Whether the build has a link to the report; needs the plugin htmlpublisher."""
 
@@ -169,6 +200,16 @@ class Pipeline:
     def secrets(self) -> tuple[Secret, ...]:
         """The secrets that its stages need besides the Azure credentials, each once."""
         return tuple(dict.fromkeys(secret for stage in self.stages for secret in stage.secrets))
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """The files of test results that its stages write."""
+        return tuple(stage.tests for stage in (*self.stages, *self.stages_after) if stage.tests)
+
+    @property
+    def summary_has_errors(self) -> bool:
+        """Whether the line that its stages write for the description says why a stage failed."""
+        return self.kind is Kind.BLUE_GREEN
 
     @property
     def has_results(self) -> bool:

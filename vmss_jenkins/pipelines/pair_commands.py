@@ -9,10 +9,10 @@ from vmss_jenkins.config.pairs import PairConfig
 from vmss_jenkins.config.parts import Install
 from vmss_jenkins.pipelines import installation
 from vmss_jenkins.pipelines.commands import REPORT, SUMMARY
-from vmss_jenkins.pipelines.model import RESULTS
+from vmss_jenkins.pipelines.model import DATA
 from vmss_jenkins.pipelines.releases import IMAGE
 
-PENDING = f"{RESULTS}/pending.txt"
+PENDING = f"{DATA}/pending.txt"
 
 
 class PairCommands:
@@ -30,7 +30,7 @@ class PairCommands:
 
     def set_up(self) -> str:
         """Make an empty results directory and install the command."""
-        return installation.set_up(self._install, RESULTS)
+        return installation.set_up(self._install)
 
     def plan(self) -> str:
         """Find the idle set, and refuse a release that cannot work."""
@@ -67,16 +67,16 @@ class PairCommands:
 
     def report(self) -> str:
         """Make a report of the rollout to the idle set, if there was one; a report that fails is no failure."""
-        made = f"{self._command} report {RESULTS}/*.jsonl --out={REPORT}"
+        made = f"{self._command} report {DATA}/*.jsonl --out={REPORT}"
         otherwise = "echo 'the report could not be made'"
-        return f"if grep -qs rollout_planned {RESULTS}/*.jsonl; then\n    {made} || {otherwise}\nfi"
+        return f"if grep -qs rollout_planned {DATA}/*.jsonl; then\n    {made} || {otherwise}\nfi"
 
     def _step(self, step: str, *words: str) -> str:
         return self._call(f"blue-green {step}", IMAGE, *words, f"--summary={SUMMARY}")
 
     def _with_verdicts(self, step: str, *words: str) -> str:
         """A step that writes the gates' verdicts; they become test results even if the step fails."""
-        result, suite = f"{RESULTS}/{step}", shlex.quote(self._pair.name)
+        result, suite = f"{DATA}/{step}", shlex.quote(self._pair.name)
         lines = (
             f"code=0\n{self._step(step, *words, *_files(step))} || code=$?",
             f"if [ -s {result}.json ]; then",
@@ -109,4 +109,4 @@ class PairCommands:
 
 
 def _files(name: str) -> Iterable[str]:
-    yield f"--result={RESULTS}/{name}.json --events={RESULTS}/{name}.jsonl"
+    yield f"--result={DATA}/{name}.json --events={DATA}/{name}.jsonl"

@@ -6,7 +6,7 @@ from vmss_jenkins.config.pairs import PairConfig
 from vmss_jenkins.config.parts import Jenkins
 from vmss_jenkins.jenkins.plan.jobs import mark
 from vmss_jenkins.model.network import load_balancer_names
-from vmss_jenkins.pipelines.model import Agent, Field, Kind, Parameter, Pipeline, Stage
+from vmss_jenkins.pipelines.model import DATA, Agent, Field, Kind, Parameter, Pipeline, Stage, Title
 from vmss_jenkins.pipelines.pair_commands import PairCommands
 
 
@@ -37,9 +37,9 @@ class _Builder:
             self._set_up(),
             Stage("Plan", commands.plan(), writes_pending=True),
             Stage("Deploy", commands.deploy(), in_dry_run=False),
-            Stage("Check", commands.check(), in_dry_run=False),
+            Stage("Check", commands.check(), in_dry_run=False, tests=f"{DATA}/check.xml"),
         )
-        last = [Stage("Switch", commands.switch(checked=not asks), in_dry_run=False)]
+        last = [Stage("Switch", commands.switch(checked=not asks), in_dry_run=False, tests=f"{DATA}/switch.xml")]
         if self._pair.idle is not None:
             last.append(Stage("Scale In", commands.scale_in(), in_dry_run=False))
         what = "Updates the idle set of the pair to an image, checks it, switches the traffic to it, and watches it."
@@ -104,11 +104,13 @@ class _Builder:
             source=self._source,
             parameters=parameters,
             stages=stages,
-            agent=Agent(jenkins.agent, (jenkins.install.image or "") if jenkins.install.how == "container" else ""),
+            agent=Agent.of(jenkins),
             credentials=jenkins.credentials,
             timeouts=own.timeouts,
             keep_builds=jenkins.keep_builds,
+            title=Title(("TO",), before="to ") if kind is Kind.SWITCH else Title(("IMAGE_ID", "IMAGE_URN")),
             lock=jenkins.lock,
+            prefills=jenkins.build_with_parameters,
             locked="vmss-" + "-".join(load_balancer_names(own.load_balancer, own.resource_group or "")),
             report=report,
             summarizes=True,

@@ -32,7 +32,7 @@ def plugins_of(pipeline: Pipeline) -> dict[str, str]:
         "workflow-basic-steps": True,
         "workflow-durable-task-step": True,
         "pipeline-model-definition": True,
-        "junit": pipeline.has_results,
+        "junit": bool(pipeline.tests),
         "credentials-binding": kind != "none" or bool(pipeline.secrets),
         "plain-credentials": bool(pipeline.secrets),
         "azure-credentials": kind == "azure-service-principal",
@@ -41,6 +41,7 @@ def plugins_of(pipeline: Pipeline) -> dict[str, str]:
         "lockable-resources": pipeline.lock,
         "copyartifact": bool(pipeline.copies_from),
         "htmlpublisher": pipeline.publishes,
+        "build-with-parameters": pipeline.prefills,
         "docker-workflow": bool(pipeline.agent.container),
     }
     return {name: SEEN.get(name, "") for name, used in uses.items() if used}
@@ -48,6 +49,8 @@ def plugins_of(pipeline: Pipeline) -> dict[str, str]:
 
 def useful_to(pipeline: Pipeline) -> dict[str, str]:
     """Return the optional plugins of a pipeline: short name -> what does not work without it."""
+    if pipeline.prefills:
+        return {}
     if not any(stage.writes_description for stage in pipeline.stages) and pipeline.kind is not Kind.BLUE_GREEN:
         return {}
     return {"build-with-parameters": "links to the next job will not prefill its form"}

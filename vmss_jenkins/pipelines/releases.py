@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from vmss_jenkins.config import ScaleSetConfig
-from vmss_jenkins.pipelines.model import Parameter, Secret
+from vmss_jenkins.pipelines.model import Parameter, Secret, Title
 
 IMAGE = '${IMAGE_ID:+--image-id="$IMAGE_ID"} ${IMAGE_URN:+--image="$IMAGE_URN"}'
 
@@ -26,6 +26,10 @@ class ReleaseKind(Protocol):
     @property
     def noun(self) -> str:
         """Its name, for people."""
+
+    @property
+    def title(self) -> Title:
+        """What a build of the canary job is called."""
 
     @property
     def update(self) -> str:
@@ -79,6 +83,7 @@ class ImageRelease:
     noun = "image"
     update = "update"
     set_up_lines: tuple[str, ...] = ()
+    title = Title(("IMAGE_ID", "IMAGE_URN"))
     canary = full = checked = Arguments((IMAGE,))
     recorded = Arguments()
     rollback = Arguments(('${IMAGE_ID:+--to="$IMAGE_ID"}',))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from vmss_jenkins.config.script import ScriptRelease as Settings
 from vmss_jenkins.config.script import Secret as Kept
-from vmss_jenkins.pipelines.model import RESULTS, Field, Parameter, Secret, SecretKind
+from vmss_jenkins.pipelines.model import DATA, Field, Parameter, Secret, SecretKind, Title
 from vmss_jenkins.pipelines.releases import Arguments
 
 _PROTECTED = "VMSS_PROTECTED_SETTINGS"
@@ -30,8 +30,13 @@ class ScriptRelease:
 
     def __init__(self, script: Settings) -> None:
         self._script = script
-        self._file = f"{RESULTS}/{script.file}"
+        self._file = f"{DATA}/{script.file}"
         self.recorded = self.checked = Arguments((self._extension(),))
+
+    @property
+    def title(self) -> Title:
+        """The name of the script's file."""
+        return Title(("SCRIPT_URL",), self._script.file)
 
     @property
     def set_up_lines(self) -> tuple[str, ...]:

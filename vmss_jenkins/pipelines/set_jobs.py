@@ -6,7 +6,7 @@ from vmss_jenkins.config import Config, ScaleSetConfig
 from vmss_jenkins.config.parts import Jenkins
 from vmss_jenkins.jenkins.plan.jobs import mark
 from vmss_jenkins.pipelines.commands import Commands, gates_without_comparison
-from vmss_jenkins.pipelines.model import Agent, Field, HandOver, Kind, Parameter, Pipeline, Stage
+from vmss_jenkins.pipelines.model import DATA, Agent, Field, HandOver, Kind, Parameter, Pipeline, Stage, Title
 from vmss_jenkins.pipelines.pair_job import pair_pipelines_of
 from vmss_jenkins.pipelines.releases import ImageRelease, ReleaseKind
 from vmss_jenkins.pipelines.script_release import ScriptRelease
@@ -64,7 +64,9 @@ class _Builder:
 
     def _canary_by_command(self) -> tuple[Stage, ...]:
         commands, secrets, noun = self._commands, self._release.canary.secrets, self._release.noun.title()
-        verify = Stage("Verify", commands.verify_canary(), in_dry_run=False, secrets=secrets)
+        verify = Stage(
+            "Verify", commands.verify_canary(), in_dry_run=False, secrets=secrets, tests=f"{DATA}/verify.xml"
+        )
         begin: tuple[Stage, ...] = (
             Stage(f"Update {noun} Configuration", commands.update(), secrets=secrets),
             Stage("Update A Subset of Instances", commands.canary(), secrets=secrets),
@@ -89,7 +91,9 @@ class _Builder:
             Stage("Update Image Configuration", image_step=True),
             Stage("Update A Subset of Instances", instances_step=True),
         )
-        verify = (Stage("Verify", self._commands.verify_updated()),) if self._set.gates else ()
+        verify = (
+            (Stage("Verify", self._commands.verify_updated(), tests=f"{DATA}/verify.xml"),) if self._set.gates else ()
+        )
         return (*self._set_up_if_needed(), *steps, *verify)
 
     def _full_by_command(self) -> tuple[Stage, ...]:
@@ -97,7 +101,12 @@ class _Builder:
         return (
             self._set_up(),
             Stage("Check The Canary", self._commands.check(back), reads_record=True, writes_description=True),
-            Stage("Update The Rest", self._commands.rest(), secrets=self._release.full.secrets),
+            Stage(
+                "Update The Rest",
+                self._commands.rest(),
+                secrets=self._release.full.secrets,
+                tests=f"{DATA}/rollout.xml",
+            ),
             *self._verify_all(),
         )
 
@@ -107,7 +116,8 @@ class _Builder:
     def _verify_all(self) -> tuple[Stage, ...]:
         if not gates_without_comparison(self._set):
             return ()
-        return (Stage("Verify", self._commands.verify_all(), in_dry_run=self._plugin),)
+        verify = self._commands.verify_all()
+        return (Stage("Verify", verify, in_dry_run=self._plugin, tests=f"{DATA}/verify.xml"),)
 
     def _set_up(self, *prepared: str) -> Stage:
         return Stage("Set Up", self._commands.set_up(*prepared), signed_in=False)
@@ -176,6 +186,14 @@ class _Builder:
     def _name(self, kind: Kind) -> str:
         return f"{self._set.base_name}-{kind.value}"
 
+    def _title(self, kind: Kind) -> Title:
+        if self._plugin:
+            return Title(("IMAGE_ID",) if kind is Kind.CANARY else ())
+        if kind is Kind.CANARY:
+            return self._release.title
+        images = () if self._set.script else ("IMAGE_ID",) if kind is Kind.ROLLBACK else ("IMAGE_ID", "IMAGE_URN")
+        return Title(images, before="rollback " if kind is Kind.ROLLBACK else "")
+
     def _absolute(self, kind: Kind) -> str:
         return "/".join(["", *filter(None, [self._jenkins.folder, self._name(kind)])])
 
@@ -198,13 +216,15 @@ class _Builder:
             source=self._source,
             parameters=parameters,
             stages=stages,
-            agent=Agent(jenkins.agent, (jenkins.install.image or "") if jenkins.install.how == "container" else ""),
+            agent=Agent.of(jenkins),
             credentials=jenkins.credentials,
             timeouts=own.timeouts,
             keep_builds=jenkins.keep_builds,
+            title=self._title(kind),
             hand_over=hand_over,
             schedule=(own.schedule or "") if kind is Kind.CANARY else "",
             lock=jenkins.lock,
+            prefills=jenkins.build_with_parameters,
             copies_from=self._absolute(Kind.CANARY) if copies else "",
             report="" if self._plugin else self._commands.report(),
             summarizes=not self._plugin,

@@ -27,9 +27,43 @@ List target(String step, Map args) {
 }
 
 void perform(credentialsId, List values, String command, String option) {
-    withCredentials([azureServicePrincipal("${credentialsId}".toString())]) {
+    withCredentials([credentialsBinding("${credentialsId}".toString())]) {
         withEnv(values) {
             sh(label: "vmss-jenkins ${command}".toString(), script: shellScript(command, option))
+        }
+    }
+}
+
+// The kind of credentials is an environment variable of the job, its folder or the server, so that Jenkinsfiles stay as
+// they are: azure-service-principal by default, username-password or oidc-token-file.
+def credentialsBinding(String id) {
+    def kind = env.VMSS_JENKINS_CREDENTIALS ?: 'azure-service-principal'
+    if (kind == 'username-password') {
+        checkVariables(kind, ['AZURE_TENANT_ID', 'AZURE_SUBSCRIPTION_ID'])
+        return usernamePassword(credentialsId: id, usernameVariable: 'AZURE_CLIENT_ID', passwordVariable: 'AZURE_CLIENT_SECRET')
+    }
+    if (kind == 'oidc-token-file') {
+        checkVariables(kind, ['AZURE_TENANT_ID', 'AZURE_CLIENT_ID', 'AZURE_SUBSCRIPTION_ID'])
+        return file(credentialsId: id, variable: 'AZURE_FEDERATED_TOKEN_FILE')
+    }
+    if (kind != 'azure-service-principal') {
+        error("VMSS_JENKINS_CREDENTIALS is ${kind}; give azure-service-principal, username-password or oidc-token-file")
+    }
+    return servicePrincipal(id)
+}
+
+def servicePrincipal(String id) {
+    try {
+        return azureServicePrincipal(id)
+    } catch (NoSuchMethodError missing) {
+        error("The plugin azure-credentials is missing, which binds the credentials ${id}. Install it (Manage Jenkins, Plugins), or use credentials of another kind: set VMSS_JENKINS_CREDENTIALS to username-password or oidc-token-file")
+    }
+}
+
+void checkVariables(String kind, List names) {
+    for (name in names) {
+        if (!env."${name}") {
+            error("VMSS_JENKINS_CREDENTIALS is ${kind}, and the environment variable ${name} is missing; it needs ${names.join(', ')}")
         }
     }
 }

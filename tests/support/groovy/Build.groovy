@@ -57,8 +57,8 @@ class Build {
 
     def step(String name, List arguments) {
         def provider = providers.find { it.NAMES.contains(name) }
-        if (provider == null) {
-            throw new StepFailed("java.lang.NoSuchMethodError: No such DSL method '${name}' found among steps")
+        if (provider == null || server.missingSteps.contains(name)) {
+            throw new NoSuchMethodError("No such DSL method '${name}' found among steps")
         }
         return provider.invokeMethod(name, arguments as Object[])
     }

@@ -4,7 +4,7 @@ class Declarative {
     static final List<String> STAGE = ['agent', 'options', 'environment', 'when', 'input', 'steps', 'stages', 'post']
     static final List<String> OPTIONS = ['disableConcurrentBuilds', 'timeout', 'buildDiscarder', 'logRotator', 'lock',
                                          'skipDefaultCheckout', 'timestamps', 'retry', 'copyArtifactPermission',
-                                         'durabilityHint', 'skipStagesAfterUnstable', 'disableResume']
+                                         'durabilityHint', 'skipStagesAfterUnstable', 'disableResume', 'quietPeriod']
     static final List<String> POST = ['always', 'changed', 'fixed', 'regression', 'aborted', 'failure', 'success',
                                       'unstable', 'unsuccessful', 'notBuilt', 'cleanup']
     static final List<String> PARAMETERS = ['string', 'booleanParam', 'choice', 'text']

@@ -69,9 +69,12 @@ class FileSteps {
         build.needsNode('archiveArtifacts')
         Map asked = given instanceof Map ? given : [artifacts: given]
         List<String> found = matching(build.workspace, asked.artifacts.toString())
+        String nothing = "No artifacts found that match the file pattern \"${asked.artifacts}\". Configuration error?"
         if (found.empty && !asked.allowEmptyArchive) {
-            throw new StepFailed("No artifacts found that match the file pattern \"${asked.artifacts}\". " +
-                'Configuration error?')
+            throw new StepFailed(nothing)
+        }
+        if (found.empty) {
+            build.tell(nothing)
         }
         found.each { copy(at(it), new File(build.archive, it)) }
         build.archived.addAll(found)
@@ -107,8 +110,12 @@ class FileSteps {
         build.needsNode('junit')
         Map asked = given instanceof Map ? given : [testResults: given]
         List<String> found = matching(build.workspace, asked.testResults.toString())
+        String nothing = 'No test report files were found. Configuration error?'
         if (found.empty && !asked.allowEmptyResults) {
-            throw new StepFailed('No test report files were found. Configuration error?')
+            throw new StepFailed(nothing)
+        }
+        if (found.empty) {
+            build.tell(nothing)
         }
         found.each { path ->
             String text = at(path).getText('UTF-8')
@@ -125,8 +132,11 @@ class FileSteps {
         build.needsNode('publishHTML')
         Map asked = given instanceof List ? given[0] : (given.target ?: given)
         File page = at("${asked.reportDir}/${asked.reportFiles}")
-        if (!page.exists() && !asked.allowMissing) {
-            throw new StepFailed("Specified HTML directory '${page}' does not exist.")
+        if (!page.exists()) {
+            build.tell("ERROR: Specified HTML directory '${page.parent}' does not exist.")
+            if (!asked.allowMissing) {
+                throw new StepFailed('htmlpublisher fails the build')
+            }
         }
         build.reports << [name: asked.reportName?.toString(), exists: page.exists()]
     }

@@ -7,12 +7,14 @@ class Server {
     final Map credentials
     final Map jobs
     final Map answers
+    final List missingSteps
 
     Server(Map request) {
         home = new File(request.home as String)
         credentials = request.credentials as Map
         jobs = request.jobs as Map
         answers = request.answers as Map
+        missingSteps = request.missing_steps as List
     }
 
     int nextNumber(String job) {

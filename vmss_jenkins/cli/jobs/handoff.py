@@ -7,12 +7,12 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
 
 import click
 from cloup import option_group
 
 from vmss_jenkins.azure.connection import Connection
+from vmss_jenkins.cli.build import tell_next_job
 from vmss_jenkins.cli.command import CONTEXT, Group
 from vmss_jenkins.cli.command import command as make
 from vmss_jenkins.cli.options import (
@@ -28,6 +28,7 @@ from vmss_jenkins.cli.options import (
     resource_group,
 )
 from vmss_jenkins.errors import ConfigError, UnsafeRollout
+from vmss_jenkins.jenkins.plan.next_job import LONGEST_IN_LINK, NextJob
 
 if TYPE_CHECKING:
     from vmss_jenkins.jenkins.plan import handoff
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from vmss_jenkins.model.releases import Release, ScriptRollout
 
 ALLOW = "--allow-changed"
-LONGEST_IN_LINK = 3000
-"""Characters of a record; servers take links of 8 kB, and quoting makes it longer."""
 _SET = (resource_group(), name())
 _EXTENSION = click.option(
     "--extension", metavar="NAME", help="The release is the script of this CustomScript extension."
@@ -97,7 +96,7 @@ def write(
     click.echo(f"recorded: {record.release} on {', '.join(record.canary)}, in {file}", err=True)
     if output == "json":
         click.echo(handoff.to_json(record))
-    _write_next(next_file, _next_of_canary(record, full_job))
+    _write_next(next_file, *_next_of_canary(record, full_job))
 
 
 @make("check", examples=_CHECK)
@@ -150,7 +149,7 @@ def check(
         changes = _compare(record, wanted, seen, instances, allow_changed=allow_changed)
     if output == "json":
         print_json({"record": record, "changes": changes, "allowed": allow_changed})
-    _write_next(next_file, _next_of_check(wanted or seen.release, seen, instances, rollback_job))
+    _write_next(next_file, *_next_of_check(wanted or seen.release, seen, instances, rollback_job))
 
 
 command.add_command(write)
@@ -223,27 +222,29 @@ def _evidence(file: Path | None) -> tuple[handoff.GateEvidence, ...]:
     return handoff.evidence_in(result)
 
 
-def _write_next(file: Path | None, line: str) -> None:
-    """Write a line for the description of the build; in its console the URL becomes a link."""
+def _write_next(file: Path | None, line: str, job: NextJob | None) -> None:
+    """Write short words for the build's description, and the link to the next job for its console."""
     if file:
         file.write_text(line + "\n", encoding="utf-8")
         click.echo(line, err=True)
+        if job:
+            tell_next_job(job)
 
 
-def _next_of_canary(record: handoff.Handoff, full_job: str | None) -> str:
-    """What was done and, in a build of Jenkins, the job that updates the other instances."""
+def _next_of_canary(record: handoff.Handoff, full_job: str | None) -> tuple[str, NextJob | None]:
+    """Return what was done, and the job that updates the other instances."""
     from vmss_jenkins.jenkins.plan import handoff  # noqa: PLC0415 - not loaded for --help
 
-    line = f"Canary of {record.short_name} on {', '.join(record.canary)} is good."
+    line = f"Canary of {record.short_name} on {', '.join(record.canary)} passed."
     if not full_job:
-        return line
+        return line, None
     parameters = {} if record.script else _image_parameter(record.image)
     written = handoff.to_json(record)
     if len(written) <= LONGEST_IN_LINK:
         parameters["HANDOFF"] = written
     else:
         parameters["CANARY_BUILD"] = os.environ.get("BUILD_NUMBER", "")
-    return f"{line} The rest: {_form(full_job, record.scale_set, parameters)}"
+    return f"{line} Next: {full_job}, link in the console.", _job(full_job, record.scale_set, parameters)
 
 
 def _image_parameter(image: ImageReference) -> dict[str, str]:
@@ -252,8 +253,8 @@ def _image_parameter(image: ImageReference) -> dict[str, str]:
 
 def _next_of_check(
     release: Release | None, scale_set: ScaleSet, instances: Sequence[Instance], rollback_job: str | None
-) -> str:
-    """What is rolled out and, while instances still run the release before, the job that rolls back."""
+) -> tuple[str, NextJob | None]:
+    """Return what is rolled out, and the job that rolls it back to the image that instances still run."""
     from vmss_jenkins.rollout.plan.rollback import other_images  # noqa: PLC0415 - not loaded for --help
 
     before = () if scale_set.extension else other_images(instances, release)
@@ -261,13 +262,11 @@ def _next_of_check(
     if before:
         line += f" in place of {', '.join(one.short_name for one in before)}"
     if not rollback_job:
-        return f"{line}."
+        return f"{line}.", None
     parameters = {"IMAGE_ID": str(before[0])} if len(before) == 1 else {}
-    return f"{line}. Back: {_form(rollback_job, scale_set.name, parameters)}"
+    job = _job(rollback_job, scale_set.name, parameters)
+    return f"{line}. To roll back: {rollback_job}, link in the console.", job
 
 
-def _form(job: str, scale_set: ScaleSetName, parameters: Mapping[str, str]) -> str:
-    """The form of a job beside the one that runs, filled in; the plugin build-with-parameters shows it."""
-    parent = os.environ.get("JOB_URL", "").rstrip("/").rpartition("/job/")[0]
-    values = {"RESOURCE_GROUP": scale_set.resource_group, "VMSS_NAME": scale_set.name, **parameters}
-    return f"{parent}/job/{quote(job)}/parambuild/?{urlencode(values)}" if parent else job
+def _job(job: str, scale_set: ScaleSetName, parameters: Mapping[str, str]) -> NextJob:
+    return NextJob(job, {"RESOURCE_GROUP": scale_set.resource_group, "VMSS_NAME": scale_set.name, **parameters})

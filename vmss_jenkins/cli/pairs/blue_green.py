@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
 
 import click
 from cloup import option_group
 
+from vmss_jenkins.cli.build import tell_next_job
 from vmss_jenkins.cli.command import command as make
 from vmss_jenkins.cli.listeners import listener
 from vmss_jenkins.cli.options import (
@@ -27,6 +26,7 @@ from vmss_jenkins.cli.options import (
 from vmss_jenkins.cli.pairs.options import BALANCING, GATES, NO_LOCK, PAIR, SUMMARY, connection_of, pair_of
 from vmss_jenkins.cli.sets.rollout_options import MIN_HEALTHY_TIME
 from vmss_jenkins.errors import ConfigError, VmssJenkinsError
+from vmss_jenkins.jenkins.plan.next_job import NextJob
 
 if TYPE_CHECKING:
     from vmss_jenkins.azure.operations import AzureOperation
@@ -209,19 +209,19 @@ class _Steps:
         return int(result.outcome in {SwitchOutcome.REFUSED, SwitchOutcome.SWITCHED_BACK})
 
     def _back(self, serves: str) -> str:
-        """The Jenkins job that switches back; the plugin build-with-parameters shows its form filled in.
+        """Write the link to the job that switches back; return the words about it for the build's description.
 
         If the other scale set is scaled in afterwards, it is the job of releases with the image of that scale set: a
         release scales it out first.
         """
-        job, parent = self._given["back_job"], os.environ.get("JOB_URL", "").rstrip("/").rpartition("/job/")[0]
-        if not job:
+        if not (job := self._given["back_job"]):
             return ""
         parameters = {"TO": "green" if serves.lower() == self._pair.blue.lower() else "blue"}
         if self._given["idle"] is not None:
             image = self._release.plan().other.scale_set.image
             parameters = {"IMAGE_ID" if image and image.id else "IMAGE_URN": str(image or "")}
-        return f" Back: {f'{parent}/job/{quote(job)}/parambuild/?{urlencode(parameters)}' if parent else job}"
+        tell_next_job(NextJob(job, parameters))
+        return f" To switch back: {job}, link in the console."
 
     def _say(self, line: str) -> None:
         if file := self._given["summary"]:

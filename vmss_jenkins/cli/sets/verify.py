@@ -6,6 +6,7 @@ import click
 from cloup import option_group
 
 from vmss_jenkins.azure.connection import Connection
+from vmss_jenkins.cli.build import keep_reason
 from vmss_jenkins.cli.command import command as make
 from vmss_jenkins.cli.options import (
     GATE,
@@ -89,4 +90,7 @@ def command(
     )
     if output == "json":
         print_json(assessment)
+    if not assessment.passed:
+        last = assessment.verdicts[-1]  # the first gate that did not pass
+        keep_reason(f"{resource_group}/{name}: gate {last.gate} {last.outcome.value}: {last.reason}")
     return int(not assessment.passed)
