@@ -16,6 +16,7 @@ from tests.support.jenkins_cases import SCRIPT, job
 from vmss_jenkins import config
 from vmss_jenkins.jenkins import seeding
 from vmss_jenkins.jenkins.plan.jobs import JobSpec, Update
+from vmss_jenkins.jenkins.ports import JobState
 from vmss_jenkins.jenkins.server import JenkinsServer
 from vmss_jenkins.pipelines import jobs_of
 from vmss_jenkins.runtime.clock import SystemClock
@@ -33,7 +34,7 @@ class Live:
     folder: str
 
     def seed(self, count: int, **options: Any) -> seeding.SeedResult:
-        needs = {"plugins": {"workflow-job": ""}, "credentials_id": None}
+        needs = {"plugins": {"workflow-job": ""}, "credentials_id": None, "source": self.folder}
         return self.seed_jobs(
             (job(f"{self.folder}/nested/j{n}", jenkinsfile=SCRIPT, **needs) for n in range(count)), **options
         )
@@ -62,14 +63,24 @@ def test_jobs_are_created_unchanged_put_right_and_pruned(live: Live) -> None:
     live.server.update(changed, live.server.config(changed).replace("echo", "printf"))
     assert [type(each) for each in live.seed(3).plan.pending] == [Update]
     assert live.seed(3).plan.pending == ()
-    assert len(live.seed(2, prune=True).plan.pending) == 1
+    assert [each.path for each in live.seed(2, prune=True).plan.pending] == [f"{live.folder}/nested/j2"]
     assert f"{live.folder}/nested/j2" not in live.server.items()
 
 
+def test_a_disabled_job_is_enabled_again(live: Live) -> None:
+    live.seed(1)
+    path = f"{live.folder}/nested/j0"
+    live.server.disable(path)
+    assert live.server.state(path) == JobState(has_builds=False, is_disabled=True)
+    assert [type(each) for each in live.seed(1).plan.pending] == [Update]
+    assert live.server.state(path) == JobState(has_builds=False, is_disabled=False)
+
+
 def test_the_generated_jobs_pass_the_linter_and_stay_as_they_are_written(live: Live) -> None:
-    """Whatever plugins and credentials the server has: no build is started."""
+    """No build starts. The linter refuses the option `lock` without its plugin, so it is used only with the plugin."""
     wanted = config.parse(EXAMPLE.read_text(), "vmss.yaml")
-    inside = wanted.jenkins.model_copy(update={"folder": live.folder, "copy_artifacts": True, "lock": True})
+    installed = live.server.plugins() or {}
+    inside = wanted.jenkins.model_copy(update={"folder": live.folder, "lock": "lockable-resources" in installed})
     jobs = [
         replace(one, plugins={}, credentials_id=None)
         for one in jobs_of(wanted.model_copy(update={"jenkins": inside}), live.folder)

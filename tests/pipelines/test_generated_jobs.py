@@ -92,10 +92,10 @@ def test_the_canary_job_updates_the_canary_the_full_job_all_and_the_rollback_job
     assert sorted(server.images().values()) == [OLD, OLD, NEW]
     assert [one["failed"] for one in canary.junit] == [0]
     assert 'testsuite name="web"' in canary.junit[0]["text"]
-    assert (canary.display_name, canary.description) == (
-        f"#1 {NEW}",
-        f"Canary of {NEW} on 0 passed. Next: web-full, link in the console.",
-    )
+    rolled_out, handed_over = (canary.description or "").splitlines()
+    assert rolled_out.startswith(f"canary-rg/web: {NEW} rolled out to the canary in ")
+    assert handed_over == f"Canary of {NEW} on 0 passed. Next: web-full, link in the console."
+    assert canary.display_name == f"#1 {NEW}"
     assert min(canary.archived) == "vmss-jenkins-results/report/index.html"
     name, filled_in = linked(canary)
     assert filled_in["HANDOFF"] == canary.archived["vmss-jenkins-results/run/handoff.json"].strip()
@@ -125,8 +125,8 @@ def test_the_full_job_refuses_another_image_than_the_canary_unless_it_is_allowed
     asked: dict[str, str | bool] = {"HANDOFF": record, "IMAGE_ID": server.image(NEW)}
     refused = server.run("web-full", asked)
     assert (refused.result, refused.stages[-1]) == ("FAILURE", "Check The Canary")
-    assert (refused.description or "").startswith("This would roll out what no canary vouches for")
-    assert "This would roll out what no canary vouches for" in refused.log
+    assert (refused.description or "").startswith("This would roll out a release that no canary was judged with")
+    assert "This would roll out a release that no canary was judged with" in refused.log
     allowed = server.run("web-full", asked | {"ALLOW_CHANGED": True, "DRY_RUN": True})
     assert allowed.result == "SUCCESS", allowed.log
     assert set(server.images().values()) == {OLD}
