@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vmss_jenkins.jenkins.migration.plugin_calls import NEWEST_JAVA, java_home
+from vmss_jenkins.jenkins.migration.groovy_reader import NEWEST_JAVA, java_home
 
 HERE = Path(__file__).parent
 LIBRARY = HERE.parents[1] / "jenkinsfiles" / "library"

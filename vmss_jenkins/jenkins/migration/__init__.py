@@ -1,1 +1,1 @@
-"""From old Jenkinsfiles with the plugin's steps to our commands, and the faults that lay in them."""
+"""Migration from the plugin: reads Jenkinsfiles and jobs, writes our commands and vmss.yaml, and names faults."""
