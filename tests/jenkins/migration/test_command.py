@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -110,3 +111,23 @@ def test_a_file_that_cannot_be_migrated_is_refused(
 def test_the_help_says_that_groovy_and_java_are_needed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["migrate", "--help"]) == 0
     assert "needs Groovy 2.4 and Java 17 or older" in " ".join(capsys.readouterr().out.split())
+
+
+@needs_groovy
+def test_json_has_the_commands_with_their_variables_the_faults_and_the_unread_places(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, other = tmp_path / "Jenkinsfile", tmp_path / "Other"
+    call = "azureVMSSUpdateInstances resourceGroup: 'rg', name: next(), instanceIds: '0,'"
+    file.write_text(f"{call}\nf = this.&azureVMSSUpdate\n")
+    other.write_text("node {")
+    assert main(["migrate", str(file), str(other), "--output", "json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    first, second = found["files"]
+    line = 'vmss-jenkins update-instances --resource-group=rg --name="$NEXT" --instance-ids=0'
+    variables = {"NEXT": "the value of next()"}
+    wanted = {"line": 1, "step": "azureVMSSUpdateInstances", "command": line, "variables": variables}
+    assert (first["calls"], first["unread"]) == ([wanted], [{"line": 2, "name": "azureVMSSUpdate"}])
+    assert [fault["line"] for fault in first["faults"]] == [1, 1]
+    assert second["error"].startswith("could not be read as Groovy: ")
+    assert found["configurations"][0]["sets"][0]["name"] == "FILL-IN-NEXT"
