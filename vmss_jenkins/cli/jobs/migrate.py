@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 vmss-jenkins migrate Jenkinsfile
-vmss-jenkins migrate vars/*.groovy src/*.groovy
 vmss-jenkins migrate jobs/*/config.xml -o json
 """
 
