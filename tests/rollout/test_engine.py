@@ -20,7 +20,9 @@ from vmss_jenkins.model.instances import Health, InstanceIds, ScaleSet
 from vmss_jenkins.rollout.engine import Order, Outcome, RolloutResult, RunContext, run_rollout
 from vmss_jenkins.rollout.plan.actions import OnFailure, RolloutSpec, Strategy
 from vmss_jenkins.rollout.plan.claims import LEASE, AnotherRollout, Claim, Ended
-from vmss_jenkins.rollout.plan.selection import Amount, Scope
+from vmss_jenkins.rollout.plan.history import History
+from vmss_jenkins.rollout.plan.selection import Amount, Scope, Target
+from vmss_jenkins.rollout.watcher import Watcher
 from vmss_jenkins.runtime.waiting import Waiter
 
 OTHER = ImageReference(id=str(OLD.id).replace("base", "other"))
@@ -368,6 +370,17 @@ def test_operations_without_a_record_are_left_to_the_instances(strategy: Strateg
     assert roll(cloud, strategy=strategy, canary=Amount(1)).outcome is Outcome.ROLLED_OUT
     assert cloud.all_updated(NEW)
     safe(cloud)
+
+
+def test_an_operation_without_a_record_is_no_ended_one() -> None:
+    cloud = Cloud.of(3)
+    watcher = Watcher(cloud, WEB, 0.0, Waiter.starting(cloud.clock, 1e6, lambda _: None))
+    watcher.follow(cloud.begin_update_instances(cloud.scale_set, ["0"]), ("0",))
+    assert [one.instance_ids for one in watcher.observed.operations] == [("0",)]
+    cloud.fault = lambda call: refusal(404, "OperationNotFound", "no record") if call == "poll" else None
+    cloud.clock.sleep(60)
+    watcher.look(History(0.0, Target(NEW)))
+    assert (watcher.observed.operations, watcher.pending) == ((), ())
 
 
 def test_ctrl_c_tells_what_azure_goes_on_doing() -> None:
