@@ -15,7 +15,7 @@ from vmss_jenkins.gates.specs import Via
 from vmss_jenkins.model.instances import OrchestrationMode, ScaleSet
 from vmss_jenkins.model.network import Address, Unreachable
 
-ENDPOINT = "http://127.0.0.1:1"
+ENDPOINT = "http://azure.example:1"
 GROUP = f"{ENDPOINT}/subscriptions/{SUBSCRIPTION}/resourceGroups/canary-rg/providers"
 SET = f"{GROUP}/Microsoft.Compute/virtualMachineScaleSets/web"
 MODEL = ScaleSet(WEB, OLD)

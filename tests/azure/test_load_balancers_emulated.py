@@ -14,7 +14,7 @@ from vmss_jenkins.azure.load_balancers import AzureLoadBalancers
 from vmss_jenkins.emulator import Emulator, ManualClock, Release, Scenario, Timings
 from vmss_jenkins.gates.specs import Via
 from vmss_jenkins.model.instances import OrchestrationMode, ScaleSet
-from vmss_jenkins.model.network import Address
+from vmss_jenkins.model.network import Address, Unreachable
 
 MODEL = ScaleSet(WEB, OLD)
 IDS = ("0", "1", "2")
@@ -99,3 +99,24 @@ def test_drained_instances_get_no_new_connection_until_they_are_restored(start: 
 def test_a_refusal_to_drain_has_a_reason(start: Callable[..., World]) -> None:
     reasons = start(admin_state=False).drainer.drain(MODEL, ["1"])
     assert "network interface IP configuration" in reasons["1"]
+
+
+@pytest.mark.parametrize("via", [Via.PRIVATE, Via.SSH])
+def test_no_connection_leaves_the_emulator_for_an_address_of_the_users_network(
+    start: Callable[..., World], via: Via
+) -> None:
+    world = start(nat="none")
+    for id_, found in world.balancers.addresses(MODEL, IDS, via, 80).items():
+        assert isinstance(found, Unreachable)
+        assert (
+            f"its address 10.0.0.{4 + int(id_)}:80 is one of the emulator ({world.emulator.endpoint})" in found.reason
+        )
+
+
+def test_an_internal_frontend_of_the_emulator_is_listed_and_never_measured(start: Callable[..., World]) -> None:
+    world = start()
+    body = world.emulator.backend.load_balancer("canary-rg", "webLB").body
+    (frontend,) = body["properties"]["frontendIPConfigurations"]
+    frontend["properties"] = {"privateIPAddress": "10.0.0.100"}
+    assert world.balancers.frontends(MODEL, IDS) == ()
+    assert [one.host for one in world.balancers.reached(MODEL, IDS).frontends] == ["10.0.0.100"]

@@ -46,6 +46,11 @@ class Endpoint:
         return self.url.startswith("https://")
 
     @property
+    def is_local(self) -> bool:
+        """Whether it is an emulator on this machine."""
+        return is_loopback(urlsplit(self.url).hostname or "")
+
+    @property
     def scope(self) -> str:
         """The OAuth scope of the endpoint."""
         return SCOPES.get(self.url, f"{self.url}/.default")
@@ -72,7 +77,7 @@ def endpoint_from(
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         reasons.append(f"endpoint {url!r} is not a URL; wanted one such as {PUBLIC_CLOUD}")
-    elif parts.scheme == "http" and not _is_loopback(parts.hostname):
+    elif parts.scheme == "http" and not is_loopback(parts.hostname):
         reasons.append(
             f"endpoint {url!r} is not encrypted; use https (http is allowed for an emulator on 127.0.0.1 only)"
         )
@@ -131,7 +136,8 @@ def default_credential(endpoint: Endpoint, environment: Mapping[str, str]) -> To
     return RenewableCredential(lambda: DefaultAzureCredential(**options))
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from azure.mgmt.network import NetworkManagementClient
 
 from vmss_jenkins.azure.client_options import client_options
-from vmss_jenkins.azure.credentials import Endpoint
+from vmss_jenkins.azure.credentials import Endpoint, is_loopback
 from vmss_jenkins.azure.errors import translated
 from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.gates.specs import Via
@@ -39,6 +39,7 @@ class AzureLoadBalancers:
     """
 
     def __init__(self, endpoint: Endpoint, credential: TokenCredential | None, on_event: OnEvent | None = None) -> None:
+        self._endpoint = endpoint
         self.client = NetworkManagementClient(**client_options(endpoint, credential, on_event))
 
     def close(self) -> None:
@@ -86,16 +87,31 @@ class AzureLoadBalancers:
         for finder in finders[via]:
             left = {id_: one for id_, one in interfaces.items() if not isinstance(found.get(id_), Address)}
             found |= finder(scale_set, left, port) if left else {}
-        return {
-            id_: found.get(id_, Unreachable("Azure lists no network interface of it", may_come=True)) for id_ in ids
-        }
+        unlisted = Unreachable("Azure lists no network interface of it", may_come=True)
+        return {id_: self._checked(found.get(id_, unlisted)) for id_ in ids}
 
     def frontends(self, scale_set: ScaleSet, ids: Sequence[str]) -> tuple[Address, ...]:
         """Find the frontend addresses of the load balancers in front of instances, in Azure's order.
 
+        If the endpoint is an emulator, addresses that are not on this machine are left out.
+
         Raises:
             AzureError: if Azure cannot be read.
         """
+        found = self._frontends(scale_set, ids)
+        return tuple(one for one in found if isinstance(self._checked(one), Address))
+
+    def _checked(self, address: Address | Unreachable) -> Address | Unreachable:
+        """The address, unless a connection would leave an emulator's world for the network of this machine."""
+        is_foreign = isinstance(address, Address) and self._endpoint.is_local and not is_loopback(address.host)
+        if not is_foreign:
+            return address
+        return Unreachable(
+            f"its address {address} is one of the emulator ({self._endpoint.url}) and exists nowhere else: use via=nat "
+            "or via=frontend"
+        )
+
+    def _frontends(self, scale_set: ScaleSet, ids: Sequence[str]) -> tuple[Address, ...]:
         interfaces = self.interfaces(scale_set, ids).values()
         pools = [pool for interface in interfaces for pool in interface.pools]
         return tuple(
@@ -124,7 +140,7 @@ class AzureLoadBalancers:
             )
             for id_, one in interfaces.items()
         }
-        return Endpoints(self.frontends(scale_set, ids), ports)
+        return Endpoints(self._frontends(scale_set, ids), ports)
 
     def load_balancers(self, interfaces: Iterable[Interface]) -> Iterator[Body]:
         """Read each load balancer in front of some instances once.
