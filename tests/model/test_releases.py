@@ -11,14 +11,9 @@ from hypothesis import strategies as st
 
 from tests.support.fakes import NEW
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.model.releases import (
-    Access,
-    ExtensionSettings,
-    Script,
-    choose,
-    extension_body,
-)
-from vmss_jenkins.model.scripts import from_settings, from_url, inline, with_secrets
+from vmss_jenkins.model.extensions import WINDOWS_HANDLER, choose, extension_body, other_properties
+from vmss_jenkins.model.releases import Access, ExtensionSettings, Script
+from vmss_jenkins.model.scripts import from_settings, from_url, inline, platform_faults, with_secrets
 
 URL = "https://scripts.blob.core.windows.net/init/install_nginx.v1.sh"
 OTHER = ExtensionSettings.of({"commandToExecute": "apt-get install -y nginx"})
@@ -204,3 +199,70 @@ def test_a_change_of_an_extension_keeps_what_it_does_not_name() -> None:
     assert extension_body(untagged, None, release)["properties"]["forceUpdateTag"] == ""
     made = extension_body(release, {"a": 1}, None)["properties"]
     assert (made["type"], made["protectedSettings"]) == ("CustomScript", {"a": 1})
+
+
+HIDDEN = {
+    "name": "CustomScript",
+    "properties": {"type": "CustomScript", "provisionAfterExtensions": ["a"], "provisioningState": "Succeeded"},
+}
+"""An extension whose settings are all protected, as Azure shows it."""
+
+
+def hidden() -> ExtensionSettings:
+    found = ExtensionSettings.from_body(HIDDEN)
+    assert found is not None
+    return found
+
+
+def test_an_extension_with_only_protected_settings_is_hidden_and_not_absent() -> None:
+    assert (hidden().hidden, hidden().absent, hidden().short_name) == (True, False, "script in protected settings")
+    assert (ExtensionSettings().hidden, ExtensionSettings().absent) == (False, True)
+    recorded = ExtensionSettings.parse(str(hidden()))
+    assert recorded is not None
+    assert (recorded.hidden, recorded.same_as(hidden())) == (True, True)
+
+
+def test_the_settings_of_a_hidden_script_are_asked_for_before_it_is_replaced() -> None:
+    script = Script(ExtensionSettings.of({"commandToExecute": "x"}))
+    new, before = script.hidden_faults(hidden())
+    assert "give those of the new script: --protected-settings FILE" in new
+    assert "a rollback needs the present ones, with their command: --previous-protected-settings FILE" in before
+    given = replace(script, protected={}, protected_before={"commandToExecute": "old"})
+    assert list(given.hidden_faults(hidden())) == []
+    assert len(list(replace(given, protected_before={}).hidden_faults(hidden()))) == 1, "no command to roll back to"
+    assert list(script.hidden_faults(ExtensionSettings())) == []
+
+
+def test_a_replaced_extension_keeps_its_other_properties() -> None:
+    release = ExtensionSettings.of({"commandToExecute": "x"})
+    body = extension_body(release, {}, None, other_properties(HIDDEN))["properties"]
+    assert (body["provisionAfterExtensions"], "provisioningState" in body) == (["a"], False)
+    assert (body["settings"], body["protectedSettings"]) == ({"commandToExecute": "x"}, {})
+
+
+def test_a_new_extension_of_a_windows_set_has_the_handler_of_windows() -> None:
+    made = extension_body(ExtensionSettings.of({"commandToExecute": "x"}), None, None, WINDOWS_HANDLER)["properties"]
+    assert (made["publisher"], made["type"]) == ("Microsoft.Compute", "CustomScriptExtension")
+
+
+@pytest.mark.parametrize(
+    ("script", "windows", "fault"),
+    [
+        (inline("echo"), False, None),
+        (inline("echo"), True, "does not know script; give --script-url URL"),
+        (from_url("https://x.example/a.sh"), True, "found the command 'bash a.sh', and the set runs Windows"),
+        (from_url("https://x.example/a.ps1"), True, None),
+        (from_url("https://x.example/a.ps1"), False, "and the set runs Linux; give --command, such as 'pwsh {script}'"),
+        (from_url("https://x.example/a.ps1", command="pwsh {script}"), False, None),
+        (Script(ExtensionSettings.of({}), {"script": "eA=="}), True, "does not know script"),
+    ],
+)
+def test_a_script_must_fit_the_system_of_the_set(script: Script, windows: bool, fault: str | None) -> None:
+    faults = list(platform_faults(script, windows=windows))
+    assert (fault is None) == (not faults)
+    assert fault is None or fault in faults[0]
+
+
+def test_a_powershell_file_is_run_by_powershell() -> None:
+    release = from_url("https://x.example/deploy.ps1").release
+    assert release.values["commandToExecute"] == "powershell -ExecutionPolicy Unrestricted -File deploy.ps1"

@@ -192,7 +192,8 @@ def test_settings_of_any_length_are_written_down_until_they_are_too_long() -> No
 
 
 def test_two_scripts_need_a_name_and_flexible_sets_are_refused() -> None:
-    other = {"name": "second", "properties": {"publisher": "Other", "type": "CustomScript", "typeHandlerVersion": "1"}}
+    handler = {"publisher": "Other", "type": "CustomScript", "typeHandlerVersion": "1"}
+    other = {"name": "second", "properties": {**handler, "settings": {"commandToExecute": "true"}}}
     with session(replace(FOUR, extensions=(*FOUR.extensions, other))) as azure:
         with pytest.raises(ConfigError, match="choose one with --extension"):
             scripts(azure, NEW).get(WEB)
@@ -234,7 +235,7 @@ def test_a_script_is_uploaded_once_under_a_name_that_tells_its_content(emulator:
     blob = extension["fileUris"][0].rpartition("/")[2]
     assert f"4 instances, {blob} -> apt-get update && apt-get install -y ...: waves" in told, "from there to here"
     code, told = run("rollback", "--extension", "CustomScript")
-    assert (code, "no instance had to change" in told, "--to-settings FILE names another one" in told) == (
+    assert (code, "no instance had to change" in told, "with --to-settings FILE" in told) == (
         0,
         True,
         True,
@@ -259,14 +260,14 @@ def test_a_private_script_is_read_with_a_signature_or_an_identity_and_not_withou
         (["--script", "v1.sh", "--container", "CONTAINER/nothing"], "az storage container create"),
         (["--script", "v1.sh", "--container", "https://x.blob.core.windows.net/No_Container"], "container name"),
         (["--script", "v1.sh", "--container", "https://x.blob.core.windows.net/init?sig=hunter2"], "query"),
-        (["--script", "empty.sh", "--container", "CONTAINER/init"], "it is empty"),
-        (["--script", "v1.sh", "--command", "bash {script}"], "give --container too"),
+        (["--script", "empty.sh", "--container", "CONTAINER/init"], "empty.sh is empty"),
+        (["--script", "v1.sh", "--command", "bash {script}"], "give --container URL too"),
         (["--script", "b;d.sh", "--container", "CONTAINER/init"], "the file name"),
         (["--script", "v1.sh", "--script-url", "https://example.com/a.sh"], "give one of them"),
-        (["--settings", "bad.json"], "no JSON"),
-        (["--settings", "list.json"], "JSON object"),
+        (["--settings", "bad.json"], "it is not JSON"),
+        (["--settings", "list.json"], "it is JSON, but no object"),
         (["--script", "v1.sh", "--protected-settings-env", "NOTHING"], "no environment variable NOTHING"),
-        (["--script", "v1.sh", "--protected-settings", "list.json"], "JSON object"),
+        (["--script", "v1.sh", "--protected-settings", "list.json"], "it is JSON, but no object"),
         ([], "found none"),
     ],
 )  # fmt: skip
@@ -314,3 +315,74 @@ def test_a_script_and_an_image_together_are_refused() -> None:
 
     with pytest.raises(ConfigError, match="both an image and a script"):
         vmss_jenkins.roll_out("canary-rg", "web", {"id": "/SharedGalleries/a/images/b"}, scripted=ScriptRollout(NEW))
+
+
+# An extension whose settings are all protected
+
+COMMAND = "apt-get update && apt-get install -y nginx"
+
+
+def protected_only() -> Scenario:
+    """FOUR, with the script of its extension in the protected settings alone."""
+    (known,) = FOUR.extensions
+    properties = {key: value for key, value in known["properties"].items() if key != "settings"}
+    hidden = {**known, "properties": {**properties, "protectedSettings": {"commandToExecute": COMMAND}}}
+    return replace(FOUR, extensions=(hidden,))
+
+
+def test_a_script_that_azure_does_not_show_is_asked_for_and_nothing_is_changed() -> None:
+    with session(protected_only()) as azure:
+        with pytest.raises(ConfigError) as refused:
+            roll(azure, NEW)
+        assert "Azure shows no setting of extension CustomScript" in str(refused.value)
+        assert "--protected-settings FILE" in str(refused.value)
+        assert "--previous-protected-settings FILE" in str(refused.value)
+        assert not [one for one in azure.emulator.calls if one["method"] in ("PUT", "PATCH") and "/ext" in one["path"]]
+
+
+def test_a_script_that_azure_does_not_show_is_replaced_whole_and_rolled_back_to() -> None:
+    with session(protected_only()) as azure:
+        script = replace(NEW, protected={}, protected_before={"commandToExecute": COMMAND})
+        out = roll(azure, script)
+        assert (out.outcome, pages(azure)) == (Outcome.ROLLED_OUT, [NEW_PAGE] * 4)
+        model = azure.emulator.backend.scale_set("canary-rg", "web").model
+        (written,) = [one for one in model.extensions if one["name"] == "CustomScript"]
+        assert written["properties"]["protectedSettings"] == {}, "the hidden command is gone"
+        bad = replace(BAD, protected={}, protected_before={})
+        back = roll(azure, bad, on_failure=OnFailure.ROLLBACK)
+        assert (back.outcome, pages(azure)) == (Outcome.ROLLED_BACK, [NEW_PAGE] * 4)
+
+
+def test_a_bad_script_in_place_of_one_that_azure_does_not_show_is_rolled_back() -> None:
+    with session(protected_only()) as azure:
+        bad = replace(BAD, protected={}, protected_before={"commandToExecute": COMMAND})
+        back = roll(azure, bad, on_failure=OnFailure.ROLLBACK)
+        assert (back.outcome, pages(azure)) == (Outcome.ROLLED_BACK, [OLD_PAGE] * 4)
+
+
+# Windows
+
+
+def windows() -> Scenario:
+    """FOUR, with the CustomScript extension of Windows."""
+    (known,) = FOUR.extensions
+    handler = {"publisher": "Microsoft.Compute", "type": "CustomScriptExtension", "typeHandlerVersion": "1.10"}
+    return replace(FOUR, extensions=({**known, "properties": {**known["properties"], **handler}},))
+
+
+def test_settings_that_the_handler_of_windows_does_not_know_are_refused() -> None:
+    with session(windows()) as azure:
+        with pytest.raises(ConfigError, match="the set runs Windows, whose CustomScriptExtension does not know script"):
+            roll(azure, NEW)
+        assert pages(azure) == [OLD_PAGE] * 4
+
+
+def test_a_command_is_rolled_out_to_windows_and_the_handler_stays() -> None:
+    with session(windows()) as azure:
+        edit = f"{COMMAND} && sed -i 's/nginx/nginx on Azure VMSS/' /var/www/html/index*.html"
+        out = roll(azure, from_settings({"commandToExecute": edit}))
+        assert (out.outcome, pages(azure)) == (Outcome.ROLLED_OUT, [NEW_PAGE] * 4)
+        model = azure.emulator.backend.scale_set("canary-rg", "web").model
+        types = [one["properties"]["type"] for one in model.extensions]
+        assert "CustomScriptExtension" in types
+        assert "CustomScript" not in types

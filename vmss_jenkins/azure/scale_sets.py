@@ -22,9 +22,10 @@ from vmss_jenkins.azure.operations import AzureOperation, SteppedPolling
 from vmss_jenkins.azure.tag_claims import TagClaims, TagHeadcounts, TagMemory
 from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.model import arm_bodies
+from vmss_jenkins.model.extensions import LINUX_HANDLER, WINDOWS_HANDLER, extension_body
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Instance, OrchestrationMode, ScaleSet, ScaleSetName
-from vmss_jenkins.model.releases import ExtensionSettings, Release, extension_body
+from vmss_jenkins.model.releases import ExtensionSettings, Release
 from vmss_jenkins.runtime.waiting import NO_OPERATION
 
 if TYPE_CHECKING:
@@ -171,15 +172,20 @@ class AzureScaleSets:
     ) -> AzureOperation:
         """Set the settings of a CustomScript extension by its own sub-resource; the extension is created if missing.
 
-        A PUT of the whole set or of its list of extensions would lose the protected settings of all extensions.
+        A PUT of the whole set or of its list of extensions would lose the protected settings of all extensions. If
+        Azure shows nothing of the present settings, the extension is replaced with all its properties, so that no
+        hidden setting stays.
 
         Raises:
             AzureError: if Azure refuses.
         """
         name, extensions = scale_set.name, self._client.virtual_machine_scale_set_extensions
         known = next((one for one in scale_set.scripts if one.name.lower() == release.name.lower()), None)
-        begin = extensions.begin_update if known else extensions.begin_create_or_update
-        body = cast("Any", extension_body(release, protected, known))
+        replaced = known is not None and (known.hidden or release.hidden)
+        begin = extensions.begin_update if known and not replaced else extensions.begin_create_or_update
+        new = WINDOWS_HANDLER if scale_set.windows else LINUX_HANDLER
+        handler = scale_set.handlers.get(release.name.lower(), new)
+        body = cast("Any", extension_body(release, protected, None if replaced else known, handler))
         return self._begin(
             f"set the script extension {release.name} of {name}",
             lambda polling: begin(name.resource_group, name.name, release.name, body, polling=polling),

@@ -9,11 +9,14 @@ from vmss_jenkins.azure import script_urls
 from vmss_jenkins.azure.operations import AzureOperation
 from vmss_jenkins.azure.scale_sets import AzureScaleSets
 from vmss_jenkins.azure.tag_claims import TagMemory
+from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.events.steps import PreflightFound
+from vmss_jenkins.model.extensions import choose
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.instances import Instance, ScaleSet, ScaleSetName
-from vmss_jenkins.model.releases import ExtensionSettings, Release, Script, choose
+from vmss_jenkins.model.releases import SOURCE, ExtensionSettings, Release, Script
+from vmss_jenkins.model.scripts import platform_faults
 from vmss_jenkins.rollout.plan.claims import FULLY_OUT
 
 
@@ -48,7 +51,8 @@ class ScriptSets:
         Warnings about a later rollback are reported here. The script of a new release is read first.
 
         Raises:
-            ConfigError: as `get`, and if the script cannot be read.
+            ConfigError: as `get`, if the script cannot be read, if the set's handler does not know the settings, and if
+                Azure shows nothing of the present script and it is not given.
             AzureError: as `get`.
         """
         found = self.get(name)
@@ -56,6 +60,8 @@ class ScriptSets:
         self.extension = now.name if now else self.extension
         script = self.script.with_extension_name(self.extension)
         new = not script.release.absent and not script.release.same_as(now)
+        if new and (faults := [*platform_faults(script, windows=found.windows), *script.hidden_faults(now)]):
+            raise ConfigError(SOURCE, faults)
         for doubt in script_urls.warnings(script) if new else ():
             self._warn(doubt)
         if new and now and found.extension_before and not now.same_as(found.extension_before):

@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.model.extensions import WINDOWS_HANDLER, other_properties
 from vmss_jenkins.model.images import ImageKind, ImageReference
 from vmss_jenkins.model.instances import (
     Health,
@@ -53,12 +54,22 @@ def scale_set_from(body: Body, name: ScaleSetName) -> ScaleSet:
         id=body.get("id") or "",
         profile=profile_digest(_at(properties, "virtualMachineProfile")),
         scripts=tuple(script for script in map(ExtensionSettings.from_body, listed) if script),
+        handlers={str(one.get("name")).lower(): other_properties(one) for one in listed},
         sequence=tuple((str(one.get("name")), str(first)) for one in listed for first in _first(one)),
+        windows=_is_windows(_at(properties, "virtualMachineProfile"), listed),
         load_balanced=_is_load_balanced(_at(properties, "virtualMachineProfile", "networkProfile")),
         scale_in=_scale_in_policy(_at(properties, "scaleInPolicy")),
         zones=tuple(map(str, body.get("zones") or ())),
         single_placement_group=properties.get("singlePlacementGroup") is not False,
     )
+
+
+def _is_windows(profile: Body, extensions: Iterable[Body]) -> bool:
+    """Azure shows the system in the OS disk or in the OS profile; only Windows has the handler of this type."""
+    types = {str(_at(one, "properties").get("type")).lower() for one in extensions}
+    disk = str(_at(profile, "storageProfile", "osDisk").get("osType") or "").lower()
+    in_profile = "windowsConfiguration" in _at(profile, "osProfile")
+    return disk == "windows" or in_profile or WINDOWS_HANDLER["type"].lower() in types
 
 
 def _scale_in_policy(policy: Body) -> ScaleInPolicy:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
+from typing import Any
 
 from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.model.extensions import choose
 from vmss_jenkins.model.images import ImageReference
-from vmss_jenkins.model.releases import ExtensionSettings, Release, ScriptRollout, choose
+from vmss_jenkins.model.releases import ExtensionSettings, Release, ScriptRollout
 
 PARKED = frozenset({"deallocating", "deallocated"})
 """Power states of an instance without hardware: somebody deallocated it, or Azure evicted a spot instance."""
@@ -102,8 +104,12 @@ class ScaleSet:
     """The ARM resource id."""
     profile: str = ""
     """Digest of the machine profile beside its image; empty if it is not known."""
+    windows: bool = False
+    """Whether its instances run Windows."""
     scripts: tuple[ExtensionSettings, ...] = ()
     """The settings of the model's CustomScript extensions."""
+    handlers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False, compare=False)
+    """The other properties of the model's extensions, such as publisher and type, by name in lower case."""
     extension: ExtensionSettings | None = None
     """The extension whose settings are the release, in a rollout of scripts; None in a rollout of images."""
     extension_before: ExtensionSettings | None = None

@@ -20,8 +20,6 @@ from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.model.images import ImageReference
 
 NAME = "CustomScript"
-PUBLISHER = "Microsoft.Azure.Extensions"
-VERSION = "2.1"
 SOURCE = "script extension"
 SIGNATURE = "AZURE_STORAGE_SAS_TOKEN"
 """The environment variable with the SAS token by which instances read a script, for `Access.SAS`."""
@@ -54,8 +52,8 @@ class ExtensionSettings:
     """
 
     name: str = NAME
-    settings: str = "{}"
-    """Its public settings, as JSON with sorted keys."""
+    settings: str = ""
+    """Its public settings, as JSON with sorted keys; empty if there is no such extension."""
     force_update_tag: str = ""
 
     @classmethod
@@ -75,12 +73,17 @@ class ExtensionSettings:
     @property
     def absent(self) -> bool:
         """Whether the set has no such extension."""
+        return not self.settings and not self.force_update_tag
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the set has the extension and Azure shows neither a setting nor a tag of it."""
         return self.settings == "{}" and not self.force_update_tag
 
     @property
     def values(self) -> dict[str, Any]:
         """The public settings as a mapping."""
-        found: dict[str, Any] = json.loads(self.settings)
+        found: dict[str, Any] = json.loads(self.settings or "{}")
         return found
 
     @property
@@ -124,6 +127,8 @@ class ExtensionSettings:
         """The name that people use for it: the script's name, or the command, with its tag."""
         if self.absent:
             return "no script"
+        if self.hidden:
+            return "script in protected settings"
         files = [file_name(str(url)) for url in self.values.get("fileUris") or filter(None, [self.signed_url])]
         unnamed = f"inline-{hashlib.sha256(self.settings.encode()).hexdigest()[:8]}"
         shown = ", ".join(files) or str(self.values.get("commandToExecute") or unnamed)
@@ -209,6 +214,22 @@ class Script:
             return {} if now and now.access is not Access.PUBLIC else None
         return {**(own or {}), **(given or {})}
 
+    def hidden_faults(self, now: ExtensionSettings | None) -> Iterable[str]:
+        """What is missing to replace an extension of which Azure shows nothing.
+
+        A new public script would be merged with the hidden command, and a rollback could not restore what nobody knows.
+
+        Args:
+            now: the release that the model has.
+        """
+        if now is None or not now.hidden or self.release.absent or self.release.same_as(now):
+            return
+        shown = f"Azure shows no setting of extension {now.name}: its script is in the protected settings"
+        if self.protected is None:
+            yield f"{shown}; give those of the new script: --protected-settings FILE, with {{}} in it for none"
+        if not {"commandToExecute", "script"} & (self.protected_before or {}).keys():
+            yield f"{shown}; a rollback needs the present ones, with their command: --previous-protected-settings FILE"
+
     def warnings(self, now: ExtensionSettings | None, before: ExtensionSettings | None) -> Iterable[str]:
         """What the user must know about a rollback before one is needed.
 
@@ -243,48 +264,6 @@ class ScriptRollout:
         if self.script.release.absent or extension is None:
             return None
         return self.script.with_extension_name(extension.name).release
-
-
-def choose(found: Iterable[ExtensionSettings], name: str = "") -> ExtensionSettings:
-    """Choose the CustomScript extension of a set: the one with this name, or the only one.
-
-    If the set has none, the result has the name of the extension that will be created.
-
-    Raises:
-        ConfigError: if there are several and no name is given, or none has the name: Azure allows no second
-            one ("Multiple VMExtensions per handler not supported").
-    """
-    scripts = tuple(found)
-    names = ", ".join(one.name for one in scripts)
-    named = [one for one in scripts if one.name.lower() == name.lower()]
-    if name and scripts and not named:
-        reason = f"the set has no extension {name}, and Azure allows no second CustomScript beside {names}"
-        raise ConfigError(SOURCE, [f"{reason}: give --extension {scripts[0].name}, or delete that extension first"])
-    if name:
-        return named[0] if named else ExtensionSettings(name)
-    if len(scripts) > 1:
-        raise ConfigError(
-            SOURCE, [f"the set has {len(scripts)} CustomScript extensions ({names}): choose one with --extension"]
-        )
-    return next(iter(scripts), ExtensionSettings())
-
-
-def extension_body(
-    release: ExtensionSettings, protected: Mapping[str, Any] | None, known: ExtensionSettings | None
-) -> dict[str, Any]:
-    """The body that writes an extension: all of a new one; only what changes of one that exists.
-
-    A tag is written only if there is one to write or to remove: writing an empty tag is a change too.
-    """
-    properties: dict[str, Any] = {"settings": release.values}
-    if release.force_update_tag or (known and known.force_update_tag):
-        properties["forceUpdateTag"] = release.force_update_tag
-    if protected is not None:
-        properties["protectedSettings"] = dict(protected)
-    if known is None:
-        handler = {"publisher": PUBLISHER, "type": NAME, "typeHandlerVersion": VERSION, "autoUpgradeMinorVersion": True}
-        properties = {**handler, **properties}
-    return {"properties": properties}
 
 
 def _key(release: ExtensionSettings) -> tuple[str, str, str]:

@@ -22,6 +22,10 @@ LARGEST_SCRIPT = 256 * 1024
 """Bytes that the extension accepts in ``script``."""
 _KNOWN = frozenset({"commandToExecute", "script", "fileUris", "timestamp", "skipDos2Unix"})
 _SECRET_KEYS = frozenset({"storageAccountName", "storageAccountKey", "managedIdentity"})
+_LINUX_ONLY = ("script", "skipDos2Unix")
+"""Settings that the handler for Windows does not know."""
+POWERSHELL = "powershell -ExecutionPolicy Unrestricted -File {script}"
+"""What instances run by default if the script is a PowerShell file."""
 _FILE = re.compile(r"(?<!\$)\{script\}")
 """The place of the script's file in a command; `${script}` is a variable of the shell."""
 _CONTAINER = re.compile(r"\$root|[a-z0-9](?:-?[a-z0-9]){2,62}")
@@ -34,7 +38,8 @@ def from_url(url: str, access: Access = Access.PUBLIC, command: str = "", tag: s
     Args:
         url: the script's URL; with its signature for `Access.SAS`.
         access: how they may read it.
-        command: what instances run, with `{script}` for the script's file; `bash {script}` by default.
+        command: what instances run, with `{script}` for the script's file; by default `bash {script}`, or
+            PowerShell for a file `*.ps1`.
         tag: the force-update tag: with a new tag the extension runs again although nothing else changed.
 
     Raises:
@@ -42,7 +47,8 @@ def from_url(url: str, access: Access = Access.PUBLIC, command: str = "", tag: s
     """
     if faults := (*_url_faults(url, access), *_tag_faults(tag)):
         raise ConfigError("script URL", faults)
-    run = _FILE.sub(shlex.quote(file_name(url)), command or "bash {script}")
+    default = POWERSHELL if file_name(url).lower().endswith(".ps1") else "bash {script}"
+    run = _FILE.sub(shlex.quote(file_name(url)), command or default)
     bare, _, signature = url.partition("?")
     if access is Access.SAS:
         marked = " ".join(filter(None, [access.value, bare, tag]))
@@ -92,6 +98,26 @@ def from_settings(
     if faults := (*_settings_faults(settings, protected or {}, tag), *_tag_faults(tag)):
         raise ConfigError(SOURCE, faults)
     return Script(ExtensionSettings.of(settings, name=name, force_update_tag=tag), protected)
+
+
+def platform_faults(script: Script, *, windows: bool) -> Iterable[str]:
+    """Why the handler of the set's system cannot run a script.
+
+    Args:
+        script: the release.
+        windows: whether the instances run Windows.
+    """
+    public, protected = script.release.values, script.protected or {}
+    command = str(public.get("commandToExecute") or protected.get("commandToExecute") or "")
+    upload = "give --script-url URL, or --container URL too, so that instances download the script"
+    if not windows:
+        if command.startswith("powershell "):
+            yield f"found the command {command!r}, and the set runs Linux; give --command, such as 'pwsh {{script}}'"
+        return
+    if unknown := [key for key in _LINUX_ONLY if key in public or key in protected]:
+        yield f"the set runs Windows, whose CustomScriptExtension does not know {' and '.join(unknown)}; {upload}"
+    if command.startswith("bash "):
+        yield f"found the command {command!r}, and the set runs Windows; give --command '{POWERSHELL}'"
 
 
 def _tag_faults(tag: str) -> Iterable[str]:

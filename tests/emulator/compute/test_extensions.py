@@ -335,3 +335,38 @@ def test_a_script_of_a_url_is_read_when_an_instance_is_provisioned(ubuntu: Azure
 def test_a_deleted_set_has_no_extensions(azure: Azure) -> None:
     with pytest.raises(HttpResponseError):
         azure.compute.virtual_machine_scale_set_extensions.get("canary-rg", "other", "x")
+
+
+# Handlers
+
+WINDOWS = {"publisher": "Microsoft.Compute", "type": "CustomScriptExtension", "typeHandlerVersion": "1.10"}
+
+
+@pytest.mark.parametrize(
+    ("handler", "settings", "protected", "reason"),
+    [
+        (HANDLER, {"commandToExecute": "true", "colour": "red"}, {}, "Additional property colour is not allowed"),
+        (HANDLER, {"commandToExecute": "true"}, {"timestamp": 1}, "invalid protected settings JSON"),
+        (WINDOWS, {"script": "ZXhpdCAw"}, {}, "'commandToExecute' is not specified"),
+        (WINDOWS, {}, {"script": "ZXhpdCAw"}, "'commandToExecute' is not specified"),
+        (WINDOWS, {"commandToExecute": "a"}, {"commandToExecute": "b"}, "it must be specified only once"),
+    ],
+)
+def test_settings_that_the_handler_does_not_know_fail_the_instance(
+    emulate: Emulate, handler: dict[str, str], settings: dict[str, Any], protected: dict[str, Any], reason: str
+) -> None:
+    azure = emulate(image=UBUNTU)
+    put(azure, {"properties": {**handler, "settings": settings, "protectedSettings": protected}})
+    ended = update(azure, "0")
+    assert ended["error"]["code"] == "VMExtensionProvisioningError"
+    assert reason in ended["error"]["message"]
+    system = "Windows" if handler is WINDOWS else "Linux"
+    assert f"https://aka.ms/VMExtensionCSE{system}Troubleshoot" in ended["error"]["message"]
+
+
+def test_the_handler_of_windows_runs_its_command_and_passes_over_a_script(emulate: Emulate) -> None:
+    azure = emulate(image=UBUNTU)
+    fails = base64.b64encode(b"exit 1").decode()
+    put(azure, {"properties": {**WINDOWS, "settings": {"commandToExecute": EDIT, "script": fails}}})
+    assert update(azure, "0")["status"] == "Succeeded"
+    assert titles(azure)["0"] == "Welcome to nginx on Azure VMSS!"

@@ -11,7 +11,8 @@ from vmss_jenkins.emulator.arm.bodies import EXTENSION_SETTINGS
 from vmss_jenkins.emulator.arm.disclosure import SEALED
 from vmss_jenkins.emulator.arm.errors import ArmError, instance_not_found, invalid_parameter
 from vmss_jenkins.emulator.arm.values import Json
-from vmss_jenkins.emulator.compute import scripts
+from vmss_jenkins.emulator.compute import script_settings, scripts
+from vmss_jenkins.emulator.compute.script_settings import SettingsError
 from vmss_jenkins.emulator.state.download import DownloadError
 from vmss_jenkins.emulator.state.instance import ExtensionRun, Instance, Model
 
@@ -35,7 +36,8 @@ PROPERTIES_SHAPE: Json = {
 }
 SHAPE: Json = {"name": str, "properties": PROPERTIES_SHAPE}
 _INPUTS = ("settings", "protectedSettings", "forceUpdateTag")
-_SCRIPT_TYPE = "customscript"
+_LINUX, _WINDOWS = "customscript", "customscriptextension"
+_HELP = "More information on troubleshooting is available at https://aka.ms/VMExtensionCSE{}Troubleshoot"
 _GZIP = b"\x1f\x8b"
 
 
@@ -159,16 +161,19 @@ def _run(backend: Backend, instance: Instance, extension: Json) -> ExtensionRun:
     if not is_script(extension):
         return ExtensionRun(inputs, backend.now)
     try:
-        _refuse_two_commands(extension)
-        texts = _texts(backend, _settings(extension))
-    except _RunError as refusal:
-        return ExtensionRun(inputs, backend.now, error=failure(instance, str(extension["name"]), str(refusal)))
+        script_settings.check(*_both(extension), windows=is_windows(extension))
+        settings = _settings(extension)
+        if is_windows(extension):
+            settings.pop("script", None)  # this handler does not know it
+        texts = _texts(backend, settings)
+    except SettingsError as refusal:
+        return ExtensionRun(inputs, backend.now, error=failure(instance, extension, str(refusal)))
     before = [one for one in instance.model.extensions if one is not extension]
     _, status = scripts.run(_served(backend, instance, before), texts)
     if not status:
         return ExtensionRun(inputs, backend.now, texts)
     reason = f"failed to execute command: command terminated with exit status={status}\n[stdout]\n\n[stderr]\n"
-    return ExtensionRun(inputs, backend.now, texts, failure(instance, str(extension["name"]), reason))
+    return ExtensionRun(inputs, backend.now, texts, failure(instance, extension, reason))
 
 
 def _served(backend: Backend, instance: Instance, extensions: Iterable[Json]) -> Release:
@@ -185,21 +190,23 @@ def _served(backend: Backend, instance: Instance, extensions: Iterable[Json]) ->
 
 
 def is_script(extension: Json) -> bool:
-    """Whether it is a CustomScript extension of Linux."""
-    return str(extension.get("properties", {}).get("type", "")).lower() == _SCRIPT_TYPE
+    """Whether it is a CustomScript extension, of Linux or of Windows."""
+    return str(extension.get("properties", {}).get("type", "")).lower() == _LINUX or is_windows(extension)
 
 
-def failure(instance: Instance, extension: str, reason: str) -> Json:
+def is_windows(extension: Json) -> bool:
+    """Whether it is the CustomScript extension of Windows."""
+    return str(extension.get("properties", {}).get("type", "")).lower() == _WINDOWS
+
+
+def failure(instance: Instance, extension: Json | None, reason: str) -> Json:
     """Return the error of an instance on which an extension failed, in Azure's words."""
-    message = f"VM '{instance.name}' has reported a failure when processing extension '{extension}'."
+    name = str(extension["name"]) if extension else "healthExtension"
+    message = f"VM '{instance.name}' has reported a failure when processing extension '{name}'."
     if reason:
-        help_text = "More information on troubleshooting is available at https://aka.ms/VMExtensionCSELinuxTroubleshoot"
+        help_text = _HELP.format("Windows" if extension and is_windows(extension) else "Linux")
         message = f'{message[:-1]}. Error message: "Enable failed: {reason}". {help_text}'
     return {"code": "VMExtensionProvisioningError", "message": message}
-
-
-class _RunError(Exception):
-    """The extension cannot run."""
 
 
 def _settings(extension: Json) -> Json:
@@ -214,30 +221,18 @@ def _both(extension: Json) -> tuple[Json, Json]:
     return (public if isinstance(public, dict) else {}, protected if isinstance(protected, dict) else {})
 
 
-def _refuse_two_commands(extension: Json) -> None:
-    """As the handler does (handlersettings.go of Azure/custom-script-extension-linux)."""
-    public, protected = _both(extension)
-    for key in ("commandToExecute", "script"):
-        if public.get(key) and protected.get(key):
-            where = "was specified both in public and protected settings; it must be specified only once"
-            raise _RunError(f"invalid configuration: '{key}' {where}")
-    if {"commandToExecute", "script"} <= _settings(extension).keys():
-        text = "'commandToExecute' and 'script' were both specified, but only one is validate at a time"
-        raise _RunError(f"invalid configuration: {text}")
-
-
 def _texts(backend: Backend, settings: Json) -> tuple[str, ...]:
     command, script = settings.get("commandToExecute"), settings.get("script")
     if script:
         return (_decoded(script),)
     if "release" in settings:
         if str(settings["release"]) not in backend.scenario.releases:
-            raise _RunError(f"the scenario has no release '{settings['release']}'")
+            raise SettingsError(f"the scenario has no release '{settings['release']}'")
         return ()
     if SEALED in settings:
         return ()  # a command of before a restart, which no state file keeps
     if not command:
-        raise _RunError("invalid configuration: 'commandToExecute' is not specified")
+        raise SettingsError("invalid configuration: 'commandToExecute' is not specified")
     urls = [str(url) for url in settings.get("fileUris", [])]
     files = {
         url.partition("?")[0].rpartition("/")[2]: _file(backend, index, url, settings) for index, url in enumerate(urls)
@@ -249,7 +244,7 @@ def _file(backend: Backend, index: int, url: str, settings: Json) -> str:
     try:
         return backend.download(url, identity=True) if "managedIdentity" in settings else backend.download(url)
     except DownloadError as reason:
-        raise _RunError(f"processing file downloads failed: failed to download file[{index}]: {reason}") from None
+        raise SettingsError(f"processing file downloads failed: failed to download file[{index}]: {reason}") from None
 
 
 def _decoded(script: Any) -> str:  # noqa: ANN401  (any JSON)
@@ -257,4 +252,4 @@ def _decoded(script: Any) -> str:  # noqa: ANN401  (any JSON)
         text = base64.b64decode(str(script), validate=True)
         return (gzip.decompress(text) if text.startswith(_GZIP) else text).decode()
     except (binascii.Error, UnicodeDecodeError, EOFError, OSError):
-        raise _RunError("failed to decode script") from None
+        raise SettingsError("failed to decode script") from None

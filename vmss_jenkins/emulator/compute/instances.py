@@ -209,7 +209,7 @@ def _work(backend: Backend, operation: Operation, scale_set: ScaleSet, instance:
 def _failure(backend: Backend, instance: Instance) -> Json:
     """Return the error of a fault: as if the script extension had failed, if the instance has one."""
     script = next(filter(extensions.is_script, instance.model.extensions), None)
-    error = extensions.failure(instance, str(script["name"]) if script else "healthExtension", "")
+    error = extensions.failure(instance, script, "")
     if script:
         extensions.fail(backend, instance, script, error)
     return error
