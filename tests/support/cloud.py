@@ -160,7 +160,12 @@ class Cloud:
     """Instances that are down by an update, since when."""
     updates: list[tuple[float, str, ImageReference | None]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    taken: set[str] = field(default_factory=set)
+    """Instances that served until they were updated and have not come up since, without those of a second try."""
+    again: set[str] = field(default_factory=set)
+    """Those of them that are updated a second time, being down."""
     peak: int = 0
+    """The most that were taken at a time."""
     throttled: int = 0
     buckets: dict[tuple[str, str], Bucket] = field(default_factory=dict)
     fault: Callable[[str], BaseException | None] = lambda _call: None
@@ -350,7 +355,11 @@ class Cloud:
         image = self.scale_set.image
         self.updates.append((self.clock.time, key, image))
         self.busy.setdefault(key, self.clock.time)
-        self.peak = max(self.peak, len(self.busy))
+        if self.there[key].is_healthy:
+            self.taken.add(key)
+        elif key in self.taken:
+            self.again.add(key)
+        self.peak = max(self.peak, len(self.taken))
         self._watch_zones()
         self.change(key, provisioning_state="Updating", health=Health.UNKNOWN, power="stopped")
         seconds = self.behaviour.seconds(key, image)
@@ -363,6 +372,7 @@ class Cloud:
         if self.behaviour.fails(key, image):
             operation.failure = Failure("VMExtensionProvisioningError", "the extension failed")
             self.change(key, provisioning_state="Failed", error="the extension failed", power="running")
+            self._given_up(key)
             return
         latest = self.behaviour.flags_follow_image and image is not None and image.same_as(self.scale_set.image)
         latest = latest or image is self.scale_set.image
@@ -371,6 +381,7 @@ class Cloud:
         after = self.behaviour.healthy_after(key, image)
         if after is None:
             self.change(key, health=Health.UNHEALTHY)
+            self._given_up(key)
         else:
             self.clock.after(after, lambda: self._heal(key, image))
 
@@ -379,12 +390,20 @@ class Cloud:
         if found and found.image is image and not found.is_updating:
             self.change(key, health=Health.HEALTHY)
             self.busy.pop(key, None)
+            self.taken.discard(key)
+            self.again.discard(key)
+
+    def _given_up(self, key: str) -> None:
+        """One that was down when it was updated, and stays so, was not taken by that update."""
+        if key in self.again:
+            self.taken.discard(key)
+            self.again.discard(key)
 
     def _watch_zones(self) -> None:
         zones = {i.zone for i in self.there.values() if i.zone}
         for zone in zones if len(zones) > 1 else ():
             members = [i for i in self.there.values() if i.zone == zone]
-            if len(members) > 1 and all(i.id in self.busy for i in members):
+            if len(members) > 1 and all(i.id in self.taken for i in members):
                 self.zones_lost.append((self.clock.time, zone))
 
     def change(self, key: str, **changes: object) -> None:
@@ -399,6 +418,8 @@ class Cloud:
     def delete(self, key: str) -> None:
         self.there.pop(key, None)
         self.busy.pop(key, None)
+        self.taken.discard(key)
+        self.again.discard(key)
 
     def join(self, key: str, seconds: float = 30.0) -> None:
         """Autoscale adds an instance: it comes with the model of this moment."""

@@ -46,7 +46,7 @@ class ChangeReporter:
             record = history.records[key]
             seconds = history.updated_since[key] - (record.asked or record.at)
             self._once("done", key, rollout_events.InstanceDone(key, seconds))
-        for key, reason in situation.failed.items():
+        for key, reason in {**situation.failed, **situation.still_down}.items():
             self._once("failed", key, rollout_events.InstanceFailed(key, reason))
         if isinstance(action, Halt):
             self._on_event(rollout_events.RolloutHalted(self._name, action.reason))

@@ -27,6 +27,7 @@ from vmss_jenkins.rollout.plan.situation import Situation, survey
 from vmss_jenkins.rollout.plan.surge import decision as surge_decision
 from vmss_jenkins.rollout.plan.surge import situation as surge_situation
 from vmss_jenkins.rollout.ports import Claims, Drainer, Gates, Processes, ScaleSets
+from vmss_jenkins.rollout.start_checks import note_down_before
 from vmss_jenkins.rollout.surge_start import begin_surge, refuse_unfinished
 from vmss_jenkins.rollout.watcher import TICK, Watcher
 from vmss_jenkins.runtime.ports import OperationT
@@ -132,7 +133,7 @@ def run_rollout(
         history = _begin(watcher.observed, order, spec, killed, waiter.clock.now())
         options = steps.Options(allow_automatic_rollout=context.allow_automatic_rollout)
         actor = Actor(sets, name, spec, context.gates, context.drainer, options, watcher, lease, waiter)
-        history = _counted(actor, context, history)
+        history = _counted(actor, context, note_down_before(actor, order.image, history, resumed=killed is not None))
         if killed:
             _restore_all(context.drainer, watcher.observed, waiter)
         return _loop(actor, history, _planned(watcher.observed, history, spec, context))

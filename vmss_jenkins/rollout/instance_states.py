@@ -17,7 +17,7 @@ def instance_states(observed: Observed, history: History, situation: Situation) 
 
 
 def _state(instance: Instance, observed: Observed, history: History, situation: Situation) -> InstanceState:
-    if instance.id in situation.failed:
+    if instance.id in situation.failed or instance.id in situation.still_down:
         return InstanceState.UNHEALTHY
     new = _is_new(instance, observed, history)
     if transition := _transition(instance, history, situation):

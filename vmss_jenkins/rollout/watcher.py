@@ -17,8 +17,8 @@ from vmss_jenkins.events.calls import CallRetried
 from vmss_jenkins.model.instances import Instance, ScaleSet, ScaleSetName
 from vmss_jenkins.rollout.plan import pacing
 from vmss_jenkins.rollout.plan.history import History, Observed, OperationState
-from vmss_jenkins.rollout.plan.update_times import UpdateTimes
 from vmss_jenkins.rollout.ports import ScaleSets
+from vmss_jenkins.rollout.update_times import UpdateTimes
 from vmss_jenkins.runtime.ports import OperationT
 from vmss_jenkins.runtime.waiting import ATTEMPTS, LONGEST_WAIT, Waiter, is_transient
 

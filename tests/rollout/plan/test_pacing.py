@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.support.cloud import Bucket
 from vmss_jenkins.rollout.plan import pacing
-from vmss_jenkins.rollout.plan.update_times import ENOUGH, UpdateTimes
+from vmss_jenkins.rollout.update_times import ENOUGH, UpdateTimes
 
 steps = st.lists(st.floats(0.01, 20.0), max_size=200)
 

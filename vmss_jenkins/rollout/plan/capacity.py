@@ -4,6 +4,8 @@ Capacity is the instances that can serve, so not those that are stopped, being c
 of them that are not healthy for any reason, and those that this run took and has not finished. Then:
 
 - a serving instance is taken only while fewer than `max_unavailable` instances are down for any reason;
+- instances that were down before the run began are no capacity of which it could take more: they do not count as
+  unavailable, but if there are such instances the last one that serves is never taken;
 - an instance that is down already may be taken too, since no capacity is lost and the release may heal it, as long as
   this run has no more than `max_unavailable` instances down;
 - if the set spans zones, a serving instance is taken only while another instance of its zone serves, and this run never
@@ -33,13 +35,15 @@ class Capacity:
     """Ids that this run took down."""
     limit: int
     """How many may be down."""
+    excused: frozenset[str] = frozenset()
+    """Ids of instances that were down before and are not under way: they are not counted."""
     keeps_zones: bool = True
     """False if the set gets no traffic: a whole zone may be down."""
 
     def admit(self, candidates: Sequence[Instance]) -> tuple[Instance, ...]:
         """The first candidates that may be taken together; those that are down already come first."""
         tally = _Tally(self)
-        ordered = sorted(candidates, key=lambda each: each.id not in self.down)
+        ordered = sorted(candidates, key=lambda each: each.id not in self.down | self.excused)
         return tuple(instance for instance in ordered if tally.takes(instance))
 
 
@@ -49,8 +53,12 @@ class _Tally:
     def __init__(self, capacity: Capacity) -> None:
         self._limit, self._keeps_zones = capacity.limit, capacity.keeps_zones
         self._down, self._ours = set(capacity.down), set(capacity.ours)
+        self._excused = capacity.excused
+        self._up = sum(instance.id not in self._down for instance in capacity.counted)
+        self._keeps_one = bool(capacity.excused) and capacity.keeps_zones
         zoned = [instance for instance in capacity.counted if instance.zone]
         self._zones = Counter(instance.zone for instance in zoned)
+        """How many instances each zone has, less those that are excused and not taken."""
         self._serving = Counter(instance.zone for instance in zoned if instance.id not in self._down)
         self._taken = Counter(instance.zone for instance in zoned if instance.id in self._ours)
 
@@ -58,14 +66,18 @@ class _Tally:
         """Take an instance if that is allowed; return whether it was."""
         if instance.id in self._ours:
             return True
-        lost = runs(instance) and instance.id not in self._down
+        lost = runs(instance) and instance.id not in self._down | self._excused
         if len(self._ours) >= self._limit or (lost and len(self._down) >= self._limit):
+            return False
+        if lost and self._up <= 1 and self._keeps_one:
             return False
         if self._keeps_zones and not self._zone_allows(instance, lost=lost):
             return False
         self._ours.add(instance.id)
         self._taken[instance.zone] += 1
+        self._zones[instance.zone] += instance.id in self._excused and instance.zone is not None
         if lost:
+            self._up -= 1
             self._down.add(instance.id)
             self._serving[instance.zone] -= 1
         return True

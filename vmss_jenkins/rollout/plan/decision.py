@@ -7,6 +7,8 @@ adds gets the old release, then update the instances that have the new one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from vmss_jenkins.gates.verdicts import Consequence
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.rollout.plan.actions import (
@@ -106,8 +108,8 @@ def failure(spec: RolloutSpec, history: History, situation: Situation, now: floa
     last = history.gates[-1] if history.gates and not history.rolling_back else None
     if last and last.consequence is Consequence.FAIL:
         return f"the gates after the {last.stage.value} failed: {last.reason}"
-    allowed = 0 if history.rolling_back or situation.in_canary else spec.max_failed
-    if len(situation.failed) > allowed:
+    allowed = 0 if situation.in_canary else spec.max_failed
+    if not history.rolling_back and len(situation.failed) > allowed:
         reasons = "; ".join(f"{instance_id}: {reason}" for instance_id, reason in situation.failed.items())
         return f"{len(situation.failed)} instance(s) failed, allowed {allowed}: {reasons}"
     if now >= history.began + spec.timeout:
@@ -147,12 +149,20 @@ def _end(spec: RolloutSpec, observed: Observed, history: History, situation: Sit
     judged_canary = spec.canary_only and not history.rolling_back and not situation.in_canary
     if situation.in_flight or situation.awaited or (situation.pending and not judged_canary):
         return None
-    if situation.in_canary and situation.have_it:
+    if situation.recovering and not history.rolling_back:
         return None
-    if situation.failed:
-        reasons = "; ".join(f"{instance_id}: {reason}" for instance_id, reason in situation.failed.items())
-        return halt(f"all but {len(situation.failed)} instance(s): {reasons}", observed, history)
+    nothing_to_judge = situation.still_down and not situation.unjudged and not situation.canary
+    if situation.in_canary and situation.have_it and not nothing_to_judge:
+        return None
+    if bad := {**situation.failed, **situation.still_down}:
+        what = "the rollback failed too: " if history.rolling_back else "all but "
+        return halt(f"{what}{_listed(bad, ' failed' if history.rolling_back else '')}", observed, history)
     return Done(situation.skipped)
+
+
+def _listed(bad: Mapping[str, str], what: str) -> str:
+    reasons = "; ".join(f"{instance_id}: {reason}" for instance_id, reason in bad.items())
+    return f"{len(bad)} instance(s){what}: {reasons}"
 
 
 def _update(spec: RolloutSpec, history: History, situation: Situation, now: float) -> Action | None:
@@ -191,10 +201,14 @@ def _wait(spec: RolloutSpec, observed: Observed, history: History, situation: Si
         return Wait(max(history.held_until, resumes_at(spec, history)), "pause")
     if situation.awaited:
         return Wait(deadline, "Azure works on them", tuple(sorted(situation.awaited)))
+    if situation.recovering:
+        ids = tuple(sorted(situation.recovering))
+        return Wait(next_moment(spec, history, now), "down before, not healthy yet", ids)
     others = situation.capacity.down - situation.failed.keys()
-    if situation.pending and not others and situation.failed:
-        ids = ", ".join(situation.failed)
-        reason = f"instances {ids} failed and stay down, so no other may be taken down"
+    bad = sorted({*situation.failed, *situation.still_down, *situation.capacity.excused})
+    if situation.pending and not others and bad:
+        rollback = "the rollback failed too: " if history.rolling_back else ""
+        reason = f"{rollback}instances {', '.join(bad)} are down and stay down, so no other may be taken down"
         return halt(reason, observed, history)
     return Wait(deadline, "down for other reasons, so no other may be taken down", tuple(sorted(others)))
 

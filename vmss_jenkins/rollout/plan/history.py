@@ -57,6 +57,8 @@ class InstanceRecord:
     """False for an instance that did not run: it gets the model, and its health is not awaited."""
     seen_busy: bool = False
     """A read showed that Azure updated it."""
+    was_down: bool = False
+    """It was down when this run took it: the update took no capacity."""
     came_up: bool = False
     """A read showed it with the release and healthy; this run does not cause later failures."""
 
@@ -115,6 +117,8 @@ class History:
     """Instances taken in this direction, by id; none is taken twice."""
     forward: Mapping[str, InstanceRecord] = field(default_factory=dict)
     """Those of the rollout, once the rollback began."""
+    down_before: frozenset[str] = frozenset()
+    """Instances that were down when the run began, and have been down ever since."""
     broken: frozenset[str] = frozenset()
     """Those of them that were down when the rollback began."""
     updated_since: Mapping[str, float] = field(default_factory=dict)
@@ -156,6 +160,7 @@ class History:
             not_updated_since={key: since for key, since in not_updated.items() if key in instances},
             records=dict(self._current_records(observed, instances, updated)),
             drained=self.drained & instances.keys(),
+            down_before=frozenset(key for key in self.down_before & instances.keys() if not instances[key].is_healthy),
             model_set=self.model_set or _same(observed.scale_set.release, self.target.image),
         )
 
@@ -280,7 +285,8 @@ def runs(instance: Instance) -> bool:
 
 
 def _record_of(instance: Instance, now: float) -> InstanceRecord:
-    return InstanceRecord(now, provisioning_before=instance.provisioning_state, ran=runs(instance))
+    down = not instance.is_healthy
+    return InstanceRecord(now, provisioning_before=instance.provisioning_state, ran=runs(instance), was_down=down)
 
 
 def _same(image: Release | None, other: Release | None) -> bool:

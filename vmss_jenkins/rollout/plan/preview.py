@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.instances import Instance, ScaleSet
-from vmss_jenkins.model.releases import ExtensionSettings, Release
+from vmss_jenkins.model.releases import Release
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
+from vmss_jenkins.rollout.plan.down_before import at_start, down_before, findings
+from vmss_jenkins.rollout.plan.history import Observed
 from vmss_jenkins.rollout.plan.preflight import plan_update
-from vmss_jenkins.rollout.plan.selection import Target, choose_canary, select, spread
+from vmss_jenkins.rollout.plan.selection import choose_canary, spread
 
 UNDRAINED = Finding(
     Severity.NOTE,
@@ -34,6 +36,8 @@ class Preview:
     """Ids that would not be updated, with the reason."""
     at_most_down: int
     findings: tuple[Finding, ...]
+    down: tuple[str, ...] = ()
+    """Ids that would go before the canary, since they are down."""
 
     def refused(self, *, allow_automatic_rollout: bool) -> bool:
         """Whether the rollout would be refused."""
@@ -44,6 +48,8 @@ class Preview:
         """Describe it, one line each."""
         name = self.image.short_name if self.image else "the release of the model"
         yield f"would {'set the model to' if self.changes_model else 'leave the model at'} {name}"
+        if self.down:
+            yield f"would update before, since they are down: {', '.join(self.down)}"
         yield f"would update first, as the canary: {', '.join(self.canary) or 'none'}"
         yield f"would update then: {', '.join(self.others) or 'none'}; at most {self.at_most_down} down at a time"
         if self.have_it:
@@ -61,21 +67,23 @@ def preview(spec: RolloutSpec, image: Release | None, scale_set: ScaleSet, insta
     spec.scope.ids.choose(instances)
     release = image or scale_set.release
     changes = image is not None and not image.same_as(scale_set.release)
-    if changes and isinstance(release, ExtensionSettings):
-        instances = [replace(each, latest_model_applied=False) for each in instances]
-    selection = select(spec.scope, Target(release, by_image=changes), scale_set, instances)
+    target, selection = at_start(spec, image, scale_set, instances)
     canary = choose_canary(spec.canary, selection) if spec.canary else ()
-    rest = () if spec.canary_only else spread([each for each in selection.pending if each not in canary], canary)
+    left = () if spec.canary_only else [each for each in selection.pending if each not in canary]
+    first, rest = [each for each in left if not each.is_healthy], [each for each in left if each.is_healthy]
+    down = down_before(Observed(scale_set, tuple(instances), {}), target, resumed=False)
     return Preview(
         image=release,
         changes_model=changes,
         canary=tuple(each.id for each in canary),
-        others=tuple(each.id for each in rest),
+        others=tuple(each.id for each in spread(rest, canary)),
+        down=tuple(each.id for each in first),
         have_it=tuple(each.id for each in selection.have_it),
         skipped=selection.skipped,
         at_most_down=max(1, spec.max_unavailable.rounded_down(len(instances))),
         findings=(
             *(plan_update(scale_set, image, instances).findings if image else ()),
+            *findings(spec, instances, selection, down),
             *([UNDRAINED] if scale_set.load_balanced and spec.drain is None and selection.pending else []),
         ),
     )

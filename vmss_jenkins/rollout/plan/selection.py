@@ -174,14 +174,26 @@ def missing(scope: Scope, instances: Iterable[Instance]) -> tuple[str, ...]:
     return tuple(value for value in scope.ids.ids if value.lower() not in present)
 
 
-def choose_canary(amount: Amount, selection: Selection) -> tuple[Instance, ...]:
+def choose_canary(amount: Amount, selection: Selection, apart: Collection[str] = ()) -> tuple[Instance, ...]:
     """The instances to update until the canary has this size.
 
     Instances that have the release count, so a second run never widens the canary: 10% of 20 is 2, and if one has it
     already, one more is chosen. The percentage is of all that have it or can be updated.
+
+    Healthy instances go first: from one that was down before, nobody can tell whether the release is good.
+
+    Args:
+        amount: the size of the canary.
+        selection: the instances of the scope.
+        apart: ids of instances that were down when they were updated; they count only if no healthy one is left.
     """
     total = len(selection.have_it) + len(selection.pending)
-    return selection.pending[: max(0, amount.rounded_up(total) - len(selection.have_it))]
+    counted = sum(instance.id not in apart for instance in selection.have_it)
+    missing = max(0, amount.rounded_up(total) - counted)
+    healthy = [instance for instance in selection.pending if instance.is_healthy]
+    down = [instance for instance in selection.pending if not instance.is_healthy]
+    short = missing - len(healthy) - (len(selection.have_it) - counted)
+    return (*healthy[:missing], *down[: max(0, short)])
 
 
 def spread(instances: Iterable[Instance], beside: Iterable[Instance] = ()) -> tuple[Instance, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from vmss_jenkins.gates.verdicts import Consequence
@@ -26,6 +26,10 @@ class Situation:
     """They have it and are healthy for long enough."""
     in_flight: frozenset[str]
     """Their update is awaited."""
+    recovering: frozenset[str]
+    """They were down before the run, have the release, and are still down: nothing waits for them but the end."""
+    still_down: Mapping[str, str]
+    """They were down when they were updated and did not come up, with the reason: no fault of the release."""
     failed: Mapping[str, str]
     """Their update failed, or they are not healthy in time, with the reason."""
     pending: frozenset[str]
@@ -66,16 +70,30 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
         key for key in required - unsettled if updated_for(observed, history, key) >= spec.min_healthy_time
     )
     done = updated - history.drained
-    failed = _failures(spec, observed, history, required - updated - unsettled)
+    failures = _failures(spec, observed, history, required - updated - unsettled)
+    still_down = {
+        key: f"{'was down before the run; ' if key in history.down_before else ''}{reason}"
+        for key, reason in failures.items()
+        if _is_excused(history, key)
+    }
+    failed = {key: reason for key, reason in failures.items() if key not in still_down}
+    recovering = _recovering(observed, history, required - updated - unsettled) - failures.keys()
     in_canary = _in_canary(spec, history, selection)
-    canary = choose_canary(spec.canary, _taking(selection, observed, record)) if in_canary and spec.canary else ()
-    idle = [i for i in (canary if in_canary else pending) if not i.is_updating and i.id not in unsettled]
+    apart = _taken_down(history)
+    taking = _taking(selection, observed, record)
+    canary = choose_canary(spec.canary, taking, apart) if in_canary and spec.canary else ()
+    chosen = _first(spec, pending, canary) if in_canary else pending
+    idle = [i for i in chosen if not i.is_updating and i.id not in unsettled]
     judged = {key for gate in history.gates if gate.consequence is Consequence.GO_ON for key in gate.instance_ids}
     unjudged = done - judged
+    unjudged = (unjudged - apart or unjudged) if in_canary else unjudged
+    settled = recovering | still_down.keys()
     return Situation(
         have_it=have_it,
         updated=updated,
-        in_flight=frozenset(required - done - failed.keys()),
+        in_flight=frozenset(required - done - failed.keys() - settled),
+        recovering=recovering,
+        still_down=still_down,
         failed=failed,
         pending=frozenset(instance.id for instance in pending),
         candidates=tuple(idle),
@@ -84,8 +102,42 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
         awaited=frozenset(_awaited(spec, observed, history, pending, now)),
         unjudged=tuple(i.id for i in observed.instances if i.id in unjudged),
         skipped={key: reason for key, reason in selection.skipped.items() if key not in record},
-        capacity=_capacity(spec, observed, history, (record - done) | unsettled, have_it),
+        capacity=_capacity(spec, observed, history, (record - done - settled) | unsettled, have_it, settled),
     )
+
+
+def _taken_down(history: History) -> frozenset[str]:
+    """Those that were down when this run took them: from their state nobody can judge the release."""
+    return frozenset(key for key, record in history.records.items() if record.was_down)
+
+
+def _is_excused(history: History, key: str) -> bool:
+    """Whether an instance that does not come up costs nothing: it was down before, or when the rollback took it."""
+    record = history.records.get(key)
+    return record is not None and record.was_down and (history.rolling_back or key in history.down_before)
+
+
+def _recovering(observed: Observed, history: History, not_updated: Collection[str]) -> frozenset[str]:
+    """Those that were down before the run and got the release; only their health is still missing."""
+    instances, busy = observed.by_id(), _busy(observed)
+    return frozenset(
+        key
+        for key in history.down_before & _taken_down(history) & set(not_updated) - busy
+        if history.records[key].asked is not None
+        and history.target.is_on(instances[key], observed.scale_set)
+        and instances[key].provisioning_state == "Succeeded"
+    )
+
+
+def _busy(observed: Observed) -> frozenset[str]:
+    """Those on which an operation of this run is running."""
+    return frozenset(key for one in observed.operations if one.ended is None for key in one.instance_ids)
+
+
+def _first(spec: RolloutSpec, pending: Iterable[Instance], canary: tuple[Instance, ...]) -> tuple[Instance, ...]:
+    """What goes before the gates of the canary: those that are down, since they cost nothing, and the canary."""
+    down = () if spec.canary_only else (i for i in pending if not i.is_healthy and i not in canary)
+    return (*down, *canary)
 
 
 def _parked(observed: Observed, history: History) -> frozenset[str]:
@@ -137,7 +189,7 @@ def updated_for(observed: Observed, history: History, instance_id: str) -> float
 
 def _unsettled(spec: RolloutSpec, observed: Observed, history: History, now: float) -> frozenset[str]:
     """Instances that Azure may still update to the new release while the rollback has begun."""
-    running = {key for operation in observed.operations if operation.ended is None for key in operation.instance_ids}
+    running = _busy(observed)
     present = {instance.id for instance in observed.instances}
 
     def still(key: str, record: InstanceRecord) -> bool:
@@ -204,13 +256,21 @@ def _awaited(
 
 
 def _capacity(
-    spec: RolloutSpec, observed: Observed, history: History, under_way: Collection[str], have_it: Collection[str]
+    spec: RolloutSpec,
+    observed: Observed,
+    history: History,
+    under_way: Collection[str],
+    have_it: Collection[str],
+    settled: Collection[str],
 ) -> Capacity:
     """What serves. Instances with the new release that are down count as ours: a killed run may have taken them."""
     ran = {key for key, record in {**history.forward, **history.records}.items() if record.ran}
     counted = tuple(instance for instance in observed.instances if counts(instance, ran=instance.id in ran))
+    limit = max(1, spec.max_unavailable.rounded_down(len(counted)))
     ids = {instance.id for instance in counted}
+    excused = frozenset(ids & (history.down_before | set(settled)) - set(under_way))
+    counted = tuple(instance for instance in counted if instance.id not in excused)
+    ids -= excused
     down = unhealthy(counted) | (ids & set(under_way))
     ours = frozenset(under_way) | (down & (history.broken if history.rolling_back else set(have_it)))
-    limit = max(1, spec.max_unavailable.rounded_down(len(counted)))
-    return Capacity(counted, down, ours, limit, keeps_zones=not spec.idle)
+    return Capacity(counted, down, ours, limit, excused, keeps_zones=not spec.idle)

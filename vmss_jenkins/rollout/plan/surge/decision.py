@@ -51,6 +51,7 @@ def choose(spec: RolloutSpec, observed: Observed, history: History, found: Surge
         or _judge(spec, history, found)
         or _end(spec, observed, history, found)
         or _change(spec, observed, history, found, now)
+        or _stuck(observed, history, found, now)
         or _wait(spec, history, found, now)
     )
 
@@ -98,6 +99,14 @@ def _end(spec: RolloutSpec, observed: Observed, history: History, found: SurgeSi
         reasons = "; ".join(f"{instance_id}: {reason}" for instance_id, reason in found.failed.items())
         return halt(f"all but {len(found.failed)} instance(s): {reasons}", observed, history)
     return Done(found.skipped)
+
+
+def _stuck(observed: Observed, history: History, found: SurgeSituation, now: float) -> Action | None:
+    """Halt a rollback that has rolled back all that it can."""
+    if not history.rolling_back or not found.failed or _under_way(found) or now < history.held_until or history.drained:
+        return None
+    reasons = "; ".join(f"{instance_id}: {reason}" for instance_id, reason in found.failed.items())
+    return halt(f"the rollback failed too: {len(found.failed)} instance(s) failed: {reasons}", observed, history)
 
 
 def _change(

@@ -66,6 +66,8 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
         have_it=frozenset(i.id for i in found.new),
         updated=updated,
         in_flight=frozenset(required - done - failed.keys()),
+        recovering=frozenset(),
+        still_down={},
         failed=failed,
         pending=frozenset(i.id for i in found.old),
         candidates=(),
