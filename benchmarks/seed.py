@@ -1,19 +1,28 @@
 """The time of seeding 1,000 jobs on a fake Jenkins with a delay before each answer.
 
-    python -m benchmarks.seed [--jobs 1000] [--delay 0.003] [--connections 8]
+    python -m benchmarks.seed [--jobs 1000] [--delay 0.003] [--connections 8] [--peer jenkins-jobs]
 
 Created, checked unchanged after a run of each job, and checked with one of them changed by hand. The alternative,
 measured in the same run on a fifth of the jobs, is a loop of python-jenkins' `upsert_job`, which writes every job every
 time. The fake Jenkins runs in this process, so that its work is part of the times; the number of requests does not
 depend on the machine.
+
+Then whole commands, from the start of the process: `vmss-jenkins seed` for 201 jobs that do not exist yet, and
+jenkins-job-builder for as many, if it is installed.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import platform
+import shutil
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import jenkins
@@ -28,6 +37,21 @@ MOST_TO_CREATE = 2
 MOST_UNCHANGED = 1
 FOR_THE_RUN = 30
 """Requests for the whole run: who, list, plugins, credentials, permission, a crumb for each connection, folders."""
+SETS, JOBS_OF_A_SET = 67, 3
+GOAL = 4.0
+"""How many times faster than jenkins-job-builder the whole command should be."""
+PEER_JOBS = """- job-template:
+    name: 'set{{n}}'
+    project-type: pipeline
+    sandbox: true
+    dsl: |
+      pipeline {{{{ agent any
+       stages {{{{ stage('{{n}}') {{{{ steps {{{{ sh 'x' }}}} }}}} }}}} }}}}
+- project:
+    name: all
+    n: [{numbers}]
+    jobs: ['set{{n}}']
+"""
 CONFIG = """<flow-definition><description>Job {number}</description><properties/>
 <definition class="org.jenkinsci.plugins.workflow.cps.CpsFlowDefinition"><script>{script}</script>
 <sandbox>true</sandbox></definition></flow-definition>"""
@@ -100,11 +124,51 @@ def alternative(jobs: Sequence[JobSpec], delay: float) -> tuple[float, float]:
         )
 
 
+def processes(delay: float, peer: str | None) -> None:
+    """Print how long whole commands take for 201 new jobs, and their ratio."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        sets = "\n".join(f"  - name: set{number}" for number in range(SETS))
+        (directory / "vmss.yaml").write_text(f"defaults: {{resource_group: canary-rg}}\nsets:\n{sets}\n")
+        numbers = ", ".join(f"'{number}'" for number in range(JOBS_OF_A_SET * SETS))
+        (directory / "jobs.yaml").write_text(PEER_JOBS.format(numbers=numbers))
+        ours = [sys.executable, "-m", "vmss_jenkins", "seed", "vmss.yaml", "--source", "benchmark"]
+        seconds = process(directory, "vmss-jenkins seed, whole command", ours, delay)
+        if peer is None:
+            print("jenkins-job-builder is not on PATH: pip install jenkins-job-builder, or give --peer PATH")
+            return
+        words = [peer, "--conf", "peer.ini", "update", "--workers", "0", "jobs.yaml"]
+        others = process(directory, "jenkins-job-builder, whole command", words, delay)
+        print(
+            f"the whole command is {others / seconds:.1f} times faster than jenkins-job-builder; the goal is {GOAL:g}"
+        )
+
+
+def process(directory: Path, what: str, words: Sequence[str], delay: float) -> float:
+    """Run a command against a server without jobs, and return its seconds."""
+    with FakeJenkins(delay=delay) as fake:
+        (directory / "peer.ini").write_text(
+            f"[job_builder]\nignore_cache=True\n[jenkins]\nurl={fake.url}\nuser={fake.user}\n"
+            f"password={fake.token}\nquery_plugins_info=False\n"
+        )
+        server = {"JENKINS_URL": fake.url, "JENKINS_USER_ID": fake.user, "JENKINS_API_TOKEN": fake.token}
+        count = JOBS_OF_A_SET * SETS
+
+        def run() -> None:
+            subprocess.run(words, cwd=directory, env={**os.environ, **server}, check=True, capture_output=True)
+
+        milliseconds = measured(fake, what, count, run)[2]
+        if len(fake.state.items) != count:
+            raise SystemExit(f"{what}: found {len(fake.state.items)} jobs; wanted {count}")
+    return milliseconds * count / 1000
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=1000)
     parser.add_argument("--delay", type=float, default=0.003, help="seconds before each answer")
     parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--peer", default=shutil.which("jenkins-jobs"), help="path of jenkins-job-builder's command")
     given = parser.parse_args()
     print(f"Python {platform.python_version()}, {given.delay * 1000:g} ms an answer, {given.connections} connections")
     print(f"{'':<36}{'jobs':>6}{'time':>11}{'a job':>12}{'requests':>9}{'a job':>8}")
@@ -114,7 +178,8 @@ def main() -> int:
     print(
         f"a first run is {loop_first / first:.1f} times faster than the loop, a second {loop_second / second:.1f} times"
     )
-    print("goals met" if good else "GOALS MISSED")
+    processes(given.delay, given.peer)
+    print("goals of the plans and requests met" if good else "GOALS MISSED")
     return int(not good)
 
 
