@@ -60,6 +60,25 @@ pipeline {
     } } }
 }
 """,
+    "shadowed": """
+def help(REGION, IMAGE, COLOUR, GROUP) { echo REGION }
+properties([parameters([string(name: 'IMAGE')])])
+pipeline {
+    environment { GROUP = 'web-rg' }
+    stages { stage('x') { matrix { axes { axis { name 'REGION'; values 'east' } } } } }
+}
+withEnv(['COLOUR=blue']) {
+    azureVMSSUpdate resourceGroup: GROUP, name: "$REGION-$COLOUR", imageReference: [id: IMAGE]
+}
+""",
+    "maps": """
+def base = [resourceGroup: 'a', name: 'web'], filled = [name: 'a'], shared = [name: 'a']
+filled.put('name', 'b')
+shared << [name: 'b']
+azureVMSSUpdateInstances(base + [resourceGroup: 'b', instanceIds: '*'])
+azureVMSSUpdateInstances resourceGroup: 'rg', name: filled.name, instanceIds: '*'
+azureVMSSUpdateInstances resourceGroup: 'rg', name: shared.name, instanceIds: '*'
+""",
     "values": """
 def group = 'web-rg', image = [id: "/images/${params.IMAGE}"], name = 'web-' + colour(), changed = 'a'
 if (params.OTHER) { changed = 'b' }
@@ -202,6 +221,23 @@ def test_names_of_parameters_environment_axes_and_credentials_are_the_environmen
         "name": "$SET-$COLOUR-$BUILD_NUMBER-x",
         "instanceIds": "$IDS",
     }
+
+
+@needs_groovy
+def test_a_name_of_the_environment_stays_one_if_groovy_has_the_same_name_elsewhere(
+    answers: dict[str, Reading | str],
+) -> None:
+    (call,) = calls(answers, "shadowed")
+    assert given(call) == {"resourceGroup": "$GROUP", "name": "$REGION-$COLOUR", "imageReference": "id=$IMAGE"}
+
+
+@needs_groovy
+def test_the_right_side_of_a_plus_wins_and_a_map_that_changes_has_no_known_value(
+    answers: dict[str, Reading | str],
+) -> None:
+    added, filled, shared = map(given, calls(answers, "maps"))
+    assert added == {"resourceGroup": "b", "name": "web", "instanceIds": "*"}
+    assert (filled["name"], shared["name"]) == ("<filled.name>", "<shared.name>")
 
 
 @needs_groovy

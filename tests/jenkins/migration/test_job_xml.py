@@ -54,6 +54,7 @@ def test_the_pipeline_script_of_a_job_is_read_with_its_first_line() -> None:
         ("<project/>", "holds no Pipeline script and no build step of the plugin azure-vmss"),
         ("<flow-definition><definition><scm/><scriptPath>ci/Jenkinsfile</scriptPath></definition></flow-definition>",
          "the job reads ci/Jenkinsfile from its repository: pass that file"),
+        ("<!DOCTYPE a><a/>", "is not XML that can be read"),
         ("<a", "is not XML that can be read"),
         ("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "is not XML that can be read"),
         ("<!DOCTYPE a SYSTEM 'file:///etc/passwd'><a/>", "is not XML that can be read"),
