@@ -348,6 +348,8 @@ def test_a_script_that_azure_does_not_show_is_replaced_whole_and_rolled_back_to(
         model = azure.emulator.backend.scale_set("canary-rg", "web").model
         (written,) = [one for one in model.extensions if one["name"] == "CustomScript"]
         assert written["properties"]["protectedSettings"] == {}, "the hidden command is gone"
+        writes = [one["method"] for one in azure.emulator.calls if one["path"].endswith("/extensions/CustomScript")]
+        assert writes == ["PUT"], "a PATCH would merge the settings with the hidden ones"
         bad = replace(BAD, protected={}, protected_before={})
         back = roll(azure, bad, on_failure=OnFailure.ROLLBACK)
         assert (back.outcome, pages(azure)) == (Outcome.ROLLED_BACK, [NEW_PAGE] * 4)
