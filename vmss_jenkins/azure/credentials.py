@@ -8,7 +8,7 @@ option of our own.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -69,10 +69,11 @@ def endpoint_from(
     Raises:
         ConfigError: if no subscription is given, or the endpoint's URL is not allowed.
     """
+    given = {"AZURE_SUBSCRIPTION_ID": subscription, "VMSS_JENKINS_ENDPOINT": endpoint}
+    reasons = list(_empty(environment, given))
     subscription = (subscription or environment.get("AZURE_SUBSCRIPTION_ID") or "").strip()
     url = (endpoint or environment.get("VMSS_JENKINS_ENDPOINT") or PUBLIC_CLOUD).strip().rstrip("/")
-    reasons = []
-    if not subscription:
+    if not subscription and not reasons:
         reasons.append("no subscription: give --subscription, or set AZURE_SUBSCRIPTION_ID")
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -84,6 +85,19 @@ def endpoint_from(
     if reasons:
         raise ConfigError("connection to Azure", reasons)
     return Endpoint(subscription, url)
+
+
+def _empty(environment: Mapping[str, str], given: Mapping[str, str | None]) -> Iterator[str]:
+    """The values that are empty, of the arguments and of the variables that are their defaults.
+
+    An empty `VMSS_JENKINS_ENDPOINT` is the mistake of somebody who means the emulator, and not the public cloud.
+    """
+    names = {"AZURE_SUBSCRIPTION_ID": "subscription", "VMSS_JENKINS_ENDPOINT": "endpoint"}
+    for variable, argument in given.items():
+        if argument is not None and not argument.strip():
+            yield f"{names[variable]} is empty; give a value, or leave it out"
+        elif argument is None and variable in environment and not environment[variable].strip():
+            yield f"the environment variable {variable} is empty; set it to a value, or unset it"
 
 
 class RenewableCredential:

@@ -26,7 +26,7 @@ def gates_from(given: Iterable[str | Mapping[str, object]]) -> tuple[AnyGate, ..
     """
     gates: list[AnyGate] = []
     reasons: list[str] = []
-    for one in given:
+    for one in gate_texts(given):
         try:
             gates.append(gate_from_line(one) if isinstance(one, str) else gate_from_mapping(one))
         except ConfigError as error:  # noqa: PERF203 - each gate has its own faults
@@ -34,6 +34,20 @@ def gates_from(given: Iterable[str | Mapping[str, object]]) -> tuple[AnyGate, ..
     if reasons or not gates:
         raise ConfigError("gates", reasons or ["found no gate; give one such as 'http path=/health'"])
     return tuple(gates)
+
+
+def gate_texts(
+    given: str | Mapping[str, object] | Iterable[str | Mapping[str, object]],
+) -> tuple[str | Mapping[str, object], ...]:
+    """The gates as given, one a member: a single line or mapping is one gate.
+
+    Raises:
+        ConfigError: for a value that is neither.
+    """
+    members = (given,) if isinstance(given, (str, Mapping)) else tuple(given)
+    if wrong := [one for one in members if not isinstance(one, (str, Mapping))]:
+        raise ConfigError("gates", [f"found {wrong[0]!r}; wanted gates such as 'http path=/health'"])
+    return members
 
 
 def gate_from_line(line: str) -> AnyGate:

@@ -17,6 +17,7 @@ from vmss_jenkins.blue_green.switch import SwitchResult, dry_switch, run_switch
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.gates.specs import AnyGate
+from vmss_jenkins.library.arguments import checked
 from vmss_jenkins.library.pair_connection import connected_pair
 from vmss_jenkins.library.steps import TIMEOUT, log
 from vmss_jenkins.model.images import ImageReference
@@ -50,6 +51,11 @@ class Pair:
     """A frontend port that sends traffic to the idle set during the check."""
 
     def __post_init__(self) -> None:
+        for what in ("resource_group", "load_balancer", "blue", "green"):
+            if not getattr(self, what).strip():
+                raise ConfigError(what, ["it is empty; give its name"])
+        if self.rule and not self.rule.strip():
+            raise ConfigError("rule", ["it is empty; give its name, or leave it out"])
         if self.blue.lower() == self.green.lower():
             raise ConfigError("pair", [f"found {self.blue!r} twice; wanted two scale sets"])
         load_balancer_names(self.load_balancer, self.resource_group)
@@ -81,10 +87,11 @@ class Pair:
         )
 
 
+@checked
 @contextmanager
 def release_to_pair(  # noqa: PLR0913 - the pair, the checks and how to reach Azure, each by its name
     pair: Pair,
-    image: ImageReference | Mapping[str, str],
+    image: ImageReference | Mapping[str, str] | str,
     *,
     idle: int | None = None,
     check: GateTexts = (),
@@ -114,7 +121,7 @@ def release_to_pair(  # noqa: PLR0913 - the pair, the checks and how to reach Az
     Raises:
         ConfigError: for gates and names that cannot be used.
     """
-    release = image if isinstance(image, ImageReference) else ImageReference.from_mapping(image)
+    release = ImageReference.read(image)
     before, after = check_gates(check, pair.test_port), watch_gates(watch)
     order = ReleaseOrder(replace(pair.order(IDLE, before), allow_fewer=allow_fewer), release, idle)
     with connected_pair(connection, timeout, on_event) as found:
@@ -124,6 +131,7 @@ def release_to_pair(  # noqa: PLR0913 - the pair, the checks and how to reach Az
         yield PairRelease(found.sets, found.store, order, context, found.waiter, claims, found.build)
 
 
+@checked
 def switch(  # noqa: PLR0913 - the checks and how to reach Azure, each by its name
     pair: Pair,
     to: str,

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from vmss_jenkins.azure.connection import AzureClients, Connection
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.events.base import OnEvent
-from vmss_jenkins.gates.parsing import gates_from
+from vmss_jenkins.gates.parsing import gate_texts, gates_from
 from vmss_jenkins.gates.specs import AnyGate
+from vmss_jenkins.library.arguments import checked
 from vmss_jenkins.library.steps import TIMEOUT, log
 from vmss_jenkins.measure.gate_checks import refuse
 from vmss_jenkins.measure.instruments import connected_instruments
@@ -35,10 +36,11 @@ if TYPE_CHECKING:
     from vmss_jenkins.azure.scale_sets import AzureScaleSets
 
 
+@checked
 def roll_out(  # noqa: PLR0913 - keyword arguments of a public function
     resource_group: str,
     name: str,
-    image_reference: ImageReference | Mapping[str, str] | None = None,
+    image_reference: ImageReference | Mapping[str, str] | str | None = None,
     spec: RolloutSpec | None = None,
     *,
     scripted: ScriptRollout | None = None,
@@ -71,8 +73,7 @@ def roll_out(  # noqa: PLR0913 - keyword arguments of a public function
         UnsafeRollout: for a set whose upgrade policy leaves no canary; nothing was changed.
         AzureError: if Azure refuses, or cannot be reached.
     """
-    given = image_reference
-    image = ImageReference.from_mapping(given) if isinstance(given, Mapping) else given
+    image = None if image_reference is None else ImageReference.read(image_reference)
     context = RunContext(allow_automatic_rollout=allow_automatic_rollout)
     if image and scripted:
         raise ConfigError("release", ["found both an image and a script; give one of them"])
@@ -80,6 +81,7 @@ def roll_out(  # noqa: PLR0913 - keyword arguments of a public function
     return run(Order(image), context, on_event)
 
 
+@checked
 def roll_back(
     resource_group: str,
     name: str,
@@ -117,6 +119,7 @@ def roll_back(
     return run(Order(rolling_back=True), context, on_event)
 
 
+@checked
 def last_rollout(
     resource_group: str, name: str, *, connection: Connection | None = None, on_event: OnEvent = log
 ) -> Ended | None:
@@ -139,7 +142,7 @@ def last_rollout(
 
 def _parsed(gates: Iterable[str | Mapping[str, object]]) -> tuple[AnyGate, ...]:
     """Parse the gates; a rollout may have none."""
-    given = tuple(gates)
+    given = gate_texts(gates)
     return gates_from(given) if given else ()
 
 
@@ -174,7 +177,7 @@ class _Run:
                 claims=sets.claims(self.name) if self.claim else None,
                 headcounts=sets.headcounts(self.name) if self.claim or surges else None,
                 run=secrets.token_hex(4),
-                owner=owner(os.environ, order),
+                owner=_owner(os.environ, order),
                 processes=LocalProcesses(),
                 build=os.environ.get("BUILD_URL", ""),
             )
@@ -200,7 +203,7 @@ def _run_scripted(
     script_sets = ScriptSets(sets, memory, waiter.on_event, scripted.extension, script, to_previous)
     release = waiter.retry(lambda: script_sets.adopt(name))
     known = replace(order, image=release)
-    return run_rollout(script_sets, name, known, spec, replace(context, owner=owner(os.environ, known)), waiter)
+    return run_rollout(script_sets, name, known, spec, replace(context, owner=_owner(os.environ, known)), waiter)
 
 
 @contextmanager
@@ -215,7 +218,7 @@ def _drainer(spec: RolloutSpec, azure: AzureClients) -> Iterator[Drainer | None]
         yield AzureDrainer(balancers, SystemClock())
 
 
-def owner(environ: Mapping[str, str], order: Order) -> str:
+def _owner(environ: Mapping[str, str], order: Order) -> str:
     """Who runs which command: the Jenkins job, else the user and the machine."""
     who = environ.get("JOB_NAME") or f"{environ.get('USER') or 'somebody'}@{socket.gethostname()}"
     what = "rollback" if order.rolling_back else f"rollout of {order.image.short_name if order.image else 'the model'}"

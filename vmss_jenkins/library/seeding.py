@@ -13,6 +13,7 @@ from vmss_jenkins.events.base import Event, OnEvent
 from vmss_jenkins.jenkins import seeding
 from vmss_jenkins.jenkins.plan.jobs import JobSpec
 from vmss_jenkins.jenkins.seeding import Options, SeedResult
+from vmss_jenkins.library.arguments import checked
 from vmss_jenkins.report.text import lines
 from vmss_jenkins.runtime.clock import SystemClock
 from vmss_jenkins.runtime.waiting import Waiter
@@ -29,6 +30,7 @@ def log(event: Event) -> None:
     logging.getLogger("vmss_jenkins").info("%s", lines.line(event))
 
 
+@checked
 def seed_jobs(
     desired: Iterable[JobSpec],
     url: str,
@@ -64,6 +66,7 @@ def seed_jobs(
         return seeding.seed(server, desired, options or Options(), waiter)
 
 
+@checked
 def jobs_of_file(
     path: str, source: str | None = None, templates: Mapping[str, str] | None = None, *, images: bool = False
 ) -> tuple[JobSpec, ...]:
@@ -91,6 +94,7 @@ def jobs_of_file(
     return _rendered(parse(content, path), source or identity_of(path), templates, images=images)
 
 
+@checked
 def jobs_of_set(
     values: Mapping[str, object],
     jenkins: Mapping[str, object],

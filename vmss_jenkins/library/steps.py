@@ -16,6 +16,7 @@ from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.events.base import Event, OnEvent
 from vmss_jenkins.gates.parsing import gates_from
 from vmss_jenkins.measure.gate_checks import refuse
+from vmss_jenkins.library.arguments import checked
 from vmss_jenkins.measure.instruments import connected_instruments
 from vmss_jenkins.measure.verification import Assessment, Verification
 from vmss_jenkins.model.findings import Finding
@@ -40,10 +41,11 @@ def log(event: Event) -> None:
     logging.getLogger("vmss_jenkins").info("%s", lines.line(event))
 
 
+@checked
 def update(
     resource_group: str,
     name: str,
-    image_reference: ImageReference | Mapping[str, str],
+    image_reference: ImageReference | Mapping[str, str] | str,
     *,
     connection: Connection | None = None,
     allow_automatic_rollout: bool = False,
@@ -58,7 +60,8 @@ def update(
     Args:
         resource_group: the set's resource group.
         name: the set's name.
-        image_reference: `{"id": ...}`, `{"publisher", "offer", "sku", "version"}`, or an `ImageReference`.
+        image_reference: an id, `publisher:offer:sku:version`, `{"id": ...}`, a mapping with the keys publisher, offer,
+            sku and version, or an `ImageReference`.
         connection: how to connect to Azure; from the environment by default.
         allow_automatic_rollout: go on even if Azure updates every instance by itself.
         dry_run: report what would happen and what prevents it; change nothing.
@@ -71,21 +74,20 @@ def update(
         AzureError: if Azure refuses, or cannot be reached.
     """
     target = ScaleSetName(resource_group, name)
-    image = (
-        image_reference if isinstance(image_reference, ImageReference) else ImageReference.from_mapping(image_reference)
-    )
+    image = ImageReference.read(image_reference)
     options = steps.Options(dry_run=dry_run, allow_automatic_rollout=allow_automatic_rollout)
     waiter = Waiter.starting(SystemClock(), timeout, on_event)
     with closing((connection or Connection()).connect(on_event).scale_sets()) as sets:
         return steps.update(sets, target, image, options, waiter)
 
 
+@checked
 def update_extension(  # noqa: PLR0913 - the script and how to reach Azure, each by its name
     resource_group: str,
     name: str,
     script: Script,
     *,
-    extension: str = "",
+    extension: str | None = None,
     connection: Connection | None = None,
     allow_automatic_rollout: bool = False,
     dry_run: bool = False,
@@ -101,7 +103,7 @@ def update_extension(  # noqa: PLR0913 - the script and how to reach Azure, each
         resource_group: the set's resource group.
         name: the set's name.
         script: as `scripts.from_url`, `scripts.inline` or `scripts.from_settings` make it.
-        extension: the extension's name; empty for the only one of the set.
+        extension: the extension's name; None for the only one of the set.
         connection: how to connect to Azure; from the environment by default.
         allow_automatic_rollout: go on even if Azure updates every instance by itself.
         dry_run: report what would happen and what prevents it; change nothing.
@@ -119,11 +121,12 @@ def update_extension(  # noqa: PLR0913 - the script and how to reach Azure, each
     with closing((connection or Connection()).connect(on_event).scale_sets()) as sets:
         from vmss_jenkins.azure.script_sets import ScriptSets  # noqa: PLC0415 - the SDK takes 0.3 s
 
-        script_sets = ScriptSets(sets, sets.memory(target), on_event, extension, script)
+        script_sets = ScriptSets(sets, sets.memory(target), on_event, extension or "", script)
         release = waiter.retry(lambda: script_sets.adopt(target))
         return steps.update(script_sets, target, release or script.release, options, waiter)
 
 
+@checked
 def update_instances(
     resource_group: str,
     name: str,
@@ -161,6 +164,7 @@ def update_instances(
         return steps.update_instances(sets, target, chosen, options, waiter)
 
 
+@checked
 def observe(
     resource_group: str,
     name: str,
@@ -180,6 +184,7 @@ def observe(
         return scale_set, waiter.retry(lambda: sets.instances(scale_set))
 
 
+@checked
 def addresses(
     scale_set: ScaleSet,
     instances: Iterable[Instance],
@@ -196,6 +201,7 @@ def addresses(
         return balancers.reached(scale_set, [instance.id for instance in instances])
 
 
+@checked
 def verify(
     resource_group: str,
     name: str,

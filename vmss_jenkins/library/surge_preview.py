@@ -6,6 +6,7 @@ from contextlib import closing
 
 from vmss_jenkins.azure.connection import Connection
 from vmss_jenkins.events.base import OnEvent
+from vmss_jenkins.library.arguments import checked
 from vmss_jenkins.library.steps import TIMEOUT, log
 from vmss_jenkins.model.instances import ScaleSetName
 from vmss_jenkins.model.releases import Release, ScriptRollout
@@ -17,6 +18,7 @@ from vmss_jenkins.runtime.clock import SystemClock
 from vmss_jenkins.runtime.waiting import Waiter
 
 
+@checked
 def look_before_surge(
     resource_group: str,
     name: str,

@@ -113,7 +113,27 @@ class ImageReference:
         known = {field.name for field in fields(cls)}
         if unknown := sorted(set(values) - known):
             raise ConfigError(SOURCE, [f"unknown key {key!r}; known: {', '.join(sorted(known))}" for key in unknown])
+        if wrong := [
+            f"{key} is {value!r}; wanted a text" for key, value in values.items() if not isinstance(value, str)
+        ]:
+            raise ConfigError(SOURCE, wrong)
         return cls(**{key: value.strip() for key, value in values.items()})
+
+    @classmethod
+    def read(cls, value: object) -> ImageReference:
+        """Read an image in any form: a reference, the plugin's map, an id, or publisher:offer:sku:version.
+
+        Raises:
+            ConfigError: as the class, and for a value of another type.
+        """
+        if isinstance(value, ImageReference):
+            return value
+        if isinstance(value, Mapping):
+            return cls.from_mapping(value)
+        if not isinstance(value, str):
+            reason = f"found {value!r}; wanted an id, publisher:offer:sku:version, or a mapping with the key id"
+            raise ConfigError(SOURCE, [reason])
+        return cls.parse_urn(value) if ":" in value and "/" not in value else cls(id=value)
 
     @classmethod
     def parse_urn(cls, urn: str) -> ImageReference:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.gates.parsing import gates_from
+from vmss_jenkins.gates.parsing import gate_texts, gates_from
 from vmss_jenkins.gates.specs import AnyGate, CompareGate, HttpGate, Via
 
 GateTexts = Iterable[str | Mapping[str, object]]
@@ -27,7 +27,7 @@ def watch_gates(given: GateTexts) -> tuple[AnyGate, ...]:
     Raises:
         ConfigError: for invalid gates.
     """
-    texts = tuple(given)
+    texts = gate_texts(given)
     gates = gates_from(texts) if texts else ()
     if any(isinstance(gate, CompareGate) for gate in gates):
         reason = "found compare; wanted another gate, such as http: all instances of the set have the release"

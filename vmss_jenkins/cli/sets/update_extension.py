@@ -56,7 +56,7 @@ def command(
         resource_group,
         name,
         wanted,
-        extension=script.extension,
+        extension=script.extension or None,
         connection=Connection(subscription, endpoint=endpoint),
         allow_automatic_rollout=allow_automatic_rollout,
         dry_run=dry_run,

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from vmss_jenkins.model.releases import Release
+from vmss_jenkins.rollout.plan import spec_values
 from vmss_jenkins.rollout.plan.history import Stage
 from vmss_jenkins.rollout.plan.selection import Amount, Scope
 
@@ -30,9 +31,20 @@ class OnFailure(Enum):
     ROLLBACK = "rollback"
 
 
+_FLAGS = ("canary_only", "idle", "allow_unknown_autoscale")
+_SHORTEST = 0.001
+"""Seconds: a time in which something is awaited is more than none."""
+
+
 @dataclass(frozen=True)
 class RolloutSpec:
-    """The specification of a rollout; times in seconds."""
+    """The specification of a rollout; times in seconds.
+
+    Plain values are taken if their meaning is clear: `canary="25%"`, `strategy="window"`, `scope="0,1"`.
+
+    Raises:
+        ConfigError: for a value that cannot be used; it names the field.
+    """
 
     scope: Scope = field(default_factory=Scope)
     canary: Amount | None = None
@@ -64,6 +76,26 @@ class RolloutSpec:
     """Surge although the autoscale settings cannot be read."""
     drain: float | None = None
     """Seconds from taking an instance out of the load balancer to its update; None: it is not taken out."""
+
+    def __post_init__(self) -> None:
+        read = {
+            "scope": spec_values.scope(self.scope),
+            "canary": spec_values.optional_amount("canary", self.canary),
+            "max_unavailable": spec_values.amount("max_unavailable", self.max_unavailable),
+            "max_surge": spec_values.optional_amount("max_surge", self.max_surge),
+            "strategy": spec_values.choice("strategy", Strategy, self.strategy),
+            "on_failure": spec_values.choice("on_failure", OnFailure, self.on_failure),
+            "rollback_to": spec_values.release("rollback_to", self.rollback_to),
+            "max_failed": spec_values.count("max_failed", self.max_failed),
+            "ids_per_call": spec_values.count("ids_per_call", self.ids_per_call, 1),
+            **{name: spec_values.seconds(name, getattr(self, name)) for name in ("pause", "min_healthy_time")},
+            **{name: spec_values.flag(name, getattr(self, name)) for name in _FLAGS},
+        }
+        for name in ("instance_timeout", "timeout"):
+            read[name] = spec_values.seconds(name, getattr(self, name), _SHORTEST)
+        read["drain"] = None if self.drain is None else spec_values.seconds("drain", self.drain)
+        for name, value in read.items():
+            object.__setattr__(self, name, value)
 
     def canary_of(self, total: int) -> int:
         """Size of the canary of so many instances; 0 for no canary."""
