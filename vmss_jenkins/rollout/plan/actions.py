@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
-from vmss_jenkins.model.releases import Release
-from vmss_jenkins.rollout.plan import spec_values
+from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.model import plain_values
+from vmss_jenkins.model.images import ImageReference
+from vmss_jenkins.model.releases import ExtensionSettings, Release
 from vmss_jenkins.rollout.plan.history import Stage
 from vmss_jenkins.rollout.plan.selection import Amount, Scope
 
@@ -79,21 +81,21 @@ class RolloutSpec:
 
     def __post_init__(self) -> None:
         read = {
-            "scope": spec_values.scope(self.scope),
-            "canary": spec_values.optional_amount("canary", self.canary),
-            "max_unavailable": spec_values.amount("max_unavailable", self.max_unavailable),
-            "max_surge": spec_values.optional_amount("max_surge", self.max_surge),
-            "strategy": spec_values.choice("strategy", Strategy, self.strategy),
-            "on_failure": spec_values.choice("on_failure", OnFailure, self.on_failure),
-            "rollback_to": spec_values.release("rollback_to", self.rollback_to),
-            "max_failed": spec_values.count("max_failed", self.max_failed),
-            "ids_per_call": spec_values.count("ids_per_call", self.ids_per_call, 1),
-            **{name: spec_values.seconds(name, getattr(self, name)) for name in ("pause", "min_healthy_time")},
-            **{name: spec_values.flag(name, getattr(self, name)) for name in _FLAGS},
+            "scope": Scope.read(self.scope),
+            "canary": Amount.read_optional("canary", self.canary),
+            "max_unavailable": Amount.read("max_unavailable", self.max_unavailable),
+            "max_surge": Amount.read_optional("max_surge", self.max_surge),
+            "strategy": plain_values.choice("strategy", Strategy, self.strategy),
+            "on_failure": plain_values.choice("on_failure", OnFailure, self.on_failure),
+            "rollback_to": _release(self.rollback_to),
+            "max_failed": plain_values.count("max_failed", self.max_failed),
+            "ids_per_call": plain_values.count("ids_per_call", self.ids_per_call, 1),
+            **{name: plain_values.seconds(name, getattr(self, name)) for name in ("pause", "min_healthy_time")},
+            **{name: plain_values.flag(name, getattr(self, name)) for name in _FLAGS},
         }
         for name in ("instance_timeout", "timeout"):
-            read[name] = spec_values.seconds(name, getattr(self, name), _SHORTEST)
-        read["drain"] = None if self.drain is None else spec_values.seconds("drain", self.drain)
+            read[name] = plain_values.seconds(name, getattr(self, name), _SHORTEST)
+        read["drain"] = None if self.drain is None else plain_values.seconds("drain", self.drain)
         for name, value in read.items():
             object.__setattr__(self, name, value)
 
@@ -104,6 +106,15 @@ class RolloutSpec:
     def surge_of(self, total: int) -> int:
         """How many additional instances there may be at a time, after the canary."""
         return self.max_surge.rounded_up(total) if self.max_surge else max(1, self.canary_of(total))
+
+
+def _release(value: object) -> Release | None:
+    """Read the release to roll back to: an image in any form, or settings of an extension; None for none."""
+    if value is None or isinstance(value, ExtensionSettings):
+        return value
+    if isinstance(value, (ImageReference, str, Mapping)):
+        return ImageReference.read(value)
+    raise ConfigError("rollback_to", [f"found {value!r}; wanted an image or the settings of an extension"])
 
 
 @dataclass(frozen=True)

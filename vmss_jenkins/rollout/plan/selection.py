@@ -60,6 +60,35 @@ class Amount:
             raise ConfigError("amount", [_wanted(given)])
         return cls(int(found[1]), bool(found[2]))
 
+    @classmethod
+    def read(cls, name: str, value: object) -> Amount:
+        """Read an amount in any form: `Amount`, 2, "2" or "25%".
+
+        Args:
+            name: of the parameter, for the error.
+            value: what was given for it.
+
+        Raises:
+            ConfigError: for anything else.
+        """
+        if isinstance(value, Amount):
+            return value
+        if isinstance(value, bool) or not isinstance(value, (int, str)):
+            raise ConfigError(name, [_wanted(value)])
+        try:
+            return cls.parse(str(value))
+        except ConfigError as error:
+            raise ConfigError(name, error.reasons) from None
+
+    @classmethod
+    def read_optional(cls, name: str, value: object) -> Amount | None:
+        """Read an amount that may be left out: None, or "none".
+
+        Raises:
+            ConfigError: as `read`.
+        """
+        return None if value is None or value == "none" else cls.read(name, value)
+
     def rounded_up(self, total: int) -> int:
         """How many of `total` instances, for a canary: 10% of 11 is 2; 0 only of none."""
         share = -(-total * self.value // PERCENT) if self.is_percent else self.value
@@ -74,7 +103,7 @@ class Amount:
         return f"{self.value}%" if self.is_percent else str(self.value)
 
 
-def _wanted(found: str) -> str:
+def _wanted(found: object) -> str:
     return f"found {found!r}; wanted a count such as 1, or a percentage from 1% to 100%"
 
 
@@ -94,6 +123,20 @@ class Scope:
     ids: InstanceIds = field(default_factory=lambda: InstanceIds(()))
     """Some ids, or all. Instances that have the release need no update, so `all` means all outdated ones."""
     include: frozenset[Include] = frozenset()
+
+    @classmethod
+    def read(cls, value: object) -> Scope:
+        """Read which instances are meant: `Scope`, "*", "0,1" or ["0", "1"].
+
+        Raises:
+            ConfigError: for anything else.
+        """
+        if isinstance(value, Scope):
+            return value
+        texts = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else []
+        if not texts or not all(isinstance(one, str) for one in texts):
+            raise ConfigError("scope", [f"found {value!r}; wanted instance ids such as '0,1', or '*' for all"])
+        return cls(InstanceIds.parse(texts))
 
 
 @dataclass(frozen=True)
