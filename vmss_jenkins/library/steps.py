@@ -15,8 +15,8 @@ from vmss_jenkins.azure.connection import Connection
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.events.base import Event, OnEvent
 from vmss_jenkins.gates.parsing import gates_from
-from vmss_jenkins.measure.gate_checks import refuse
 from vmss_jenkins.library.arguments import checked
+from vmss_jenkins.measure.gate_checks import refuse
 from vmss_jenkins.measure.instruments import connected_instruments
 from vmss_jenkins.measure.verification import Assessment, Verification
 from vmss_jenkins.model.findings import Finding
