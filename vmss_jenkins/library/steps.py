@@ -242,6 +242,7 @@ def verify(
         return verification.assess("verify", [one.id for one in measured])
 
 
+@checked
 def check_gates(
     resource_group: str,
     name: str,
