@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
+from itertools import groupby
 
 ELSEWHERE = "..."
 """A line that stands for any number of lines."""
@@ -12,6 +13,7 @@ MASKS = (
     (r"\d{4}-\d\d-\d\d(T| )\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)?", "DATE"),
     (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "ID"),
     (r"\b[0-9a-f]{32,}\b", "TOKEN"),
+    (r"(?<=bin/activate) +", " "),  # padded behind a path that is longer where the tests run
     (r"\b127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
     (r"\b\d+(\.\d+)? (ms|s|min)\b", "DURATION"),
     (r"\(\d+ of \d+\)", "(N of M)"),
@@ -21,6 +23,8 @@ MASKS = (
 )
 DEPENDS_ON_SPEED = re.compile(r"waiting\b|gate \w+: \d+ of up to|  Welcome to")
 """Lines that a faster or a slower machine prints more or fewer of."""
+TOGETHER = re.compile(r"instance \d+ is ")
+"""Lines about instances that were begun together: which one ends first is left to chance."""
 
 
 def masked(lines: Sequence[str]) -> list[str]:
@@ -32,7 +36,8 @@ def masked(lines: Sequence[str]) -> list[str]:
             text = re.sub(pattern, sign, text)
         if text and not DEPENDS_ON_SPEED.match(text):
             found.append(text)
-    return found
+    runs = groupby(found, key=lambda text: bool(TOGETHER.match(text)))
+    return [text for together, run in runs for text in (sorted(run) if together else run)]
 
 
 def differences(shown: Sequence[str], printed: Sequence[str], *, ordered: bool = True) -> str:

@@ -55,6 +55,12 @@ def test_lines_that_depend_on_the_machines_speed_may_come_or_not() -> None:
     assert differences(["waiting: not healthy yet: 0", "done"], ["done"]) == ""
 
 
+def test_instances_that_were_begun_together_may_end_in_any_order() -> None:
+    first, second = "instance 1 is done after 2.0 s", "instance 5 is done after 2.1 s"
+    assert differences([first, second, "end"], [second, first, "end"]) == ""
+    assert differences([first, "gate", second], [second, "gate", first]) != ""
+
+
 def test_a_renewed_part_of_an_output_is_still_a_part_of_it() -> None:
     assert renewed(["begun", "...", "rolled out: 3 updated"], ["begun", "x", "y", "rolled out: 4 updated"]) == [
         "begun",
