@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from vmss_jenkins.library.steps import observe, update, update_extension, update_instances, verify
     from vmss_jenkins.measure.verification import Assessment
     from vmss_jenkins.model.images import ImageReference
-    from vmss_jenkins.rollout.engine import Outcome, RolloutResult
+    from vmss_jenkins.rollout.ending import Outcome, RolloutResult
+    from vmss_jenkins.rollout.instance_update import UpdateInstancesResult
     from vmss_jenkins.rollout.plan.actions import OnFailure, RolloutSpec, Strategy
     from vmss_jenkins.rollout.plan.claims import AnotherRollout
     from vmss_jenkins.rollout.plan.selection import Amount, Scope
-    from vmss_jenkins.rollout.steps import UpdateInstancesResult, UpdateResult
+    from vmss_jenkins.rollout.steps import UpdateResult
 
 __version__ = VERSION
 
@@ -65,14 +66,14 @@ _HOMES = {
     "Connection": "azure.connection",
     "ImageReference": "model.images",
     "OnFailure": "rollout.plan.actions",
-    "Outcome": "rollout.engine",
+    "Outcome": "rollout.ending",
     "Pair": "library.blue_green",
-    "RolloutResult": "rollout.engine",
+    "RolloutResult": "rollout.ending",
     "RolloutSpec": "rollout.plan.actions",
     "Scope": "rollout.plan.selection",
     "Strategy": "rollout.plan.actions",
     "UnsafeRollout": "errors",
-    "UpdateInstancesResult": "rollout.steps",
+    "UpdateInstancesResult": "rollout.instance_update",
     "UpdateResult": "rollout.steps",
     "VmssJenkinsError": "errors",
     "observe": "library.steps",

@@ -21,7 +21,8 @@ from vmss_jenkins.measure.verification import Assessment
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.instances import Health, ScaleSet, UpgradeMode
 from vmss_jenkins.model.network import Address, Endpoints, Port
-from vmss_jenkins.rollout.steps import UpdateInstancesResult, UpdateResult
+from vmss_jenkins.rollout.instance_update import UpdateInstancesResult
+from vmss_jenkins.rollout.steps import UpdateResult
 
 SET = ("-g", "canary-rg", "-n", "web")
 Output = pytest.CaptureFixture[str]

@@ -33,7 +33,7 @@ from vmss_jenkins.report.html.scales import ceiling, clock
 from vmss_jenkins.report.reading import RecordedEvent
 from vmss_jenkins.report.story import Ending, Story, duration
 from vmss_jenkins.report.story_builder import story_of
-from vmss_jenkins.rollout.engine import RolloutResult
+from vmss_jenkins.rollout.ending import RolloutResult
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
 from vmss_jenkins.rollout.plan.selection import Amount
 

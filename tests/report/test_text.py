@@ -33,6 +33,7 @@ from vmss_jenkins.events.steps import (
 from vmss_jenkins.gates.curves import CurvePoint
 from vmss_jenkins.gates.verdicts import Consequence, Outcome, Verdict
 from vmss_jenkins.jenkins.plan.jobs import Delete, JobPlan, Refused, Unchanged
+from vmss_jenkins.model.final_state import FinalState
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.instances import UpgradeMode
 from vmss_jenkins.model.releases import ExtensionSettings
@@ -96,10 +97,13 @@ EXAMPLES: list[tuple[Event, str]] = [
         UpdateFinished(WEB, NEW, changed=False, seconds=0),
         "canary-rg/web already has the image nginx-updated-image: nothing changed",
     ),
-    (UpdateInstancesFinished(WEB, ("0",), 20.8), "canary-rg/web: updated 0 (20.8 s)"),
     (
-        UpdateInstancesFinished(WEB, (), 0.5),
-        "canary-rg/web: no chosen instance needs an update: nothing changed",
+        UpdateInstancesFinished(WEB, ("0",), 20.8, FinalState(("0", "2"), {}, {}, ("3",), ("3",))),
+        "canary-rg/web: updated 0; latest model: all 2 instances have it; gone: 3 (20.8 s)",
+    ),
+    (
+        UpdateInstancesFinished(WEB, (), 0.5, FinalState(("0",))),
+        "canary-rg/web: no instance was updated; latest model: the only instance has it (0.5 s)",
     ),
     (GateStarted("http", "canary", ("0", "2")), "gate http (canary): measuring 0, 2"),
     (GateMeasured("compare", 75, 600), "gate compare: 75 of up to 600 samples, no verdict yet"),
@@ -202,8 +206,19 @@ EXAMPLES: list[tuple[Event, str]] = [
     (rollout_events.RolloutHalted(WEB, "no way"), "canary-rg/web: halted, no further changes: no way"),
     (rollout_events.InstanceLeft("0", "runs x, Failed"), "instance 0 runs x, Failed"),
     (
-        rollout_events.RolloutFinished(WEB, "rolled out", NEW, ("0",), 61.23),
-        "canary-rg/web: rolled out: nginx-updated-image, 1 instance updated (61.2 s)",
+        rollout_events.RolloutFinished(
+            WEB,
+            "rolled out to the canary",
+            NEW,
+            ("0",),
+            61.23,
+            (),
+            FinalState(("0",), {"3": "is deallocated"}, {"1": "v1", "2": "v1", "4": "v0"}),
+        ),
+        (
+            "canary-rg/web: rolled out to the canary: nginx-updated-image, 1 instance updated; 1 of 5 instances has "
+            "it; 1, 2 run v1; 4 runs v0; left out: 3 (is deallocated) (61.2 s)"
+        ),
     ),
     (
         surge_events.SurgeResumed(WEB, 3, 4),
@@ -240,8 +255,8 @@ EXAMPLES: list[tuple[Event, str]] = [
         ),
     ),
     (
-        rollout_events.RolloutFinished(WEB, "rolled out", NEW, ("5",), 61.23, ("0",)),
-        "canary-rg/web: rolled out: nginx-updated-image, 1 instance new, 1 removed (61.2 s)",
+        rollout_events.RolloutFinished(WEB, "rolled out", NEW, ("5",), 61.23, ("0",), FinalState(("1", "5"))),
+        "canary-rg/web: rolled out: nginx-updated-image, 1 instance new, 1 removed; all 2 instances have it (61.2 s)",
     ),
     (
         switch_events.TestRuleOpened("blueLB", 8081, "greenPool"),

@@ -17,7 +17,8 @@ from vmss_jenkins.gates.verdicts import Consequence, Verdict
 from vmss_jenkins.gates.verdicts import Outcome as GateOutcome
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Health, InstanceIds, ScaleSet
-from vmss_jenkins.rollout.engine import Order, Outcome, RolloutResult, RunContext, run_rollout
+from vmss_jenkins.rollout.ending import Outcome, RolloutResult
+from vmss_jenkins.rollout.engine import Order, RunContext, run_rollout
 from vmss_jenkins.rollout.plan.actions import OnFailure, RolloutSpec, Strategy
 from vmss_jenkins.rollout.plan.claims import LEASE, AnotherRollout, Claim, Ended
 from vmss_jenkins.rollout.plan.history import History

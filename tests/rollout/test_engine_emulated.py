@@ -11,7 +11,8 @@ from tests.support.cloud import IN_PLACE
 from vmss_jenkins.emulator import Scenario
 from vmss_jenkins.errors import AzureError
 from vmss_jenkins.model.instances import OrchestrationMode
-from vmss_jenkins.rollout.engine import Order, Outcome, RolloutResult, RunContext, run_rollout
+from vmss_jenkins.rollout.ending import Outcome, RolloutResult
+from vmss_jenkins.rollout.engine import Order, RunContext, run_rollout
 from vmss_jenkins.rollout.plan.actions import RolloutSpec, Strategy
 from vmss_jenkins.rollout.plan.claims import AnotherRollout, Claim
 from vmss_jenkins.rollout.plan.selection import Amount

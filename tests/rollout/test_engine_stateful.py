@@ -17,7 +17,8 @@ from tests.rollout.test_steps_emulated import WEB, Session, session
 from tests.support.cloud import IN_PLACE
 from vmss_jenkins.emulator import Scenario
 from vmss_jenkins.errors import AzureError
-from vmss_jenkins.rollout.engine import Order, Outcome, RolloutResult, RunContext, run_rollout
+from vmss_jenkins.rollout.ending import Outcome, RolloutResult
+from vmss_jenkins.rollout.engine import Order, RunContext, run_rollout
 from vmss_jenkins.rollout.plan.actions import OnFailure, RolloutSpec, Strategy
 from vmss_jenkins.rollout.plan.selection import Amount
 

@@ -12,7 +12,8 @@ from vmss_jenkins.emulator import Fault, Release, Scenario
 from vmss_jenkins.emulator.scenario.release import nginx_releases
 from vmss_jenkins.errors import AzureError
 from vmss_jenkins.model.instances import ScaleSetName
-from vmss_jenkins.rollout.engine import Order, Outcome, RolloutResult, RunContext, run_rollout
+from vmss_jenkins.rollout.ending import Outcome, RolloutResult
+from vmss_jenkins.rollout.engine import Order, RunContext, run_rollout
 from vmss_jenkins.rollout.plan.actions import OnFailure, RolloutSpec, Strategy
 from vmss_jenkins.rollout.plan.claims import AnotherRollout, Claim
 from vmss_jenkins.rollout.plan.selection import Amount

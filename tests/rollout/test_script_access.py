@@ -23,7 +23,7 @@ from vmss_jenkins.gates.verdicts import Consequence
 from vmss_jenkins.model.releases import Access, ExtensionSettings, Script
 from vmss_jenkins.model.scripts import from_url, inline
 from vmss_jenkins.report.text import lines
-from vmss_jenkins.rollout.engine import Outcome
+from vmss_jenkins.rollout.ending import Outcome
 
 ONE = replace(FOUR, instances=1)
 WAY = ["-g", "canary-rg", "-n", "web"]

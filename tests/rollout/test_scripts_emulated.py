@@ -29,7 +29,8 @@ from vmss_jenkins.model.scripts import from_settings, inline
 from vmss_jenkins.report import json as report
 from vmss_jenkins.report.text import lines
 from vmss_jenkins.rollout import steps
-from vmss_jenkins.rollout.engine import Order, Outcome, RolloutResult, RunContext, run_rollout
+from vmss_jenkins.rollout.ending import Outcome, RolloutResult
+from vmss_jenkins.rollout.engine import Order, RunContext, run_rollout
 from vmss_jenkins.rollout.plan.actions import OnFailure, RolloutSpec
 from vmss_jenkins.rollout.plan.selection import Amount
 

@@ -1,14 +1,18 @@
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from tests.support.fakes import NEW, OLD, WEB, World, outage
-from vmss_jenkins.errors import AzureError, ConfigError, UnsafeRollout
+from tests.support.fakes import NEW, OLD, WEB, FakeOperation, World, outage
+from vmss_jenkins.errors import AzureError, ConfigError, Failure, UnsafeRollout
 from vmss_jenkins.events.calls import CallRetried, WaitingForInstances
 from vmss_jenkins.events.steps import InstanceSkipped, PreflightFound, UpdateFinished, UpdateInstancesFinished
-from vmss_jenkins.model.instances import Health, InstanceIds, UpgradeMode
-from vmss_jenkins.rollout import steps
-from vmss_jenkins.rollout.steps import Options, UpdateInstancesResult, UpdateResult
+from vmss_jenkins.model.final_state import FinalState
+from vmss_jenkins.model.findings import Severity
+from vmss_jenkins.model.instances import Health, InstanceIds, ScaleSet, UpgradeMode
+from vmss_jenkins.rollout import instance_update, steps
+from vmss_jenkins.rollout.instance_update import UpdateInstancesResult
+from vmss_jenkins.rollout.steps import Options, UpdateResult
 
 
 def update(world: World, **options: bool) -> UpdateResult:
@@ -16,7 +20,9 @@ def update(world: World, **options: bool) -> UpdateResult:
 
 
 def update_instances(world: World, ids: str, timeout: float = 3600.0, **options: bool) -> UpdateInstancesResult:
-    return steps.update_instances(world.azure, WEB, InstanceIds.parse(ids), Options(**options), world.waiter(timeout))
+    return instance_update.update_instances(
+        world.azure, WEB, InstanceIds.parse(ids), Options(**options), world.waiter(timeout)
+    )
 
 
 def updated_model() -> World:
@@ -141,7 +147,7 @@ class TestUpdateInstances:
         result = update_instances(world, "*")
         assert result.instance_ids == ()
         assert begun(world) == []
-        assert world.events[-1] == UpdateInstancesFinished(WEB, (), 0)
+        assert world.events[-1] == UpdateInstancesFinished(WEB, (), 0, FinalState(("0", "1", "2")))
 
     def test_an_id_that_does_not_exist_changes_nothing(self) -> None:
         world = updated_model()
@@ -223,7 +229,52 @@ class TestUpdateInstances:
             world.azure.listed = tuple(i for i in world.azure.listed if i.id != "0")
 
         world.clock.on_sleep = scale_in
-        assert update_instances(world, "0,1").instance_ids == ("0", "1")
+        result = update_instances(world, "0,1")
+        assert result.instance_ids == ("1",)
+        assert result.final == FinalState(("1",), gone=("0",), lacking=("0",))
+        assert not result.final.complete
+
+    def test_of_all_instances_one_that_is_deleted_meanwhile_is_named_and_was_not_wanted(self) -> None:
+        world = updated_model()
+        world.clock.on_sleep = lambda: world.azure.delete(["0"])
+        assert update_instances(world, "*").final == FinalState(("1", "2"), gone=("0",))
+
+    def test_an_id_that_is_deleted_as_azure_is_asked_is_left_out_and_the_others_are_updated(self) -> None:
+        world = updated_model()
+        gone = Failure("InvalidParameter", "The provided instanceId 0 is not an active instanceId.", 400)
+        world.azure.faults["begin_update_instances 0,1"] = [AzureError("update instances", gone)]
+        begin = world.azure.begin_update_instances
+
+        def deleted(scale_set: ScaleSet, ids: Sequence[str]) -> FakeOperation:
+            world.azure.listed = tuple(one for one in world.azure.listed if one.id != "0")
+            return begin(scale_set, ids)
+
+        world.azure.begin_update_instances = deleted  # type: ignore[method-assign]
+        result = update_instances(world, "0,1")
+        assert begun(world) == ["begin_update_instances 0,1", "begin_update_instances 1"]
+        assert result.instance_ids == ("1",)
+        assert result.final.gone == ("0",)
+
+    def test_an_instance_that_is_being_deleted_is_left_out_and_the_others_are_updated(self) -> None:
+        world = updated_model()
+        world.azure.change({"0"}, provisioning_state="Deleting")
+        result = update_instances(world, "0,1")
+        assert begun(world) == ["begin_update_instances 1"]
+        assert result.skipped == {"0": "is being deleted"}
+        assert result.final.lacking == ("0",)
+
+    @pytest.mark.parametrize("dry_run", [False, True])
+    def test_a_plan_that_can_update_nothing_is_refused(self, *, dry_run: bool) -> None:
+        world = updated_model()
+        world.azure.change({"0", "1"}, protected_from_scale_set_actions=True)
+        wanted = "no chosen instance can be updated: 0, 1: protected from scale set actions"
+        if dry_run:
+            result = update_instances(world, "0,1", dry_run=True)
+            assert (Severity.IMPOSSIBLE, wanted) in [(one.severity, one.text) for one in result.findings]
+            return
+        with pytest.raises(ConfigError, match=wanted):
+            update_instances(world, "0,1")
+        assert begun(world) == []
 
     def test_health_is_awaited_where_wanted(self) -> None:
         world = updated_model()

@@ -17,8 +17,8 @@ from vmss_jenkins.events.base import Event
 from vmss_jenkins.events.calls import CallRetried
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Health, Instance, InstanceIds, OrchestrationMode, ScaleSetName
-from vmss_jenkins.rollout import steps
-from vmss_jenkins.rollout.engine import Outcome
+from vmss_jenkins.rollout import instance_update, steps
+from vmss_jenkins.rollout.ending import Outcome
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
 from vmss_jenkins.rollout.plan.selection import Amount
 from vmss_jenkins.rollout.steps import Options
@@ -62,8 +62,10 @@ class Session:
     def update(self, image: ImageReference, name: ScaleSetName = WEB, **options: bool) -> steps.UpdateResult:
         return steps.update(self.sets, name, image, Options(**options), self.waiter())
 
-    def update_instances(self, ids: str, **options: bool) -> steps.UpdateInstancesResult:
-        return steps.update_instances(self.sets, WEB, InstanceIds.parse(ids), Options(**options), self.waiter())
+    def update_instances(self, ids: str, **options: bool) -> instance_update.UpdateInstancesResult:
+        return instance_update.update_instances(
+            self.sets, WEB, InstanceIds.parse(ids), Options(**options), self.waiter()
+        )
 
     def instances(self) -> tuple[Instance, ...]:
         return self.sets.instances(self.sets.get(WEB))

@@ -17,7 +17,8 @@ from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.events.steps import PreflightFound
 from vmss_jenkins.model.instances import Instance
 from vmss_jenkins.model.releases import ExtensionSettings
-from vmss_jenkins.rollout.engine import Order, Outcome, RolloutResult, RunContext, run_rollout
+from vmss_jenkins.rollout.ending import Outcome, RolloutResult
+from vmss_jenkins.rollout.engine import Order, RunContext, run_rollout
 from vmss_jenkins.rollout.plan.actions import RolloutSpec, Strategy
 from vmss_jenkins.rollout.plan.selection import Amount
 
@@ -65,7 +66,7 @@ def test_another_strategy_does_not_go_on_with_a_surge_and_leave_its_instances_th
     with session(Scenario(instances=3)) as azure:
         surge(azure, Order(azure.new), canary_only=True)
         changes = azure.changes()
-        with pytest.raises(ConfigError, match="has 4 instances and is to have 3; go on with --strategy surge"):
+        with pytest.raises(ConfigError, match="has 4 instances, wanted 3; finish it with --strategy surge"):
             surge(azure, Order(azure.new), strategy=Strategy.WAVES, canary=None)
         assert [one for one in azure.changes() if one == "POST"] == [one for one in changes if one == "POST"]
         azure.sets.begin_delete_instances(azure.sets.get(WEB), ["3"])

@@ -22,7 +22,8 @@ from vmss_jenkins.report import json, markdown, reading, story_builder
 from vmss_jenkins.report.advice import next_steps
 from vmss_jenkins.report.html import timeline
 from vmss_jenkins.report.reading import RecordedEvent
-from vmss_jenkins.rollout.engine import Order, Outcome, RolloutResult, RunContext, run_rollout
+from vmss_jenkins.rollout.ending import Outcome, RolloutResult
+from vmss_jenkins.rollout.engine import Order, RunContext, run_rollout
 from vmss_jenkins.rollout.plan.actions import OnFailure, RolloutSpec, Strategy
 from vmss_jenkins.rollout.plan.history import SETTLED, History, Observed
 from vmss_jenkins.rollout.plan.selection import Amount, Scope, Target

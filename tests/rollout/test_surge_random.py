@@ -14,7 +14,7 @@ from tests.support.cloud import Killed, lognormal
 from tests.support.fakes import NEW, OLD
 from vmss_jenkins.gates.verdicts import Consequence
 from vmss_jenkins.model.instances import ScaleInPolicy, ScaleInRule
-from vmss_jenkins.rollout.engine import Outcome, RolloutResult
+from vmss_jenkins.rollout.ending import Outcome, RolloutResult
 from vmss_jenkins.rollout.plan.actions import OnFailure
 from vmss_jenkins.rollout.plan.selection import Amount
 

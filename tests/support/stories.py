@@ -16,7 +16,8 @@ from vmss_jenkins.gates.verdicts import Consequence, Measurement, Outcome, Thres
 from vmss_jenkins.measure.verification import Assessment
 from vmss_jenkins.report import json, reading
 from vmss_jenkins.report.reading import RecordedEvent
-from vmss_jenkins.rollout.engine import Order, RolloutResult, RunContext, run_rollout
+from vmss_jenkins.rollout.ending import RolloutResult
+from vmss_jenkins.rollout.engine import Order, RunContext, run_rollout
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
 from vmss_jenkins.rollout.plan.selection import Amount
 from vmss_jenkins.rollout.ports import Gates

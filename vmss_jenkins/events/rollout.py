@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from vmss_jenkins.events.base import Event
+from vmss_jenkins.model.final_state import FinalState
 from vmss_jenkins.model.instances import ScaleSetName
 from vmss_jenkins.model.releases import Release
 
@@ -212,6 +213,8 @@ class RolloutHalted(Event):
 
     scale_set: ScaleSetName
     reason: str
+    final: FinalState = field(default_factory=FinalState)
+    """Which instances have the release, by a last read."""
 
 
 @dataclass(frozen=True)
@@ -224,7 +227,7 @@ class InstanceLeft(Event):
 
 @dataclass(frozen=True)
 class RolloutFinished(Event):
-    """Every instance is as it should be."""
+    """The run ends, and every wanted instance has the release."""
 
     scale_set: ScaleSetName
     outcome: str
@@ -233,3 +236,5 @@ class RolloutFinished(Event):
     seconds: float
     removed: tuple[str, ...] = ()
     """Instances that were deleted, where `updated` were made in their place."""
+    final: FinalState = field(default_factory=FinalState)
+    """Which instances have the release, by a last read."""

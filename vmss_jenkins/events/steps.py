@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vmss_jenkins.events.base import Event
+from vmss_jenkins.model.final_state import FinalState
 from vmss_jenkins.model.findings import Finding
 from vmss_jenkins.model.instances import ScaleSetName, UpgradeMode
 from vmss_jenkins.model.releases import Release
@@ -63,3 +64,5 @@ class UpdateInstancesFinished(Event):
     scale_set: ScaleSetName
     updated: tuple[str, ...]
     seconds: float
+    final: FinalState = field(default_factory=FinalState)
+    """Which of the chosen instances have the latest model, by a last read."""

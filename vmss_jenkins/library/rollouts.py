@@ -23,7 +23,8 @@ from vmss_jenkins.measure.verification import Verification
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSetName
 from vmss_jenkins.model.releases import ScriptRollout
-from vmss_jenkins.rollout.engine import Order, RolloutResult, RunContext, run_rollout
+from vmss_jenkins.rollout.ending import RolloutResult
+from vmss_jenkins.rollout.engine import Order, RunContext, run_rollout
 from vmss_jenkins.rollout.plan.actions import RolloutSpec, Strategy
 from vmss_jenkins.rollout.plan.claims import Ended
 from vmss_jenkins.rollout.ports import Drainer

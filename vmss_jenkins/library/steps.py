@@ -24,7 +24,7 @@ from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Instance, InstanceIds, ScaleSet, ScaleSetName, has_latest_model
 from vmss_jenkins.model.releases import Script
 from vmss_jenkins.report.text import lines
-from vmss_jenkins.rollout import steps
+from vmss_jenkins.rollout import instance_update, steps
 from vmss_jenkins.runtime.clock import SystemClock
 from vmss_jenkins.runtime.heartbeat import Heartbeat
 from vmss_jenkins.runtime.waiting import Waiter
@@ -137,7 +137,7 @@ def update_instances(
     dry_run: bool = False,
     timeout: float = TIMEOUT,
     on_event: OnEvent = log,
-) -> steps.UpdateInstancesResult:
+) -> instance_update.UpdateInstancesResult:
     """Update chosen instances to the latest model: the plugin's `azureVMSSUpdateInstances`.
 
     All of them are updated at once.
@@ -161,7 +161,7 @@ def update_instances(
     options = steps.Options(dry_run=dry_run, await_healthy=await_healthy)
     waiter = Waiter.starting(SystemClock(), timeout, on_event)
     with closing((connection or Connection()).connect(on_event).scale_sets()) as sets:
-        return steps.update_instances(sets, target, chosen, options, waiter)
+        return instance_update.update_instances(sets, target, chosen, options, waiter)
 
 
 @checked

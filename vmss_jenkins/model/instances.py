@@ -252,6 +252,12 @@ class InstanceIds:
             )
         return tuple(present[value.lower()] for value in self.ids)
 
+    def among(self, instances: Iterable[Instance]) -> tuple[Instance, ...]:
+        """The chosen ones of the instances that exist; ids that no instance has any more are dropped."""
+        present = {instance.id.lower(): instance for instance in instances}
+        ids = present if self.is_all else [value.lower() for value in self.ids]
+        return tuple(present[value] for value in ids if value in present)
+
     def __str__(self) -> str:
         return ", ".join(self.ids) or ALL
 

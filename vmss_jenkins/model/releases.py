@@ -1,8 +1,7 @@
 """What a release is: an image of the model, or the settings of its CustomScript extension.
 
-The shapes are those of the extension's schema
-(https://learn.microsoft.com/azure/virtual-machines/extensions/custom-script-linux): ``fileUris`` and
-``commandToExecute``, or ``script``; and of `VirtualMachineScaleSetExtension` in Azure's compute API.
+The shapes are those of https://learn.microsoft.com/azure/virtual-machines/extensions/custom-script-linux (``fileUris``
+and ``commandToExecute``, or ``script``) and of `VirtualMachineScaleSetExtension` in Azure's compute API.
 """
 
 from __future__ import annotations
@@ -129,11 +128,16 @@ class ExtensionSettings:
             return "no script"
         if self.hidden:
             return "script in protected settings"
-        files = [file_name(str(url)) for url in self.values.get("fileUris") or filter(None, [self.signed_url])]
+        files = [file_name(url) for url in self.files]
         unnamed = f"inline-{hashlib.sha256(self.settings.encode()).hexdigest()[:8]}"
         shown = ", ".join(files) or str(self.values.get("commandToExecute") or unnamed)
         shown = shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN - 3]}..."
         return f"{shown} ({self.version})" if self.version else shown
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The URLs that instances download from, without signatures."""
+        return tuple(map(str, self.values.get("fileUris") or filter(None, [self.signed_url])))
 
     @property
     def digest(self) -> str:

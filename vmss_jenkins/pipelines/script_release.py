@@ -52,7 +52,7 @@ class ScriptRelease:
         words = [given, self._extension(), f"--access={own.access}"]
         words += [f"--container={shlex.quote(own.container)}"] if own.container else []
         words += [f"--command={shlex.quote(own.command)}"] if own.command else []
-        words += ['--force-update-tag="${FORCE_UPDATE_TAG:-$BUILD_NUMBER}"'] if kept.protected_settings else []
+        words += self._tag_words()
         words += [*self._settings(kept.protected_settings, _PROTECTED, "protected-settings"), *self._before_words()]
         key = (Secret(kept.storage_key, "AZURE_STORAGE_KEY"),) if kept.storage_key else ()
         return Arguments(
@@ -74,10 +74,8 @@ class ScriptRelease:
         own = self._script
         text = "Text of the script, up to 100 kB. Empty: the script at SCRIPT_URL."
         url = "URL of the script instead, without a signature; the instances read it there."
-        tag = "A name for this version of the protected settings, which Azure never shows. Empty: the build number."
         parameters = (Parameter("SCRIPT", own.text, text, Field.TEXT), Parameter("SCRIPT_URL", own.url or "", url))
-        tagged = (Parameter("FORCE_UPDATE_TAG", "", tag),) if own.credentials.protected_settings else ()
-        return (*parameters, *tagged)
+        return (*parameters, *self._tag_parameter())
 
     def full_parameters(self) -> tuple[Parameter, ...]:
         """None: the model has the script."""
@@ -86,6 +84,19 @@ class ScriptRelease:
     def rollback_parameters(self) -> tuple[Parameter, ...]:
         """None: the resource group's tags have the previous settings of the extension."""
         return ()
+
+    def _tag_words(self) -> tuple[str, ...]:
+        """The tag in the form; with protected settings each build has one, since Azure never shows those."""
+        if self._script.credentials.protected_settings:
+            return ('--force-update-tag="${FORCE_UPDATE_TAG:-$BUILD_NUMBER}"',)
+        return ('${FORCE_UPDATE_TAG:+--force-update-tag="$FORCE_UPDATE_TAG"}',) if self._script.url else ()
+
+    def _tag_parameter(self) -> tuple[Parameter, ...]:
+        tag = "A name for this version of the protected settings, which Azure never shows. Empty: the build number."
+        if not self._script.credentials.protected_settings:
+            tag = "A new value runs the script at SCRIPT_URL again: with the same URL and command Azure does not."
+            return (Parameter("FORCE_UPDATE_TAG", "", tag),) if self._script.url else ()
+        return (Parameter("FORCE_UPDATE_TAG", "", tag),)
 
     def _extension(self) -> str:
         return f"--extension={shlex.quote(self._script.extension)}"

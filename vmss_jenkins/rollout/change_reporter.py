@@ -8,6 +8,7 @@ from vmss_jenkins.events import rollout as rollout_events
 from vmss_jenkins.events import surge as surge_events
 from vmss_jenkins.events.base import Event, OnEvent
 from vmss_jenkins.events.steps import InstanceSkipped
+from vmss_jenkins.model.final_state import FinalState
 from vmss_jenkins.rollout.instance_states import instance_states
 from vmss_jenkins.rollout.plan.actions import Action, Halt, Wait
 from vmss_jenkins.rollout.plan.history import History, Observed
@@ -32,7 +33,9 @@ class ChangeReporter:
         self._reported: set[tuple[str, str]] = set()
         self._waiting = ""
 
-    def report(self, observed: Observed, history: History, situation: Situation, action: Action) -> None:
+    def report(
+        self, observed: Observed, history: History, situation: Situation, action: Action, final: FinalState
+    ) -> None:
         """Report what is new."""
         self._instances(observed, history, situation)
         rollback_due = history.cause is not None and not history.rolling_back
@@ -49,7 +52,7 @@ class ChangeReporter:
         for key, reason in {**situation.failed, **situation.still_down}.items():
             self._once("failed", key, rollout_events.InstanceFailed(key, reason))
         if isinstance(action, Halt):
-            self._on_event(rollout_events.RolloutHalted(self._name, action.reason))
+            self._on_event(rollout_events.RolloutHalted(self._name, action.reason, final))
             for key, state in action.states.items():
                 self._on_event(rollout_events.InstanceLeft(key, state))
         reason = action.reason if isinstance(action, Wait) else self._waiting

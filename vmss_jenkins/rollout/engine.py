@@ -5,9 +5,7 @@ One turn of the loop reads Azure and carries out one action. `plan.decision` cho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from vmss_jenkins.events import rollout as rollout_events
 from vmss_jenkins.model.instances import ScaleSetName
@@ -15,57 +13,30 @@ from vmss_jenkins.model.releases import Release
 from vmss_jenkins.rollout import steps
 from vmss_jenkins.rollout.actor import Actor
 from vmss_jenkins.rollout.change_reporter import ChangeReporter
+from vmss_jenkins.rollout.ending import RolloutResult, finish
 from vmss_jenkins.rollout.lease import Lease
+from vmss_jenkins.rollout.plan.accounting import account, as_found
 from vmss_jenkins.rollout.plan.actions import Action, Done, Halt, OnFailure, RolloutSpec, Strategy, Wait
-from vmss_jenkins.rollout.plan.claims import FULLY_OUT, Claim
+from vmss_jenkins.rollout.plan.claims import Claim
 from vmss_jenkins.rollout.plan.decision import choose
 from vmss_jenkins.rollout.plan.headcount import Headcounts
-from vmss_jenkins.rollout.plan.history import GateResult, History, Observed
+from vmss_jenkins.rollout.plan.history import History, Observed
 from vmss_jenkins.rollout.plan.rollback import resume_rollback, start
 from vmss_jenkins.rollout.plan.selection import Include
 from vmss_jenkins.rollout.plan.situation import Situation, survey
 from vmss_jenkins.rollout.plan.surge import decision as surge_decision
 from vmss_jenkins.rollout.plan.surge import situation as surge_situation
 from vmss_jenkins.rollout.ports import Claims, Drainer, Gates, Processes, ScaleSets
-from vmss_jenkins.rollout.start_checks import note_down_before
-from vmss_jenkins.rollout.surge_start import begin_surge, refuse_unfinished
+from vmss_jenkins.rollout.start_checks import (
+    begin_surge,
+    note_down_before,
+    refuse_idle,
+    refuse_unfinished,
+    warn_of_same_script,
+)
 from vmss_jenkins.rollout.watcher import TICK, Watcher
 from vmss_jenkins.runtime.ports import OperationT
 from vmss_jenkins.runtime.waiting import Waiter
-
-
-class Outcome(Enum):
-    """How a rollout ended."""
-
-    ROLLED_OUT = FULLY_OUT
-    CANARY = "rolled out to the canary"
-    ROLLED_BACK = "rolled back"
-    HALTED = "halted"
-
-
-@dataclass(frozen=True)
-class RolloutResult:
-    """The result of a rollout."""
-
-    scale_set: ScaleSetName
-    outcome: Outcome
-    image: Release | None
-    """The release that the run ended on: the new one, or the one it rolled back to."""
-    updated: tuple[str, ...]
-    """Instances that this run updated to the new release."""
-    rolled_back: tuple[str, ...]
-    """Instances that this run updated or deleted while it rolled back."""
-    skipped: Mapping[str, str]
-    """Instances that this run did not update, with the reason."""
-    reason: str
-    """Why the run rolled back or halted; empty for neither."""
-    states: Mapping[str, str]
-    """The state of every instance after a halt."""
-    gates: tuple[GateResult, ...]
-    seconds: float
-    request_ids: tuple[str, ...]
-    removed: tuple[str, ...] = ()
-    """Instances that a surge deleted and replaced."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +90,7 @@ def run_rollout(
 
     Raises:
         AnotherRollout: another rollout of the set runs; nothing was changed.
-        ConfigError: Azure would refuse the image.
+        ConfigError: Azure would refuse the image, or no instance could get it.
         UnsafeRollout: Azure would update every instance by itself.
         AzureError: Azure refuses or cannot be reached.
     """
@@ -133,7 +104,10 @@ def run_rollout(
         history = _begin(watcher.observed, order, spec, killed, waiter.clock.now())
         options = steps.Options(allow_automatic_rollout=context.allow_automatic_rollout)
         actor = Actor(sets, name, spec, context.gates, context.drainer, options, watcher, lease, waiter)
-        history = _counted(actor, context, note_down_before(actor, order.image, history, resumed=killed is not None))
+        refuse_idle(actor, history, options)
+        history = note_down_before(actor, order.image, history, resumed=killed is not None)
+        warn_of_same_script(actor, order.image, history)
+        history = _counted(actor, context, history)
         if killed:
             _restore_all(context.drainer, watcher.observed, waiter)
         return _loop(actor, history, _planned(watcher.observed, history, spec, context))
@@ -165,7 +139,8 @@ def _begin(observed: Observed, order: Order, spec: RolloutSpec, killed: Claim | 
     """The first history of the run."""
     resumed = resume_rollback(observed, killed.rolling_back if killed else "", order.image, now)
     to = spec.rollback_to if order.rolling_back else None
-    return resumed or start(observed, order.image, to, now, rolling_back=order.rolling_back)
+    begun = resumed or start(observed, order.image, to, now, rolling_back=order.rolling_back)
+    return replace(begun, rollback_all=order.rolling_back)
 
 
 def _refuse_unknown_ids(spec: RolloutSpec, observed: Observed) -> None:
@@ -206,16 +181,23 @@ def _planned(
 
 
 def _loop(actor: Actor[OperationT], history: History, planned: rollout_events.RolloutPlanned) -> RolloutResult:
-    began = actor.now
+    began, fresh = actor.now, False
     reporter = ChangeReporter(planned, actor.waiter.on_event, drains=actor.spec.drain is not None or actor.spec.idle)
     while True:
         observed = actor.watcher.observed
         history = history.observe(observed, actor.now)
         history = actor.resizer.look(history) if actor.resizer else history
         situation, action = _decided(actor.spec, observed, history, actor.now)
-        reporter.report(observed, history, situation, action)
+        if isinstance(action, Done | Halt) and not fresh:
+            actor.watcher.refresh_for_end(required=isinstance(action, Done))
+            fresh = True
+            continue
+        final = account(actor.spec, observed, history, situation.skipped)
+        action = as_found(action, final, observed, history)
+        reporter.report(observed, history, situation, action, final)
         if isinstance(action, Done | Halt):
-            return _finish(actor, history, action, actor.now - began)
+            return finish(actor, history, action, final, actor.now - began)
+        fresh = False
         if isinstance(action, Wait):
             _wait(actor, history, action)
         else:
@@ -238,43 +220,6 @@ def _wait(actor: Actor[OperationT], history: History, action: Wait) -> None:
         actor.lease.renew_if_due()
         if actor.watcher.look(history) or actor.now >= action.until:
             return
-
-
-def _finish(actor: Actor[OperationT], history: History, action: Done | Halt, seconds: float) -> RolloutResult:
-    forward = history.forward if history.rolling_back else history.records
-    halted = isinstance(action, Halt)
-    if halted:
-        outcome = Outcome.HALTED
-    elif history.rolling_back:
-        outcome = Outcome.ROLLED_BACK
-    else:
-        outcome = Outcome.CANARY if actor.spec.canary_only else Outcome.ROLLED_OUT
-    updated = tuple(key for key, record in forward.items() if record.asked is not None and key not in history.removed)
-    back = tuple(key for key in history.records if history.rolling_back)
-    result = RolloutResult(
-        scale_set=actor.name,
-        outcome=outcome,
-        image=history.target.image,
-        updated=updated,
-        rolled_back=back,
-        skipped=action.skipped if isinstance(action, Done) else {},
-        reason=action.reason if isinstance(action, Halt) else history.cause or "",
-        states=action.states if isinstance(action, Halt) else {},
-        gates=history.gates,
-        seconds=seconds,
-        request_ids=tuple(actor.request_ids),
-        removed=history.removed,
-    )
-    if actor.resizer and history.headcount and not halted:
-        actor.resizer.finish(history.headcount)
-    if updated or back or halted or history.removed:
-        actor.lease.record_end(outcome.value, result.image.short_name if result.image else "the model")
-    if not halted:
-        finished = rollout_events.RolloutFinished(
-            actor.name, outcome.value, result.image, back or updated, seconds, history.removed
-        )
-        actor.waiter.on_event(finished)
-    return result
 
 
 def _report_what_goes_on(watcher: Watcher[OperationT] | None, name: ScaleSetName, waiter: Waiter) -> None:

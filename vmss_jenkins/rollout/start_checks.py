@@ -1,4 +1,4 @@
-"""What a run notes and refuses before it changes anything."""
+"""What a run notes, records and refuses before it changes anything."""
 
 from __future__ import annotations
 
@@ -7,12 +7,20 @@ from dataclasses import replace
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.events.steps import PreflightFound
 from vmss_jenkins.model.findings import Severity
+from vmss_jenkins.model.instances import ScaleSet
 from vmss_jenkins.model.releases import Release
+from vmss_jenkins.rollout import steps
 from vmss_jenkins.rollout.actor import Actor
 from vmss_jenkins.rollout.plan.actions import Strategy
 from vmss_jenkins.rollout.plan.down_before import at_start, down_before, findings
-from vmss_jenkins.rollout.plan.history import History
+from vmss_jenkins.rollout.plan.headcount import Headcount, Headcounts
+from vmss_jenkins.rollout.plan.history import History, Observed
+from vmss_jenkins.rollout.plan.preflight import ALLOW_AUTOMATIC, plan_update, same_script
+from vmss_jenkins.rollout.plan.preview import idle_findings
+from vmss_jenkins.rollout.plan.surge import checks as surge_checks
+from vmss_jenkins.rollout.resizer import Resizer
 from vmss_jenkins.runtime.ports import OperationT
+from vmss_jenkins.runtime.waiting import Waiter
 
 
 def note_down_before(actor: Actor[OperationT], image: Release | None, history: History, *, resumed: bool) -> History:
@@ -38,3 +46,76 @@ def note_down_before(actor: Actor[OperationT], image: Release | None, history: H
         for one in found:
             actor.waiter.on_event(PreflightFound(one))
     return replace(history, down_before=down)
+
+
+def refuse_idle(actor: Actor[OperationT], history: History, options: steps.Options) -> None:
+    """Refuse a run that can bring its release to no instance.
+
+    Raises:
+        ConfigError: the reasons for each instance; nothing was changed.
+    """
+    steps.refuse(actor.name, idle_findings(actor.spec, actor.watcher.observed, history), options)
+
+
+def warn_of_same_script(actor: Actor[OperationT], image: Release | None, history: History) -> None:
+    """Warn of a script that the model has already: it runs on no instance that has it."""
+    forward = not history.rolling_back and history.cause is None
+    if image and forward and image.same_as(actor.watcher.observed.scale_set.release):
+        for finding in same_script(image):
+            actor.waiter.on_event(PreflightFound(finding))
+
+
+def begin_surge(actor: Actor[OperationT], headcounts: Headcounts | None, history: History) -> History:
+    """Give the actor a resizer, and add the headcount to the history.
+
+    Raises:
+        ConfigError: all reasons against the surge.
+        AzureError: Azure cannot be reached, or refuses to record the headcount.
+    """
+    resizer = Resizer(actor.sets, actor.spec, actor.watcher, headcounts, actor.waiter, actor.request_ids)
+    actor.resizer, observed = resizer, actor.watcher.observed
+    headcount = resizer.begin()
+    if _is_there(observed, history, headcount):
+        return replace(history, headcount=headcount)
+    _refuse(actor, observed, headcount, actor.spec.rollback_to if history.cause else history.target.image)
+    resizer.record(headcount)
+    return replace(history, headcount=headcount)
+
+
+def refuse_unfinished(headcounts: Headcounts, scale_set: ScaleSet, waiter: Waiter) -> None:
+    """Refuse a set with the surplus of an unfinished surge: another strategy would leave the surplus there.
+
+    Raises:
+        ConfigError: an earlier surge is unfinished.
+        AzureError: the record cannot be read.
+    """
+    found = waiter.retry(headcounts.read)
+    if found and (wanted := found.seen(scale_set.capacity).wanted) < scale_set.capacity:
+        reason = (
+            f"an earlier surge is unfinished: the set has {scale_set.capacity} instances, wanted {wanted}; "
+            "finish it with --strategy surge, or roll back with `vmss-jenkins rollback --strategy surge`"
+        )
+        raise ConfigError(f"scale set {scale_set.name}", [reason])
+
+
+def _is_there(observed: Observed, history: History, headcount: Headcount) -> bool:
+    """Whether every instance has the release and the capacity is the wanted one."""
+    scale_set, wanted = observed.scale_set, history.target.image
+    if history.cause or not (wanted and wanted.same_as(scale_set.release)):
+        return False
+    have_it = (history.target.is_on(instance, scale_set) for instance in observed.instances)
+    return scale_set.capacity == headcount.wanted > 0 and all(have_it)
+
+
+def _refuse(actor: Actor[OperationT], observed: Observed, headcount: Headcount, release: Release | None) -> None:
+    scale_set = observed.scale_set
+    autoscale = actor.sets.autoscale_settings(scale_set)
+    found = surge_checks.findings(actor.spec, observed, headcount, release, autoscale)
+    model = plan_update(scale_set, release, observed.instances).findings if release else ()
+    allowed = [ALLOW_AUTOMATIC] if actor.options.allow_automatic_rollout else []
+    allowed += [surge_checks.ALLOW_UNKNOWN_AUTOSCALE] if actor.spec.allow_unknown_autoscale else []
+    if reasons := surge_checks.refused((*model, *found), allowed):
+        raise ConfigError(f"surge of {scale_set.name}", reasons)
+    for finding in found:
+        if finding.severity in {Severity.WARNING, Severity.NOTE}:
+            actor.waiter.on_event(PreflightFound(finding))

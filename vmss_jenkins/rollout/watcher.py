@@ -112,6 +112,18 @@ class Watcher(Generic[OperationT]):
         self._waiter.retry(self._get)
         self._waiter.retry(self._list)
 
+    def refresh_for_end(self, *, required: bool) -> None:
+        """Read everything again before the end is reported.
+
+        Args:
+            required: raise if Azure does not answer, since the end cannot be confirmed; otherwise keep the last reads.
+        """
+        try:
+            self.refresh()
+        except AzureError:
+            if required:
+                raise
+
     def reread(self) -> None:
         """Read the set's model again."""
         self._waiter.retry(self._get)

@@ -15,11 +15,11 @@ from vmss_jenkins.model.instances import Health, Instance, OrchestrationMode, Sc
 from vmss_jenkins.rollout.plan.actions import Action, Remove, RolloutSpec, ScaleOut, Strategy
 from vmss_jenkins.rollout.plan.headcount import Headcount
 from vmss_jenkins.rollout.plan.history import GateResult, History, Observed, Stage
-from vmss_jenkins.rollout.plan.scale_in import order
 from vmss_jenkins.rollout.plan.selection import Amount, Target
 from vmss_jenkins.rollout.plan.surge.checks import ALLOW_UNKNOWN_AUTOSCALE, findings, largest, refused
 from vmss_jenkins.rollout.plan.surge.decision import choose
 from vmss_jenkins.rollout.plan.surge.preview import SurgePreview, preview_surge
+from vmss_jenkins.rollout.plan.surge.scale_in import order
 from vmss_jenkins.rollout.plan.surge.situation import survey
 
 

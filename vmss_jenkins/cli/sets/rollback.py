@@ -11,9 +11,17 @@ from cloup import option_group
 from vmss_jenkins.azure.connection import Connection
 from vmss_jenkins.cli.command import command as make
 from vmss_jenkins.cli.listeners import FILES, listener
-from vmss_jenkins.cli.options import MOST_USED, azure_options, name, output_options, resource_group
+from vmss_jenkins.cli.options import MOST_USED, azure_options, dry_run, log_line, name, output_options, resource_group
 from vmss_jenkins.cli.parameter_types import IMAGE
-from vmss_jenkins.cli.sets.rollout_options import ALLOWANCES, LIMITS, MIN_HEALTHY_TIME, STEPS, finish, strategy_of
+from vmss_jenkins.cli.sets.rollout_options import (
+    ALLOWANCES,
+    LIMITS,
+    MIN_HEALTHY_TIME,
+    STEPS,
+    finish,
+    show_plan,
+    strategy_of,
+)
 from vmss_jenkins.cli.sets.script_options import ScriptOptions, script_options
 
 if TYPE_CHECKING:
@@ -21,6 +29,8 @@ if TYPE_CHECKING:
     from vmss_jenkins.rollout.plan.selection import Amount
 
 EXAMPLES = """\
+# Show what would happen.
+vmss-jenkins rollback -g canary-rg -n web --dry-run
 # Roll back to the image that the other instances still run.
 vmss-jenkins rollback -g canary-rg -n web
 # Name the image, if no instance runs it any more.
@@ -41,6 +51,7 @@ vmss-jenkins rollback -g canary-rg -n web --extension CustomScript
         help="Image to roll back to: its id, or publisher:offer:sku:version.  "
         "[default: the other one that instances run]",
     ),
+    dry_run,
 )
 @option_group("Steps", *STEPS, MIN_HEALTHY_TIME)
 @option_group("Failure", *LIMITS)
@@ -53,6 +64,7 @@ def command(
     subscription: str | None,
     endpoint: str | None,
     to: ImageReference | None,
+    dry_run: bool,
     script: ScriptOptions,
     max_unavailable: Amount,
     strategy: str,
@@ -70,13 +82,14 @@ def command(
     report: Path | None,
     output: str,
 ) -> int:
-    """Roll a scale set back: the model first, then the instances that were updated.
+    """Roll a scale set back: the model first, then all instances that run another release.
 
-    Exits 0 if all of them run the previous release, else 1.
+    Exits 0 if all of them run the previous release, 1 if not, or if a dry run finds something that blocks the rollback.
     """
+    from vmss_jenkins.library.rollback_preview import look_before_rollback  # noqa: PLC0415 - not loaded for --help
     from vmss_jenkins.library.rollouts import roll_back  # noqa: PLC0415 - not loaded for --help
     from vmss_jenkins.model.releases import ScriptRollout  # noqa: PLC0415
-    from vmss_jenkins.rollout.engine import Outcome  # noqa: PLC0415
+    from vmss_jenkins.rollout.ending import Outcome  # noqa: PLC0415
     from vmss_jenkins.rollout.plan.actions import RolloutSpec  # noqa: PLC0415
 
     spec = RolloutSpec(
@@ -91,15 +104,22 @@ def command(
         rollback_to=to or script.to,
         drain=drain,
     )
+    scripted = ScriptRollout(script.read(upload=not dry_run), script.extension) if script.given else None
+    connection = Connection(subscription, endpoint=endpoint)
+    if dry_run:
+        plan = look_before_rollback(
+            resource_group, name, spec, scripted=scripted, connection=connection, on_event=log_line
+        )
+        return show_plan(plan, allow_automatic_rollout, output)
     with listener(events_file, report) as on_event:
         found = roll_back(
             resource_group,
             name,
             spec,
-            scripted=ScriptRollout(script.read(), script.extension) if script.given else None,
+            scripted=scripted,
             claim=not no_lock,
             allow_automatic_rollout=allow_automatic_rollout,
-            connection=Connection(subscription, endpoint=endpoint),
+            connection=connection,
             on_event=on_event,
         )
     return finish(found, frozenset({Outcome.ROLLED_BACK}), result, output)

@@ -20,7 +20,6 @@ from vmss_jenkins.cli.options import (
     log_line,
     name,
     output_options,
-    print_json,
     resource_group,
 )
 from vmss_jenkins.cli.parameter_types import IMAGE, AmountType
@@ -31,6 +30,7 @@ from vmss_jenkins.cli.sets.rollout_options import (
     SECONDS,
     STEPS,
     finish,
+    show_plan,
     strategy_of,
 )
 from vmss_jenkins.cli.sets.script_options import ScriptOptions, script_options
@@ -171,7 +171,7 @@ def command(
     """
     from vmss_jenkins.gates.parsing import gates_from  # noqa: PLC0415 - not loaded for --help
     from vmss_jenkins.model.releases import ScriptRollout  # noqa: PLC0415
-    from vmss_jenkins.rollout.engine import Outcome  # noqa: PLC0415
+    from vmss_jenkins.rollout.ending import Outcome  # noqa: PLC0415
     from vmss_jenkins.rollout.plan.actions import OnFailure, RolloutSpec  # noqa: PLC0415
     from vmss_jenkins.rollout.plan.selection import Include, Scope  # noqa: PLC0415
 
@@ -204,7 +204,7 @@ def command(
     connection = Connection(subscription, endpoint=endpoint)
     if dry_run:
         plan = _plan(resource_group, name, release, spec, scripted, connection)
-        code = _show(plan, allow_automatic_rollout, output)
+        code = show_plan(plan, allow_automatic_rollout, output)
         if gates:
             _check_gates(resource_group, name, gates, connection)
         return code
@@ -261,15 +261,6 @@ def _check_gates(resource_group: str, name: str, gates: tuple[str, ...], connect
     from vmss_jenkins.measure.gate_checks import refuse  # noqa: PLC0415 - as above
 
     refuse(check_gates(resource_group, name, gates, connection=connection, on_event=log_line))
-
-
-def _show(found: Preview | SurgePreview, allow_automatic_rollout: bool, output: str) -> int:
-    if output == "json":
-        print_json(found)
-    else:
-        for line in found.lines():
-            click.echo(f"dry run: {line}", err=True)
-    return int(found.refused(allow_automatic_rollout=allow_automatic_rollout))
 
 
 def _ids(given: str | None, *, outdated: bool) -> InstanceIds:

@@ -12,9 +12,11 @@ from vmss_jenkins.cli.parameter_types import AmountType
 from vmss_jenkins.errors import ConfigError
 
 if TYPE_CHECKING:
-    from vmss_jenkins.rollout.engine import Outcome, RolloutResult
+    from vmss_jenkins.rollout.ending import Outcome, RolloutResult
     from vmss_jenkins.rollout.plan.actions import Strategy
+    from vmss_jenkins.rollout.plan.preview import Preview
     from vmss_jenkins.rollout.plan.selection import Amount
+    from vmss_jenkins.rollout.plan.surge.preview import SurgePreview
 
 STRATEGIES = ("waves", "window", "surge")
 """The values of `Strategy`, which is not loaded for --help."""
@@ -119,3 +121,13 @@ def finish(result: RolloutResult, wanted: frozenset[Outcome], file: Path | None,
     if output == "json":
         print_json(result)
     return int(result.outcome not in wanted)
+
+
+def show_plan(found: Preview | SurgePreview, allow_automatic_rollout: bool, output: str) -> int:
+    """Print the plan of a dry run and return the exit code: 1 if something blocks it."""
+    if output == "json":
+        print_json(found)
+    else:
+        for line in found.lines():
+            click.echo(f"dry run: {line}", err=True)
+    return int(found.refused(allow_automatic_rollout=allow_automatic_rollout))

@@ -37,6 +37,6 @@ def _schema(what: str) -> dict[str, Any]:
 
     if what == "events":
         return schema.events_schema()
-    from vmss_jenkins.rollout.engine import RolloutResult  # noqa: PLC0415 - as above
+    from vmss_jenkins.rollout.ending import RolloutResult  # noqa: PLC0415 - as above
 
     return schema.result_schema(RolloutResult)

@@ -173,9 +173,8 @@ def _(event: UpdateFinished) -> str:
 
 @line.register
 def _(event: UpdateInstancesFinished) -> str:
-    if not event.updated:
-        return f"{event.scale_set}: no chosen instance needs an update: nothing changed"
-    return f"{event.scale_set}: updated {', '.join(event.updated)} ({event.seconds:.1f} s)"
+    updated = f"updated {', '.join(event.updated)}" if event.updated else "no instance was updated"
+    return f"{event.scale_set}: {updated}; latest model: {event.final} ({event.seconds:.1f} s)"
 
 
 @line.register

@@ -148,7 +148,7 @@ def _(event: events.RolloutFinished) -> str:
     updated = f"{count(len(event.updated))} updated" if event.updated else "no instance had to change"
     if event.removed:
         updated = f"{count(len(event.updated))} new, {len(event.removed)} removed"
-    return f"{event.scale_set}: {event.outcome}: {image}, {updated} ({event.seconds:.1f} s)"
+    return f"{event.scale_set}: {event.outcome}: {image}, {updated}; {event.final} ({event.seconds:.1f} s)"
 
 
 MANY = 12

@@ -109,6 +109,8 @@ class History:
     rolling_back: bool = False
     rolled_back_from: Release | None = None
     """The release that the run rolls back from; None if every other image is replaced."""
+    rollback_all: bool = False
+    """A rollback was requested: it replaces every other release, not only the one of the model."""
     cause: str | None = None
     """Why the run rolls back, or is to."""
     model_set: bool = False
@@ -233,9 +235,11 @@ class History:
     def in_rollback(self, instance: Instance) -> bool:
         """Whether a rollback updates an instance: this run touched it, or it may run the bad release.
 
+        A rollback that was requested updates every instance.
+
         No instance shows which script it ran; so every instance without the target may have run the bad one.
         """
-        if not isinstance(self.rolled_back_from, ImageReference):
+        if self.rollback_all or not isinstance(self.rolled_back_from, ImageReference):
             return True
         return instance.id in self.forward or self.rolled_back_from.same_as(instance.image)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from vmss_jenkins.model.final_state import grouped
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import (
@@ -19,7 +20,7 @@ from vmss_jenkins.model.instances import (
     has_latest_model,
     running_images,
 )
-from vmss_jenkins.model.releases import Release
+from vmss_jenkins.model.releases import ExtensionSettings, Release
 
 MODEL_LIMIT = 10
 """Models that the instances of one set may run at a time; Azure refuses the next one."""
@@ -87,6 +88,8 @@ def plan_update(
         findings += (
             _image(scale_set, image, instances) if isinstance(image, ImageReference) else _script(scale_set, image)
         )
+    else:
+        findings += same_script(image)
     if surroundings:
         findings += [*_autoscale(surroundings), *_throttling(surroundings)]
     return UpdatePlan(scale_set.release, image, tuple(findings))
@@ -97,6 +100,8 @@ def plan_update_instances(
     instances: Sequence[Instance],
     chosen: InstanceIds,
     surroundings: Surroundings | None = None,
+    *,
+    some_gone: bool = False,
 ) -> InstancesPlan:
     """Plan which of the chosen instances are updated.
 
@@ -106,15 +111,18 @@ def plan_update_instances(
         chosen: the ids that the caller gave.
         surroundings: None if they were not read, as in a real run.
 
+        some_gone: drop ids that no instance has any more: an earlier read showed them.
+
     Raises:
         ConfigError: no instance has one of the ids.
     """
-    wanted = chosen.choose(instances)
+    wanted = chosen.among(instances) if some_gone else chosen.choose(instances)
     outdated = [instance for instance in wanted if not has_latest_model(instance, scale_set)]
     up_to_date = tuple(instance.id for instance in wanted if instance not in outdated)
-    skipped = {i.id: "protected from scale set actions" for i in outdated if i.protected_from_scale_set_actions}
+    skipped = {i.id: reason for i in outdated if (reason := _reason_to_skip(i))}
     update = [instance for instance in outdated if instance.id not in skipped]
-    findings = [*_deletion(scale_set), *_down_at_once(update, instances), *_not_running(update)]
+    idle = () if update or up_to_date or some_gone else _nothing_to_update(skipped)
+    findings = [*_deletion(scale_set), *idle, *_down_at_once(update, instances), *_not_running(update)]
     if surroundings:
         findings += [*_autoscale(surroundings), *_throttling(surroundings)]
     return InstancesPlan(
@@ -124,6 +132,20 @@ def plan_update_instances(
         busy=tuple(instance.id for instance in update if instance.is_updating),
         findings=tuple(findings),
     )
+
+
+def _reason_to_skip(instance: Instance) -> str | None:
+    """Why Azure does not update an instance; None if it does."""
+    if instance.provisioning_state == "Deleting":
+        return "is being deleted"
+    return "protected from scale set actions" if instance.protected_from_scale_set_actions else None
+
+
+def _nothing_to_update(skipped: Mapping[str, str]) -> Iterable[Finding]:
+    """A set without instances has nothing to refuse."""
+    if skipped:
+        reasons = "; ".join(f"{ids}: {reason}" for reason, ids in grouped(skipped))
+        yield Finding(Severity.IMPOSSIBLE, f"no chosen instance can be updated: {reasons}")
 
 
 def _deletion(scale_set: ScaleSet) -> Iterable[Finding]:
@@ -160,6 +182,16 @@ def _script(scale_set: ScaleSet, script: Release) -> Iterable[Finding]:
         text = (
             f"{', '.join(after)} is provisioned after {name} (provisionAfterExtensions): if the script fails, that "
             "extension does not run either, and an instance may report no health"
+        )
+        yield Finding(Severity.WARNING, text)
+
+
+def same_script(script: Release) -> Iterable[Finding]:
+    """The warning about a script that the model has already: what is at its URL may have changed, unseen by Azure."""
+    if isinstance(script, ExtensionSettings) and script.files:
+        text = (
+            f"the model already has {script.short_name}, and Azure runs a script again only if its URL, its command or "
+            "its force-update tag changes: if the file at the URL changed, give --force-update-tag TAG"
         )
         yield Finding(Severity.WARNING, text)
 

@@ -211,6 +211,16 @@ def reason_to_skip(instance: Instance, include: Collection[Include], *, known: b
     return None
 
 
+def reason_to_stay(instance: Instance, include: Collection[Include], *, known: bool = True) -> str | None:
+    """Why an instance is not replaced; None if it is.
+
+    Azure deletes by id even a protected instance, so the protection is respected here.
+    """
+    if instance.protected_from_scale_in:
+        return "protected from scale-in: it stays, with the release that it runs"
+    return reason_to_skip(instance, include, known=known)
+
+
 def missing(scope: Scope, instances: Iterable[Instance]) -> tuple[str, ...]:
     """The ids of a scope that no instance has."""
     present = {instance.id.lower() for instance in instances}

@@ -37,7 +37,7 @@ from vmss_jenkins.rollout.plan.decision import (
     undecided,
 )
 from vmss_jenkins.rollout.plan.history import History, Observed, Stage
-from vmss_jenkins.rollout.plan.scale_in import order
+from vmss_jenkins.rollout.plan.surge.scale_in import order
 from vmss_jenkins.rollout.plan.surge.situation import SurgeSituation
 
 

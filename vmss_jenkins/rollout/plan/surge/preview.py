@@ -12,9 +12,9 @@ from vmss_jenkins.rollout.plan.headcount import Headcount
 from vmss_jenkins.rollout.plan.history import History, Observed
 from vmss_jenkins.rollout.plan.preflight import ALLOW_AUTOMATIC, plan_update
 from vmss_jenkins.rollout.plan.preview import UNDRAINED
-from vmss_jenkins.rollout.plan.scale_in import order
 from vmss_jenkins.rollout.plan.selection import Target
 from vmss_jenkins.rollout.plan.surge import checks as surge_checks
+from vmss_jenkins.rollout.plan.surge.scale_in import order
 from vmss_jenkins.rollout.plan.surge.situation import survey
 
 

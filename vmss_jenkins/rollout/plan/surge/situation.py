@@ -12,7 +12,7 @@ from vmss_jenkins.rollout.plan.actions import RolloutSpec
 from vmss_jenkins.rollout.plan.capacity import Capacity, unhealthy
 from vmss_jenkins.rollout.plan.headcount import Headcount
 from vmss_jenkins.rollout.plan.history import SETTLED, History, Observed, Stage
-from vmss_jenkins.rollout.plan.selection import Include, reason_to_skip
+from vmss_jenkins.rollout.plan.selection import Include, reason_to_stay
 from vmss_jenkins.rollout.plan.situation import LAG, Situation, updated_for
 
 
@@ -117,16 +117,6 @@ def _sort(spec: RolloutSpec, observed: Observed, history: History) -> _Sorted:
         else:
             old.append(instance)
     return _Sorted(tuple(new), tuple(old), tuple(leaving), skipped, tuple(foreign))
-
-
-def reason_to_stay(instance: Instance, include: Collection[Include], *, known: bool = True) -> str | None:
-    """Why an instance is not replaced; None if it is.
-
-    Azure deletes by id even a protected instance, so the protection is respected here.
-    """
-    if instance.protected_from_scale_in:
-        return "protected from scale-in: it stays, with the release that it runs"
-    return reason_to_skip(instance, include, known=known)
 
 
 def _required(history: History, found: _Sorted) -> frozenset[str]:
