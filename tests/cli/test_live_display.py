@@ -101,7 +101,11 @@ def test_a_log_has_times_and_no_escape_codes_and_tells_as_much_as_is_asked_for(
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stderr
     assert all(re.match(r"\d\d:\d\d:\d\dZ ", line) for line in done.stderr.splitlines())
-    assert re.search(r": rolled out: nginx-updated-image, 1 instance updated \(.*\)$", done.stderr, re.MULTILINE)
+    assert re.search(
+        r": rolled out: nginx-updated-image, 1 instance updated; the only instance has it \(.*\)$",
+        done.stderr,
+        re.MULTILINE,
+    )
     calls = re.findall(r"azure: POST /\S+/manualupgrade: 202 \(request id [0-9a-f-]{36}\)", done.stderr)
     assert len(calls) == (option == "--verbose")
     assert option == "--verbose" or len(done.stderr.splitlines()) <= 2

@@ -53,8 +53,8 @@ def test_the_load_balancer_is_found_and_asked(azure: responses.RequestsMock) -> 
     azure.get(f"{SET}/networkInterfaces", json={"value": [interface_body("0")]})
     body = load_balancer()
     azure.get(f"{ENDPOINT}{body['id']}", json=body)
-    azure.get(f"{ENDPOINT}{PUBLIC_IP}", json={"properties": {"ipAddress": "203.0.113.7"}})
-    azure.get("http://203.0.113.7:80/health", body="Welcome")
+    azure.get(f"{ENDPOINT}{PUBLIC_IP}", json={"properties": {"ipAddress": "127.0.0.7"}})
+    azure.get("http://127.0.0.7:80/health", body="Welcome")
     found = verify("http path=/health expect-text=Welcome samples=5 rate=1000")
     assert found.outcome is Outcome.PASSED
     assert found.verdicts[0].measurements[0].samples == 5
