@@ -56,4 +56,4 @@ def test_settings_that_a_surge_cannot_have_are_refused(settings: dict[str, objec
 def test_max_surge_is_refused_with_another_strategy(command: str) -> None:
     done = CliRunner().invoke(cli.cli, [command, "-g", "rg", "-n", "web", "--max-surge=1"], standalone_mode=False)
     assert isinstance(done.exception, ConfigError)
-    assert "found the strategy waves; wanted --strategy surge" in str(done.exception)
+    assert "found --strategy waves; add --strategy surge" in str(done.exception)
