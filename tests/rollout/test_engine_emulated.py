@@ -98,7 +98,7 @@ def test_a_rollout_onto_a_set_that_azure_has_no_room_for_says_what_to_do() -> No
         azure.clock.sleep(60)
         with pytest.raises(AzureError, match="OverconstrainedZonalAllocationRequest") as told:
             roll(azure, Order(azure.new))
-        assert "Azure has no room for an instance that the set lacks" in str(told.value.next_step)
+        assert "Azure has no room for a missing instance of the set" in str(told.value.next_step)
 
 
 def test_an_instance_whose_provisioning_failed_before_is_not_waited_for() -> None:
