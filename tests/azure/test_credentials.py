@@ -1,9 +1,12 @@
+import os
+
 import pytest
 import requests
 import responses
+from azure.core.exceptions import ClientAuthenticationError
 
 from vmss_jenkins.azure.credentials import PUBLIC_CLOUD, Endpoint, default_credential, endpoint_from
-from vmss_jenkins.azure.errors import translated
+from vmss_jenkins.azure.errors import azure_error, failure_of, translated
 from vmss_jenkins.errors import AzureError, ConfigError
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
@@ -122,3 +125,34 @@ def test_an_endpoint_without_an_authority_is_an_error_with_the_next_steps(answer
     with pytest.raises(AzureError, match="REQUESTS_CA_BUNDLE") as failed:
         default_credential(Endpoint(SUBSCRIPTION, STACK), {})
     assert failed.value.code == "EndpointUnreachable"
+
+
+NOBODY_SET_UP = """DefaultAzureCredential failed to retrieve a token from the included credentials.
+Attempted credentials:
+\tEnvironmentCredential: EnvironmentCredential authentication unavailable. Variables are not fully configured.
+Visit https://aka.ms/azsdk/python/identity/environmentcredential/troubleshoot to troubleshoot this issue.
+\tManagedIdentityCredential: ManagedIdentityCredential authentication unavailable.
+\tSharedTokenCacheCredential: SharedTokenCacheCredential unavailable. No accounts were found in the cache.
+\tVisualStudioCodeCredential: VisualStudioCodeCredential requires the 'azure-identity-broker' package to be installed.
+\tAzureCliCredential: Azure CLI not found on path
+\tAzurePowerShellCredential: PowerShell is not installed
+To mitigate this issue, please refer to the troubleshooting guidelines here at https://aka.ms/azsdk/python/identity/x."""
+
+
+def test_without_any_credential_the_message_is_short_and_names_az_login() -> None:
+    failure = failure_of(ClientAuthenticationError(NOBODY_SET_UP))
+    assert (failure.code, failure.message) == ("AuthenticationFailed", "no Azure credential was found on this machine")
+    assert azure_error("read x", failure).next_step is not None
+    assert "`az login`" in str(azure_error("read x", failure))
+
+
+def test_a_credential_that_is_set_up_and_fails_is_reported_with_its_reason() -> None:
+    failed = "\tEnvironmentCredential: Authentication failed: AADSTS7000215: Invalid client secret provided."
+    message = failure_of(ClientAuthenticationError(f"{NOBODY_SET_UP}\n{failed}")).message
+    assert message == failed.strip()
+
+
+def test_no_token_is_requested_at_an_http_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", "http://127.0.0.1:9")
+    with pytest.raises(ConfigError, match=r"for --container set AZURE_STORAGE_KEY"):
+        default_credential(Endpoint("s", "http://127.0.0.1:9"), os.environ)

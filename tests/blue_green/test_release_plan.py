@@ -155,3 +155,9 @@ def test_an_unhealthy_idle_set_and_its_upgrade_mode_do_not_prevent_a_release() -
     sick = replace(GREEN_OLD, instances=tuple(replace(one, health=Health.UNHEALTHY) for one in GREEN_OLD.instances))
     automatic = replace(sick, scale_set=replace(sick.scale_set, upgrade_mode=UpgradeMode.AUTOMATIC))
     assert planned(green=automatic).findings == ()
+
+
+def test_a_release_says_what_it_will_do_and_a_plan_what_it_would_do() -> None:
+    would, will = (list(planned(idle=1).lines(dry_run=dry)) for dry in (True, False))
+    assert [line.replace("would ", "will ", 1) for line in would] == will
+    assert not any("would " in line for line in will)

@@ -48,18 +48,18 @@ def test_while_a_gate_measures_its_figures_and_the_instances_by_zone_are_shown()
         "zone 2  #o",
         "zone 3  #o",
         "        o 3 old  # 3 new",
-        "update  2: 1, 2",
+        "update  batch 2: instances 1, 2",
         "gate    compare measures the batch: canary 4 of 80 bad, stable 0 of 80 bad",
-        "said    compare passed: no worse than stable",
-        "time    1:22 gone, 1:58:38 left; 0 calls to Azure",
+        "verdict compare passed: no worse than stable",
+        "time    1:22 of at most 2:00:00; 0 requests to Azure",
     ]
 
 
 def test_on_the_way_back_it_says_so_with_the_time_that_the_way_back_has() -> None:
     shown = after(rollout_events.InstancesUpdating)
-    assert shown[0].startswith("── canary-rg/web: going back from nginx-updated-image ──")
-    assert any(re.fullmatch(r"update  4: .*", line) for line in shown)
-    assert shown[-1] == "time    1:44 gone, 1:59:38 left; 0 calls to Azure"
+    assert shown[0].startswith("── canary-rg/web: rolling back from nginx-updated-image ──")
+    assert any(re.fullmatch(r"update  batch 4: instances? .*", line) for line in shown)
+    assert shown[-1] == "time    1:44 of at most 2:01:22; 0 requests to Azure"
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
@@ -162,7 +162,7 @@ def test_on_a_terminal_the_display_stands_below_the_log_without_colours_where_no
     os.close(mine)
     assert run.returncode == 0
     assert "zone 1  " in screen
-    assert "calls to Azure" in screen
+    assert "requests to Azure" in screen
     assert "rolled out: " in screen
     assert re.search(r"\x1b\[[0-9;]*3[0-7]", screen) is None
     assert (tmp_path / "report" / "index.html").exists()

@@ -143,6 +143,12 @@ def default_credential(endpoint: Endpoint, environment: Mapping[str, str]) -> To
         authority = environment.get("AZURE_AUTHORITY_HOST")
     else:
         authority = AUTHORITIES.get(endpoint.url) or _authority_of(endpoint.url)
+    if authority and authority.startswith("http://"):
+        reason = (
+            f"{authority} is not encrypted, so no token is requested there; for --container set AZURE_STORAGE_KEY (the "
+            "emulator takes any key, such as a2V5) or AZURE_STORAGE_SAS_TOKEN"
+        )
+        raise ConfigError("credentials", [reason])
     options: dict[str, Any] = {"process_timeout": 10}
     if authority is not None:
         # An authority that Microsoft does not list cannot be discovered at Microsoft's, and need not be.

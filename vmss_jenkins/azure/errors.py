@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -45,8 +47,8 @@ NEXT_STEPS: Mapping[str, str] = {
     "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade": _ROLLED,
     "OperationPreempted": "somebody else changed the set: look with `vmss-jenkins status`, then decide again",
     "AuthenticationFailed": (
-        "set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (in Jenkins: "
-        "withCredentials([azureServicePrincipal('ID')])), or run on a machine with a managed or workload identity"
+        "run `az login`; or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (in Jenkins: "
+        "withCredentials([azureServicePrincipal('ID')])); or use a machine with a managed or workload identity"
     ),
     "AuthorizationFailed": (
         "give the identity a role with the action named above on the group; `vmss-jenkins azure-role` prints one"
@@ -81,8 +83,11 @@ NEXT_STEPS: Mapping[str, str] = {
 }
 """What to do next, by error code."""
 
-LONGEST_MESSAGE = 800
-"""Characters shown of azure-identity's list of attempts."""
+NO_CREDENTIAL = "no Azure credential was found on this machine"
+_NOT_SET_UP = re.compile(
+    r"unavailable|not installed|not found|not fully configured|No accounts|requires the|az login", re.IGNORECASE
+)
+"""What azure-identity says of a source of credentials that nobody set up."""
 
 
 class ForeignHostError(Exception):
@@ -164,10 +169,20 @@ def _html(response: Any) -> str:  # noqa: ANN401 - as above
 
 
 def _attempts(error: Exception) -> str:
-    """What azure-identity tried, without the lines that only say that it failed and what to read."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    tried = [line for line in lines if ": " in line and "https://aka.ms/" not in line]
-    return " ".join(tried)[:LONGEST_MESSAGE] or _first_line(error)
+    """Why azure-identity got no token: the sources that are set up and failed, or that there is none."""
+    tried = [_attempt(line) for line in str(error).splitlines() if _is_attempt(line)]
+    failed = [line for line in tried if not _NOT_SET_UP.search(line)]
+    return "; ".join(failed) or (NO_CREDENTIAL if tried else _first_line(error))
+
+
+def _is_attempt(line: str) -> bool:
+    """Whether a line of azure-identity's message reports on one source of credentials."""
+    return ": " in line and "Credential" in line.partition(": ")[0] and "https://aka.ms/" not in line
+
+
+def _attempt(line: str) -> str:
+    """The report on one source, cut between two words."""
+    return textwrap.shorten(line, 200, placeholder=" ...")
 
 
 def _first_line(error: Exception) -> str:

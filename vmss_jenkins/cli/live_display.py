@@ -43,12 +43,12 @@ class Display:
         self.began = time.monotonic()
 
     @property
-    def gone(self) -> float:
+    def elapsed(self) -> float:
         """Seconds since the display was made."""
         return time.monotonic() - self.began
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
-        self.progress.now = self.gone
+        self.progress.now = self.elapsed
         yield from lines(self.progress, options.max_width)
 
 
@@ -62,19 +62,18 @@ def lines(progress: Progress, width: int) -> Iterator[Text]:
     if planned is None:
         return
     image = planned.image_to.short_name if planned.image_to else "the model"
-    what = f"going back from {image}" if progress.rolling_back and not planned.rolling_back else image
+    what = f"rolling back from {image}" if progress.rolling_back and not planned.rolling_back else image
     yield Text(f"── {planned.scale_set}: {what} ".ljust(width, "─")[:width], style="dim")
     for zone in sorted(set(progress.zones.values())):
         yield from _zone(progress, zone, width)
     yield _legend(progress, width)
-    batch = f"{progress.batches}: {', '.join(progress.batch)}" if progress.batches else ""
-    yield _line("update", batch + (f"; {progress.waiting}" if progress.waiting else ""), width)
+    yield _line("update", "; ".join(filter(None, (progress.batch, progress.waiting))), width)
     measured = f": {progress.measured}" if progress.points else ""
     yield _line("gate", f"{progress.gate} measures the {progress.stage}{measured}" if progress.gate else "", width)
-    yield _line("said", progress.verdict, width)
-    retries = f", {progress.retries} made again" if progress.retries else ""
-    left = f", {clock(progress.left)} left" if progress.left is not None else ""
-    yield _line("time", f"{clock(progress.now)} gone{left}; {progress.calls} calls to Azure{retries}", width)
+    yield _line("verdict", progress.verdict, width)
+    retries = f", {progress.retries} retried" if progress.retries else ""
+    deadline = f" of at most {clock(progress.deadline)}" if progress.deadline is not None else ""
+    yield _line("time", f"{clock(progress.now)}{deadline}; {progress.calls} requests to Azure{retries}", width)
 
 
 def _zone(progress: Progress, zone: str, width: int) -> Iterator[Text]:
@@ -101,8 +100,8 @@ def _legend(progress: Progress, width: int) -> Text:
     return found
 
 
-def _line(name: str, said: str, width: int) -> Text:
-    line = Text().append(name.ljust(8), style="dim").append(" ".join(said.split()))
+def _line(name: str, text: str, width: int) -> Text:
+    line = Text().append(name.ljust(8), style="dim").append(" ".join(text.split()))
     line.truncate(width, overflow="ellipsis")
     return line
 
@@ -120,7 +119,7 @@ def display(wanted: event_lines.Level) -> Iterator[OnEvent]:
     with Live(shown, console=console, refresh_per_second=4, transient=True) as live:
 
         def on_event(event: Event) -> None:
-            progress.take(event, shown.gone)
+            progress.take(event, shown.elapsed)
             shows_it = isinstance(event, StillWaiting)
             if event_lines.level(event).value <= wanted.value and not shows_it:
                 live.console.print(Text(event_lines.line(event)), soft_wrap=True)

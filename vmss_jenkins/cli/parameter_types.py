@@ -23,10 +23,9 @@ class AmountType(click.ParamType["Amount | None"]):
         or_none: whether `none` is allowed too.
     """
 
-    name = "COUNT|PERCENT%"
-
     def __init__(self, *, or_none: bool = False) -> None:
         self._or_none = or_none
+        self.name = "COUNT|PERCENT%|none" if or_none else "COUNT|PERCENT%"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Amount | None:  # noqa: ANN401 - click's
         """Read what was typed."""

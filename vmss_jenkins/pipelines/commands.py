@@ -22,7 +22,7 @@ REPORT = f"{RESULTS}/report"
 SUMMARY = f"{DATA}/summary.txt"
 _DRY_RUN = 'if [ "$DRY_RUN" = true ]; then set -- "$@" --dry-run; fi'
 _CANARY = (
-    'if [ -n "$INSTANCE_IDS" ]; then set -- --instance-ids="$INSTANCE_IDS"; '
+    'if [ -n "$INSTANCE_IDS" ]; then set -- --canary=none --instance-ids="$INSTANCE_IDS"; '
     'else set -- --canary="$CANARY" --canary-only; fi'
 )
 _NEW_CANARY = 'set -- --canary="$CANARY" --canary-only'
@@ -79,7 +79,7 @@ class Commands:
     def rest(self) -> str:
         """Update all instances that do not have the release."""
         rest, how = self._release.full.words, (*self._how(), *self._pace(), *self._failing())
-        words = [*rest, *how, *self._gates(), *_files("rollout"), '"$@"']
+        words = ["--canary=none", *rest, *how, *self._gates(), *_files("rollout"), '"$@"']
         return "\n".join(["set --", _DRY_RUN, *self._with_verdicts(self._call("rollout", *words), "rollout")])
 
     def verify_all(self) -> str:

@@ -23,7 +23,8 @@ class Progress:
     states: dict[str, InstanceState] = field(default_factory=dict)
     zones: dict[str, str] = field(default_factory=dict)
     rolling_back: bool = False
-    batch: tuple[str, ...] = ()
+    batch: str = ""
+    """The last step: which batch, and which instances."""
     batches: int = 0
     gate: str = ""
     """The gate that measures now; empty if none does."""
@@ -49,9 +50,9 @@ class Progress:
         return Counter(state for state in self.states.values() if state is not InstanceState.GONE)
 
     @property
-    def left(self) -> float | None:
-        """Seconds until the timeout; None before the rollout began."""
-        return None if self.planned is None else max(0.0, self.phase_began + self.planned.timeout - self.now)
+    def deadline(self) -> float | None:
+        """When the rollout times out, in seconds since it began; None before it began."""
+        return None if self.planned is None else self.phase_began + self.planned.timeout
 
     @property
     def measured(self) -> str:
@@ -72,21 +73,27 @@ class Progress:
     def _(self, event: rollout_events.InstanceChanged) -> None:
         self._set_state(event.instance_id, event.zone, event.state)
 
+    def _begin_batch(self, what: str) -> None:
+        self.batches += 1
+        self.batch, self.waiting = f"batch {self.batches}: {what}", ""
+
     def _set_state(self, instance_id: str, zone: str | None, state: InstanceState) -> None:
         self.states[instance_id] = state
         self.zones[instance_id] = zone or ""
 
     @_take.register
     def _(self, event: rollout_events.InstancesUpdating) -> None:
-        self.batch, self.batches, self.waiting = event.instance_ids, self.batches + 1, ""
+        self._begin_batch(
+            f"{'instance' if len(event.instance_ids) == 1 else 'instances'} {', '.join(event.instance_ids)}"
+        )
 
     @_take.register
     def _(self, event: surge_events.ScalingOut) -> None:
-        self.batch, self.batches, self.waiting = (f"to {event.capacity} instances",), self.batches + 1, ""
+        self._begin_batch(f"scaling out to {event.capacity} instances")
 
     @_take.register
     def _(self, event: surge_events.InstancesRemoving) -> None:
-        self.batch, self.waiting = (f"removing {', '.join(event.instance_ids)}",), ""
+        self.batch, self.waiting = f"deleting {', '.join(event.instance_ids)}", ""
 
     @_take.register
     def _(self, event: rollout_events.RolloutWaiting) -> None:

@@ -11,6 +11,7 @@ from tests.support.fakes import NEW, OLD, WEB
 from vmss_jenkins.gates.verdicts import Consequence
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Health, Instance, InstanceIds, ScaleSet
+from vmss_jenkins.model.releases import ExtensionSettings
 from vmss_jenkins.rollout.plan.actions import (
     Action,
     Done,
@@ -331,6 +332,15 @@ def test_where_the_old_release_does_not_come_up_either_it_halts_and_names_every_
     assert isinstance(action, Halt)
     assert action.reason.startswith("the rollback failed too: 1 instance(s) failed")
     assert len(action.states) == 4
+
+
+def test_without_another_image_the_script_of_the_scale_set_is_named() -> None:
+    run = Run(*four(new=4)).judged("0", follows=Consequence.FAIL)
+    run.history = replace(run.history, previous=())
+    run.scale_set = replace(run.scale_set, scripts=(ExtensionSettings(name="app"),))
+    action = run.next()
+    assert isinstance(action, Halt)
+    assert "to roll back its script, add --extension app" in action.reason
 
 
 @pytest.mark.parametrize(

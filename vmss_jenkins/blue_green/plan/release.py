@@ -125,13 +125,17 @@ class ReleasePlan:
         """Whether the release is refused."""
         return any(one.severity in {Severity.IMPOSSIBLE, Severity.UNSAFE} for one in self.findings)
 
-    def lines(self) -> Iterator[str]:
-        """The plan as lines of text."""
+    def lines(self, *, dry_run: bool = True) -> Iterator[str]:
+        """The plan as lines of text.
+
+        Args:
+            dry_run: whether nothing of it will be done.
+        """
         if self.switch.pool_before:
-            yield from self._steps()
+            yield from self._steps("would" if dry_run else "will")
         yield from (f"{one.severity.value}: {one.text}" for one in self.findings)
 
-    def _steps(self) -> Iterator[str]:
+    def _steps(self, would: str) -> Iterator[str]:
         name, image = self.target.name, self.image.short_name
         if self.serves:
             yield f"{name} serves {image} already: nothing to deploy or switch"
@@ -139,16 +143,16 @@ class ReleasePlan:
             yield f"{self.other.name} serves: {self.other.state}"
             yield f"{name} is idle: {self.target.state}"
             if self.scale_out is not None:
-                yield f"would scale {name} out from {self.target.scale_set.capacity} to {self.scale_out} instances"
+                yield f"{would} scale {name} out from {self.target.scale_set.capacity} to {self.scale_out} instances"
             if self.outdated:
-                yield f"would bring {image} to {name}: {', '.join(self.outdated)} at once, since it gets no traffic"
+                yield f"{would} bring {image} to {name}: {', '.join(self.outdated)} at once, since it gets no traffic"
             elif self.scale_out is None:
                 yield f"{name} has {image} on all its instances"
             pools = f"from {pool_name(self.switch.pool_before)} to {pool_name(self.switch.pool_after) or 'its pool'}"
-            yield f"would check it, and point rule {self.switch.rule} {pools}"
+            yield f"{would} check it, and point rule {self.switch.rule} {pools}"
         if self.scale_in is not None:
             before = self.other.scale_set.capacity
-            yield f"would scale {self.other.name} in from {before} to {self.scale_in} instances at the end"
+            yield f"{would} scale {self.other.name} in from {before} to {self.scale_in} instances at the end"
 
 
 def plan_release(order: ReleaseOrder, state: PairState, autoscale: Autoscale) -> ReleasePlan:

@@ -145,7 +145,7 @@ class _Steps:
     def run(self, step: str) -> int:
         """Do a step and return the exit code."""
         steps: dict[str, Callable[[], int]] = {
-            "plan": self.plan,
+            "plan": lambda: self.plan(dry_run=step == "plan"),
             "deploy": self.deploy,
             "check": lambda: self._switched(self._release.check()),
             "switch": lambda: self._switched(self._release.switch()),
@@ -157,11 +157,11 @@ class _Steps:
             print_json(self._results)
         return code
 
-    def plan(self) -> int:
-        """Show what would be done."""
+    def plan(self, *, dry_run: bool) -> int:
+        """Show what would be done, or what will be."""
         plan = self._release.plan()
         self._results["plan"] = plan
-        for line in plan.lines():
+        for line in plan.lines(dry_run=dry_run):
             click.echo(line, err=True)
         if plan.refused:
             self._say("; ".join(one.text for one in plan.findings))

@@ -68,7 +68,11 @@ _IMAGE_ID, _IMAGE = image_options()
     name(),
     _IMAGE_ID,
     click.option(
-        "--canary", type=AmountType(), help="How many instances are updated first; rounded up.  [default: none]"
+        "--canary",
+        type=AmountType(or_none=True),
+        default="1",
+        show_default=True,
+        help="How many instances are updated first; rounded up. none: the first batch is as large as the others.",
     ),
     dry_run,
 )
@@ -199,7 +203,7 @@ def command(
     if gates:
         gates_from(gates)
     if canary_only and not canary:
-        raise ConfigError("--canary-only", ["found no canary; add --canary, such as --canary 1"])
+        raise ConfigError("--canary-only", ["found --canary none; give how many instances, such as --canary 1"])
     scripted = ScriptRollout(script.read(upload=not dry_run), script.extension) if script.given else None
     connection = Connection(subscription, endpoint=endpoint)
     if dry_run:

@@ -109,7 +109,8 @@ def command(
         from vmss_jenkins.emulator import Emulator  # noqa: PLC0415 - not loaded for --help
         from vmss_jenkins.emulator.arm.role import Role  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
-        message = f"the emulator needs {error.name}, which is not installed: pip install 'vmss-jenkins[demo]'"
+        remedy = "in a clone of the repository run: pip install '.[demo]'"
+        message = f"the emulator needs {error.name}, which is not installed; {remedy}"
         raise click.ClickException(message) from error
 
     stopped = threading.Event()
