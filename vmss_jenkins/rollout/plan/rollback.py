@@ -28,8 +28,8 @@ def rollback_target(spec: RolloutSpec, observed: Observed, history: History) -> 
     if isinstance(bad, ExtensionSettings):
         return None, "the previous script is not recorded: give its settings with --to-settings FILE"
     if not found:
-        names = [one.name for one in observed.scale_set.scripts[:1]]
-        script = "".join(f"; to roll back its script, add --extension {name}" for name in names)
+        extensions = [one.name for one in observed.scale_set.scripts[:1]]
+        script = "".join(f"; to roll back its script, add --extension {name}" for name in extensions)
         return None, f"no instance runs another image: give the image to roll back to with --to IMAGE_ID{script}"
     names = ", ".join(str(image) for image in found)
     return (
