@@ -315,3 +315,16 @@ def test_verify_reports_the_faults_of_all_gates_before_anything_is_loaded(capsys
 def test_verify_needs_a_gate(capsys: Output) -> None:
     assert main(["verify", *SET]) == 2
     assert "Missing option '--gate'" in capsys.readouterr().err
+
+
+def test_one_instance_goes_first_unless_none_is_wanted(library: Replace, capsys: Output) -> None:
+    library("observe", (ScaleSet(WEB, OLD, capacity=3), three_old_instances()))
+    words = ["rollout", *SET, "--image-id", str(NEW), "--dry-run"]
+    assert main(words) == 0
+    assert "would update first, as the canary: 0" in capsys.readouterr().err
+    assert main([*words, "--canary", "none"]) == 0
+    assert "would update first, as the canary: none" in capsys.readouterr().err
+    assert main([*words, "--canary", "none", "--canary-only"]) == 2
+    assert "found --canary none; give how many instances" in capsys.readouterr().err
+    assert main([*words, "--canary", "0"]) == 2
+    assert "Invalid value for '--canary': found '0'; wanted a count such as 1" in capsys.readouterr().err
