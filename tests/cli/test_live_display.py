@@ -102,7 +102,7 @@ def test_a_log_has_times_and_no_escape_codes_and_tells_as_much_as_is_asked_for(
     assert "\x1b" not in done.stderr
     assert all(re.match(r"\d\d:\d\d:\d\dZ ", line) for line in done.stderr.splitlines())
     assert re.search(
-        r": rolled out: nginx-updated-image, 1 instance updated; the only instance has it \(.*\)$",
+        r": rolled out: nginx-updated-image, 1 instance updated; 1 of 1 instance has it \(.*\)$",
         done.stderr,
         re.MULTILINE,
     )

@@ -39,6 +39,17 @@ def test_the_canary_job_takes_a_text_or_a_url_and_the_full_job_the_script_in_the
     assert "FORCE_UPDATE_TAG" not in [one.name for one in without]
 
 
+def test_a_script_at_a_url_has_a_tag_since_azure_runs_the_same_url_once() -> None:
+    script = {"url": "https://example.com/install.sh"}
+    (canary, *_) = pipelines_of(config_of({"script": script}), "vmss.yaml")
+    assert [(one.name, one.default) for one in canary.parameters[2:5]] == [
+        ("SCRIPT", ""),
+        ("SCRIPT_URL", "https://example.com/install.sh"),
+        ("FORCE_UPDATE_TAG", ""),
+    ]
+    assert 'FORCE_UPDATE_TAG:+--force-update-tag="$FORCE_UPDATE_TAG"' in jobs({"script": script})["canary"].jenkinsfile
+
+
 def test_the_stages_are_those_of_an_image_with_other_commands() -> None:
     found = jobs({"script": SCRIPT}, SERVER)
     named = re.findall(r"stage\('([^']+)'\)", found["canary"].jenkinsfile)

@@ -103,7 +103,7 @@ EXAMPLES: list[tuple[Event, str]] = [
     ),
     (
         UpdateInstancesFinished(WEB, (), 0.5, FinalState(("0",))),
-        "canary-rg/web: no instance was updated; latest model: the only instance has it (0.5 s)",
+        "canary-rg/web: no instance was updated; latest model: 1 of 1 instance has it (0.5 s)",
     ),
     (GateStarted("http", "canary", ("0", "2")), "gate http (canary): measuring 0, 2"),
     (GateMeasured("compare", 75, 600), "gate compare: 75 of up to 600 samples, no verdict yet"),

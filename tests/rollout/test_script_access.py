@@ -205,3 +205,19 @@ def test_a_first_script_has_no_way_back_by_a_gate_and_halts() -> None:
         assert scripts(azure, NEW).adopt(WEB) == NEW.release
         result = roll(azure, NEW, gates=Says(Consequence.FAIL), min_healthy_time=0.0)
         assert result.outcome is Outcome.HALTED
+
+
+def test_a_rollout_of_the_same_url_warns_unless_the_tag_is_another_one() -> None:
+    """Azure runs a script again only if its URL, its command or its tag changes, whatever is at the URL now."""
+    with session(FOUR) as azure:
+        for script, warned in ((put(azure, "v1"), False), (put(azure, "v1"), True)):
+            azure.events.clear()
+            assert roll(azure, script).outcome is Outcome.ROLLED_OUT
+            texts = [one.finding.text for one in azure.events if isinstance(one, PreflightFound)]
+            assert any("give --force-update-tag TAG" in text for text in texts) is warned
+        again = put(azure, "v1")
+        tag = f"{again.release.force_update_tag} 2"
+        azure.events.clear()
+        result = roll(azure, replace(again, release=replace(again.release, force_update_tag=tag)))
+        assert set(result.updated) == {"0", "1", "2", "3"}
+        assert not [one for one in azure.events if isinstance(one, PreflightFound) and "TAG" in one.finding.text]

@@ -33,6 +33,7 @@ from vmss_jenkins.rollout.ending import Outcome, RolloutResult
 from vmss_jenkins.rollout.engine import Order, RunContext, run_rollout
 from vmss_jenkins.rollout.plan.actions import OnFailure, RolloutSpec
 from vmss_jenkins.rollout.plan.selection import Amount
+from vmss_jenkins.rollout.steps import Options
 
 FOUR = replace(SCENARIOS["nginx-extension"], instances=4)
 NEW = inline("apt-get install -y nginx\nsed -i 's/nginx/nginx on Azure VMSS/' /var/www/html/index*.html\n")
@@ -389,3 +390,26 @@ def test_a_command_is_rolled_out_to_windows_and_the_handler_stays() -> None:
         types = [one["properties"]["type"] for one in model.extensions]
         assert "CustomScriptExtension" in types
         assert "CustomScript" not in types
+
+
+URL_SETTINGS = from_settings({"fileUris": ["https://example.com/install.sh"], "commandToExecute": "bash install.sh"})
+
+
+def same_script(azure: Session) -> list[str]:
+    found = [one.finding.text for one in azure.events if isinstance(one, PreflightFound)]
+    return [
+        text for text in found if "runs a script again only if its URL, its command or its force-update tag" in text
+    ]
+
+
+def test_a_script_at_the_same_url_is_not_run_again_and_the_way_out_is_named() -> None:
+    with session(FOUR) as azure:
+        steps.update(scripts(azure, URL_SETTINGS), WEB, URL_SETTINGS.release, Options(), azure.waiter())
+        assert same_script(azure) == []
+        steps.update(scripts(azure, URL_SETTINGS), WEB, URL_SETTINGS.release, Options(), azure.waiter())
+        (text,) = same_script(azure)
+        assert "give --force-update-tag TAG" in text
+        result = steps.update(
+            scripts(azure, URL_SETTINGS), WEB, URL_SETTINGS.release, Options(dry_run=True), azure.waiter()
+        )
+        assert text in [one.text for one in result.findings]

@@ -37,8 +37,8 @@ class FinalState:
         instances = "1 instance" if total == 1 else f"{total} instances"
         if not total:
             parts = ["the set has no instances"]
-        elif len(self.have_it) == total:
-            parts = [f"all {instances} have it" if total > 1 else "the only instance has it"]
+        elif len(self.have_it) == total > 1:
+            parts = [f"all {instances} have it"]
         else:
             parts = [f"{len(self.have_it)} of {instances} {'has' if len(self.have_it) == 1 else 'have'} it"]
         parts += [f"{run(ids)} {release}" for release, ids in grouped(self.others)]

@@ -58,9 +58,12 @@ def refuse_idle(actor: Actor[OperationT], history: History, options: steps.Optio
 
 
 def warn_of_same_script(actor: Actor[OperationT], image: Release | None, history: History) -> None:
-    """Warn of a script that the model has already: it runs on no instance that has it."""
-    forward = not history.rolling_back and history.cause is None
-    if image and forward and image.same_as(actor.watcher.observed.scale_set.release):
+    """Warn of a script that the model and all instances have already: it runs on none of them again."""
+    observed, forward = actor.watcher.observed, not history.rolling_back and history.cause is None
+    if not (image and forward and image.same_as(observed.scale_set.release)):
+        return
+    _, selection = at_start(actor.spec, image, observed.scale_set, observed.instances)
+    if not selection.pending:
         for finding in same_script(image):
             actor.waiter.on_event(PreflightFound(finding))
 
