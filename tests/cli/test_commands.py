@@ -18,6 +18,7 @@ from vmss_jenkins.errors import AzureError, Failure
 from vmss_jenkins.gates.verdicts import Consequence, Outcome, Verdict
 from vmss_jenkins.library import steps
 from vmss_jenkins.measure.verification import Assessment
+from vmss_jenkins.model.final_state import FinalState
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.instances import Health, ScaleSet, UpgradeMode
 from vmss_jenkins.model.network import Address, Endpoints, Port
@@ -149,6 +150,16 @@ def test_update_instances_prints_its_result_as_json(library: Replace, capsys: Ou
     assert main(["update-instances", *SET, "--instance-ids", "*", "--await-healthy", "--output", "json"]) == 0
     assert called["await_healthy"] is True
     assert json.loads(capsys.readouterr().out)["skipped"] == {"2": "protected"}
+
+
+@pytest.mark.parametrize(("lacking", "code"), [((), 0), (("3",), 1)])
+def test_update_instances_fails_if_a_wanted_instance_lacks_the_model(
+    library: Replace, capsys: Output, lacking: tuple[str, ...], code: int
+) -> None:
+    final = FinalState(("2",), gone=("3",), lacking=lacking)
+    library("update_instances", UpdateInstancesResult(("2",), (), {}, 2.0, (), (), final))
+    assert main(["update-instances", *SET, "--instance-ids", "2,3", "--output", "json"]) == code
+    assert json.loads(capsys.readouterr().out)["final"]["gone"] == ["3"]
 
 
 def observed() -> tuple[ScaleSet, Any]:

@@ -138,16 +138,47 @@ class Rollouts(RuleBasedStateMachine):
             self.azure.clock.sleep = sleep  # type: ignore[method-assign]
             self.azure.sets._client.send_request = send  # type: ignore[method-assign]
 
-    def roll(self, spec: RolloutSpec, image: str) -> RolloutResult:
+    def roll(self, spec: RolloutSpec, image: str | None) -> RolloutResult:
+        """Roll out; roll back for no image."""
+        order = Order(self.azure.image(image)) if image else Order(rolling_back=True)
         context = RunContext(
             claims=self.azure.sets.claims(WEB), run=f"run{len(self.azure.events)}", owner="the same command"
         )
-        return run_rollout(self.azure.sets, WEB, Order(self.azure.image(image)), spec, context, self.azure.waiter())
+        return run_rollout(self.azure.sets, WEB, order, spec, context, self.azure.waiter())
 
     def updates(self) -> Counter[str]:
         return Counter(self.azure.emulator.availability.summary(self.azure.clock.now(), "web").updates)
 
+    @rule(image=st.sampled_from(RELEASES), strategy=st.sampled_from(IN_PLACE))
+    def a_rollback_is_requested(self, image: str, strategy: Strategy) -> None:
+        """From whatever runs by now: often a third release."""
+        spec = RolloutSpec(
+            max_unavailable=Amount(LIMIT),
+            strategy=strategy,
+            rollback_to=self.azure.image(image),
+            instance_timeout=400.0,
+            timeout=4000.0,
+        )
+        try:
+            result = self.roll(spec, None)
+        except AzureError:
+            return
+        finally:
+            self.azure.emulator.withdraw()
+        self.ended_as_promised(result, image)
+
+    def the_last_line_is_true(self, result: RolloutResult) -> None:
+        """The counts of the last line are what the emulator holds, and a good end lacks no wanted instance."""
+        final, found = result.final, {one.id: one for one in self.azure.instances()}
+        assert {*final.have_it, *final.left_out, *final.others} == found.keys()
+        if result.outcome is not Outcome.HALTED:
+            assert final.complete
+            assert {key for key, one in found.items() if result.image and result.image.same_as(one.image)} >= set(
+                final.have_it
+            )
+
     def ended_as_promised(self, result: RolloutResult, image: str) -> None:
+        self.the_last_line_is_true(result)
         found = {one.id: one for one in self.azure.instances()}
         if result.outcome is Outcome.HALTED:
             assert result.reason

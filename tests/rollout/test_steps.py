@@ -52,6 +52,12 @@ class TestUpdate:
         assert world.events[-1] == UpdateFinished(WEB, NEW, changed=False, seconds=0)
         assert world.azure.calls == ["get"]
 
+    def test_a_model_that_somebody_else_changes_meanwhile_is_no_success(self) -> None:
+        world = World()
+        world.azure.applies = False
+        with pytest.raises(AzureError, match="Azure ended the operation, but the model has"):
+            update(world)
+
     def test_is_refused_where_every_instance_would_follow_unless_that_is_wanted(self) -> None:
         world = World()
         world.azure.scale_set = replace(world.azure.scale_set, upgrade_mode=UpgradeMode.AUTOMATIC)

@@ -104,6 +104,10 @@ def test_in_any_world_a_surge_keeps_its_promises(setting: Setting) -> None:
     made = world(setting)
     result, cloud = to_its_end(made, setting), made.cloud
     event(result.outcome.value)
+    final = result.final
+    assert {*final.have_it, *final.left_out, *final.others} == set(cloud.there), "the last line misses an instance"
+    having = {key for key, one in cloud.there.items() if one.image is result.image}
+    assert result.outcome is Outcome.HALTED or (final.complete and set(final.have_it) == having)
     made.kept(max(setting.surge or 0, setting.canary or 0, 1))
     assert PROTECTED in cloud.there, "a protected instance was deleted"
     assert len(cloud.removed) == len({one.id for _, one in cloud.removed}), "an instance was deleted twice"
