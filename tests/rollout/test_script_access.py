@@ -111,7 +111,7 @@ def test_a_url_gets_its_signature_from_the_environment_and_never_from_the_comman
         told
     )
     done = CliRunner().invoke(cli.cli, [*words, url, *WAY], standalone_mode=False)
-    assert "it carries a signature, which is seen there" in str(done.exception)
+    assert "it has a query, which everybody can read there" in str(done.exception)
     monkeypatch.delenv("AZURE_STORAGE_SAS_TOKEN")
     assert "it is not set" in run(*words, bare)[1]
 
@@ -130,9 +130,9 @@ def test_a_script_that_is_not_there_is_told_before_anything_changes(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["rollout", "--container", "http://127.0.0.1/a/b"], "found --container and no script; give --script or --sc"),
-        (["rollout", "--image", "a:b:c:1", "--command", "sh a"], "found --command and no script"),
-        (["rollback", "--to-settings", "before.json"], "found --to-settings and no script; give --extension"),
+        (["rollout", "--container", "http://127.0.0.1/a/b"], "found --container, but no script; give --script or --sc"),
+        (["rollout", "--image", "a:b:c:1", "--command", "sh a"], "found --command, but no script"),
+        (["rollback", "--to-settings", "before.json"], "found --to-settings, but no script; give --extension"),
     ],
 )
 def test_what_is_told_about_a_script_is_not_taken_for_nothing(
