@@ -146,8 +146,17 @@ def test_without_any_credential_the_message_is_short_and_names_az_login() -> Non
     assert "`az login`" in str(azure_error("read x", failure))
 
 
-def test_a_credential_that_is_set_up_and_fails_is_reported_with_its_reason() -> None:
-    failed = "\tEnvironmentCredential: Authentication failed: AADSTS7000215: Invalid client secret provided."
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "Authentication failed: AADSTS7000215: Invalid client secret provided.",
+        "Authentication failed: AADSTS90002: Tenant 'contoso' not found. Check that the tenant is correct.",
+        "Authentication failed: AADSTS700016: Application 'x' was not found in the directory 'contoso'.",
+        f"Authentication failed: {'Unable to get authority configuration. ' * 8}Please check your tenant name.",
+    ],
+)
+def test_a_credential_that_is_set_up_and_fails_is_reported_with_its_whole_reason(reason: str) -> None:
+    failed = f"\tEnvironmentCredential: {reason}"
     message = failure_of(ClientAuthenticationError(f"{NOBODY_SET_UP}\n{failed}")).message
     assert message == failed.strip()
 

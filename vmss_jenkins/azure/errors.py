@@ -83,11 +83,15 @@ NEXT_STEPS: Mapping[str, str] = {
 }
 """What to do next, by error code."""
 
+LONGEST_REPORT = 800
+"""Characters shown of what one source of credentials said: Entra's own sentences are that long."""
 NO_CREDENTIAL = "no Azure credential was found on this machine"
 _NOT_SET_UP = re.compile(
     r"unavailable|not installed|not found|not fully configured|No accounts|requires the|az login", re.IGNORECASE
 )
 """What azure-identity says of a source of credentials that nobody set up."""
+_REFUSED = re.compile(r"AADSTS\d+|Authentication failed")
+"""What it says of one that is set up and got no token, whatever else Entra's sentence contains."""
 
 
 class ForeignHostError(Exception):
@@ -171,7 +175,7 @@ def _html(response: Any) -> str:  # noqa: ANN401 - as above
 def _attempts(error: Exception) -> str:
     """Why azure-identity got no token: the sources that are set up and failed, or that there is none."""
     tried = [_attempt(line) for line in str(error).splitlines() if _is_attempt(line)]
-    failed = [line for line in tried if not _NOT_SET_UP.search(line)]
+    failed = [line for line in tried if _REFUSED.search(line) or not _NOT_SET_UP.search(line)]
     return "; ".join(failed) or (NO_CREDENTIAL if tried else _first_line(error))
 
 
@@ -182,7 +186,7 @@ def _is_attempt(line: str) -> bool:
 
 def _attempt(line: str) -> str:
     """The report on one source, cut between two words."""
-    return textwrap.shorten(line, 200, placeholder=" ...")
+    return textwrap.shorten(line, LONGEST_REPORT, placeholder=" ...")
 
 
 def _first_line(error: Exception) -> str:
