@@ -9,7 +9,7 @@ from vmss_jenkins.cli import cli, exit_codes
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code, as `boundary` tells.
+    """Run a command and return its exit code, as `exit_codes` defines it.
 
     Args:
         argv: the words after the program's name; those of the process by default.

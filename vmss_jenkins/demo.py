@@ -65,7 +65,7 @@ class Client:
         return title
 
     @contextmanager
-    def visiting_all_along(self) -> Iterator[None]:
+    def visiting_throughout(self) -> Iterator[None]:
         """Send requests until the block is left."""
         over = threading.Event()
 
@@ -89,7 +89,7 @@ class Story:
     environment: dict[str, str]
     commands: int = 0
     faults: list[str] = field(default_factory=list)
-    """What did not come out as told."""
+    """What differed from the story."""
 
     def run(self, *arguments: str) -> str:
         """Print a command line, run it as a process, show and return what it wrote to standard output."""
@@ -108,13 +108,13 @@ class Story:
         return done.stdout.strip()
 
     def expect(self, what: str, *, true: bool) -> None:
-        """Note a part of the story that did not come out."""
+        """Record a fault if this part of the story is not true."""
         if not true:
             self.faults.append(what)
 
 
 def six_requests(client: Client) -> list[str]:
-    """Ask six times and show the titles."""
+    """Send six requests and show the titles."""
     click.secho(f"\nSix requests to {client.url}", bold=True)
     titles = [client.visit() for _ in range(6)]
     for title in titles:
@@ -146,7 +146,7 @@ def emulator(time_scale: float, environment: Mapping[str, str]) -> Iterator[dict
         process.communicate()
 
 
-def tell(story: Story, client: Client, report: Path) -> None:
+def play(story: Story, client: Client, report: Path) -> None:
     """Play the story from the first request to the last instance; the rollout's report is written to `report`."""
     click.echo("\nA scale set of 3 instances of nginx-base-image stands behind a load balancer.")
     story.expect("six old pages at first", true=six_requests(client) == [OLD_PAGE] * 6)
@@ -157,7 +157,7 @@ def tell(story: Story, client: Client, report: Path) -> None:
     story.expect("six old pages after the update of the model", true=six_requests(client) == [OLD_PAGE] * 6)
 
     click.echo("\nThe canary: one instance is taken down, updated and brought up, while a client sends requests.")
-    with client.visiting_all_along():
+    with client.visiting_throughout():
         story.run("update-instances", *TARGET, "--instance-ids", "0", "--await-healthy")
         story.run("status", *TARGET)
         story.expect("both pages beside the canary", true={*six_requests(client)} == {OLD_PAGE, NEW_PAGE})
@@ -221,10 +221,10 @@ def demo(time_scale: float, report: Path) -> None:
     with emulator(time_scale, here) as environment:
         story = Story(environment)
         client = Client(environment["VMSS_JENKINS_EMULATOR_FRONTEND"])
-        tell(story, client, report)
+        play(story, client, report)
         summary(story, client, time.monotonic() - began)
     if story.faults:
-        raise click.ClickException("the story did not come out: " + "; ".join(story.faults))
+        raise click.ClickException("the demo failed: " + "; ".join(story.faults))
     click.secho("\nAll instances run the new release, and no request failed.", fg="green")
     click.secho("\nWhat to do next", bold=True)
     for step, what in next_steps(report):

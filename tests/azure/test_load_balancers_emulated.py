@@ -55,7 +55,7 @@ def answers(address: object) -> bool:
 @pytest.mark.parametrize("nat", ["pool", "rule", "none"])
 def test_every_address_of_the_instances_is_found_and_answers(start: Callable[..., World], nat: str) -> None:
     world = start(nat=nat)
-    found = world.balancers.reached(MODEL, IDS)
+    found = world.balancers.endpoints(MODEL, IDS)
     assert [f"http://{address}" for address in found.frontends] == [world.emulator.frontend_url]
     ports = [port for id_ in IDS for port in found.ports[id_]]
     assert len({port.address for port in ports}) == (0 if nat == "none" else 3)
@@ -119,4 +119,4 @@ def test_an_internal_frontend_of_the_emulator_is_listed_and_never_measured(start
     (frontend,) = body["properties"]["frontendIPConfigurations"]
     frontend["properties"] = {"privateIPAddress": "10.0.0.100"}
     assert world.balancers.frontends(MODEL, IDS) == ()
-    assert [one.host for one in world.balancers.reached(MODEL, IDS).frontends] == ["10.0.0.100"]
+    assert [one.host for one in world.balancers.endpoints(MODEL, IDS).frontends] == ["10.0.0.100"]

@@ -12,7 +12,7 @@ import pytest
 
 from vmss_jenkins import AnotherRollout, Pair, release_to_pair, roll_out
 from vmss_jenkins.__main__ import main
-from vmss_jenkins.blue_green.release import Pace, PairRelease, Step
+from vmss_jenkins.blue_green.release import DeployTimes, PairRelease, Step
 from vmss_jenkins.blue_green.switch import SwitchOutcome
 from vmss_jenkins.emulator import Emulator, Scenario
 from vmss_jenkins.emulator.scenario.scenario import SCENARIOS
@@ -54,7 +54,7 @@ def step(emulator: Emulator, do: Callable[[PairRelease[Any]], Any], image: str =
 
 
 def deploy(release: PairRelease[Any]) -> Any:
-    return release.deploy(Pace(instance_timeout=5, timeout=50)).step
+    return release.deploy(DeployTimes(instance_timeout=5, timeout=50)).step
 
 
 def rule_leads_to(emulator: Emulator) -> str:
@@ -210,11 +210,11 @@ def test_the_deployment_waits_for_an_unhealthy_idle_set_and_reports_it(
 ) -> None:
     emulator = start()
     for name in ("LIST_EVERY", "PAGE_EVERY"):
-        monkeypatch.setattr(f"vmss_jenkins.rollout.plan.pacing.{name}", 0.5)
+        monkeypatch.setattr(f"vmss_jenkins.rollout.plan.throttling.{name}", 0.5)
     with emulator.backend.lock:
         green = emulator.backend.scale_set("canary-rg", "green")
         green.instances["0"].release = emulator.scenario.releases["nginx-broken-image"]
-    found = step(emulator, lambda one: one.deploy(Pace(instance_timeout=1, timeout=30)))
+    found = step(emulator, lambda one: one.deploy(DeployTimes(instance_timeout=1, timeout=30)))
     assert (found.step, rule_leads_to(emulator)) == (Step.FAILED, "bluePool")
     assert "0: not healthy after 1 s" in found.reason
 

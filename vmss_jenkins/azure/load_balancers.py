@@ -123,7 +123,7 @@ class AzureLoadBalancers:
             )
         )
 
-    def reached(self, scale_set: ScaleSet, ids: Sequence[str]) -> Endpoints:
+    def endpoints(self, scale_set: ScaleSet, ids: Sequence[str]) -> Endpoints:
         """Find every address of the load balancers that sends traffic to instances.
 
         Raises:

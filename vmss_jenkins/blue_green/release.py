@@ -53,7 +53,7 @@ class StepResult:
 
 
 @dataclass(frozen=True)
-class Pace:
+class DeployTimes:
     """The time limits for the idle set, in seconds; see `RolloutSpec`."""
 
     min_healthy_time: float = 0.0
@@ -117,7 +117,7 @@ class PairRelease(Generic[OperationT]):
         settings = {member.name: self._autoscale(member) for member in asked}
         return plan_release(self.order, state, settings) if asked else bare
 
-    def deploy(self, pace: Pace = Pace()) -> StepResult:
+    def deploy(self, times: DeployTimes = DeployTimes()) -> StepResult:
         """Scale the idle set out to the size of the other one, and bring the release to all of its instances.
 
         Raises:
@@ -134,7 +134,7 @@ class PairRelease(Generic[OperationT]):
             plan = self._planned()
             if plan.serves or plan.ready:
                 return self._unchanged(plan)
-            self._prepare(plan, lease, pace)
+            self._prepare(plan, lease, times)
             target = plan.target.scale_set.name
             context = RunContext(
                 claims=replace(self.claims, ending=target) if self.claims else None,
@@ -143,17 +143,17 @@ class PairRelease(Generic[OperationT]):
                 processes=self.context.processes,
                 build=self.build,
             )
-            found = run_rollout(self.sets, target, Order(plan.image), pace.spec, context, self.waiter)
+            found = run_rollout(self.sets, target, Order(plan.image), times.spec, context, self.waiter)
         finally:
             lease.release()
         return self._deployed(found)
 
-    def _prepare(self, plan: ReleasePlan, lease: Lease, pace: Pace) -> None:
+    def _prepare(self, plan: ReleasePlan, lease: Lease, times: DeployTimes) -> None:
         """Set the model, then scale out: so the new instances start with the release."""
         target = plan.target.scale_set
         if not plan.image.same_as(target.image):
             if target.upgrade_mode is not UpgradeMode.MANUAL:
-                lease.renew(lease=LEASE + pace.instance_timeout)  # Azure answers after it updated all instances
+                lease.renew(lease=LEASE + times.instance_timeout)  # Azure answers after it updated all instances
             options = steps.Options(allow_automatic_rollout=True)
             steps.update(self.sets, target.name, plan.image, options, self.waiter, plan.target.instances)
         if plan.scale_out is not None:

@@ -92,9 +92,9 @@ def _write(report: Path, lines: list[str]) -> None:
     from vmss_jenkins.report import reading, story_builder  # noqa: PLC0415
     from vmss_jenkins.report.html import page  # noqa: PLC0415
 
-    told = reading.read_events(lines, "events")
-    if any(isinstance(one.event, RolloutPlanned) for one in told):
+    read = reading.read_events(lines, "events")
+    if any(isinstance(one.event, RolloutPlanned) for one in read):
         try:
-            write(page.pages(story_builder.story_of(told)), report)
+            write(page.pages(story_builder.story_of(read)), report)
         except OSError as error:
             click.echo(f"the report could not be written: {error}; the rollout is not affected", err=True)

@@ -13,29 +13,29 @@ from vmss_jenkins.model.releases import Release
 
 
 class InstanceState(Enum):
-    """How an instance stands in a rollout, as people are shown it."""
+    """The state of an instance in a rollout, as reports show it."""
 
     OLD = "old"
-    """It runs another release than the new one, and well."""
+    """It runs another release than the new one and is healthy."""
     UPDATING = "updating"
     """Down for its update, or coming up."""
     NEW = "new"
     """It has the new release and is healthy."""
     UNHEALTHY = "unhealthy"
-    """It failed, or is not healthy; whose doing that is, other events tell."""
+    """It failed, or is not healthy; other events say whether the rollout caused it."""
     SKIPPED = "skipped"
     """Left alone."""
     COMING = "coming"
-    """It is being made, and nobody counted on it before."""
+    """It is being created by a surge; it serves nothing yet."""
     LEAVING = "leaving"
-    """It is being deleted, and others serve in its place."""
+    """It is being deleted; others serve in its place."""
     GONE = "gone"
-    """It is no more."""
+    """It no longer exists."""
 
 
 @dataclass(frozen=True)
 class InstanceSeen:
-    """An instance and how it stands."""
+    """An instance and its state."""
 
     instance_id: str
     zone: str | None
@@ -62,7 +62,7 @@ class RolloutPlanned(Event):
     max_unavailable: str
     on_failure: str
     timeout: float
-    """Seconds for the way, and once more for the way back."""
+    """Seconds for the rollout, and as many again for a rollback."""
     instances: tuple[InstanceSeen, ...] = ()
     max_surge: str = ""
     """How many more there may be at a time, where instances are replaced; empty where they are updated."""

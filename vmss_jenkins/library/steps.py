@@ -198,7 +198,7 @@ def addresses(
         AzureError: if Azure refuses, or cannot be reached.
     """
     with closing((connection or Connection()).connect(log).load_balancers()) as balancers:
-        return balancers.reached(scale_set, [instance.id for instance in instances])
+        return balancers.endpoints(scale_set, [instance.id for instance in instances])
 
 
 @checked

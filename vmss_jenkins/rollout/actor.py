@@ -15,7 +15,7 @@ from vmss_jenkins.model.instances import Instance, ScaleSet, ScaleSetName
 from vmss_jenkins.model.releases import Release
 from vmss_jenkins.rollout import steps
 from vmss_jenkins.rollout.lease import Lease
-from vmss_jenkins.rollout.plan import pacing
+from vmss_jenkins.rollout.plan import throttling
 from vmss_jenkins.rollout.plan.actions import (
     Action,
     Drain,
@@ -62,7 +62,7 @@ class Actor(Generic[OperationT]):
     watcher: Watcher[OperationT]
     lease: Lease
     waiter: Waiter
-    pace: pacing.Pace = field(default_factory=pacing.updates)
+    rate_limit: throttling.RateLimit = field(default_factory=throttling.updates)
     request_ids: list[str] = field(default_factory=list)
     resizer: Resizer[OperationT] | None = None
     """Changes the number of instances in a surge; None for the other strategies."""
@@ -162,10 +162,10 @@ class Actor(Generic[OperationT]):
         """
         count = 1
         if strategy_of(self.spec, history) is Strategy.WINDOW:
-            count = self.pace.available(self.now)
+            count = self.rate_limit.available(self.now)
             if count == 0:
-                return replace(history, held_until=self.now + pacing.MINUTE / self.pace.per_minute)
-        for ids in pacing.calls(action.instance_ids, count, self.spec.ids_per_call):
+                return replace(history, held_until=self.now + throttling.MINUTE / self.rate_limit.per_minute)
+        for ids in throttling.calls(action.instance_ids, count, self.spec.ids_per_call):
             held = history.held_until
             history = self._ask(ids, history)
             if history.held_until != held:
@@ -174,7 +174,7 @@ class Actor(Generic[OperationT]):
 
     def _ask(self, ids: tuple[str, ...], history: History) -> History:
         """Make one call. If the answer is lost, the call is not repeated: the instances show whether Azure took it."""
-        self.pace.take()
+        self.rate_limit.take()
         try:
             operation = self.sets.begin_update_instances(self._set, ids)
         except AzureError as error:

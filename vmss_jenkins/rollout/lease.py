@@ -14,7 +14,7 @@ from vmss_jenkins.runtime.waiting import Waiter, is_transient
 
 LOOK_EVERY = 10.0
 """Seconds between two reads while a claim of an earlier run expires."""
-TELL_EVERY = 60.0
+REPORT_EVERY = 60.0
 """Seconds between two messages that say how long the wait for a lock may take."""
 AGAIN = 5.0
 """Seconds until a failed renewal is tried again."""
@@ -30,7 +30,7 @@ class Lease:
         run: a unique name of the run.
         owner: who runs which command.
         waiter: clock and listener.
-        processes: shows whether the process of another run has ended; None if nobody can tell.
+        processes: shows whether the process of another run has ended; None if that cannot be known.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Lease:
     def _await_turn(self, claims: Claims) -> tuple[Claim, ...]:
         """Wait while an earlier run of the same command holds a claim and does not renew it."""
         seen: dict[str, float] = {}
-        told = -TELL_EVERY + self._now
+        last_report = -REPORT_EVERY + self._now
         while True:
             found = self._read(claims)
             rivals = self._rivals(found)
@@ -76,8 +76,8 @@ class Lease:
                 if rival.owner != self._claim.owner or seen.get(rival.run, rival.until) != rival.until:
                     raise self._refusal(rival)
             left = max(rival.until for rival in rivals) - self._server_now
-            if self._now - told >= TELL_EVERY:
-                told = self._now
+            if self._now - last_report >= REPORT_EVERY:
+                last_report = self._now
                 self._waiter.on_event(rollout_events.LockAwaited(self._claim.owner, left))
             seen.update({rival.run: rival.until for rival in rivals})
             self._waiter.clock.sleep(min(LOOK_EVERY, left + 1))

@@ -15,7 +15,7 @@ from typing import Generic
 from vmss_jenkins.errors import AzureError
 from vmss_jenkins.events.calls import CallRetried
 from vmss_jenkins.model.instances import Instance, ScaleSet, ScaleSetName
-from vmss_jenkins.rollout.plan import pacing
+from vmss_jenkins.rollout.plan import throttling
 from vmss_jenkins.rollout.plan.history import History, Observed, OperationState
 from vmss_jenkins.rollout.ports import ScaleSets
 from vmss_jenkins.rollout.update_times import UpdateTimes
@@ -51,7 +51,7 @@ class PendingOperation(Generic[OperationT]):
     instance_ids: tuple[str, ...]
     began: float
     polled: float
-    tokens: pacing.Tokens = field(default_factory=pacing.operation_tokens)
+    tokens: throttling.Tokens = field(default_factory=throttling.operation_tokens)
     ended: float | None = None
     error: str | None = None
     resizes: bool = False
@@ -87,9 +87,9 @@ class Watcher(Generic[OperationT]):
         self._healthy_time = healthy_time
         self._instances: dict[str, Instance] = {}
         self._read: dict[str, float] = {}
-        self._tokens: dict[str, pacing.Tokens] = {}
+        self._tokens: dict[str, throttling.Tokens] = {}
         self._pending: list[PendingOperation[OperationT]] = []
-        self._paces = {"poll": pacing.operations(), "read": pacing.instances()}
+        self._rate_limits = {"poll": throttling.operations(), "read": throttling.instances()}
         self._retries: dict[str, _Retry] = {}
         self._times = UpdateTimes()
         self._timed: set[str] = set()
@@ -154,9 +154,9 @@ class Watcher(Generic[OperationT]):
         for instance_id in self._due_instances(history):
             self._attempt("read", lambda key=instance_id: self._read_one(key))  # type: ignore[misc]
         now = self._now()
-        if now - self._set_read >= pacing.SET_EVERY:
+        if now - self._set_read >= throttling.SET_EVERY:
             self._attempt("get", self._get)
-        if now - self._list_read >= pacing.list_interval(len(self._instances)):
+        if now - self._list_read >= throttling.list_interval(len(self._instances)):
             self._attempt("list", self._list)
         return before != self._news
 
@@ -166,12 +166,12 @@ class Watcher(Generic[OperationT]):
             self._times.add(history.updated_since[key] - (history.records[key].asked or history.records[key].at))
 
     def _due_operations(self, history: History) -> Iterator[PendingOperation[OperationT]]:
-        now, pace = self._now(), self._paces["poll"]
+        now, rate_limit = self._now(), self._rate_limits["poll"]
         worth = [(self._worth(pending, history, now), number) for number, pending in enumerate(self._pending)]
         for _, number in sorted(((worth, number) for worth, number in worth if worth), reverse=True):
             pending = self._pending[number]
-            if pace.available(now) and pending.tokens.take(now):
-                pace.take()
+            if rate_limit.available(now) and pending.tokens.take(now):
+                rate_limit.take()
                 yield pending
 
     def _worth(self, pending: PendingOperation[OperationT], history: History, now: float) -> float:
@@ -190,15 +190,15 @@ class Watcher(Generic[OperationT]):
         return lateness if lateness >= WORTH else 0.0
 
     def _due_instances(self, history: History) -> Iterator[str]:
-        now, pace = self._now(), self._paces["read"]
+        now, rate_limit = self._now(), self._rate_limits["read"]
         known = (pending for pending in self._pending if not pending.lost)
         latest = {key: pending for pending in known for key in pending.instance_ids}
         waiting = [key for key, record in history.records.items() if record.asked is not None]
         due = [(self._urgency(key, latest.get(key), history, now), key) for key in waiting if key in self._instances]
         for urgency, key in sorted((urgency, key) for urgency, key in due if urgency is not None):
             del urgency
-            if pace.available(now) and self._tokens_of(key).take(now):
-                pace.take()
+            if rate_limit.available(now) and self._tokens_of(key).take(now):
+                rate_limit.take()
                 yield key
 
     def _urgency(
@@ -217,12 +217,12 @@ class Watcher(Generic[OperationT]):
             return (0, read) if read < pending.ended else (1, read) if late else None
         alone = len(_not_updated(pending, history)) == 1
         worth = self._times.lateness(max(0.0, read - pending.began), now - pending.began)
-        told_soon = alone and pending.tokens.spacing(now) <= SINGLE_EVERY
+        answered_soon = alone and pending.tokens.spacing(now) <= SINGLE_EVERY
         spacing = max(SINGLE_EVERY, self._tokens_of(key).spacing(now))
-        return None if told_soon or age < spacing or worth < WORTH else (2, -worth)
+        return None if answered_soon or age < spacing or worth < WORTH else (2, -worth)
 
-    def _tokens_of(self, key: str) -> pacing.Tokens:
-        return self._tokens.setdefault(key, pacing.instance_tokens())
+    def _tokens_of(self, key: str) -> throttling.Tokens:
+        return self._tokens.setdefault(key, throttling.instance_tokens())
 
     def _attempt(self, kind: str, call: Callable[[], None]) -> None:
         """Make a call; after a transient failure make none of its kind for a while."""

@@ -33,7 +33,7 @@ class LocalProcesses:
 
     @property
     def own(self) -> str:
-        """The name of this process; empty if the system does not tell enough for one."""
+        """The name of this process; empty if the system does not show enough to make one."""
         return self.name_of(os.getpid())
 
     def name_of(self, pid: int) -> str:

@@ -173,10 +173,10 @@ class _Steps:
 
     def deploy(self) -> int:
         """Bring the release to the idle set."""
-        from vmss_jenkins.blue_green.release import Pace  # noqa: PLC0415 - not loaded for --help
+        from vmss_jenkins.blue_green.release import DeployTimes  # noqa: PLC0415 - not loaded for --help
 
-        pace = Pace(*(self._given[key] for key in ("min_healthy_time", "instance_timeout", "timeout")))
-        return self._stepped("deploy", self._release.deploy(pace), f"{self._image.short_name} was not deployed to")
+        times = DeployTimes(*(self._given[key] for key in ("min_healthy_time", "instance_timeout", "timeout")))
+        return self._stepped("deploy", self._release.deploy(times), f"{self._image.short_name} was not deployed to")
 
     def scale_in(self) -> int:
         """Scale in the scale set that no longer serves."""
@@ -241,7 +241,7 @@ def _summarizing(summary: Path | None, *, keeps: bool) -> Iterator[None]:
 
     Args:
         summary: the file.
-        keeps: whether the file's text stays: after a switch it tells how that ended.
+        keeps: whether the file's text stays: after a switch it says how the switch ended.
     """
     try:
         yield

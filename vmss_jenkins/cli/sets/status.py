@@ -94,13 +94,13 @@ def _show(
     scale_set, instances = steps.observe(resource_group, name, connection=connection, on_event=log_line)
     if outdated:
         instances = tuple(instance for instance in instances if not has_latest_model(instance, scale_set))
-    reached = steps.addresses(scale_set, instances, connection=connection) if addresses else None
+    endpoints = steps.addresses(scale_set, instances, connection=connection) if addresses else None
     if output == "ids":
         click.echo(",".join(instance.id for instance in instances))
     elif output == "json":
         notes = {instance.id: note(instance, scale_set) for instance in instances}
         found = {"scale_set": scale_set, "instances": instances, "notes": {k: v for k, v in notes.items() if v}}
-        print_json(found | ({"addresses": reached} if reached else {}))
+        print_json(found | ({"addresses": endpoints} if endpoints else {}))
     else:
-        table(scale_set, instances, reached, outdated=outdated)
+        table(scale_set, instances, endpoints, outdated=outdated)
     return 0

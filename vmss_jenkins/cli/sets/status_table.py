@@ -7,13 +7,13 @@ from vmss_jenkins.model.instances import Instance, ScaleSet, UpgradeMode, disagr
 from vmss_jenkins.model.network import Endpoints
 
 
-def table(scale_set: ScaleSet, instances: tuple[Instance, ...], reached: Endpoints | None, *, outdated: bool) -> None:
+def table(scale_set: ScaleSet, instances: tuple[Instance, ...], endpoints: Endpoints | None, *, outdated: bool) -> None:
     """Print a scale set and its instances as a table.
 
     Args:
         scale_set: the scale set.
         instances: those to show.
-        reached: the addresses, if they are shown.
+        endpoints: the addresses, if they are shown.
         outdated: whether only the outdated instances are shown.
     """
     scripts = "".join(f"script {one.short_name}, " for one in scale_set.scripts)
@@ -26,11 +26,11 @@ def table(scale_set: ScaleSet, instances: tuple[Instance, ...], reached: Endpoin
     headings = ["instance", "zone", "image", "latest model", "power", "health", "note"]
     rows = [list(_row(instance, scale_set)) for instance in instances]
     balanced = ""
-    if reached:
-        balanced = f"load balancer address: {', '.join(map(str, reached.frontends)) or 'no address'}"
+    if endpoints:
+        balanced = f"load balancer address: {', '.join(map(str, endpoints.frontends)) or 'no address'}"
         headings.insert(-1, "own address")
         for instance, row in zip(instances, rows, strict=True):
-            row.insert(-1, ", ".join(map(str, reached.ports.get(instance.id, ()))) or "-")
+            row.insert(-1, ", ".join(map(str, endpoints.ports.get(instance.id, ()))) or "-")
     show(headings, rows, *filter(None, (facts, remark, balanced)))
 
 

@@ -54,8 +54,8 @@ def command(
     from vmss_jenkins.report import reading, story_builder  # noqa: PLC0415
     from vmss_jenkins.report.html import page  # noqa: PLC0415 - not loaded for --help
 
-    told = [one for file in files for one in reading.read_events(_lines(file), str(file))]
-    story = story_builder.story_of(told, ", ".join(map(str, files)))
+    events = [one for file in files for one in reading.read_events(_lines(file), str(file))]
+    story = story_builder.story_of(events, ", ".join(map(str, files)))
     texts: tuple[tuple[Path | None, Callable[[], str]], ...] = (
         (markdown, lambda: as_markdown.document(story)),
         (junit, lambda: as_junit.document(str(story.planned.scale_set), as_junit.evidence(story))),

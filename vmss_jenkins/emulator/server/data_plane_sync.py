@@ -5,7 +5,7 @@ Every public IP address of the emulator is 127.0.0.1, and a rule really listens 
 listens on the port that it asks for, if that is free; otherwise (mostly port 80) it listens on another free port, and
 ``/_emulator/endpoints`` maps each address and port in ARM to the URL that works.
 
-The port that an inbound NAT pool or rule gives to an instance leads to the instance's web server, without health
+The port that an inbound NAT pool or rule gives to an instance forwards to the instance's web server, without health
 probes and administrative states, as in Azure. If the range contains the port of that server, it is that port.
 """
 

@@ -2,7 +2,7 @@
 
 A seeded job has a mark: the last line of its description names the file that it came from. A description survives every
 rewrite by Jenkins, which drops unknown properties on the next save. The one request that lists all jobs returns it. On
-the job's page it tells people where to make changes.
+the job's page it says where to make changes.
 """
 
 from __future__ import annotations

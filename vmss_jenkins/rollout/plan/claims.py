@@ -19,12 +19,12 @@ afterwards. Of two that begin at the same moment at least one sees the other, an
 takes its own away and refuses.
 
 A claim names the process that holds it. A run on the same machine, in the same container, can see that this process has
-ended, and takes over at once. From another machine nobody can see that, and what a build server shows does not tell: an
-agent that lost its connection goes on with the command of a build that counts as failed. There the claim must expire.
+ended, and takes over at once. Another machine cannot see that, and the state of a build does not prove it: an agent
+that lost its connection continues the command of a build that Jenkins shows as failed. There the claim must expire.
 
 A claim that is not renewed expires by the server's clock. So a killed run blocks others for two minutes,
-and the same command waits for that and goes on. A claim tells too that its run was going back, so that
-the same command goes on going back.
+and the same command waits for that and goes on. A claim also records that its run was rolling back, so
+that the same command continues to roll back.
 """
 
 from __future__ import annotations

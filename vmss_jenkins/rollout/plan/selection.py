@@ -233,7 +233,7 @@ def choose_canary(amount: Amount, selection: Selection, apart: Collection[str] =
     Instances that have the release count, so a second run never widens the canary: 10% of 20 is 2, and if one has it
     already, one more is chosen. The percentage is of all that have it or can be updated.
 
-    Healthy instances go first: from one that was down before, nobody can tell whether the release is good.
+    Healthy instances go first: an instance that was down before shows nothing about the release.
 
     Args:
         amount: the size of the canary.

@@ -7,26 +7,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.cloud import Bucket
-from vmss_jenkins.rollout.plan import pacing
+from vmss_jenkins.rollout.plan import throttling
 from vmss_jenkins.rollout.update_times import ENOUGH, UpdateTimes
 
 steps = st.lists(st.floats(0.01, 20.0), max_size=200)
 
 
-@given(steps, st.sampled_from([pacing.updates, pacing.operations, pacing.instances]))
+@given(steps, st.sampled_from([throttling.updates, throttling.operations, throttling.instances]))
 def test_no_minute_has_more_requests_than_a_tenth_of_the_bucket(waits: list[float], kind: object) -> None:
-    pace = kind()  # type: ignore[operator]
+    rate_limit = kind()  # type: ignore[operator]
     now, made = 0.0, []
     for wait in waits:
         now += wait
-        for _ in range(pace.available(now)):
-            pace.take()
+        for _ in range(rate_limit.available(now)):
+            rate_limit.take()
             made.append(now)
     for start in made:
-        assert sum(start <= at < start + pacing.MINUTE for at in made) <= pace.per_minute + 1
+        assert sum(start <= at < start + throttling.MINUTE for at in made) <= rate_limit.per_minute + 1
 
 
-@given(steps, st.sampled_from([pacing.operation_tokens, pacing.instance_tokens]))
+@given(steps, st.sampled_from([throttling.operation_tokens, throttling.instance_tokens]))
 def test_the_bucket_of_a_resource_is_never_emptied(waits: list[float], kind: object) -> None:
     tokens = kind()  # type: ignore[operator]
     azure = Bucket(tokens.size, tokens.refill)
@@ -39,7 +39,7 @@ def test_the_bucket_of_a_resource_is_never_emptied(waits: list[float], kind: obj
 
 
 def test_what_is_left_is_spread_until_it_is_refilled() -> None:
-    tokens = pacing.operation_tokens()
+    tokens = throttling.operation_tokens()
     assert tokens.spacing(0.0) == pytest.approx(60 / 43)
     for _ in range(43):
         assert tokens.take(0.0)
@@ -57,11 +57,11 @@ def test_what_is_left_is_spread_until_it_is_refilled() -> None:
     ],
 )
 def test_ids_are_shared_out_evenly(count: int, longest: int, shares: list[tuple[str, ...]]) -> None:
-    assert list(pacing.calls("abcde", count, longest)) == shares
+    assert list(throttling.calls("abcde", count, longest)) == shares
 
 
 def test_a_large_set_is_listed_as_often_as_its_pages_allow() -> None:
-    assert [pacing.list_interval(count) for count in (1, 100, 101, 1000)] == [10.0, 10.0, 15.0, 75.0]
+    assert [throttling.list_interval(count) for count in (1, 100, 101, 1000)] == [10.0, 10.0, 15.0, 75.0]
 
 
 def times(*seconds: float) -> UpdateTimes:

@@ -25,19 +25,19 @@ SPARE = 2
 """Requests that are left to others in the bucket of a resource."""
 
 
-def updates() -> Pace:
-    """The pace of manualupgrade."""
-    return Pace(150, 30)
+def updates() -> RateLimit:
+    """The rate limit of manualupgrade."""
+    return RateLimit(150, 30)
 
 
-def operations() -> Pace:
-    """The pace of reads of operations."""
-    return Pace(1500, 60)
+def operations() -> RateLimit:
+    """The rate limit of reads of operations."""
+    return RateLimit(1500, 60)
 
 
-def instances() -> Pace:
-    """The pace of reads of single instances; a batch that ended is read at once."""
-    return Pace(600, 100)
+def instances() -> RateLimit:
+    """The rate limit of reads of single instances; a batch that ended is read at once."""
+    return RateLimit(600, 100)
 
 
 PAGE = 100
@@ -51,7 +51,7 @@ SET_EVERY = 6.0
 
 
 @dataclass
-class Pace:
+class RateLimit:
     """Requests of one kind: no more than so many in any minute, some of them at once, the others evenly."""
 
     per_minute: int
