@@ -268,6 +268,12 @@ def test_a_failed_instance_that_is_allowed_for_keeps_its_place_among_those_down(
     assert run.next() == Update(("2",))
 
 
+def test_no_failed_instance_is_allowed_for_in_the_canary() -> None:
+    run = Run(*four(), canary=Amount(2), max_failed=1).asked("0", "1")
+    run.sees(instance("0", provisioning_state="Failed"), instance("1", NEW))
+    assert run.next() == RestoreModel(OLD, "1 instance(s) failed, allowed 0: 0: its update failed")
+
+
 def test_failed_instances_are_told_in_the_end_though_they_were_allowed_for() -> None:
     run = Run(*four(new=1), max_failed=1).judged("0").asked("1", "2", "3")
     run.sees(instance("1", provisioning_state="Failed"), instance("2", NEW), instance("3", NEW)).judged("2", "3")
@@ -325,13 +331,37 @@ def test_an_instance_is_not_updated_while_its_update_forward_still_runs() -> Non
     assert run.next() == Update(("0", "1"))
 
 
-def test_where_the_old_release_does_not_come_up_either_it_halts_and_names_every_instance() -> None:
-    run = back(Run(*four(new=1)))
+@pytest.mark.parametrize("max_failed", [0, 4])
+def test_where_the_old_release_does_not_come_up_either_it_halts_and_names_every_instance(max_failed: int) -> None:
+    run = back(Run(*four(new=1), max_failed=max_failed))
     run.asked("0").sees(instance("0", OLD, provisioning_state="Failed"), at=NOW + 9)
     action = run.next()
     assert isinstance(action, Halt)
     assert action.reason.startswith("the rollback failed too: 1 instance(s) failed")
     assert len(action.states) == 4
+
+
+def spelled(image: ImageReference) -> ImageReference:
+    """The same image: Azure ignores case in ids, and answers in another case than it was asked in."""
+    return ImageReference(id=str(image.id).replace("nginx", "NGINX").replace("resourceGroups", "resourcegroups"))
+
+
+def test_an_image_in_another_spelling_is_the_same_in_a_rollout() -> None:
+    run = Run(*(replace(one, image=spelled(one.image or OLD)) for one in four(new=1)), model=spelled(NEW))
+    assert run.sees().history.model_set, "the model has it: nothing to set"
+    assert run.next() == RunGate(Stage.BATCH, ("0",))
+    run.judged("0", follows=Consequence.FAIL)
+    assert run.next() == RestoreModel(spelled(OLD), "the gates after the batch failed: 5 of 20 failed")
+
+
+def test_an_image_in_another_spelling_is_the_same_in_a_rollback() -> None:
+    bad, good = (replace(instance(key), image=spelled(image)) for key, image in (("0", NEW), ("1", OLD)))
+    run = Run(bad, good)
+    run.history = run.history.begin_rollback(OLD, "bad", NOW)
+    run.scale_set = replace(run.scale_set, image=spelled(OLD))
+    assert run.next() == Update(("0",))
+    run.asked("0").sees(replace(good, id="0", latest_model_applied=True))
+    assert run.next() == Done({})
 
 
 def test_without_another_image_the_script_of_the_scale_set_is_named() -> None:

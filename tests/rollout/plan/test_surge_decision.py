@@ -105,21 +105,31 @@ def test_what_is_no_headcount_is_not_taken_for_one(text: str) -> None:
     assert Headcount.parse(text) is None
 
 
-def chosen(*instances: Instance, wanted: int = 3, policy: ScaleInPolicy = OLDEST) -> Action:
-    """What a surge does with these instances, all of them judged; NEW ones have the release."""
-    scale_set = ScaleSet(WEB, NEW, capacity=len(instances), scale_in=policy)
+def chosen(
+    *instances: Instance, wanted: int = 3, policy: ScaleInPolicy = OLDEST, rolls_back: bool = False, **how: object
+) -> Action:
+    """What a surge does with these instances, all of them judged; NEW ones have the release, or the bad one."""
+    scale_set = ScaleSet(WEB, OLD if rolls_back else NEW, capacity=len(instances), scale_in=policy)
     there = [replace(one, latest_model_applied=one.image is NEW) for one in instances]
     observed = Observed(scale_set, tuple(there), dict.fromkeys((one.id for one in there), 100.0))
     count = Headcount(wanted, len(there), len(there))
-    history = History(0.0, Target(NEW), headcount=count, model_set=True).observe(observed, 100.0)
+    history = History(0.0, Target(NEW), headcount=count, model_set=True)
+    history = history.begin_rollback(OLD, "bad", 100.0) if rolls_back else history
+    history = history.observe(observed, 100.0)
     ids = tuple(one.id for one in there)
     history = history.add_gate(GateResult(Stage.BATCH, ids, Consequence.GO_ON, 100.0))
-    spec = RolloutSpec(strategy=Strategy.SURGE)
+    spec = RolloutSpec(strategy=Strategy.SURGE, **how)  # type: ignore[arg-type]
     return choose(spec, observed, history, survey(spec, observed, history, 101.0), 101.0)
 
 
 def new(key: str, zone: str | None = None) -> Instance:
     return replace(made(key, zone), image=NEW)
+
+
+def test_bad_ones_are_deleted_at_once_in_a_rollback_and_old_ones_after_all_that_may_be_made() -> None:
+    bad, good = [new("3"), new("4")], [made("0"), made("1")]
+    assert chosen(*bad, *good, rolls_back=True, max_surge=Amount(2)) == Remove(("3",))
+    assert chosen(*bad, *good, max_surge=Amount(2)) == ScaleOut(1)
 
 
 def test_none_that_alone_serves_its_zone_goes_before_the_others() -> None:
