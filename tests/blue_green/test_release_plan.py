@@ -142,6 +142,61 @@ def test_the_plan_finds_what_prevents_a_release(plan: ReleasePlan, severity: Sev
     assert f"{severity.value}: " in told(plan)
 
 
+@pytest.mark.parametrize(
+    ("plan", "text"),
+    [
+        (
+            planned(idle=1, autoscale={"blue": ("cpu", "time")}),
+            "autoscale (cpu, time) would undo the scaling of blue to 1 instances: omit --idle, or turn autoscale off",
+        ),
+        (
+            planned(idle=1, autoscale={"blue": None}),
+            "the autoscale settings of blue could not be read (it needs Microsoft.Insights/autoscaleSettings/read)",
+        ),
+        (
+            planned(
+                green=replace(
+                    GREEN_OLD,
+                    instances=tuple(Instance(key, protected_from_scale_set_actions=True) for key in ("7", "8")),
+                )
+            ),
+            (
+                "7, 8 of green are protected from scale set actions and do not have the release: the set would serve "
+                "two releases; remove the protection"
+            ),
+        ),
+    ],
+)
+def test_a_finding_says_what_is_in_the_way_and_what_to_do(plan: ReleasePlan, text: str) -> None:
+    assert text in [one.text for one in plan.findings]
+
+
+def test_autoscale_of_the_other_set_is_found_even_if_the_target_has_none() -> None:
+    small = member(GREEN, GREEN_POOL, NEW, 1)
+    plan = planned(green=small, idle=1, autoscale={"green": (), "blue": ("cpu",)})
+    assert [one.text.partition(" would")[0] for one in plan.findings] == ["autoscale (cpu)"]
+
+
+def test_what_prevents_an_update_of_the_serving_set_does_not_matter_after_the_switch() -> None:
+    kept = replace(
+        GREEN_NEW, instances=tuple(replace(one, power="deallocated", image=OLD) for one in GREEN_NEW.instances)
+    )
+    done = planned(green=kept, serves=GREEN_POOL)
+    assert (done.serves, done.outdated, done.findings) == (True, (), ())
+
+
+def test_the_other_load_balancers_of_a_set_are_named_with_their_sku() -> None:
+    far = replace(GREEN_OLD, pools=(f"{LB}/old/backendAddressPools/p",))
+    plan = plan_release(ReleaseOrder(ORDER, NEW), PairState(far, BLUE_OLD, balancer(LIVE), {"old": "Basic"}), {})
+    assert any("green is behind old (sku Basic), not behind lb (sku Standard)" in one.text for one in plan.findings)
+
+
+def test_a_set_without_instances_has_no_pool_yet() -> None:
+    assert told(planned(green=member(GREEN, GREEN_POOL, NEW, 0), autoscale={"green": ()})).endswith(
+        "would check it, and point rule live from bluePool to its pool"
+    )
+
+
 def test_a_load_balancer_with_more_than_two_sets_needs_a_named_rule() -> None:
     body = balancer(LIVE, pools=(pool(f"{LB}/lb/backendAddressPools/x", "third"),))
     plan = plan_release(ReleaseOrder(ORDER, NEW), PairState(GREEN_OLD, BLUE_OLD, body, {}), {})

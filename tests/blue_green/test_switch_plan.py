@@ -15,7 +15,7 @@ from vmss_jenkins.blue_green.plan.rules import (
     with_test_rule,
     without_test_rule,
 )
-from vmss_jenkins.blue_green.plan.switch import Side, SwitchOrder, SwitchPlan, plan_switch, refuse
+from vmss_jenkins.blue_green.plan.switch import Side, SwitchOrder, SwitchPlan, plan_switch, refuse, sets_in
 from vmss_jenkins.errors import ConfigError, UnsafeRollout
 from vmss_jenkins.model.findings import Severity
 from vmss_jenkins.model.instances import ScaleSetName
@@ -91,6 +91,7 @@ def test_an_active_set_needs_no_change_even_with_few_healthy_instances() -> None
         (TO, balancer(LIVE), replace(ORDER, test_port=70000), "wanted 1 to 65535"),
         (replace(TO, healthy=0), balancer(LIVE), replace(ORDER, allow_fewer=True), "no instance of green is healthy"),
         (TO, balancer(LIVE, pools=(pool(f"{LB}/lb/backendAddressPools/x", "third"),)), ORDER, "shared with .* third"),
+        (TO, balancer(), replace(ORDER, rule="x"), "no rule 'x'; there are: none"),
     ],
 )
 def test_a_pair_that_cannot_be_switched_is_reported(
@@ -98,6 +99,80 @@ def test_a_pair_that_cannot_be_switched_is_reported(
 ) -> None:
     with pytest.raises(ConfigError, match=reason):
         planned(order, body, to, OTHER, {"old": "Basic"})
+
+
+BASIC = {key: value for key, value in balancer(LIVE).items() if key != "sku"}
+
+
+@pytest.mark.parametrize(
+    ("to", "body", "order", "reasons"),
+    [
+        (
+            replace(TO, pools=(BLUE_POOL, GREEN_POOL)),
+            balancer(LIVE),
+            ORDER,
+            ["green is in 2 of its backend pools (bluePool, greenPool); wanted one"],
+        ),
+        (
+            replace(TO, pools=tuple(f"{LB}/{name}/backendAddressPools/p" for name in ("old", "new"))),
+            BASIC,
+            ORDER,
+            [
+                (
+                    "green is behind new (sku unknown), old (sku Basic), not behind lb (sku Basic); both sets of a "
+                    "pair must be behind one load balancer, and no set can be behind Basic and Standard ones at once"
+                )
+            ],
+        ),
+        (
+            replace(TO, pools=(BLUE_POOL,)),
+            balancer(LIVE),
+            ORDER,
+            ["green and blue are in one backend pool, bluePool"],
+        ),
+        (
+            TO,
+            balancer(LIVE, rule("https", BLUE_POOL, 443)),
+            ORDER,
+            ["2 rules send traffic to the pair (rules: live, https); name the production rule with --rule"],
+        ),
+        (
+            TO,
+            balancer(LIVE),
+            replace(ORDER, rule="live", check_ports=(80,)),
+            [
+                (
+                    "a check uses its port 80, which sends traffic to bluePool; wanted green: give --test-port, or "
+                    "measure each instance (via=private, public, nat or ssh)"
+                )
+            ],
+        ),
+        (
+            TO,
+            balancer(LIVE),
+            replace(ORDER, load_balancer=f"{LB.replace('/s/', '/t/')}/lb"),
+            [f"found {LB}/lb; wanted {LB.replace('/s/', '/t/')}/lb: it must be in the subscription of the sets"],
+        ),
+        (
+            replace(TO, pools=()),
+            balancer(LIVE),
+            replace(ORDER, rule="live"),
+            ["green is in no backend pool of a load balancer"],
+        ),
+        (
+            replace(TO, instance_ids=(), pools=()),
+            balancer(LIVE),
+            replace(ORDER, rule="gone"),
+            ["there is no rule 'gone'; there are: live", "green has no instance"],
+        ),
+    ],
+)
+def test_each_reason_says_what_was_found_and_what_is_wanted(
+    to: Side, body: dict[str, Any], order: SwitchOrder, reasons: list[str]
+) -> None:
+    plan = plan_switch(order, body, to, OTHER, {"old": "Basic"})
+    assert [one.text for one in plan.findings] == reasons
+    assert {one.severity for one in plan.findings} == {Severity.IMPOSSIBLE}
 
 
 def test_a_third_set_needs_a_named_rule_and_must_not_be_in_a_pool_of_the_pair() -> None:
@@ -111,6 +186,8 @@ def test_a_third_set_needs_a_named_rule_and_must_not_be_in_a_pool_of_the_pair() 
 def test_fewer_healthy_instances_than_in_the_active_set_need_the_option() -> None:
     with pytest.raises(UnsafeRollout, match="--allow-fewer"):
         planned(ORDER, balancer(LIVE), replace(TO, healthy=1), OTHER)
+    refused = plan_switch(ORDER, balancer(LIVE), replace(TO, healthy=1), OTHER)
+    assert [(one.severity, one.flag) for one in refused.findings] == [(Severity.UNSAFE, "--allow-fewer")]
     allowed = planned(replace(ORDER, allow_fewer=True), balancer(LIVE), replace(TO, healthy=1), OTHER)
     assert allowed.changes
     assert [(one.severity, one.flag) for one in allowed.findings] == [(Severity.WARNING, None)]
@@ -157,8 +234,46 @@ def test_the_test_rule_is_a_copy_of_the_production_rule_and_the_switch_removes_i
     assert len(with_test_rule(testing, "live", GREEN_POOL, 8082)["properties"]["loadBalancingRules"]) == 2
     done = with_rule_pointing_at(testing, "live", GREEN_POOL)
     assert [pool_of_rule(one) for one in done["properties"]["loadBalancingRules"]] == [GREEN_POOL]
+    for written in (test, *done["properties"]["loadBalancingRules"]):
+        assert "backendAddressPools" not in written["properties"], "Azure refuses two pools that differ"
     assert (has_test_rule(testing), has_test_rule(done), has_test_rule(body)) == (True, False, False)
     assert pool_of_rule(body["properties"]["loadBalancingRules"][0]) == BLUE_POOL, "what was read stays as it is"
+
+
+@pytest.mark.parametrize(
+    ("properties", "found"),
+    [
+        ({"backendAddressPool": {"id": BLUE_POOL}}, BLUE_POOL),
+        ({"backendAddressPool": {"id": BLUE_POOL}, "backendAddressPools": [{"id": GREEN_POOL}]}, BLUE_POOL),
+        ({"backendAddressPools": [{"id": GREEN_POOL}]}, GREEN_POOL),
+        ({"backendAddressPool": None, "backendAddressPools": None}, ""),
+        ({"backendAddressPools": []}, ""),
+        ({"backendAddressPool": {}}, ""),
+        (None, ""),
+    ],
+)
+def test_the_pool_of_a_rule_in_every_form_that_azure_has_for_it(properties: object, found: str) -> None:
+    assert pool_of_rule({"name": "live", "properties": properties}) == found
+
+
+def test_a_rule_with_one_pool_and_no_probe_is_copied_without_them() -> None:
+    body = balancer({"name": "live", "properties": {"frontendPort": 80, "backendAddressPool": {"id": BLUE_POOL}}})
+    body["properties"]["probes"] = [PROBE]
+    testing = with_test_rule(body, "live", GREEN_POOL, 8081)["properties"]
+    assert testing["probes"] == [PROBE]
+    assert testing["loadBalancingRules"][-1]["properties"] == {
+        "frontendPort": 8081,
+        "backendAddressPool": {"id": GREEN_POOL},
+    }
+    pointed = with_rule_pointing_at(body, "live", GREEN_POOL)["properties"]["loadBalancingRules"]
+    assert [pool_of_rule(one) for one in pointed] == [GREEN_POOL]
+
+
+def test_azure_may_name_resource_types_in_any_case() -> None:
+    shared = pool(GREEN_POOL, "green", "third")
+    text = shared["properties"]["backendIPConfigurations"][1]["id"]
+    shared["properties"]["backendIPConfigurations"][1]["id"] = text.lower()
+    assert sets_in(shared) == {"green", "third"}
 
 
 PROBE = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import TypeGuard
 
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.gates.parsing import gate_texts, gates_from
@@ -37,14 +38,12 @@ def watch_gates(given: GateTexts) -> tuple[AnyGate, ...]:
 
 def load_balancer_ports(gates: Iterable[AnyGate]) -> tuple[int, ...]:
     """The ports of the load balancer that gates send requests to."""
-    return tuple(gate.service_port for gate in gates if _is_through_frontend(gate) and isinstance(gate, HttpGate))
+    return tuple(gate.service_port for gate in gates if _is_through_frontend(gate))
 
 
 def _with_test_port(gate: AnyGate, test_port: int | None) -> AnyGate:
-    if isinstance(gate, HttpGate) and _is_through_frontend(gate) and gate.port is None and test_port is not None:
-        return replace(gate, port=test_port)
-    return gate
+    return replace(gate, port=test_port) if _is_through_frontend(gate) and gate.port is None else gate
 
 
-def _is_through_frontend(gate: AnyGate) -> bool:
+def _is_through_frontend(gate: AnyGate) -> TypeGuard[HttpGate]:
     return isinstance(gate, HttpGate) and gate.via is Via.FRONTEND and gate.url is None

@@ -26,9 +26,8 @@ def parts(body: Body, kind: str) -> list[Any]:
 def pool_of_rule(rule: Body) -> str:
     """The ARM id of a rule's backend pool; empty for none."""
     properties = rule.get("properties") or {}
-    single = (properties.get("backendAddressPool") or {}).get("id")
-    several = [one.get("id") for one in properties.get("backendAddressPools") or []]
-    return str(single or next(iter(several), "") or "")
+    pools = (properties.get("backendAddressPool"), *(properties.get("backendAddressPools") or ()))
+    return next((str(pool["id"]) for pool in pools if pool and pool.get("id")), "")
 
 
 def pool_name(arm_id: str) -> str:
@@ -52,9 +51,8 @@ def with_test_rule(body: Body, rule: str, pool: str, port: int) -> dict[str, Any
     test = _copy(next(one for one in parts(changed, "loadBalancingRules") if one["name"] == rule))
     test["properties"] |= {"frontendPort": port, "backendAddressPool": {"id": pool}}
     test["properties"].pop("backendAddressPools", None)
-    probe_id = str((test["properties"].pop("probe", None) or {}).get("id", ""))
-    found = [one for one in parts(changed, "probes") if str(one.get("id", "")).lower() == probe_id.lower()]
-    for one in found if probe_id else ():
+    probe_id = (test["properties"].pop("probe", None) or {}).get("id") or ""
+    for one in [one for one in parts(changed, "probes") if probe_id and one["id"].lower() == probe_id.lower()]:
         probe = _copy(one)
         probe["properties"] = {key: value for key, value in probe["properties"].items() if key not in _REFERRERS}
         changed["properties"]["probes"].append(probe)
