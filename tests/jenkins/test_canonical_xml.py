@@ -16,6 +16,7 @@ from vmss_jenkins.jenkins.plan.canonical_xml import (
     marked_source,
     parse,
     serialised,
+    unmarked,
     with_actions,
 )
 
@@ -82,14 +83,65 @@ def test_declarations_of_the_jenkinsfile_are_not_a_difference_after_a_run() -> N
     assert {change.what for change in difference(wanted, untracked)} == {"parameter LATE type"}
 
 
+def paths(inner: str) -> dict[str, str]:
+    """The canonical form of a job with these elements."""
+    return dict(canonical(f"<flow-definition>{inner}</flow-definition>"))
+
+
+def parameter(kind: str, inner: str) -> str:
+    name = "hudson.model.ParametersDefinitionProperty"
+    listed = f"<parameterDefinitions><{kind}>{inner}</{kind}></parameterDefinitions>"
+    return f"<properties><{name}>{listed}</{name}></properties>"
+
+
+@pytest.mark.parametrize(
+    ("inner", "found"),
+    [
+        ("<actions/><triggers/>", {}),
+        ("<triggers><x.Cron><spec>H 4 * * *</spec></x.Cron></triggers>",
+         {"triggers/Cron": "set", "triggers/Cron/spec": "H 4 * * *"}),
+        ("<disabled>false</disabled><keep> -1 </keep><quiet></quiet>", {}),
+        ("<definition class='a.b.CpsFlow'><script>s</script></definition>", {"definition": "CpsFlow", "script": "s"}),
+        ("<definition><script>s</script></definition>", {"definition": "", "script": "s"}),
+        ("<definition><scm class='hudson.plugins.git.GitSCM'><configVersion>2</configVersion></scm></definition>",
+         {"definition": "", "definition scm": "GitSCM"}),
+        ("<definition><scm class='x.Other'><configVersion>2</configVersion></scm></definition>",
+         {"definition": "", "definition scm": "Other", "definition scm/configVersion": "2"}),
+        ("<a class='plain'><b>1</b></a>", {"a/b": "1"}),
+        ("<a><b>1</b><b>2</b><b>3</b></a>", {"a/b": "1", "a/b[2]": "2", "a/b[3]": "3"}),
+        (parameter("hudson.model.BooleanParameterDefinition", "<name>B</name><defaultValue>false</defaultValue>"),
+         {"parameter B type": "BooleanParameterDefinition"}),
+        (parameter("hudson.model.StringParameterDefinition", "<name>S</name><defaultValue>false</defaultValue>"),
+         {"parameter S type": "StringParameterDefinition", "parameter S defaultValue": "false"}),
+        (parameter("x.Choice", "<name>C</name><choices><string>a</string><string/></choices>"),
+         {"parameter C type": "Choice", "parameter C choices": "a\n"}),
+        (parameter("x.Nameless", ""), {"parameter  type": "Nameless"}),
+    ],
+)  # fmt: skip
+def test_the_form_of_each_element(inner: str, found: dict[str, str]) -> None:
+    assert paths(inner) == {"type": "flow-definition", **found}
+
+
+def test_a_text_that_looks_like_a_declaration_is_a_text() -> None:
+    declared = "<?xml version='1.1'?>" + PLAIN.format("", "<![CDATA[<?xml version='1.1'?>]]>")
+    assert canonical(declared)["script"] == "<?xml version='1.1'?>"
+    assert difference(declared, declared.removeprefix("<?xml version='1.1'?>")) == ()
+
+
 def test_an_update_keeps_the_actions_of_runs() -> None:
     updated = with_actions(POSTED, AFTER_A_RUN)
     assert "DeclarativeJobPropertyTrackerAction" in updated
     assert difference(POSTED, updated) == ()
     assert with_actions(POSTED, READ) == POSTED
+    assert updated.startswith("<?xml version='1.1' encoding='UTF-8'?>\n<flow-definition")
+    root = parse(with_actions(AFTER_A_RUN, AFTER_A_RUN))
+    assert [child.tag for child in root].count("actions") == 1, "those of the file are replaced"
+    assert root[0].tag == "actions"
 
 
-@pytest.mark.parametrize("bad", ["", "nonsense", "<a>", "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "<a>&#x1b;</a>"])
+@pytest.mark.parametrize(
+    "bad", ["", "nonsense", "<a>", "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "<!DOCTYPE a><a/>", "<a>&#x1b;</a>"]
+)
 def test_an_unreadable_configuration_is_a_value_error(bad: str) -> None:
     with pytest.raises(ValueError, match="not the XML of a job"):
         parse(bad)
@@ -133,6 +185,7 @@ def test_a_change_of_a_script_is_shown_as_a_diff() -> None:
         "   d",
     )
     assert described(Change("disabled", "true", None)) == ("disabled: 'true' -> absent",)
+    assert described(Change("script", None, "a")) == ("script: absent -> 'a'",)
 
 
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1))
@@ -142,4 +195,6 @@ def test_a_mark_is_found_again(source: str) -> None:
 
 def test_a_job_of_somebody_else_has_no_mark() -> None:
     assert marked_source(POSTED) is None
+    assert marked_source("<flow-definition/>") is None
+    assert unmarked(f"  Words.\n\n{mark('vmss.yaml')}\n") == "  Words."
     assert marked_source(PLAIN.format(mark("a <b>.yaml").replace("<", "&lt;"), "")) == "a <b>.yaml"

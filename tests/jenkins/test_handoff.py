@@ -47,15 +47,22 @@ def test_the_canary_is_every_instance_with_the_latest_model() -> None:
 
 
 def test_without_a_canary_there_is_nothing_to_hand_over() -> None:
-    with pytest.raises(ConfigError, match="no instance has the latest model"):
+    with pytest.raises(
+        ConfigError, match="scale set canary-rg/web: no instance has the latest model: there is no canary to hand"
+    ):
         handoff_of(SCALE_SET, STABLE)
-    with pytest.raises(ConfigError, match="its image is unknown"):
+    with pytest.raises(ConfigError, match="scale set canary-rg/web: its image is unknown: there is no canary to hand"):
         handoff_of(replace(SCALE_SET, image=None), INSTANCES)
 
 
 def test_a_record_is_one_line_of_json_and_is_read_back() -> None:
     assert "\n" not in to_json(record())
     assert from_json(to_json(record())) == record()
+    figured = replace(record(), gates=(GateEvidence("http", "passed", "", "good: 1%"),))
+    assert from_json(to_json(figured)).gates == (GateEvidence("http", "passed"),), "figures are not part of it"
+    assert handoff_of(SCALE_SET, INSTANCES).build == ""
+    bare = {key: value for key, value in json.loads(to_json(record())).items() if key not in {"gates", "build"}}
+    assert from_json(json.dumps(bare)) == replace(record(), gates=(), build="")
     urn = replace(record(), image=ImageReference.parse_urn("a:b:c:latest"))
     assert from_json(to_json(urn)) == urn
 
@@ -142,6 +149,18 @@ def test_only_the_capacity_of_a_set_may_have_changed(scale_set: ScaleSet, instan
 def test_what_changed_in_a_set_is_named(scale_set: ScaleSet, instances: tuple[Instance, ...], reason: str) -> None:
     (found,) = mismatches(record(), scale_set, instances)
     assert found.startswith(reason)
+
+
+def test_the_canary_is_found_whatever_the_case_of_its_ids() -> None:
+    flexible = replace(record(), canary=("Web_A1", "web_b2"))
+    there = (replace(CANARY, id="web_a1"), replace(CANARY, id="WEB_B2", power=None, health=Health.UNHEALTHY))
+    assert mismatches(flexible, SCALE_SET, there) == (
+        "canary instance WEB_B2 is not healthy: Succeeded, power unknown, health unhealthy",
+    )
+    assert mismatches(flexible, SCALE_SET, ()) == ("no canary instance exists any more: Web_A1, web_b2",)
+    assert mismatches(replace(record(), canary=()), SCALE_SET, INSTANCES) == (
+        "no canary instance exists any more: the record names none",
+    )
 
 
 SCRIPT = ExtensionSettings.of({"commandToExecute": "bash v2.sh"}, name="app")

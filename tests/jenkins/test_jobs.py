@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.jenkins_cases import POSTED, job
 from vmss_jenkins.errors import ConfigError, UnsafeRollout
-from vmss_jenkins.jenkins.plan.canonical_xml import mark, marked_source
+from vmss_jenkins.jenkins.plan.canonical_xml import Change, mark, marked_source
 from vmss_jenkins.jenkins.plan.job_plan import Rules, ensure_safe, plan
 from vmss_jenkins.jenkins.plan.jobs import (
     PIPELINE,
@@ -52,6 +52,45 @@ def test_a_job_as_wanted_is_unchanged() -> None:
     assert found.actions == (Unchanged("vmss/web-canary"),)
     assert (found.pending, found.folders) == ((), ())
     assert list(lines(found)) == ["unchanged: 1"]
+
+
+def test_jobs_that_are_gone_stay_unless_they_are_to_be_pruned() -> None:
+    gone = existing(job("vmss/gone"), has_builds=False)
+    stays, goes = (planned([job()], [FOLDER, existing(job()), gone], prune=prune) for prune in (False, True))
+    assert (stays.actions[1:], stays.unpruned, stays.retired) == ((), ("vmss/gone",), ())
+    assert (goes.actions[1:], goes.unpruned, goes.retired) == ((Delete("vmss/gone"),), (), ())
+
+
+def test_a_job_whose_configuration_cannot_be_read_is_written_again() -> None:
+    (update,) = planned([job()], [FOLDER, existing(job(), config_xml=None)]).actions
+    assert isinstance(update, Update)
+    error = "not the XML of a job: no element found: line 1, column 0"
+    assert update.changes == (Change("type", error, "flow-definition"),)
+
+
+def test_a_refusal_says_what_to_do() -> None:
+    (other,) = planned([job()], [FOLDER, existing(job(source="other.yaml"))]).refused
+    assert (other.reason, other.flag) == (
+        (
+            "found a job with that name, seeded from other.yaml; wanted a job of vmss.yaml: if both are the same file, "
+            "take the job over with its builds, else choose another folder or job_name"
+        ),
+        "--adopt-from other.yaml",
+    )
+    (case,) = planned([job("Web")], [ExistingJob("web", PIPELINE)]).refused
+    assert case.reason == (
+        "found web at the root of the server; Jenkins refuses Web beside it there: keep the old name (job_name in "
+        "vmss.yaml), or put the jobs into a folder (jenkins.folder)"
+    )
+    with pytest.raises(ConfigError, match=r"^jobs: job 'a\?\*': found '\*' '\?' in 'a\?\*'; wanted a name without it"):
+        checked([job("a?*")])
+
+
+def test_a_job_without_a_description_gets_its_mark_alone() -> None:
+    bare = "<flow-definition>{}</flow-definition>"
+    for inner in ("", "<description/>", "<description>\n</description>"):
+        assert marked_source(marked(job(config_xml=bare.format(inner))).config_xml) == "vmss.yaml"
+        assert f"<description>{mark('vmss.yaml')}<" in marked(job(config_xml=bare.format(inner))).config_xml
 
 
 def test_a_job_that_differs_is_updated_and_the_plan_shows_the_difference() -> None:

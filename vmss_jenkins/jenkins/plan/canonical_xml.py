@@ -123,7 +123,7 @@ def difference(desired: str, existing: str) -> tuple[Change, ...]:
 def described(change: Change) -> tuple[str, ...]:
     """Write a change as lines: a unified diff for the script, one line for anything else."""
     if change.what == SCRIPT and change.before is not None and change.after is not None:
-        lines = unified_diff(change.before.splitlines(), change.after.splitlines(), "server", "file", "", "", 1, "")
+        lines = unified_diff(change.before.splitlines(), change.after.splitlines(), n=1, lineterm="")
         return ("script:", *(f"  {line}" for line in list(lines)[2:]))
     before = "absent" if change.before is None else repr(change.before)
     after = "absent" if change.after is None else repr(change.after)
@@ -237,7 +237,7 @@ def _merged(root: Element) -> frozenset[str]:
     tracker = root.find(f"actions/{_TRACKER}")
     if tracker is None:
         return frozenset()
-    found = {each.text or "" for each in tracker.iterfind("jobProperties/string")}
+    found = {str(each.text) for each in tracker.iterfind("jobProperties/string")}
     found |= {f"parameter {each.text}" for each in tracker.iterfind("parameters/string")}
     if tracker.find("triggers/string") is not None:
         found.add(_TRIGGERS)

@@ -18,7 +18,7 @@ def ancestors(path: str) -> tuple[str, ...]:
 def name_faults(path: str) -> Iterator[str]:
     """Say what is wrong with the names in a path."""
     for name in path.split("/"):
-        if not name.strip() or name != name.strip() or name in {".", ".."} or name.endswith("."):
+        if not name.strip() or name != name.strip() or name.endswith("."):
             yield f"found the name {name!r}; wanted a name without spaces around it and without a dot at its end"
         elif unsafe := sorted(set(_UNSAFE_NAME.findall(name))):
             yield f"found {' '.join(map(repr, unsafe))} in {name!r}; wanted a name without it: Jenkins refuses it"

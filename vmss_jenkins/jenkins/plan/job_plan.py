@@ -78,13 +78,13 @@ def plan(
     gone = gone_jobs(specs, existing, sources)
     inside = [path for path in gone if rules.outside_folders or _is_inside(path, specs)]
     actions: list[Action] = [_decide(spec, existing, rules) for spec in specs]
-    pruned = [_pruned(existing[path], rules) for path in inside] if rules.prune else []
+    pruned = {path: _pruned(existing[path], rules) for path in inside if rules.prune}
     return JobPlan(
-        (*actions, *(each for each in pruned if each)),
+        (*actions, *(each for each in pruned.values() if each)),
         _folders(actions, existing),
         unpruned=() if rules.prune else tuple(inside),
         outside=tuple(path for path in gone if path not in inside),
-        retired=tuple(path for path, action in zip(inside, pruned, strict=False) if action is None),
+        retired=tuple(path for path, action in pruned.items() if action is None),
     )
 
 
@@ -162,7 +162,7 @@ def _of_another(spec: JobSpec, owner: str | None) -> Refused:
 def _differs_in_case(path: str, existing: Mapping[str, ExistingJob]) -> Refused | None:
     """At the root Jenkins refuses a name that differs from another one only in case; in a folder it does not."""
     name, _, inside = path.partition("/")
-    found = next((each for each in existing if "/" not in each and each.casefold() == name.casefold()), None)
+    found = next((each for each in existing if each.casefold() == name.casefold()), None)
     if found is None or found == name:
         return None
     advice = (
@@ -175,7 +175,7 @@ def _differs_in_case(path: str, existing: Mapping[str, ExistingJob]) -> Refused 
 
 def _folders(actions: Iterable[Action], existing: Mapping[str, ExistingJob]) -> tuple[str, ...]:
     needed = {folder for each in actions if isinstance(each, Create) for folder in ancestors(each.path)}
-    return tuple(sorted((each for each in needed if each not in existing), key=lambda path: (path.count("/"), path)))
+    return tuple(sorted(needed - existing.keys()))
 
 
 def _short(kind: str) -> str:
