@@ -2,6 +2,7 @@ import math
 import random
 from collections import defaultdict
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import TypeAlias
 
 import pytest
@@ -89,7 +90,7 @@ def test_mann_whitney_of_ties_alone_decides_nothing() -> None:
 
 
 def test_mann_whitney_needs_both_sides() -> None:
-    with pytest.raises(ValueError, match="both sides"):
+    with pytest.raises(ValueError, match=r"^the Mann-Whitney test needs samples on both sides$"):
         mann_whitney_greater([], [1.0])
 
 
@@ -299,3 +300,92 @@ def test_an_empty_side_is_too_few(canary: Group, stable: Group) -> None:
 def test_a_group_is_never_worse_than_itself(latencies: list[float], bad: int) -> None:
     same = Group(tuple(latencies), bad)
     assert compare(same, same, Margins(), 0.49).finding is Finding.WITHIN_MARGIN
+
+
+@pytest.mark.parametrize(
+    ("samples", "most", "sizes"), [(300, 600, (75, 150, 300, 600)), (10, 10, (3, 5, 10)), (1, 2, (1, 2))]
+)
+def test_a_gate_looks_after_a_quarter_a_half_all_and_the_most_samples(
+    samples: int, most: int, sizes: tuple[int, ...]
+) -> None:
+    assert look_sizes(samples, most) == sizes
+
+
+@pytest.mark.parametrize(
+    ("run", "look", "share"), [(1, 0, 1 / 8), (1, 1, 1 / 8), (1, 2, 1 / 4), (1, 3, 1 / 2), (3, 3, 1 / 12)]
+)
+def test_a_look_spends_the_share_of_its_new_samples(run: int, look: int, share: float) -> None:
+    assert look_significance(0.01, run, (75, 150, 300, 600), look) == pytest.approx(0.01 * share / 2 / 2)
+
+
+def test_mann_whitney_is_exact_up_to_20_a_side() -> None:
+    for count, is_exact in ((20, True), (21, False)):
+        low = [float(n) for n in range(count)]
+        _, p = mann_whitney_greater([n + count for n in low], low)
+        assert (p == pytest.approx(1 / math.comb(2 * count, count), rel=1e-9)) is is_exact
+
+
+NO_MARGIN = Margins(errors=0.01, slowdown=1, least_slowdown=0)
+POINT_025 = 0.025
+"""The textbooks' significance: with a power of 0.9 the two quantiles sum to 3.24."""
+
+
+def answers(good: int, bad: int = 0) -> Group:
+    return Group((0.1,) * good, bad)
+
+
+@pytest.mark.parametrize(
+    ("canary", "stable", "more"),
+    [
+        (answers(20, 20), answers(28, 12), 121 - 40),  # 50% against 30%: 121 a side
+        (answers(0, 2), answers(2), 1),
+    ],
+)
+def test_more_samples_for_errors_are_as_many_as_the_textbook_says(canary: Group, stable: Group, more: int) -> None:
+    found = compare(canary, stable, NO_MARGIN, POINT_025).errors
+    assert (found.finding, found.more_samples) == (Finding.UNCERTAIN, more)
+
+
+@pytest.mark.parametrize(
+    ("slow", "fast", "others", "more"),
+    [
+        (13, 7, 20, 78 - 20),  # slower in 0.65 of the pairs: Noether's formula gives 78
+        (13, 7, 60, 78 - 20),
+        (26, 14, 20, 78 - 20),
+    ],
+)
+def test_more_samples_for_latencies_are_as_many_as_noether_says(slow: int, fast: int, others: int, more: int) -> None:
+    found = compare(Group((2.0,) * slow + (0.5,) * fast), Group((1.0,) * others), NO_MARGIN, POINT_025 / 10).latency
+    wanted = (NormalDist().inv_cdf(1 - POINT_025 / 10) + NormalDist().inv_cdf(0.9)) ** 2 / 6 / 0.15**2
+    assert found.finding is Finding.UNCERTAIN
+    assert found.more_samples == math.ceil(wanted) - min(slow + fast, others) > more
+
+
+def test_a_chance_as_small_as_the_significance_is_significant() -> None:
+    errors = compare(answers(20, 20), answers(28, 12), NO_MARGIN, 1.0).errors
+    assert compare(answers(20, 20), answers(28, 12), NO_MARGIN, errors.p).errors.finding is Finding.WORSE
+    slow, fast = Group((2.0,) * 13 + (0.5,) * 7), Group((1.0,) * 20)
+    p = compare(slow, fast, NO_MARGIN, 0.9).latency.p
+    assert compare(slow, fast, NO_MARGIN, p).latency.finding is Finding.WORSE
+
+
+def test_the_same_latencies_are_within_no_margin_at_all() -> None:
+    assert compare(answers(30), answers(30), NO_MARGIN, 0.01).latency.finding is Finding.WITHIN_MARGIN
+
+
+@pytest.mark.parametrize(
+    ("canary", "stable", "errors", "latencies"),
+    [
+        (answers(0), answers(20), Evidence(Finding.TOO_FEW, 0.0, 0.0, 1.0, (0, 20), 1), 0),
+        (answers(10, 10), answers(20), None, 20),
+        (answers(20), answers(5, 15), None, 60),
+        (answers(19), answers(19), None, 1),
+        (answers(0, 20), answers(20), None, 0),
+    ],
+)
+def test_too_few_samples_say_how_many_give_enough(
+    canary: Group, stable: Group, errors: Evidence | None, latencies: int
+) -> None:
+    found = compare(canary, stable, NO_MARGIN, 0.01)
+    assert errors is None or found.errors == errors
+    assert (found.latency.finding, found.latency.p, found.latency.more_samples) == (Finding.TOO_FEW, 1.0, latencies)

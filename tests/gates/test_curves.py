@@ -1,5 +1,6 @@
 """Answers drawn together by time."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,16 @@ def at(seconds: float, fault: str | None = None, unmeasured: str | None = None) 
 def test_a_point_has_the_answers_of_its_second() -> None:
     points = curve([at(10.0), at(10.5, "500"), at(12.0), at(11.0, unmeasured="no route")], lambda _: "canary", 10.0)
     assert [(one.at, one.samples, one.bad, one.median) for one in points] == [(0.5, 2, 1, 0.1), (2.5, 1, 0, 0.12)]
+
+
+def test_a_long_measurement_has_wider_points() -> None:
+    points = curve([at(100), at(101.2), at(101.4), at(140)], lambda _: "canary", 100)
+    assert [(one.at, one.samples) for one in points] == [(0.67, 2), (2.0, 1), (40.67, 1)]
+
+
+def test_a_point_has_the_95th_percentile_of_its_good_answers() -> None:
+    (point,) = curve([at(10 + n / 100) for n in reversed(range(20))] + [at(10.9, "500")], lambda _: "canary", 10)
+    assert [point.median, point.p95] == pytest.approx([0.10095, 0.1018])
 
 
 def test_without_a_good_answer_there_is_no_latency() -> None:

@@ -7,6 +7,7 @@ from vmss_jenkins.gates.verdicts import (
     CommandResult,
     Consequence,
     HealthLook,
+    Measurement,
     Outcome,
     Threshold,
     Verdict,
@@ -71,6 +72,20 @@ def test_a_threshold_is_met_at_its_limit() -> None:
     assert not Threshold(5, at_least=True).met(4.9)
 
 
+@pytest.mark.parametrize(
+    ("value", "unit", "shown"),
+    [
+        (6.66667, "%", "6.67%"),
+        (0.0123456, "s", "0.0123 s"),
+        (1234.5, "", "1234"),
+        (-1234.5, "s", "-1234 s"),
+        (2, "", "2"),
+    ],
+)
+def test_a_figure_is_shown_with_three_digits_and_no_exponent(value: float, unit: str, shown: str) -> None:
+    assert Measurement("x", value, unit, 1).shown == shown
+
+
 def look(at: float, initializing: str = "", **unhealthy: str) -> HealthLook:
     return HealthLook(at, {key.removeprefix("i"): why for key, why in unhealthy.items()}, frozenset(initializing))
 
@@ -86,6 +101,7 @@ def look(at: float, initializing: str = "", **unhealthy: str) -> HealthLook:
         ([look(0), look(10, i1="unhealthy"), look(20), look(30)], I, "healthy for 10 s, wanted 30 s"),
         ([look(0), look(40, i3="unhealthy", i1="stopped")], F, "not healthy: 1: stopped, 3: unhealthy"),
         ([look(0, "1", i1="initializing")], I, "still initializing: 1"),
+        ([look(0, "12", i2="initializing", i1="initializing")], I, "still initializing: 1, 2"),
         ([look(0, "1", i1="initializing", i2="unhealthy")], F, "not healthy: 2: unhealthy"),
     ],
 )
@@ -93,22 +109,40 @@ def test_health_passes_once_all_were_healthy_for_the_steady_time(
     looks: list[HealthLook], outcome: Outcome, reason: str
 ) -> None:
     verdict = assess_health(HEALTH, looks)
-    assert (verdict.outcome, verdict.reason) == (outcome, reason)
+    assert (verdict.outcome, verdict.reason, verdict.gate) == (outcome, reason, "instance-health")
+
+
+@pytest.mark.parametrize(
+    ("looks", "figures"),
+    [
+        ([], []),
+        ([look(0), look(30)], ["instances not healthy: 0 of 2 samples, wanted at most 0",
+                               "all healthy for: 30 s of 2 samples, wanted at least 30 s"]),
+        ([look(0, i1="ill", i2="ill")], ["instances not healthy: 2 of 1 samples, wanted at most 0",
+                                         "all healthy for: 0 s of 1 samples, wanted at least 30 s"]),
+        ([look(0, "12", i1="new", i2="new")], ["instances not healthy: 2 of 1 samples, wanted at most 0",
+                                               "all healthy for: 0 s of 1 samples, wanted at least 30 s"]),
+    ],
+)  # fmt: skip
+def test_a_verdict_on_health_has_its_figures(looks: list[HealthLook], figures: list[str]) -> None:
+    assert [str(one) for one in assess_health(HEALTH, looks).measurements] == figures
 
 
 @pytest.mark.parametrize(
     ("result", "outcome", "reason"),
     [
-        (CommandResult(0, "fine"), P, "exit code 0"),
-        (CommandResult(75, ""), I, "exit code 75"),
-        (CommandResult(1, "bad"), F, "exit code 1"),
-        (CommandResult(-11, ""), F, "exit code -11"),
-        (CommandResult(None, "", "no such program: check"), E, "no such program: check"),
+        (CommandResult(0, "fine", seconds=7), P, "exit code 0"),
+        (CommandResult(75, "", seconds=7), I, "exit code 75"),
+        (CommandResult(1, "bad", seconds=7), F, "exit code 1"),
+        (CommandResult(-11, "", seconds=7), F, "exit code -11"),
+        (CommandResult(None, "said", "no such program: check", seconds=7), E, "no such program: check"),
+        (CommandResult(None, "", seconds=7), E, "did not run"),
     ],
 )
 def test_the_exit_code_of_a_program_is_its_verdict(result: CommandResult, outcome: Outcome, reason: str) -> None:
     verdict = assess_command(COMMAND, result)
     assert (verdict.outcome, verdict.reason, verdict.output) == (outcome, reason, result.output)
+    assert (verdict.gate, [str(one) for one in verdict.measurements]) == ("command", ["time: 7 s of 1 samples"])
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ def _release(gate: HttpGate, good: Sequence[Sample], new_share: float | None) ->
     else:
         wanted = _samples_to_meet(new_share)
         outcome = Outcome.FAILED if wanted is not None and len(good) >= wanted else Outcome.INCONCLUSIVE
-        more = max(0, (wanted or 0) - len(good))
+        more = 0 if wanted is None else max(0, wanted - len(good))
         yield Verdict(str(gate), outcome, f"the new release was not seen in {len(good)} answers", (figure,), more)
 
 
@@ -171,8 +171,7 @@ def _samples_to_meet(new_share: float | None) -> int | None:
 
 def _too_few(gate: HttpGate, measured: Sequence[Sample], figure: Measurement) -> Verdict:
     reason = f"{len(measured)} samples, wanted {gate.samples}"
-    more = max(0, gate.samples - len(measured))
-    return Verdict(str(gate), Outcome.INCONCLUSIVE, reason, (figure,), more)
+    return Verdict(str(gate), Outcome.INCONCLUSIVE, reason, (figure,), gate.samples - len(measured))
 
 
 def _not_measured(samples: Sequence[Sample]) -> str | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from vmss_jenkins.gates.answers import percentile
 from vmss_jenkins.gates.verdicts import Sample
 
 MOST_POINTS = 30
@@ -51,14 +51,10 @@ def _points(samples: Sequence[Sample], side: Callable[[Sample], str], began: flo
     for one in samples:
         groups.setdefault((int((one.at - first) / width), side(one)), []).append(one)
     for (number, name), group in sorted(groups.items()):
-        good = sorted(one.seconds for one in group if one.fault is None)
+        good = [one.seconds for one in group if one.fault is None]
         at = max(0.0, first + (number + 0.5) * width - began)
-        middle, high = (median(good), _p95(good)) if good else (None, None)
+        middle, high = (median(good), percentile(good, 95)) if good else (None, None)
         yield CurvePoint(round(at, 2), name, len(group), len(group) - len(good), middle, high)
-
-
-def _p95(good: Sequence[float]) -> float:
-    return good[max(0, math.ceil(0.95 * len(good)) - 1)]
 
 
 def totals(points: Iterable[CurvePoint]) -> dict[str, tuple[int, int]]:

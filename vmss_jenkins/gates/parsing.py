@@ -111,22 +111,20 @@ def _read(given: Mapping[str, object]) -> tuple[dict[str, Any], list[str]]:
 
 def _arguments(spec: type[AnyGate], read: Mapping[str, Any]) -> dict[str, Any]:
     """The constructor's arguments; nested values keep the default of each part that is not given."""
-    plain = {key: value for key, value in read.items() if "." not in _KEYS[key][0]}
-    arguments: dict[str, Any] = {_KEYS[key][0]: value for key, value in plain.items()}
-    for part in ("limits", "expect", "margins"):
-        changes = {_KEYS[key][0].partition(".")[2]: value for key, value in read.items() if _part(key) == part}
-        if changes:
-            arguments[part] = replace(_default(spec, part), **changes)
-    return arguments
+    arguments: dict[str, Any] = {}
+    nested: dict[str, dict[str, Any]] = {}
+    for key, value in read.items():
+        part, *inner = _KEYS[key][0].split(".")
+        if inner:
+            nested.setdefault(part, {})[inner[0]] = value
+        else:
+            arguments[part] = value
+    return arguments | {part: replace(_default(spec, part), **changes) for part, changes in nested.items()}
 
 
 def _default(spec: type[AnyGate], part: str) -> Any:  # noqa: ANN401 - one of three types of values
     found = next(candidate for candidate in fields(spec) if candidate.name == part)
     return found.default_factory() if callable(found.default_factory) else found.default
-
-
-def _part(key: str) -> str:
-    return _KEYS[key][0].partition(".")[0] if "." in _KEYS[key][0] else ""
 
 
 def _keys_of(spec: type[AnyGate]) -> set[str]:
