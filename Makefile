@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Material for MkDocs prints a page about another program at each build.
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help demo test coverage lint docs console
+.PHONY: help demo test coverage lint docs console mutants
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -41,6 +41,12 @@ docs: $(STAMP) $(SITE_SCRIPTS) ## Write the generated pages and build the site i
 
 console: $(STAMP) ## Type every command line of README and docs, and write its output into the pages.
 	$(VENV)/bin/python -m tests.docs.update
+
+# Two at a time, and behind all other work: it takes long.
+mutants: $(STAMP) ## Break the code that decides, line by line, and count what the tests find: half an hour.
+	$(VENV)/bin/python -m pip install --quiet --editable '.[mutants]'
+	PATH="$(abspath $(VENV)/bin):$$PATH" nice -n 15 $(VENV)/bin/mutmut run --max-children 2
+	$(VENV)/bin/python -m benchmarks.mutants
 
 $(STAMP): setup.cfg pyproject.toml
 	@command -v $(PYTHON) > /dev/null || { echo '$(PYTHON) is not installed: install Python 3.10 or later, or name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3' >&2; exit 1; }
