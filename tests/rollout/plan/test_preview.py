@@ -4,13 +4,200 @@ import pytest
 
 from tests.support.fakes import NEW, OLD, WEB, three_old_instances
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.model.instances import InstanceIds, ScaleSet, UpgradeMode
-from vmss_jenkins.rollout.plan.actions import RolloutSpec
-from vmss_jenkins.rollout.plan.preview import UNDRAINED, preview
+from vmss_jenkins.model.images import ImageReference
+from vmss_jenkins.model.instances import Health, InstanceIds, ScaleSet, UpgradeMode
+from vmss_jenkins.model.releases import ExtensionSettings
+from vmss_jenkins.rollout.plan.actions import RolloutSpec, Strategy
+from vmss_jenkins.rollout.plan.preview import UNDRAINED, Preview, preview, preview_rollback
 from vmss_jenkins.rollout.plan.selection import Amount, Scope
 
 SET = ScaleSet(WEB, OLD, capacity=3)
 CANARY = RolloutSpec(canary=Amount(1))
+SURGE = RolloutSpec(strategy=Strategy.SURGE)
+BACK = RolloutSpec(rollback_to=OLD, max_unavailable=Amount(2))
+FIRST, SECOND, THIRD = three_old_instances()
+BAD = replace(FIRST, image=NEW)
+OLDER = ImageReference(id=str(OLD.id).replace("base", "older"))
+NEW_SET = replace(SET, image=NEW)
+SCRIPT, SCRIPT_BEFORE = (
+    ExtensionSettings.of({"commandToExecute": f"bash {name}.sh"}, name="app") for name in ("v2", "v1")
+)
+SCRIPT_SET = replace(SET, scripts=(SCRIPT,), extension=SCRIPT, extension_before=SCRIPT_BEFORE)
+PROTECTED = "protected from scale set actions: Azure does not update it"
+STAYS = "protected from scale-in: it stays, with the release that it runs"
+STOPPED = "is stopped (--include deallocated updates it anyway)"
+
+
+@pytest.mark.parametrize(
+    ("found", "lines"),
+    [
+        (
+            preview(RolloutSpec(), None, replace(SET, image=None), (replace(FIRST, latest_model_applied=False),)),
+            [
+                "would leave the model at the release of the model",
+                "would update first, as the canary: none",
+                "would update then: 0; at most 1 down at a time",
+            ],
+        ),
+        (
+            preview(CANARY, OLD, SET, (FIRST, SECOND)),
+            [
+                "would leave the model at nginx-base-image",
+                "would update first, as the canary: none",
+                "would update then: none; at most 1 down at a time",
+                "have the release already: 0, 1",
+            ],
+        ),
+        (
+            preview(CANARY, NEW, SET, (replace(FIRST, health=Health.UNHEALTHY), SECOND, THIRD)),
+            [
+                "would set the model to nginx-updated-image",
+                "would update before, since they are down: 0",
+                "would update first, as the canary: 1",
+                "would update then: 2; at most 1 down at a time",
+                "note: 0 (unhealthy) was down before the rollout: updated first, and not counted as unavailable",
+            ],
+        ),
+        (
+            preview(
+                CANARY,
+                NEW,
+                SET,
+                (
+                    replace(FIRST, protected_from_scale_set_actions=True),
+                    replace(SECOND, power="stopped"),
+                    replace(THIRD, protected_from_scale_set_actions=True),
+                ),
+            ),
+            [
+                "would set the model to nginx-updated-image",
+                "would update first, as the canary: none",
+                "would update then: none; at most 1 down at a time",
+                f"would leave 0 alone: {PROTECTED}",
+                f"would leave 1 alone: {STOPPED}",
+                f"would leave 2 alone: {PROTECTED}",
+                f"impossible: no instance can get nginx-updated-image: 0, 2: {PROTECTED}; 1: {STOPPED}",
+            ],
+        ),
+        (
+            preview(SURGE, NEW, SET, (replace(FIRST, protected_from_scale_in=True), SECOND)),
+            [
+                "would set the model to nginx-updated-image",
+                "would update first, as the canary: none",
+                "would update then: 1; at most 1 down at a time",
+                f"would leave 0 alone: {STAYS}",
+            ],
+        ),
+        (
+            preview(CANARY, SCRIPT_BEFORE, SCRIPT_SET, (FIRST, SECOND)),
+            [
+                "would set the model to bash v1.sh",
+                "would update first, as the canary: 0",
+                "would update then: 1; at most 1 down at a time",
+            ],
+        ),
+    ],
+    ids=["of the model", "as it is", "one is down", "nothing to do", "surge", "script"],
+)
+def test_the_lines_of_a_dry_run(found: Preview, lines: list[str]) -> None:
+    assert list(found.lines()) == lines
+
+
+@pytest.mark.parametrize(
+    ("found", "lines"),
+    [
+        (
+            preview_rollback(RolloutSpec(), NEW_SET, (BAD, replace(SECOND, image=NEW), THIRD)),
+            [
+                "would roll the model back to nginx-base-image",
+                "would update: 0, 1 (nginx-updated-image); at most 1 down at a time",
+                "have the release already: 2",
+            ],
+        ),
+        (
+            preview_rollback(BACK, NEW_SET, (BAD, replace(SECOND, image=OLDER), replace(THIRD, image=NEW))),
+            [
+                "would roll the model back to nginx-base-image",
+                "would update: 0, 2 (nginx-updated-image); 1 (nginx-older-image); at most 2 down at a time",
+            ],
+        ),
+        (
+            preview_rollback(
+                replace(BACK, strategy=Strategy.SURGE),
+                NEW_SET,
+                (BAD, replace(SECOND, image=NEW, protected_from_scale_in=True), THIRD),
+            ),
+            [
+                "would roll the model back to nginx-base-image",
+                "would replace: 0 (nginx-updated-image); none down at a time",
+                "have the release already: 2",
+                f"would leave 1 alone: {STAYS}",
+            ],
+        ),
+        (
+            preview_rollback(RolloutSpec(), NEW_SET, (BAD, replace(SECOND, image=NEW))),
+            [
+                (
+                    "impossible: the release to roll back to is not known: no instance runs another image: give the "
+                    "image to roll back to with --to IMAGE_ID"
+                )
+            ],
+        ),
+        (
+            preview_rollback(BACK, SET, (FIRST, SECOND)),
+            [
+                "would leave the model at nginx-base-image",
+                "would update: none; at most 2 down at a time",
+                "have the release already: 0, 1",
+            ],
+        ),
+        (
+            preview_rollback(BACK, NEW_SET, (replace(BAD, provisioning_state="Failed"), SECOND)),
+            [
+                "would roll the model back to nginx-base-image",
+                "would update: 0 (nginx-updated-image); at most 2 down at a time",
+                "have the release already: 1",
+            ],
+        ),
+        (
+            preview_rollback(
+                BACK, replace(NEW_SET, load_balanced=True), (BAD, replace(SECOND, image=NEW, power="stopped"))
+            ),
+            [
+                "would roll the model back to nginx-base-image",
+                "would update: 0 (nginx-updated-image); at most 2 down at a time",
+                f"would leave 1 alone: {STOPPED}",
+                f"note: {UNDRAINED.text}",
+            ],
+        ),
+        (
+            preview_rollback(RolloutSpec(), SCRIPT_SET, (FIRST, SECOND)),
+            ["would roll the model back to bash v1.sh", "would update: 0, 1; at most 1 down at a time"],
+        ),
+        (
+            preview_rollback(BACK, NEW_SET, (replace(BAD, protected_from_scale_set_actions=True),)),
+            [
+                "would roll the model back to nginx-base-image",
+                "would update: none; at most 1 down at a time",
+                f"would leave 0 alone: {PROTECTED}",
+                f"impossible: no instance can get nginx-base-image: 0: {PROTECTED}",
+            ],
+        ),
+        (
+            preview_rollback(BACK, replace(SET, provisioning_state="Deleting"), (FIRST,)),
+            [
+                "would leave the model at nginx-base-image",
+                "would update: none; at most 1 down at a time",
+                "have the release already: 0",
+                "impossible: scale set canary-rg/web is being deleted",
+            ],
+        ),
+    ],
+    ids=["found", "of two", "surge", "unknown", "done", "failed", "balanced", "script", "nothing to do", "deleted"],
+)
+def test_the_lines_of_the_dry_run_of_a_rollback(found: Preview, lines: list[str]) -> None:
+    assert list(found.lines()) == lines
+    assert found.refused(allow_automatic_rollout=True) is any(line.startswith("impossible: ") for line in lines)
 
 
 def test_a_new_release_would_change_the_model_then_the_canary_then_the_others() -> None:
@@ -58,4 +245,5 @@ def test_connections_that_would_be_refused_are_told(drain: float | None, noted: 
     balanced = replace(SET, load_balanced=True)
     found = preview(replace(CANARY, drain=drain), NEW, balanced, three_old_instances())
     assert (UNDRAINED in found.findings) is noted
+    assert UNDRAINED.text not in {one.text for one in preview(CANARY, OLD, balanced, three_old_instances()).findings}
     assert not found.refused(allow_automatic_rollout=False)
