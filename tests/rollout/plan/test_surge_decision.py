@@ -91,6 +91,31 @@ def test_what_somebody_adds_is_wanted_and_what_somebody_takes_is_surplus_first(
     assert count.seen(capacity).wanted == wanted
 
 
+def test_a_change_of_the_capacity_is_asked_for_then_accepted_or_refused() -> None:
+    asked = Headcount.of(3).asking(3, 4, 7.0)
+    assert asked == Headcount(3, 3, 4, 7.0, answered=False)
+    assert asked.accepted() == Headcount(3, 4, 4, 7.0, answered=True)
+    assert asked.refused() == Headcount(3, 3, 3, 7.0, answered=True)
+
+
+@pytest.mark.parametrize(
+    ("capacity", "found"),
+    [
+        (3, Headcount(3, 3, 4, 7.0, answered=False)),  # no answer yet, and nothing to see
+        (4, Headcount(3, 4, 4, 7.0, answered=True)),  # the read shows that Azure took it
+        (5, Headcount(5, 5, 5, 7.0)),  # somebody scaled the set
+        (2, Headcount(2, 2, 2, 7.0)),
+    ],
+)
+def test_a_read_shows_whether_azure_took_a_change_whose_answer_was_lost(capacity: int, found: Headcount) -> None:
+    assert Headcount(3, 3, 4, 7.0, answered=False).seen(capacity) == found
+
+
+def test_an_answered_change_is_seen_as_it_was_written() -> None:
+    for capacity in (3, 4):
+        assert Headcount(3, 3, 4, 7.0).seen(capacity) == Headcount(3, 3, 4, 7.0)
+
+
 numbers = st.integers(0, 10**6 - 1)
 
 
@@ -100,7 +125,9 @@ def test_what_is_written_down_is_read_again(wanted: int, before: int, asked: int
     assert Headcount.parse(count.text()) == Headcount(wanted, before, asked)
 
 
-@pytest.mark.parametrize("text", ["", "wanted=3", "wanted=x before=3 asked=4", "until=5 back= owner=job"])
+@pytest.mark.parametrize(
+    "text", ["", "wanted=3", "wanted=x before=3 asked=4", "wanted=٣ before=3 asked=4", "until=5 back= owner=job"]
+)
 def test_what_is_no_headcount_is_not_taken_for_one(text: str) -> None:
     assert Headcount.parse(text) is None
 

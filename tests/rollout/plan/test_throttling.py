@@ -48,6 +48,41 @@ def test_what_is_left_is_spread_until_it_is_refilled() -> None:
 
 
 @pytest.mark.parametrize(
+    ("rate_limit", "at_once", "a_minute"),
+    [(throttling.updates, 30, 150), (throttling.operations, 60, 1500), (throttling.instances, 100, 600)],
+)
+def test_some_requests_may_go_at_once_and_the_others_evenly(rate_limit: object, at_once: int, a_minute: int) -> None:
+    made = rate_limit()  # type: ignore[operator]
+    assert (made.available(100.0), made.available(100.0)) == (at_once, at_once)
+    for _ in range(at_once):
+        made.take()
+    assert (made.available(100.0), made.available(102.0)) == (0, (a_minute - at_once) // 30)
+    assert made.available(104.0) == min(at_once, (a_minute - at_once) // 15), "since the last look, not since the first"
+    assert made.available(1000.0) == at_once
+
+
+@pytest.mark.parametrize(
+    ("bucket", "size", "refill"), [(throttling.operation_tokens, 45, 15), (throttling.instance_tokens, 36, 12)]
+)
+def test_the_bucket_of_a_resource_is_refilled_each_minute_from_the_first_request(
+    bucket: object, size: int, refill: int
+) -> None:
+    tokens = bucket()  # type: ignore[operator]
+    for _ in range(size - 2):
+        assert tokens.take(30.0)
+    assert not tokens.take(89.0)
+    assert tokens.spacing(89.0) == pytest.approx(1 / 0.5), "as if half a token were left"
+    assert tokens.spacing(90.0) == pytest.approx(60 / refill)
+    for _ in range(refill - 1):
+        assert tokens.take(91.0)
+    assert tokens.spacing(100.0) == pytest.approx(50 / 1)
+    assert tokens.take(100.0)
+    assert not tokens.take(149.0), "the minutes count from the first request, whenever the others were"
+    assert tokens.take(150.0)
+    assert tokens.spacing(150.0 + 600.0) == pytest.approx(60 / (size - 2)), "never more than the whole bucket"
+
+
+@pytest.mark.parametrize(
     ("count", "longest", "shares"),
     [
         (1, 100, [("a", "b", "c", "d", "e")]),
