@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TypeGuard
 
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.gates.parsing import gate_texts, gates_from
@@ -38,12 +37,14 @@ def watch_gates(given: GateTexts) -> tuple[AnyGate, ...]:
 
 def load_balancer_ports(gates: Iterable[AnyGate]) -> tuple[int, ...]:
     """The ports of the load balancer that gates send requests to."""
-    return tuple(gate.service_port for gate in gates if _is_through_frontend(gate))
+    return tuple(gate.service_port for gate in map(_through_frontend, gates) if gate)
 
 
 def _with_test_port(gate: AnyGate, test_port: int | None) -> AnyGate:
-    return replace(gate, port=test_port) if _is_through_frontend(gate) and gate.port is None else gate
+    frontend = _through_frontend(gate)
+    return replace(frontend, port=test_port) if frontend and frontend.port is None else gate
 
 
-def _is_through_frontend(gate: AnyGate) -> TypeGuard[HttpGate]:
-    return isinstance(gate, HttpGate) and gate.via is Via.FRONTEND and gate.url is None
+def _through_frontend(gate: AnyGate) -> HttpGate | None:
+    """The gate if it measures through the load balancer; else None."""
+    return gate if isinstance(gate, HttpGate) and gate.via is Via.FRONTEND and gate.url is None else None
