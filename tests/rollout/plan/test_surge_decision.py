@@ -10,12 +10,24 @@ from hypothesis import strategies as st
 
 from tests.support.fakes import NEW, OLD, WEB
 from vmss_jenkins.gates.verdicts import Consequence
+from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.images import ImageReference
-from vmss_jenkins.model.instances import Health, Instance, OrchestrationMode, ScaleInPolicy, ScaleInRule, ScaleSet
+from vmss_jenkins.model.instances import (
+    Health,
+    Instance,
+    InstanceIds,
+    OrchestrationMode,
+    ScaleInPolicy,
+    ScaleInRule,
+    ScaleSet,
+    UpgradeMode,
+)
+from vmss_jenkins.model.releases import ExtensionSettings, Release
 from vmss_jenkins.rollout.plan.actions import Action, Remove, RolloutSpec, ScaleOut, Strategy
 from vmss_jenkins.rollout.plan.headcount import Headcount
 from vmss_jenkins.rollout.plan.history import GateResult, History, Observed, Stage
-from vmss_jenkins.rollout.plan.selection import Amount, Target
+from vmss_jenkins.rollout.plan.preview import UNDRAINED
+from vmss_jenkins.rollout.plan.selection import Amount, Scope, Target
 from vmss_jenkins.rollout.plan.surge.checks import ALLOW_UNKNOWN_AUTOSCALE, findings, largest, refused
 from vmss_jenkins.rollout.plan.surge.decision import choose
 from vmss_jenkins.rollout.plan.surge.preview import SurgePreview, preview_surge
@@ -177,6 +189,7 @@ def test_what_serves_nobody_may_go_though_no_more_serve_than_are_wanted() -> Non
     assert waits == ScaleOut(1)
 
 
+V1, V2 = (ExtensionSettings.of({"commandToExecute": f"bash {name}.sh"}, name="app") for name in ("v1", "v2"))
 SPEC = RolloutSpec(strategy=Strategy.SURGE, canary=Amount(1))
 SET = ScaleSet(WEB, OLD, capacity=3, id="/web", load_balanced=True)
 THREE = (made("0"), made("1"), made("2"))
@@ -192,7 +205,15 @@ THREE = (made("0"), made("1"), made("2"))
     ],
 )
 def test_how_large_a_set_may_be(one_group: bool, image: ImageReference, most: int) -> None:
-    assert largest(replace(SET, single_placement_group=one_group, image=image))[0] == most
+    reason = {
+        100: "it has a single placement group (singlePlacementGroup may be set to false, but never back)",
+        600: "it runs a managed image; a set with a gallery image may have 1000",
+        1000: "Azure's largest set",
+    }
+    assert largest(replace(SET, single_placement_group=one_group, image=image)) == (most, reason[most])
+    assert largest(replace(SET, single_placement_group=one_group, image=NEW), image)[0] == most, "of the new release"
+    assert largest(replace(SET, single_placement_group=False, image=None))[0] == 1000
+    assert largest(replace(SET, single_placement_group=False), ExtensionSettings("app"))[0] == 1000
 
 
 def reasons(capacity: int, autoscale: tuple[str, ...] | None = (), *allowed: str, **how: object) -> str:
@@ -206,6 +227,62 @@ def test_a_surge_that_fits_exactly_is_let_go() -> None:
     assert "would have 101 for a while; it may have 100" in reasons(100)
     assert "Give --max-surge 1, or use --strategy waves" in reasons(99, max_surge=Amount(5))
     assert "Use --strategy waves" in reasons(100)
+
+
+def spans(*zones: str | None, surge: int = 1) -> list[str]:
+    there = tuple(made(str(n), zone) for n, zone in enumerate(zones))
+    observed = Observed(replace(SET, capacity=len(zones)), there, {})
+    spec = RolloutSpec(strategy=Strategy.SURGE, max_surge=Amount(surge))
+    found = findings(spec, observed, Headcount.of(len(zones)), NEW, ())
+    assert {one.severity for one in found} <= {Severity.WARNING}
+    return [one.text for one in found]
+
+
+def test_a_zone_that_may_be_empty_for_a_while_is_told() -> None:
+    assert spans("1", "2", "3", "3") == [
+        (
+            "zone 1, zone 2 has one instance only, and Azure chooses the zones of new instances: a zone may have no "
+            "healthy instance for a while; --max-surge 3 avoids that"
+        )
+    ]
+    assert len(spans("1", "2", "2", surge=1)) == 1
+    assert spans("1", "2", "2", surge=2) == []
+    assert spans("1", "1", "2", "2") == spans("1") == spans("1", None) == spans(None, None) == []
+
+
+def test_each_finding_says_what_to_do() -> None:
+    assert reasons(3, scope=Scope(InstanceIds(("0",)))) == (
+        "a surge replaces instances in the order of the set's scale-in policy: give --canary instead of "
+        "--instance-ids, or update these ids with --strategy waves"
+    )
+    assert reasons(0) == (
+        "the set has no instances (capacity 0): there is nothing to replace; scale it out first, or only set the model "
+        "with `vmss-jenkins update`"
+    )
+    assert reasons(3, None) == (
+        "the autoscale settings cannot be read (Microsoft.Insights/autoscaleSettings/read); autoscale may delete the "
+        "additional instances; give --allow-unknown-autoscale to go on anyway"
+    )
+    assert reasons(3, ("by-cpu", "by-time")) == (
+        "autoscale (by-cpu, by-time) is on: it may delete the new instances of the surge, or make others. Disable it "
+        "during the surge (az monitor autoscale update --name by-cpu --enabled false), or use --strategy waves"
+    )
+    assert reasons(100) == (
+        "the set has 100 instances and would have 101 for a while; it may have 100: it has a single placement group "
+        "(singlePlacementGroup may be set to false, but never back). Use --strategy waves"
+    )
+    huge = replace(SET, capacity=600, single_placement_group=False)
+    marketplace = ImageReference.parse_urn("Canonical:ubuntu:server:latest")
+    for image, refusal in ((NEW, 1), (marketplace, 0)):
+        assert len(refused(findings(SPEC, Observed(huge, THREE, {}), Headcount.of(600), image, ()), ())) == refusal
+
+
+def test_what_is_unsafe_is_refused_as_one_sentence() -> None:
+    found = Finding(Severity.UNSAFE, "Azure would update all.", "--allow")
+    assert refused([found, Finding(Severity.NOTE, "x")], []) == (
+        "Azure would update all; give --allow to go on anyway",
+    )
+    assert refused([found], ["--allow"]) == ()
 
 
 def test_autoscale_is_in_the_way_where_it_is_on_or_nobody_can_tell() -> None:
@@ -233,6 +310,102 @@ def test_a_dry_run_tells_the_steps() -> None:
     assert list(seen(replace(SPEC, canary_only=True)).lines())[2] == (
         "would then have 4 instances, until the next rollout continues"
     )
+
+
+def dry_run(
+    release: Release | None = NEW,
+    instances: tuple[Instance, ...] = THREE,
+    drain: float | None = None,
+    **changes: object,
+) -> list[str]:
+    spec = replace(SPEC, drain=drain)
+    observed = Observed(replace(SET, **changes), instances, {})  # type: ignore[arg-type]
+    return list(preview_surge(spec, release, observed, Headcount.of(3), ()).lines())
+
+
+STEPS = [
+    "would make new ones first, up to 1 more than 3 at a time, run the gates, and delete as many old ones",
+    "would end with 3 instances",
+]
+UNDRAINED_LINE = f"note: {UNDRAINED.text}"
+DONE = (new("0"), new("1"))
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (
+            dry_run(None, load_balanced=False),
+            ["would leave the model at nginx-base-image", "have the release already: 0, 1, 2"],
+        ),
+        (
+            dry_run(None, tuple(replace(one, latest_model_applied=False) for one in THREE[:2]), image=None),
+            [
+                "would leave the model at the release of the model",
+                "would scale out from 3 to 4: 1 new, the canary",
+                "would replace, in this order: 1, 0",
+                *STEPS,
+                UNDRAINED_LINE,
+            ],
+        ),
+        (
+            dry_run(NEW, (*DONE, THREE[2]), image=NEW),
+            ["would leave the model at nginx-updated-image", "have the release already: 0, 1, 2"],
+        ),
+        (
+            dry_run(NEW, (*DONE, THREE[2]), drain=30.0),
+            [
+                "would set the model to nginx-updated-image",
+                "have the release already: 0, 1",
+                "would replace, in this order: 2",
+                *STEPS,
+            ],
+        ),
+        (
+            dry_run(V2, scripts=(V1,), extension=V1),
+            [
+                "would set the model to bash v2.sh",
+                "would scale out from 3 to 4: 1 new, the canary",
+                "would replace, in this order: 2, 1, 0",
+                *STEPS,
+                (
+                    "note: a rollback runs bash v1.sh again, on disks on which the new script ran: it must undo what "
+                    "the new script does, or the instances must be reimaged"
+                ),
+                UNDRAINED_LINE,
+            ],
+        ),
+        (
+            dry_run(V1, scripts=(V1,), extension=V1),
+            ["would leave the model at bash v1.sh", "have the release already: 0, 1, 2"],
+        ),
+    ],
+    ids=["of the model", "unknown", "done", "some have it", "new script", "same script"],
+)
+def test_the_lines_of_the_dry_run_of_a_surge(lines: list[str], told: list[str]) -> None:
+    assert lines == told
+
+
+@pytest.mark.parametrize(
+    ("mode", "allowed", "is_refused"),
+    [("Automatic", False, True), ("Automatic", True, False), ("Manual", False, False)],
+)
+def test_a_set_that_would_follow_the_model_is_refused_unless_that_is_allowed(
+    mode: str, allowed: bool, is_refused: bool
+) -> None:
+    assert seen(upgrade_mode=UpgradeMode(mode)).refused(allow_automatic_rollout=allowed) is is_refused
+
+
+def test_the_images_that_run_are_counted_before_a_surge() -> None:
+    many = tuple(replace(made(str(n)), image=ImageReference(id=f"{OLD.id}-{n}")) for n in range(10))
+    observed = Observed(replace(SET, capacity=10), many, {})
+    found = preview_surge(SPEC, NEW, observed, Headcount.of(10), ()).findings
+    assert [one.text for one in found if one.severity is Severity.IMPOSSIBLE] == [
+        (
+            "the instances would run 11 different images and Azure allows 10 models a set: update the instances with "
+            "old images first"
+        )
+    ]
 
 
 def test_a_dry_run_names_who_stays_and_what_is_in_the_way() -> None:
