@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support.fakes import NEW, OLD, WEB
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.model.instances import Instance, InstanceIds, ScaleSet
+from vmss_jenkins.model.instances import Health, Instance, InstanceIds, ScaleSet
 from vmss_jenkins.rollout.plan.selection import (
     Amount,
     Include,
@@ -67,11 +67,37 @@ def test_amounts_round_as_documented(given_: str, total: int, up: int, down: int
     assert (amount.rounded_up(total), amount.rounded_down(total)) == (up, down)
 
 
-@pytest.mark.parametrize("given_", ["", "0", "0%", "101%", "-1", "1.5", "ten", "10 percent", "%", "٣"])
+@pytest.mark.parametrize("given_", ["", "0", "0%", "101%", "-1", "1.5", "ten", "10 percent", "%", "٣", "1\u2003%"])
 def test_an_amount_that_is_none_is_refused_naming_it(given_: str) -> None:
-    with pytest.raises(ConfigError, match="wanted a count such as 1") as refused:
+    with pytest.raises(ConfigError) as refused:
         Amount.parse(given_)
-    assert repr(given_) in str(refused.value)
+    reason = f"found {given_!r}; wanted a count such as 1, or a percentage from 1% to 100%"
+    assert (refused.value.source, refused.value.reasons) == ("amount", (reason,))
+
+
+@pytest.mark.parametrize(
+    ("value", "is_percent", "shown"), [(0, False, "0"), (0, True, "0%"), (101, True, "101%"), (-1, False, "-1")]
+)
+def test_an_amount_is_1_or_more_and_at_most_all(value: int, is_percent: bool, shown: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        Amount(value, is_percent)
+    reason = f"found {shown!r}; wanted a count such as 1, or a percentage from 1% to 100%"
+    assert (refused.value.source, refused.value.reasons) == ("amount", (reason,))
+    assert (Amount(1).value, Amount(100, is_percent=True).value, Amount(101).value) == (1, 100, 101)
+
+
+@pytest.mark.parametrize("value", [[], {}, object, ["0", 1], 7, None])
+def test_a_scope_is_a_text_or_texts(value: object) -> None:
+    with pytest.raises(ConfigError) as refused:
+        Scope.read(value)
+    assert refused.value.source == "scope"
+    assert refused.value.reasons == (f"found {value!r}; wanted instance ids such as '0,1', or '*' for all",)
+
+
+def test_a_scope_is_read_in_each_form() -> None:
+    both = Scope(InstanceIds(("0", "10")))
+    assert Scope.read("0,10") == Scope.read(["0", "10"]) == Scope.read(both) == both
+    assert Scope.read("*") == Scope()
 
 
 def test_an_amount_reads_as_it_was_given() -> None:
@@ -105,6 +131,38 @@ def test_a_canary_is_spread_over_zones_then_over_fault_domains() -> None:
 def test_instances_that_were_taken_before_move_their_zone_to_the_back() -> None:
     beside = [new("7", "1"), new("8", "1"), new("9", "2")]
     assert ids(spread([old("1", "1"), old("2", "2"), old("3", "3"), old("4", "3")], beside)) == ["3", "2", "4", "1"]
+
+
+@pytest.mark.parametrize(
+    ("instances", "beside", "order"),
+    [
+        ([old("1", "1"), old("2")], [], "2 1"),  # no zone counts as a zone of its own, the first
+        ([old("1"), old("2", "1")], [new("7")], "2 1"),
+        ([old("1", None, 0), old("2")], [], "2 1"),  # and so does no fault domain
+        ([old("1", "1", 0), old("2", "1", 1)], [new("7", "1", 0)], "2 1"),
+        (
+            [*(old(str(n), "1", 0) for n in (1, 2)), *(old(str(n), "1", 1) for n in (3, 4, 5))],
+            [new("8", "1", 0), new("9", "1", 0)],
+            "3 4 1 5 2",
+        ),
+    ],
+)
+def test_those_that_stand_beside_others_come_later(
+    instances: list[Instance], beside: list[Instance], order: str
+) -> None:
+    assert " ".join(ids(spread(instances, beside))) == order
+
+
+def test_the_instances_to_update_are_spread_beside_those_that_have_the_release() -> None:
+    assert ids(select(Scope(), RELEASE, SET, [old("1", "1"), old("2", "2"), new("3", "1")]).pending) == ["2", "1"]
+
+
+def test_an_instance_that_was_down_counts_for_the_canary_only_if_no_healthy_one_is_left() -> None:
+    there = [new("0"), new("1"), old("2"), *(old(key, health=Health.UNHEALTHY) for key in ("3", "4"))]
+    selection = select(Scope(), RELEASE, SET, there)
+    assert ids(choose_canary(Amount(4), selection, apart={"0"})) == ["2", "3"]
+    assert ids(choose_canary(Amount(4), selection)) == ["2", "3"]
+    assert ids(choose_canary(Amount(3), selection, apart={"0"})) == ["2"]
 
 
 def test_ids_are_ordered_as_people_count() -> None:
@@ -160,11 +218,17 @@ def test_a_canary_is_as_even_over_zones_as_the_instances_allow(amount: Amount, i
         ({"power": "deallocated"}, {Include.DEALLOCATED}, None),
         ({"power": "stopped"}, {Include.FAILED}, "is stopped"),
         ({"power": None}, set(), None),
+        ({"power": "starting"}, set(), None),
         ({"provisioning_state": "Failed", "error": "no quota"}, set(), "its last operation failed .*: no quota"),
+        ({"provisioning_state": "Failed"}, set(), r"its last operation failed \(--include failed updates it anyway\)$"),
         ({"provisioning_state": "Failed"}, {Include.FAILED}, None),
         ({"provisioning_state": "Creating"}, set(Include), "is being created"),
         ({"provisioning_state": "Deleting"}, set(Include), "is being deleted"),
-        ({"image": None, "latest_model_applied": None}, set(Include), "neither its image nor"),
+        (
+            {"image": None, "latest_model_applied": None},
+            set(Include),
+            "^neither its image nor its latest-model flag is known$",
+        ),
         ({"provisioning_state": "Updating"}, set(), None),
     ],
 )

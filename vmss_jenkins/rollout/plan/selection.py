@@ -56,7 +56,7 @@ class Amount:
             ConfigError: any other text.
         """
         found = re.fullmatch(r"([0-9]{1,9})\s*(%?)", given.strip(), re.ASCII)
-        if not found or int(found[1]) < 1 or (found[2] and int(found[1]) > PERCENT):
+        if not found:
             raise ConfigError("amount", [_wanted(given)])
         return cls(int(found[1]), bool(found[2]))
 

@@ -1,0 +1,159 @@
+"""Which release a rollback goes to, and how a run begins or goes on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.rollout.plan.test_decision import OLDER, instance
+from tests.support.fakes import NEW, OLD, WEB
+from vmss_jenkins.model.images import ImageReference
+from vmss_jenkins.model.instances import Health, Instance, ScaleSet
+from vmss_jenkins.model.releases import ExtensionSettings, Release
+from vmss_jenkins.rollout.plan.actions import RolloutSpec
+from vmss_jenkins.rollout.plan.claims import fingerprint
+from vmss_jenkins.rollout.plan.history import History, Observed
+from vmss_jenkins.rollout.plan.rollback import (
+    REQUESTED,
+    RESUMED,
+    other_images,
+    previous_releases,
+    resume_rollback,
+    rollback_target,
+    start,
+    state_of,
+)
+from vmss_jenkins.rollout.plan.selection import Target
+
+SET = ScaleSet(WEB, NEW)
+V1, V2 = (ExtensionSettings.of({"commandToExecute": f"bash {name}.sh"}, name="app") for name in ("v1", "v2"))
+SCRIPTED = replace(SET, scripts=(V2,), extension=V2, extension_before=V1)
+NEW_ONE, OLD_ONE, OLDER_ONE = instance("0", NEW), instance("1", OLD), instance("2", OLDER)
+
+
+def observed(*instances: Instance, scale_set: ScaleSet = SET) -> Observed:
+    return Observed(scale_set, instances, {})
+
+
+@pytest.mark.parametrize(
+    ("to", "bad", "there", "previous", "found", "obstacle"),
+    [
+        (OLDER, NEW, (NEW_ONE, OLD_ONE), (), OLDER, ""),
+        (None, NEW, (NEW_ONE, OLD_ONE), (OLDER,), OLD, ""),
+        (None, NEW, (NEW_ONE,), (OLDER,), OLDER, ""),
+        (
+            None, NEW, (NEW_ONE,), (), None,
+            "no instance runs another image: give the image to roll back to with --to IMAGE_ID",
+        ),
+        (
+            None, NEW, (NEW_ONE, OLDER_ONE, OLD_ONE), (), None,
+            f"the instances run 2 other images ({OLD}, {OLDER}): give the one wanted with --to IMAGE_ID",
+        ),
+        (None, V2, (OLD_ONE,), (V1,), V1, ""),
+        (
+            None, V2, (OLD_ONE,), (), None,
+            "the previous script is not recorded: give its settings with --to-settings FILE",
+        ),
+    ],
+)  # fmt: skip
+def test_the_release_to_roll_back_to(
+    to: Release | None,
+    bad: Release,
+    there: tuple[Instance, ...],
+    previous: tuple[Release, ...],
+    found: Release | None,
+    obstacle: str,
+) -> None:
+    history = History(0.0, Target(bad), previous=previous)
+    assert rollback_target(RolloutSpec(rollback_to=to), observed(*there), history) == (found, obstacle)
+
+
+def test_where_no_other_image_runs_the_first_script_of_the_set_is_named() -> None:
+    there = observed(NEW_ONE, scale_set=replace(SET, scripts=(V2, replace(V1, name="other"))))
+    assert rollback_target(RolloutSpec(), there, History(0.0, Target(NEW)))[1] == (
+        "no instance runs another image: give the image to roll back to with --to IMAGE_ID; to roll back its script, "
+        "add --extension app"
+    )
+
+
+def test_an_image_is_one_whatever_its_spelling() -> None:
+    loud = ImageReference(id=str(OLD).replace("nginx", "NGINX"))
+    assert other_images((OLD_ONE, instance("2", loud)), NEW) == (OLD,)
+    assert other_images((OLD_ONE, replace(NEW_ONE, image=None)), None) == (OLD,)
+    assert other_images((instance("2", loud),), OLD) == ()
+
+
+def test_the_previous_releases_of_an_image_run_and_that_of_a_script_is_recorded() -> None:
+    assert previous_releases(observed(NEW_ONE, OLD_ONE), NEW) == (OLD,)
+    assert previous_releases(observed(NEW_ONE, OLD_ONE, scale_set=SCRIPTED), V2) == (V1,)
+    assert previous_releases(observed(OLD_ONE, scale_set=SET), V2) == ()
+
+
+AT = 7.0
+
+
+@pytest.mark.parametrize(
+    ("scale_set", "image", "to", "rolling_back", "history"),
+    [
+        (replace(SET, image=OLD), NEW, None, False, History(AT, Target(NEW), previous=(OLD,))),
+        (SET, None, None, False, History(AT, Target(NEW), previous=(OLD,))),
+        (SET, OLDER, OLD, False, History(AT, Target(OLDER), previous=(OLD, NEW))),
+        (SET, None, None, True, History(AT, Target(NEW), previous=(OLD,), cause=REQUESTED)),
+        (SET, None, OLD, True, History(AT, Target(NEW), previous=(OLD,), cause=REQUESTED)),
+        (SET, None, NEW, True, History(AT, Target(None)).begin_rollback(NEW, REQUESTED, AT)),
+        (SCRIPTED, None, None, True, History(AT, Target(V2), previous=(V1,), cause=REQUESTED)),
+        (
+            replace(SCRIPTED, extension_before=V2),
+            None, None, True,
+            History(AT, Target(None)).begin_rollback(V2, REQUESTED, AT),
+        ),
+        (replace(SCRIPTED, extension_before=V2), None, None, False, History(AT, Target(V2))),
+        (replace(SCRIPTED, extension_before=V2), None, V1, True, History(AT, Target(V2), cause=REQUESTED)),
+    ],
+)  # fmt: skip
+def test_how_a_run_begins(
+    scale_set: ScaleSet, image: Release | None, to: Release | None, rolling_back: bool, history: History
+) -> None:
+    there = observed(NEW_ONE, OLD_ONE, scale_set=scale_set)
+    assert start(there, image, to, AT, rolling_back=rolling_back) == history
+
+
+@pytest.mark.parametrize(
+    ("scale_set", "image", "bad", "target", "goes_on"),
+    [
+        (replace(SET, image=OLD), NEW, NEW, OLD, True),
+        (replace(SET, image=OLD), NEW, OLDER, OLD, False),  # this command rolls out another release
+        (replace(SET, image=OLD), NEW, NEW, OLDER, True),
+        (SET, None, OLD, NEW, True),
+        (replace(SET, image=None), None, OLD, OLDER, True),
+        (SET, None, NEW, V1, False),
+        (SCRIPTED, V2, V2, V1, True),
+        (SCRIPTED, None, V2, V1, True),
+    ],
+)
+def test_a_killed_rollback_goes_on(
+    scale_set: ScaleSet, image: Release | None, bad: Release, target: Release, goes_on: bool
+) -> None:
+    there = observed(NEW_ONE, OLD_ONE, OLDER_ONE, scale_set=scale_set)
+    wanted = History(AT, Target(bad)).begin_rollback(target, RESUMED, AT) if goes_on else None
+    assert resume_rollback(there, fingerprint(bad, target), image, AT) == wanted
+    assert resume_rollback(there, "", image, AT) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "state"),
+    [
+        (NEW_ONE, "runs nginx-updated-image, latest model, Succeeded, running, health healthy"),
+        (
+            replace(OLD_ONE, provisioning_state="Failed", error="no quota", power=None),
+            "runs nginx-base-image, not the latest model, Failed, power unknown, health healthy, no quota",
+        ),
+        (
+            replace(OLD_ONE, image=None, latest_model_applied=None, health=Health.UNKNOWN),
+            "runs an unknown image, latest model unknown, Succeeded, running, health unknown",
+        ),
+    ],
+)
+def test_the_state_of_an_instance_in_words(one: Instance, state: str) -> None:
+    assert state_of(one, SET) == state
