@@ -65,6 +65,11 @@ class Server:
         )
 
 
+def release_of(jenkinsfile: str) -> dict[str, str | bool]:
+    """A value for the parameter of the release, if the job has one."""
+    return {name: "x" for name in ("IMAGE_ID", "SCRIPT") if f"name: '{name}', defaultValue" in jenkinsfile}
+
+
 def test_a_refused_approval_starts_nothing_and_the_question_holds_no_executor(jenkins: Jenkins, tmp_path: Path) -> None:
     server = Server(jenkins, tmp_path, "#!/bin/true", promotion="approval", **PLUGIN)
     build = server.run(server.jobs["web-canary"], {"IMAGE_ID": "x"}, answers={QUESTION: "abort"})
@@ -107,7 +112,7 @@ def test_jobs_of_every_kind_run(jenkins: Jenkins, tmp_path: Path, one: dict[str,
     """Locks, schedules, containers, other credentials, a venv: all stages run."""
     made = Server(jenkins, tmp_path, REMEMBERS, server, **one)
     for name, jenkinsfile in made.jobs.items():
-        build = made.run(jenkinsfile, {"IMAGE_ID": "x"} if "IMAGE_ID" in jenkinsfile else {}, job=name)
+        build = made.run(jenkinsfile, release_of(jenkinsfile), job=name)
         assert build.result == "SUCCESS", build.log
         named = re.findall(r"^ *stage\('(.+)'\)", jenkinsfile, re.MULTILINE)
         assert build.stages == named
@@ -154,7 +159,7 @@ def test_an_early_failure_of_any_job_is_in_its_description_and_no_second_error_i
 ) -> None:
     server = Server(jenkins, tmp_path, program, {**MOST, "publish_html": True}, **one)
     for name, jenkinsfile in server.jobs.items():
-        build = server.run(jenkinsfile, {"IMAGE_ID": "x"} if "IMAGE_ID" in jenkinsfile else {}, job=name)
+        build = server.run(jenkinsfile, release_of(jenkinsfile), job=name)
         assert build.result == "FAILURE", build.log
         assert (build.description or "").startswith(reason), build.log
         assert [noise for noise in NOISE if noise in build.log] == []
@@ -209,3 +214,36 @@ def test_the_steps_of_the_library_do_not_import_it_either(jenkins: Jenkins, tmp_
     build = server.run(server.jobs["web-canary"], {"IMAGE_ID": "no-image"})
     assert "'no-image' is not an image id" in build.log
     assert "imported from the workspace" not in build.log
+
+
+IMAGE, TARGET = ("IMAGE_ID", "IMAGE_URN"), (("RESOURCE_GROUP",), ("VMSS_NAME",))
+REQUIRED = [
+    ({}, (*TARGET, IMAGE, ("CANARY", "INSTANCE_IDS"), ("MAX_UNAVAILABLE",))),
+    ({"rollout": {"strategy": "surge"}}, (*TARGET, IMAGE, ("CANARY",), ("MAX_SURGE",))),
+    (PLUGIN, (*TARGET, ("IMAGE_ID",), ("INSTANCE_IDS",))),
+    ({"script": {}}, (*TARGET, ("SCRIPT", "SCRIPT_URL"), ("CANARY", "INSTANCE_IDS"), ("MAX_UNAVAILABLE",))),
+]
+
+
+@pytest.mark.parametrize(("one", "required"), REQUIRED)
+def test_a_job_with_empty_parameters_changes_nothing_and_names_them_all(
+    jenkins: Jenkins, tmp_path: Path, one: dict[str, Any], required: tuple[tuple[str, ...], ...]
+) -> None:
+    server = Server(jenkins, tmp_path, '#!/bin/sh\necho "called $*"\n', **one)
+    build = server.run(server.jobs["web-canary"], {name: " " for group in required for name in group})
+    assert build.result == "FAILURE", build.log
+    empty = ", ".join(map(" or ".join, required))
+    assert build.description == f"Nothing was changed: no value for the parameter {empty}. Start it again with one."
+    assert "called" not in build.log
+    assert "azureVMSSUpdate" not in build.log
+
+
+@pytest.mark.parametrize(("one", "required"), REQUIRED)
+def test_one_of_the_parameters_that_take_each_others_place_is_enough(
+    jenkins: Jenkins, tmp_path: Path, one: dict[str, Any], required: tuple[tuple[str, ...], ...]
+) -> None:
+    server = Server(jenkins, tmp_path, REMEMBERS, **one)
+    for last in (0, -1):
+        given: dict[str, str | bool] = {group[last]: "1" for group in required}
+        build = server.run(server.jobs["web-canary"], given)
+        assert "no value" not in (build.description or ""), build.log

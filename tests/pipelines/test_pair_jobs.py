@@ -227,5 +227,5 @@ def test_a_problem_is_reported_before_anything_is_changed(jenkins: Jenkins, tmp_
         assert "it is shared with scale set third" in (build.description or "")
         without = server.run("shop-blue-green")
         assert without.result == "FAILURE"
-        assert "found neither; give one of them" in without.log
+        assert "no value for the parameter IMAGE_ID or IMAGE_URN" in (without.description or "")
         assert changes(emulator) == []

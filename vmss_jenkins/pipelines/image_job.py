@@ -85,10 +85,20 @@ def _pipeline(jenkins: Jenkins, own: ScaleSetConfig, source: str) -> Pipeline:
 
 def _parameters(own: ScaleSetConfig) -> tuple[Parameter, ...]:
     return (
-        Parameter("RESOURCE_GROUP", own.resource_group or "", "Resource group of the scale set and of the image."),
-        Parameter("VMSS_NAME", own.name, "Name of the scale set."),
-        Parameter("LOCATION", "", "Azure region of the image, such as westeurope: the region of the scale set."),
-        Parameter("SCRIPT", INSTALL, "Script that root runs to install the service.", Field.TEXT),
+        Parameter(
+            "RESOURCE_GROUP",
+            own.resource_group or "",
+            "Resource group of the scale set and of the image.",
+            required=("RESOURCE_GROUP",),
+        ),
+        Parameter("VMSS_NAME", own.name, "Name of the scale set.", required=("VMSS_NAME",)),
+        Parameter(
+            "LOCATION",
+            "",
+            "Azure region of the image, such as westeurope: the region of the scale set.",
+            required=("LOCATION",),
+        ),
+        Parameter("SCRIPT", INSTALL, "Script that root runs to install the service.", Field.TEXT, required=("SCRIPT",)),
         Parameter("IMAGE_NAME", "", "Name of the managed image. Empty: the scale set's name and the build number."),
         Parameter("GALLERY", "", "GALLERY/DEFINITION, for an image version in a gallery. Empty: a managed image."),
         Parameter("GALLERY_VERSION", "1.0.0", "The image version, if GALLERY is given."),

@@ -49,6 +49,8 @@ class Parameter:
     field: Field = Field.STRING
     choices: tuple[str, ...] = ()
     """The default is the first one, as in Jenkins."""
+    required: tuple[str, ...] = ()
+    """Itself and the parameters that can take its place: one of them must have a value. Empty: it may be empty."""
 
 
 class SecretKind(Enum):
@@ -195,6 +197,11 @@ class Pipeline:
     def path(self) -> str:
         """The job's full name."""
         return f"{self.folder}/{self.name}" if self.folder else self.name
+
+    @property
+    def required(self) -> tuple[tuple[str, ...], ...]:
+        """Groups of parameters; in each group one must have a value."""
+        return tuple(dict.fromkeys(one.required for one in self.parameters if one.required))
 
     @property
     def secrets(self) -> tuple[Secret, ...]:

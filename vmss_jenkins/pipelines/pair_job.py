@@ -8,6 +8,7 @@ from vmss_jenkins.jenkins.plan.jobs import mark
 from vmss_jenkins.model.network import load_balancer_names
 from vmss_jenkins.pipelines.model import DATA, Agent, Field, Kind, Parameter, Pipeline, Stage, Title
 from vmss_jenkins.pipelines.pair_commands import PairCommands
+from vmss_jenkins.pipelines.releases import either
 
 
 def pair_pipelines_of(jenkins: Jenkins, pair: PairConfig, source: str) -> tuple[Pipeline, ...]:
@@ -46,7 +47,7 @@ class _Builder:
         return self._pipeline(
             Kind.BLUE_GREEN,
             what,
-            (*self._image(), _dry_run()),
+            (*either(self._pair.image or ""), _dry_run()),
             first if asks else (*first, *last),
             question=f"The release to {self._pair.name} passed its check. Switch the traffic to it?" if asks else "",
             stages_after=(self._set_up(), *last) if asks else (),
@@ -69,16 +70,6 @@ class _Builder:
 
     def _set_up(self) -> Stage:
         return Stage("Set Up", self._commands.set_up(), signed_in=False)
-
-    def _image(self) -> tuple[Parameter, ...]:
-        image = self._pair.image or ""
-        by_id = "Id of the new image. Empty: the image in IMAGE_URN."
-        urn = "A marketplace image instead, as publisher:offer:sku:version."
-        is_id = "/" in image
-        return (
-            Parameter("IMAGE_ID", image if is_id else "", by_id),
-            Parameter("IMAGE_URN", "" if is_id else image, urn),
-        )
 
     def _name(self, kind: Kind) -> str:
         return f"{self._pair.name}-{kind.value}"

@@ -20,6 +20,25 @@ class Arguments:
     secrets: tuple[Secret, ...] = ()
 
 
+def either(
+    image: str, otherwise: str = "Empty: the image in IMAGE_URN.", *, required: bool = True
+) -> tuple[Parameter, Parameter]:
+    """Return the two parameters of an image: its id, or its URN.
+
+    Args:
+        image: the default of one of them.
+        otherwise: what an empty id means.
+        required: whether one of them must have a value.
+    """
+    names = ("IMAGE_ID", "IMAGE_URN") if required else ()
+    by_id, by_urn = (image, "") if "/" in image else ("", image)
+    urn = "A marketplace image instead, as publisher:offer:sku:version."
+    return (
+        Parameter("IMAGE_ID", by_id, f"Id of the new image. {otherwise}", required=names),
+        Parameter("IMAGE_URN", by_urn, urn, required=names),
+    )
+
+
 class ReleaseKind(Protocol):
     """What the jobs need to know about a kind of release."""
 
@@ -95,12 +114,12 @@ class ImageRelease:
     def canary_parameters(self) -> tuple[Parameter, ...]:
         """Parameters of the canary job: an image by its id or its URN."""
         if self._plugin:
-            return (Parameter("IMAGE_ID", self._image, "Id of the new image."),)
-        return self._either(self._image, "Empty: the image in IMAGE_URN.")
+            return (Parameter("IMAGE_ID", self._image, "Id of the new image.", required=("IMAGE_ID",)),)
+        return either(self._image)
 
     def full_parameters(self) -> tuple[Parameter, ...]:
         """Parameters of the full job: the same two; if both are empty, the image in the scale set's model."""
-        return () if self._plugin else self._either("", "Empty: the image in the scale set's model.")
+        return () if self._plugin else either("", "Empty: the image in the scale set's model.", required=False)
 
     def rollback_parameters(self) -> tuple[Parameter, ...]:
         """Parameters of the rollback job."""
@@ -111,11 +130,3 @@ class ImageRelease:
     def passed_on(self) -> tuple[str, ...]:
         """The image; the plugin's step takes it from the model."""
         return () if self._plugin else ("IMAGE_ID", "IMAGE_URN")
-
-    def _either(self, image: str, otherwise: str) -> tuple[Parameter, ...]:
-        is_id = "/" in image
-        urn = "A marketplace image instead, as publisher:offer:sku:version."
-        return (
-            Parameter("IMAGE_ID", image if is_id else "", f"Id of the new image. {otherwise}"),
-            Parameter("IMAGE_URN", "" if is_id else image, urn),
-        )

@@ -74,7 +74,11 @@ class ScriptRelease:
         own = self._script
         text = "Text of the script, up to 100 kB. Empty: the script at SCRIPT_URL."
         url = "URL of the script instead, without a signature; the instances read it there."
-        parameters = (Parameter("SCRIPT", own.text, text, Field.TEXT), Parameter("SCRIPT_URL", own.url or "", url))
+        one = ("SCRIPT", "SCRIPT_URL")
+        parameters = (
+            Parameter("SCRIPT", own.text, text, Field.TEXT, required=one),
+            Parameter("SCRIPT_URL", own.url or "", url, required=one),
+        )
         return (*parameters, *self._tag_parameter())
 
     def full_parameters(self) -> tuple[Parameter, ...]:

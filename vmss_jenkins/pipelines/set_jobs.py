@@ -136,17 +136,25 @@ class _Builder:
 
     def _target(self) -> tuple[Parameter, ...]:
         return (
-            Parameter("RESOURCE_GROUP", self._set.resource_group or "", "Resource group of the scale set."),
-            Parameter("VMSS_NAME", self._set.name, "Name of the scale set."),
+            Parameter(
+                "RESOURCE_GROUP",
+                self._set.resource_group or "",
+                "Resource group of the scale set.",
+                required=("RESOURCE_GROUP",),
+            ),
+            Parameter("VMSS_NAME", self._set.name, "Name of the scale set.", required=("VMSS_NAME",)),
         )
 
     def _canary_size(self) -> Parameter:
-        return Parameter("CANARY", self._set.canary, "Size of the canary: a number of instances, or a percentage.")
+        what = "Size of the canary: a number of instances, or a percentage."
+        required = ("CANARY",) if self._set.surges else ("CANARY", "INSTANCE_IDS")
+        return Parameter("CANARY", self._set.canary, what, required=required)
 
     def _instance_ids(self) -> Parameter:
         what = "Comma-separated ids of the canary instances."
         also = "" if self._plugin else " Empty: chosen by the command, as many as CANARY says."
-        return Parameter("INSTANCE_IDS", self._set.instance_ids or "", what + also)
+        required = ("INSTANCE_IDS",) if self._plugin else ()
+        return Parameter("INSTANCE_IDS", self._set.instance_ids or "", what + also, required=required)
 
     def _chosen_ids(self) -> tuple[Parameter, ...]:
         """Only if instances are updated: a surge creates its canary instances."""
@@ -155,9 +163,9 @@ class _Builder:
     def _limit(self) -> Parameter:
         if self._set.surges:
             what = "How many extra instances there may be at a time: a number, or a percentage."
-            return Parameter("MAX_SURGE", self._set.max_surge, what)
+            return Parameter("MAX_SURGE", self._set.max_surge, what, required=("MAX_SURGE",))
         what = "How many instances may be down at a time: a number, or a percentage."
-        return Parameter("MAX_UNAVAILABLE", self._set.rollout.max_unavailable, what)
+        return Parameter("MAX_UNAVAILABLE", self._set.rollout.max_unavailable, what, required=("MAX_UNAVAILABLE",))
 
     def _rollout_parameters(self) -> tuple[Parameter, ...]:
         if self._plugin:
