@@ -79,7 +79,7 @@ def test_subscriptions_are_listed(azure: Azure) -> None:
         ("GET", "/", (404, "MissingSubscription")),
         ("GET", "/subscriptions/none", (404, "SubscriptionNotFound")),
         ("GET", "{group}/providers/Microsoft.Other/things", (404, "InvalidResourceNamespace")),
-        ("GET", "{group}/providers/Microsoft.Compute/galleries", (404, "InvalidResourceType")),
+        ("GET", "{group}/providers/Microsoft.Compute/disks", (404, "InvalidResourceType")),
         ("POST", "{set}/explode", (404, "InvalidResourceType")),
         ("POST", "{set}", (405, "MethodNotAllowed")),
         ("OPTIONS", "{set}", (405, "MethodNotAllowed")),

@@ -28,13 +28,18 @@ class ArmError(Exception):
     @property
     def body(self) -> dict[str, Any]:
         """The JSON body that ARM sends for it."""
+        return {"error": self.error}
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The error in that body, which a failed operation has too."""
         error: dict[str, Any] = {}
         if self.details is not None:
             error["details"] = self.details
         error |= {"code": self.code, "message": self.message}
         if self.target is not None:
             error["target"] = self.target
-        return {"error": error}
+        return error
 
 
 _GATEWAY = {"x-ms-failure-cause": "gateway"}

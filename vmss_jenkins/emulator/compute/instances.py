@@ -9,6 +9,8 @@ from vmss_jenkins.emulator.arm.errors import concurrent_request, marked_for_dele
 from vmss_jenkins.emulator.arm.image_reference import image_key
 from vmss_jenkins.emulator.arm.values import Json
 from vmss_jenkins.emulator.compute import extensions, health, placement
+from vmss_jenkins.emulator.galleries import references
+from vmss_jenkins.emulator.galleries.references import FoundImage
 from vmss_jenkins.emulator.state.availability import Change
 from vmss_jenkins.emulator.state.instance import Instance, Model
 from vmss_jenkins.emulator.state.operation import Operation
@@ -45,8 +47,7 @@ def update(
 ) -> None:
     """Bring an instance to a model, by default the latest; if the image changes, the instance is down meanwhile."""
     model = model or scale_set.model
-    same_image = image_key(model.image) == image_key(instance.image)
-
+    same_image = _has_disk_of(backend, scale_set, instance, model)
     runs = bool(extensions.due(instance, model))
 
     def finish() -> Json | None:
@@ -114,14 +115,19 @@ def create(
     if _has_no_room(backend, operation, place.zone):
         backend.add_part(operation, backend.timings.accept, lambda: placement.no_room(place.zone))
         return
-    instance = new_instance(backend, scale_set, place)
+    found = references.find(backend, scale_set.model.image, scale_set.location)
+    if found is None:
+        gone = references.missing(backend, scale_set.model.image, scale_set.location).error
+        backend.add_part(operation, backend.timings.accept, lambda: gone)
+        return
+    instance = new_instance(backend, scale_set, place, found)
     seconds = backend.draw(backend.timings.create)
     act = _Action(why, seconds, lambda: _boot(backend, scale_set, instance), "Creating")
     _work(backend, operation, scale_set, instance, act)
 
 
 def _has_no_room(backend: Backend, operation: Operation, zone: str | None) -> bool:
-    return bool(backend.strike("allocate", operation.cause, zone=zone or ""))
+    return bool(backend.strike("allocate", operation.cause, place=zone or ""))
 
 
 def delete(
@@ -148,13 +154,10 @@ def new_places(backend: Backend, scale_set: ScaleSet, count: int) -> list[placem
     return placement.places(count, first, scale_set.body.get("zones", []), taken, spare)
 
 
-def new_instance(backend: Backend, scale_set: ScaleSet, place: placement.Place) -> Instance:
-    """Add a record for an instance of the latest model."""
+def new_instance(backend: Backend, scale_set: ScaleSet, place: placement.Place, found: FoundImage) -> Instance:
+    """Add a record for an instance of the latest model, with a disk made of the image that was found."""
     number = place.number
     name = f"{scale_set.name}_{number if scale_set.uniform else f'{backend.chance.getrandbits(32):08x}'}"
-    release = backend.release(scale_set.model.image)
-    if release is None:
-        raise LookupError(f"scale set {scale_set.name} has a model whose image is gone: {scale_set.model.image}")
     instance = Instance(
         id=str(number) if scale_set.uniform else name,
         name=name,
@@ -165,8 +168,9 @@ def new_instance(backend: Backend, scale_set: ScaleSet, place: placement.Place) 
         created=backend.now,
         model=scale_set.model,
         image=scale_set.model.image,
-        disk=release,
-        release=release,
+        disk=found.release,
+        release=found.release,
+        version=found.version,
         changed=backend.now,
     )
     scale_set.instances[instance.id] = instance
@@ -221,7 +225,6 @@ def record(
     """Add the beginning or the end of an action on an instance to the availability record."""
     operation = instance.operation
     cause = operation.cause if operation else backend.cause
-    image = str(instance.image.get("id") or ":".join(map(str, instance.image.values())))
     change = Change(
         time=backend.now,
         scale_set=scale_set.name,
@@ -231,7 +234,7 @@ def record(
         phase=phase,
         up=instance.up,
         healthy_at=_healthy_at(scale_set, instance) if instance.up else None,
-        image=image.rpartition("/")[2],
+        image=references.label(instance.image, instance.version),
         protected=instance.protected_from_actions,
         by=cause.by,
         operation=operation.id if operation else "",
@@ -253,11 +256,20 @@ def _go_down(backend: Backend, scale_set: ScaleSet, instance: Instance, power: s
         instance.power = power
 
 
+def _has_disk_of(backend: Backend, scale_set: ScaleSet, instance: Instance, model: Model) -> bool:
+    """Whether the disk of an instance is already made of a model's image, in the version that the image is now."""
+    if image_key(model.image) != image_key(instance.image):
+        return False
+    found = references.find(backend, model.image, scale_set.location)
+    return instance.version in (model.version, found.version if found else "")
+
+
 def _come_up(backend: Backend, scale_set: ScaleSet, instance: Instance, image: Json) -> Json | None:
-    release = backend.release(image)
-    if release is None:
-        return {"code": "NotFound", "message": f"The image of VM '{instance.name}' cannot be found any more."}
-    instance.image, instance.disk, instance.release, instance.ran = image, release, release, {}
+    found = references.find(backend, image, scale_set.location)
+    if found is None:
+        return references.missing(backend, image, scale_set.location).error
+    instance.image, instance.version = image, found.version
+    instance.disk, instance.release, instance.ran = found.release, found.release, {}
     return None if instance.power == "deallocated" else _boot(backend, scale_set, instance)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vmss_jenkins.emulator.arm.bodies import merged
@@ -10,6 +11,7 @@ from vmss_jenkins.emulator.arm.errors import ArmError, invalid_parameter, not_al
 from vmss_jenkins.emulator.arm.image_reference import CUSTOM_KEYS, PLATFORM_KEYS
 from vmss_jenkins.emulator.arm.values import Json
 from vmss_jenkins.emulator.compute import extensions, policies
+from vmss_jenkins.emulator.galleries import compatibility, references
 from vmss_jenkins.emulator.state.instance import Model
 from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
@@ -57,6 +59,7 @@ SET_SHAPE: Json = {
                 "imageReference": dict.fromkeys((*PLATFORM_KEYS, *CUSTOM_KEYS), str),
                 "osDisk": {"image": {"uri": str}},
             },
+            "securityProfile": {"securityType": str},
             "osProfile": {"computerNamePrefix": str},
             "networkProfile": {
                 "healthProbe": {"id": str},
@@ -175,13 +178,22 @@ def _change_refused(path: str) -> ArmError:
     return ArmError(409, "PropertyChangeNotAllowed", message, target=path)
 
 
-def model_of(backend: Backend, name: str, body: Json, scale_set: ScaleSet | None = None) -> Model:
-    """Return the model that the body describes; raises ``ArmError`` for a bad image or an eleventh model."""
+def model_of(
+    backend: Backend, name: str, body: Json, scale_set: ScaleSet | None = None, *, names_image: bool = True
+) -> Model:
+    """Return the model that the body describes; raises ``ArmError`` for a bad image or an eleventh model.
+
+    Azure finds out which version a moving image is now only if the request names the image: ``names_image``.
+    """
     model = Model(copy.deepcopy(body["properties"]["virtualMachineProfile"]), body["sku"]["name"])
     extensions.checked(model.extensions)
     grows = scale_set is not None and body["sku"]["capacity"] > scale_set.capacity
-    if grows or scale_set is None or model.image != scale_set.model.image:
-        _check_image(backend, model.image, body["location"])
+    version = scale_set.model.version if scale_set else ""
+    if grows or names_image or scale_set is None or model.image != scale_set.model.image:
+        found = references.check(backend, model.image, body["location"])
+        version = found.version if names_image or scale_set is None else version
+    _check_compatible(backend, model)
+    model = replace(model, version=version)
     if scale_set is None:
         return model
     used = list({id(known): known for known in (i.model for i in scale_set.instances.values())}.values())
@@ -197,23 +209,14 @@ def model_of(backend: Backend, name: str, body: Json, scale_set: ScaleSet | None
     return model
 
 
-def _check_image(backend: Backend, reference: Json, location: str) -> None:
-    platform = [key for key in PLATFORM_KEYS if reference.get(key)]
-    custom = [key for key in CUSTOM_KEYS if reference.get(key)]
-    if len(custom) != (0 if platform else 1) or len(platform) not in (0, len(PLATFORM_KEYS)):
-        message = "imageReference needs exactly one of an image id or all of publisher, offer, sku and version."
-        raise invalid_parameter(message, "imageReference")
-    if backend.release(reference) is not None:
-        return
-    image = ":".join(str(reference[key]) for key in (platform or custom))
-    if platform:
-        advice = "Verify that all fields in the storage profile are correct."
-        text = f"The platform image '{image}' is not available. {advice}"
-        raise ArmError(404, "PlatformImageNotFound", text, target="imageReference")
-    if "/images/" in image.lower() and "galleries" not in image.lower():
-        raise ArmError(404, "NotFound", f"The Image '{image}' cannot be found in '{location}' region.")
-    text = (
-        f"The gallery image {image} is not available in {location} region. Please contact image owner to replicate "
-        "to this region, or change your requested region."
-    )
-    raise ArmError(404, "GalleryImageNotFound", text, target="imageReference")
+def _check_compatible(backend: Backend, model: Model) -> None:
+    """Refuse a model that cannot use the images of its definition; raises ``ArmError`` 400."""
+    parsed = references.gallery_id(str(model.image.get("id", "")))
+    definition = references.find_definition(backend, parsed) if parsed else None
+    if definition:
+        compatibility.check(definition, model.profile, model.size)
+
+
+def names_image(changes: Json) -> bool:
+    """Whether a body of a set names the image of its model, be it the same as before."""
+    return bool(_at(changes, "properties.virtualMachineProfile.storageProfile.imageReference"))

@@ -53,7 +53,7 @@ def change(backend: Backend, scale_set: ScaleSet, changes: Json, charge: Callabl
     models.check_change(scale_set, changes)
     body = merged(scale_set.body, changes)
     models.check_set(body)
-    model = models.model_of(backend, scale_set.name, body, scale_set)
+    model = models.model_of(backend, scale_set.name, body, scale_set, names_image=models.names_image(changes))
     _check_quota(backend, scale_set, body)
     charge(abs(body["sku"]["capacity"] - scale_set.capacity) + _followers(scale_set, model, body))
     if body != scale_set.body:

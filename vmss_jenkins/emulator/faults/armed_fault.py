@@ -28,7 +28,7 @@ class ArmedFault:
 
 
 def strike(
-    armed: Sequence[ArmedFault], moment: Moment, method: str, path: str, instance: str = "", zone: str = ""
+    armed: Sequence[ArmedFault], moment: Moment, method: str, path: str, instance: str = "", place: str = ""
 ) -> tuple[list[ArmedFault], list[Fault]]:
     """Return the faults with their new counts, and the faults that strike on this occasion, in order.
 
@@ -38,7 +38,7 @@ def strike(
     struck: list[Fault] = []
     for one in armed:
         over = bool(struck) and not struck[-1].request_continues
-        if over or not one.fault.matches(moment, method, path, instance, zone):
+        if over or not one.fault.matches(moment, method, path, instance, place):
             after.append(one)
             continue
         seen = replace(one, seen=one.seen + 1)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Moment = Literal["request", "operation", "work", "start", "allocate"]
+Moment = Literal["request", "operation", "work", "start", "allocate", "replicate"]
 """When faults may strike: before a request is carried out, when a long-running operation begins, when work on one
-instance begins, when an instance comes up, and when an instance needs capacity in Azure."""
+instance begins, when an instance comes up, when an instance needs capacity in Azure, and when the replication of a
+version to a region begins."""
 
 KINDS: Mapping[str, str] = {
     "error": "the request is not carried out and answers `status`",
@@ -23,22 +24,26 @@ KINDS: Mapping[str, str] = {
     "lost-answer": "the request is carried out, then its connection is reset, or answered with `status` if given",
     "cut": "the answer ends in the middle of its body",
     "refuse": "the connection is reset, and for `seconds` every new one is refused",
-    "stuck": "the operation, or with `instance` the work on that one, does not end for `seconds`; never, if not given",
-    "fail": "work on `instance`, or on any instance if not given, fails",
+    "stuck": "the operation, or with `instance` the work on that one, or with `region` the replication of a version "
+    "there, does not end for `seconds`; never, if not given",
+    "fail": "work on `instance`, or any if not given, fails; with `region` the replication of a version there",
     "never-healthy": "`instance`, or any if not given, comes up and answers 503, until it is brought up again",
     "no-capacity": "Azure has no capacity in `zone` for a new instance, or to start a deallocated one",
     "evict": "Azure evicts `instance`, which must be a spot one",
     "delete": "somebody else deletes `instance`",
     "scale": "somebody else changes the capacity `by` instances",
     "set-image": "somebody else gives the model `image`",
+    "publish": "somebody else publishes `image`, one of the scenario's that is `unpublished`",
+    "withdraw": "somebody else deletes `image`, a version of a gallery or a platform image",
 }
-"""Every kind, and what happens. The last four happen beside the request, which is carried out."""
+"""Every kind, and what happens. The last six happen beside the request, which is carried out."""
 
-_EVENTS = ("evict", "delete", "scale", "set-image")
-_NEEDED = {"error": "status", "delete": "instance", "evict": "instance", "scale": "by", "set-image": "image"}
+_EVENTS = ("evict", "delete", "scale", "set-image", "publish", "withdraw")
+_NEEDED = {"error": "status", "delete": "instance", "evict": "instance", "scale": "by"}
+_NEEDED |= dict.fromkeys(("set-image", "publish", "withdraw"), "image")
 _STATUSES = range(400, 600)
 _ALWAYS = "always"
-_SHOWN = ("skip", "count", "status", "retry-after", "instance", "zone", "seconds", "by", "image")
+_SHOWN = ("skip", "count", "status", "retry-after", "instance", "zone", "region", "seconds", "by", "image")
 
 
 @dataclass(frozen=True)
@@ -74,12 +79,14 @@ class Fault:
     """The id of an instance."""
     zone: str = ""
     """An availability zone; if empty, any zone and none."""
+    region: str = ""
+    """The region of a version's replication, such as `westeurope`."""
     seconds: float | None = None
     """How long it lasts, in emulated time."""
     by: int = 0
     """The change of the capacity; negative removes instances."""
     image: str = ""
-    """The name of a managed image of the group, or another key of the scenario's releases."""
+    """The name of a managed image of the group, a `gallery/definition/version`, or another key of the releases."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -151,6 +158,8 @@ class Fault:
     @property
     def moment(self) -> Moment:
         """When it strikes."""
+        if self.region:
+            return "replicate"
         if self.kind == "stuck":
             return "work" if self.instance else "operation"
         moments: Mapping[str, Moment] = {"fail": "work", "never-healthy": "start", "no-capacity": "allocate"}
@@ -166,14 +175,14 @@ class Fault:
         """Whether the request is still carried out, so that further faults may strike it."""
         return self.kind in _EVENTS
 
-    def matches(self, moment: Moment, method: str, path: str, instance: str = "", zone: str = "") -> bool:
+    def matches(self, moment: Moment, method: str, path: str, instance: str = "", place: str = "") -> bool:
         """Return whether the fault counts an occasion."""
         return (
             moment == self.moment
             and self.method.upper() in ("*", method.upper())
             and fnmatch.fnmatchcase(path.lower(), self.path.lower())
             and (moment == "request" or self.instance.lower() in ("", instance.lower()))
-            and (moment != "allocate" or self.zone in ("", zone))
+            and (moment not in ("allocate", "replicate") or (self.region or self.zone) in ("", place))
         )
 
 
@@ -186,7 +195,7 @@ def _seconds(value: Any) -> float | None:  # noqa: ANN401  (any JSON, or text)
 
 
 _READERS: Mapping[str, Any] = {
-    **dict.fromkeys(("kind", "method", "path", "instance", "zone", "image"), str),
+    **dict.fromkeys(("kind", "method", "path", "instance", "zone", "region", "image"), str),
     **dict.fromkeys(("skip", "status", "by"), int),
     **dict.fromkeys(("seconds", "retry_after"), _seconds),
     "count": _count,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from vmss_jenkins.emulator.arm.errors import ArmError, concurrent_request
 from vmss_jenkins.emulator.compute import scale_sets
 from vmss_jenkins.emulator.faults.armed_fault import ArmedFault
+from vmss_jenkins.emulator.galleries import publishing, references
 from vmss_jenkins.emulator.state.availability import Cause
 
 if TYPE_CHECKING:
@@ -48,12 +49,18 @@ class FaultInjector:
     def arm(self, fault: Fault) -> ArmedFault:
         """Arm a fault; raises ``ValueError`` if its image does not exist."""
         backend = self._backend
-        if fault.image and backend.release(backend.scenario.reference(fault.image)) is None:
+        if fault.image and not self._has_image(fault):
             raise ValueError(f"there is no image {fault.image!r} for the fault {fault}")
         self._armed += 1
         armed = ArmedFault(self._armed, fault)
         backend.armed.append(armed)
         return armed
+
+    def _has_image(self, fault: Fault) -> bool:
+        scenario = self._backend.scenario
+        if fault.kind in ("publish", "withdraw"):
+            return fault.image in scenario.releases
+        return references.find(self._backend, scenario.reference(fault.image), scenario.location) is not None
 
     def disarm(self, number: int | None = None) -> None:
         """Remove the fault of this number, or all. What they have done already stays."""
@@ -132,6 +139,8 @@ _CHANGES: Mapping[str, Callable[[Backend, ScaleSet, Fault], None]] = {
     "delete": _delete,
     "scale": _scale,
     "set-image": _set_image,
+    "publish": lambda backend, _, fault: publishing.publish(backend, fault.image),
+    "withdraw": lambda backend, _, fault: publishing.withdraw(backend, fault.image),
 }
 
 

@@ -43,7 +43,7 @@ _LEFT_OUT = {
     f"POST {_SET}/virtualMachines/0/runCommand": "commands run on instances",
     f"GET {_SET}/virtualMachines/0/runCommands": "commands run on instances",
     f"PUT {_GROUP}/providers/Microsoft.Compute/virtualMachines/m": "virtual machines outside of scale sets",
-    f"PUT {_GROUP}/providers/Microsoft.Compute/galleries/g": "galleries: their images are what the scenario names",
+    f"PATCH {_GROUP}/providers/Microsoft.Compute/galleries/g/share": "sharing of galleries",
     f"PUT {_GROUP}/providers/Microsoft.Resources/deployments/d": "template deployments",
     f"PUT {_NETWORK}/virtualNetworks/n": "virtual networks",
     f"PUT {_NETWORK}/publicIPAddresses/p": "making public addresses; the scenario has its own",

@@ -6,11 +6,12 @@ from vmss_jenkins.emulator.arm.errors import ArmError, gateway
 from vmss_jenkins.emulator.arm.providers import COMPUTE, INSIGHTS, NETWORK, RESOURCES, STORAGE
 from vmss_jenkins.emulator.calls.route import Route
 from vmss_jenkins.emulator.compute.api.routes import COMPUTE_ROUTES
+from vmss_jenkins.emulator.galleries.api.routes import GALLERY_ROUTES
 from vmss_jenkins.emulator.network.api.routes import NETWORK_ROUTES
 from vmss_jenkins.emulator.resources.routes import RESOURCE_ROUTES
 from vmss_jenkins.emulator.storage.routes import STORAGE_ROUTES
 
-ROUTES: tuple[Route, ...] = (*RESOURCE_ROUTES, *COMPUTE_ROUTES, *NETWORK_ROUTES, *STORAGE_ROUTES)
+ROUTES: tuple[Route, ...] = (*RESOURCE_ROUTES, *COMPUTE_ROUTES, *GALLERY_ROUTES, *NETWORK_ROUTES, *STORAGE_ROUTES)
 
 
 def resolve(method: str, path: str, api_version: str) -> tuple[Route, dict[str, str]]:
@@ -45,6 +46,6 @@ def _unknown(segments: list[str], api_version: str) -> ArmError:
     kind = "/".join(rest[::2])
     text = (
         f"The resource type '{kind}' could not be found in the namespace '{served[namespace.lower()]}' for api version "
-        f"'{api_version}'. The emulator serves scale sets, their instances, images, operations and load balancers."
+        f"'{api_version}'. The emulator serves scale sets, instances, images, galleries, operations and load balancers."
     )
     return gateway(404, "InvalidResourceType", text)

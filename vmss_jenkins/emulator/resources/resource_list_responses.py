@@ -48,6 +48,8 @@ def _all(call: Call) -> Iterator[Json]:
         yield _entry(call, f"{COMPUTE}/virtualMachineScaleSets", scale_set.group, scale_set.name, scale_set.body)
     for image in backend.images.values():
         yield _entry(call, f"{COMPUTE}/images", image.group, image.name, image.body)
+    for gallery in backend.galleries.values():
+        yield _entry(call, f"{COMPUTE}/galleries", gallery.group, gallery.name, gallery.body)
     for balancer in backend.load_balancers.values():
         yield _entry(call, f"{NETWORK}/loadBalancers", balancer.group, balancer.name, balancer.body)
     for address in backend.public_ips.values():

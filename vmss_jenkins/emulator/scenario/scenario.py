@@ -25,8 +25,10 @@ class Scenario(SetSpec):
     resource_group: str = "canary-rg"
     location: str = "westeurope"
     releases: Mapping[str, Release] = field(default_factory=nginx_releases)
-    """By image. A plain name is a managed image of the group; ``publisher:offer:sku:version`` and full
-    resource ids are images that exist elsewhere."""
+    """By image. A plain name is a managed image of the group, ``gallery/definition/version`` a version in a gallery of
+    the group; ``publisher:offer:sku:version`` and full ids are images that exist elsewhere."""
+    unpublished: frozenset[str] = frozenset()
+    """Keys of ``releases`` that do not exist yet: the fault ``publish`` publishes them."""
     more_sets: tuple[SetSpec, ...] = ()
     """Further sets in the same group."""
     denied_actions: frozenset[str] = frozenset()
@@ -53,6 +55,14 @@ class Scenario(SetSpec):
         group = f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
         return f"{group}/providers/{COMPUTE}/images/{image}"
 
+    def gallery_image_id(self, image: str) -> str:
+        """Return the resource id of ``gallery/definition`` or ``gallery/definition/version``."""
+        gallery, _, rest = image.partition("/")
+        definition, _, version = rest.partition("/")
+        group = f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
+        versions = f"/versions/{version}" if version else ""
+        return f"{group}/providers/{COMPUTE}/galleries/{gallery}/images/{definition}{versions}"
+
     def reference(self, image: str) -> dict[str, str]:
         """Return the ``imageReference`` of a key of ``releases`` (``uri`` for a VHD)."""
         names = ("publisher", "offer", "sku", "version")
@@ -65,6 +75,8 @@ class Scenario(SetSpec):
         kind = next((kind for start, kind in kinds.items() if image.lower().startswith(start)), None)
         if kind:
             return {kind: image}
+        if "/" in image:
+            return {"id": self.gallery_image_id(image)}
         parts = image.split(":")
         return dict(zip(names, parts, strict=True)) if len(parts) == len(names) else {"id": self.image_id(image)}
 
@@ -86,12 +98,23 @@ SCENARIOS: Mapping[str, Scenario] = {
         scale_set="blue",
         more_sets=(SetSpec("green", image="nginx-updated-image", behind="blue", nat="none"),),
     ),
+    "nginx-gallery": Scenario(
+        image="apps/nginx",
+        releases={
+            **nginx_releases(),
+            "apps/nginx/1.0.0": nginx_releases()["nginx-base-image"],
+            "apps/nginx/1.0.1": nginx_releases()["nginx-updated-image"],
+            "apps/nginx/1.0.2": nginx_releases()["nginx-broken-image"],
+        },
+        unpublished=frozenset({"apps/nginx/1.0.1", "apps/nginx/1.0.2"}),
+    ),
     "nginx-extension": Scenario(
         image=UBUNTU, extensions=(_custom_script("apt-get update && apt-get install -y nginx"),)
     ),
 }
 """``nginx-canary``: the release is an image; ``nginx-extension``: Ubuntu, on which a script installs nginx;
-``nginx-blue-green``: two sets behind one load balancer, of which blue serves."""
+``nginx-blue-green``: two sets behind one load balancer, of which blue serves; ``nginx-gallery``: the set names a
+definition of a gallery, and newer versions of it can be published."""
 
 
 def named_scenario(name: str, instances: int | None = None) -> Scenario:

@@ -36,6 +36,8 @@ class Timings:
     """Start, restart."""
     create: float = 40.0
     """One new instance."""
+    replicate: float = 60.0
+    """One version of a gallery to one region, from its PUT on; in Azure it takes minutes to hours."""
     delete: float = 20.0
     """One instance, an image, a whole set."""
     evict: float = 30.0

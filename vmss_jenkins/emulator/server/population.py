@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from vmss_jenkins.emulator.arm.values import Json
 from vmss_jenkins.emulator.compute import extensions, instances, scale_sets
 from vmss_jenkins.emulator.compute.models import ROLLING_POLICY
+from vmss_jenkins.emulator.galleries import publishing, references
 from vmss_jenkins.emulator.server.network_population import add_load_balancer, ip_configuration, probe_id
-from vmss_jenkins.emulator.state.image import Image
 from vmss_jenkins.emulator.state.resource_group import ResourceGroup
 
 if TYPE_CHECKING:
@@ -28,10 +28,7 @@ def populate(backend: Backend, *, listens: bool = False) -> None:
     scenario = backend.scenario
     group = scenario.resource_group.lower()
     backend.groups[group] = ResourceGroup(scenario.resource_group, scenario.location)
-    for key in scenario.releases:
-        if scenario.reference(key).get("id") == scenario.image_id(key):
-            body: Json = {"location": scenario.location, "tags": {}, "properties": {}}
-            backend.images[group, key.lower()] = Image(key, scenario.resource_group, body)
+    publishing.populate(backend)
     for spec in scenario.sets:
         _add_set(backend, spec)
         add_load_balancer(backend, spec, listens=listens)
@@ -44,8 +41,9 @@ def _add_set(backend: Backend, spec: SetSpec) -> None:
     scale_set.created = scale_set.changed = backend.now - _DAY
     scale_set.provisioning = "Succeeded"
     backend.scale_sets[scenario.resource_group.lower(), spec.scale_set.lower()] = scale_set
+    image = references.check(backend, scale_set.model.image, scale_set.location)
     for place in instances.new_places(backend, scale_set, spec.instances):
-        instance = instances.new_instance(backend, scale_set, place)
+        instance = instances.new_instance(backend, scale_set, place, image)
         instance.created = instance.changed = instance.healthy_at = backend.now - _DAY
         error = extensions.provision(backend, instance)
         instance.provisioning, instance.power = "Failed" if error else "Succeeded", "running"

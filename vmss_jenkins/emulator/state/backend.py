@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from vmss_jenkins.emulator.scenario.scenario import Scenario
     from vmss_jenkins.emulator.state.clock import Clock
     from vmss_jenkins.emulator.state.deployment import Deployment
+    from vmss_jenkins.emulator.state.gallery import Gallery
     from vmss_jenkins.emulator.state.network import LoadBalancer, PassiveResource, PublicIp
 
 _KEPT_CALLS = 100_000
@@ -72,13 +73,15 @@ class Backend:
         self.now = clock.now()
         self.groups: dict[str, ResourceGroup] = {}
         self.images: dict[tuple[str, str], Image] = {}
+        self.galleries: dict[tuple[str, str], Gallery] = {}
         self.scale_sets: dict[tuple[str, str], ScaleSet] = {}
         self.load_balancers: dict[tuple[str, str], LoadBalancer] = {}
         self.public_ips: dict[tuple[str, str], PublicIp] = {}
         self.passive_resources: dict[tuple[str, str, str], PassiveResource] = {}
         self.deployments: dict[tuple[str, str], Deployment] = {}
         self.operations: dict[str, Operation] = {}
-        self._releases = {image_key(scenario.reference(key)): value for key, value in scenario.releases.items()}
+        self.published: dict[tuple[str, ...], Release] = {}
+        """The releases in images that exist, by the key of the image; those of galleries have their own."""
         self.calls: deque[Json] = deque(maxlen=_KEPT_CALLS)
         self.availability = Availability()
         self.armed: list[ArmedFault] = []
@@ -178,10 +181,13 @@ class Backend:
         finally:
             self.cause = before
 
-    def strike(self, moment: Moment, cause: Cause | None = None, instance: str = "", zone: str = "") -> list[Fault]:
-        """Return the faults that strike on this occasion; its cause is the current one by default."""
+    def strike(self, moment: Moment, cause: Cause | None = None, instance: str = "", place: str = "") -> list[Fault]:
+        """Return the faults that strike on this occasion; its cause is the current one by default.
+
+        ``place`` is the zone or the region of what happens.
+        """
         cause = cause or self.cause
-        self.armed, struck = strike(self.armed, moment, cause.method, cause.path, instance, zone)
+        self.armed, struck = strike(self.armed, moment, cause.method, cause.path, instance, place)
         return struck
 
     # Look-ups: Azure ignores upper and lower case in names
@@ -254,5 +260,5 @@ class Backend:
             case ["", "subscriptions", _, "resourcegroups", group, "providers", _, "images", name]:
                 if (group, name) not in self.images:
                     return None
-                return self._releases.get(image_key(reference), Release(f"<title>{name}</title>\n"))
-        return self._releases.get(image_key(reference))
+                return self.published.get(image_key(reference), Release(f"<title>{name}</title>\n"))
+        return self.published.get(image_key(reference))

@@ -25,6 +25,8 @@ class Model:
     """The ``virtualMachineProfile``, never changed in place."""
     size: str
     """The name of the sku."""
+    version: str = ""
+    """Which version the image was when a client last wrote its reference; empty for a managed image."""
 
     @cached_property
     def disclosed(self) -> Json:
@@ -72,11 +74,13 @@ class Instance:
     created: float
     model: Model
     image: Json
-    """The image of its disk: a reimage changes it and not the model."""
+    """The image of its disk, as a model names it: a reimage changes it and not the model."""
     disk: Release
     """The release in that image."""
     release: Release
     """What it serves: the release of the disk, changed by the extensions' scripts."""
+    version: str = ""
+    """Which version of the image its disk was made of; empty for a managed image."""
     ran: dict[str, ExtensionRun] = field(default_factory=dict)
     """The last run of each extension, by its name."""
     provisioning: str = "Creating"

@@ -8,7 +8,7 @@ from vmss_jenkins.emulator.arm.errors import ArmError, invalid_parameter
 from vmss_jenkins.emulator.arm.image_reference import PLATFORM_KEYS
 from vmss_jenkins.emulator.calls.call import Call
 from vmss_jenkins.emulator.calls.reply import Reply
-from vmss_jenkins.emulator.compute.api.views import EXACT_VERSION_OF_LATEST
+from vmss_jenkins.emulator.galleries.references import number, platform_versions
 from vmss_jenkins.emulator.scenario.release import UBUNTU, UBUNTU_16, UBUNTU_22
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def alias_document(keys: Iterable[str]) -> Json:
 
 def list_versions(call: Call) -> Reply:
     """The versions of a platform image, at most ``$top`` of them, in the order of ``$orderby``."""
-    found = sorted(_versions(call), reverse=call.query.get("$orderby", "").lower().endswith("desc"))
+    found = sorted(_versions(call), key=number, reverse=call.query.get("$orderby", "").lower().endswith("desc"))
     top = call.query.get("$top", str(len(found)))
     if not top.isdecimal():
         raise invalid_parameter(f"The value '{top}' of $top is not a number.", "$top")
@@ -65,10 +65,7 @@ def get_version(call: Call) -> Reply:
 
 
 def _versions(call: Call) -> list[str]:
-    image = [call.params[key].lower() for key in ("publisher", "offer", "sku")]
-    keys = (key.split(":") for key in call.backend.scenario.releases)
-    parts = (one for one in keys if len(one) == len(PLATFORM_KEYS) and [part.lower() for part in one[:3]] == image)
-    found = [EXACT_VERSION_OF_LATEST if one[3].lower() == "latest" else one[3] for one in parts]
+    found = list(platform_versions(call.backend, *(call.params[key] for key in ("publisher", "offer", "sku"))))
     if not found:
         raise _not_found()
     return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.disclosure import disclosed
-from vmss_jenkins.emulator.arm.image_reference import PLATFORM_KEYS
 from vmss_jenkins.emulator.arm.providers import COMPUTE, INSIGHTS
 from vmss_jenkins.emulator.arm.statuses import status
 from vmss_jenkins.emulator.arm.values import Json, timestamp
@@ -30,7 +29,6 @@ _POWER = {
     "deallocated": "VM deallocated",
 }
 _SPOT = ("priority", "evictionPolicy", "billingProfile")
-EXACT_VERSION_OF_LATEST = "1.0.0"
 
 
 class Views:
@@ -226,10 +224,8 @@ class Views:
             "id": self.resource_id(scale_set.group, f"disks/{disk}"),
         }
         image = dict(instance.image)
-        if all(key in image for key in PLATFORM_KEYS):
-            image["exactVersion"] = (
-                EXACT_VERSION_OF_LATEST if image["version"].lower() == "latest" else image["version"]
-            )
+        if instance.version:
+            image["exactVersion"] = instance.version
         os_disk = {"osType": "Linux", **profile.get("storageProfile", {}).get("osDisk", {})}
         return {
             "provisioningState": instance.provisioning,
