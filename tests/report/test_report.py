@@ -30,6 +30,7 @@ from vmss_jenkins.report.advice import next_steps
 from vmss_jenkins.report.facts import facts
 from vmss_jenkins.report.html import page
 from vmss_jenkins.report.html.scales import ceiling, clock
+from vmss_jenkins.report.html.timeline import timeline
 from vmss_jenkins.report.reading import RecordedEvent
 from vmss_jenkins.report.story import Ending, Story, duration
 from vmss_jenkins.report.story_builder import story_of
@@ -71,6 +72,31 @@ def test_the_history_of_each_instance_spans_the_first_to_the_last_event(bad: Sto
         assert (history.spans[0].start, history.spans[-1].end) == (0.0, bad.seconds)
         assert all(one.end == other.start for one, other in zip(history.spans, history.spans[1:], strict=False))
     assert bad.most_down == 2
+
+
+def test_the_reports_count_the_instances_at_the_end_by_the_release_of_the_last_run(bad: Story) -> None:
+    """After a rollback the release is the previous one."""
+    assert dict(facts(bad))["At the end"] == f"{OLD.short_name}: all 6 instances have it"
+    good = story_of(rollout(Consequence.GO_ON)[1])
+    assert dict(facts(good))["At the end"] == f"{NEW.short_name}: all 6 instances have it"
+    unfinished = story_of([one for one in BAD[1] if not isinstance(one.event, rollout_events.RolloutFinished)])
+    assert "At the end" not in dict(facts(unfinished))
+
+
+def test_each_row_of_the_timeline_ends_with_a_bar_of_the_final_state(bad: Story) -> None:
+    """An instance that was rolled back is shown as old after it was updating."""
+    picture = timeline(bad)
+    bars = {
+        state: [(float(x), float(width)) for x, width in re.findall(r"M([\d.]+) [\d.]+h([\d.]+)", path)]
+        for state, path in picture.shapes
+    }
+    ends = {state: [x + width for x, width in found] for state, found in bars.items()}
+    at_the_right = [
+        state for state, found in ends.items() for end in found if end == pytest.approx(picture.right, abs=0.2)
+    ]
+    assert at_the_right == ["old"] * 6
+    assert max(ends["updating"]) < picture.right - 10
+    assert min(width for _, width in bars["old"]) > 10
 
 
 def test_a_story_has_each_gate_with_its_verdict_and_curves(bad: Story) -> None:

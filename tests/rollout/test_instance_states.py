@@ -61,7 +61,7 @@ def test_one_that_is_deleted_is_gone_and_one_that_joins_appears() -> None:
         cloud.clock.after(15, lambda: cloud.join("9"))
 
     found = stands(Cloud.of(4), later)
-    assert found["3"][-1] == "gone"
+    assert found["3"][-1] == "deleted"
     assert found["9"][-1] == "new"
 
 

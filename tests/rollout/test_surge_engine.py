@@ -452,11 +452,11 @@ def test_the_reports_tell_who_came_and_who_went_and_how_to_go_back() -> None:
     world.events = heard = Heard()  # type: ignore[assignment]
     world.surge(gates=Judge())
     story = story_builder.story_of(heard)
-    assert story.counts == {InstanceState.NEW: 3, InstanceState.GONE: 3}
+    assert story.counts == {InstanceState.NEW: 3, InstanceState.DELETED: 3}
     assert (story.most_down, len(story.batches)) == (0, 3)
     states = {one.instance_id: [span.state.value for span in one.spans] for one in story.instances}
-    assert states["0"] == ["old", "leaving", "gone"]
-    assert states["1000"] == ["coming", "new"]
+    assert states["0"] == ["old", "deleting", "deleted"]
+    assert states["1000"] == ["creating", "new"]
     (step,) = next_steps(story)
     assert step.command == f"vmss-jenkins rollback --resource-group canary-rg --name web --to {OLD.id} --strategy surge"
     page = markdown.document(story)

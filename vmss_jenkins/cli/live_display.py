@@ -23,8 +23,8 @@ SIGNS = {
     InstanceState.NEW: ("#", "bold blue"),
     InstanceState.UNHEALTHY: ("!", "bold red"),
     InstanceState.SKIPPED: (".", "dim"),
-    InstanceState.COMING: ("+", "blue"),
-    InstanceState.LEAVING: ("-", "dim"),
+    InstanceState.CREATING: ("+", "blue"),
+    InstanceState.DELETING: ("-", "dim"),
 }
 """A sign and a style for each state; the sign is enough on a terminal without colours."""
 MOST_ROWS = 8
@@ -78,7 +78,7 @@ def lines(progress: Progress, width: int) -> Iterator[Text]:
 
 def _zone(progress: Progress, zone: str, width: int) -> Iterator[Text]:
     here = [key for key, where in progress.zones.items() if where == zone]
-    there = [progress.states[key] for key in here if progress.states[key] is not InstanceState.GONE]
+    there = [progress.states[key] for key in here if progress.states[key] is not InstanceState.DELETED]
     name = (f"zone {zone}" if zone else "no zone").ljust(8)
     columns = max(10, width - len(name) - 1)
     for start in range(0, min(len(there), columns * MOST_ROWS), columns):

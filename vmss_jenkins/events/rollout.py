@@ -25,11 +25,11 @@ class InstanceState(Enum):
     """It failed, or is not healthy; other events say whether the rollout caused it."""
     SKIPPED = "skipped"
     """Left alone."""
-    COMING = "coming"
+    CREATING = "creating"
     """It is being created by a surge; it serves nothing yet."""
-    LEAVING = "leaving"
+    DELETING = "deleting"
     """It is being deleted; others serve in its place."""
-    GONE = "gone"
+    DELETED = "deleted"
     """It no longer exists."""
 
 

@@ -24,6 +24,8 @@ def _facts(story: Story) -> Iterator[tuple[str, str]]:
     yield "Began", f"{story.began:%Y-%m-%d %H:%M:%S} UTC"
     yield "Took", f"{duration(story.seconds)}; timeout {duration(planned.timeout)}, and as long again for a rollback"
     yield "Instances", ", ".join(f"{number} {state.value}" for state, number in story.counts.items())
+    if story.final:
+        yield "At the end", f"{story.target.short_name if story.target else 'the release of the model'}: {story.final}"
     canary = f"{planned.canary} first, then " if planned.canary else ""
     limit = f"at most {planned.max_unavailable} down" if not planned.max_surge else f"up to {planned.max_surge} more"
     yield "Strategy", f"{canary}{planned.strategy}, {limit} at a time"

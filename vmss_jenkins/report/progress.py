@@ -47,7 +47,7 @@ class Progress:
     @property
     def counts(self) -> Counter[InstanceState]:
         """How many instances are in which state."""
-        return Counter(state for state in self.states.values() if state is not InstanceState.GONE)
+        return Counter(state for state in self.states.values() if state is not InstanceState.DELETED)
 
     @property
     def deadline(self) -> float | None:

@@ -11,6 +11,8 @@ from enum import Enum
 from vmss_jenkins.events.rollout import InstanceState, RolloutPlanned
 from vmss_jenkins.gates.curves import CurvePoint
 from vmss_jenkins.gates.verdicts import Consequence, Verdict
+from vmss_jenkins.model.final_state import FinalState
+from vmss_jenkins.model.releases import Release
 
 LONGEST = 300
 """The most characters of a summary."""
@@ -115,6 +117,10 @@ class Story:
     """What each instance ran when the rollout halted."""
     skipped: Mapping[str, str]
     """The reason for each skipped instance."""
+    target: Release | None
+    """The release that the last run brought to the instances: the previous one if it rolled back. None: the model's."""
+    final: FinalState | None
+    """Which instances have `target`, by the last read of the last run; None if that run did not get that far."""
     calls: int
     """Requests to Azure."""
     retries: int

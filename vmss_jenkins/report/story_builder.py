@@ -15,6 +15,8 @@ from vmss_jenkins.events.calls import AzureCalled, CallRetried, CommandFailed
 from vmss_jenkins.events.gates import GateJudged, GateSampled, GateStarted
 from vmss_jenkins.events.rollout import InstanceState
 from vmss_jenkins.events.steps import InstanceSkipped
+from vmss_jenkins.model.final_state import FinalState
+from vmss_jenkins.model.releases import Release
 from vmss_jenkins.report.reading import RecordedEvent
 from vmss_jenkins.report.story import Batch, Ending, GateRun, InstanceHistory, Span, Story
 from vmss_jenkins.report.text import lines
@@ -54,6 +56,8 @@ class _StoryBuilder:
     rollback_began: float | None = None
     halted_states: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    target: Release | None = None
+    final: FinalState | None = None
     calls: int = 0
     retries: int = 0
     log: list[tuple[datetime, str]] = field(default_factory=list)
@@ -72,7 +76,8 @@ class _StoryBuilder:
     def _(self, event: rollout_events.RolloutPlanned) -> None:
         if self.planned is None:
             self.planned = event
-        self.ending, self.rolling_back = Ending.UNFINISHED, event.rolling_back
+        self.ending, self.rolling_back, self.final = Ending.UNFINISHED, event.rolling_back, None
+        self.target = event.image_to
         for one in event.instances:
             self._set_state(one.instance_id, one.zone, one.state)
 
@@ -106,6 +111,7 @@ class _StoryBuilder:
     @_take.register
     def _(self, event: rollout_events.RollbackStarted) -> None:
         self.rolling_back, self.rollback_began, self.cause = True, self.now, event.cause
+        self.target = event.image_to
 
     @_take.register
     def _(self, event: InstanceSkipped) -> None:
@@ -121,7 +127,7 @@ class _StoryBuilder:
 
     @_take.register
     def _(self, event: rollout_events.RolloutHalted) -> None:
-        self.ending, self.cause = Ending.HALTED, event.reason
+        self.ending, self.cause, self.final = Ending.HALTED, event.reason, event.final
 
     @_take.register
     def _(self, event: rollout_events.InstanceLeft) -> None:
@@ -137,7 +143,7 @@ class _StoryBuilder:
 
     @_take.register
     def _(self, event: rollout_events.RolloutFinished) -> None:
-        self.ending = Ending(event.outcome)
+        self.ending, self.final = Ending(event.outcome), event.final
         if self.ending.is_good:
             self.cause = ""
 
@@ -181,6 +187,8 @@ class _StoryBuilder:
             rollback_began=self.rollback_began,
             halted_states=self.halted_states,
             skipped=self.skipped,
+            target=self.target,
+            final=self.final,
             calls=self.calls,
             retries=self.retries,
             log=tuple(self.log),

@@ -85,7 +85,7 @@ class ChangeReporter:
         if self._states is None:
             self._on_event(replace(self._planned, instances=tuple(found.values())))
         else:
-            gone = rollout_events.InstanceState.GONE
+            gone = rollout_events.InstanceState.DELETED
             lost = {key: replace(one, state=gone) for key, one in self._states.items() if key not in found}
             for one in (*found.values(), *lost.values()):
                 if self._states.get(one.instance_id) != one:

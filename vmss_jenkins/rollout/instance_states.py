@@ -35,9 +35,9 @@ def _transition(instance: Instance, history: History, situation: Situation) -> I
     asked = record is not None and record.asked is not None and instance.id not in history.updated_since
     awaited = asked and instance.id in situation.in_flight
     if instance.id in situation.leaving:
-        return InstanceState.LEAVING
+        return InstanceState.DELETING
     if instance.id in situation.coming or (awaited and situation.surge):
-        return InstanceState.COMING
+        return InstanceState.CREATING
     return InstanceState.UPDATING if instance.is_updating or awaited else None
 
 

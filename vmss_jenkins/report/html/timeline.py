@@ -13,14 +13,16 @@ WIDTH, LEFT, RIGHT, TOP, BOTTOM = 960.0, 96.0, 16.0, 44.0, 34.0
 LABELLED = 48
 """Up to this number of instances each row has a label."""
 LONGEST_NAME = 13
+TAIL = 1.03
+"""The picture shows this much of the rollout's time."""
 SHARE = {
     InstanceState.OLD: 0.4,
     InstanceState.SKIPPED: 0.15,
     InstanceState.UPDATING: 0.7,
     InstanceState.NEW: 1.0,
     InstanceState.UNHEALTHY: 1.0,
-    InstanceState.COMING: 0.6,
-    InstanceState.LEAVING: 0.25,
+    InstanceState.CREATING: 0.6,
+    InstanceState.DELETING: 0.25,
 }
 """How much of its row a state fills, so that colour is not the only sign."""
 
@@ -61,7 +63,7 @@ def timeline(story: Story) -> Timeline:
     """Lay the picture out."""
     row = _row(len(story.instances))
     bottom = TOP + row * len(story.instances)
-    scale = Scale(max(story.seconds, 1.0), LEFT, WIDTH - RIGHT)
+    scale = Scale(max(_end(story), 1.0), LEFT, WIDTH - RIGHT)
     few = len(story.instances) <= LABELLED
     return Timeline(
         width=WIDTH,
@@ -97,18 +99,24 @@ def _row(instances: int) -> float:
     return next(height for most, height in ((48, 16.0), (150, 8.0), (400, 4.0), (10**9, 2.0)) if instances <= most)
 
 
+def _end(story: Story) -> float:
+    """The end of the picture, after the last event, so that each row ends with a bar of its final state."""
+    return story.seconds * TAIL
+
+
 def _bars(story: Story, state: InstanceState, scale: Scale, row: float) -> str:
-    return "".join(_bar_of(story.instances, state, scale, row))
+    return "".join(_bar_of(story, state, scale, row))
 
 
-def _bar_of(instances: tuple[InstanceHistory, ...], state: InstanceState, scale: Scale, row: float) -> Iterator[str]:
+def _bar_of(story: Story, state: InstanceState, scale: Scale, row: float) -> Iterator[str]:
     height = round((row - min(2.0, row / 4)) * SHARE[state], 1)
-    for number, one in enumerate(instances):
+    for number, one in enumerate(story.instances):
         y = round(TOP + row * number + (row - height) / 2, 1)
         for span in one.spans:
             if span.state is state:
                 x = scale(span.start)
-                width = max(0.6, round(scale(span.end) - x, 1))
+                end = _end(story) if span is one.spans[-1] else span.end
+                width = max(0.6, round(scale(end) - x, 1))
                 yield f"M{x:g} {y:g}h{width:g}v{height:g}h{-width:g}z"
 
 
