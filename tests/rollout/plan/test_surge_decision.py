@@ -421,6 +421,15 @@ def test_a_dry_run_names_who_stays_and_what_is_in_the_way() -> None:
     )
 
 
+def test_a_surge_that_can_replace_nothing_is_refused_in_the_dry_run_too() -> None:
+    observed = Observed(SET, tuple(replace(one, provisioning_state="Failed") for one in THREE), {})
+    found = preview_surge(SPEC, NEW, observed, Headcount.of(3), ())
+    assert [one.text.partition(": its")[0] for one in found.findings if one.severity is Severity.IMPOSSIBLE] == [
+        "no instance can get nginx-updated-image: 0, 1, 2"
+    ]
+    assert found.refused(allow_automatic_rollout=True)
+
+
 def test_a_dry_run_goes_on_from_what_an_earlier_run_wrote_down() -> None:
     found = seen(count=Headcount(2, 2, 3))
     assert (found.wanted, found.capacity) == (2, 3)

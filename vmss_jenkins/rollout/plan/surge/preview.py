@@ -11,7 +11,7 @@ from vmss_jenkins.rollout.plan.actions import RolloutSpec
 from vmss_jenkins.rollout.plan.headcount import Headcount
 from vmss_jenkins.rollout.plan.history import History, Observed
 from vmss_jenkins.rollout.plan.preflight import ALLOW_AUTOMATIC, plan_update
-from vmss_jenkins.rollout.plan.preview import UNDRAINED
+from vmss_jenkins.rollout.plan.preview import UNDRAINED, idle_findings
 from vmss_jenkins.rollout.plan.selection import Target
 from vmss_jenkins.rollout.plan.surge import checks as surge_checks
 from vmss_jenkins.rollout.plan.surge.scale_in import order
@@ -91,8 +91,10 @@ def preview_surge(
     scale_set, counted = observed.scale_set, headcount.seen(observed.scale_set.capacity)
     release = image or scale_set.release
     changes = image is not None and not image.same_as(scale_set.release)
+    history = History(0.0, Target(release, by_image=changes), headcount=counted)
+    idle = idle_findings(spec, observed, history)
     observed = _before_script(observed) if changes and isinstance(release, ExtensionSettings) else observed
-    found = survey(spec, observed, History(0.0, Target(release, by_image=changes), headcount=counted), 0.0)
+    found = survey(spec, observed, history, 0.0)
     ready = spec.drain is not None or not scale_set.load_balanced
     return SurgePreview(
         image=release,
@@ -107,6 +109,7 @@ def preview_surge(
         skipped=found.skipped,
         findings=(
             *(plan_update(scale_set, image, observed.instances).findings if image else ()),
+            *idle,
             *surge_checks.findings(spec, observed, counted, release, autoscale),
             *([] if ready or not found.old else [UNDRAINED]),
         ),
