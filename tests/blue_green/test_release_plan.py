@@ -9,7 +9,7 @@ import pytest
 from tests.blue_green.test_switch_plan import BLUE, BLUE_POOL, GREEN, GREEN_POOL, LB, LIVE, ORDER, balancer, pool, rule
 from tests.support.fakes import NEW, OLD, three_old_instances
 from vmss_jenkins.blue_green.plan.release import Autoscale, Member, PairState, ReleaseOrder, ReleasePlan, plan_release
-from vmss_jenkins.model.findings import Severity
+from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Health, Instance, ScaleSet, ScaleSetName, UpgradeMode
 
@@ -95,6 +95,19 @@ def test_a_stopped_instance_does_not_hold_back_a_release() -> None:
     parked = replace(GREEN_OLD.instances[0], power="deallocated")
     green = replace(GREEN_NEW, instances=(parked, *GREEN_NEW.instances[1:]))
     assert planned(green=green).deployed
+    assert planned(green=green).ready
+    assert not planned(green=replace(green, instances=(parked, *GREEN_OLD.instances[1:]))).ready
+
+
+def test_a_set_whose_image_is_unknown_is_told_so() -> None:
+    unknown = replace(BLUE_OLD, scale_set=replace(BLUE_OLD.scale_set, image=None))
+    assert told(planned(blue=unknown)).startswith("blue serves: an unknown image, 3 of 3 healthy")
+
+
+@pytest.mark.parametrize("severity", Severity)
+def test_what_is_impossible_or_unsafe_refuses_a_release(severity: Severity) -> None:
+    plan = replace(planned(), findings=(Finding(severity, "x"), Finding(Severity.NOTE, "y")))
+    assert plan.refused is (severity in {Severity.IMPOSSIBLE, Severity.UNSAFE})
 
 
 def test_a_smaller_idle_set_is_scaled_out_to_the_size_of_the_active_one_even_from_zero() -> None:

@@ -389,3 +389,13 @@ def test_too_few_samples_say_how_many_give_enough(
     found = compare(canary, stable, NO_MARGIN, 0.01)
     assert errors is None or found.errors == errors
     assert (found.latency.finding, found.latency.p, found.latency.more_samples) == (Finding.TOO_FEW, 1.0, latencies)
+
+
+WORST_FIRST = (Finding.WORSE, Finding.UNCERTAIN, Finding.TOO_FEW, Finding.WITHIN_MARGIN)
+
+
+@pytest.mark.parametrize("errors", Finding)
+@pytest.mark.parametrize("latency", Finding)
+def test_the_worse_of_the_two_findings_counts(errors: Finding, latency: Finding) -> None:
+    both = Comparison(*(Evidence(one, 0.0, 0.0, 1.0, (1, 1)) for one in (errors, latency)))
+    assert both.finding is min(errors, latency, key=WORST_FIRST.index)

@@ -86,6 +86,16 @@ def test_a_figure_is_shown_with_three_digits_and_no_exponent(value: float, unit:
     assert Measurement("x", value, unit, 1).shown == shown
 
 
+@pytest.mark.parametrize(
+    ("threshold", "met"),
+    [(None, None), (Threshold(5), True), (Threshold(4), False), (Threshold(6, at_least=True), False)],
+)
+def test_a_figure_is_on_the_good_side_of_its_threshold_or_has_none(
+    threshold: Threshold | None, met: bool | None
+) -> None:
+    assert Measurement("x", 5, "", 1, threshold).met is met
+
+
 def look(at: float, initializing: str = "", **unhealthy: str) -> HealthLook:
     return HealthLook(at, {key.removeprefix("i"): why for key, why in unhealthy.items()}, frozenset(initializing))
 

@@ -172,7 +172,8 @@ def test_a_script_is_recorded_by_its_digest_with_the_image_that_it_ran_on() -> N
     found = handoff_of(SCRIPTED, INSTANCES)
     assert (found.script, found.image) == (VerifiedScript.of(SCRIPT), NEW)
     assert from_json(to_json(found)) == found
-    assert "v2.sh" in found.release
+    assert (found.release, found.short_name) == ("the script bash v2.sh", "bash v2.sh")
+    assert (record().release, record().short_name) == (str(NEW), "nginx-updated-image")
     with pytest.raises(ConfigError, match="no extension app"):
         handoff_of(replace(SCRIPTED, extension=ExtensionSettings("app")), INSTANCES)
 

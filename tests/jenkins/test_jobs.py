@@ -43,6 +43,7 @@ def planned(
 def test_a_missing_job_is_created_after_its_folders_parents_first() -> None:
     found = planned([job("a/b/c"), job("a/d")])
     assert [type(each) for each in found.actions] == [Create, Create]
+    assert found.pending == found.actions
     assert found.folders == ("a", "a/b")
     assert list(lines(found)) == ["create folder a", "create folder a/b", "create a/b/c", "create a/d"]
 
@@ -97,6 +98,7 @@ def test_a_job_that_differs_is_updated_and_the_plan_shows_the_difference() -> No
     other = existing(job(config_xml=POSTED.replace("rg &amp; co", "x")))
     found = planned([job()], [FOLDER, other])
     assert isinstance(found.actions[0], Update)
+    assert (found.pending, found.unchanged) == (found.actions, ())
     assert "    parameter RESOURCE_GROUP defaultValue: 'x' -> 'rg & co'" in list(lines(found))
 
 

@@ -46,9 +46,10 @@ def test_automatic_os_upgrade_is_unsafe_whatever_the_mode() -> None:
 
 
 def test_the_image_that_is_set_already_is_no_change_and_nothing_stands_in_its_way() -> None:
-    plan = plan_update(replace(SET, upgrade_mode=UpgradeMode.AUTOMATIC), OLD)
-    assert not plan.changes
-    assert plan.findings == ()
+    for image in (OLD, ImageReference(id=str(OLD).replace("nginx", "NGINX"))):
+        plan = plan_update(replace(SET, upgrade_mode=UpgradeMode.AUTOMATIC), image)
+        assert not plan.changes
+        assert plan.findings == ()
 
 
 @pytest.mark.parametrize(("before", "after"), [(OLD, UBUNTU), (UBUNTU, NEW)])
