@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -129,45 +130,52 @@ def test_the_other_set_is_scaled_in_to_the_wanted_size_and_never_out() -> None:
 @pytest.mark.parametrize(
     ("plan", "severity", "text"),
     [
-        (planned(idle=1, autoscale={"blue": ("cpu",)}), Severity.IMPOSSIBLE, "would undo the scaling of blue to 1"),
-        (planned(idle=1, autoscale={"blue": None}), Severity.WARNING, "could not be read"),
         (
-            planned(green=member(GREEN, GREEN_POOL, NEW, 1), autoscale={"green": ("cpu",)}),
+            lambda: planned(idle=1, autoscale={"blue": ("cpu",)}),
+            Severity.IMPOSSIBLE,
+            "would undo the scaling of blue to 1",
+        ),
+        (lambda: planned(idle=1, autoscale={"blue": None}), Severity.WARNING, "could not be read"),
+        (
+            lambda: planned(green=member(GREEN, GREEN_POOL, NEW, 1), autoscale={"green": ("cpu",)}),
             Severity.IMPOSSIBLE,
             "would undo the scaling of green to 3 instances: raise its minimum to 3",
         ),
         (
-            planned(image=ImageReference.parse_urn("a:b:c:latest")),
+            lambda: planned(image=ImageReference.parse_urn("a:b:c:latest")),
             Severity.IMPOSSIBLE,
             "between marketplace and custom",
         ),
         (
-            planned(green=replace(GREEN_OLD, instances=(Instance("7", protected_from_scale_set_actions=True),))),
+            lambda: planned(
+                green=replace(GREEN_OLD, instances=(Instance("7", protected_from_scale_set_actions=True),))
+            ),
             Severity.IMPOSSIBLE,
             "7 of green are protected from scale set actions and do not have the release",
         ),
-        (planned(green=replace(GREEN_OLD, pools=(BLUE_POOL,))), Severity.IMPOSSIBLE, "in one backend pool"),
+        (lambda: planned(green=replace(GREEN_OLD, pools=(BLUE_POOL,))), Severity.IMPOSSIBLE, "in one backend pool"),
     ],
 )
-def test_the_plan_finds_what_prevents_a_release(plan: ReleasePlan, severity: Severity, text: str) -> None:
-    assert [one.severity for one in plan.findings if text in one.text] == [severity]
-    assert plan.refused is (severity is Severity.IMPOSSIBLE)
-    assert f"{severity.value}: " in told(plan)
+def test_the_plan_finds_what_prevents_a_release(plan: Callable[[], ReleasePlan], severity: Severity, text: str) -> None:
+    made = plan()
+    assert [one.severity for one in made.findings if text in one.text] == [severity]
+    assert made.refused is (severity is Severity.IMPOSSIBLE)
+    assert f"{severity.value}: " in told(made)
 
 
 @pytest.mark.parametrize(
     ("plan", "text"),
     [
         (
-            planned(idle=1, autoscale={"blue": ("cpu", "time")}),
+            lambda: planned(idle=1, autoscale={"blue": ("cpu", "time")}),
             "autoscale (cpu, time) would undo the scaling of blue to 1 instances: omit --idle, or turn autoscale off",
         ),
         (
-            planned(idle=1, autoscale={"blue": None}),
+            lambda: planned(idle=1, autoscale={"blue": None}),
             "the autoscale settings of blue could not be read (it needs Microsoft.Insights/autoscaleSettings/read)",
         ),
         (
-            planned(
+            lambda: planned(
                 green=replace(
                     GREEN_OLD,
                     instances=tuple(Instance(key, protected_from_scale_set_actions=True) for key in ("7", "8")),
@@ -180,8 +188,8 @@ def test_the_plan_finds_what_prevents_a_release(plan: ReleasePlan, severity: Sev
         ),
     ],
 )
-def test_a_finding_says_what_is_in_the_way_and_what_to_do(plan: ReleasePlan, text: str) -> None:
-    assert text in [one.text for one in plan.findings]
+def test_a_finding_says_what_is_in_the_way_and_what_to_do(plan: Callable[[], ReleasePlan], text: str) -> None:
+    assert text in [one.text for one in plan().findings]
 
 
 def test_autoscale_of_the_other_set_is_found_even_if_the_target_has_none() -> None:
@@ -196,6 +204,14 @@ def test_what_prevents_an_update_of_the_serving_set_does_not_matter_after_the_sw
     )
     done = planned(green=kept, serves=GREEN_POOL)
     assert (done.serves, done.outdated, done.findings) == (True, (), ())
+    deleted = replace(GREEN_NEW, scale_set=replace(GREEN_NEW.scale_set, provisioning_state="Deleting"))
+    assert planned(green=deleted, serves=GREEN_POOL).findings == ()
+
+
+def test_too_many_images_on_the_idle_set_prevent_a_release() -> None:
+    many = tuple(Instance(str(n), image=ImageReference(id=f"{OLD.id}-{n}")) for n in range(10))
+    texts = [one.text for one in planned(green=replace(GREEN_OLD, instances=many)).findings]
+    assert any(text.startswith("the instances would run 11 different images") for text in texts)
 
 
 def test_the_other_load_balancers_of_a_set_are_named_with_their_sku() -> None:

@@ -160,6 +160,12 @@ BASIC = {key: value for key, value in balancer(LIVE).items() if key != "sku"}
             ["green is in no backend pool of a load balancer"],
         ),
         (
+            replace(TO, pools=(BLUE_POOL, GREEN_POOL)),
+            balancer(),
+            ORDER,
+            ["green is in 2 of its backend pools (bluePool, greenPool); wanted one"],
+        ),
+        (
             replace(TO, instance_ids=(), pools=()),
             balancer(LIVE),
             replace(ORDER, rule="gone"),
@@ -172,7 +178,16 @@ def test_each_reason_says_what_was_found_and_what_is_wanted(
 ) -> None:
     plan = plan_switch(order, body, to, OTHER, {"old": "Basic"})
     assert [one.text for one in plan.findings] == reasons
+    assert {plan.pool_after, plan.pool_other} <= {BLUE_POOL, GREEN_POOL, ""}
+    assert plan.rule in {"live", ""}
     assert {one.severity for one in plan.findings} == {Severity.IMPOSSIBLE}
+
+
+def test_where_neither_set_has_a_pool_the_rule_is_not_looked_for() -> None:
+    found = plan_switch(ORDER, balancer(), replace(TO, pools=()), replace(OTHER, pools=())).findings
+    assert [one.text for one in found] == [
+        f"{name} is in no backend pool of a load balancer" for name in ("green", "blue")
+    ]
 
 
 def test_a_third_set_needs_a_named_rule_and_must_not_be_in_a_pool_of_the_pair() -> None:

@@ -56,6 +56,8 @@ def test_what_prevents_it_is_told_with_the_option_that_allows_it() -> None:
             "Allowed by --allow-fewer."
         )
     ]
+    nowhere = previewed(replace(ORDER, rule="live"), to=replace(TO, pools=()))
+    assert list(nowhere.lines()) == ["impossible: green is in no backend pool of a load balancer"]
     unknown = previewed(replace(ORDER, rule="x"))
     assert list(unknown.lines()) == ["impossible: there is no rule 'x'; there are: live"]
 

@@ -224,6 +224,13 @@ LAST = len(look_sizes(100, 200)) - 1
         ),
         (good(1) + bad(24), bad(25), 0, None, ""),
         (
+            good(160) + bad(40),
+            good(190) + bad(10),
+            LAST,
+            F,
+            "the canary is worse than stable: 20.0% errors against 5.0% ",
+        ),
+        (
             good(150, 0.3) + bad(50),
             good(200),
             LAST,

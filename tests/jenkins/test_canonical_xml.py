@@ -107,6 +107,8 @@ def parameter(kind: str, inner: str) -> str:
          {"definition": "", "definition scm": "GitSCM"}),
         ("<definition><scm class='x.Other'><configVersion>2</configVersion></scm></definition>",
          {"definition": "", "definition scm": "Other", "definition scm/configVersion": "2"}),
+        ("<definition><hudson.plugins.git.GitSCM><configVersion>2</configVersion></hudson.plugins.git.GitSCM></definition>",
+         {"definition": "", "definition hudson.plugins.git.GitSCM": "set"}),
         ("<a class='plain'><b>1</b></a>", {"a/b": "1"}),
         ("<a><b>1</b><b>2</b><b>3</b></a>", {"a/b": "1", "a/b[2]": "2", "a/b[3]": "3"}),
         (parameter("hudson.model.BooleanParameterDefinition", "<name>B</name><defaultValue>false</defaultValue>"),
@@ -136,7 +138,7 @@ def test_an_update_keeps_the_actions_of_runs() -> None:
     assert updated.startswith("<?xml version='1.1' encoding='UTF-8'?>\n<flow-definition")
     root = parse(with_actions(AFTER_A_RUN, AFTER_A_RUN))
     assert [child.tag for child in root].count("actions") == 1, "those of the file are replaced"
-    assert root[0].tag == "actions"
+    assert (root[0].tag, root[0].tail) == ("actions", "\n  ")
 
 
 @pytest.mark.parametrize(

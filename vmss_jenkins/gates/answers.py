@@ -94,19 +94,24 @@ def _assess_group(gate: HttpGate, samples: Sequence[Sample], new_share: float | 
     """Judge the answers of one instance, or of the load balancer."""
     prefix = f"instance {samples[0].instance_id}: " if samples[0].instance_id is not None else ""
     if problem := _not_measured(samples):
-        return Verdict(str(gate), Outcome.ERROR, f"{prefix}could not measure: {problem}")
+        return Verdict("", Outcome.ERROR, f"{prefix}could not measure: {problem}")
     measured = [sample for sample in samples if sample.unmeasured is None]
     good = [sample for sample in measured if sample.fault is None]
     parts = [_good_share(gate, measured, good), *_latency(gate, measured, good), *_release(gate, good, new_share)]
     outcome = worst(parts)
     reasons = [part.reason for part in parts if part.outcome is outcome]
     return Verdict(
-        str(gate),
+        "",
         outcome,
         prefix + ", ".join(reasons),
         tuple(figure for part in parts for figure in part.measurements),
         max(part.more_samples for part in parts),
     )
+
+
+def _part(outcome: Outcome, reason: str, figure: Measurement, more_samples: int = 0) -> Verdict:
+    """What one check of the answers finds; the gate's verdict is made of all of them."""
+    return Verdict("", outcome, reason, (figure,), more_samples)
 
 
 def _good_share(gate: HttpGate, measured: Sequence[Sample], good: Sequence[Sample]) -> Verdict:
@@ -118,9 +123,9 @@ def _good_share(gate: HttpGate, measured: Sequence[Sample], good: Sequence[Sampl
     if bad > gate.samples - needed:
         faults = Counter(sample.fault for sample in measured if sample.fault is not None)
         reason = f"{bad} of {len(measured)} answers are bad: {_most_common(faults)}"
-        return Verdict(str(gate), Outcome.FAILED, reason, (figure,))
+        return _part(Outcome.FAILED, reason, figure)
     if len(good) >= needed:
-        return Verdict(str(gate), Outcome.PASSED, f"{len(good)} of {len(measured)} answers are good", (figure,))
+        return _part(Outcome.PASSED, f"{len(good)} of {len(measured)} answers are good", figure)
     return _too_few(gate, measured, figure)
 
 
@@ -137,9 +142,9 @@ def _latency(gate: HttpGate, measured: Sequence[Sample], good: Sequence[Sample])
     complete = len(measured) >= gate.samples
     reason = f"{what} {value:.3f} s, limit {gate.max_latency:g} s"
     if slow > allowed or (complete and not limit.met(value)):
-        yield Verdict(str(gate), Outcome.FAILED, reason, (figure,))
+        yield _part(Outcome.FAILED, reason, figure)
     elif complete:
-        yield Verdict(str(gate), Outcome.PASSED, reason, (figure,))
+        yield _part(Outcome.PASSED, reason, figure)
     else:
         yield _too_few(gate, measured, figure)
 
@@ -152,14 +157,14 @@ def _release(gate: HttpGate, good: Sequence[Sample], new_share: float | None) ->
     figure = Measurement("answers of the new release", seen, "", len(good), instance_id=_instance(good))
     if good[0].instance_id is not None:
         outcome = Outcome.PASSED if seen == len(good) else Outcome.FAILED
-        yield Verdict(str(gate), outcome, f"{seen} of {len(good)} answers come from the new release", (figure,))
+        yield _part(outcome, f"{seen} of {len(good)} answers come from the new release", figure)
     elif seen:
-        yield Verdict(str(gate), Outcome.PASSED, f"the new release was seen {seen} times", (figure,))
+        yield _part(Outcome.PASSED, f"the new release was seen {seen} times", figure)
     else:
         wanted = _samples_to_meet(new_share)
         outcome = Outcome.FAILED if wanted is not None and len(good) >= wanted else Outcome.INCONCLUSIVE
         more = 0 if wanted is None else max(0, wanted - len(good))
-        yield Verdict(str(gate), outcome, f"the new release was not seen in {len(good)} answers", (figure,), more)
+        yield _part(outcome, f"the new release was not seen in {len(good)} answers", figure, more)
 
 
 def _samples_to_meet(new_share: float | None) -> int | None:
@@ -171,7 +176,7 @@ def _samples_to_meet(new_share: float | None) -> int | None:
 
 def _too_few(gate: HttpGate, measured: Sequence[Sample], figure: Measurement) -> Verdict:
     reason = f"{len(measured)} samples, wanted {gate.samples}"
-    return Verdict(str(gate), Outcome.INCONCLUSIVE, reason, (figure,), gate.samples - len(measured))
+    return _part(Outcome.INCONCLUSIVE, reason, figure, gate.samples - len(measured))
 
 
 def _not_measured(samples: Sequence[Sample]) -> str | None:

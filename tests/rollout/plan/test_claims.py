@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from dataclasses import replace
 
 import pytest
@@ -91,11 +92,15 @@ def test_what_is_no_end_is_none(text: str) -> None:
     assert Ended.parse(text) is None
 
 
-def test_an_end_is_told_with_its_time_in_utc_and_fits_into_a_tag() -> None:
+def test_an_end_is_told_with_its_time_in_utc_and_fits_into_a_tag(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
     ended = Ended(1795784400.4, "rolled out", "nginx-base-image", "me: rollout of v2")
     assert str(ended) == "2026-11-27 13:00 UTC rolled out (nginx-base-image) by me: rollout of v2"
     assert ended.text() == "at=1795784400 outcome=rolled out release=nginx-base-image owner=me: rollout of v2"
     assert len(Ended(1e9, "x" * 300, "y", "z").text()) == 256
+    monkeypatch.undo()
+    time.tzset()
 
 
 def test_claims_in_force_are_those_of_others_that_have_not_expired() -> None:

@@ -282,6 +282,29 @@ def test_failed_instances_are_told_in_the_end_though_they_were_allowed_for() -> 
     assert action.reason == "all but 1 instance(s): 1: its update failed"
 
 
+def test_each_failed_instance_is_told_in_the_end() -> None:
+    run = Run(*four(new=1), max_failed=2).judged("0").asked("1", "2", "3")
+    failed = [instance(key, provisioning_state="Failed", error="no quota") for key in ("1", "2")]
+    action = run.sees(*failed, instance("3", NEW)).judged("3").next()
+    assert isinstance(action, Halt)
+    assert action.reason == "all but 2 instance(s): 1: its update failed: no quota; 2: its update failed: no quota"
+
+
+def test_before_a_halt_the_drained_instances_are_put_back() -> None:
+    run = Run(*four(new=1), drain=30.0).judged("0", follows=Consequence.HALT)
+    run.history = run.history.draining(run.instances[2:3], NOW)
+    assert run.next() == Restore(("2",))
+
+
+def test_what_azure_refused_waits_and_is_counted() -> None:
+    history = Run(*four()).history
+    once = history.refused(5.0, overlapping=False)
+    assert (once.held_until, once.waves_only, once.refusals) == (5.0, False, 1)
+    twice = once.refused(9.0, overlapping=True)
+    assert (twice.held_until, twice.waves_only, twice.refusals) == (9.0, True, 2)
+    assert twice.refused(9.0, overlapping=False).waves_only, "it stays so"
+
+
 def test_a_failed_gate_restores_the_model_before_any_instance() -> None:
     run = Run(*four(new=1)).judged("0", follows=Consequence.FAIL)
     assert run.next() == RestoreModel(OLD, "the gates after the batch failed: 5 of 20 failed")

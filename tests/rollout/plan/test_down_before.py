@@ -191,6 +191,14 @@ def test_what_is_down_is_announced_before_anything_changes() -> None:
         Severity.NOTE,
         "0 (Failed) was down before the rollout: not updated, and not counted as unavailable",
     )
+    ((_, many),) = _findings(
+        ill("0", provisioning_state="Failed"), ill("1", power="starting"), ill("2", power="stopped"), instance("3")
+    )[-1:]
+    assert many == "0 (Failed) was down before the rollout: not updated, and not counted as unavailable"
+    every = _findings(ill("0"), ill("1", power="starting"), instance("2"), instance("3"))
+    assert [text for _, text in every] == [
+        "0 (unhealthy), 1 (starting) were down before the rollout: updated first, and not counted as unavailable"
+    ]
     text = (
         "1 (unhealthy) was down before the rollout and in the canary: there are not enough healthy instances for the "
         "canary, so the gates judge it by these too"
@@ -202,10 +210,15 @@ def test_a_rollout_that_what_is_down_makes_impossible_is_refused_with_the_number
     ((_, note), (severity, text)) = _findings(ill("0", protected_from_scale_set_actions=True), instance("1"))
     assert note.startswith("0 (unhealthy) was down before the rollout: not updated")
     assert severity is Severity.IMPOSSIBLE
-    assert text.startswith(
+    assert text == (
         "1 of 2 instances are down and are not updated (0: unhealthy), so 1 cannot be updated either: the last "
-        "instance that serves must stay up. Repair 0,"
+        "instance that serves must stay up. Repair 0, or include it (--include failed, and no protection against scale "
+        "set actions)"
     )
+    protected = [ill(key, protected_from_scale_set_actions=True) for key in ("0", "1")]
+    (_, (_, text)) = _findings(*protected, instance("2"), max_unavailable=Amount(2))
+    assert text.startswith("2 of 3 instances are down and are not updated (0: unhealthy, 1: unhealthy), so 2 cannot be")
+    assert "Repair 0, 1, or include" in text
     assert Severity.IMPOSSIBLE not in {one for one, _ in _findings(ill("0"), instance("1"))}, "the release may cure it"
 
 

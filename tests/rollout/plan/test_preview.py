@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -32,7 +33,9 @@ STOPPED = "is stopped (--include deallocated updates it anyway)"
     ("found", "lines"),
     [
         (
-            preview(RolloutSpec(), None, replace(SET, image=None), (replace(FIRST, latest_model_applied=False),)),
+            lambda: preview(
+                RolloutSpec(), None, replace(SET, image=None), (replace(FIRST, latest_model_applied=False),)
+            ),
             [
                 "would leave the model at the release of the model",
                 "would update first, as the canary: none",
@@ -40,7 +43,7 @@ STOPPED = "is stopped (--include deallocated updates it anyway)"
             ],
         ),
         (
-            preview(CANARY, OLD, SET, (FIRST, SECOND)),
+            lambda: preview(CANARY, OLD, SET, (FIRST, SECOND)),
             [
                 "would leave the model at nginx-base-image",
                 "would update first, as the canary: none",
@@ -49,7 +52,7 @@ STOPPED = "is stopped (--include deallocated updates it anyway)"
             ],
         ),
         (
-            preview(CANARY, NEW, SET, (replace(FIRST, health=Health.UNHEALTHY), SECOND, THIRD)),
+            lambda: preview(CANARY, NEW, SET, (replace(FIRST, health=Health.UNHEALTHY), SECOND, THIRD)),
             [
                 "would set the model to nginx-updated-image",
                 "would update before, since they are down: 0",
@@ -59,7 +62,7 @@ STOPPED = "is stopped (--include deallocated updates it anyway)"
             ],
         ),
         (
-            preview(
+            lambda: preview(
                 CANARY,
                 NEW,
                 SET,
@@ -80,7 +83,7 @@ STOPPED = "is stopped (--include deallocated updates it anyway)"
             ],
         ),
         (
-            preview(SURGE, NEW, SET, (replace(FIRST, protected_from_scale_in=True), SECOND)),
+            lambda: preview(SURGE, NEW, SET, (replace(FIRST, protected_from_scale_in=True), SECOND)),
             [
                 "would set the model to nginx-updated-image",
                 "would update first, as the canary: none",
@@ -89,7 +92,30 @@ STOPPED = "is stopped (--include deallocated updates it anyway)"
             ],
         ),
         (
-            preview(CANARY, SCRIPT_BEFORE, SCRIPT_SET, (FIRST, SECOND)),
+            lambda: preview(
+                replace(CANARY, canary=Amount(3)),
+                NEW,
+                SET,
+                (
+                    *(replace(THIRD, id=key, health=Health.UNHEALTHY) for key in ("0", "1")),
+                    replace(FIRST, id="2", image=NEW, health=Health.UNHEALTHY),
+                    *(replace(THIRD, id=key, zone=zone) for key, zone in zip("34567", "11232", strict=True)),
+                ),
+            ),
+            [
+                "would set the model to nginx-updated-image",
+                "would update before, since they are down: 0, 1",
+                "would update first, as the canary: 5, 3",
+                "would update then: 6, 4, 7; at most 1 down at a time",
+                "have the release already: 2",
+                (
+                    "note: 0 (unhealthy), 1 (unhealthy) were down before the rollout: updated first, and not counted "
+                    "as unavailable"
+                ),
+            ],
+        ),
+        (
+            lambda: preview(CANARY, SCRIPT_BEFORE, SCRIPT_SET, (FIRST, SECOND)),
             [
                 "would set the model to bash v1.sh",
                 "would update first, as the canary: 0",
@@ -97,17 +123,17 @@ STOPPED = "is stopped (--include deallocated updates it anyway)"
             ],
         ),
     ],
-    ids=["of the model", "as it is", "one is down", "nothing to do", "surge", "script"],
+    ids=["of the model", "as it is", "one is down", "nothing to do", "surge", "several", "script"],
 )
-def test_the_lines_of_a_dry_run(found: Preview, lines: list[str]) -> None:
-    assert list(found.lines()) == lines
+def test_the_lines_of_a_dry_run(found: Callable[[], Preview], lines: list[str]) -> None:
+    assert list(found().lines()) == lines
 
 
 @pytest.mark.parametrize(
     ("found", "lines"),
     [
         (
-            preview_rollback(RolloutSpec(), NEW_SET, (BAD, replace(SECOND, image=NEW), THIRD)),
+            lambda: preview_rollback(RolloutSpec(), NEW_SET, (BAD, replace(SECOND, image=NEW), THIRD)),
             [
                 "would roll the model back to nginx-base-image",
                 "would update: 0, 1 (nginx-updated-image); at most 1 down at a time",
@@ -115,14 +141,14 @@ def test_the_lines_of_a_dry_run(found: Preview, lines: list[str]) -> None:
             ],
         ),
         (
-            preview_rollback(BACK, NEW_SET, (BAD, replace(SECOND, image=OLDER), replace(THIRD, image=NEW))),
+            lambda: preview_rollback(BACK, NEW_SET, (BAD, replace(SECOND, image=OLDER), replace(THIRD, image=NEW))),
             [
                 "would roll the model back to nginx-base-image",
                 "would update: 0, 2 (nginx-updated-image); 1 (nginx-older-image); at most 2 down at a time",
             ],
         ),
         (
-            preview_rollback(
+            lambda: preview_rollback(
                 replace(BACK, strategy=Strategy.SURGE),
                 NEW_SET,
                 (BAD, replace(SECOND, image=NEW, protected_from_scale_in=True), THIRD),
@@ -135,7 +161,7 @@ def test_the_lines_of_a_dry_run(found: Preview, lines: list[str]) -> None:
             ],
         ),
         (
-            preview_rollback(RolloutSpec(), NEW_SET, (BAD, replace(SECOND, image=NEW))),
+            lambda: preview_rollback(RolloutSpec(), NEW_SET, (BAD, replace(SECOND, image=NEW))),
             [
                 (
                     "impossible: the release to roll back to is not known: no instance runs another image: give the "
@@ -144,7 +170,7 @@ def test_the_lines_of_a_dry_run(found: Preview, lines: list[str]) -> None:
             ],
         ),
         (
-            preview_rollback(BACK, SET, (FIRST, SECOND)),
+            lambda: preview_rollback(BACK, SET, (FIRST, SECOND)),
             [
                 "would leave the model at nginx-base-image",
                 "would update: none; at most 2 down at a time",
@@ -152,7 +178,7 @@ def test_the_lines_of_a_dry_run(found: Preview, lines: list[str]) -> None:
             ],
         ),
         (
-            preview_rollback(BACK, NEW_SET, (replace(BAD, provisioning_state="Failed"), SECOND)),
+            lambda: preview_rollback(BACK, NEW_SET, (replace(BAD, provisioning_state="Failed"), SECOND)),
             [
                 "would roll the model back to nginx-base-image",
                 "would update: 0 (nginx-updated-image); at most 2 down at a time",
@@ -160,7 +186,7 @@ def test_the_lines_of_a_dry_run(found: Preview, lines: list[str]) -> None:
             ],
         ),
         (
-            preview_rollback(
+            lambda: preview_rollback(
                 BACK, replace(NEW_SET, load_balanced=True), (BAD, replace(SECOND, image=NEW, power="stopped"))
             ),
             [
@@ -171,11 +197,11 @@ def test_the_lines_of_a_dry_run(found: Preview, lines: list[str]) -> None:
             ],
         ),
         (
-            preview_rollback(RolloutSpec(), SCRIPT_SET, (FIRST, SECOND)),
+            lambda: preview_rollback(RolloutSpec(), SCRIPT_SET, (FIRST, SECOND)),
             ["would roll the model back to bash v1.sh", "would update: 0, 1; at most 1 down at a time"],
         ),
         (
-            preview_rollback(BACK, NEW_SET, (replace(BAD, protected_from_scale_set_actions=True),)),
+            lambda: preview_rollback(BACK, NEW_SET, (replace(BAD, protected_from_scale_set_actions=True),)),
             [
                 "would roll the model back to nginx-base-image",
                 "would update: none; at most 1 down at a time",
@@ -184,7 +210,7 @@ def test_the_lines_of_a_dry_run(found: Preview, lines: list[str]) -> None:
             ],
         ),
         (
-            preview_rollback(BACK, replace(SET, provisioning_state="Deleting"), (FIRST,)),
+            lambda: preview_rollback(BACK, replace(SET, provisioning_state="Deleting"), (FIRST,)),
             [
                 "would leave the model at nginx-base-image",
                 "would update: none; at most 1 down at a time",
@@ -195,9 +221,9 @@ def test_the_lines_of_a_dry_run(found: Preview, lines: list[str]) -> None:
     ],
     ids=["found", "of two", "surge", "unknown", "done", "failed", "balanced", "script", "nothing to do", "deleted"],
 )
-def test_the_lines_of_the_dry_run_of_a_rollback(found: Preview, lines: list[str]) -> None:
-    assert list(found.lines()) == lines
-    assert found.refused(allow_automatic_rollout=True) is any(line.startswith("impossible: ") for line in lines)
+def test_the_lines_of_the_dry_run_of_a_rollback(found: Callable[[], Preview], lines: list[str]) -> None:
+    assert list(found().lines()) == lines
+    assert found().refused(allow_automatic_rollout=True) is any(line.startswith("impossible: ") for line in lines)
 
 
 def test_a_new_release_would_change_the_model_then_the_canary_then_the_others() -> None:

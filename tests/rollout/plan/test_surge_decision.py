@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -23,7 +24,7 @@ from vmss_jenkins.model.instances import (
     UpgradeMode,
 )
 from vmss_jenkins.model.releases import ExtensionSettings, Release
-from vmss_jenkins.rollout.plan.actions import Action, Remove, RolloutSpec, ScaleOut, Strategy
+from vmss_jenkins.rollout.plan.actions import Action, Remove, RolloutSpec, ScaleOut, Strategy, Wait
 from vmss_jenkins.rollout.plan.headcount import Headcount
 from vmss_jenkins.rollout.plan.history import GateResult, History, Observed, Stage
 from vmss_jenkins.rollout.plan.preview import UNDRAINED
@@ -169,6 +170,13 @@ def test_bad_ones_are_deleted_at_once_in_a_rollback_and_old_ones_after_all_that_
     bad, good = [new("3"), new("4")], [made("0"), made("1")]
     assert chosen(*bad, *good, rolls_back=True, max_surge=Amount(2)) == Remove(("3",))
     assert chosen(*bad, *good, max_surge=Amount(2)) == ScaleOut(1)
+
+
+@pytest.mark.parametrize("kind", ["protected_from_scale_in", "protected_from_scale_set_actions"])
+def test_a_new_one_that_is_too_many_and_protected_stays(kind: str) -> None:
+    kept = replace(new("1", None), **{kind: True})  # type: ignore[arg-type]
+    assert chosen(new("0"), kept, wanted=1) == Remove(("0",))
+    assert isinstance(chosen(kept, replace(kept, id="2"), wanted=1), Wait)
 
 
 def test_none_that_alone_serves_its_zone_goes_before_the_others() -> None:
@@ -335,11 +343,11 @@ DONE = (new("0"), new("1"))
     ("lines", "told"),
     [
         (
-            dry_run(None, load_balanced=False),
+            lambda: dry_run(None, load_balanced=False),
             ["would leave the model at nginx-base-image", "have the release already: 0, 1, 2"],
         ),
         (
-            dry_run(None, tuple(replace(one, latest_model_applied=False) for one in THREE[:2]), image=None),
+            lambda: dry_run(None, tuple(replace(one, latest_model_applied=False) for one in THREE[:2]), image=None),
             [
                 "would leave the model at the release of the model",
                 "would scale out from 3 to 4: 1 new, the canary",
@@ -349,11 +357,11 @@ DONE = (new("0"), new("1"))
             ],
         ),
         (
-            dry_run(NEW, (*DONE, THREE[2]), image=NEW),
+            lambda: dry_run(NEW, (*DONE, THREE[2]), image=NEW),
             ["would leave the model at nginx-updated-image", "have the release already: 0, 1, 2"],
         ),
         (
-            dry_run(NEW, (*DONE, THREE[2]), drain=30.0),
+            lambda: dry_run(NEW, (*DONE, THREE[2]), drain=30.0),
             [
                 "would set the model to nginx-updated-image",
                 "have the release already: 0, 1",
@@ -362,7 +370,7 @@ DONE = (new("0"), new("1"))
             ],
         ),
         (
-            dry_run(V2, scripts=(V1,), extension=V1),
+            lambda: dry_run(V2, scripts=(V1,), extension=V1),
             [
                 "would set the model to bash v2.sh",
                 "would scale out from 3 to 4: 1 new, the canary",
@@ -376,14 +384,14 @@ DONE = (new("0"), new("1"))
             ],
         ),
         (
-            dry_run(V1, scripts=(V1,), extension=V1),
+            lambda: dry_run(V1, scripts=(V1,), extension=V1),
             ["would leave the model at bash v1.sh", "have the release already: 0, 1, 2"],
         ),
     ],
     ids=["of the model", "unknown", "done", "some have it", "new script", "same script"],
 )
-def test_the_lines_of_the_dry_run_of_a_surge(lines: list[str], told: list[str]) -> None:
-    assert lines == told
+def test_the_lines_of_the_dry_run_of_a_surge(lines: Callable[[], list[str]], told: list[str]) -> None:
+    assert lines() == told
 
 
 @pytest.mark.parametrize(

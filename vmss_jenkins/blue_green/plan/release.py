@@ -177,7 +177,7 @@ def plan_release(order: ReleaseOrder, state: PairState, autoscale: Autoscale) ->
         serves=serves,
         switch=switch,
         scale_out=other.scale_set.capacity if short else None,
-        outdated=() if serves else tuple(one.id for one in target.without(order.image)),
+        outdated=tuple(one.id for one in target.without(order.image)),
         scale_in=keep if keep is not None and keep < other.scale_set.capacity else None,
         findings=(),
     )

@@ -52,7 +52,7 @@ def with_test_rule(body: Body, rule: str, pool: str, port: int) -> dict[str, Any
     test["properties"] |= {"frontendPort": port, "backendAddressPool": {"id": pool}}
     test["properties"].pop("backendAddressPools", None)
     probe_id = (test["properties"].pop("probe", None) or {}).get("id") or ""
-    for one in [one for one in parts(changed, "probes") if probe_id and one["id"].lower() == probe_id.lower()]:
+    for one in [one for one in parts(changed, "probes") if one["id"].lower() == probe_id.lower()]:
         probe = _copy(one)
         probe["properties"] = {key: value for key, value in probe["properties"].items() if key not in _REFERRERS}
         changed["properties"]["probes"].append(probe)
@@ -63,7 +63,7 @@ def with_test_rule(body: Body, rule: str, pool: str, port: int) -> dict[str, Any
 
 def _copy(part: Body) -> dict[str, Any]:
     """A copy of a rule or probe, under the name of the test rule."""
-    return {key: copy.deepcopy(value) for key, value in part.items() if key not in _READ_ONLY} | {"name": TEST_RULE}
+    return {key: copy.copy(value) for key, value in part.items() if key not in _READ_ONLY} | {"name": TEST_RULE}
 
 
 def without_test_rule(body: Body) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def plan_switch(
     pools = {side.name: _pool_of(side, order, body, skus or {}, faults) for side in (to, other)}
     known = tuple(filter(None, pools.values()))
     if known and pools[to.name] == pools[other.name]:
-        faults.append(f"{to.name.name} and {other.name.name} are in one backend pool, {pool_name(known[0])}")
+        faults.append(f"{to.name.name} and {other.name.name} are in one backend pool, {pool_name(pools[to.name])}")
     rule = _rule(order, body, known, faults) if known and not faults else {"name": order.rule}
     before = pool_of_rule(rule)
     if order.to_idle and before and before.lower() == pools[to.name].lower():
@@ -141,7 +141,7 @@ def _empty_sets(order: SwitchOrder, to: Side, other: Side, before: str) -> Itera
 
 def _other_subscription(order: SwitchOrder, body: Body) -> Iterator[str]:
     """Only one subscription is read: a load balancer of the same name there must not be taken for the one wanted."""
-    if "/" in order.load_balancer and str(body.get("id", "")).lower() != order.load_balancer.lower():
+    if "/" in order.load_balancer and str(body.get("id")).lower() != order.load_balancer.lower():
         yield f"found {body.get('id')}; wanted {order.load_balancer}: it must be in the subscription of the sets"
 
 
@@ -195,9 +195,10 @@ def _rule(order: SwitchOrder, body: Body, pools: Iterable[str], faults: list[str
     if len(found) == 1 and pool_of_rule(found[0]).lower() in wanted:
         chosen: Body = found[0]
         return chosen
-    wrong = f"rule {order.rule} sends traffic to {pool_name(pool_of_rule(found[0]))}, not to the pair" if found else ""
-    faults.append(wrong if order.rule and found else problem)
-    return {"name": "", "properties": {}}
+    if order.rule and found:
+        problem = f"rule {order.rule} sends traffic to {pool_name(pool_of_rule(found[0]))}, not to the pair"
+    faults.append(problem)
+    return {"name": ""}
 
 
 def _other_sets(order: SwitchOrder, body: Body, sides: tuple[Side, Side], pools: Sequence[str]) -> Iterator[str]:

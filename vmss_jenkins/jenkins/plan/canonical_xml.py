@@ -60,7 +60,7 @@ def parse(xml: str) -> Element:
     from defusedxml.common import DefusedXmlException  # noqa: PLC0415
 
     # Python's parser reads XML 1.0 only. XML 1.1 adds control characters, which no pipeline needs.
-    text = _DECLARATION.sub("", xml, count=1)
+    text = _DECLARATION.sub("", xml)
     try:
         root: Element = ElementTree.fromstring(text, forbid_dtd=True)
     except (ElementTree.ParseError, DefusedXmlException) as error:
@@ -162,7 +162,7 @@ def one_line(source: str) -> str:
 
 def _body(xml: str) -> str:
     """Return a configuration without its declaration, which is all that Jenkins changes before the first run."""
-    return _DECLARATION.sub("", xml, count=1).strip()
+    return _DECLARATION.sub("", xml).strip()
 
 
 def _canonical(root: Element, merged: frozenset[str]) -> Canonical:
@@ -173,7 +173,7 @@ def _canonical(root: Element, merged: frozenset[str]) -> Canonical:
                 _property(prop, found, merged)
         elif child.tag == "definition":
             _definition(child, found)
-        elif child.tag not in {"actions", "triggers"} or (child.tag == "triggers" and len(child)):
+        elif child.tag != "actions":
             _flatten(child, child.tag, found)
     return found
 

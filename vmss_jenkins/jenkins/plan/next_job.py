@@ -26,7 +26,7 @@ class NextJob:
             prefilled: whether the server has the plugin build-with-parameters, whose form takes values from its link.
                 Jenkins' own form does not, so the values are written below the link.
         """
-        folder = job_url.rstrip("/").rpartition("/job/")[0]
+        folder = job_url.rpartition("/job/")[0]
         if folder and prefilled:
             yield f"next: {folder}/job/{quote(self.name)}/parambuild/?{urlencode(self.parameters)}"
             return
