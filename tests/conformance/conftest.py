@@ -31,6 +31,7 @@ INSTANT = Timings(
     start=0,
     create=0,
     delete=0,
+    replicate=0,
     health=0,
     spread=0,
 )

@@ -17,6 +17,7 @@ ROOMS = (
     "calls",
     "galleries",
     "galleries.api",
+    "compute.guest",
     "compute",
     "compute.api",
     "network",
@@ -30,12 +31,19 @@ ROOMS = (
     "",
 )
 """Every room, the lowest first; the last one is the package itself, with the public names."""
-SIDE_BY_SIDE = ({"compute", "compute.api"}, {"network", "network.api"}, {"storage"}, {"data_plane"}, {"persistence"})
+SIDE_BY_SIDE = (
+    {"compute.guest", "compute", "compute.api"},
+    {"network", "network.api"},
+    {"storage"},
+    {"data_plane"},
+    {"persistence"},
+)
 """Rooms that import nothing of each other, although the list has to put one above the other."""
 PURE = frozenset(ROOMS[:4]) | {
     "calls",
     "galleries",
     "galleries.api",
+    "compute.guest",
     "compute",
     "compute.api",
     "network",

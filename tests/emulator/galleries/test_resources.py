@@ -270,6 +270,11 @@ NO_TRUST = "Use of TrustedLaunch setting is not supported for the provided image
         (TRUSTED, {}, "Security type of VM is not compatible with the security type of attached OS Disk"),
         (TRUSTED, {"securityProfile": {"securityType": "TrustedLaunch"}}, ""),
         ({"features": [{"name": "SecurityType", "value": "TrustedLaunchSupported"}]}, {}, ""),
+        (
+            {},
+            {"securityProfile": {"uefiSettings": {"vTpmEnabled": True}}},
+            "UEFI settings are not supported for VMs and",
+        ),
         ({"architecture": "Arm64"}, {}, "only supports a CPU Architecture of 'x64', but an image or disk with CPU"),
         ({}, {"osProfile": {"windowsConfiguration": {}}}, "Parameter 'windowsConfiguration' is not allowed."),
     ],

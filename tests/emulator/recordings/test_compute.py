@@ -24,6 +24,7 @@ from vmss_jenkins.emulator.arm.values import Json
 from vmss_jenkins.emulator.compute.instances import new_instance
 from vmss_jenkins.emulator.compute.placement import Place
 from vmss_jenkins.emulator.front.routes import resolve
+from vmss_jenkins.emulator.galleries import references
 
 FOLDER = Path(os.environ.get("VMSS_JENKINS_RECORDINGS", "../shared/azure-recordings"))
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
@@ -222,8 +223,9 @@ def _add_set(azure: Azure, exchange: Exchange) -> None:
     default["properties"]["virtualMachineProfile"] |= _priority(exchange)
     path = _put_set(azure, group, exchange.known or {**default, "name": found[2]})
     scale_set = azure.backend.scale_set(found[1], found[2])
+    image = references.check(azure.backend, scale_set.model.image, scale_set.location)
     for instance_id in _instance_ids(exchange):
-        instance = new_instance(azure.backend, scale_set, Place(int(instance_id), None))
+        instance = new_instance(azure.backend, scale_set, Place(int(instance_id), None), image)
         instance.provisioning, instance.power = "Succeeded", "running"
         if exchange.headers.get("x-ms-request-charge", "0") != "0":
             instance.model = type(instance.model)({**instance.model.profile, "old": True}, instance.model.size)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from vmss_jenkins.emulator.arm.errors import concurrent_request, marked_for_deletion, not_allowed
 from vmss_jenkins.emulator.arm.image_reference import image_key
 from vmss_jenkins.emulator.arm.values import Json
-from vmss_jenkins.emulator.compute import extensions, health, placement
+from vmss_jenkins.emulator.compute import health, placement
+from vmss_jenkins.emulator.compute.guest import extensions, provisioning
 from vmss_jenkins.emulator.galleries import references
 from vmss_jenkins.emulator.galleries.references import FoundImage
 from vmss_jenkins.emulator.state.availability import Change
@@ -48,7 +49,7 @@ def update(
     """Bring an instance to a model, by default the latest; if the image changes, the instance is down meanwhile."""
     model = model or scale_set.model
     same_image = _has_disk_of(backend, scale_set, instance, model)
-    runs = bool(extensions.due(instance, model))
+    runs = provisioning.due(backend, scale_set, instance, model)
 
     def finish() -> Json | None:
         instance.model = model
@@ -115,9 +116,9 @@ def create(
     if _has_no_room(backend, operation, place.zone):
         backend.add_part(operation, backend.timings.accept, lambda: placement.no_room(place.zone))
         return
-    found = references.find(backend, scale_set.model.image, scale_set.location)
-    if found is None:
-        gone = references.missing(backend, scale_set.model.image, scale_set.location).error
+    image, location = scale_set.model.image, scale_set.location
+    if (found := references.find(backend, image, location)) is None:
+        gone = references.missing(backend, image, location).error
         backend.add_part(operation, backend.timings.accept, lambda: gone)
         return
     instance = new_instance(backend, scale_set, place, found)
@@ -268,8 +269,8 @@ def _come_up(backend: Backend, scale_set: ScaleSet, instance: Instance, image: J
     found = references.find(backend, image, scale_set.location)
     if found is None:
         return references.missing(backend, image, scale_set.location).error
-    instance.image, instance.version = image, found.version
-    instance.disk, instance.release, instance.ran = found.release, found.release, {}
+    instance.image, instance.version, instance.ran, instance.applications = image, found.version, {}, {}
+    instance.disk = instance.release = found.release
     return None if instance.power == "deallocated" else _boot(backend, scale_set, instance)
 
 
@@ -285,8 +286,8 @@ def _boot(backend: Backend, scale_set: ScaleSet, instance: Instance) -> Json | N
 
 def _provision(backend: Backend, scale_set: ScaleSet, instance: Instance) -> Json | None:
     """Run the extensions that are due on a running instance; it serves their result, even if one of them failed."""
-    before, runs = instance.release, extensions.due(instance, instance.model)
-    error = extensions.provision(backend, instance)
+    before, runs = instance.release, provisioning.due(backend, scale_set, instance, instance.model)
+    error = provisioning.provision(backend, scale_set, instance)
     if instance.up and not runs and instance.release == before:
         return error
     if instance.operation and backend.strike("start", instance.operation.cause, instance.id):

@@ -10,8 +10,9 @@ from vmss_jenkins.emulator.arm.bodies import merged
 from vmss_jenkins.emulator.arm.errors import ArmError, invalid_parameter, not_allowed
 from vmss_jenkins.emulator.arm.image_reference import CUSTOM_KEYS, PLATFORM_KEYS
 from vmss_jenkins.emulator.arm.values import Json
-from vmss_jenkins.emulator.compute import extensions, policies
-from vmss_jenkins.emulator.galleries import compatibility, references
+from vmss_jenkins.emulator.compute import policies
+from vmss_jenkins.emulator.compute.guest import extensions
+from vmss_jenkins.emulator.galleries import applications, compatibility, references
 from vmss_jenkins.emulator.state.instance import Model
 from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
@@ -59,11 +60,22 @@ SET_SHAPE: Json = {
                 "imageReference": dict.fromkeys((*PLATFORM_KEYS, *CUSTOM_KEYS), str),
                 "osDisk": {"image": {"uri": str}},
             },
-            "securityProfile": {"securityType": str},
+            "securityProfile": {"securityType": str, "uefiSettings": {}},
             "osProfile": {"computerNamePrefix": str},
             "networkProfile": {
                 "healthProbe": {"id": str},
                 "networkInterfaceConfigurations": [{"name": str, "properties": {"primary": bool}}],
+            },
+            "applicationProfile": {
+                "galleryApplications": [
+                    {
+                        "packageReferenceId": str,
+                        "order": int,
+                        "configurationReference": str,
+                        "treatFailureAsDeploymentFailure": bool,
+                        "enableAutomaticUpgrade": bool,
+                    }
+                ]
             },
             "extensionProfile": {"extensions": [{"name": str, "properties": {"type": str}}]},
         },
@@ -193,6 +205,8 @@ def model_of(
         found = references.check(backend, model.image, body["location"])
         version = found.version if names_image or scale_set is None else version
     _check_compatible(backend, model)
+    if scale_set is None or grows or _applications(model) != _applications(scale_set.model):
+        applications.check(backend, model.profile, body["location"])
     model = replace(model, version=version)
     if scale_set is None:
         return model
@@ -207,6 +221,11 @@ def model_of(
             "the Virtual Machine Scale Set before trying again."
         )
     return model
+
+
+def _applications(model: Model) -> Json:
+    found: Json = model.profile.get("applicationProfile", {})
+    return found
 
 
 def _check_compatible(backend: Backend, model: Model) -> None:

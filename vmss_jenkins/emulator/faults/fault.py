@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Moment = Literal["request", "operation", "work", "start", "allocate", "replicate"]
+Moment = Literal["request", "operation", "work", "start", "allocate", "replicate", "install"]
 """When faults may strike: before a request is carried out, when a long-running operation begins, when work on one
-instance begins, when an instance comes up, when an instance needs capacity in Azure, and when the replication of a
-version to a region begins."""
+instance begins, when an instance comes up, when an instance needs capacity in Azure, when the replication of a version
+to a region begins, and when an application is installed or updated on an instance."""
 
 KINDS: Mapping[str, str] = {
     "error": "the request is not carried out and answers `status`",
@@ -26,7 +26,8 @@ KINDS: Mapping[str, str] = {
     "refuse": "the connection is reset, and for `seconds` every new one is refused",
     "stuck": "the operation, or with `instance` the work on that one, or with `region` the replication of a version "
     "there, does not end for `seconds`; never, if not given",
-    "fail": "work on `instance`, or any if not given, fails; with `region` the replication of a version there",
+    "fail": "work on `instance`, or any if not given, fails; with `region` the replication of a version there; with "
+    "`application` the installation of that one",
     "never-healthy": "`instance`, or any if not given, comes up and answers 503, until it is brought up again",
     "no-capacity": "Azure has no capacity in `zone` for a new instance, or to start a deallocated one",
     "evict": "Azure evicts `instance`, which must be a spot one",
@@ -41,9 +42,11 @@ KINDS: Mapping[str, str] = {
 _EVENTS = ("evict", "delete", "scale", "set-image", "publish", "withdraw")
 _NEEDED = {"error": "status", "delete": "instance", "evict": "instance", "scale": "by"}
 _NEEDED |= dict.fromkeys(("set-image", "publish", "withdraw"), "image")
+_PLACED = ("allocate", "replicate", "install")
 _STATUSES = range(400, 600)
 _ALWAYS = "always"
-_SHOWN = ("skip", "count", "status", "retry-after", "instance", "zone", "region", "seconds", "by", "image")
+_PLACES = ("instance", "zone", "region", "application")
+_SHOWN = ("skip", "count", "status", "retry-after", *_PLACES, "seconds", "by", "image")
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,8 @@ class Fault:
     """An availability zone; if empty, any zone and none."""
     region: str = ""
     """The region of a version's replication, such as `westeurope`."""
+    application: str = ""
+    """The name of an application of a gallery, whose installation fails."""
     seconds: float | None = None
     """How long it lasts, in emulated time."""
     by: int = 0
@@ -160,6 +165,8 @@ class Fault:
         """When it strikes."""
         if self.region:
             return "replicate"
+        if self.application:
+            return "install"
         if self.kind == "stuck":
             return "work" if self.instance else "operation"
         moments: Mapping[str, Moment] = {"fail": "work", "never-healthy": "start", "no-capacity": "allocate"}
@@ -182,7 +189,7 @@ class Fault:
             and self.method.upper() in ("*", method.upper())
             and fnmatch.fnmatchcase(path.lower(), self.path.lower())
             and (moment == "request" or self.instance.lower() in ("", instance.lower()))
-            and (moment not in ("allocate", "replicate") or (self.region or self.zone) in ("", place))
+            and (moment not in _PLACED or (self.region or self.application or self.zone).lower() in ("", place.lower()))
         )
 
 
@@ -195,7 +202,7 @@ def _seconds(value: Any) -> float | None:  # noqa: ANN401  (any JSON, or text)
 
 
 _READERS: Mapping[str, Any] = {
-    **dict.fromkeys(("kind", "method", "path", "instance", "zone", "region", "image"), str),
+    **dict.fromkeys(("kind", "method", "path", *_PLACES, "image"), str),
     **dict.fromkeys(("skip", "status", "by"), int),
     **dict.fromkeys(("seconds", "retry_after"), _seconds),
     "count": _count,

@@ -45,6 +45,9 @@ def _check_system(properties: Json, profile: Json) -> None:
 
 
 def _check_security(properties: Json, profile: Json) -> None:
+    if properties["hyperVGeneration"] == "V1" and profile.get("securityProfile", {}).get("uefiSettings"):
+        text = "UEFI settings are not supported for VMs and VM Scale Sets using Generation 1 Image."
+        raise ArmError(400, "BadRequest", text)
     wanted = str(profile.get("securityProfile", {}).get("securityType", "Standard"))
     offered = feature(properties, "SecurityType") or "Standard"
     if wanted == "TrustedLaunch" and offered not in _TRUSTED:

@@ -193,11 +193,16 @@ def missing(backend: Backend, reference: Json, location: str) -> ArmError:
             "on creating and deleting such images."
         )
         return invalid_parameter(text, "imageReference")
+    return not_in_region(image, location)
+
+
+def not_in_region(image: str, location: str, target: str = "imageReference") -> ArmError:
+    """Return Azure's error for a version of an image or application that is not replicated to a region, or is gone."""
     text = (
         f"The gallery image {image} is not available in {location} region. Please contact image owner to replicate "
         "to this region, or change your requested region."
     )
-    return ArmError(404, "GalleryImageNotFound", text, target="imageReference")
+    return ArmError(404, "GalleryImageNotFound", text, target=target)
 
 
 def _not_linked(backend: Backend, image: str) -> ArmError:

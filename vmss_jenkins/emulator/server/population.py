@@ -6,7 +6,8 @@ import copy
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.values import Json
-from vmss_jenkins.emulator.compute import extensions, instances, scale_sets
+from vmss_jenkins.emulator.compute import instances, scale_sets
+from vmss_jenkins.emulator.compute.guest import provisioning
 from vmss_jenkins.emulator.compute.models import ROLLING_POLICY
 from vmss_jenkins.emulator.galleries import publishing, references
 from vmss_jenkins.emulator.server.network_population import add_load_balancer, ip_configuration, probe_id
@@ -45,7 +46,7 @@ def _add_set(backend: Backend, spec: SetSpec) -> None:
     for place in instances.new_places(backend, scale_set, spec.instances):
         instance = instances.new_instance(backend, scale_set, place, image)
         instance.created = instance.changed = instance.healthy_at = backend.now - _DAY
-        error = extensions.provision(backend, instance)
+        error = provisioning.provision(backend, scale_set, instance)
         instance.provisioning, instance.power = "Failed" if error else "Succeeded", "running"
         instance.up, instance.up_since = instance.release.serves, instance.created
         backend.servers.serve(scale_set.server(instance), instance.release)

@@ -60,6 +60,24 @@ class ExtensionRun:
     error: Json | None = None
 
 
+@dataclass(frozen=True)
+class ApplicationRun:
+    """The last action on an application of an instance."""
+
+    name: str
+    version: str
+    action: str
+    """Install or Update."""
+    when: float
+    configuration: str
+    scripts: tuple[str, ...] = ()
+    """The scripts that made what is installed now."""
+    error: str = ""
+    """Why it failed; empty if it did not."""
+    is_fatal: bool = False
+    """Whether its failure is one of the instance."""
+
+
 @dataclass
 class Instance:
     """One virtual machine of a set."""
@@ -83,6 +101,8 @@ class Instance:
     """Which version of the image its disk was made of; empty for a managed image."""
     ran: dict[str, ExtensionRun] = field(default_factory=dict)
     """The last run of each extension, by its name."""
+    applications: dict[str, ApplicationRun] = field(default_factory=dict)
+    """The applications of galleries that it has, by a key for each."""
     provisioning: str = "Creating"
     power: str = "starting"
     changed: float = 0.0

@@ -8,8 +8,9 @@ from vmss_jenkins.emulator.arm.bodies import merged
 from vmss_jenkins.emulator.arm.errors import ArmError, invalid_parameter
 from vmss_jenkins.emulator.calls.call import Call
 from vmss_jenkins.emulator.calls.reply import Reply
-from vmss_jenkins.emulator.compute import extensions, scale_sets
+from vmss_jenkins.emulator.compute import scale_sets
 from vmss_jenkins.emulator.compute.api.views import Views
+from vmss_jenkins.emulator.compute.guest import extensions
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.arm.values import Json

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from vmss_jenkins.emulator.arm.disclosure import disclosed
 from vmss_jenkins.emulator.arm.providers import COMPUTE
 from vmss_jenkins.emulator.arm.statuses import status
+from vmss_jenkins.emulator.compute.guest import applications
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.arm.values import Json
@@ -33,13 +34,33 @@ def summaries(scale_set: ScaleSet) -> list[Json]:
         states = [_outcome(ran) for ran in runs if ran]
         counts = [{"code": f"ProvisioningState/{s}", "count": states.count(s)} for s in sorted(set(states))]
         found.append({"name": extension["name"], "statusesSummary": counts})
-    return found
+    states = [_outcome_of_applications(instance) for instance in scale_set.instances.values() if instance.applications]
+    counts = [{"code": f"ProvisioningState/{s}", "count": states.count(s)} for s in sorted(set(states))]
+    return [*found, *([{"name": applications.EXTENSION, "statusesSummary": counts}] if counts else [])]
 
 
 def on_instance(instance: Instance) -> list[Json]:
     """Return the result of the last run of each extension on an instance."""
     runs = [(extension, _ran(extension, instance)) for extension in instance.model.extensions]
-    return [_run(extension, ran) for extension, ran in runs if ran]
+    shown = [_run(extension, ran) for extension, ran in runs if ran]
+    return [*shown, _of_applications(instance)] if instance.applications else shown
+
+
+def _outcome_of_applications(instance: Instance) -> str:
+    """Return the state of the extension: a failed application makes it fail only if the model says so."""
+    failed = any(ran.error and ran.is_fatal for ran in instance.applications.values())
+    return "failed" if failed else "succeeded"
+
+
+def _of_applications(instance: Instance) -> Json:
+    when = max(ran.when for ran in instance.applications.values())
+    shown = status(_outcome_of_applications(instance).title(), when)
+    return {
+        "name": applications.EXTENSION,
+        "type": "Microsoft.CPlat.Core.VMApplicationManagerLinux",
+        "typeHandlerVersion": "1.0",
+        "statuses": [shown | {"message": applications.message(instance)}],
+    }
 
 
 def _ran(extension: Json, instance: Instance) -> ExtensionRun | None:

@@ -42,4 +42,5 @@ GALLERY_ROUTES: tuple[Route, ...] = (
     Route("PATCH", _GALLERY, galleries.patch_gallery),
     Route("DELETE", _GALLERY, galleries.delete_gallery),
     *_of("images"),
+    *_of("applications"),
 )

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from vmss_jenkins.emulator.arm.errors import gateway, invalid_parameter
 from vmss_jenkins.emulator.calls.call import Call
 from vmss_jenkins.emulator.calls.reply import Reply
-from vmss_jenkins.emulator.galleries import resources, sources
+from vmss_jenkins.emulator.galleries import applications, resources, sources
 from vmss_jenkins.emulator.galleries.api.gallery_responses import PAGE, no_parent, owner, parent, written
 from vmss_jenkins.emulator.galleries.api.views import Views
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.arm.values import Json
+    from vmss_jenkins.emulator.scenario.release import Release
     from vmss_jenkins.emulator.state.gallery import Definition, Kind, Version
 
 SHAPE: Json = {
@@ -60,11 +61,24 @@ def put_version(call: Call, kind: Kind) -> Reply:
     if known is None and "location" not in body:
         raise gateway(400, "LocationRequired", "The location property is required for this definition.")
     body["properties"].get("publishingProfile", {}).pop("publishedDate", None)
-    release = known.release if known else sources.release_of(call.backend, definition, body)
-    if known and sources.source_id(body) not in ("", sources.source_id(known.body)):
-        raise resources.change_refused("galleryImageVersion.properties.storageProfile.source.id")
-    found, operation = resources.put_version(call.backend, kind, definition, name, body, release)
+    content = _content(call, kind, definition, known, body)
+    found, operation = resources.put_version(call.backend, kind, definition, name, body, *content)
     return call.written(operation, _shown(call, kind, definition, found), created=known is None)
+
+
+def _content(
+    call: Call, kind: Kind, definition: Definition, known: Version | None, body: Json
+) -> tuple[Release | None, str]:
+    """Return what a version has: the release of an image, or the package of an application."""
+    if known is not None:
+        other = sources.source_id(body) not in ("", sources.source_id(known.body))
+        path = "galleryImageVersion.properties.storageProfile.source.id" if other else None
+        if refused := path or applications.fixed_change(known, body):
+            raise resources.change_refused(refused)
+        return known.release, known.package
+    if kind == "images":
+        return sources.release_of(call.backend, definition, body), ""
+    return None, applications.package_of(call.backend, body)
 
 
 def patch_version(call: Call, kind: Kind) -> Reply:

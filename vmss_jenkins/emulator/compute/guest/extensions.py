@@ -11,8 +11,8 @@ from vmss_jenkins.emulator.arm.bodies import EXTENSION_SETTINGS
 from vmss_jenkins.emulator.arm.disclosure import SEALED
 from vmss_jenkins.emulator.arm.errors import ArmError, instance_not_found, invalid_parameter
 from vmss_jenkins.emulator.arm.values import Json
-from vmss_jenkins.emulator.compute import script_settings, scripts
-from vmss_jenkins.emulator.compute.script_settings import SettingsError
+from vmss_jenkins.emulator.compute.guest import script_settings, scripts
+from vmss_jenkins.emulator.compute.guest.script_settings import SettingsError
 from vmss_jenkins.emulator.state.download import DownloadError
 from vmss_jenkins.emulator.state.instance import ExtensionRun, Instance, Model
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vmss_jenkins.emulator.compute.scripts import run, texts
+from vmss_jenkins.emulator.compute.guest.scripts import run, texts
 from vmss_jenkins.emulator.scenario.release import WELCOME, Release
 
 BARE = Release("", serves=False)
