@@ -430,6 +430,28 @@ def test_stopping_waits_for_what_is_under_way_and_starts_nothing_new() -> None:
     assert isinstance(run.sees(instance("1", NEW)).next(), Halt)
 
 
+def test_stopping_waits_no_longer_than_the_rollout_may_take() -> None:
+    run = Run(*four(), on_failure=OnFailure.STOP, timeout=NOW + 10).asked("0", "1")
+    run.sees(instance("0", provisioning_state="Failed"), at=NOW + 9)
+    assert isinstance(run.next(), Wait)
+    run.now = NOW + 10
+    assert isinstance(run.next(), Halt)
+
+
+@pytest.mark.parametrize(("include", "ids"), [(frozenset(), ("0",)), (frozenset({Include.FAILED}), ("3", "0"))])
+def test_an_instance_that_failed_before_is_brought_back_only_if_failed_ones_are_included(
+    include: frozenset[Include], ids: tuple[str, ...]
+) -> None:
+    run = back(Run(*four(new=1)[:3], instance("3", provisioning_state="Failed"), scope=Scope(include=include)))
+    assert run.next() == Update(ids)
+
+
+def test_an_instance_whose_update_never_began_needs_no_rollback() -> None:
+    run = back(Run(*four()).asked("0"))
+    run.sees(instance("0", latest_model_applied=True), at=NOW + 20)
+    assert run.next() == Done({})
+
+
 def test_a_rollout_that_takes_too_long_goes_back() -> None:
     run = Run(*four(new=1), timeout=500.0)
     assert run.next() == RestoreModel(OLD, "not done after 500 s")

@@ -207,8 +207,7 @@ class History:
 
     def creating(self, instances: Iterable[Instance], now: float) -> History:
         """Add instances that Azure makes for this run."""
-        new = {instance.id: InstanceRecord(now, asked=now, provisioning_before="Creating") for instance in instances}
-        return self._touched(new, now) if new else self
+        return self._touched({instance.id: InstanceRecord(now, asked=now) for instance in instances}, now)
 
     def removing(self, instances: Iterable[Instance], now: float, *, answered: bool = True) -> History:
         """Add instances that Azure was asked to delete."""
