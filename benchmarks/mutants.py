@@ -62,7 +62,10 @@ def mutants() -> Iterator[Mutant]:
         source = meta.with_suffix("")
         lines = source.read_text(encoding="utf-8").splitlines()
         functions = {
-            node.name: [line.strip() for line in lines[node.lineno : node.end_lineno]]
+            node.name: [
+                line.strip().replace(node.name, node.name.partition("__mutmut_")[0])
+                for line in lines[node.lineno - 1 : node.end_lineno]
+            ]
             for node in ast.walk(ast.parse("\n".join(lines)))
             if isinstance(node, ast.FunctionDef)
         }
