@@ -95,7 +95,7 @@ Program = Callable[[AzureScaleSets, SteppingClock, ImageReference], None]
 def rollout(strategy: Strategy) -> Program:
     def program(sets: AzureScaleSets, clock: SteppingClock, image: ImageReference) -> None:
         waiter = Waiter.starting(clock, 1e6, lambda _: None)
-        spec = RolloutSpec(strategy=strategy, timeout=1e6, instance_timeout=1e5)
+        spec = RolloutSpec(canary=None, strategy=strategy, timeout=1e6, instance_timeout=1e5)
         run_rollout(sets, WEB, Order(image), spec, RunContext(), waiter)
 
     return program

@@ -75,7 +75,7 @@ class Pool:
 def roll(cloud: Cloud, told: list[Event] | None = None, order: Order | None = None, **changes: object) -> RolloutResult:
     names = ("gates", "drainer", "claims", "run", "owner", "processes")
     context = {key: changes.pop(key) for key in names if key in changes}
-    spec = RolloutSpec(**{"max_unavailable": Amount(2), **changes})  # type: ignore[arg-type]
+    spec = RolloutSpec(**{"canary": None, "max_unavailable": Amount(2), **changes})  # type: ignore[arg-type]
     heard = told if told is not None else []
     waiter = Waiter.starting(cloud.clock, 1e6, heard.append)
     return run_rollout(cloud, WEB, order or Order(NEW), spec, RunContext(**context), waiter)  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ from vmss_jenkins.rollout.plan.selection import Amount
 
 
 def roll(azure: Session, order: Order, **changes: Any) -> RolloutResult:
-    spec = RolloutSpec(**{"max_unavailable": Amount(2), **changes})
+    spec = RolloutSpec(**{"canary": None, "max_unavailable": Amount(2), **changes})
     context = RunContext(claims=azure.sets.claims(WEB), owner="job")
     return run_rollout(azure.sets, WEB, order, spec, context, azure.waiter())
 

@@ -153,6 +153,7 @@ class Rollouts(RuleBasedStateMachine):
     def a_rollback_is_requested(self, image: str, strategy: Strategy) -> None:
         """From whatever runs by now: often a third release."""
         spec = RolloutSpec(
+            canary=None,
             max_unavailable=Amount(LIMIT),
             strategy=strategy,
             rollback_to=self.azure.image(image),

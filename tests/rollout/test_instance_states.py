@@ -18,7 +18,7 @@ def stands(cloud: Cloud, prepare: Callable[[Cloud], None] = lambda _: None, **sp
     """The states of each instance, in their order."""
     told: list[Event] = []
     prepare(cloud)
-    wanted = RolloutSpec(**{"max_unavailable": Amount(2), **spec})  # type: ignore[arg-type]
+    wanted = RolloutSpec(**{"canary": None, "max_unavailable": Amount(2), **spec})  # type: ignore[arg-type]
     run_rollout(cloud, WEB, Order(NEW), wanted, RunContext(), Waiter.starting(cloud.clock, 1e6, told.append))
     found: dict[str, list[str]] = {}
     for event in told:

@@ -68,6 +68,7 @@ class DeployTimes:
         other set gets the traffic.
         """
         return RolloutSpec(
+            canary=None,
             scope=Scope(include=frozenset({Include.FAILED})),
             max_unavailable=Amount(100, is_percent=True),
             min_healthy_time=self.min_healthy_time,

@@ -116,7 +116,8 @@ def roll_back(
         AzureError: if Azure refuses, or cannot be reached.
     """
     context = RunContext(allow_automatic_rollout=allow_automatic_rollout)
-    run = _Run(ScaleSetName(resource_group, name), spec or RolloutSpec(), (), claim, connection, scripted)
+    spec = replace(spec or RolloutSpec(), canary=None, canary_only=False)
+    run = _Run(ScaleSetName(resource_group, name), spec, (), claim, connection, scripted)
     return run(Order(rolling_back=True), context, on_event)
 
 

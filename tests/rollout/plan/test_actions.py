@@ -79,7 +79,13 @@ def test_a_refusal_names_the_field_what_was_found_and_what_is_wanted(field: str,
     assert (refused.value.source, refused.value.reasons) == (field, (reason,))
 
 
+def test_one_instance_goes_first_by_default() -> None:
+    """As in the command."""
+    assert RolloutSpec().canary_of(10) == 1
+
+
 def test_without_a_canary_a_surge_makes_one_at_a_time() -> None:
-    assert (RolloutSpec().canary_of(10), RolloutSpec().surge_of(10)) == (0, 1)
+    alone = RolloutSpec(canary=None)
+    assert (alone.canary_of(10), alone.surge_of(10)) == (0, 1)
     assert (RolloutSpec(canary=Amount(3)).canary_of(10), RolloutSpec(canary=Amount(3)).surge_of(10)) == (3, 3)
     assert RolloutSpec(canary=Amount(3), max_surge=Amount(2)).surge_of(10) == 2

@@ -54,7 +54,7 @@ class Run:
     """A run at one moment: what it sees, what it did, and what it decides."""
 
     def __init__(self, *instances: Instance, model: ImageReference = NEW, **spec: object) -> None:
-        self.spec = RolloutSpec(**{"max_unavailable": Amount(2), **spec})  # type: ignore[arg-type]
+        self.spec = RolloutSpec(**{"canary": None, "max_unavailable": Amount(2), **spec})  # type: ignore[arg-type]
         self.scale_set = ScaleSet(WEB, model)
         self.instances = instances
         self.history = History(began=0.0, target=Target(NEW), previous=(OLD,), model_set=model is NEW)

@@ -28,7 +28,7 @@ def ill(key: str, **changes: object) -> Instance:
 
 def run(*instances: Instance, **spec: object) -> Run:
     """A run that begins with these instances."""
-    made = Run(*instances, **{"max_unavailable": ONE, **spec})  # type: ignore[arg-type]
+    made = Run(*instances, **{"canary": None, "max_unavailable": ONE, **spec})  # type: ignore[arg-type]
     down = down_before(made.observed, Target(NEW, by_image=True), resumed=False)
     made.history = replace(made.history, down_before=down)
     return made
@@ -176,7 +176,7 @@ def test_down_before_is_what_neither_this_rollout_nor_one_before_it_broke(
 
 
 def _findings(*instances: Instance, **spec: object) -> list[tuple[Severity, str]]:
-    wanted = RolloutSpec(**{"max_unavailable": ONE, **spec})  # type: ignore[arg-type]
+    wanted = RolloutSpec(**{"canary": None, "max_unavailable": ONE, **spec})  # type: ignore[arg-type]
     found = preview(wanted, NEW, ScaleSet(WEB, OLD), instances).findings
     return [(one.severity, one.text) for one in found]
 

@@ -14,7 +14,7 @@ from vmss_jenkins.rollout.plan.selection import Amount, Scope
 
 SET = ScaleSet(WEB, OLD, capacity=3)
 CANARY = RolloutSpec(canary=Amount(1))
-SURGE = RolloutSpec(strategy=Strategy.SURGE)
+SURGE = RolloutSpec(canary=None, strategy=Strategy.SURGE)
 BACK = RolloutSpec(rollback_to=OLD, max_unavailable=Amount(2))
 FIRST, SECOND, THIRD = three_old_instances()
 BAD = replace(FIRST, image=NEW)
@@ -34,7 +34,7 @@ STOPPED = "is stopped (--include deallocated updates it anyway)"
     [
         (
             lambda: preview(
-                RolloutSpec(), None, replace(SET, image=None), (replace(FIRST, latest_model_applied=False),)
+                RolloutSpec(canary=None), None, replace(SET, image=None), (replace(FIRST, latest_model_applied=False),)
             ),
             [
                 "would leave the model at the release of the model",
@@ -261,7 +261,7 @@ def test_a_set_whose_instances_would_all_follow_would_be_refused_unless_allowed(
 
 
 def test_an_id_that_does_not_exist_is_told() -> None:
-    spec = RolloutSpec(scope=Scope(InstanceIds.parse("7")))
+    spec = RolloutSpec(canary=None, scope=Scope(InstanceIds.parse("7")))
     with pytest.raises(ConfigError, match="ids that exist: 0, 1, 2"):
         preview(spec, None, SET, three_old_instances())
 

@@ -37,7 +37,7 @@ def waiting(
     run = run.begin_rollback(OLD, "bad", 0.0) if rolls_back else run
     run = run.draining(OLD_TWO[:1], NOW) if drain else run
     run = replace(run, model_set=True, **(history or {}))  # type: ignore[arg-type]
-    spec = RolloutSpec(strategy=Strategy.SURGE, drain=30.0 if drain else None, pause=pause)
+    spec = RolloutSpec(canary=None, strategy=Strategy.SURGE, drain=30.0 if drain else None, pause=pause)
     quiet = replace(
         survey(spec, observed, run, now),
         **{"old": (), "new": (), "in_flight": frozenset(), "unjudged": (), "surplus": 0, "absent": 0, **found},  # type: ignore[arg-type]

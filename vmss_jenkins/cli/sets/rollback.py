@@ -93,6 +93,7 @@ def command(
     from vmss_jenkins.rollout.plan.actions import RolloutSpec  # noqa: PLC0415
 
     spec = RolloutSpec(
+        canary=None,
         max_unavailable=max_unavailable,
         strategy=strategy_of(strategy, max_surge),
         max_surge=max_surge,

@@ -33,6 +33,7 @@ class OnFailure(Enum):
     ROLLBACK = "rollback"
 
 
+ONE = Amount(1)
 _FLAGS = ("canary_only", "idle", "allow_unknown_autoscale")
 _SHORTEST = 0.001
 """Seconds: a time in which something is awaited is more than none."""
@@ -49,8 +50,8 @@ class RolloutSpec:
     """
 
     scope: Scope = field(default_factory=Scope)
-    canary: Amount | None = None
-    """How many go first; None for no canary."""
+    canary: Amount | None = ONE
+    """How many go first; None for no canary. A rollback has none."""
     canary_only: bool = False
     """Stop after the gates of the canary."""
     max_unavailable: Amount = field(default_factory=lambda: Amount(10, is_percent=True))
