@@ -164,12 +164,15 @@ class _Seeding:
     def _findings(
         self, specs: Sequence[JobSpec], job_plan: JobPlan, existing: Mapping[str, ExistingJob]
     ) -> tuple[Finding, ...]:
-        found = (
-            *self._plugins(specs),
-            *self._credentials(specs, existing),
-            *self._permissions(job_plan, existing),
-            *self._linted([each.spec for each in job_plan.pending if isinstance(each, Create | Update)]),
+        """Check everything side by side; the findings are in the order of the checks."""
+        written = [each.spec for each in job_plan.pending if isinstance(each, Create | Update)]
+        checks: tuple[Callable[[], tuple[Finding, ...]], ...] = (
+            lambda: self._plugins(specs),
+            lambda: self._credentials(specs, existing),
+            lambda: self._permissions(job_plan, existing),
+            lambda: self._linted(written),
         )
+        found = [finding for findings in self._each(lambda check: check(), checks) for finding in findings]
         allowed = self._options.allowed
         return tuple(
             replace(each, severity=Severity.WARNING, flag=None) if each.flag in allowed else each for each in found

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -32,7 +33,7 @@ _IMPOSSIBLE_NAME = "?"
 
 
 class JenkinsServer:
-    """The jobs of one server. Several threads may use it; each has its own connection.
+    """The jobs of one server. Several threads may use it; each request borrows a connection.
 
     Args:
         url: the address as in a browser, with the path of Jenkins.
@@ -46,8 +47,8 @@ class JenkinsServer:
             raise ConfigError("--url", [f"found {url!r}, wanted a URL such as https://jenkins.example.com/"])
         self.url = url.rstrip("/") + "/"
         self._user, self._token, self._timeout = user, token, timeout
-        self._local = threading.local()
         self._clients: list[jenkins.Jenkins] = []
+        self._idle: list[jenkins.Jenkins] = []
         self._gate = threading.Lock()
 
     def close(self) -> None:
@@ -56,6 +57,7 @@ class JenkinsServer:
             for client in self._clients:
                 _session(client).close()
             self._clients.clear()
+            self._idle.clear()
 
     def whoami(self) -> str:
         """Return the user's id; this proves that the server answers and accepts the token."""
@@ -188,15 +190,15 @@ class JenkinsServer:
         action: str,
         **parts: Any,  # noqa: ANN401 - as requests.Request takes them
     ) -> requests.Response:
-        client = self._client()
         request = requests.Request(method, self.url + path, **parts)
-        try:
-            response = self._once(client, request, action)
-        except JenkinsError as error:
-            if method != "POST" or not is_crumb_refusal(error):
-                raise
-            client.crumb = None  # the session ended, as when Jenkins restarted
-            response = self._once(client, request, action)
+        with self._client() as client:
+            try:
+                response = self._once(client, request, action)
+            except JenkinsError as error:
+                if method != "POST" or not is_crumb_refusal(error):
+                    raise
+                client.crumb = None  # the session ended, as when Jenkins restarted
+                response = self._once(client, request, action)
         return response
 
     def _once(self, client: jenkins.Jenkins, request: requests.Request, action: str) -> requests.Response:
@@ -204,15 +206,23 @@ class JenkinsServer:
             response: requests.Response = client.jenkins_request(request, add_crumb=request.method == "POST")
             return response
 
-    def _client(self) -> jenkins.Jenkins:
-        client = getattr(self._local, "client", None)
-        if client is None:
-            client = self._local.client = jenkins.Jenkins(self.url, self._user, self._token, timeout=self._timeout)
-            # python-jenkins switches verification off if PYTHONHTTPSVERIFY=0; here it stays on.
-            _session(client).verify = True
-            _session(client).hooks["response"].append(refuse_redirect)
+    @contextmanager
+    def _client(self) -> Iterator[jenkins.Jenkins]:
+        """Lend the client that was used last, with its open connection and its crumb; make one if none is idle."""
+        with self._gate:
+            client = self._idle.pop() if self._idle else self._new_client()
+        try:
+            yield client
+        finally:
             with self._gate:
-                self._clients.append(client)
+                self._idle.append(client)
+
+    def _new_client(self) -> jenkins.Jenkins:
+        client = jenkins.Jenkins(self.url, self._user, self._token, timeout=self._timeout)
+        # python-jenkins switches verification off if PYTHONHTTPSVERIFY=0; here it stays on.
+        _session(client).verify = True
+        _session(client).hooks["response"].append(refuse_redirect)
+        self._clients.append(client)
         return client
 
     def _json(self, response: requests.Response, action: str) -> Mapping[str, Any]:
