@@ -214,3 +214,21 @@ def test_latest_of_a_platform_image_moves_too(emulate: Emulate) -> None:
     assert latest(azure) == []
     upgrade(azure, "2")
     assert versions(azure) == {"0": "1.0.9", "1": "1.0.9", "2": "1.0.10"}
+
+
+def test_an_os_upgrade_that_a_client_orders_takes_the_newest_version(emulate: Emulate) -> None:
+    azure = gallery(emulate)
+    publish(azure)
+    assert azure.ask("POST", "osRollingUpgrade").status_code == 202
+    azure.settle()
+    assert set(versions(azure).values()) == {"1.0.1"}
+    assert latest(azure) == ["0", "1", "2"]
+
+
+def test_a_set_whose_image_is_gone_refuses_an_os_upgrade_and_stays_as_it_is(emulate: Emulate) -> None:
+    azure = gallery(emulate)
+    azure.emulator.inject("withdraw image=apps/nginx/1.0.0")
+    assert error_of(azure.ask("POST", "osRollingUpgrade")) == (400, "InvalidParameter")
+    azure.settle()
+    assert azure.ask("GET").json()["properties"]["provisioningState"] == "Succeeded"
+    assert azure.ask("PATCH", body={"tags": {"a": "b"}}).status_code == 200

@@ -223,6 +223,17 @@ def model_of(
     return model
 
 
+def newest(backend: Backend, scale_set: ScaleSet) -> Model:
+    """Return the set's model with the version that its image is now, the same model if that has not changed.
+
+    Raises ``ArmError`` if there is no such image any more.
+    """
+    found = references.check(backend, scale_set.model.image, scale_set.location)
+    return (
+        scale_set.model if found.version == scale_set.model.version else replace(scale_set.model, version=found.version)
+    )
+
+
 def _applications(model: Model) -> Json:
     found: Json = model.profile.get("applicationProfile", {})
     return found

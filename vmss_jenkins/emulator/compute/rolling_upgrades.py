@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from vmss_jenkins.emulator.arm.errors import not_allowed
 from vmss_jenkins.emulator.arm.values import Json
-from vmss_jenkins.emulator.compute import health, instances, rolling_batches
+from vmss_jenkins.emulator.compute import health, instances, models, rolling_batches
 from vmss_jenkins.emulator.compute.models import ROLLING_POLICY
 from vmss_jenkins.emulator.state.instance import Instance
 from vmss_jenkins.emulator.state.operation import Operation
@@ -40,14 +40,17 @@ def follow(backend: Backend, operation: Operation, scale_set: ScaleSet) -> None:
 def start(backend: Backend, operation: Operation, scale_set: ScaleSet, what: Literal["os", "extensions"]) -> None:
     """Begin an upgrade that a client asked for; call ``check`` first.
 
-    The emulator has one version of each extension, so an upgrade of extensions finds all instances up to date.
+    An upgrade of the operating system takes the version that a moving image is now. The emulator has one version of
+    each extension, so an upgrade of extensions finds all instances up to date.
     """
     scale_set.operation, scale_set.provisioning, scale_set.changed = operation, "Updating", backend.now
+    if what == "os":
+        scale_set.model = models.newest(backend, scale_set)
     _begin(backend, operation, scale_set, what)
 
 
-def check(scale_set: ScaleSet, what: Literal["os", "extensions"]) -> None:
-    """Refuse a second upgrade, or an OS upgrade of a set without a health source; raises ``ArmError`` 409."""
+def check(backend: Backend, scale_set: ScaleSet, what: Literal["os", "extensions"]) -> None:
+    """Refuse a second upgrade, or an OS upgrade of a set without health source or image; raises ``ArmError``."""
     if scale_set.rolling and scale_set.rolling.goes_on:
         raise not_allowed(f"Another Rolling Upgrade of Virtual Machine Scale Set '{scale_set.name}' is in progress.")
     if what == "os" and health.source(scale_set) is None:
@@ -55,6 +58,8 @@ def check(scale_set: ScaleSet, what: Literal["os", "extensions"]) -> None:
             "Rolling Upgrade is not supported for this Virtual Machine Scale Set because a health probe or health "
             "extension was not provided."
         )
+    if what == "os":
+        models.newest(backend, scale_set)
 
 
 def cancel(backend: Backend, scale_set: ScaleSet) -> None:

@@ -236,9 +236,9 @@ def date(text: str) -> float | None:
     """Return a date as seconds since the epoch, or None if it is none."""
     try:
         read = datetime.fromisoformat(re.sub(r"(\.\d{1,6})\d*", r"\1", text.replace("Z", "+00:00")))
-    except ValueError:
+        return (read if read.tzinfo else read.replace(tzinfo=timezone.utc)).timestamp()
+    except (ValueError, OverflowError):
         return None
-    return (read if read.tzinfo else read.replace(tzinfo=timezone.utc)).timestamp()
 
 
 # For all of them

@@ -36,7 +36,7 @@ def cancel(call: Call) -> Reply:
 
 
 def start_os(call: Call) -> Reply:
-    """Bring all instances to the image of the model, in batches, in any upgrade mode of the set."""
+    """Bring all instances to the newest version of the model's image, in batches, in any upgrade mode of the set."""
     return _start(call, "os")
 
 
@@ -47,7 +47,7 @@ def start_extensions(call: Call) -> Reply:
 
 def _start(call: Call, what: Literal["os", "extensions"]) -> Reply:
     backend, scale_set = call.backend, call.scale_set
-    rolling_upgrades.check(scale_set, what)
+    rolling_upgrades.check(backend, scale_set, what)
     instances.check_free(backend, scale_set, "rollingUpgrade", scale_set.instances.values())
     call.charge(0)
 

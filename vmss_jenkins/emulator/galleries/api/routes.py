@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 from vmss_jenkins.emulator.arm.providers import COMPUTE
 from vmss_jenkins.emulator.calls.route import COMPUTE_IN_GROUP, SUBSCRIPTION, Route
 from vmss_jenkins.emulator.galleries.api import gallery_responses as galleries
+from vmss_jenkins.emulator.galleries.api import shared_responses as shared
 from vmss_jenkins.emulator.galleries.api import version_responses as versions
 
 if TYPE_CHECKING:
+    from vmss_jenkins.emulator.galleries.api.shared_responses import Sharing
     from vmss_jenkins.emulator.state.gallery import Kind
 
+_LOCATION = f"{SUBSCRIPTION}/providers/{COMPUTE}/locations/{{location}}"
 _GALLERY = f"{COMPUTE_IN_GROUP}/galleries/{{gallery}}"
 
 
@@ -34,6 +37,15 @@ def _of(kind: Kind) -> tuple[Route, ...]:
     )
 
 
+def _elsewhere(sharing: Sharing) -> tuple[Route, ...]:
+    image = f"{_LOCATION}/{sharing.lower()}Galleries/{{gallery}}/images/{{image}}"
+    return (
+        Route("GET", image, partial(shared.get_image, sharing=sharing)),
+        Route("GET", f"{image}/versions", partial(shared.list_versions, sharing=sharing)),
+        Route("GET", f"{image}/versions/{{version}}", partial(shared.get_version, sharing=sharing)),
+    )
+
+
 GALLERY_ROUTES: tuple[Route, ...] = (
     Route("GET", f"{SUBSCRIPTION}/providers/{COMPUTE}/galleries", galleries.list_galleries),
     Route("GET", f"{COMPUTE_IN_GROUP}/galleries", galleries.list_galleries),
@@ -43,4 +55,6 @@ GALLERY_ROUTES: tuple[Route, ...] = (
     Route("DELETE", _GALLERY, galleries.delete_gallery),
     *_of("images"),
     *_of("applications"),
+    *_elsewhere("Shared"),
+    *_elsewhere("Community"),
 )
