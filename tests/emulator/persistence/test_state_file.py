@@ -22,14 +22,21 @@ import requests
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.emulator.conftest import EXACT, Azure
-from vmss_jenkins.emulator import Emulator, ManualClock, Scenario, SetSpec
+from tests.emulator.conftest import EXACT, Azure, profile
+from vmss_jenkins.emulator import Emulator, ManualClock, Release, Scenario, SetSpec
 from vmss_jenkins.emulator.arm.disclosure import disclosed
 from vmss_jenkins.emulator.persistence.journal import VERSION, StateFileError
+from vmss_jenkins.emulator.scenario.release import nginx_releases
 
 ROLLING = SetSpec("batch", instances=5, mode="Rolling", orchestration="Uniform")
 FLEXIBLE = SetSpec("flex", instances=2, orchestration="Flexible", nat="rule")
-SCENARIO = Scenario(more_sets=(ROLLING, FLEXIBLE))
+FOLLOWING = SetSpec("follow", instances=2, image="apps/nginx", nat="none")
+VERSIONS = {f"apps/nginx/1.0.{patch}": Release(f"page {patch}") for patch in range(2)}
+SCENARIO = Scenario(
+    more_sets=(ROLLING, FLEXIBLE, FOLLOWING),
+    releases={**nginx_releases(), **VERSIONS},
+    unpublished=frozenset({"apps/nginx/1.0.1"}),
+)
 
 
 @contextmanager
@@ -80,6 +87,19 @@ SCRIPT: dict[str, Any] = {
         "settings": {"fileUris": ["http://127.0.0.1/page.sh"], "commandToExecute": "sh page.sh"},
     }
 }
+ALL = {"instanceIds": ["*"]}
+APPS = "{group}/providers/Microsoft.Compute/galleries/apps"
+PACKAGE: dict[str, Any] = {
+    "location": "westeurope",
+    "properties": {
+        "publishingProfile": {
+            "source": {"mediaLink": "http://127.0.0.1/page.sh"},
+            "manageActions": {"install": "sh site", "remove": "true"},
+        }
+    },
+}
+APPLICATION = f"{SCENARIO.gallery_image_id('apps/x').replace('images/x', 'applications/site')}/versions/latest"
+WITH_APPLICATION = profile({"applicationProfile": {"galleryApplications": [{"packageReferenceId": APPLICATION}]}})
 REQUESTS = st.sampled_from(
     [
         ("PATCH", "", {"tags": {"a": "b"}}),
@@ -107,6 +127,14 @@ REQUESTS = st.sampled_from(
         ("POST", "/_emulator/faults", "fail instance=0"),
         ("POST", "/_emulator/faults", "503 GET */virtualMachines count=2"),
         ("POST", "/_emulator/faults", "scale GET */virtualMachines by=1"),
+        ("POST", "/_emulator/faults", "publish image=apps/nginx/1.0.1"),
+        ("POST", "/_emulator/faults", "withdraw image=apps/nginx/1.0.0"),
+        ("POST", "/_emulator/faults", "stuck region=westeurope seconds=30"),
+        ("PATCH", "image of follow", "apps/nginx"),
+        ("POST", "{group}/providers/Microsoft.Compute/virtualMachineScaleSets/follow/manualupgrade", ALL),
+        ("PUT", f"{APPS}/applications/site", {"location": "westeurope", "properties": {"supportedOSType": "Linux"}}),
+        ("PUT", f"{APPS}/applications/site/versions/1.0.0", PACKAGE),
+        ("PATCH", "", WITH_APPLICATION),
         ("DELETE", "/_emulator/faults", None),
         ("DELETE", "", None),
         ("PUT", "extensions/script", SCRIPT),
@@ -120,13 +148,29 @@ PAGES = (f"#!/bin/sh\necho page {number} > /var/www/html/index.html" for number 
 def send(azure: Azure, request: tuple[str, str, Any]) -> None:
     method, path, body = request
     if path.startswith("image"):
-        set_path = azure.set.replace("/web", "/batch") if "batch" in path else azure.set
-        path, body = set_path, azure.image(body)
+        path, image = azure.set.replace("/web", f"/{path.split()[-1]}" if " " in path else "/web"), body
+        body = profile({"storageProfile": {"imageReference": SCENARIO.reference(image)}})
     azure.ask(method, path.format(group=azure.group, sub=azure.emulator.subscription_id), body)
+
+
+PUBLISHED = [
+    (("POST", "/_emulator/faults", "publish image=apps/nginx/1.0.1"), 70.0),
+    (("PATCH", "image of follow", "apps/nginx"), 70.0),
+    (("PATCH", "image of follow", "apps/nginx"), 9.0),
+    (("POST", f"{APPS.replace('galleries/apps', 'virtualMachineScaleSets/follow')}/manualupgrade", ALL), 9.0),
+]
+INSTALLED = [
+    (("PUT", f"{APPS}/applications/site", {"location": "westeurope", "properties": {"supportedOSType": "Linux"}}), 0.0),
+    (("PUT", f"{APPS}/applications/site/versions/1.0.0", PACKAGE), 100.0),
+    (("PATCH", "", WITH_APPLICATION), 9.0),
+    (("POST", "manualupgrade", ALL), 19.0),
+]
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example([(("PUT", "extensions/script", SCRIPT), 5.0), (("POST", "manualupgrade", {"instanceIds": ["*"]}), 19.0)], 2)
+@example(PUBLISHED, 3)
+@example(INSTALLED, 2)
 @given(st.lists(st.tuples(REQUESTS, st.floats(0, 60)), max_size=12), st.integers(0, 11))
 def test_after_any_requests_the_state_is_the_same_after_a_restart(
     tmp_path_factory: pytest.TempPathFactory, asked: list[tuple[Any, float]], stop: int
