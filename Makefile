@@ -43,7 +43,7 @@ console: $(STAMP) ## Type every command line of README and docs, and write its o
 	$(VENV)/bin/python -m tests.docs.update
 
 # Two at a time, and behind all other work: it takes long.
-mutants: $(STAMP) ## Break the code that decides, line by line, and count what the tests find: half an hour.
+mutants: $(STAMP) ## Break the code that decides, line by line, and count what the tests find: half an hour at least.
 	$(VENV)/bin/python -m pip install --quiet --editable '.[mutants]'
 	PATH="$(abspath $(VENV)/bin):$$PATH" nice -n 15 $(VENV)/bin/mutmut run --max-children 2
 	$(VENV)/bin/python -m benchmarks.mutants
