@@ -18,6 +18,16 @@ from vmss_jenkins.model.instances import (
 )
 
 
+@pytest.mark.parametrize("state", ["Updating", "Creating", "Deleting", "Migrating"])
+def test_an_operation_runs_on_an_instance_in_these_states(state: str) -> None:
+    assert replace(three_old_instances()[0], provisioning_state=state).is_updating
+
+
+@pytest.mark.parametrize("state", ["Succeeded", "Failed", "Canceled"])
+def test_no_operation_runs_on_an_instance_whose_last_one_ended(state: str) -> None:
+    assert not replace(three_old_instances()[0], provisioning_state=state).is_updating
+
+
 @pytest.mark.parametrize(
     ("given_", "ids"),
     [

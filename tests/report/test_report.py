@@ -22,7 +22,8 @@ from vmss_jenkins.events import rollout as rollout_events
 from vmss_jenkins.events.calls import CommandFailed, StillWaiting
 from vmss_jenkins.events.gates import GateJudged, GateStarted
 from vmss_jenkins.events.rollout import InstanceState
-from vmss_jenkins.gates.verdicts import Consequence, Outcome, Verdict
+from vmss_jenkins.gates.curves import CurvePoint
+from vmss_jenkins.gates.verdicts import Consequence, Measurement, Outcome, Verdict
 from vmss_jenkins.model.releases import Access, ExtensionSettings
 from vmss_jenkins.model.scripts import from_url, inline
 from vmss_jenkins.report import json, junit, markdown, reading, schema
@@ -36,6 +37,7 @@ from vmss_jenkins.report.story import Ending, Story, duration
 from vmss_jenkins.report.story_builder import story_of
 from vmss_jenkins.rollout.ending import RolloutResult
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
+from vmss_jenkins.rollout.plan.history import GateResult, Stage
 from vmss_jenkins.rollout.plan.selection import Amount
 
 HERE = Path(__file__).parent
@@ -256,6 +258,21 @@ def test_a_scale_ends_at_a_round_number_that_is_not_less(value: float) -> None:
 )
 def test_times_are_written_for_people(seconds: float, text: str, at: str) -> None:
     assert (duration(seconds), clock(seconds)) == (text, at)
+
+
+def test_seconds_are_rounded_in_json_whatever_field_holds_them() -> None:
+    """A gate's figure has its unit beside it; a latency keeps its microseconds."""
+    figure = Measurement("all healthy for", 1.1159286009997231, "s", 1)
+    share = Measurement("errors", 6.3333333333, "%", 150)
+    point = CurvePoint(1.23456789, "canary", 20, 0, 0.0241234567, 0.0312345678)
+    gate = GateResult(
+        Stage.CANARY, ("0",), Consequence.GO_ON, 12.3456789, "", (Verdict("x", Outcome.PASSED, "", (figure, share)),)
+    )
+    (verdict,) = plain_json.loads(json.document(gate))["verdicts"]
+    assert [one["value"] for one in verdict["measurements"]] == [1.116, 6.3333333333]
+    assert plain_json.loads(json.document(gate))["at"] == 12.346
+    found = plain_json.loads(json.document(point))
+    assert (found["at"], found["median"], found["p95"]) == (1.235, 0.024123, 0.031235)
 
 
 def test_the_command_report_makes_a_report_from_an_events_file(

@@ -140,6 +140,16 @@ def test_the_canary_alone_is_a_rollout_too_and_the_next_command_takes_the_others
     assert cloud.all_updated(NEW)
 
 
+def test_the_gates_of_a_result_have_seconds_since_the_run_began() -> None:
+    """Not the time of a machine's clock, which nobody else can read."""
+    cloud = Cloud.of(3)
+    cloud.clock.time = 7000.0
+    result = roll(cloud, gates=Judge(Consequence.GO_ON), canary=Amount(1))
+    assert result.outcome is Outcome.ROLLED_OUT
+    assert [0 < gate.at <= result.seconds for gate in result.gates] == [True] * len(result.gates)
+    assert result.gates
+
+
 @EACH_STRATEGY
 def test_a_bad_canary_is_taken_back_and_no_other_instance_ever_touched(strategy: Strategy) -> None:
     cloud, judge = Cloud.of(6), Judge(Consequence.FAIL)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
 KEY = "AZURE_STORAGE_KEY"
-MISSING = "uploading needs azure-storage-blob, which is not installed; install it: pip install azure-storage-blob"
+MISSING = "uploading needs azure-storage-blob, which is not installed; install it: pip install '.[blob]' in a clone"
 NEXT_STEPS: Mapping[str, str] = {
     "ContainerNotFound": "create the container: az storage container create --account-name ACCOUNT --name CONTAINER",
     "AuthorizationPermissionMismatch": "give the identity the role Storage Blob Data Contributor on the container",

@@ -12,8 +12,10 @@ from vmss_jenkins.events.base import Event
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSetName
 
-_SECONDS = frozenset({"seconds", "start", "end", "wait"})
-"""Fields that hold a duration in seconds."""
+_SECONDS = frozenset({"seconds", "start", "end", "wait", "at"})
+"""Fields that hold a time in seconds."""
+_LATENCIES = frozenset({"median", "p95"})
+"""Fields that hold how long one request took, in seconds."""
 _MOMENTS = frozenset({"created"})
 """Fields that hold a moment in seconds since 1970."""
 FORMAT = 1
@@ -63,15 +65,16 @@ def _plain(value: object) -> object:
 
 
 def _for_people(key: str, value: object) -> object:
-    """Write a moment as ISO 8601, and round a duration: its digits after the milliseconds are noise."""
+    """Write a moment as ISO 8601, and round seconds to milliseconds, latencies to microseconds: the rest is noise."""
     if not isinstance(value, float):
         return value
     if key in _MOMENTS:
         return datetime.fromtimestamp(value, timezone.utc)
-    return round(value, 3) if key in _SECONDS else value
+    return round(value, 3) if key in _SECONDS else round(value, 6) if key in _LATENCIES else value
 
 
 def _fields(value: object) -> dict[str, object]:
     if is_dataclass(value) and not isinstance(value, type):
-        return {key: _for_people(key, getattr(value, key)) for key in value.__dataclass_fields__}
+        names = {"value": "seconds"} if getattr(value, "unit", None) == "s" else {}
+        return {key: _for_people(names.get(key, key), getattr(value, key)) for key in value.__dataclass_fields__}
     raise TypeError(f"cannot write {type(value).__name__} as JSON")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from vmss_jenkins.events import rollout as rollout_events
@@ -74,6 +74,7 @@ def finish(
 def _result(
     actor: Actor[OperationT], history: History, action: Done | Halt, final: FinalState, seconds: float
 ) -> RolloutResult:
+    began = actor.now - seconds
     forward = history.forward if history.rolling_back else history.records
     return RolloutResult(
         scale_set=actor.name,
@@ -86,7 +87,7 @@ def _result(
         skipped=action.skipped if isinstance(action, Done) else {},
         reason=action.reason if isinstance(action, Halt) else history.cause or "",
         states=action.states if isinstance(action, Halt) else {},
-        gates=history.gates,
+        gates=tuple(replace(gate, at=gate.at - began) for gate in history.gates),
         seconds=seconds,
         request_ids=tuple(actor.request_ids),
         removed=history.removed,

@@ -35,7 +35,7 @@ class GateResult:
     instance_ids: tuple[str, ...]
     consequence: Consequence
     at: float
-    """When it ended."""
+    """When it ended, by the run's clock; in a result, the seconds since the run began."""
     reason: str = ""
     """What was measured, for people."""
     verdicts: tuple[Verdict, ...] = ()
