@@ -343,6 +343,12 @@ def test_the_control_endpoint_refuses_invalid_faults(azure: Azure, body: bytes) 
     assert error_of(azure.session.post(url, data=body, timeout=10)) == (400, "InvalidFault")
 
 
+@pytest.mark.parametrize("text", ["stuck POST count=always", "503", "publish image=nginx-base-image"])
+def test_the_control_endpoint_takes_a_fault_as_it_is_typed(azure: Azure, text: str) -> None:
+    made = azure.session.post(f"{azure.emulator.endpoint}/_emulator/faults", data=text, timeout=10)
+    assert (made.status_code, made.json()["text"]) == (201, text)
+
+
 def test_faults_and_the_record_of_calls_leave_out_the_control_endpoints(azure: Azure) -> None:
     azure.emulator.inject("503 count=always")
     for name in ("calls", "availability", "faults"):

@@ -71,8 +71,10 @@ class Control:
             return Reply(200, [_shown(armed) for armed in self._backend.armed])
 
     def add_fault(self, request: Request) -> Reply:
-        """Inject a fault: a JSON object of its fields, or a JSON string as ``--fault`` takes it."""
+        """Inject a fault: a JSON object of its fields, or the text of ``--fault``, as it is or as a JSON string."""
         body = request.get_json(force=True, silent=True)
+        if not isinstance(body, str | dict):
+            body = request.get_data(as_text=True)
         try:
             fault = Fault.parse(body) if isinstance(body, str) else Fault.from_mapping(_object(body))
             with self._backend.lock:
@@ -91,7 +93,7 @@ class Control:
 
 def _object(body: Any) -> dict[str, Any]:  # noqa: ANN401  (any JSON)
     if not isinstance(body, dict) or "kind" not in body:
-        raise ValueError("a fault is a JSON object with a kind, or a JSON string such as '503 GET */virtualMachines'")
+        raise ValueError("a fault is a JSON object with a kind, or a text such as '503 GET */virtualMachines'")
     return body
 
 
