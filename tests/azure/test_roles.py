@@ -32,6 +32,7 @@ ONCE = "samples=1 timeout=1s error_limit=0"
 PAIR_WORDS = "--load-balancer blueLB --blue blue --green green"
 RUNS: dict[str, list[tuple[Scenario, str]]] = {
     "status": [(UNIFORM, "status"), (FLEXIBLE, "status")],
+    "history": [(UNIFORM, "history"), (FLEXIBLE, "history")],
     "update": [(s, f"update --image-id NEW{dry}") for s in (UNIFORM, FLEXIBLE) for dry in (" --dry-run", "")],
     "update-instances": [
         (s, f"update-instances --instance-ids *{dry}") for s in (UNIFORM, FLEXIBLE) for dry in (" --dry-run", "")

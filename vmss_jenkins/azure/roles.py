@@ -46,6 +46,7 @@ _JOINS = (
 
 USED: Mapping[str, tuple[str, ...]] = {
     "status": _READ,
+    "history": (f"{_SETS}/read", _TAGS[0]),
     "update": (*_READ, _OPERATION, f"{_SETS}/write", _AUTOSCALE),
     "update-instances": (*_READ, _OPERATION, f"{_SETS}/manualupgrade/action", _AUTOSCALE),
     "update-extension": (*_READ[:2], *_TAGS, _OPERATION, f"{_SETS}/extensions/write", _AUTOSCALE),

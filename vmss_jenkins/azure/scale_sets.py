@@ -19,7 +19,7 @@ from vmss_jenkins.azure.client_options import client_options
 from vmss_jenkins.azure.credentials import Endpoint
 from vmss_jenkins.azure.errors import azure_error, body_failure, response_failure, translated
 from vmss_jenkins.azure.operations import AzureOperation, SteppedPolling
-from vmss_jenkins.azure.tag_claims import TagClaims, TagHeadcounts, TagMemory
+from vmss_jenkins.azure.tag_claims import TagClaims, TagHeadcounts, TagLog, TagMemory
 from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.model import arm_bodies
 from vmss_jenkins.model.extensions import LINUX_HANDLER, WINDOWS_HANDLER, extension_body
@@ -85,6 +85,10 @@ class AzureScaleSets:
     def memory(self, name: ScaleSetName) -> TagMemory:
         """The recorded releases of a set."""
         return TagMemory(self._client.send_request, f"{self._endpoint}/subscriptions/{self._subscription}", name)
+
+    def log(self, name: ScaleSetName) -> TagLog:
+        """The log of the releases of a set."""
+        return TagLog(self._client.send_request, f"{self._endpoint}/subscriptions/{self._subscription}", name)
 
     def headcounts(self, name: ScaleSetName) -> TagHeadcounts:
         """The recorded capacity that a set has after its surge."""

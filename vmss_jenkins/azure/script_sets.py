@@ -15,9 +15,9 @@ from vmss_jenkins.events.steps import PreflightFound
 from vmss_jenkins.model.extensions import choose
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.instances import Instance, ScaleSet, ScaleSetName
+from vmss_jenkins.model.release_log import FULLY_OUT
 from vmss_jenkins.model.releases import SOURCE, ExtensionSettings, Release, Script
 from vmss_jenkins.model.scripts import platform_faults
-from vmss_jenkins.rollout.plan.claims import FULLY_OUT
 
 
 @dataclass

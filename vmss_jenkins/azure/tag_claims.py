@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from azure.core.rest import HttpRequest
 
 from vmss_jenkins.azure.errors import translated
 from vmss_jenkins.model.instances import ScaleSetName
+from vmss_jenkins.model.release_log import MOST_PARTS, Record, added, pack, unpack
 from vmss_jenkins.model.releases import ExtensionSettings
 from vmss_jenkins.rollout.plan.claims import Claim, Ended
 from vmss_jenkins.rollout.plan.headcount import Headcount
@@ -19,7 +21,9 @@ API_VERSION = "2021-04-01"
 LONGEST_VALUE = 256
 """The most characters of a tag's value."""
 MOST_TAGS = 8
-"""The most tags for one script's settings; a resource has 50 in all."""
+"""The most tags for one script's settings."""
+MOST_GROUP_TAGS, RESERVED_TAGS = 50, 5
+"""The most tags of a resource group, and how many of them a log leaves free, for locks."""
 
 
 class _Tags:
@@ -44,11 +48,16 @@ class _Tags:
 
     def _tags(self) -> tuple[float, dict[str, str]]:
         """The server's time, and the tags of this kind and set."""
+        now, tags = self._all_tags()
+        return now, {key: value for key, value in tags.items() if key.lower().startswith(self._prefix)}
+
+    def _all_tags(self) -> tuple[float, Mapping[str, str]]:
+        """The server's time, and all tags of the resource group."""
         answer = self._call("read", HttpRequest("GET", self._url, params={"api-version": API_VERSION}))
         tags: Mapping[str, str] = answer.json().get("properties", {}).get("tags") or {}
         date = answer.headers.get("Date")
         now = parsedate_to_datetime(date).timestamp() if date else time.time()
-        return now, {key: value for key, value in tags.items() if key.lower().startswith(self._prefix)}
+        return now, tags
 
     def _change(self, operation: str, tags: Mapping[str, str]) -> None:
         body = {"operation": operation, "properties": {"tags": dict(tags)}}
@@ -159,6 +168,46 @@ class TagMemory(_Tags):
 
     def _key(self, extension: str) -> str:
         return f"{self._prefix}{extension.lower()}"
+
+
+class TagLog(_Tags):
+    """The log of the releases of one scale set, in as many tags as needed and free; satisfies `ports.ReleaseLog`."""
+
+    kind = "-log"
+
+    def read(self) -> tuple[Record, ...]:
+        """The records, the newest first.
+
+        Raises:
+            AzureError: if the tags cannot be read.
+        """
+        return unpack("".join(self._parts(self._all_tags()[1]).values()))
+
+    def write(self, record: Record) -> int:
+        """Add a record with the server's time, or replace the record of the same run.
+
+        Returns:
+            How many records do not fit into the tags that are free; the oldest ones are dropped.
+
+        Raises:
+            AzureError: if Azure refuses.
+        """
+        now, tags = self._all_tags()
+        old = self._parts(tags)
+        free = MOST_GROUP_TAGS - RESERVED_TAGS - (len(tags) - len(old))
+        records = added(unpack("".join(old.values())), replace(record, at=now))
+        texts, dropped = pack(records, min(MOST_PARTS, max(len(old), free)))
+        new = {f"{self._prefix}{number}": text for number, text in enumerate(texts)}
+        if new:
+            self._change("Merge", new)
+        if left := {key: value for key, value in old.items() if key.lower() not in new}:
+            self._change("Delete", left)
+        return dropped
+
+    def _parts(self, tags: Mapping[str, str]) -> dict[str, str]:
+        """The tags of the log in their order; other sets may have names that begin like this one's."""
+        found = {key.lower()[len(self._prefix) :]: key for key in tags if key.lower().startswith(self._prefix)}
+        return {found[key]: tags[found[key]] for key in map(str, range(MOST_PARTS)) if key in found}
 
 
 class TagHeadcounts(_Tags):

@@ -26,7 +26,7 @@ from vmss_jenkins.rollout.lease import Lease
 from vmss_jenkins.rollout.plan.actions import OnFailure, RolloutSpec
 from vmss_jenkins.rollout.plan.claims import LEASE
 from vmss_jenkins.rollout.plan.selection import Amount, Include, Scope
-from vmss_jenkins.rollout.ports import ScaleSets
+from vmss_jenkins.rollout.ports import ReleaseLog, ScaleSets
 from vmss_jenkins.runtime.ports import OperationT
 from vmss_jenkins.runtime.waiting import OPERATION_LOST, Waiter, complete
 
@@ -91,6 +91,8 @@ class PairRelease(Generic[OperationT]):
         waiter: clock and listener.
         claims: the locks of the context, if they are joint ones.
         build: the URL of the Jenkins build; empty if there is none.
+        by: who runs it, for the log.
+        log: the log of the releases of a set; None to write none.
     """
 
     sets: ScaleSets[OperationT]
@@ -100,6 +102,8 @@ class PairRelease(Generic[OperationT]):
     waiter: Waiter
     claims: JointClaims | None = None
     build: str = ""
+    by: str = ""
+    log: Callable[[ScaleSetName], ReleaseLog] | None = None
     _reported: set[str] = field(default_factory=set)
 
     def plan(self) -> ReleasePlan:
@@ -143,6 +147,8 @@ class PairRelease(Generic[OperationT]):
                 owner=self.context.owner,
                 processes=self.context.processes,
                 build=self.build,
+                by=self.by,
+                log=self.log(target) if self.log else None,
             )
             found = run_rollout(self.sets, target, Order(plan.image), times.spec, context, self.waiter)
         finally:

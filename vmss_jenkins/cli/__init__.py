@@ -20,6 +20,7 @@ ROOMS = {
         "status": "Show a scale set and its instances, or all scale sets of a file.",
         "rollout": "Roll out a release: the canary first, then in steps; roll back if it is bad.",
         "rollback": "Roll a scale set back to the previous release.",
+        "history": "Show the last releases and rollbacks of a scale set.",
         "verify": "Ask gates whether the instances with the new release are healthy.",
     },
     "pairs": {

@@ -18,6 +18,7 @@ from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.gates.specs import AnyGate
 from vmss_jenkins.library.arguments import checked
+from vmss_jenkins.library.identity import started_by
 from vmss_jenkins.library.pair_connection import connected_pair
 from vmss_jenkins.library.steps import TIMEOUT, log
 from vmss_jenkins.model.images import ImageReference
@@ -128,7 +129,9 @@ def release_to_pair(  # noqa: PLR0913 - the pair, the checks and how to reach Az
         found.check_gates(order.pair, before, after)
         context = found.context(f"release of {release.short_name}", pair.names if claim else (), before, after)
         claims = context.claims if isinstance(context.claims, JointClaims) else None
-        yield PairRelease(found.sets, found.store, order, context, found.waiter, claims, found.build)
+        log = found.sets.log if claim else None
+        by = started_by(found.environ)
+        yield PairRelease(found.sets, found.store, order, context, found.waiter, claims, found.build, by, log)
 
 
 @checked

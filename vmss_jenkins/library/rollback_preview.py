@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.azure.connection import Connection
@@ -11,7 +12,9 @@ from vmss_jenkins.library.steps import TIMEOUT, log
 from vmss_jenkins.model.instances import ScaleSet, ScaleSetName
 from vmss_jenkins.model.releases import ScriptRollout
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
+from vmss_jenkins.rollout.plan.history import Observed
 from vmss_jenkins.rollout.plan.preview import Preview, preview_rollback
+from vmss_jenkins.rollout.plan.rollback import recorded_rollback
 from vmss_jenkins.runtime.clock import SystemClock
 from vmss_jenkins.runtime.waiting import Waiter
 
@@ -47,7 +50,10 @@ def look_before_rollback(
     with closing((connection or Connection()).connect(on_event).scale_sets()) as sets:
         scale_set = _read(sets, target, spec, scripted, waiter)
         instances = waiter.retry(lambda: sets.instances(scale_set))
-    return preview_rollback(spec, scale_set, instances)
+        known = waiter.retry(sets.log(target).read)
+    found, notes = recorded_rollback(spec, Observed(scale_set, instances, {}), known)
+    plan = preview_rollback(found, scale_set, instances)
+    return replace(plan, findings=(*notes, *plan.findings))
 
 
 def _read(

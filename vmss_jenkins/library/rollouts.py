@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -16,12 +15,14 @@ from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.gates.parsing import gate_texts, gates_from
 from vmss_jenkins.gates.specs import AnyGate
 from vmss_jenkins.library.arguments import checked
+from vmss_jenkins.library.identity import build_of, machine_or_job, started_by
 from vmss_jenkins.library.steps import TIMEOUT, log
 from vmss_jenkins.measure.gate_checks import refuse
 from vmss_jenkins.measure.instruments import connected_instruments
 from vmss_jenkins.measure.verification import Verification
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSetName
+from vmss_jenkins.model.release_log import Record
 from vmss_jenkins.model.releases import ScriptRollout
 from vmss_jenkins.rollout.ending import RolloutResult
 from vmss_jenkins.rollout.engine import Order, RunContext, run_rollout
@@ -96,8 +97,8 @@ def roll_back(
 ) -> RolloutResult:
     """Roll a scale set back: the model first, then the updated instances.
 
-    The target is `RolloutSpec.rollback_to`, or the one other image that instances still run, or the recorded previous
-    script.
+    The target is `RolloutSpec.rollback_to`, or the release that is recorded as the one before, or the one other image
+    that instances still run.
 
     Args:
         resource_group: the set's resource group.
@@ -142,6 +143,29 @@ def last_rollout(
         return Waiter.starting(SystemClock(), TIMEOUT, on_event).retry(ends.read)
 
 
+@checked
+def release_history(
+    resource_group: str, name: str, *, connection: Connection | None = None, on_event: OnEvent = log
+) -> tuple[Record, ...]:
+    """The last releases and rollbacks of the scale set, the newest first, at most ten.
+
+    Args:
+        resource_group: the set's resource group.
+        name: the set's name.
+        connection: how to connect to Azure; from the environment by default.
+        on_event: receives each event; by default events are logged.
+
+    Raises:
+        ConfigError: for parameters that cannot be used.
+        AzureError: if the set does not exist, or the tags of the resource group cannot be read.
+    """
+    target = ScaleSetName(resource_group, name)
+    with closing((connection or Connection()).connect(on_event).scale_sets()) as sets:
+        waiter = Waiter.starting(SystemClock(), TIMEOUT, on_event)
+        waiter.retry(lambda: sets.get(target))
+        return waiter.retry(sets.log(target).read)
+
+
 def _parsed(gates: Iterable[str | Mapping[str, object]]) -> tuple[AnyGate, ...]:
     """Parse the gates; a rollout may have none."""
     given = gate_texts(gates)
@@ -177,11 +201,13 @@ class _Run:
                 gates=verification,
                 drainer=pool,
                 claims=sets.claims(self.name) if self.claim else None,
+                log=sets.log(self.name) if self.claim or order.rolling_back else None,
+                by=started_by(os.environ),
                 headcounts=sets.headcounts(self.name) if self.claim or surges else None,
                 run=secrets.token_hex(4),
                 owner=_owner(os.environ, order),
                 processes=LocalProcesses(),
-                build=os.environ.get("BUILD_URL", ""),
+                build=build_of(os.environ),
             )
             if self.scripted is None:
                 return run_rollout(sets, self.name, order, self.spec, connected, waiter)
@@ -222,6 +248,5 @@ def _drainer(spec: RolloutSpec, azure: AzureClients) -> Iterator[Drainer | None]
 
 def _owner(environ: Mapping[str, str], order: Order) -> str:
     """Who runs which command: the Jenkins job, else the user and the machine."""
-    who = environ.get("JOB_NAME") or f"{environ.get('USER') or 'somebody'}@{socket.gethostname()}"
     what = "rollback" if order.rolling_back else f"rollout of {order.image.short_name if order.image else 'the model'}"
-    return f"{who}: {what}"
+    return f"{machine_or_job(environ)}: {what}"

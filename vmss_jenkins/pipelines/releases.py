@@ -124,7 +124,7 @@ class ImageRelease:
     def rollback_parameters(self) -> tuple[Parameter, ...]:
         """Parameters of the rollback job."""
         what = "Image to roll back to: an id, or publisher:offer:sku:version."
-        return (Parameter("IMAGE_ID", "", f"{what} Empty: the other image that instances run."),)
+        return (Parameter("IMAGE_ID", "", f"{what} Empty: the release before."),)
 
     @property
     def passed_on(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The end of a rollout: its result, from what the run did and from a last read."""
+"""The end of a rollout: its result, from what the run did and from a last read, and its record for later."""
 
 from __future__ import annotations
 
@@ -6,15 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from vmss_jenkins.errors import AzureError
 from vmss_jenkins.events import rollout as rollout_events
+from vmss_jenkins.events.steps import PreflightFound
 from vmss_jenkins.model.final_state import FinalState
+from vmss_jenkins.model.findings import Finding, Severity
+from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSetName
-from vmss_jenkins.model.releases import Release
+from vmss_jenkins.model.release_log import BEGUN, FULLY_OUT, KEPT, ROLLED_BACK, Record, release_before, text_of
+from vmss_jenkins.model.releases import ExtensionSettings, Release
 from vmss_jenkins.rollout.actor import Actor
-from vmss_jenkins.rollout.plan.actions import Done, Halt
-from vmss_jenkins.rollout.plan.claims import FULLY_OUT
-from vmss_jenkins.rollout.plan.history import GateResult, History
+from vmss_jenkins.rollout.plan.actions import Action, Done, Halt, RestoreModel, RunGate, Wait
+from vmss_jenkins.rollout.plan.history import GateResult, History, Observed
+from vmss_jenkins.rollout.plan.rollback import other_images
+from vmss_jenkins.rollout.ports import ReleaseLog
 from vmss_jenkins.runtime.ports import OperationT
+from vmss_jenkins.runtime.waiting import Waiter
 
 
 class Outcome(Enum):
@@ -22,7 +29,7 @@ class Outcome(Enum):
 
     ROLLED_OUT = FULLY_OUT
     CANARY = "rolled out to the canary"
-    ROLLED_BACK = "rolled back"
+    ROLLED_BACK = ROLLED_BACK
     HALTED = "halted"
 
 
@@ -51,6 +58,73 @@ class RolloutResult:
     """Instances that a surge deleted and replaced."""
     final: FinalState = field(default_factory=FinalState)
     """Which instances have the release, by a last read."""
+
+
+@dataclass
+class Recorder:
+    """Keeps the record of one run, for later rollbacks and for `history`; a run that changes nothing has none.
+
+    The record is written before the first change, so that a run that is killed has one, and again at the end.
+
+    Args:
+        log: where records are kept; None to keep none.
+        new: the record of this run, still without releases.
+        known: the records of earlier runs, the newest first.
+        waiter: clock and listener.
+    """
+
+    log: ReleaseLog | None
+    new: Record
+    known: tuple[Record, ...]
+    waiter: Waiter
+    _written: Record | None = None
+
+    def begin(self, action: Action, history: History, observed: Observed) -> None:
+        """Write the record before the first change in this direction."""
+        back = history.rolling_back or isinstance(action, RestoreModel)
+        if self.log is None or isinstance(action, Wait | RunGate) or (self._written and self._written.back >= back):
+            return
+        target = action.image if isinstance(action, RestoreModel) else history.target.image
+        extension = target.name if isinstance(target, ExtensionSettings) else ""
+        before = self._rolled_back(history) if back else text_of(before_of(self.known, target, observed))
+        record = replace(self.new, release=text_of(target), before=before, extension=extension, back=back)
+        self._write(record)
+
+    def end(self, outcome: str) -> None:
+        """Write the record with its outcome."""
+        if self._written:
+            self._write(replace(self._written, outcome=outcome))
+
+    def _rolled_back(self, history: History) -> str:
+        """The release that is rolled back: the one that this run left, or an earlier one."""
+        left = history.rolled_back_from if history.rolling_back else history.target.image
+        if left is not None or not self.known:
+            return text_of(left)
+        return self.known[0].before if self.known[0].back else self.known[0].release
+
+    def _write(self, record: Record) -> None:
+        log, self._written = self.log, record
+        if log is None:
+            return
+        try:
+            dropped = self.waiter.retry(lambda: log.write(record))
+        except AzureError as error:
+            self._warn(f"the release before could not be recorded: {str(error).splitlines()[0]}")
+            return
+        if dropped and record.outcome == BEGUN:
+            there = min(KEPT, len(self.known) + 1)
+            self._warn(f"the tags of the resource group have room for {there - dropped} of the last {there} records")
+
+    def _warn(self, text: str) -> None:
+        later = "the oldest are dropped, and a rollback may need --to IMAGE_ID"
+        self.waiter.on_event(PreflightFound(Finding(Severity.WARNING, f"{text}; {later}")))
+
+
+def before_of(known: tuple[Record, ...], new: Release | None, observed: Observed) -> Release | None:
+    """The release before a new one: of a script what the extension has or had, of an image what instances run."""
+    if isinstance(new, ImageReference):
+        return release_before(known, new, observed.scale_set.image, other_images(observed.instances, new))
+    return observed.scale_set.script_before(new)
 
 
 def finish(

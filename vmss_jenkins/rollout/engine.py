@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from vmss_jenkins.errors import AzureError
 from vmss_jenkins.events import rollout as rollout_events
+from vmss_jenkins.events.steps import PreflightFound
+from vmss_jenkins.model.findings import Finding, Severity
+from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSetName
+from vmss_jenkins.model.release_log import BEGUN, Record
 from vmss_jenkins.model.releases import Release
 from vmss_jenkins.rollout import steps
 from vmss_jenkins.rollout.actor import Actor
 from vmss_jenkins.rollout.change_reporter import ChangeReporter
-from vmss_jenkins.rollout.ending import RolloutResult, finish
+from vmss_jenkins.rollout.ending import Recorder, RolloutResult, before_of, finish
 from vmss_jenkins.rollout.lease import Lease
 from vmss_jenkins.rollout.plan.accounting import account, as_found
 from vmss_jenkins.rollout.plan.actions import Action, Done, Halt, OnFailure, RolloutSpec, Strategy, Wait
@@ -21,12 +26,12 @@ from vmss_jenkins.rollout.plan.claims import Claim
 from vmss_jenkins.rollout.plan.decision import choose
 from vmss_jenkins.rollout.plan.headcount import Headcounts
 from vmss_jenkins.rollout.plan.history import History, Observed
-from vmss_jenkins.rollout.plan.rollback import resume_rollback, start
+from vmss_jenkins.rollout.plan.rollback import other_images, recorded_rollback, resume_rollback, start
 from vmss_jenkins.rollout.plan.selection import Include
 from vmss_jenkins.rollout.plan.situation import Situation, survey
 from vmss_jenkins.rollout.plan.surge import decision as surge_decision
 from vmss_jenkins.rollout.plan.surge import situation as surge_situation
-from vmss_jenkins.rollout.ports import Claims, Drainer, Gates, Processes, ScaleSets
+from vmss_jenkins.rollout.ports import Claims, Drainer, Gates, Processes, ReleaseLog, ScaleSets
 from vmss_jenkins.rollout.start_checks import (
     begin_surge,
     note_down_before,
@@ -56,6 +61,10 @@ class RunContext:
     gates: Gates | None = None
     drainer: Drainer | None = None
     claims: Claims | None = None
+    log: ReleaseLog | None = None
+    """Where the releases of the set are recorded, for later rollbacks."""
+    by: str = ""
+    """Who runs it, for the log."""
     headcounts: Headcounts | None = None
     """Where a surge records how many instances the set has in the end."""
     run: str = "run"
@@ -100,7 +109,8 @@ def run_rollout(
     try:
         watcher = Watcher(sets, name, spec.min_healthy_time, waiter)
         _refuse_unknown_ids(spec, watcher.observed)
-        spec = _continued(spec, order, killed, context.owner)
+        known = _known(context, waiter)
+        spec = _with_recorded(_continued(spec, order, killed, context.owner), order, watcher.observed, known, waiter)
         history = _begin(watcher.observed, order, spec, killed, waiter.clock.now())
         options = steps.Options(allow_automatic_rollout=context.allow_automatic_rollout)
         actor = Actor(sets, name, spec, context.gates, context.drainer, options, watcher, lease, waiter)
@@ -110,7 +120,9 @@ def run_rollout(
         history = _counted(actor, context, history)
         if killed:
             _restore_all(context.drainer, watcher.observed, waiter)
-        return _loop(actor, history, _planned(watcher.observed, history, spec, context))
+        new = Record(context.run, 0.0, BEGUN, "", "", context.by or context.owner, context.build)
+        recorder = Recorder(context.log, new, known, waiter)
+        return _loop(actor, history, _planned(watcher.observed, history, spec, context), recorder)
     except KeyboardInterrupt:
         _report_what_goes_on(watcher, name, waiter)
         raise
@@ -135,12 +147,40 @@ def _continued(spec: RolloutSpec, order: Order, killed: Claim | None, owner: str
     return replace(spec, scope=scope, on_failure=OnFailure.ROLLBACK if order.rolling_back else spec.on_failure)
 
 
+def _known(context: RunContext, waiter: Waiter) -> tuple[Record, ...]:
+    """The records of earlier runs; none if they cannot be read, which is said."""
+    if context.log is None:
+        return ()
+    try:
+        return waiter.retry(context.log.read)
+    except AzureError as error:
+        text = f"the releases before are not known: {str(error).splitlines()[0]}"
+        waiter.on_event(PreflightFound(Finding(Severity.WARNING, text)))
+        return ()
+
+
+def _with_recorded(
+    spec: RolloutSpec, order: Order, observed: Observed, known: tuple[Record, ...], waiter: Waiter
+) -> RolloutSpec:
+    """Roll back to the recorded release, if none was given; a rollout takes it if instances run several others."""
+    if not order.rolling_back:
+        new = order.image or observed.scale_set.release
+        several = len(other_images(observed.instances, new)) > 1
+        before = before_of(known, new, observed) if several and isinstance(new, ImageReference) else None
+        return replace(spec, rollback_to=spec.rollback_to or before)
+    found, notes = recorded_rollback(spec, observed, known)
+    for note in notes:
+        waiter.on_event(PreflightFound(note))
+    return found
+
+
 def _begin(observed: Observed, order: Order, spec: RolloutSpec, killed: Claim | None, now: float) -> History:
     """The first history of the run."""
     resumed = resume_rollback(observed, killed.rolling_back if killed else "", order.image, now)
     to = spec.rollback_to if order.rolling_back else None
     begun = resumed or start(observed, order.image, to, now, rolling_back=order.rolling_back)
-    return replace(begun, rollback_all=order.rolling_back)
+    several = len(other_images(observed.instances, begun.target.image)) > 1 and spec.scope.ids.is_all
+    return replace(begun, rollback_all=order.rolling_back or several)
 
 
 def _refuse_unknown_ids(spec: RolloutSpec, observed: Observed) -> None:
@@ -180,7 +220,9 @@ def _planned(
     )
 
 
-def _loop(actor: Actor[OperationT], history: History, planned: rollout_events.RolloutPlanned) -> RolloutResult:
+def _loop(
+    actor: Actor[OperationT], history: History, planned: rollout_events.RolloutPlanned, recorder: Recorder
+) -> RolloutResult:
     began, fresh = actor.now, False
     reporter = ChangeReporter(planned, actor.waiter.on_event, drains=actor.spec.drain is not None or actor.spec.idle)
     while True:
@@ -196,11 +238,14 @@ def _loop(actor: Actor[OperationT], history: History, planned: rollout_events.Ro
         action = as_found(action, final, observed, history)
         reporter.report(observed, history, situation, action, final)
         if isinstance(action, Done | Halt):
-            return finish(actor, history, action, final, actor.now - began)
+            result = finish(actor, history, action, final, actor.now - began)
+            recorder.end(result.outcome.value)
+            return result
         fresh = False
         if isinstance(action, Wait):
             _wait(actor, history, action)
         else:
+            recorder.begin(action, history, observed)
             history = actor.act(action, history)
             actor.lease.renew_if_due()
 

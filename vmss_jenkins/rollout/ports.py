@@ -7,6 +7,7 @@ from typing import Protocol
 
 from vmss_jenkins.gates.verdicts import Consequence, Verdict
 from vmss_jenkins.model.instances import Instance, ScaleSet, ScaleSetName
+from vmss_jenkins.model.release_log import Record
 from vmss_jenkins.model.releases import Release
 from vmss_jenkins.rollout.plan.claims import Claim, Ended
 from vmss_jenkins.runtime.ports import OperationT
@@ -102,6 +103,18 @@ class Ends(Protocol):
 
     def write(self, ended: Ended) -> None:
         """Record how one ended."""
+        ...
+
+
+class ReleaseLog(Protocol):
+    """The log of the releases of a scale set; each call raises `AzureError`."""
+
+    def read(self) -> tuple[Record, ...]:
+        """The records, the newest first."""
+        ...
+
+    def write(self, record: Record) -> int:
+        """Add a record with the time, or replace the one of the same run; return how many old ones had no room."""
         ...
 
 

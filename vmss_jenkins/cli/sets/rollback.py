@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 # Show what would happen.
 vmss-jenkins rollback -g canary-rg -n web --dry-run
-# Roll back to the image that the other instances still run.
+# Roll back to the release before; `vmss-jenkins history` shows it.
 vmss-jenkins rollback -g canary-rg -n web
-# Name the image, if no instance runs it any more.
+# Name the image, for example to go further back.
 vmss-jenkins rollback -g canary-rg -n web --to "$IMAGE_ID"
 # The release is a script: restore the settings that the CustomScript extension had before.
 vmss-jenkins rollback -g canary-rg -n web --extension CustomScript
@@ -49,7 +49,7 @@ vmss-jenkins rollback -g canary-rg -n web --extension CustomScript
         "--to",
         type=IMAGE,
         help="Image to roll back to: its id, or publisher:offer:sku:version.  "
-        "[default: the other one that instances run]",
+        "[default: the one before, as history shows it, or the other one that instances run]",
     ),
     dry_run,
 )

@@ -40,8 +40,6 @@ from vmss_jenkins.model.releases import Release
 
 LEASE = 120.0
 """Seconds from the last renewal until a claim expires."""
-FULLY_OUT = "rolled out"
-"""The outcome of a rollout whose release every wanted instance has."""
 RENEWAL = 30.0
 """Seconds between two renewals."""
 LONGEST_OWNER = 150

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
+from vmss_jenkins.model.final_state import grouped, run
+from vmss_jenkins.model.findings import Finding, Severity
+from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Instance, ScaleSet, has_latest_model
+from vmss_jenkins.model.release_log import Record, explained, recorded_target
 from vmss_jenkins.model.releases import ExtensionSettings, Release
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
 from vmss_jenkins.rollout.plan.claims import fingerprint
@@ -36,6 +41,27 @@ def rollback_target(spec: RolloutSpec, observed: Observed, history: History) -> 
         None,
         f"the instances run {len(found)} other images ({names}): give the one wanted with --to IMAGE_ID",
     )
+
+
+def recorded_rollback(
+    spec: RolloutSpec, observed: Observed, known: Sequence[Record]
+) -> tuple[RolloutSpec, tuple[Finding, ...]]:
+    """A requested rollback with the release that the log names, if none was given, and what to tell of it first.
+
+    Args:
+        spec: how.
+        observed: the set.
+        known: the log of the set, the newest record first.
+    """
+    notes, scale_set = [], observed.scale_set
+    if spec.rollback_to is None and scale_set.extension is None and (to := recorded_target(known, scale_set.image)):
+        spec = replace(spec, rollback_to=to)
+        notes.append(explained(known, to))
+    others = other_images(observed.instances, spec.rollback_to)
+    if len(others) > 1 and isinstance(spec.rollback_to, ImageReference):
+        runs = {one.id: one.image.short_name for one in observed.instances if one.image}
+        notes.append("; ".join(f"{run(ids)} {release}" for release, ids in grouped(runs)))
+    return spec, tuple(Finding(Severity.NOTE, text) for text in notes)
 
 
 def other_images(instances: Iterable[Instance], image: Release | None) -> tuple[Release, ...]:
