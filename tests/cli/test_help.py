@@ -27,7 +27,7 @@ PRINTS_A_SCRIPT = "completion"
 """The one command whose output is for a shell alone."""
 READ_ONLY = frozenset(
     {
-        *("status", "verify", "render", "junit", "migrate", "azure-role", "report", "schema", "emulator"),
+        *("status", "history", "verify", "render", "junit", "migrate", "azure-role", "report", "schema", "emulator"),
         *("handoff write", "handoff check", "completion"),
     }
 )

@@ -61,7 +61,7 @@ def test_the_last_rollout_is_told_with_its_end_and_who_ran_it(
     (row,) = json.loads(capsys.readouterr().out)
     told = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC rolled out \(nginx-updated-image\) by deploy/web-full: rollout of .*"
     assert re.fullmatch(told, row["last"])
-    assert len(written) == 5, "a claim and its removal each, and one end"
+    assert len(written) == 7, "a claim and its removal each, one end, and one record that is written twice"
 
 
 def test_the_page_has_the_same_rows(file: str, tmp_path: Path, capsys: Output) -> None:
