@@ -113,3 +113,23 @@ def test_any_values_are_one_image_or_are_refused(values: dict[str, str]) -> None
     with suppress(ConfigError):
         image = ImageReference.from_mapping(values)
         assert bool(image.id) != bool(image.publisher and image.offer and image.sku and image.version)
+
+
+GALLERY = "/subscriptions/5ca1e5e7-0000-4000-8000-000000000001/resourceGroups/g/providers/Microsoft.Compute/galleries/G"
+
+
+@pytest.mark.parametrize(
+    ("named", "version", "exact"),
+    [
+        (f"{GALLERY}/images/web", "1.0.1", f"{GALLERY}/images/web/versions/1.0.1"),
+        (f"{GALLERY}/images/web", None, f"{GALLERY}/images/web"),
+        (f"{GALLERY}/images/web/versions/latest", "1.0.1", f"{GALLERY}/images/web/versions/1.0.1"),
+        (f"{GALLERY}/images/web/versions/1.0.0", "1.0.0", f"{GALLERY}/images/web/versions/1.0.0"),
+        ("/SharedGalleries/G/images/web", "1.0.1", "/SharedGalleries/G/images/web/versions/1.0.1"),
+        ("acme:web:1:latest", "7.1.0", "acme:web:1:7.1.0"),
+        ("acme:web:1:7.0.0", "7.0.0", "acme:web:1:7.0.0"),
+        (GALLERY.replace("galleries/G", "images/web"), "1.0.1", GALLERY.replace("galleries/G", "images/web")),
+    ],
+)
+def test_an_image_that_moves_is_named_by_its_exact_version(named: str, version: str | None, exact: str) -> None:
+    assert str(ImageReference.read(named).at_version(version)) == exact

@@ -13,6 +13,7 @@ from tests.rollout.test_steps_emulated import WEB, Session, session
 from tests.support.cloud import Killed
 from vmss_jenkins.azure.tag_claims import MOST_GROUP_TAGS, RESERVED_TAGS
 from vmss_jenkins.emulator import Scenario
+from vmss_jenkins.emulator.scenario.scenario import SCENARIOS
 from vmss_jenkins.errors import AzureError
 from vmss_jenkins.events.steps import PreflightFound
 from vmss_jenkins.model.images import ImageReference
@@ -96,6 +97,22 @@ def test_a_rollout_that_rolls_itself_back_is_recorded_so_and_a_rollback_stays_th
         assert running(azure) == {OLD}
 
 
+def test_an_image_that_moves_is_remembered_by_its_exact_version() -> None:
+    """A version that is published in the meantime is not what was there before."""
+    with session(SCENARIOS["nginx-gallery"]) as azure:
+        roll(azure, Order(azure.new), canary=Amount(1), canary_only=True)
+        before = azure.sets.log(WEB).read()[0].before
+        assert before.endswith("/galleries/apps/images/nginx/versions/1.0.0")
+        azure.emulator.inject("publish image=apps/nginx/1.0.1")
+        back = roll(azure, BACK)
+        assert (back.result.outcome, back.result.rolled_back) == (Outcome.ROLLED_BACK, ("0",))
+        assert {str(one.exact_image) for one in azure.instances()} == {before}
+        roll(azure, Order(azure.new))
+        assert azure.sets.log(WEB).read()[0].before == before
+        assert roll(azure, BACK).result.outcome is Outcome.ROLLED_BACK
+        assert {str(one.exact_image) for one in azure.instances()} == {before}
+
+
 def over_a_halted_canary(azure: Session) -> None:
     stop: Mapping[str, Any] = {"canary": Amount(2), "canary_only": True, "on_failure": OnFailure.STOP}
     assert roll(azure, Order(azure.image(BAD)), **stop).result.outcome is Outcome.HALTED
@@ -113,7 +130,7 @@ def test_a_rollback_over_two_other_releases_takes_all_and_names_each(named: bool
         assert any(all(name in text for name in (OLD, NEW, BAD)) for text in back.told)
 
 
-def test_a_rollout_over_a_halted_canary_that_fails_too_goes_back_on_all_instances() -> None:
+def test_a_rollout_over_a_halted_canary_that_fails_too_goes_back_to_the_release_before_both() -> None:
     with session(Scenario(instances=4)) as azure:
         over_a_halted_canary(azure)
         worse = azure.image("nginx-failing-image")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from enum import Enum
 from functools import lru_cache
 
@@ -166,6 +166,15 @@ class ImageReference:
         if len(path) > 2 and path[-2].lower() == "versions":  # noqa: PLR2004 - NAME/versions/NUMBER
             return f"{path[-3]}/{path[-1]}"
         return path[-1]
+
+    def at_version(self, version: str | None) -> ImageReference:
+        """The exact version of an image that is named by `latest` or by its definition; unchanged for other images."""
+        moving = re.fullmatch(r"(.*galleries/[^/]+/images/[^/]+)(/versions/latest)?", self.id or "", re.IGNORECASE)
+        if not version:
+            return self
+        if moving:
+            return ImageReference(id=f"{moving[1]}/versions/{version}")
+        return replace(self, version=version) if not self.id and (self.version or "").lower() == "latest" else self
 
     def same_as(self, other: object) -> bool:
         """Whether both name the same image; Azure ignores case in ids."""

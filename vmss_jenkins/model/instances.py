@@ -161,7 +161,7 @@ class Instance:
     image: ImageReference | None = None
     """The image that the instance runs."""
     exact_version: str | None = None
-    """The marketplace version that `latest` meant when the instance was created."""
+    """The version that `latest`, or the definition, meant when the instance got its image."""
     latest_model_applied: bool | None = None
     """None if Azure does not say (flexible sets)."""
     provisioning_state: str = "Succeeded"
@@ -182,6 +182,11 @@ class Instance:
     def is_updating(self) -> bool:
         """Whether an operation is running on it now."""
         return self.provisioning_state in {"Updating", "Creating", "Deleting", "Migrating"}
+
+    @property
+    def exact_image(self) -> ImageReference | None:
+        """The image that the instance runs, by its exact version as far as Azure shows it."""
+        return self.image and self.image.at_version(self.exact_version)
 
     @cached_property
     def is_healthy(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -121,9 +122,11 @@ class Recorder:
 
 
 def before_of(known: tuple[Record, ...], new: Release | None, observed: Observed) -> Release | None:
-    """The release before a new one: of a script what the extension has or had, of an image what instances run."""
+    """The release before a new one: the script that the extension has or had, or the exact image that instances run."""
     if isinstance(new, ImageReference):
-        return release_before(known, new, observed.scale_set.image, other_images(observed.instances, new))
+        found = release_before(known, new, observed.scale_set.image, other_images(observed.instances, new))
+        exact = Counter(one.exact_image for one in observed.instances if found and found.same_as(one.image))
+        return max(exact, key=lambda image: exact[image], default=found)
     return observed.scale_set.script_before(new)
 
 

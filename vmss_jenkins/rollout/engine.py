@@ -179,8 +179,7 @@ def _begin(observed: Observed, order: Order, spec: RolloutSpec, killed: Claim | 
     resumed = resume_rollback(observed, killed.rolling_back if killed else "", order.image, now)
     to = spec.rollback_to if order.rolling_back else None
     begun = resumed or start(observed, order.image, to, now, rolling_back=order.rolling_back)
-    several = len(other_images(observed.instances, begun.target.image)) > 1 and spec.scope.ids.is_all
-    return replace(begun, rollback_all=order.rolling_back or several)
+    return replace(begun, rollback_all=order.rolling_back)
 
 
 def _refuse_unknown_ids(spec: RolloutSpec, observed: Observed) -> None:

@@ -110,7 +110,7 @@ class History:
     rolled_back_from: Release | None = None
     """The release that the run rolls back from; None if every other image is replaced."""
     rollback_all: bool = False
-    """A rollback replaces every other release: it was requested, or instances ran several others at the start."""
+    """A rollback was requested: it replaces every other release, not only the one of the model."""
     cause: str | None = None
     """Why the run rolls back, or is to."""
     model_set: bool = False
@@ -234,7 +234,7 @@ class History:
     def in_rollback(self, instance: Instance) -> bool:
         """Whether a rollback updates an instance: this run touched it, or it may run the bad release.
 
-        A rollback that was requested, and one of a set with several other releases, updates every instance.
+        A rollback that was requested updates every instance.
 
         No instance shows which script it ran; so every instance without the target may have run the bad one.
         """

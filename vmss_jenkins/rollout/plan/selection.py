@@ -154,7 +154,7 @@ class Target:
             return has_latest_model(instance, scale_set)
         if instance.image is None or self.image is None:
             return None
-        return instance.image.same_as(self.image)
+        return instance.image.same_as(self.image) or self.image.same_as(instance.exact_image)
 
 
 @dataclass(frozen=True)
