@@ -81,6 +81,7 @@ def test_the_nat_address_of_a_flexible_instance_is_found_and_answers(start: Call
 def test_the_frontend_is_found_and_answers(start: Callable[..., World]) -> None:
     world = start()
     (address,) = world.balancers.frontends(MODEL, IDS)
+    assert isinstance(address, Address)
     assert f"http://{address}" == world.emulator.frontend_url
     assert answers(address)
 
@@ -118,5 +119,9 @@ def test_an_internal_frontend_of_the_emulator_is_listed_and_never_measured(start
     body = world.emulator.backend.load_balancer("canary-rg", "webLB").body
     (frontend,) = body["properties"]["frontendIPConfigurations"]
     frontend["properties"] = {"privateIPAddress": "10.0.0.100"}
-    assert world.balancers.frontends(MODEL, IDS) == ()
+    (found,) = world.balancers.frontends(MODEL, IDS)
+    assert isinstance(found, Unreachable)
+    assert "its address 10.0.0.100:" in found.reason
+    assert f"is one of the emulator ({world.emulator.endpoint})" in found.reason
+    assert found.reason.endswith("use via=nat")
     assert [one.host for one in world.balancers.endpoints(MODEL, IDS).frontends] == ["10.0.0.100"]

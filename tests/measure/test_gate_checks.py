@@ -64,6 +64,17 @@ def test_a_wrong_port_is_named_with_the_ports_that_exist() -> None:
     assert "no load balancer rule sends traffic to the set" in found(HttpGate(), FakeBalancers(fronts=()))[0]
 
 
+def test_a_frontend_that_cannot_be_reached_is_told_with_its_reason() -> None:
+    foreign = Unreachable("its address 10.0.0.100:80 is one of the emulator: use via=nat")
+    said = f"front: a frontend of the load balancer: {foreign.reason}"
+    assert found(HttpGate(name="front"), FakeBalancers(fronts=(foreign,))) == [said]
+    both = FakeBalancers(fronts=(foreign, TLS))
+    assert found(HttpGate(port=80, name="front"), both) == [
+        f"{said}; no load balancer rule listens on port 80; found: 203.0.113.7:443; wanted port=443"
+    ]
+    assert found(HttpGate(port=443), both) == []
+
+
 @pytest.mark.parametrize("gate", [HttpGate(via=Via.NAT), CompareGate(via=Via.PUBLIC)])
 def test_instances_without_an_address_are_named_once_a_reason(gate: AnyGate) -> None:
     missing = Unreachable("it has no public IP address")

@@ -47,6 +47,18 @@ def test_a_rollout_refuses_a_gate_that_cannot_measure_before_anything_is_changed
     assert changes(emulator) == []
 
 
+def test_an_internal_frontend_is_refused_with_its_address(
+    emulator: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (frontend,) = emulator.backend.load_balancer("canary-rg", "webLB").body["properties"]["frontendIPConfigurations"]
+    frontend["properties"] = {"privateIPAddress": "10.0.0.100"}
+    assert main(["verify", *TARGET, "--gate", "http samples=2"]) == 2
+    said = capsys.readouterr().err
+    assert "a frontend of the load balancer: its address 10.0.0.100:" in said
+    assert f"is one of the emulator ({emulator.endpoint}) and exists nowhere else: use via=nat\n" in said
+    assert "no load balancer rule sends traffic to the set" not in said
+
+
 def test_the_port_of_the_only_rule_is_found_by_the_rollout(emulator: Emulator) -> None:
     image = emulator.scenario.image_id("nginx-updated-image")
     words = ["rollout", *TARGET, "--image-id", image, "--gate", "http samples=2 rate=50", "--canary", "1"]

@@ -52,7 +52,7 @@ class FakeProber:
 @dataclass
 class FakeBalancers:
     found: Mapping[str, Address | Unreachable] = field(default_factory=dict)
-    fronts: tuple[Address, ...] = (Address("203.0.113.7", 443), Address("203.0.113.7", 80))
+    fronts: tuple[Address | Unreachable, ...] = (Address("203.0.113.7", 443), Address("203.0.113.7", 80))
     faults: list[Exception] = field(default_factory=list)
     asked: list[tuple[Via, int]] = field(default_factory=list)
 
@@ -64,7 +64,7 @@ class FakeBalancers:
         self.asked.append((via, port))
         return {id_: self.found.get(id_, Address(f"10.0.0.{id_}", port)) for id_ in ids}
 
-    def frontends(self, scale_set: ScaleSet, ids: Sequence[str]) -> tuple[Address, ...]:
+    def frontends(self, scale_set: ScaleSet, ids: Sequence[str]) -> tuple[Address | Unreachable, ...]:
         return self.fronts
 
 

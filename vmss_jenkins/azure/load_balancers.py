@@ -90,25 +90,25 @@ class AzureLoadBalancers:
         unlisted = Unreachable("Azure lists no network interface of it", may_come=True)
         return {id_: self._checked(found.get(id_, unlisted)) for id_ in ids}
 
-    def frontends(self, scale_set: ScaleSet, ids: Sequence[str]) -> tuple[Address, ...]:
+    def frontends(self, scale_set: ScaleSet, ids: Sequence[str]) -> tuple[Address | Unreachable, ...]:
         """Find the frontend addresses of the load balancers in front of instances, in Azure's order.
 
-        If the endpoint is an emulator, addresses that are not on this machine are left out.
+        If the endpoint is an emulator, an address that is not on this machine is unreachable.
 
         Raises:
             AzureError: if Azure cannot be read.
         """
-        found = self._frontends(scale_set, ids)
-        return tuple(one for one in found if isinstance(self._checked(one), Address))
+        return tuple(self._checked(one, use="via=nat") for one in self._frontends(scale_set, ids))
 
-    def _checked(self, address: Address | Unreachable) -> Address | Unreachable:
+    def _checked(
+        self, address: Address | Unreachable, *, use: str = "via=nat or via=frontend"
+    ) -> Address | Unreachable:
         """The address, unless a connection would leave an emulator's world for the network of this machine."""
         is_foreign = isinstance(address, Address) and self._endpoint.is_local and not is_loopback(address.host)
         if not is_foreign:
             return address
         return Unreachable(
-            f"its address {address} is one of the emulator ({self._endpoint.url}) and exists nowhere else: use via=nat "
-            "or via=frontend"
+            f"its address {address} is one of the emulator ({self._endpoint.url}) and exists nowhere else: use {use}"
         )
 
     def _frontends(self, scale_set: ScaleSet, ids: Sequence[str]) -> tuple[Address, ...]:

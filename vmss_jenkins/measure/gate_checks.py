@@ -17,20 +17,32 @@ from vmss_jenkins.model.network import Address, Unreachable
 from vmss_jenkins.runtime.waiting import Waiter
 
 
-def frontend_of(gate: HttpGate, frontends: Sequence[Address]) -> Address | None:
+def frontend_of(gate: HttpGate, frontends: Sequence[Address | Unreachable]) -> Address | None:
     """Choose the load balancer's address for a gate: the one with its port, or the only one if the gate has no port."""
-    if gate.port is None and len({address.port for address in frontends}) == 1:
-        return frontends[0]
-    return next((address for address in frontends if address.port == gate.service_port), None)
+    there = _reachable(frontends)
+    if gate.port is None and len({address.port for address in there}) == 1:
+        return there[0]
+    return next((address for address in there if address.port == gate.service_port), None)
 
 
-def no_frontend(gate: HttpGate, frontends: Sequence[Address]) -> str:
-    """Say which port was wanted of the load balancer, and which ones it has."""
-    if not frontends:
+def no_frontend(gate: HttpGate, frontends: Sequence[Address | Unreachable]) -> str:
+    """Say which port was wanted of the load balancer, which ones it has, and why an address cannot be reached."""
+    reasons = [f"a frontend of the load balancer: {one.reason}" for one in frontends if isinstance(one, Unreachable)]
+    if there := _reachable(frontends):
+        reasons.append(_other_ports(gate, there))
+    if not reasons:
         return "no load balancer rule sends traffic to the set; measure each instance: via=private, public, nat or ssh"
-    ports = " or ".join(f"port={port}" for port in dict.fromkeys(address.port for address in frontends))
-    there = ", ".join(map(str, frontends))
-    return f"no load balancer rule listens on port {gate.service_port}; found: {there}; wanted {ports}"
+    return "; ".join(reasons)
+
+
+def _reachable(frontends: Iterable[Address | Unreachable]) -> list[Address]:
+    return [one for one in frontends if isinstance(one, Address)]
+
+
+def _other_ports(gate: HttpGate, there: Sequence[Address]) -> str:
+    ports = " or ".join(f"port={port}" for port in dict.fromkeys(address.port for address in there))
+    found = ", ".join(map(str, there))
+    return f"no load balancer rule listens on port {gate.service_port}; found: {found}; wanted {ports}"
 
 
 def refuse(findings: Iterable[Finding]) -> None:

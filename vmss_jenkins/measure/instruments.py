@@ -36,7 +36,7 @@ class LazyLoadBalancers:
         """Find the address of a port of each instance."""
         return self.adapter.addresses(scale_set, ids, via, port)
 
-    def frontends(self, scale_set: ScaleSet, ids: Sequence[str]) -> tuple[Address, ...]:
+    def frontends(self, scale_set: ScaleSet, ids: Sequence[str]) -> tuple[Address | Unreachable, ...]:
         """Find the frontend addresses of the load balancers in front of instances."""
         return self.adapter.frontends(scale_set, ids)
 

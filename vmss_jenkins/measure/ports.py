@@ -56,7 +56,7 @@ class LoadBalancers(Protocol):
         """Find the address of a port of each instance."""
         ...
 
-    def frontends(self, scale_set: ScaleSet, ids: Sequence[str]) -> tuple[Address, ...]:
+    def frontends(self, scale_set: ScaleSet, ids: Sequence[str]) -> tuple[Address | Unreachable, ...]:
         """Find the frontend addresses of the load balancers in front of instances."""
         ...
 
