@@ -145,7 +145,7 @@ def test_a_failed_operation_has_azures_reason(azure: responses.RequestsMock, set
     ("status", "code", "advice"),
     [
         (403, "AuthorizationFailed", "give the identity a role with the action named above"),
-        (404, "ResourceNotFound", "check --resource-group, --name"),
+        (404, "ResourceNotFound", "check the name in the message, --resource-group"),
         (404, "ResourceGroupNotFound", "check --resource-group"),
         (404, "SubscriptionNotFound", "check --subscription"),
         (412, "PreconditionFailed", "nothing was overwritten"),

@@ -13,6 +13,7 @@ import cloup
 import pytest
 
 from vmss_jenkins.__main__ import main
+from vmss_jenkins.azure.errors import NEXT_STEPS
 from vmss_jenkins.cli import COMMANDS, ROOMS, SECTIONS, cli, command_of
 from vmss_jenkins.cli.command import Command, Group
 from vmss_jenkins.cli.jobs.seed import CONNECTIONS
@@ -195,6 +196,17 @@ def test_each_shell_completes_commands_and_options(shell: str, monkeypatch: pyte
     with pytest.raises(SystemExit, match="0"):
         main([])
     assert wanted in capsys.readouterr().out.splitlines()
+
+
+ADVISED = [(name, code) for name in ALL if option(name, "--endpoint") for code in NEXT_STEPS]
+OTHER_COMMANDS = {"--allow-automatic-rollout": "vmss-jenkins update", "--output": "az image list"}
+"""Options in advice that belong to the command which the advice says to run."""
+
+
+@pytest.mark.parametrize(("name", "code"), ADVISED)
+def test_the_next_step_after_azures_no_names_only_options_that_the_command_has(name: str, code: str) -> None:
+    for typed in re.findall(r"--[a-z-]+", NEXT_STEPS[code]):
+        assert OTHER_COMMANDS.get(typed, "no such command") in NEXT_STEPS[code] or option(name, typed)
 
 
 def test_the_line_for_bash_completes_in_a_bash(tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ BAD_INPUT: list[tuple[str, Callable[[Session], object], str]] = [
     (
         "a set that does not exist",
         lambda a: a.update(a.new, ScaleSetName("canary-rg", "api")),
-        "check --resource-group",
+        "check the name in the message, --resource-group",
     ),
     (
         "a group that does not exist",

@@ -60,8 +60,8 @@ NEXT_STEPS: Mapping[str, str] = {
         "a new token was refused too: check this machine's clock, and that the identity still exists"
     ),
     "ForeignHost": (
-        "Azure never names another host: check the endpoint (--endpoint, VMSS_JENKINS_ENDPOINT) or --container, and "
-        "the proxy (HTTPS_PROXY)"
+        "Azure never names another host: check the endpoint (--endpoint, VMSS_JENKINS_ENDPOINT) or the container's "
+        "URL, and the proxy (HTTPS_PROXY)"
     ),
     "InvalidAnswer": (
         "something between this machine and Azure answered: check the proxy (HTTPS_PROXY, NO_PROXY) and the endpoint "
@@ -78,7 +78,7 @@ NEXT_STEPS: Mapping[str, str] = {
         "somebody changed the scale set after it was read; nothing was overwritten: look at it and run again"
     ),
     "ResourceGroupNotFound": "check --resource-group and the subscription",
-    "ResourceNotFound": "check --resource-group, --name and the subscription",
+    "ResourceNotFound": "check the name in the message, --resource-group and the subscription",
     "SubscriptionNotFound": "check --subscription or AZURE_SUBSCRIPTION_ID, and that the identity may see it",
 }
 """What to do next, by error code."""
