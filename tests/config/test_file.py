@@ -1,5 +1,6 @@
 """vmss.yaml as a person writes it, with common mistakes."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import jsonschema
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vmss_jenkins.config.file import Config, json_schema, one_set, parse
-from vmss_jenkins.config.values import gate_line
+from vmss_jenkins.config.values import PINNED, gate_line
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.gates.parsing import gate_from_line, gate_from_mapping
 
@@ -40,6 +41,9 @@ def test_a_minimal_file_has_a_name_and_a_resource_group() -> None:
 
 def test_the_example_is_valid() -> None:
     config = parse(EXAMPLE.read_text(), "examples/vmss.yaml")
+    wheel = f"vmss_jenkins-{version('vmss-jenkins')}-py3-none-any.whl"
+    assert str(config.jenkins.install.requirement).endswith(f"/{wheel}")
+    assert PINNED.endswith(f"/{wheel}")
     assert [one.name for one in config.sets] == ["web", "blog", "app"]
     assert config.sets[0].gates[1] == "http path=/ 'expect_text=Welcome to nginx' samples=50"
 
@@ -123,7 +127,7 @@ sets:
         (f"{LEAST}\njenkins: {{folder: 'a?'}}", "found 'a?' with ?; wanted a name without it: Jenkins refuses it"),
         (f"{LEAST}\njenkins: {{folder: '..'}}", "wanted a name without a dot at its end"),
         (f"{LEAST}\njenkins: {{keep_builds: 0}}", "jenkins.keep_builds: found 0; wanted at least 1"),
-        (f"{LEAST}\njenkins: {{install: {{how: pip}}}}", "how: pip needs a requirement, pinned"),
+        (f"{LEAST}\njenkins: {{install: {{how: pip}}}}", f"how: pip needs a requirement, pinned, such as {PINNED}"),
         (
             f"{LEAST}\njenkins: {{install: {{how: pip, requirement: vmss-jenkins}}}}",
             "jenkins.install.requirement: found 'vmss-jenkins'; wanted a pinned requirement",

@@ -6,6 +6,7 @@ import yaml
 
 from vmss_jenkins.config.file import json_schema, one_set, parse
 from vmss_jenkins.config.script import Secret
+from vmss_jenkins.config.values import PINNED
 from vmss_jenkins.errors import ConfigError
 
 BASE = {"name": "app", "resource_group": "canary-rg"}
@@ -100,13 +101,19 @@ sets:
 
 def test_an_upload_needs_the_extra_blob_if_pip_installs_vmss_jenkins() -> None:
     script = {"container": "https://x.blob.core.windows.net/releases"}
-    for requirement, fits in (("vmss-jenkins==1.0", False), ("vmss-jenkins[blob]==1.0", True), ("ours==1.0", True)):
+    for requirement, fits in (
+        ("vmss-jenkins==1.0", False),
+        (PINNED, False),
+        (PINNED.replace(" @", "[blob] @"), True),
+        ("vmss-jenkins[blob]==1.0", True),
+        ("ours==1.0", True),
+    ):
         jenkins = {"install": {"how": "pip", "requirement": requirement}}
         if fits:
             one_set({**BASE, "script": script}, jenkins)
             continue
         one_set({**BASE, "script": {}}, jenkins)
-        with pytest.raises(ConfigError, match=r"needs the extra blob: install vmss-jenkins\[blob\]"):
+        with pytest.raises(ConfigError, match=r"needs the extra blob: write vmss-jenkins\[blob\]"):
             one_set({**BASE, "script": script}, jenkins)
 
 

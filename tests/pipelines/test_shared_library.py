@@ -250,7 +250,7 @@ def test_without_the_command_on_the_agent_the_message_says_what_to_do(jenkins: J
         credentials={"<azure-credential-id>": CREDENTIAL},
     )
     assert build.result == "FAILURE"
-    assert "/opt/none; touch ran is not on this agent: pip install vmss-jenkins there" in build.log
+    assert "/opt/none; touch ran is not on this agent: install the wheel of vmss-jenkins there" in build.log
 
 
 HOSTILE = [

@@ -113,7 +113,9 @@ class Config(Value):
         if self.jenkins.credentials.kind == "username-password" and not all(subscriptions):
             raise ValueError("credentials of the kind username-password need a subscription at each set, or as default")
         if self.jenkins.install.lacks_extras and any(one.script and one.script.container for one in self.sets):
-            raise ValueError("a script's container needs the extra blob: install vmss-jenkins[blob]==VERSION")
+            raise ValueError(
+                "a script's container needs the extra blob: write vmss-jenkins[blob] in install.requirement"
+            )
         return self
 
     @property

@@ -51,7 +51,7 @@ class Install(Value):
     @model_validator(mode="after")
     def _fits(self) -> Install:
         if self.how == "pip" and not self.requirement:
-            raise ValueError("how: pip needs a requirement, pinned, such as vmss-jenkins==1.0")
+            raise ValueError(f"how: pip needs a requirement, pinned, such as {values.PINNED}")
         if self.how == "container" and not self.image:
             raise ValueError("how: container needs an image")
         return self

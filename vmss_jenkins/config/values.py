@@ -113,6 +113,8 @@ def _amount(value: object) -> str:
 
 
 _GUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+PINNED = "vmss-jenkins @ file:///DIRECTORY/vmss_jenkins-0.1.0-py3-none-any.whl"
+"""How vmss-jenkins is named while it is not published: by a wheel on the agent."""
 _REQUIREMENT = r"[A-Za-z0-9][A-Za-z0-9._-]*(?:\[[A-Za-z0-9._,-]+\])?\s*(?:==\s*[A-Za-z0-9.!+_-]+|@\s*[a-z+]+://\S+)"
 
 Text: TypeAlias = Annotated[str, checked(_filled)]
@@ -142,9 +144,7 @@ LoadBalancer: TypeAlias = Annotated[
         )
     ),
 ]
-Requirement: TypeAlias = Annotated[
-    str, checked(matches(_REQUIREMENT, "a pinned requirement such as vmss-jenkins==1.0"))
-]
+Requirement: TypeAlias = Annotated[str, checked(matches(_REQUIREMENT, f"a pinned requirement such as {PINNED}"))]
 ContainerImage: TypeAlias = Annotated[
     str, checked(matches(r"[A-Za-z0-9][\w.:/@-]{0,400}", "a container image such as registry/name:tag"))
 ]

@@ -73,7 +73,7 @@ String shellScript(String command, String option) {
     return '''#!/bin/sh -e
 command=${VMSS_JENKINS_COMMAND:-vmss-jenkins}
 command -v -- "$command" > /dev/null || {
-    echo "$command is not on this agent: pip install vmss-jenkins there, or set VMSS_JENKINS_COMMAND to its path" >&2
+    echo "$command is not on this agent: install the wheel of vmss-jenkins there (its README, Install it), or set VMSS_JENKINS_COMMAND to its path" >&2
     exit 127
 }
 exec "$command" ''' + command + ' --resource-group="$VMSS_JENKINS_STEP_RESOURCE_GROUP" --name="$VMSS_JENKINS_STEP_NAME" ' + option + '\n'
