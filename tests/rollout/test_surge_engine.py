@@ -15,7 +15,7 @@ from tests.support.fakes import NEW, OLD, WEB
 from vmss_jenkins.errors import AzureError, ConfigError
 from vmss_jenkins.events import surge as surge_events
 from vmss_jenkins.events.base import Event
-from vmss_jenkins.events.rollout import InstanceState
+from vmss_jenkins.events.rollout import CapacityChanged, InstanceDone, InstanceState
 from vmss_jenkins.gates.verdicts import Consequence
 from vmss_jenkins.model.instances import Health, InstanceIds, ScaleInPolicy, ScaleInRule, ScaleSet
 from vmss_jenkins.report import json, markdown, reading, story_builder
@@ -170,6 +170,57 @@ def test_a_new_instance_that_cannot_be_made_is_deleted_with_azures_words() -> No
     assert result.outcome is Outcome.ROLLED_BACK
     assert "the extension failed" in result.reason
     world.over()
+
+
+LISTED = pytest.mark.parametrize("late", [0.0, 5.0, 25.0], ids=["at once", "late, Creating", "late, Succeeded"])
+
+
+@LISTED
+def test_an_instance_of_the_surge_is_its_own_whenever_azure_lists_it(late: float) -> None:
+    world = World()
+    world.cloud.behaviour.listed_after = lambda _key: late
+    result = world.surge(gates=Judge())
+    assert (result.outcome, len(result.updated)) == (Outcome.ROLLED_OUT, 3)
+    assert not [event for event in world.events if isinstance(event, CapacityChanged)], "taken for somebody else's"
+    done = [event.seconds for event in world.events if isinstance(event, InstanceDone)]
+    assert len(done) == 3
+    assert min(done) >= max(20.0, late), "the time counts from the request"
+    world.kept()
+    world.over()
+
+
+@LISTED
+@pytest.mark.parametrize("seconds", [3.0, 20.0, 33.0])
+def test_an_instance_that_fails_is_deleted_whenever_azure_lists_it(late: float, seconds: float) -> None:
+    """The request for it may be seen to end after the rollback began."""
+    world = World()
+    world.cloud.behaviour.listed_after = lambda _key: late
+    world.cloud.behaviour.seconds = lambda _key, _image: seconds
+    world.cloud.behaviour.fails = lambda _key, image: image is NEW
+    result = world.surge()
+    assert (result.outcome, set(world.cloud.there)) == (Outcome.ROLLED_BACK, {"0", "1", "2"})
+    world.over()
+
+
+@LISTED
+def test_what_somebody_adds_while_a_surge_makes_instances_is_not_its_own(late: float) -> None:
+    world = World()
+    world.cloud.behaviour.listed_after = lambda _key: late
+    scale, asked = world.cloud.begin_set_capacity, list[int]()
+
+    def crowded(*args: object) -> object:
+        operation = scale(*args)  # type: ignore[arg-type]
+        if not asked:
+            world.cloud.clock.after(0.1, lambda: world.cloud.scale(2))
+        asked.append(1)
+        return operation
+
+    world.cloud.begin_set_capacity = crowded  # type: ignore[method-assign, assignment]
+    result = world.surge()
+    assert (result.outcome, len(result.updated)) == (Outcome.ROLLED_OUT, 3)
+    joined = [event.joined for event in world.events if isinstance(event, CapacityChanged)]
+    assert sorted(key for keys in joined for key in keys) == ["1001", "1002"]
+    world.over(5)
 
 
 def test_a_quota_ends_in_the_way_back_with_azures_words() -> None:

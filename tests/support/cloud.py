@@ -108,6 +108,8 @@ class Behaviour:
     fails: Callable[[str, ImageReference | None], bool] = lambda _id, _image: False
     healthy_after: Callable[[str, ImageReference | None], float | None] = lambda _id, _image: 0.0
     """Seconds from the end of the update; None for never."""
+    listed_after: Callable[[str], float] = lambda _id: 0.0
+    """Seconds until a new instance is listed; longer than its creation takes, it is listed as it is by then."""
     no_room: bool = False
     """Azure takes a larger capacity, and makes no instances."""
     deletes_in: float = 10.0
@@ -177,6 +179,8 @@ class Cloud:
     ends: CloudEnds = field(default_factory=CloudEnds)
     removed: list[tuple[float, Instance]] = field(default_factory=list)
     """Instances that were deleted, as they were before."""
+    unlisted: dict[str, Instance] = field(default_factory=dict)
+    """New instances that Azure does not list yet."""
     ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1000))
     """Of those that come."""
     fewest: int = 10**6
@@ -253,7 +257,9 @@ class Cloud:
         self._call("begin_set_capacity", ("patch", "", 1), ("batch", "", abs(capacity - self.scale_set.capacity)))
         if scale_set.etag != self.scale_set.etag:
             raise refusal(412, "PreconditionFailed", "The condition was not met.")
-        staying = [key for key, found in self.there.items() if found.provisioning_state != "Deleting"]
+        staying = [
+            key for key, found in {**self.there, **self.unlisted}.items() if found.provisioning_state != "Deleting"
+        ]
         assert capacity >= len(staying), "no test lets Azure choose who goes"
         key = f"op{next(self.number)}"
         operation = CloudOperation(f"set the capacity to {capacity}", f"r{key}", key)
@@ -302,14 +308,20 @@ class Cloud:
 
     def _create(self, operation: CloudOperation) -> float:
         """A new instance of the model of this moment, in the emptiest zone; the seconds until it is there."""
-        key, zones = str(next(self.ids)), [i.zone for i in self.there.values() if i.zone]
+        key, zones = str(next(self.ids)), [i.zone for i in (*self.there.values(), *self.unlisted.values()) if i.zone]
         zone = min(sorted(set(zones)), key=zones.count, default=None)
-        self.add(key, zone, provisioning_state="Creating", power=None, health=Health.NOT_REPORTED)
-        self.change(key, created=1e6 + self.clock.time)
-        image = self.scale_set.image
-        seconds = self.behaviour.seconds(key, image)
-        self.clock.after(seconds, lambda: self._end_update(key, operation, image))
-        return seconds
+        image, made = self.scale_set.image, 1e6 + self.clock.time
+        self.add(key, zone, provisioning_state="Creating", power=None, health=Health.NOT_REPORTED, created=made)
+        seconds, late = self.behaviour.seconds(key, image), self.behaviour.listed_after(key)
+        if late:
+            self.unlisted[key] = self.there.pop(key)
+            self.clock.after(late, lambda: self._list(key))
+        self.clock.after(max(seconds, late), lambda: self._end_update(key, operation, image))
+        return max(seconds, late)
+
+    def _list(self, key: str) -> None:
+        found = self.unlisted.pop(key)
+        self.there[key] = replace(found, latest_model_applied=found.image is self.scale_set.image)
 
     def poll(self, operation: CloudOperation) -> None:
         self._call("poll", ("operation", operation.key, 1))

@@ -46,6 +46,8 @@ class Resizer(Generic[OperationT]):
     request_ids: list[str]
     known: set[str] = field(default_factory=set)
     """Ids of the instances seen so far, without those that an earlier run began to make."""
+    awaited: int = 0
+    """How many instances Azure was asked for and has not listed yet."""
 
     def begin(self) -> Headcount:
         """Return the headcount that an earlier run recorded; otherwise the capacity of the set."""
@@ -54,6 +56,7 @@ class Resizer(Generic[OperationT]):
         found = self.waiter.retry(headcounts.read) if headcounts else None
         if found is None:
             return Headcount.of(scale_set.capacity)
+        self.awaited = min(max(0, found.asked - found.before), max(0, scale_set.capacity - len(self.known)))
         seen = found.seen(scale_set.capacity)
         event: Event = surge_events.SurgeResumed(scale_set.name, found.wanted, scale_set.capacity)
         if seen.wanted != found.wanted:
@@ -74,8 +77,8 @@ class Resizer(Generic[OperationT]):
 
     def look(self, history: History) -> History:
         """Take in what was read: new instances of this run, and whether somebody else scaled the set."""
-        history = history.creating(self._joined(history), self._now)
         before = history.headcount
+        history = history.creating(self._joined(history), before.at if before else self._now, self._now)
         if before is None:
             return history
         after = before.seen(self._set.capacity)
@@ -86,9 +89,16 @@ class Resizer(Generic[OperationT]):
         return replace(history, headcount=after)
 
     def _joined(self, history: History) -> list[Instance]:
+        """The instances listed since the last read that are this run's, oldest first: at most as many as asked for.
+
+        Azure may list a new instance late, in any state.
+        """
         found = [one for one in self.watcher.observed.instances if one.id not in self.known]
         self.known |= {instance.id for instance in found}
-        return [one for one in found if one.is_updating and history.target.is_on(one, self._set)]
+        fit = [one for one in found if history.target.is_on(one, self._set)]
+        ours = sorted(fit, key=lambda one: one.created or 0.0)[: self.awaited]
+        self.awaited -= len(ours)
+        return ours
 
     def act(self, action: ScaleOut | Shrink | Remove, history: History) -> History:
         """Carry out an action and return the next history."""
@@ -114,14 +124,16 @@ class Resizer(Generic[OperationT]):
             operation = self.sets.begin_set_capacity(found, asking.asked)
         except AzureError as error:
             lost = may_have_begun(error.failure)
+            self.awaited = action.count if lost else 0
             self._report_scaling(asking, error.failure.request_id, answered=False) if lost else None
             self.watcher.refresh()
             return replace(history, headcount=asking) if lost else self._not_taken(error, history, asking.refused())
         self._report_scaling(asking, operation.request_id)
+        self.awaited = action.count
         self.watcher.refresh()
         joined = self._joined(history)
         self.watcher.follow(operation, tuple(instance.id for instance in joined), resizes=True)
-        return replace(history.creating(joined, asking.at), headcount=asking.accepted(), refusals=0)
+        return replace(history.creating(joined, asking.at, asking.at), headcount=asking.accepted(), refusals=0)
 
     def _report_scaling(self, asked: Headcount, request_id: str | None, *, answered: bool = True) -> None:
         self.request_ids.extend(filter(None, [request_id]))
@@ -144,6 +156,7 @@ class Resizer(Generic[OperationT]):
             if may_have_begun(error.failure):
                 return replace(history, headcount=asking)
             return self._not_taken(error, history, asking.refused())
+        self.awaited = max(0, self.awaited - action.count)
         self.request_ids.extend(filter(None, [operation.request_id]))
         self.waiter.on_event(surge_events.CapacityGivenUp(found.name, asking.before, asking.asked))
         self.watcher.follow(operation, (), resizes=True)

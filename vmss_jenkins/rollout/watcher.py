@@ -61,7 +61,7 @@ class PendingOperation(Generic[OperationT]):
     @property
     def state(self) -> OperationState:
         """The part that the decision needs."""
-        return OperationState(self.instance_ids, self.ended, self.error, self.resizes)
+        return OperationState(self.instance_ids, self.ended, self.error, self.resizes, self.began)
 
 
 @dataclass

@@ -24,9 +24,9 @@ from vmss_jenkins.model.instances import (
     UpgradeMode,
 )
 from vmss_jenkins.model.releases import ExtensionSettings, Release
-from vmss_jenkins.rollout.plan.actions import Action, Remove, RolloutSpec, ScaleOut, Strategy, Wait
+from vmss_jenkins.rollout.plan.actions import Action, Halt, Remove, RolloutSpec, ScaleOut, Strategy, Wait
 from vmss_jenkins.rollout.plan.headcount import Headcount
-from vmss_jenkins.rollout.plan.history import GateResult, History, Observed, Stage
+from vmss_jenkins.rollout.plan.history import GateResult, History, Observed, OperationState, Stage
 from vmss_jenkins.rollout.plan.preview import UNDRAINED
 from vmss_jenkins.rollout.plan.selection import Amount, Scope, Target
 from vmss_jenkins.rollout.plan.surge.checks import ALLOW_UNKNOWN_AUTOSCALE, findings, largest, refused
@@ -170,6 +170,73 @@ def test_bad_ones_are_deleted_at_once_in_a_rollback_and_old_ones_after_all_that_
     bad, good = [new("3"), new("4")], [made("0"), made("1")]
     assert chosen(*bad, *good, rolls_back=True, max_surge=Amount(2)) == Remove(("3",))
     assert chosen(*bad, *good, max_surge=Amount(2)) == ScaleOut(1)
+
+
+def in_rollback(*instances: Instance, operation: OperationState | None = None, **changes: object) -> Action:
+    """What a rollback that began at 100 s does at 300 s with these instances; ids from 7 are those that it made."""
+    there = [replace(one, latest_model_applied=one.image is OLD) for one in instances]
+    scale_set = ScaleSet(WEB, OLD, capacity=len(there))
+    observed = Observed(scale_set, tuple(there), dict.fromkeys((one.id for one in there), 300.0))
+    observed = replace(observed, operations=(operation,) if operation else ())
+    history = History(0.0, Target(NEW), headcount=Headcount(3, len(there), len(there)), model_set=True)
+    history = history.begin_rollback(OLD, "bad", 100.0)
+    history = history.creating([one for one in there if one.id >= "7"], 110.0, 110.0)
+    history = replace(history.observe(observed, 300.0), model_set=True, **changes)  # type: ignore[arg-type]
+    spec = RolloutSpec(strategy=Strategy.SURGE, instance_timeout=150.0)
+    return choose(spec, observed, history, survey(spec, observed, history, 300.0), 300.0)
+
+
+FAILED = replace(made("7"), provisioning_state="Failed", error="no disk")
+ILL = made("7", well=False)
+BAD = new("3")
+STUCK = "the rollback failed too:"
+DELETING = replace(made("5"), provisioning_state="Deleting")
+
+
+@pytest.mark.parametrize(
+    ("instances", "reason"),
+    [
+        ((made("0"), made("1"), FAILED), "all but 1 instance(s): 7: could not be created: no disk"),
+        ((made("0"), made("1"), ILL), "all but 1 instance(s): 7: not healthy after 150 s"),
+        ((made("0"), made("1"), FAILED, BAD), f"{STUCK} 1 instance(s) failed: 7: could not be created: no disk"),
+        ((made("0"), made("1"), ILL, BAD), f"{STUCK} 1 instance(s) failed: 7: not healthy after 150 s"),
+        (
+            (made("0"), FAILED, replace(ILL, id="8"), BAD, new("4")),
+            f"{STUCK} 2 instance(s) failed: 7: could not be created: no disk; 8: not healthy after 150 s",
+        ),
+    ],
+)
+def test_a_rollback_that_has_done_what_it_can_halts_with_the_failed_ones(
+    instances: tuple[Instance, ...], reason: str
+) -> None:
+    """A bad instance that serves is not deleted while no more than wanted serve."""
+    action = in_rollback(*instances)
+    assert isinstance(action, Halt)
+    assert action.reason == reason
+    assert action.states.keys() == {one.id for one in instances}
+
+
+@pytest.mark.parametrize(
+    ("instances", "changes"),
+    [
+        ((made("0"), made("1"), FAILED, BAD, DELETING), {}),
+        ((made("0"), made("1"), FAILED, BAD), {"held_until": 400.0}),
+        ((made("0"), made("1"), made("2"), replace(BAD, provisioning_state="Updating")), {}),
+    ],
+    ids=["Azure deletes one", "Azure asked to wait", "none failed"],
+)
+def test_a_rollback_that_can_still_go_on_waits(instances: tuple[Instance, ...], changes: dict[str, object]) -> None:
+    assert isinstance(in_rollback(*instances, **changes), Wait)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("began", "halts"), [(90.0, False), (100.0, True), (120.0, True)])
+def test_an_earlier_request_for_instances_that_fails_during_a_rollback_is_no_fault_of_it(
+    began: float, halts: bool
+) -> None:
+    operation = OperationState((), ended=200.0, error="AllocationFailed: no room", resizes=True, began=began)
+    action = in_rollback(made("0"), made("1"), made("2"), new("3"), operation=operation)
+    assert isinstance(action, Halt) is halts
+    assert halts or action == Remove(("3",))
 
 
 @pytest.mark.parametrize("kind", ["protected_from_scale_in", "protected_from_scale_set_actions"])

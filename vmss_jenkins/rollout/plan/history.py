@@ -80,6 +80,8 @@ class OperationState:
     """Azure's error at its end."""
     resizes: bool = False
     """It changes the capacity of the set."""
+    began: float = 0.0
+    """When Azure accepted it."""
 
 
 @dataclass(frozen=True)
@@ -205,9 +207,9 @@ class History:
         }
         return replace(self._touched(new, now), refusals=0)
 
-    def creating(self, instances: Iterable[Instance], now: float) -> History:
-        """Add instances that Azure makes for this run."""
-        return self._touched({instance.id: InstanceRecord(now, asked=now) for instance in instances}, now)
+    def creating(self, instances: Iterable[Instance], asked: float, now: float) -> History:
+        """Add instances that Azure was asked for, when a read shows them."""
+        return self._touched({instance.id: InstanceRecord(asked, asked=asked) for instance in instances}, now)
 
     def removing(self, instances: Iterable[Instance], now: float, *, answered: bool = True) -> History:
         """Add instances that Azure was asked to delete."""

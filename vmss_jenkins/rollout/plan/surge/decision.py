@@ -64,10 +64,10 @@ def _failure(
 
 
 def _not_made(observed: Observed, history: History) -> str | None:
-    """Azure's reason for making no instances in this direction."""
+    """Azure's reason for making no instances in this direction; what began before a rollback is no fault of it."""
     if history.refusal:
         return history.refusal
-    ended = (op for op in observed.operations if op.resizes and op.error and (op.ended or 0.0) > history.began)
+    ended = (op for op in observed.operations if op.resizes and op.error and op.began >= history.began)
     return next((f"Azure could not make instances: {operation.error}" for operation in ended), None)
 
 
