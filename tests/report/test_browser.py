@@ -54,7 +54,19 @@ class _AsJenkins(SimpleHTTPRequestHandler):
         """Log nothing."""
 
 
-FLEET = [Row("canary-rg/web", "nginx-base-image", 3, 3, 3), Row("canary-rg/<b>", error="could not read <i>")]
+LAST = "2026-11-27 14:00 UTC rolled out (nginx-updated-image) by deploy/web-full: rollout of nginx-updated-image"
+FLEET = [
+    Row("canary-rg/web", "nginx-base-image", 3, 3, 3, last=LAST),
+    Row(
+        "production-westeurope-rg/storefront-web", "storefront-2026.11.27", 40, 38, 37, "2 storefront-2026.11.20", LAST
+    ),
+    Row("canary-rg/ill", "nginx-updated-image", 4, 4, 1, note="upgrade mode Automatic; no instance health reported"),
+    Row(
+        "canary-rg/<b>",
+        error="could not read <i>: AuthorizationFailed: Microsoft.Compute/virtualMachineScaleSets/virtualMachines/read",
+    ),
+]
+WORST_FIRST = ["canary-rg/<b>", "canary-rg/ill", "production-westeurope-rg/storefront-web", "canary-rg/web"]
 
 
 def write(pages: Mapping[str, str], directory: Path) -> None:
@@ -81,6 +93,10 @@ def seen(tmp_path_factory: pytest.TempPathFactory, hostile: Story) -> dict[str, 
         "phone": {**wide, "url": f"{base}/bad/index.html", "width": 390},
         "hostile": {**wide, "url": f"{base}/hostile/index.html"},
         "large": {**wide, "url": f"{base}/large/index.html"},
+        "fleet": {**wide, "url": f"{base}/fleet/index.html", "width": 1280},
+        "fleet dark": {**wide, "url": f"{base}/fleet/index.html", "width": 1280, "dark": True},
+        "fleet phone": {**wide, "url": f"{base}/fleet/index.html", "width": 390},
+        "axe fleet phone": {**wide, "url": f"{base}/fleet/index.html", "width": 390, "axe": True, "dark": True},
         "axe fleet": {**wide, "url": f"{base}/fleet/index.html", "axe": True},
         "axe light": {**wide, "url": f"{base}/bad/index.html", "axe": True},
         "axe dark": {**wide, "url": f"{base}/hostile/index.html", "dark": True, "axe": True},
@@ -114,14 +130,26 @@ def test_the_page_follows_dark_mode(seen: dict[str, dict[str, Any]]) -> None:
     assert [name for name, _ in seen["dark"]["pictures"]] == ["timeline-dark.svg", "gate-1-dark.svg", "gate-2-dark.svg"]
 
 
-@pytest.mark.parametrize("name", ["light", "phone", "hostile"])
+@pytest.mark.parametrize("name", ["light", "phone", "hostile", "fleet", "fleet phone"])
 def test_the_page_is_not_wider_than_the_screen(seen: dict[str, dict[str, Any]], name: str) -> None:
     assert seen[name]["wide"] == 0
 
 
-@pytest.mark.parametrize("name", ["axe light", "axe dark", "axe fleet"])
+@pytest.mark.parametrize("name", ["axe light", "axe dark", "axe fleet", "axe fleet phone"])
 def test_axe_finds_nothing_serious(seen: dict[str, dict[str, Any]], name: str) -> None:
     assert [one for one in seen[name]["violations"] if one.startswith(SERIOUS)] == []
+
+
+@pytest.mark.parametrize("name", ["fleet", "fleet dark", "fleet phone"])
+def test_the_page_of_a_fleet_shows_every_cell_whole_and_the_worst_set_first(
+    seen: dict[str, dict[str, Any]], name: str
+) -> None:
+    page = seen[name]
+    assert page["complaints"] == []
+    assert page["cut"] == []
+    places = [page["text"].index(one) for one in WORST_FIRST]
+    assert places == sorted(places)
+    assert all(cell in page["text"] for row in FLEET for cell in row.cells)
 
 
 def test_markup_in_names_is_shown_as_text(seen: dict[str, dict[str, Any]]) -> None:

@@ -34,6 +34,12 @@ class Row:
         return not self.error and self.latest == self.healthy == self.instances
 
     @property
+    def urgency(self) -> tuple[bool, bool, float, float]:
+        """Sorts the worst first: unreadable, then not up to date and healthy, then by the share that is neither."""
+        whole = self.instances or 1
+        return (not self.error, self.is_healthy_and_updated, self.healthy / whole, self.latest / whole)
+
+    @property
     def cells(self) -> tuple[str, ...]:
         """The cells of a table, in the order of `HEADINGS`."""
         if self.error:

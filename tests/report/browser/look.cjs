@@ -25,6 +25,11 @@ async function look (browser, asked, shots) {
     styled: getComputedStyle(document.querySelector('header, h1')).paddingLeft !== '0px',
     ground: getComputedStyle(document.body).backgroundColor,
     wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    cut: [...document.querySelectorAll('th, td, h1, h2, p, li')].filter(one => {
+      const box = one.getBoundingClientRect()
+      return one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== 'inline' ||
+        box.right > document.documentElement.clientWidth
+    }).map(one => one.innerText),
     pictures: [...document.images].map(one => [one.currentSrc.split('/').pop(), one.complete && one.naturalWidth > 0]),
     scripts: document.scripts.length
   }))

@@ -61,14 +61,15 @@ def pages(story: Story) -> dict[str, str]:
 
 
 def fleet_pages(rows: Sequence[Row], source: str, at: str) -> dict[str, str]:
-    """Render the page of a fleet: the text of each file of its directory, by name.
+    """Render the page of a fleet, the worst set first: the text of each file of its directory, by name.
 
     Args:
         rows: one row for each scale set.
         source: the file that names the scale sets.
         at: when the scale sets were read.
     """
-    page = _template("fleet.html.j2").render(rows=rows, headings=HEADINGS, source=source, at=at)
+    worst_first = sorted(rows, key=lambda row: row.urgency)
+    page = _template("fleet.html.j2").render(rows=worst_first, headings=HEADINGS, source=source, at=at)
     return {"index.html": page, "style.css": _template("style.css").render()}
 
 
