@@ -12,6 +12,7 @@ from tests.rollout.plan.test_decision import NOW, Run, instance
 from tests.support.fakes import NEW, OLD, WEB
 from vmss_jenkins.model.findings import Severity
 from vmss_jenkins.model.instances import Health, Instance, ScaleSet
+from vmss_jenkins.model.releases import ExtensionSettings
 from vmss_jenkins.rollout.plan.actions import Halt, RolloutSpec, RunGate, Update, Wait
 from vmss_jenkins.rollout.plan.capacity import Capacity
 from vmss_jenkins.rollout.plan.down_before import at_start, down_before, findings
@@ -273,3 +274,24 @@ def test_at_the_start_the_release_is_looked_for_and_not_the_models_flag() -> Non
     assert target is not None
     assert [one.id for one in selection.pending] == ["0"]
     assert findings(RolloutSpec(), (instance("0"),), selection, frozenset()) == ()
+
+
+OLD_SCRIPT, NEW_SCRIPT = (
+    ExtensionSettings.of({"commandToExecute": f"bash {name}.sh"}, name="app") for name in ("v1", "v2")
+)
+
+
+@pytest.mark.parametrize(
+    ("script", "has_target", "pending"),
+    [(NEW_SCRIPT, False, ("0", "1")), (OLD_SCRIPT, True, ("1",)), (None, True, ("1",))],
+    ids=["another script", "the same script", "the script of the model"],
+)
+def test_a_new_script_leaves_no_instance_with_the_release_and_the_same_one_those_that_have_it(
+    script: ExtensionSettings | None, has_target: bool, pending: tuple[str, ...]
+) -> None:
+    scale_set = ScaleSet(WEB, OLD, scripts=(OLD_SCRIPT,), extension=OLD_SCRIPT)
+    there = (instance("0", latest_model_applied=True), ill("1", latest_model_applied=False))
+    target, selection = at_start(RolloutSpec(), script, scale_set, there)
+    assert (target is not None) is has_target
+    assert {one.id for one in selection.pending} == set(pending)
+    assert {one.id for one in selection.have_it} == {"0", "1"} - set(pending)
