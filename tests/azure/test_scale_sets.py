@@ -168,7 +168,13 @@ def test_a_refusal_has_azures_message_the_request_id_and_the_next_step(
 
 
 @pytest.mark.parametrize(
-    ("header", "wait"), [({"Retry-After": "17"}, 17.0), ({}, None), ({"Retry-After": "soon"}, None)]
+    ("header", "wait"),
+    [
+        ({"Retry-After": "17"}, 17.0),
+        ({}, None),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "Fri, 01 Jan 2021 00:00:00 GMT"}, 0.0),
+    ],
 )
 def test_throttling_has_the_wanted_wait_and_the_sdk_does_not_retry(
     azure: responses.RequestsMock, sets: AzureScaleSets, header: dict[str, str], wait: float | None

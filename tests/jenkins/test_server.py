@@ -198,7 +198,12 @@ def test_a_server_that_is_not_jenkins_is_refused(alone: JenkinsServer, answer: A
     assert "check --url" in str(error)
 
 
-@pytest.mark.parametrize(("asked", "waited"), [("5", 5.0), ("86400", 60.0), ("tomorrow", None)])
+PAST, FUTURE = (f"Fri, 01 Jan {year} 00:00:00 GMT" for year in (2021, 2999))
+
+
+@pytest.mark.parametrize(
+    ("asked", "waited"), [("5", 5.0), ("86400", 60.0), ("tomorrow", None), (PAST, 0.0), (FUTURE, 60.0)]
+)
 def test_a_server_may_ask_for_a_wait_of_up_to_a_minute(alone: JenkinsServer, asked: str, waited: float | None) -> None:
     with responses.RequestsMock() as http:
         http.get(f"{URL}me/api/json", status=503, headers={"Retry-After": asked})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from json import JSONDecodeError
@@ -25,6 +26,7 @@ from azure.core.polling.base_polling import BadResponse, BadStatus, OperationFai
 from requests.exceptions import SSLError
 
 from vmss_jenkins.errors import AzureError, Failure
+from vmss_jenkins.runtime.retry_after import retry_after_seconds
 
 _MODEL_IS_SET = "the set's model may have the new image nevertheless"
 _NO_ROOM = (
@@ -147,10 +149,9 @@ def body_failure(body: object, request_id: str | None = None, status: int | None
     return Failure(str(error.get("code") or "UnknownError"), " ".join(filter(None, messages)), status, request_id)
 
 
-def retry_after_of(headers: Mapping[str, str]) -> float | None:
-    """Seconds of a `Retry-After` header; None if there is none, or if it is a date, which ARM never sends."""
-    value = headers.get("Retry-After") or ""
-    return float(value) if value.replace(".", "", 1).isdigit() else None
+def retry_after_of(headers: Mapping[str, str], now: Callable[[], float] = time.time) -> float | None:
+    """Seconds of a `Retry-After` header; None if there is none. A proxy's may be a date."""
+    return retry_after_seconds(headers.get("Retry-After"), now())
 
 
 def response_failure(response: Any) -> Failure:  # noqa: ANN401 - azure-core types its responses by transport

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urljoin
 
@@ -12,6 +13,7 @@ import jenkins
 import requests
 
 from vmss_jenkins.errors import JenkinsError
+from vmss_jenkins.runtime.retry_after import retry_after_seconds
 
 NOT_JENKINS = (
     "check --url: the address of Jenkins as in a browser, with its path (https://example.com/jenkins/), "
@@ -122,9 +124,9 @@ def _cause(error: Exception) -> BaseException:
     return next((each for each in _chain(error) if isinstance(each, requests.RequestException)), error)
 
 
-def _retry_after(response: requests.Response) -> float | None:
-    value = response.headers.get("Retry-After", "")
-    return min(float(value), LONGEST_WAIT) if value.isdigit() else None
+def _retry_after(response: requests.Response, now: Callable[[], float] = time.time) -> float | None:
+    wait = retry_after_seconds(response.headers.get("Retry-After"), now())
+    return None if wait is None else min(wait, LONGEST_WAIT)
 
 
 def _text(page: str) -> str:
