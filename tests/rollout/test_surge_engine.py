@@ -54,11 +54,10 @@ class World:
         )
         return run_rollout(self.cloud, WEB, order or Order(NEW), spec, context, waiter)
 
-    def kept(self, surge: int = 1, wanted: int | None = None, serving: int | None = None) -> None:
+    def kept(self, surge: int = 1, wanted: int | None = None) -> None:
         """What holds after every surge, however it went."""
         wanted = self.count if wanted is None else wanted
-        serving = self.count if serving is None else serving
-        assert self.cloud.fewest >= min(wanted, serving), "fewer served by our doing"
+        assert self.cloud.fewest >= min(wanted, self.count), "fewer served by our doing"
         assert self.cloud.most <= wanted + surge, "more than allowed"
         assert self.cloud.updates == [], "an instance was updated"
         assert self.cloud.throttled == 0
