@@ -513,3 +513,14 @@ def test_the_reports_tell_who_came_and_who_went_and_how_to_go_back() -> None:
     page = markdown.document(story)
     assert "1 first, then surge, up to 1 more at a time" in page
     assert "Scale-outs began 3 times" in timeline.describe(story)
+
+
+@pytest.mark.parametrize("canary", [None, Amount(1)])
+def test_an_instance_that_was_ill_before_does_not_keep_a_bad_one_serving(canary: Amount | None) -> None:
+    """It was no capacity before, so the rollback deletes the bad one although seven of eight serve."""
+    world = World(8)
+    world.cloud.change("0", health=Health.UNHEALTHY)
+    result = world.surge(gates=BAD, canary=canary, timeout=4000.0)
+    assert result.outcome is Outcome.ROLLED_BACK
+    assert sorted(world.cloud.there) == [str(number) for number in range(8)]
+    assert world.cloud.scale_set.capacity == 8

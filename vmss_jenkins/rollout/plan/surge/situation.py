@@ -86,9 +86,14 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
         resizing=_resizing(observed, headcount, now),
         new=found.new,
         old=found.old,
-        untouched=skipped_or_foreign,
+        untouched=(*skipped_or_foreign, *_down_all_along(history, found)),
         empty_zones=_empty_zones(observed.scale_set, found, present, history),
     )
+
+
+def _down_all_along(history: History, found: _Sorted) -> tuple[Instance, ...]:
+    """In a rollback, the instances that have its target and were down before the run: they were no capacity then."""
+    return tuple(i for i in found.new if history.rolling_back and i.id in history.down_before)
 
 
 def _empty_zones(scale_set: ScaleSet, found: _Sorted, present: list[Instance], history: History) -> int:
