@@ -13,6 +13,7 @@ from tests.support.fakes import NEW, OLD, WEB
 from vmss_jenkins.errors import AzureError, ConfigError, Failure
 from vmss_jenkins.events import rollout as rollout_events
 from vmss_jenkins.events.base import Event
+from vmss_jenkins.events.steps import InstanceSkipped
 from vmss_jenkins.gates.verdicts import Consequence, Verdict
 from vmss_jenkins.gates.verdicts import Outcome as GateOutcome
 from vmss_jenkins.model.images import ImageReference
@@ -403,6 +404,18 @@ def test_ctrl_c_tells_what_azure_goes_on_doing() -> None:
     interrupted = [event for event in told if isinstance(event, rollout_events.RolloutInterrupted)]
     assert [set(event.instance_ids) for event in interrupted] == [{"0", "1"}]
     assert interrupted[0].request_ids
+
+
+def test_ctrl_c_names_an_update_that_a_former_run_began() -> None:
+    cloud = Cloud.of(4)
+    cloud.change("0", provisioning_state="Updating", power="stopped")
+    cloud.clock.after(5.0, lambda: (_ for _ in ()).throw(KeyboardInterrupt()))
+    told: list[Event] = []
+    with pytest.raises(KeyboardInterrupt):
+        roll(cloud, told, max_unavailable=Amount(1))
+    (interrupted,) = [event for event in told if isinstance(event, rollout_events.RolloutInterrupted)]
+    assert interrupted.instance_ids == ("0",)
+    assert not [event for event in told if isinstance(event, InstanceSkipped)]
 
 
 def test_an_instance_is_drained_before_and_put_back_after_its_update() -> None:

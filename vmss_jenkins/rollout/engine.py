@@ -268,6 +268,8 @@ def _wait(actor: Actor[OperationT], history: History, action: Wait) -> None:
 
 def _report_what_goes_on(watcher: Watcher[OperationT] | None, name: ScaleSetName, waiter: Waiter) -> None:
     pending = watcher.pending if watcher else ()
-    ids = tuple(key for pending in pending for key in pending.instance_ids)
+    own = [key for pending in pending for key in pending.instance_ids]
+    busy = [one.id for one in watcher.observed.instances if one.is_updating] if watcher else []  # of a killed run too
+    ids = tuple(dict.fromkeys((*own, *busy)))
     request_ids = tuple(filter(None, (pending.operation.request_id for pending in pending)))
     waiter.on_event(rollout_events.RolloutInterrupted(name, ids, request_ids))

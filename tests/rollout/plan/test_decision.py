@@ -29,7 +29,7 @@ from vmss_jenkins.rollout.plan.actions import (
 )
 from vmss_jenkins.rollout.plan.decision import decide
 from vmss_jenkins.rollout.plan.history import GateResult, History, Observed, OperationState, Stage
-from vmss_jenkins.rollout.plan.selection import Amount, Include, Scope, Target
+from vmss_jenkins.rollout.plan.selection import Amount, Include, Scope, Target, reason_to_skip
 
 OLDER = ImageReference(id=str(OLD.id).replace("base", "older"))
 NOW = 1000.0
@@ -162,6 +162,15 @@ def test_instances_that_are_down_for_other_reasons_count_and_go_first() -> None:
     sick = instance("3", OLD, health=Health.UNHEALTHY)
     assert Run(*four()[:3], sick).next() == Update(("3", "0"))
     assert Run(*four()[:3], sick, max_unavailable=Amount(1)).next() == Update(("3",))
+
+
+def test_an_instance_that_is_stopped_by_its_update_is_awaited_and_not_skipped() -> None:
+    """As after Ctrl-C: the next run meets the update that Azure goes on with."""
+    busy = instance("3", OLD, power="stopped", provisioning_state="Updating")
+    run = Run(*four()[:3], busy, max_unavailable=Amount(1))
+    assert run.next() == Wait(7200.0, "Azure works on them", ("3",))
+    assert reason_to_skip(busy, ()) is None
+    assert reason_to_skip(replace(busy, provisioning_state="Succeeded"), ()) is not None
 
 
 def test_nothing_more_is_taken_down_while_a_protected_one_is_down() -> None:

@@ -203,7 +203,8 @@ def reason_to_skip(instance: Instance, include: Collection[Include], *, known: b
         return "neither its image nor its latest-model flag is known"
     if instance.provisioning_state in {"Creating", "Deleting"}:
         return f"is being {'created' if instance.provisioning_state == 'Creating' else 'deleted'}"
-    if instance.power not in {None, "running", "starting"} and Include.DEALLOCATED not in include:
+    stopped = instance.power not in {None, "running", "starting"} and not instance.is_updating
+    if stopped and Include.DEALLOCATED not in include:
         return f"is {instance.power} (--include deallocated updates it anyway)"
     if instance.provisioning_state == "Failed" and Include.FAILED not in include:
         detail = f": {instance.error}" if instance.error else ""
