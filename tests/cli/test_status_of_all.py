@@ -69,7 +69,7 @@ def test_the_page_has_the_same_rows(file: str, tmp_path: Path, capsys: Output) -
     assert [row["healthy"] for row in json.loads(capsys.readouterr().out)] == [3, 0, 0]
     page = (tmp_path / "page" / "index.html").read_text()
     assert "<h1>1 of 3 scale sets are healthy and up to date</h1>" in page
-    assert page.count('<th scope="row"') == 3
+    assert page.count('<th scope="row" role="rowheader">') == 3
     assert "style=" not in page
     assert (tmp_path / "page" / "style.css").exists()
     table = page[page.index("<table") : page.index("</table>") + len("</table>")]
