@@ -25,6 +25,7 @@ from tests.support.rooms import (
 PURE = (
     "errors _version",
     "model",
+    "model.galleries",
     "gates",
     "jenkins.plan",
     "events",

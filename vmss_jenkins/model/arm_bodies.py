@@ -26,6 +26,7 @@ from vmss_jenkins.model.instances import (
     ScaleSetName,
     UpgradeMode,
 )
+from vmss_jenkins.model.machines import STANDARD, Machine
 from vmss_jenkins.model.releases import ExtensionSettings
 
 Body = Mapping[str, Any]
@@ -61,6 +62,24 @@ def scale_set_from(body: Body, name: ScaleSetName) -> ScaleSet:
         scale_in=_scale_in_policy(_at(properties, "scaleInPolicy")),
         zones=tuple(map(str, body.get("zones") or ())),
         single_placement_group=properties.get("singlePlacementGroup") is not False,
+        machine=_machine(body),
+    )
+
+
+def _machine(body: Body) -> Machine | None:
+    """What an image must fit; a flexible set may have no profile, so that its machines can differ."""
+    profile = _at(body, "properties", "virtualMachineProfile")
+    if not profile:
+        return None
+    security, system = _at(profile, "securityProfile"), _at(profile, "osProfile")
+    of_profile = ((name, name.lower() + "Configuration") for name in ("Linux", "Windows"))
+    shown = next((name for name, key in of_profile if system.get(key) is not None), "")
+    return Machine(
+        size=_at(body, "sku").get("name") or "",
+        security=security.get("securityType") or STANDARD,
+        has_uefi=bool(security.get("uefiSettings")),
+        system=_at(profile, "storageProfile", "osDisk").get("osType") or shown,
+        has_profile=bool(system),
     )
 
 

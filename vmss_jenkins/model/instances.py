@@ -12,6 +12,7 @@ from typing import Any
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.model.extensions import choose
 from vmss_jenkins.model.images import ImageReference
+from vmss_jenkins.model.machines import Machine
 from vmss_jenkins.model.releases import ExtensionSettings, Release, ScriptRollout
 
 PARKED = frozenset({"deallocating", "deallocated"})
@@ -146,6 +147,8 @@ class ScaleSet:
     """The zones that Azure spreads the instances over."""
     single_placement_group: bool = True
     """One placement group holds all instances, at most 100."""
+    machine: Machine | None = None
+    """What an image must fit; None if the model does not tell."""
 
 
 @dataclass(frozen=True)

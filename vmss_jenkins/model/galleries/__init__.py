@@ -1,0 +1,1 @@
+"""What Azure tells about the images of galleries and of the marketplace."""
