@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from azure.core.exceptions import HttpResponseError
 
-from tests.emulator.conftest import Azure
+from tests.emulator.conftest import Azure, Emulate
+from vmss_jenkins.emulator import Release
 
 AT = ("canary-rg", "apps", "web")
 PROPERTIES: dict[str, Any] = {
@@ -260,6 +261,7 @@ def test_a_parent_that_does_not_exist_is_named(azure: Azure) -> None:
 
 
 TRUSTED = {"features": [{"name": "SecurityType", "value": "TrustedLaunch"}]}
+CONFIDENTIAL = {"features": [{"name": "SecurityType", "value": "ConfidentialVM"}]}
 NO_TRUST = "Use of TrustedLaunch setting is not supported for the provided image"
 
 
@@ -267,7 +269,12 @@ NO_TRUST = "Use of TrustedLaunch setting is not supported for the provided image
     ("properties", "model", "text"),
     [
         ({}, {"securityProfile": {"securityType": "TrustedLaunch"}}, NO_TRUST),
-        (TRUSTED, {}, "Security type of VM is not compatible with the security type of attached OS Disk"),
+        (
+            TRUSTED,
+            {},
+            "The provided gallery image only supports creation of VMs and VM Scale Sets with 'TrustedLaunch'",
+        ),
+        (CONFIDENTIAL, {}, "Security type of VM is not compatible with the security type of attached OS Disk"),
         (TRUSTED, {"securityProfile": {"securityType": "TrustedLaunch"}}, ""),
         ({"features": [{"name": "SecurityType", "value": "TrustedLaunchSupported"}]}, {}, ""),
         (
@@ -301,6 +308,26 @@ def test_a_size_must_boot_the_generation(azure: Azure) -> None:
     azure.settle()
     arm = use(azure, "web", sku={"name": "Standard_D2ps_v5"})
     assert "only supports a CPU Architecture of 'Arm64'" in arm.text
+    assert use(azure, "web", sku={"name": "Standard_D2s_v6"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "size", ["Standard_D2s_v6", "Standard_D4-2ds_v6", "Standard_DC4s_v2", "Standard_NC24ads_A100_v4"]
+)
+def test_a_size_may_boot_the_second_generation_only(azure: Azure, size: str) -> None:
+    definition(azure)
+    version(azure)
+    azure.settle()
+    assert "cannot boot Hypervisor Generation '1'" in use(azure, "web", sku={"name": size}).text
+
+
+@pytest.mark.parametrize("kind", ["Shared", "Community"])
+def test_a_model_must_fit_an_image_of_somebody_else(emulate: Emulate, kind: str) -> None:
+    image = f"/{kind}Galleries/apps-1/Images/web"
+    azure = emulate(image=image, releases={f"{image}/Versions/1.0.0": Release("page")})
+    trusted = {"securityProfile": {"securityType": "TrustedLaunch"}}
+    answer = azure.ask("PATCH", body={"properties": {"virtualMachineProfile": trusted}})
+    assert (answer.status_code, NO_TRUST in answer.text) == (400, True)
 
 
 def test_galleries_go_with_their_group_and_are_among_its_resources(azure: Azure) -> None:

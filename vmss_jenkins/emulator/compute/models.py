@@ -241,10 +241,9 @@ def _applications(model: Model) -> Json:
 
 def _check_compatible(backend: Backend, model: Model) -> None:
     """Refuse a model that cannot use the images of its definition; raises ``ArmError`` 400."""
-    parsed = references.gallery_id(str(model.image.get("id", "")))
-    definition = references.find_definition(backend, parsed) if parsed else None
-    if definition:
-        compatibility.check(definition, model.profile, model.size)
+    properties = references.definition_properties(backend, model.image)
+    if properties:
+        compatibility.check(properties, model.profile, model.size)
 
 
 def names_image(changes: Json) -> bool:

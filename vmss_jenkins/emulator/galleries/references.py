@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from vmss_jenkins.emulator.arm.errors import ArmError, invalid_parameter
 from vmss_jenkins.emulator.arm.image_reference import CUSTOM_KEYS, PLATFORM_KEYS, image_key
 from vmss_jenkins.emulator.arm.values import Json
+from vmss_jenkins.emulator.galleries.compatibility import ELSEWHERE
 from vmss_jenkins.emulator.scenario.release import Release
 from vmss_jenkins.emulator.scenario.scenario import CLIENT_ID
 from vmss_jenkins.emulator.state.gallery import Definition, Kind, Version
@@ -94,6 +95,16 @@ def find_definition(backend: Backend, parsed: GalleryId) -> Definition | None:
     gallery = backend.galleries.get((parsed.group.lower(), parsed.gallery.lower()))
     kind: Kind = "images" if parsed.kind.lower() == "images" else "applications"
     return gallery.definitions.get((kind, parsed.name.lower())) if gallery else None
+
+
+def definition_properties(backend: Backend, reference: Json) -> Json:
+    """Return the properties of the definition that a model's reference names, or nothing if it names none."""
+    parsed = gallery_id(str(reference.get("id", "")))
+    definition = find_definition(backend, parsed) if parsed else None
+    if definition:
+        properties: Json = definition.body["properties"]
+        return properties
+    return ELSEWHERE if parsed is None and _ELSEWHERE.fullmatch(gallery_image(reference)) else {}
 
 
 def find_version(backend: Backend, parsed: GalleryId, location: str) -> Version | None:

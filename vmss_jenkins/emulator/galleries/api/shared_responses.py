@@ -9,6 +9,7 @@ from vmss_jenkins.emulator.arm.values import timestamp
 from vmss_jenkins.emulator.calls.call import Call
 from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.galleries import references
+from vmss_jenkins.emulator.galleries.compatibility import ELSEWHERE
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.arm.values import Json
@@ -21,10 +22,7 @@ def get_image(call: Call, sharing: Sharing) -> Reply:
     """An image definition."""
     _versions(call, sharing)
     properties: Json = {
-        "osType": "Linux",
-        "osState": "Generalized",
-        "hyperVGeneration": "V1",
-        "architecture": "x64",
+        **ELSEWHERE,
         "identifier": {"publisher": call.params["gallery"], "offer": call.params["image"], "sku": "nginx"},
     }
     return Reply(200, _shown(call, sharing, call.params["image"], _image(call, sharing), properties))
