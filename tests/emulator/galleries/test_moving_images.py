@@ -185,6 +185,40 @@ def test_an_image_of_a_foreign_subscription_is_refused_with_the_action_that_is_m
     assert "Microsoft.Compute/galleries/images/versions/read" in answer.json()["error"]["message"]
 
 
+ELSEWHERE = (
+    "/subscriptions/5ca1e5e7-0000-4000-8000-000000000009/resourceGroups/g/providers/Microsoft.Compute/galleries/a"
+)
+FOREIGN = {f"{ELSEWHERE}/images/b/versions/{version}": Release(version) for version in ("1.9.0", "1.10.0")}
+
+
+def test_images_of_another_subscription_are_read_and_used_and_nothing_is_changed_there(emulate: Emulate) -> None:
+    azure = emulate(image=f"{ELSEWHERE}/images/b", releases=FOREIGN)
+    assert set(versions(azure).values()) == {"1.10.0"}
+    listed = azure.ask("GET", f"{ELSEWHERE}/images/b/versions").json()["value"]
+    assert [one["name"] for one in listed] == ["1.9.0", "1.10.0"]
+    path = f"{ELSEWHERE}/images/b/versions/1.9.0"
+    found = azure.ask("GET", path, params={"$expand": "ReplicationStatus"}).json()
+    assert found["properties"]["replicationStatus"]["summary"][0]["state"] == "Completed"
+    assert "replicationStatus" not in azure.ask("GET", path).json()["properties"]
+    assert azure.ask("GET", f"{ELSEWHERE}/images/b").json()["properties"]["hyperVGeneration"] == "V1"
+    assert error_of(azure.ask("GET", f"{ELSEWHERE}/images/b/versions/2.0.0")) == (404, "ResourceNotFound")
+    assert error_of(azure.ask("GET", f"{ELSEWHERE}/images/c/versions")) == (404, "ResourceNotFound")
+    for method, forbidden in (("DELETE", path), ("GET", ELSEWHERE), ("GET", f"{ELSEWHERE}/images")):
+        assert error_of(azure.ask(method, forbidden)) == (403, "AuthorizationFailed")
+    unknown = ELSEWHERE.replace("0009", "0008")
+    assert error_of(azure.ask("GET", f"{unknown}/images/b/versions")) == (404, "SubscriptionNotFound")
+
+
+@pytest.mark.parametrize("image", ["apps/nginx", f"{ELSEWHERE}/images/b"])
+def test_a_model_names_only_images_that_the_caller_may_read(emulate: Emulate, image: str) -> None:
+    read = "Microsoft.Compute/galleries/images/versions/read"
+    azure = emulate(image=image, releases=VERSIONS | FOREIGN, denied_actions=frozenset({read}))
+    answer = azure.ask("PATCH", body=reference(azure, image))
+    assert error_of(answer) == (403, "LinkedAuthorizationFailed")
+    assert f"action(s) '{read}'" in answer.json()["error"]["message"]
+    assert azure.ask("PATCH", body={"sku": {"capacity": 4}}).status_code == 200
+
+
 @pytest.mark.parametrize("gallery_name", ["/CommunityGalleries/apps-1f2e", "/SharedGalleries/guid-APPS"])
 def test_images_of_shared_and_community_galleries_move_too(emulate: Emulate, gallery_name: str) -> None:
     image = f"{gallery_name}/Images/web"

@@ -246,6 +246,16 @@ def _check_compatible(backend: Backend, model: Model) -> None:
         compatibility.check(properties, model.profile, model.size)
 
 
+def check_linked(backend: Backend, changes: Json) -> None:
+    """Refuse the body of a set with an image that the caller may not read; raises ``ArmError`` 403."""
+    references.check_linked(backend, _named_image(changes))
+
+
 def names_image(changes: Json) -> bool:
     """Whether a body of a set names the image of its model, be it the same as before."""
-    return bool(_at(changes, "properties.virtualMachineProfile.storageProfile.imageReference"))
+    return bool(_named_image(changes))
+
+
+def _named_image(changes: Json) -> Json:
+    found: Json = _at(changes, "properties.virtualMachineProfile.storageProfile.imageReference") or {}
+    return found

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _API_VERSION = re.compile(r"20\d\d-[01]\d-[0-3]\d(-\w+)?", re.ASCII)
 _LISTS_OF_RESOURCES = ("list sets", "list images")
+_OF_OTHERS = ("Microsoft.Compute/galleries/images/read", "Microsoft.Compute/galleries/images/versions/read")
+"""What may be read in another subscription."""
 
 
 class ResourceManager:
@@ -83,8 +85,8 @@ class ResourceManager:
         return Call(self._backend, self._throttle, base_url, path, query, headers, content, params, limits, self)
 
     def _handle(self, route: Route, call: Call) -> Reply:
-        self._check_subscription(call)
-        if not self._allowed(route.action):
+        self._check_subscription(route, call)
+        if not call.backend.scenario.allows(route.action):
             scope = call.path.rpartition("/")[0] if route.method == "POST" else call.path
             raise authorization_failed(CLIENT_ID, route.action, scope)
         self._check_exists(route, call)
@@ -97,20 +99,22 @@ class ResourceManager:
         call.take_tokens()
         return route.handler(call)
 
-    def _allowed(self, action: str) -> bool:
-        scenario = self._backend.scenario
-        denied = action.lower() in (one.lower() for one in scenario.denied_actions)
-        return not denied and (scenario.role is None or scenario.role.allows(action))
+    def _check_subscription(self, route: Route, call: Call) -> None:
+        if self._is_own(call):
+            return
+        wanted = call.params["subscription"]
+        if not self._backend.scenario.knows(wanted):
+            raise gateway(404, "SubscriptionNotFound", f"The subscription '{wanted}' could not be found.")
+        if route.method != "GET" or "definition" not in call.params or route.action not in _OF_OTHERS:
+            raise authorization_failed(CLIENT_ID, route.action, call.path)
 
-    def _check_subscription(self, call: Call) -> None:
-        wanted = call.params.get("subscription")
-        if wanted is not None and wanted.lower() != self._backend.scenario.subscription_id.lower():
-            text = f"The subscription '{wanted}' could not be found."
-            raise gateway(404, "SubscriptionNotFound", text)
+    def _is_own(self, call: Call) -> bool:
+        own = self._backend.scenario.subscription_id
+        return call.params.get("subscription", own).lower() == own.lower()
 
     def _check_exists(self, route: Route, call: Call) -> None:
         """Raise the 404 of ARM itself, which knows the groups and sets; it takes no token of the provider."""
-        if "group" in call.params and route.limits != "none":
+        if "group" in call.params and route.limits != "none" and self._is_own(call):
             self._backend.group(call.params["group"])
         if "set" in call.params and (route.method, route.limits) not in (("PUT", "put set"), ("DELETE", "delete set")):
             self._backend.scale_set(call.params["group"], call.params["set"])

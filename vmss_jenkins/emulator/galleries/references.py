@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 EXACT_VERSION_OF_LATEST = "1.0.0"
 """The version of a platform image that the scenario names by ``latest`` alone."""
 LATEST = "latest"
+READ = "Microsoft.Compute/galleries/images/versions/read"
 
 _GALLERY = re.compile(
     r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)/providers/Microsoft\.Compute"
@@ -182,6 +183,15 @@ def check(backend: Backend, reference: Json, location: str) -> FoundImage:
     return found
 
 
+def check_linked(backend: Backend, reference: Json) -> None:
+    """Refuse a request whose caller may not read the gallery's image that it names; raises ``ArmError`` 403.
+
+    Azure checks that on what a request names, be it in the same group.
+    """
+    if gallery_id(str(reference.get("id", ""))) and not backend.scenario.allows(READ):
+        raise _not_linked(backend, str(reference["id"]))
+
+
 def missing(backend: Backend, reference: Json, location: str) -> ArmError:
     """Return Azure's error for a reference that means no image in a region."""
     if reference.get("publisher"):
@@ -222,7 +232,7 @@ def _not_linked(backend: Backend, image: str) -> ArmError:
         f"The client '{client}' with object id '{client}' has permission to perform action "
         "'Microsoft.Compute/virtualMachineScaleSets/write' on scope "
         f"'/subscriptions/{backend.scenario.subscription_id}/resourceGroups/{backend.scenario.resource_group}'; "
-        "however, it does not have permission to perform action(s) 'Microsoft.Compute/galleries/images/versions/read' "
-        f"on the linked scope(s) '{image}' (respectively) or the linked scope(s) are invalid."
+        f"however, it does not have permission to perform action(s) '{READ}' on "
+        f" the linked scope(s) '{image}' (respectively) or the linked scope(s) are invalid."
     )
     return ArmError(403, "LinkedAuthorizationFailed", text)

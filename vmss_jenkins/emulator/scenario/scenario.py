@@ -50,6 +50,16 @@ class Scenario(SetSpec):
         """Every set to start with, the scenario's own first."""
         return (self, *self.more_sets)
 
+    def allows(self, action: str) -> bool:
+        """Return whether the caller may do something."""
+        denied = action.lower() in (one.lower() for one in self.denied_actions)
+        return not denied and (self.role is None or self.role.allows(action))
+
+    def knows(self, subscription: str) -> bool:
+        """Return whether an image of another subscription is among the releases."""
+        start = f"/subscriptions/{subscription}/".lower()
+        return any(key.lower().startswith(start) for key in self.releases)
+
     def image_id(self, image: str) -> str:
         """Return the resource id of the managed image ``image`` of the group."""
         group = f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from vmss_jenkins.emulator.arm.errors import invalid_parameter, not_allowed
 from vmss_jenkins.emulator.calls.call import Call
 from vmss_jenkins.emulator.calls.reply import Reply
-from vmss_jenkins.emulator.compute import instances, scale_sets
+from vmss_jenkins.emulator.compute import instances, models, scale_sets
 from vmss_jenkins.emulator.compute.api.views import Views
 from vmss_jenkins.emulator.compute.models import IDS_SHAPE, SET_SHAPE
 from vmss_jenkins.emulator.compute.sizes import SIZES
@@ -46,6 +46,7 @@ def put_set(call: Call) -> Reply:
     """Create a scale set, or change one: properties that the body leaves out stay as they are."""
     group, name = call.params["group"], call.params["set"]
     changes = call.body(SET_SHAPE)
+    models.check_linked(call.backend, changes)
     known = call.backend.scale_sets.get((group.lower(), name.lower()))
     _check_conditions(call, known)
     if known:
@@ -57,6 +58,7 @@ def put_set(call: Call) -> Reply:
 def patch_set(call: Call) -> Reply:
     """Change a scale set."""
     changes, scale_set = call.body(SET_SHAPE), call.scale_set
+    models.check_linked(call.backend, changes)
     _check_conditions(call, scale_set)
     return _change(call, scale_set, changes)
 

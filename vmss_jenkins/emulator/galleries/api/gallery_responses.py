@@ -8,6 +8,7 @@ from vmss_jenkins.emulator.arm.errors import gateway
 from vmss_jenkins.emulator.calls.call import Call
 from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.galleries import resources
+from vmss_jenkins.emulator.galleries.api import foreign_responses
 from vmss_jenkins.emulator.galleries.api.views import Views
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ def list_definitions(call: Call, kind: Kind) -> Reply:
 
 def get_definition(call: Call, kind: Kind) -> Reply:
     """A definition."""
+    if foreign_responses.is_foreign(call):
+        return foreign_responses.get_definition(call)
     return Reply(200, Views(call.backend).definition(owner(call), kind, parent(call, kind)))
 
 

@@ -8,6 +8,7 @@ from vmss_jenkins.emulator.arm.errors import gateway, invalid_parameter
 from vmss_jenkins.emulator.calls.call import Call
 from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.galleries import applications, resources, sources
+from vmss_jenkins.emulator.galleries.api import foreign_responses
 from vmss_jenkins.emulator.galleries.api.gallery_responses import PAGE, no_parent, owner, parent, written
 from vmss_jenkins.emulator.galleries.api.views import Views
 
@@ -38,6 +39,8 @@ _EXPANSIONS = ("", "replicationstatus", "uefisettings")
 
 def list_versions(call: Call, kind: Kind) -> Reply:
     """The versions of a definition."""
+    if foreign_responses.is_foreign(call):
+        return foreign_responses.list_versions(call)
     gallery, definition = owner(call), parent(call, kind)
     found, more = call.page(list(definition.versions.values()), PAGE)
     views = Views(call.backend)
@@ -49,6 +52,8 @@ def get_version(call: Call, kind: Kind) -> Reply:
     wanted = call.query.get("$expand", "").lower()
     if wanted not in _EXPANSIONS:
         raise invalid_parameter(f"The value '{call.query['$expand']}' of $expand is not valid.", "$expand")
+    if foreign_responses.is_foreign(call):
+        return foreign_responses.get_version(call)
     definition = parent(call, kind)
     found = resources.version(owner(call), kind, definition, call.params["version"])
     return Reply(200, _shown(call, kind, definition, found, replication=wanted == "replicationstatus"))
