@@ -41,6 +41,7 @@ PURE = (
 WORLDLY = (
     "runtime",
     "azure",
+    "azure.scripts",
     "measure",
     "rollout",
     "blue_green",

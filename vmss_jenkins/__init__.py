@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from vmss_jenkins.azure.connection import Connection
     from vmss_jenkins.errors import AzureError, ConfigError, UnsafeRollout, VmssJenkinsError
     from vmss_jenkins.library.blue_green import Pair, release_to_pair, switch
+    from vmss_jenkins.library.gates import verify
+    from vmss_jenkins.library.releases import Lookup, resolve_image
     from vmss_jenkins.library.rollouts import roll_back, roll_out
-    from vmss_jenkins.library.steps import observe, update, update_extension, update_instances, verify
+    from vmss_jenkins.library.steps import observe, update, update_extension, update_instances
     from vmss_jenkins.measure.verification import Assessment
-    from vmss_jenkins.model.images import ImageReference
+    from vmss_jenkins.model.images import ImageReference, MovingImage
     from vmss_jenkins.rollout.ending import Outcome, RolloutResult
     from vmss_jenkins.rollout.instance_update import UpdateInstancesResult
     from vmss_jenkins.rollout.plan.actions import OnFailure, RolloutSpec, Strategy
@@ -34,6 +36,8 @@ __all__ = [
     "ConfigError",
     "Connection",
     "ImageReference",
+    "Lookup",
+    "MovingImage",
     "OnFailure",
     "Outcome",
     "Pair",
@@ -48,6 +52,7 @@ __all__ = [
     "__version__",
     "observe",
     "release_to_pair",
+    "resolve_image",
     "roll_back",
     "roll_out",
     "switch",
@@ -65,6 +70,8 @@ _HOMES = {
     "ConfigError": "errors",
     "Connection": "azure.connection",
     "ImageReference": "model.images",
+    "Lookup": "library.releases",
+    "MovingImage": "model.images",
     "OnFailure": "rollout.plan.actions",
     "Outcome": "rollout.ending",
     "Pair": "library.blue_green",
@@ -78,13 +85,14 @@ _HOMES = {
     "VmssJenkinsError": "errors",
     "observe": "library.steps",
     "release_to_pair": "library.blue_green",
+    "resolve_image": "library.releases",
     "roll_back": "library.rollouts",
     "roll_out": "library.rollouts",
     "switch": "library.blue_green",
     "update": "library.steps",
     "update_extension": "library.steps",
     "update_instances": "library.steps",
-    "verify": "library.steps",
+    "verify": "library.gates",
 }
 
 

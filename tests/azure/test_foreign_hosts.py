@@ -12,12 +12,12 @@ from azure.core.credentials import AccessToken
 
 from tests.model.test_network import LB, load_balancer
 from tests.support.fakes import NEW, OLD, SUBSCRIPTION, WEB, FakeClock
-from vmss_jenkins.azure import blob_upload
 from vmss_jenkins.azure.client_options import foreign_origin
 from vmss_jenkins.azure.credentials import Endpoint
 from vmss_jenkins.azure.load_balancer_store import AzureLoadBalancerStore
 from vmss_jenkins.azure.load_balancers import AzureLoadBalancers
 from vmss_jenkins.azure.scale_sets import AzureScaleSets
+from vmss_jenkins.azure.scripts import blob_upload
 from vmss_jenkins.errors import AzureError
 from vmss_jenkins.gates.specs import Via
 from vmss_jenkins.model.instances import ScaleSet

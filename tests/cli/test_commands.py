@@ -16,7 +16,7 @@ from vmss_jenkins.__main__ import main
 from vmss_jenkins.cli import COMMANDS
 from vmss_jenkins.errors import AzureError, Failure
 from vmss_jenkins.gates.verdicts import Consequence, Outcome, Verdict
-from vmss_jenkins.library import steps
+from vmss_jenkins.library import gates, steps
 from vmss_jenkins.measure.verification import Assessment
 from vmss_jenkins.model.final_state import FinalState
 from vmss_jenkins.model.findings import Finding, Severity
@@ -43,7 +43,7 @@ def library(monkeypatch: pytest.MonkeyPatch) -> Replace:
                 raise outcome
             return outcome
 
-        monkeypatch.setattr(steps, name, fake)
+        monkeypatch.setattr(gates if name == "verify" else steps, name, fake)
         return called
 
     return put

@@ -29,7 +29,7 @@ PRINTS_A_SCRIPT = "completion"
 READ_ONLY = frozenset(
     {
         *("status", "history", "verify", "render", "junit", "migrate", "azure-role", "report", "schema", "emulator"),
-        *("handoff write", "handoff check", "completion"),
+        *("handoff write", "handoff check", "completion", "resolve-image"),
     }
 )
 """Commands that change nothing in Azure or Jenkins; the emulator is neither."""

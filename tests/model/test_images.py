@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from tests.support.fakes import IMAGES, NEW, OLD, SUBSCRIPTION
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.model.images import ImageKind, ImageReference
+from vmss_jenkins.model.image_ids import ImageKind
+from vmss_jenkins.model.images import ImageReference
 
 GALLERY = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.Compute/galleries/apps/images/web"
 UBUNTU = {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server", "version": "latest"}

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from tests.rollout.test_scripts_emulated import FOUR, NEW, OLD_PAGE, Says, pages, roll, scripts
 from tests.rollout.test_steps_emulated import WEB, Session, session
 from vmss_jenkins import cli
-from vmss_jenkins.azure import script_urls
+from vmss_jenkins.azure.scripts import script_urls
 from vmss_jenkins.emulator import Emulator
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.events.steps import PreflightFound

@@ -14,8 +14,8 @@ from click.testing import CliRunner
 
 from tests.rollout.test_steps_emulated import WEB, Session, session
 from vmss_jenkins import cli
-from vmss_jenkins.azure import blob_upload
-from vmss_jenkins.azure.script_sets import ScriptSets
+from vmss_jenkins.azure.scripts import blob_upload
+from vmss_jenkins.azure.scripts.script_sets import ScriptSets
 from vmss_jenkins.emulator import Emulator, Fault
 from vmss_jenkins.emulator.compute import scale_sets
 from vmss_jenkins.emulator.scenario.release import UBUNTU

@@ -10,7 +10,7 @@ import pytest
 
 from tests.rollout.test_steps_emulated import WEB, Session, session
 from tests.support.cloud import Killed
-from vmss_jenkins.azure.script_sets import ScriptSets
+from vmss_jenkins.azure.scripts.script_sets import ScriptSets
 from vmss_jenkins.emulator import Scenario
 from vmss_jenkins.emulator.scenario.scenario import SCENARIOS
 from vmss_jenkins.errors import ConfigError

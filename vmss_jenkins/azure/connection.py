@@ -12,6 +12,7 @@ from vmss_jenkins.events.base import OnEvent
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
+    from vmss_jenkins.azure.image_versions import AzureImageVersions
     from vmss_jenkins.azure.load_balancers import AzureLoadBalancers
     from vmss_jenkins.azure.scale_sets import AzureScaleSets
 
@@ -51,6 +52,12 @@ class AzureClients:
         from vmss_jenkins.azure.scale_sets import AzureScaleSets  # noqa: PLC0415 - the SDK takes 0.3 s
 
         return AzureScaleSets(self.endpoint, self.credential, self.on_event)
+
+    def image_versions(self) -> AzureImageVersions:
+        """The adapter to the versions of images, which needs no closing."""
+        from vmss_jenkins.azure.image_versions import AzureImageVersions  # noqa: PLC0415 - as above
+
+        return AzureImageVersions(self.endpoint, self.credential, self.on_event)
 
     def load_balancers(self) -> AzureLoadBalancers:
         """The adapter to load balancers."""

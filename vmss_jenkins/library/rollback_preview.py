@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from vmss_jenkins.azure.connection import Connection
 from vmss_jenkins.events.base import OnEvent
+from vmss_jenkins.library.releases import refuse_moving_target
 from vmss_jenkins.library.steps import TIMEOUT, log
 from vmss_jenkins.model.instances import ScaleSet, ScaleSetName
 from vmss_jenkins.model.releases import ScriptRollout
@@ -45,6 +46,7 @@ def look_before_rollback(
         ConfigError: for invalid parameters.
         AzureError: if the set or the tags of its resource group cannot be read.
     """
+    refuse_moving_target(spec)
     target = ScaleSetName(resource_group, name)
     waiter = Waiter.starting(SystemClock(), TIMEOUT, on_event)
     with closing((connection or Connection()).connect(on_event).scale_sets()) as sets:
@@ -62,7 +64,7 @@ def _read(
     """Read the set; of scripts also the previous one, which the tags of the resource group record."""
     if scripted is None:
         return waiter.retry(lambda: sets.get(name))
-    from vmss_jenkins.azure.script_sets import ScriptSets  # noqa: PLC0415 - the SDK takes 0.3 s
+    from vmss_jenkins.azure.scripts.script_sets import ScriptSets  # noqa: PLC0415 - the SDK takes 0.3 s
 
     to_previous = spec.rollback_to is None
     memory, extension = sets.memory(name), scripted.extension

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -16,12 +16,13 @@ from vmss_jenkins.gates.parsing import gate_texts, gates_from
 from vmss_jenkins.gates.specs import AnyGate
 from vmss_jenkins.library.arguments import checked
 from vmss_jenkins.library.identity import build_of, machine_or_job, started_by
+from vmss_jenkins.library.releases import Found, look_up, refuse_moving_target
 from vmss_jenkins.library.steps import TIMEOUT, log
 from vmss_jenkins.measure.gate_checks import refuse
 from vmss_jenkins.measure.instruments import connected_instruments
 from vmss_jenkins.measure.verification import Verification
 from vmss_jenkins.model.images import ImageReference
-from vmss_jenkins.model.instances import ScaleSetName
+from vmss_jenkins.model.instances import ScaleSet, ScaleSetName
 from vmss_jenkins.model.release_log import Record
 from vmss_jenkins.model.releases import ScriptRollout
 from vmss_jenkins.rollout.ending import RolloutResult
@@ -193,12 +194,15 @@ class _Run:
             _drainer(self.spec, azure) as pool,
         ):
             verification = Verification(self.name, self.gates, instruments, waiter) if self.gates else None
+            found = self._release(order, azure, lambda: waiter.retry(lambda: sets.get(self.name)), waiter)
+            order = replace(order, image=found.image)
             if verification:
                 scale_set = waiter.retry(lambda: sets.get(self.name))
                 refuse(verification.check(scale_set, waiter.retry(lambda: sets.instances(scale_set))))
             connected = replace(
                 context,
                 gates=verification,
+                newest=found.newest,
                 drainer=pool,
                 claims=sets.claims(self.name) if self.claim else None,
                 log=sets.log(self.name) if self.claim or order.rolling_back else None,
@@ -210,8 +214,18 @@ class _Run:
                 build=build_of(os.environ),
             )
             if self.scripted is None:
-                return run_rollout(sets, self.name, order, self.spec, connected, waiter)
+                return run_rollout(sets, self.name, order, found.spec, connected, waiter)
             return _run_scripted(sets, self.name, order, self.spec, connected, waiter, self.scripted)
+
+    def _release(self, order: Order, azure: AzureClients, read: Callable[[], ScaleSet], waiter: Waiter) -> Found:
+        """Look up the exact release; of a rollback, the one that was named."""
+        if self.scripted:
+            return Found(None, self.spec)
+        if order.rolling_back:
+            refuse_moving_target(self.spec)
+            return Found(None, self.spec)
+        image = order.image if isinstance(order.image, ImageReference) else None
+        return look_up(image, self.spec, read, azure.image_versions, waiter)
 
 
 def _run_scripted(
@@ -224,7 +238,7 @@ def _run_scripted(
     scripted: ScriptRollout,
 ) -> RolloutResult:
     """Roll a script out or back."""
-    from vmss_jenkins.azure.script_sets import ScriptSets  # noqa: PLC0415 - the SDK takes 0.3 s
+    from vmss_jenkins.azure.scripts.script_sets import ScriptSets  # noqa: PLC0415 - the SDK takes 0.3 s
 
     to_previous = order.rolling_back and spec.rollback_to is None
     memory, script = sets.memory(name), scripted.script

@@ -1,4 +1,4 @@
-"""The library: the two steps `vmss_jenkins.update` and `vmss_jenkins.update_instances`, `observe` and `verify`.
+"""The library: the two steps `vmss_jenkins.update` and `vmss_jenkins.update_instances` and `observe`.
 
 The steps take the parameters of the retired plugin's `azureVMSSUpdate` and `azureVMSSUpdateInstances` in
 Python's spelling, and connect the engine to Azure.
@@ -12,21 +12,14 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.azure.connection import Connection
-from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.events.base import Event, OnEvent
-from vmss_jenkins.gates.parsing import gates_from
 from vmss_jenkins.library.arguments import checked
-from vmss_jenkins.measure.gate_checks import refuse
-from vmss_jenkins.measure.instruments import connected_instruments
-from vmss_jenkins.measure.verification import Assessment, Verification
-from vmss_jenkins.model.findings import Finding
 from vmss_jenkins.model.images import ImageReference
-from vmss_jenkins.model.instances import Instance, InstanceIds, ScaleSet, ScaleSetName, has_latest_model
+from vmss_jenkins.model.instances import Instance, InstanceIds, ScaleSet, ScaleSetName
 from vmss_jenkins.model.releases import Script
 from vmss_jenkins.report.text import lines
 from vmss_jenkins.rollout import instance_update, steps
 from vmss_jenkins.runtime.clock import SystemClock
-from vmss_jenkins.runtime.heartbeat import Heartbeat
 from vmss_jenkins.runtime.waiting import Waiter
 
 if TYPE_CHECKING:
@@ -61,7 +54,8 @@ def update(
         resource_group: the set's resource group.
         name: the set's name.
         image_reference: an id, `publisher:offer:sku:version`, `{"id": ...}`, a mapping with the keys publisher, offer,
-            sku and version, or an `ImageReference`.
+            sku and version, or an `ImageReference`. A name that moves is sent even if the model has it: only then
+            Azure looks for a newer version.
         connection: how to connect to Azure; from the environment by default.
         allow_automatic_rollout: go on even if Azure updates every instance by itself.
         dry_run: report what would happen and what prevents it; change nothing.
@@ -78,7 +72,7 @@ def update(
     options = steps.Options(dry_run=dry_run, allow_automatic_rollout=allow_automatic_rollout)
     waiter = Waiter.starting(SystemClock(), timeout, on_event)
     with closing((connection or Connection()).connect(on_event).scale_sets()) as sets:
-        return steps.update(sets, target, image, options, waiter)
+        return steps.update(sets, target, image, options, waiter, again=image.moves)
 
 
 @checked
@@ -119,7 +113,7 @@ def update_extension(  # noqa: PLR0913 - the script and how to reach Azure, each
     options = steps.Options(dry_run=dry_run, allow_automatic_rollout=allow_automatic_rollout)
     waiter = Waiter.starting(SystemClock(), timeout, on_event)
     with closing((connection or Connection()).connect(on_event).scale_sets()) as sets:
-        from vmss_jenkins.azure.script_sets import ScriptSets  # noqa: PLC0415 - the SDK takes 0.3 s
+        from vmss_jenkins.azure.scripts.script_sets import ScriptSets  # noqa: PLC0415 - the SDK takes 0.3 s
 
         script_sets = ScriptSets(sets, sets.memory(target), on_event, extension or "", script)
         release = waiter.retry(lambda: script_sets.adopt(target))
@@ -199,84 +193,3 @@ def addresses(
     """
     with closing((connection or Connection()).connect(log).load_balancers()) as balancers:
         return balancers.endpoints(scale_set, [instance.id for instance in instances])
-
-
-@checked
-def verify(
-    resource_group: str,
-    name: str,
-    gates: Iterable[str | Mapping[str, object]],
-    *,
-    instance_ids: str | Iterable[str] | None = None,
-    connection: Connection | None = None,
-    timeout: float = TIMEOUT,
-    on_event: OnEvent = log,
-) -> Assessment:
-    """Let gates judge the instances with the new release.
-
-    Args:
-        resource_group: the set's resource group.
-        name: the set's name.
-        gates: each one line such as `http path=/health`, or a mapping such as `{"gate": "http", "path": "/health"}`.
-        instance_ids: the instances to judge; by default those with the latest model.
-        connection: how to connect to Azure; from the environment by default.
-        timeout: seconds after which nothing is measured again.
-        on_event: receives each event; by default events are logged.
-
-    Raises:
-        ConfigError: for invalid gates and ids, and if no instance has the latest model.
-        AzureError: if the set cannot be read; a gate that cannot measure is a verdict.
-    """
-    target = ScaleSetName(resource_group, name)
-    specs = gates_from(gates)
-    chosen = InstanceIds.parse(instance_ids) if instance_ids is not None else None
-    clock = Heartbeat(SystemClock(), on_event)
-    waiter = Waiter.starting(clock, timeout, clock.on_event)
-    azure = (connection or Connection()).connect(on_event)
-    with closing(azure.scale_sets()) as sets, connected_instruments(sets, azure, clock) as instruments:
-        scale_set = waiter.retry(lambda: sets.get(target))
-        instances = waiter.retry(lambda: sets.instances(scale_set))
-        measured = tuple(chosen.choose(instances) if chosen else _updated(scale_set, instances))
-        verification = Verification(target, specs, instruments, waiter)
-        refuse(verification.check(scale_set, measured))
-        return verification.assess("verify", [one.id for one in measured])
-
-
-@checked
-def check_gates(
-    resource_group: str,
-    name: str,
-    gates: Iterable[str | Mapping[str, object]],
-    *,
-    connection: Connection | None = None,
-    on_event: OnEvent = log,
-) -> tuple[Finding, ...]:
-    """Find what prevents gates from measuring a set, as `roll_out` does before it changes anything.
-
-    Args:
-        resource_group: the set's resource group.
-        name: the set's name.
-        gates: as `verify` takes them.
-        connection: how to connect to Azure; from the environment by default.
-        on_event: receives each event; by default events are logged.
-
-    Raises:
-        ConfigError: for invalid gates.
-        AzureError: if the set or its addresses cannot be read.
-    """
-    target, specs, clock = ScaleSetName(resource_group, name), gates_from(gates), SystemClock()
-    waiter = Waiter.starting(clock, TIMEOUT, on_event)
-    azure = (connection or Connection()).connect(on_event)
-    with closing(azure.scale_sets()) as sets, connected_instruments(sets, azure, clock) as instruments:
-        scale_set = waiter.retry(lambda: sets.get(target))
-        instances = waiter.retry(lambda: sets.instances(scale_set))
-        return Verification(target, specs, instruments, waiter).check(scale_set, instances)
-
-
-def _updated(scale_set: ScaleSet, instances: Iterable[Instance]) -> list[Instance]:
-    """The instances with the latest model: gates judge these by default."""
-    found = [instance for instance in instances if has_latest_model(instance, scale_set)]
-    if not found:
-        reason = "no instance has the latest model; update one, or choose instances with --instance-ids"
-        raise ConfigError("instance ids", [reason])
-    return found

@@ -7,7 +7,9 @@ from contextlib import closing
 from vmss_jenkins.azure.connection import Connection
 from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.library.arguments import checked
+from vmss_jenkins.library.releases import look_up
 from vmss_jenkins.library.steps import TIMEOUT, log
+from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSetName
 from vmss_jenkins.model.releases import Release, ScriptRollout
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
@@ -22,7 +24,7 @@ from vmss_jenkins.runtime.waiting import Waiter
 def look_before_surge(
     resource_group: str,
     name: str,
-    image: Release | None,
+    image: ImageReference | None,
     spec: RolloutSpec,
     *,
     scripted: ScriptRollout | None = None,
@@ -51,6 +53,10 @@ def look_before_surge(
         instances = waiter.retry(lambda: sets.instances(scale_set))
         headcount = waiter.retry(sets.headcounts(target).read) or Headcount.of(scale_set.capacity)
         autoscale = sets.autoscale_settings(scale_set)
-    release = scripted.release_for(scale_set.extension) if scripted else image
+    if scripted:
+        release: Release | None = scripted.release_for(scale_set.extension)
+    else:
+        found = look_up(image, spec, lambda: scale_set, azure.image_versions, waiter)
+        release, spec = found.image, found.spec
     observed = Observed(scale_set, instances, {})
     return preview_surge(spec, release, observed, headcount, autoscale)

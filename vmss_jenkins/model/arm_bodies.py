@@ -15,7 +15,8 @@ from typing import Any
 
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.model.extensions import WINDOWS_HANDLER, other_properties
-from vmss_jenkins.model.images import ImageKind, ImageReference
+from vmss_jenkins.model.image_ids import ImageKind
+from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import (
     Health,
     Instance,
@@ -53,6 +54,7 @@ def scale_set_from(body: Body, name: ScaleSetName) -> ScaleSet:
         provisioning_state=properties.get("provisioningState") or "Succeeded",
         etag=body.get("etag"),
         id=body.get("id") or "",
+        location=body.get("location") or "",
         profile=profile_digest(_at(properties, "virtualMachineProfile")),
         scripts=tuple(script for script in map(ExtensionSettings.from_body, listed) if script),
         handlers={str(one.get("name")).lower(): other_properties(one) for one in listed},
@@ -133,8 +135,7 @@ def instance_from(body: Body) -> Instance:
         name=body.get("name") or "",
         zone=next(iter(body.get("zones") or ()), None),
         fault_domain=view.get("platformFaultDomain"),
-        image=_image_of(storage),
-        exact_version=_at(storage, "imageReference").get("exactVersion"),
+        image=_exact_image_of(storage),
         latest_model_applied=properties.get("latestModelApplied"),
         provisioning_state=properties.get("provisioningState") or "Succeeded",
         power=_status(view, "PowerState"),
@@ -195,6 +196,12 @@ def _image_of(storage: Body) -> ImageReference | None:
         return ImageReference(**{key: reference[key] for key in keys}) if reference else None
     except (ConfigError, KeyError):
         return None  # a kind of image that is newer than this code: we do not judge what we cannot name
+
+
+def _exact_image_of(storage: Body) -> ImageReference | None:
+    """The image that an instance got: `exactVersion` is what `latest`, or the definition, meant then."""
+    image = _image_of(storage)
+    return image and image.at_version(_at(storage, "imageReference").get("exactVersion"))
 
 
 def _moment(text: str | None) -> float | None:

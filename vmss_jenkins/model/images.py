@@ -14,52 +14,9 @@ from enum import Enum
 from functools import lru_cache
 
 from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.model.image_ids import ImageKind, explain, kind_of
 
 SOURCE = "image reference"
-_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,78}[A-Za-z0-9_])?"
-_VERSION = r"(?:latest|\d+\.\d+\.\d+)"
-_GUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_GROUP = rf"/subscriptions/{_GUID}/resourceGroups/[^/\s]{{1,90}}"
-_COMPUTE = f"{_GROUP}/providers/Microsoft\\.Compute"
-
-
-class ImageKind(Enum):
-    """Where an image comes from. Azure never lets a set change between MARKETPLACE and the others."""
-
-    MARKETPLACE = "marketplace image"
-    MANAGED = "managed image"
-    GALLERY = "gallery image"
-    SHARED_GALLERY = "shared gallery image"
-    COMMUNITY_GALLERY = "community gallery image"
-    VHD = "VHD URI"
-
-
-_SHAPES: tuple[tuple[ImageKind, str, str], ...] = (
-    (
-        ImageKind.MANAGED,
-        f"{_COMPUTE}/images/{_NAME}",
-        "/subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/Microsoft.Compute/images/NAME",
-    ),
-    (
-        ImageKind.GALLERY,
-        f"{_COMPUTE}/galleries/{_NAME}/images/{_NAME}(?:/versions/{_VERSION})?",
-        (
-            "/subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/Microsoft.Compute/galleries/GALLERY"
-            "/images/DEFINITION/versions/1.2.3"
-        ),
-    ),
-    (
-        ImageKind.SHARED_GALLERY,
-        f"/SharedGalleries/{_NAME}/images/{_NAME}(?:/versions/{_VERSION})?",
-        "/SharedGalleries/UNIQUE-NAME/Images/DEFINITION/Versions/1.2.3",
-    ),
-    (
-        ImageKind.COMMUNITY_GALLERY,
-        f"/CommunityGalleries/{_NAME}/images/{_NAME}(?:/versions/{_VERSION})?",
-        "/CommunityGalleries/PUBLIC-NAME/Images/DEFINITION/Versions/1.2.3",
-    ),
-    (ImageKind.VHD, r"https?://[^/\s?#]+/\S+\.vhd", "https://ACCOUNT.blob.core.windows.net/CONTAINER/NAME.vhd"),
-)
 
 
 @dataclass(frozen=True)
@@ -94,8 +51,8 @@ class ImageReference:
             yield f"a marketplace image needs publisher, offer, sku and version; missing: {', '.join(missing)}"
         elif not present and not self.id:
             yield "found nothing; give an id, or publisher, offer, sku and version"
-        if self.id and _kind_of(self.id) is None:
-            yield _explain(self.id)
+        if self.id and kind_of(self.id) is None:
+            yield explain(self.id)
         for name, value in self._marketplace():
             if value and not re.fullmatch(r"[A-Za-z0-9._-]+", value):
                 yield f"{name} {value!r} is not allowed; allowed are letters, digits, '.', '_' and '-'"
@@ -150,7 +107,7 @@ class ImageReference:
     @property
     def kind(self) -> ImageKind:
         """Where the image comes from."""
-        return (_kind_of(self.id) if self.id else None) or ImageKind.MARKETPLACE
+        return (kind_of(self.id) if self.id else None) or ImageKind.MARKETPLACE
 
     @property
     def is_custom(self) -> bool:
@@ -167,14 +124,48 @@ class ImageReference:
             return f"{path[-3]}/{path[-1]}"
         return path[-1]
 
+    @property
+    def moves(self) -> bool:
+        """Whether it names the newest version, so that what it means changes: `latest`, or a gallery's definition."""
+        return bool(_definition(self.id)) if self.id else (self.version or "").lower() == "latest"
+
     def at_version(self, version: str | None) -> ImageReference:
-        """The exact version of an image that is named by `latest` or by its definition; unchanged for other images."""
-        moving = re.fullmatch(r"(.*galleries/[^/]+/images/[^/]+)(/versions/latest)?", self.id or "", re.IGNORECASE)
-        if not version:
+        """The exact version of an image that moves; unchanged for other images."""
+        if not version or not self.moves:
             return self
-        if moving:
-            return ImageReference(id=f"{moving[1]}/versions/{version}")
-        return replace(self, version=version) if not self.id and (self.version or "").lower() == "latest" else self
+        if self.id:
+            return ImageReference(id=f"{_definition(self.id)}/versions/{version}")
+        return replace(self, version=version)
+
+    @property
+    def exact_version(self) -> str | None:
+        """The number of the version; None if it moves, or has no versions."""
+        numbered = re.fullmatch(r".*galleries/[^/]+/images/[^/]+/versions/([^/]+)", self.id or "", re.IGNORECASE)
+        number = (numbered[1] if numbered else None) if self.id else self.version
+        return None if self.moves else number
+
+    def is_version_of(self, other: object) -> bool:
+        """Whether it is an exact version of an image that moves."""
+        version = self.exact_version
+        return (
+            version is not None
+            and isinstance(other, ImageReference)
+            and other.moves
+            and (self.same_as(other.at_version(version)))
+        )
+
+    def is_newer_than(self, other: ImageReference) -> bool:
+        """Whether both are exact versions of the same image, and this one has the higher number."""
+        if self.exact_version is None or other.exact_version is None:
+            return False
+        same = self.same_as(other.with_version(self.exact_version))
+        return same and version_key(self.exact_version) > version_key(other.exact_version)
+
+    def with_version(self, version: str) -> ImageReference:
+        """Another exact version of the same image."""
+        if not self.id:
+            return replace(self, version=version)
+        return ImageReference(id=re.sub(r"(?i)(/versions/)[^/]+$", rf"\g<1>{version}", self.id))
 
     def same_as(self, other: object) -> bool:
         """Whether both name the same image; Azure ignores case in ids."""
@@ -184,55 +175,50 @@ class ImageReference:
         return self.id or f"{self.publisher}:{self.offer}:{self.sku}:{self.version}"
 
 
+def version_key(version: str) -> tuple[int, ...]:
+    """A key that sorts versions: 1.10.0 comes after 1.9.0."""
+    return tuple(int(part) if part.isdecimal() else 0 for part in version.split("."))
+
+
+def _definition(image_id: str | None) -> str | None:
+    """The id of the gallery's definition, if an id names it without a version or with `latest`."""
+    found = re.fullmatch(r"(.*galleries/[^/]+/images/[^/]+)(/versions/latest)?", image_id or "", re.IGNORECASE)
+    return found[1] if found else None
+
+
+class MovingImage(Enum):
+    """What the model gets if a release is named by something that moves."""
+
+    PIN = "pin"
+    """The exact version: a version that is published later changes nothing."""
+    FLOAT = "float"
+    """The moving name, sent again: new instances of autoscale get the newest version."""
+
+
+@dataclass(frozen=True)
+class ResolvedImage:
+    """An image that moves, and the version that it means in a rollout."""
+
+    named: ImageReference
+    """The moving name."""
+    exact: ImageReference
+    """Its newest version that can be used, when the rollout began."""
+    floats: bool = False
+    """Whether the model keeps the moving name."""
+    passed_over: str = ""
+    """The newer versions that cannot be used, with the reasons, for people."""
+
+    @property
+    def explained(self) -> str:
+        """What the name means now and what the model gets, for people."""
+        name = self.named.short_name
+        gets = f"keeps naming {name}, sent again" if self.floats else "gets exactly this version"
+        newer = f" (newer, but passed over: {self.passed_over})" if self.passed_over else ""
+        return f"the newest version of {name} that can be used is {self.exact.short_name}{newer}; the model {gets}"
+
+
 @lru_cache(maxsize=256)
 def _key(image: ImageReference) -> tuple[str, ...]:
     if image.kind is ImageKind.VHD:
         return (image.id or "",)
     return tuple((value or "").lower() for value in astuple(image))
-
-
-def _kind_of(image_id: str) -> ImageKind | None:
-    for kind, pattern, _ in _SHAPES:
-        if re.fullmatch(pattern, image_id, re.IGNORECASE):
-            return kind
-    return None
-
-
-def _explain(image_id: str) -> str:
-    """Say what is wrong in an id: its first part that fits no known shape."""
-    if image_id != image_id.strip():
-        return f"{image_id!r} begins or ends with a blank; remove it"
-    likely = [(shape, example) for _, shape, example in _SHAPES if _alike(image_id, example)]
-    if not likely:
-        examples = "\n      ".join(example for _, _, example in _SHAPES)
-        return f"{image_id!r} is not an image id; wanted one of\n      {examples}"
-    return _first_wrong_part(image_id, likely[0][1])
-
-
-def _first_wrong_part(image_id: str, example: str) -> str:
-    if "://" in image_id:
-        return f"{image_id!r} is not a VHD URI; wanted {example}"
-    found, wanted = image_id.split("/"), example.split("/")
-    for position, part in enumerate(wanted):
-        value = found[position] if position < len(found) else None
-        if value is None or (part and not value.strip()):
-            return f"{image_id!r} ends before {part!r}; wanted {example}"
-        if part[:1].isalpha() and not part.isupper() and value.lower() != part.lower():
-            return f"{image_id!r} has {value!r}; wanted {part!r} in its place: {example}"
-        if part == "SUBSCRIPTION" and not re.fullmatch(_GUID, value, re.IGNORECASE):
-            return f"{image_id!r} names the subscription {value!r}, which is not a GUID"
-    return f"{image_id!r} has a part that Azure does not allow in a name or version; wanted {example}"
-
-
-def _alike(image_id: str, example: str) -> bool:
-    """Whether an id was meant to have the example's shape: it contains the word that only this shape has."""
-    distinctive = {
-        "galleries": "/galleries/",
-        "SharedGalleries": "/sharedgalleries",
-        "CommunityGalleries": "/communitygalleries",
-    }
-    for word, mark in distinctive.items():
-        if f"/{word}/" in example:
-            return mark in image_id.lower()
-    mark = "/subscriptions" if example.startswith("/subscriptions") else "://"
-    return mark in image_id.lower() and not any(word in image_id.lower() for word in distinctive.values())

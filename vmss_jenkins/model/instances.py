@@ -103,6 +103,8 @@ class ScaleSet:
     """The model's version, if the server gives one."""
     id: str = ""
     """The ARM resource id."""
+    location: str = ""
+    """Its region, as Azure writes it."""
     profile: str = ""
     """Digest of the machine profile beside its image; empty if it is not known."""
     windows: bool = False
@@ -162,9 +164,7 @@ class Instance:
     fault_domain: int | None = None
     """Its rack, `platformFaultDomain`; None if no instance view was read."""
     image: ImageReference | None = None
-    """The image that the instance runs."""
-    exact_version: str | None = None
-    """The version that `latest`, or the definition, meant when the instance got its image."""
+    """The image that the instance runs: its exact version, as far as Azure shows it."""
     latest_model_applied: bool | None = None
     """None if Azure does not say (flexible sets)."""
     provisioning_state: str = "Succeeded"
@@ -186,11 +186,6 @@ class Instance:
         """Whether an operation is running on it now."""
         return self.provisioning_state in {"Updating", "Creating", "Deleting", "Migrating"}
 
-    @property
-    def exact_image(self) -> ImageReference | None:
-        """The image that the instance runs, by its exact version as far as Azure shows it."""
-        return self.image and self.image.at_version(self.exact_version)
-
     @cached_property
     def is_healthy(self) -> bool:
         """Whether it runs, is provisioned, and is healthy by the set's health probe or extension, if it has one."""
@@ -205,8 +200,8 @@ def has_latest_model(instance: Instance, scale_set: ScaleSet) -> bool | None:
     """Whether an instance has the latest model, by its flag or, in flexible sets, its image; None if unknown."""
     if instance.latest_model_applied is not None:
         return instance.latest_model_applied
-    if instance.image is None or scale_set.image is None:
-        return None
+    if instance.image is None or scale_set.image is None or instance.image.is_version_of(scale_set.image):
+        return None  # whether a version is the newest one is not known from the model
     return instance.image.same_as(scale_set.image)
 
 
@@ -283,6 +278,9 @@ def disagreement(instance: Instance, model: ImageReference | None) -> str | None
     """
     if instance.latest_model_applied is None or instance.image is None or model is None:
         return None
+    if instance.image.is_version_of(model):
+        sent = f"the model names the newest version of {model.short_name}, and was sent again since"
+        return None if instance.latest_model_applied else sent
     same = instance.image.same_as(model)
     if same and not instance.latest_model_applied:
         return "runs the model's image, but something else in the model has changed since"

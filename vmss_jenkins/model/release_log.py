@@ -184,9 +184,16 @@ def recorded_target(records: Sequence[Record], model: Release | None) -> ImageRe
     newest = newest_image(records)
     if newest is None or model is None:
         return None
-    if not any(model.same_as(image_of(text)) for text in (newest.release, newest.before)):
+    known = [image for text in (newest.release, newest.before) if (image := image_of(text))]
+    if not any(model.same_as(image) or image.is_version_of(model) for image in known):
         return None
     return image_of(newest.release if newest.back else newest.before)
+
+
+def rolled_back(records: Sequence[Record], image: ImageReference) -> Record | None:
+    """The record of the rollback from an image, if nothing was rolled out since; a schedule leaves that image alone."""
+    newest = newest_image(records)
+    return newest if newest and newest.back and image.same_as(image_of(newest.before)) else None
 
 
 def explained(records: Sequence[Record], target: Release) -> str:

@@ -1,6 +1,6 @@
 """Releases made of a script: at a URL, in the settings themselves, or of settings as they are.
 
-The blob of a script that is uploaded is named here; `azure.blob_upload` uploads it.
+The blob of a script that is uploaded is named here; `azure.scripts.blob_upload` uploads it.
 """
 
 from __future__ import annotations

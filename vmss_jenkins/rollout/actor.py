@@ -92,8 +92,8 @@ class Actor(Generic[OperationT]):
 
     def set_model(self, action: SetModel, history: History) -> History:
         """Set the model to the release."""
-        self._set_image(action.image)
-        return history
+        self._set_image(action.image, again=history.target.floats_as is not None)
+        return replace(history, model_sent=True)
 
     def restore_model(self, action: RestoreModel, history: History) -> History:
         """Begin the rollback: restore the model.
@@ -102,7 +102,8 @@ class Actor(Generic[OperationT]):
         """
         self.watcher.reread()
         left = history.rolled_back_from if history.rolling_back else history.target.image
-        if not history.rolling_back and not (left is None or left.same_as(self._set.release)):
+        there = history.target.model
+        if not history.rolling_back and not (there is None or there.same_as(self._set.release)):
             return history  # somebody else changed the model just now: the next decision takes it into account
         if not history.rolling_back:
             self.waiter.on_event(rollout_events.RollbackStarted(left, action.image, action.cause))
@@ -110,11 +111,16 @@ class Actor(Generic[OperationT]):
         self._set_image(action.image)
         return history.begin_rollback(action.image, action.cause, self.now)
 
-    def _set_image(self, image: Release) -> None:
-        """Set the model as `update` does; if the set changed since the last read, the next turn reads it again."""
+    def _set_image(self, image: Release, *, again: bool = False) -> None:
+        """Set the model as `update` does; if the set changed since the last read, the next turn reads it again.
+
+        Args:
+            image: the release.
+            again: send it even if the model names it already.
+        """
         try:
             known = self.watcher.observed.instances
-            result = steps.update(self.sets, self.name, image, self.options, self.waiter, known)
+            result = steps.update(self.sets, self.name, image, self.options, self.waiter, known, again=again)
             self.request_ids.extend(result.request_ids)
         except AzureError as error:
             if error.failure.status != CHANGED_MEANWHILE:

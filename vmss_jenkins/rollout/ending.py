@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -124,9 +123,7 @@ class Recorder:
 def before_of(known: tuple[Record, ...], new: Release | None, observed: Observed) -> Release | None:
     """The release before a new one: the script that the extension has or had, or the exact image that instances run."""
     if isinstance(new, ImageReference):
-        found = release_before(known, new, observed.scale_set.image, other_images(observed.instances, new))
-        exact = Counter(one.exact_image for one in observed.instances if found and found.same_as(one.image))
-        return max(exact, key=lambda image: exact[image], default=found)
+        return release_before(known, new, observed.scale_set.image, other_images(observed.instances, new))
     return observed.scale_set.script_before(new)
 
 

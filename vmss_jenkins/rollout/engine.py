@@ -5,12 +5,10 @@ One turn of the loop reads Azure and carries out one action. `plan.decision` cho
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from vmss_jenkins.errors import AzureError
 from vmss_jenkins.events import rollout as rollout_events
-from vmss_jenkins.events.steps import PreflightFound
-from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSetName
 from vmss_jenkins.model.release_log import BEGUN, Record
@@ -18,15 +16,26 @@ from vmss_jenkins.model.releases import Release
 from vmss_jenkins.rollout import steps
 from vmss_jenkins.rollout.actor import Actor
 from vmss_jenkins.rollout.change_reporter import ChangeReporter
-from vmss_jenkins.rollout.ending import Recorder, RolloutResult, before_of, finish
+from vmss_jenkins.rollout.ending import Recorder, RolloutResult, finish
 from vmss_jenkins.rollout.lease import Lease
 from vmss_jenkins.rollout.plan.accounting import account, as_found
-from vmss_jenkins.rollout.plan.actions import Action, Done, Halt, OnFailure, RolloutSpec, Strategy, Wait
+from vmss_jenkins.rollout.plan.actions import (
+    Action,
+    Done,
+    Halt,
+    OnFailure,
+    RolloutSpec,
+    ScaleOut,
+    SetModel,
+    Strategy,
+    Update,
+    Wait,
+)
 from vmss_jenkins.rollout.plan.claims import Claim
 from vmss_jenkins.rollout.plan.decision import choose
 from vmss_jenkins.rollout.plan.headcount import Headcounts
 from vmss_jenkins.rollout.plan.history import History, Observed
-from vmss_jenkins.rollout.plan.rollback import other_images, recorded_rollback, resume_rollback, start
+from vmss_jenkins.rollout.plan.rollback import resume_rollback, start
 from vmss_jenkins.rollout.plan.selection import Include
 from vmss_jenkins.rollout.plan.situation import Situation, survey
 from vmss_jenkins.rollout.plan.surge import decision as surge_decision
@@ -34,10 +43,12 @@ from vmss_jenkins.rollout.plan.surge import situation as surge_situation
 from vmss_jenkins.rollout.ports import Claims, Drainer, Gates, Processes, ReleaseLog, ScaleSets
 from vmss_jenkins.rollout.start_checks import (
     begin_surge,
+    known_releases,
     note_down_before,
     refuse_idle,
     refuse_unfinished,
     warn_of_same_script,
+    with_recorded,
 )
 from vmss_jenkins.rollout.watcher import TICK, Watcher
 from vmss_jenkins.runtime.ports import OperationT
@@ -65,6 +76,8 @@ class RunContext:
     """Where the releases of the set are recorded, for later rollbacks."""
     by: str = ""
     """Who runs it, for the log."""
+    newest: Callable[[], ImageReference] | None = None
+    """Looks up the version that a moving name means now, for a rollout whose model keeps that name."""
     headcounts: Headcounts | None = None
     """Where a surge records how many instances the set has in the end."""
     run: str = "run"
@@ -109,8 +122,9 @@ def run_rollout(
     try:
         watcher = Watcher(sets, name, spec.min_healthy_time, waiter)
         _refuse_unknown_ids(spec, watcher.observed)
-        known = _known(context, waiter)
-        spec = _with_recorded(_continued(spec, order, killed, context.owner), order, watcher.observed, known, waiter)
+        known = known_releases(context.log, waiter)
+        spec = _continued(spec, order, killed, context.owner)
+        spec = with_recorded(spec, order.image, watcher.observed, known, waiter, rolling_back=order.rolling_back)
         history = _begin(watcher.observed, order, spec, killed, waiter.clock.now())
         options = steps.Options(allow_automatic_rollout=context.allow_automatic_rollout)
         actor = Actor(sets, name, spec, context.gates, context.drainer, options, watcher, lease, waiter)
@@ -122,7 +136,8 @@ def run_rollout(
             _restore_all(context.drainer, watcher.observed, waiter)
         new = Record(context.run, 0.0, BEGUN, "", "", context.by or context.owner, context.build)
         recorder = Recorder(context.log, new, known, waiter)
-        return _loop(actor, history, _planned(watcher.observed, history, spec, context), recorder)
+        planned = _planned(watcher.observed, history, spec, context)
+        return _loop(actor, history, planned, recorder, context.newest)
     except KeyboardInterrupt:
         _report_what_goes_on(watcher, name, waiter)
         raise
@@ -147,38 +162,10 @@ def _continued(spec: RolloutSpec, order: Order, killed: Claim | None, owner: str
     return replace(spec, scope=scope, on_failure=OnFailure.ROLLBACK if order.rolling_back else spec.on_failure)
 
 
-def _known(context: RunContext, waiter: Waiter) -> tuple[Record, ...]:
-    """The records of earlier runs; none if they cannot be read, which is said."""
-    if context.log is None:
-        return ()
-    try:
-        return waiter.retry(context.log.read)
-    except AzureError as error:
-        text = f"the releases before are not known: {str(error).splitlines()[0]}"
-        waiter.on_event(PreflightFound(Finding(Severity.WARNING, text)))
-        return ()
-
-
-def _with_recorded(
-    spec: RolloutSpec, order: Order, observed: Observed, known: tuple[Record, ...], waiter: Waiter
-) -> RolloutSpec:
-    """Roll back to the recorded release, if none was given; a rollout takes it if instances run several others."""
-    if not order.rolling_back:
-        new = order.image or observed.scale_set.release
-        several = len(other_images(observed.instances, new)) > 1
-        before = before_of(known, new, observed) if several and isinstance(new, ImageReference) else None
-        return replace(spec, rollback_to=spec.rollback_to or before)
-    found, notes = recorded_rollback(spec, observed, known)
-    for note in notes:
-        waiter.on_event(PreflightFound(note))
-    return found
-
-
 def _begin(observed: Observed, order: Order, spec: RolloutSpec, killed: Claim | None, now: float) -> History:
     """The first history of the run."""
     resumed = resume_rollback(observed, killed.rolling_back if killed else "", order.image, now)
-    to = spec.rollback_to if order.rolling_back else None
-    begun = resumed or start(observed, order.image, to, now, rolling_back=order.rolling_back)
+    begun = resumed or start(observed, spec, order.image, now, rolling_back=order.rolling_back)
     return replace(begun, rollback_all=order.rolling_back)
 
 
@@ -202,7 +189,9 @@ def _planned(
     rolling_back = history.rolling_back or history.cause is not None
     if rolling_back and not history.rolling_back:
         to = spec.rollback_to or (history.previous[0] if len(history.previous) == 1 else None)
-    others = [image for image in (found, *history.previous) if image and not (to and to.same_as(image))]
+    moves = isinstance(found, ImageReference) and found.moves and history.previous
+    known = history.previous if moves else (found, *history.previous)
+    others = [image for image in known if image and not (to and to.same_as(image))]
     return rollout_events.RolloutPlanned(
         scale_set=observed.scale_set.name,
         image_from=others[0] if others else None,
@@ -220,7 +209,11 @@ def _planned(
 
 
 def _loop(
-    actor: Actor[OperationT], history: History, planned: rollout_events.RolloutPlanned, recorder: Recorder
+    actor: Actor[OperationT],
+    history: History,
+    planned: rollout_events.RolloutPlanned,
+    recorder: Recorder,
+    look_up: Callable[[], ImageReference] | None,
 ) -> RolloutResult:
     began, fresh = actor.now, False
     reporter = ChangeReporter(planned, actor.waiter.on_event, drains=actor.spec.drain is not None or actor.spec.idle)
@@ -243,6 +236,8 @@ def _loop(
         fresh = False
         if isinstance(action, Wait):
             _wait(actor, history, action)
+        elif (newest := _newest(actor, history, action, look_up)) and newest != history.newest:
+            history = replace(history, newest=newest)
         else:
             recorder.begin(action, history, observed)
             history = actor.act(action, history)
@@ -255,6 +250,14 @@ def _decided(spec: RolloutSpec, observed: Observed, history: History, now: float
         return found, surge_decision.choose(spec, observed, history, found, now)
     situation = survey(spec, observed, history, now)
     return situation, choose(spec, observed, history, situation, now)
+
+
+def _newest(
+    actor: Actor[OperationT], history: History, action: Action, look_up: Callable[[], ImageReference] | None
+) -> ImageReference | None:
+    """The version that instances would get now, just before some get it; None if the name does not move."""
+    gets = isinstance(action, SetModel | Update | ScaleOut) and history.target.floats_as
+    return actor.waiter.retry(look_up) if look_up and gets else None
 
 
 def _wait(actor: Actor[OperationT], history: History, action: Wait) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from vmss_jenkins.gates.verdicts import Consequence, Verdict
+from vmss_jenkins.model.galleries.image_versions import Choice
+from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Instance, ScaleSet, ScaleSetName
 from vmss_jenkins.model.release_log import Record
 from vmss_jenkins.model.releases import Release
@@ -55,6 +57,18 @@ class ScaleSets(Protocol[OperationT]):
 
     def poll(self, operation: OperationT) -> None:
         """Read the state of an operation once."""
+        ...
+
+
+class ImageVersions(Protocol):
+    """Reads the versions of images; each call raises `AzureError`."""
+
+    def newest(self, image: ImageReference, region: str, now: float) -> Choice:
+        """Choose what an image that moves means now, at so many seconds UTC."""
+        ...
+
+    def missing(self, image: ImageReference, region: str) -> str | None:
+        """Why no instance can be made of an exact version in a region; None if it can."""
         ...
 
 

@@ -4,23 +4,63 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.errors import AzureError, ConfigError
 from vmss_jenkins.events.steps import PreflightFound
-from vmss_jenkins.model.findings import Severity
+from vmss_jenkins.model.findings import Finding, Severity
+from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSet
+from vmss_jenkins.model.release_log import Record
 from vmss_jenkins.model.releases import Release
 from vmss_jenkins.rollout import steps
 from vmss_jenkins.rollout.actor import Actor
-from vmss_jenkins.rollout.plan.actions import Strategy
+from vmss_jenkins.rollout.ending import before_of
+from vmss_jenkins.rollout.plan.actions import RolloutSpec, Strategy
 from vmss_jenkins.rollout.plan.down_before import at_start, down_before, findings
 from vmss_jenkins.rollout.plan.headcount import Headcount, Headcounts
 from vmss_jenkins.rollout.plan.history import History, Observed
 from vmss_jenkins.rollout.plan.preflight import ALLOW_AUTOMATIC, plan_update, same_script
 from vmss_jenkins.rollout.plan.preview import idle_findings
+from vmss_jenkins.rollout.plan.rollback import other_images, recorded_rollback
 from vmss_jenkins.rollout.plan.surge import checks as surge_checks
+from vmss_jenkins.rollout.ports import ReleaseLog
 from vmss_jenkins.rollout.resizer import Resizer
 from vmss_jenkins.runtime.ports import OperationT
 from vmss_jenkins.runtime.waiting import Waiter
+
+
+def known_releases(log: ReleaseLog | None, waiter: Waiter) -> tuple[Record, ...]:
+    """The records of earlier runs; none if they cannot be read, which is said."""
+    if log is None:
+        return ()
+    try:
+        return waiter.retry(log.read)
+    except AzureError as error:
+        text = f"the releases before are not known: {str(error).splitlines()[0]}"
+        waiter.on_event(PreflightFound(Finding(Severity.WARNING, text)))
+        return ()
+
+
+def with_recorded(
+    spec: RolloutSpec,
+    image: Release | None,
+    observed: Observed,
+    known: tuple[Record, ...],
+    waiter: Waiter,
+    *,
+    rolling_back: bool,
+) -> RolloutSpec:
+    """Roll back to the recorded release, if none was given; a rollout takes it if instances run several others."""
+    if not rolling_back:
+        if spec.resolved:
+            waiter.on_event(PreflightFound(Finding(Severity.NOTE, spec.resolved.explained)))
+        new = image or observed.scale_set.release
+        several = len(other_images(observed.instances, new)) > 1
+        before = before_of(known, new, observed) if several and isinstance(new, ImageReference) else None
+        return replace(spec, rollback_to=spec.rollback_to or before)
+    found, notes = recorded_rollback(spec, observed, known)
+    for note in notes:
+        waiter.on_event(PreflightFound(note))
+    return found
 
 
 def note_down_before(actor: Actor[OperationT], image: Release | None, history: History, *, resumed: bool) -> History:

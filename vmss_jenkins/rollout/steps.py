@@ -79,6 +79,8 @@ def update(
     options: Options,
     waiter: Waiter,
     known: Sequence[Instance] | None = None,
+    *,
+    again: bool = False,
 ) -> UpdateResult:
     """Set the image of a scale set's model; no instance changes in the mode Manual.
 
@@ -89,6 +91,7 @@ def update(
         options: how the step runs.
         waiter: clock, deadline and listener.
         known: the instances, if they were read just before: the list is a costly call.
+        again: send the image even if the model names it already: Azure notices a new version of `latest` only then.
 
     Raises:
         UnsafeRollout: Azure would update every instance by itself.
@@ -98,22 +101,23 @@ def update(
     began = waiter.clock.now()
     requests = Requests()
     first: list[Release | None] = []
-    mode = UpgradeMode.MANUAL
+    mode, sent = UpgradeMode.MANUAL, False
 
     def attempt() -> UpdatePlan:
-        nonlocal mode
+        nonlocal mode, sent
         scale_set = sets.get(name)
         mode = scale_set.upgrade_mode
-        changes = not image.same_as(scale_set.release)
+        changes = again or not image.same_as(scale_set.release)
         instances = (sets.instances(scale_set) if known is None else known) if changes else ()
-        plan = plan_update(scale_set, image, instances, surroundings(sets, scale_set, options))
+        plan = plan_update(scale_set, image, instances, surroundings(sets, scale_set, options), again=again)
         if not first:
             first.append(scale_set.release)
             waiter.on_event(UpdateStarted(name, scale_set.release, image))
             report_findings(plan.findings, options, waiter)
         refuse(name, plan.findings, options)
-        if plan.changes and not options.dry_run:
+        if (plan.changes or (again and not sent)) and not options.dry_run:
             requests.complete(sets, sets.begin_set_image(scale_set, image), waiter)
+            sent = True
         elif scale_set.provisioning_state == "Updating" and not options.dry_run:
             _await_model(sets, name, waiter)
         return plan
@@ -121,7 +125,7 @@ def update(
     plan = waiter.retry(attempt)
     if plan.changes and known is None and not options.dry_run:
         _confirm(sets, name, image, waiter)
-    changed = not options.dry_run and not image.same_as(first[0])
+    changed = not options.dry_run and (again or not image.same_as(first[0]))
     seconds = waiter.clock.now() - began
     if not options.dry_run:
         waiter.on_event(UpdateFinished(name, image, changed, seconds, mode))

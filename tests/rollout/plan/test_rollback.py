@@ -116,7 +116,7 @@ def test_how_a_run_begins(
     scale_set: ScaleSet, image: Release | None, to: Release | None, rolling_back: bool, history: History
 ) -> None:
     there = observed(NEW_ONE, OLD_ONE, scale_set=scale_set)
-    assert start(there, image, to, AT, rolling_back=rolling_back) == history
+    assert start(there, RolloutSpec(rollback_to=to), image, AT, rolling_back=rolling_back) == history
 
 
 @pytest.mark.parametrize(

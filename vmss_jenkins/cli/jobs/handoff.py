@@ -107,6 +107,9 @@ def write(
     *image_options("the rollout, which must be the record's"),
     _EXTENSION,
     click.option(
+        "--release-file", type=FILE, help="Write the exact version that the canary has to this file, for `rollout`."
+    ),
+    click.option(
         ALLOW, is_flag=True, help="Go on although there is no record or the scale set has changed; print the changes."
     ),
 )
@@ -121,6 +124,7 @@ def check(
     image_id: ImageReference | None,
     image: ImageReference | None,
     extension: str | None,
+    release_file: Path | None,
     allow_changed: bool,
     next_file: Path | None,
     rollback_job: str | None,
@@ -147,6 +151,7 @@ def check(
         click.echo(f"there is no record in {file}: no canary was judged with this release", err=True)
     else:
         changes = _compare(record, wanted, seen, instances, allow_changed=allow_changed)
+        _write_release(release_file, record, wanted or seen.image, seen)
     if output == "json":
         print_json({"record": record, "changes": changes, "allowed": allow_changed})
     _write_next(next_file, *_next_of_check(wanted or seen.release, seen, instances, rollback_job))
@@ -160,6 +165,17 @@ def _scripted(extension: str | None) -> ScriptRollout | None:
     from vmss_jenkins.model.releases import ScriptRollout  # noqa: PLC0415 - not loaded for --help
 
     return ScriptRollout(extension=extension) if extension else None
+
+
+def _write_release(
+    file: Path | None, record: handoff.Handoff, named: ImageReference | None, scale_set: ScaleSet
+) -> None:
+    """Write the exact image that the canary has, if the image that is to be rolled out means it."""
+    if file and named and record.script is None and (record.image.same_as(named) or record.image.is_version_of(named)):
+        from vmss_jenkins.cli.sets.release_file import write_release  # noqa: PLC0415 - not loaded for --help
+        from vmss_jenkins.model.images import ResolvedImage  # noqa: PLC0415
+
+        write_release(file, ResolvedImage(named, record.image, bool(scale_set.image and scale_set.image.moves)))
 
 
 def _compare(
@@ -184,7 +200,7 @@ def _compare(
         )
     if record.script and (wanted or scale_set.extension is None):
         reasons.insert(0, f"the record is of {record.release}, but an image is to be rolled out")
-    if wanted and not record.image.same_as(wanted):
+    if wanted and not (record.image.same_as(wanted) or record.image.is_version_of(wanted)):
         reasons.insert(0, f"the canary had {record.image}, but {wanted} is to be rolled out")
     if reasons and not allow_changed:
         raise UnsafeRollout(

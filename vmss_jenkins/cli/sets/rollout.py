@@ -23,6 +23,7 @@ from vmss_jenkins.cli.options import (
     resource_group,
 )
 from vmss_jenkins.cli.parameter_types import IMAGE, AmountType
+from vmss_jenkins.cli.sets.release_file import MOVING_IMAGE, RELEASE_FILE, read_release
 from vmss_jenkins.cli.sets.rollout_options import (
     ALLOWANCES,
     LIMITS,
@@ -79,6 +80,8 @@ _IMAGE_ID, _IMAGE = image_options()
 @option_group(
     "Release",
     _IMAGE,
+    MOVING_IMAGE,
+    RELEASE_FILE,
     help="Without an image and a script the release is what the model of the scale set has.",
 )
 @option_group(
@@ -150,6 +153,8 @@ def command(
     gates: tuple[str, ...],
     on_failure: str,
     to: ImageReference | None,
+    moving_image: str,
+    release_file: Path | None,
     dry_run: bool,
     script: ScriptOptions,
     max_unavailable: Amount,
@@ -174,11 +179,13 @@ def command(
     chosen instance has the release, 1 if the rollout was rolled back or halted.
     """
     from vmss_jenkins.gates.parsing import gates_from  # noqa: PLC0415 - not loaded for --help
+    from vmss_jenkins.model.images import MovingImage  # noqa: PLC0415
     from vmss_jenkins.model.releases import ScriptRollout  # noqa: PLC0415
     from vmss_jenkins.rollout.ending import Outcome  # noqa: PLC0415
     from vmss_jenkins.rollout.plan.actions import OnFailure, RolloutSpec  # noqa: PLC0415
     from vmss_jenkins.rollout.plan.selection import Include, Scope  # noqa: PLC0415
 
+    release = _one_image(image_id, image)
     spec = RolloutSpec(
         scope=Scope(_ids(instance_ids, outdated=outdated), frozenset(map(Include, include))),
         canary=canary,
@@ -196,8 +203,9 @@ def command(
         on_failure=OnFailure(on_failure),
         rollback_to=to or script.to,
         drain=drain,
+        moving_image=MovingImage(moving_image),
+        resolved=read_release(release_file, release),
     )
-    release = _one_image(image_id, image)
     if release and script.given:
         raise ConfigError("release", ["found both an image and a script; give one of them"])
     if gates:
@@ -239,7 +247,7 @@ def _plan(
     connection: Connection,
 ) -> Preview | SurgePreview:
     """Look at the scale set, and decide what would happen."""
-    from vmss_jenkins.azure.script_urls import warnings  # noqa: PLC0415 - bad input is refused before it is loaded
+    from vmss_jenkins.azure.scripts.script_urls import warnings  # noqa: PLC0415 - bad input is refused before it is loaded
     from vmss_jenkins.rollout.plan.actions import Strategy  # noqa: PLC0415 - as above
 
     for warning in warnings(scripted.script) if scripted else ():
@@ -250,18 +258,16 @@ def _plan(
         return look_before_surge(
             resource_group, name, release, spec, scripted=scripted, connection=connection, on_event=log_line
         )
-    from vmss_jenkins.library.steps import observe  # noqa: PLC0415 - as above
-    from vmss_jenkins.rollout.plan.preview import preview  # noqa: PLC0415 - as above
+    from vmss_jenkins.library.rollout_preview import look_before_rollout  # noqa: PLC0415 - as above
 
-    scale_set, instances = observe(resource_group, name, connection=connection, on_event=log_line)
-    seen = scale_set.for_rollout(scripted)
-    wanted = scripted.release_for(seen.extension) if scripted else release
-    return preview(spec, wanted, seen, instances)
+    return look_before_rollout(
+        resource_group, name, release, spec, scripted=scripted, connection=connection, on_event=log_line
+    )
 
 
 def _check_gates(resource_group: str, name: str, gates: tuple[str, ...], connection: Connection) -> None:
     """Refuse gates that cannot measure, as the rollout would."""
-    from vmss_jenkins.library.steps import check_gates  # noqa: PLC0415 - as above
+    from vmss_jenkins.library.gates import check_gates  # noqa: PLC0415 - as above
     from vmss_jenkins.measure.gate_checks import refuse  # noqa: PLC0415 - as above
 
     refuse(check_gates(resource_group, name, gates, connection=connection, on_event=log_line))

@@ -158,8 +158,8 @@ class ScriptOptions:
         return inline(file.read_text(), tag)
 
     def _uploaded(self, file: Path, access: Access, *, upload: bool) -> str:
-        from vmss_jenkins.azure import blob_upload  # noqa: PLC0415 - the SDK is loaded where it is needed
         from vmss_jenkins.azure.credentials import default_credential, endpoint_from  # noqa: PLC0415
+        from vmss_jenkins.azure.scripts import blob_upload  # noqa: PLC0415 - the SDK is loaded where it is needed
         from vmss_jenkins.model.scripts import blob_name, check_container  # noqa: PLC0415
 
         container, content = str(self.values["container"]), file.read_bytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -21,6 +22,7 @@ from vmss_jenkins.cli.options import (
     resource_group,
     timeout,
 )
+from vmss_jenkins.cli.sets.release_file import RELEASE_FILE, read_release
 from vmss_jenkins.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ allow_automatic_rollout = click.option(
 
 @make("update", examples=EXAMPLES, changes=True)
 @option_group(MOST_USED, resource_group(), name(), *image_options(), dry_run)
+@option_group("Release", RELEASE_FILE)
 @azure_options(allow_automatic_rollout, timeout(3600.0, "Longest time to wait for Azure."))
 @output_options()
 def command(
@@ -50,6 +53,7 @@ def command(
     endpoint: str | None,
     image_id: ImageReference | None,
     image: ImageReference | None,
+    release_file: Path | None,
     allow_automatic_rollout: bool,
     dry_run: bool,
     timeout: float,
@@ -61,6 +65,9 @@ def command(
     blocks the update.
     """
     wanted = _one_image(image_id, image)
+    found = read_release(release_file, wanted)
+    if found and not found.floats:
+        wanted = found.exact
     from vmss_jenkins.library.steps import update  # noqa: PLC0415 - bad input is refused before it is loaded
 
     result = update(

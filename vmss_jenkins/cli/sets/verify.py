@@ -77,7 +77,7 @@ def command(
     gates_from(gates)
     if instance_ids is not None:
         InstanceIds.parse(instance_ids)
-    from vmss_jenkins.library.steps import verify  # noqa: PLC0415 - bad input is refused before it is loaded
+    from vmss_jenkins.library.gates import verify  # noqa: PLC0415 - bad input is refused before it is loaded
 
     assessment = verify(
         resource_group,

@@ -97,12 +97,25 @@ def handoff_of(
     script = scale_set.extension
     if script and script.absent:
         raise ConfigError(f"scale set {scale_set.name}", [f"found no extension {script.name}; check --extension"])
-    canary = tuple(one.id for one in instances if has_latest_model(one, scale_set))
-    if not canary or scale_set.image is None:
+    canary = tuple(one.id for one in instances if has_latest_model(one, scale_set)) or _running_it(scale_set, instances)
+    image = _exact(scale_set.image, [one for one in instances if one.id in canary])
+    if not canary or image is None:
         reason = "its image is unknown" if scale_set.image is None else "no instance has the latest model"
         raise ConfigError(f"scale set {scale_set.name}", [f"{reason}: there is no canary to hand over"])
     verified = VerifiedScript.of(script) if script else None
-    return Handoff(scale_set.name, scale_set.image, scale_set.profile, canary, tuple(gates), build, verified)
+    return Handoff(scale_set.name, image, scale_set.profile, canary, tuple(gates), build, verified)
+
+
+def _running_it(scale_set: ScaleSet, instances: Sequence[Instance]) -> tuple[str, ...]:
+    """Those that ran the exact version of the model's image before the model named it so."""
+    image = scale_set.image
+    known = image is not None and image.exact_version is not None and scale_set.extension is None
+    return tuple(one.id for one in instances if image and known and image.same_as(one.image))
+
+
+def _exact(image: ImageReference | None, canary: Sequence[Instance]) -> ImageReference | None:
+    """The image that was judged: of a model that names the newest version, the one that the canary runs."""
+    return next((one.image for one in canary if one.image and one.image.is_version_of(image)), image)
 
 
 def to_json(record: Handoff) -> str:
@@ -156,7 +169,7 @@ def _mismatches(record: Handoff, scale_set: ScaleSet, instances: Sequence[Instan
     if (found.resource_group.lower(), found.name.lower()) != (wanted.resource_group.lower(), wanted.name.lower()):
         yield f"the record is for {wanted}, the job is for {found}"
         return
-    if not record.image.same_as(scale_set.image):
+    if not (record.image.same_as(scale_set.image) or record.image.is_version_of(scale_set.image)):
         yield f"the model's image is {scale_set.image or 'unknown'}; the canary runs {record.image}"
     if record.script and not record.script.is_in(scale_set):
         yield f"the extension {record.script.extension} in the model no longer has {record.release}"

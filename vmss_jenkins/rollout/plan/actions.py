@@ -9,10 +9,10 @@ from typing import TypeAlias
 
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.model import plain_values
-from vmss_jenkins.model.images import ImageReference
+from vmss_jenkins.model.images import ImageReference, MovingImage, ResolvedImage
 from vmss_jenkins.model.releases import ExtensionSettings, Release
 from vmss_jenkins.rollout.plan.history import Stage
-from vmss_jenkins.rollout.plan.selection import Amount, Scope
+from vmss_jenkins.rollout.plan.selection import Amount, Scope, Target
 
 
 class Strategy(Enum):
@@ -77,6 +77,10 @@ class RolloutSpec:
     """The release to roll back to; None: the only other image that runs."""
     allow_unknown_autoscale: bool = False
     """Surge although the autoscale settings cannot be read."""
+    moving_image: MovingImage = MovingImage.PIN
+    """What the model gets if the release is named by something that moves."""
+    resolved: ResolvedImage | None = None
+    """The release was named by something that moves; None if its name is exact. `roll_out` looks it up."""
     drain: float | None = None
     """Seconds from taking an instance out of the load balancer to its update; None: it is not taken out."""
 
@@ -89,6 +93,8 @@ class RolloutSpec:
             "strategy": plain_values.choice("strategy", Strategy, self.strategy),
             "on_failure": plain_values.choice("on_failure", OnFailure, self.on_failure),
             "rollback_to": _release(self.rollback_to),
+            "moving_image": plain_values.choice("moving_image", MovingImage, self.moving_image),
+            "resolved": _resolved(self.resolved),
             "max_failed": plain_values.count("max_failed", self.max_failed),
             "ids_per_call": plain_values.count("ids_per_call", self.ids_per_call, 1),
             **{name: plain_values.seconds(name, getattr(self, name)) for name in ("pause", "min_healthy_time")},
@@ -99,6 +105,16 @@ class RolloutSpec:
         read["drain"] = None if self.drain is None else plain_values.seconds("drain", self.drain)
         for name, value in read.items():
             object.__setattr__(self, name, value)
+
+    def target_of(self, release: Release | None, *, by_image: bool = False) -> Target:
+        """The target of a rollout of this release.
+
+        Args:
+            release: the exact release.
+            by_image: compare the image alone, whatever it was named by.
+        """
+        moving = self.resolved
+        return Target(release, by_image or moving is not None, moving.named if moving and moving.floats else None)
 
     def canary_of(self, total: int) -> int:
         """Size of the canary of so many instances; 0 for no canary."""
@@ -116,6 +132,12 @@ def _release(value: object) -> Release | None:
     if isinstance(value, (ImageReference, str, Mapping)):
         return ImageReference.read(value)
     raise ConfigError("rollback_to", [f"found {value!r}; wanted an image or the settings of an extension"])
+
+
+def _resolved(value: object) -> ResolvedImage | None:
+    if value is None or isinstance(value, ResolvedImage):
+        return value
+    raise ConfigError("resolved", [f"found {value!r}; leave it out, `roll_out` looks it up"])
 
 
 @dataclass(frozen=True)

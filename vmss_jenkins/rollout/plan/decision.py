@@ -59,13 +59,40 @@ def choose(spec: RolloutSpec, observed: Observed, history: History, situation: S
 
 def model_first(observed: Observed, history: History) -> Action | None:
     """Set the model once; a later change is somebody else's and halts the rollout."""
-    wanted, found = history.target.image, observed.scale_set.release
-    if wanted is None or wanted.same_as(found):
-        return None
-    if not history.model_set:
-        return RestoreModel(wanted, history.cause or "") if history.rolling_back else SetModel(wanted)
+    wanted, found = history.target.model, observed.scale_set.release
+    unnoticed = _is_unnoticed(observed, history)
+    if wanted is None or (wanted.same_as(found) and not unnoticed):
+        return published(observed, history)
+    if unnoticed or not history.model_set:
+        set_model = RestoreModel(wanted, history.cause or "") if history.rolling_back else SetModel(wanted)
+        return published(observed, history) or set_model
     what = "image" if isinstance(wanted, ImageReference) else "script"
     reason = f"somebody changed the model's {what} to {found or 'an unknown one'} while {wanted} was rolled out"
+    return halt(reason, observed, history)
+
+
+def _is_unnoticed(observed: Observed, history: History) -> bool:
+    """Whether Azure does not know yet that a moving name means another version: it looks only at a PATCH."""
+    if history.target.floats_as is None or history.model_sent:
+        return False
+    return not all(history.target.is_on(one, observed.scale_set) for one in observed.instances)
+
+
+def published(observed: Observed, history: History) -> Action | None:
+    """Halt a rollout of a moving name if a newer version was published in its middle: nobody chose that one."""
+    target, named = history.target.image, history.target.floats_as
+    if named is None or not isinstance(target, ImageReference):
+        return None
+    running = {one.id: one.image for one in observed.instances if one.image and one.image.is_newer_than(target)}
+    newer = history.newest if history.newest and not history.newest.same_as(target) else None
+    found = next(iter(running.values()), newer)
+    if found is None:
+        return None
+    who = f"; it is on {', '.join(running)}" if running else ""
+    reason = (
+        f"{found.short_name} was published while {target.short_name} was rolled out, and the model names the newest "
+        f"version{who}: roll {found.short_name} out, or roll back"
+    )
     return halt(reason, observed, history)
 
 

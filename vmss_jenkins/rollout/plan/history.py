@@ -117,6 +117,10 @@ class History:
     """Why the run rolls back, or is to."""
     model_set: bool = False
     """Whether a read showed the target in the model; another release there later is somebody else's."""
+    model_sent: bool = False
+    """Whether this run sent the model in this direction: without it Azure does not notice a new version."""
+    newest: ImageReference | None = None
+    """The version that the moving name means now; None if it was not looked up since the run began."""
     records: Mapping[str, InstanceRecord] = field(default_factory=dict)
     """Instances taken in this direction, by id; none is taken twice."""
     forward: Mapping[str, InstanceRecord] = field(default_factory=dict)
@@ -165,7 +169,7 @@ class History:
             records=dict(self._current_records(observed, instances, updated)),
             drained=self.drained & instances.keys(),
             down_before=frozenset(key for key in self.down_before & instances.keys() if not instances[key].is_healthy),
-            model_set=self.model_set or _same(observed.scale_set.release, self.target.image),
+            model_set=self.model_set or self.target.is_in(observed.scale_set),
         )
 
     def _current_records(
@@ -260,6 +264,7 @@ class History:
             rolled_back_from=self.target.image,
             cause=cause,
             model_set=False,
+            model_sent=False,
             records={},
             forward=self.records,
             broken=frozenset(
@@ -292,7 +297,3 @@ def runs(instance: Instance) -> bool:
 def _record_of(instance: Instance, now: float) -> InstanceRecord:
     down = not instance.is_healthy
     return InstanceRecord(now, provisioning_before=instance.provisioning_state, ran=runs(instance), was_down=down)
-
-
-def _same(image: Release | None, other: Release | None) -> bool:
-    return other is not None and other.same_as(image)

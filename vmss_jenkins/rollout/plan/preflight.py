@@ -72,6 +72,8 @@ def plan_update(
     image: Release,
     instances: Sequence[Instance] = (),
     surroundings: Surroundings | None = None,
+    *,
+    again: bool = False,
 ) -> UpdatePlan:
     """Plan a change of the model.
 
@@ -80,10 +82,11 @@ def plan_update(
         image: the wanted image.
         instances: its instances, for the count of models in use.
         surroundings: None if they were not read, as in a real run.
+        again: the image is sent even if the model names it already.
     """
     plan = UpdatePlan(scale_set.release, image, ())
     findings = list(_deletion(scale_set))
-    if plan.changes:
+    if plan.changes or again:
         findings += _followers(scale_set)
         findings += (
             _image(scale_set, image, instances) if isinstance(image, ImageReference) else _script(scale_set, image)

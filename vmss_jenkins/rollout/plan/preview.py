@@ -101,7 +101,7 @@ def preview(spec: RolloutSpec, image: Release | None, scale_set: ScaleSet, insta
     down = down_before(Observed(scale_set, tuple(instances), {}), target, resumed=False)
     return Preview(
         image=release,
-        changes_model=_changes(release, scale_set),
+        changes_model=_changes(target.model if target else release, scale_set),
         canary=tuple(each.id for each in canary),
         others=tuple(each.id for each in spread(rest, canary)),
         down=tuple(each.id for each in first),
@@ -109,12 +109,18 @@ def preview(spec: RolloutSpec, image: Release | None, scale_set: ScaleSet, insta
         skipped=selection.skipped,
         at_most_down=_at_most_down(spec, instances),
         findings=(
+            *moving_note(spec),
             *(plan_update(scale_set, image, instances).findings if image else ()),
             *nothing_to_do(release, selection, instances),
             *findings(spec, instances, selection, down),
             *_undrained(spec, scale_set, selection),
         ),
     )
+
+
+def moving_note(spec: RolloutSpec) -> tuple[Finding, ...]:
+    """What a moving name means now, and what the model gets."""
+    return (Finding(Severity.NOTE, spec.resolved.explained),) if spec.resolved else ()
 
 
 def preview_rollback(spec: RolloutSpec, scale_set: ScaleSet, instances: Sequence[Instance]) -> Preview:
@@ -126,7 +132,7 @@ def preview_rollback(spec: RolloutSpec, scale_set: ScaleSet, instances: Sequence
         instances: all its instances.
     """
     observed = Observed(scale_set, tuple(instances), {})
-    history = start(observed, None, spec.rollback_to, 0.0, rolling_back=True)
+    history = start(observed, spec, None, 0.0, rolling_back=True)
     release, obstacle = _rollback_release(spec, observed, history)
     if release is None:
         blocked = Finding(Severity.IMPOSSIBLE, f"the release to roll back to is not known: {obstacle}")

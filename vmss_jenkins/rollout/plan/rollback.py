@@ -80,22 +80,23 @@ def previous_releases(observed: Observed, release: Release | None) -> tuple[Rele
     return tuple(filter(None, [observed.scale_set.script_before(release)]))
 
 
-def start(observed: Observed, image: Release | None, to: Release | None, now: float, *, rolling_back: bool) -> History:
+def start(observed: Observed, spec: RolloutSpec, image: Release | None, now: float, *, rolling_back: bool) -> History:
     """The first history of a run.
 
     Args:
         observed: the set.
+        spec: how; of a rollback `rollback_to` is the release to roll back to, if it is known.
         image: the release; None for the release of the model.
-        to: the release to roll back to, if it is known.
         now: the time.
         rolling_back: whether the run rolls back from the release of the model.
     """
     model, before = observed.scale_set.release, observed.scale_set.extension_before
+    to = spec.rollback_to if rolling_back else None
     if rolling_back and to is None and before and before.same_as(model):
         to = before
     if rolling_back and to and to.same_as(model):
         return History(now, Target(None)).begin_rollback(to, REQUESTED, now)
-    target = Target(image or model)
+    target = Target(image or model) if rolling_back else spec.target_of(image or model)
     previous = previous_releases(observed, target.image)
     return History(now, target, previous=previous, cause=REQUESTED if rolling_back else None)
 

@@ -27,6 +27,7 @@ from enum import Enum
 from functools import cache
 
 from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Instance, InstanceIds, ScaleSet, has_latest_model
 from vmss_jenkins.model.releases import ExtensionSettings, Release
 
@@ -146,7 +147,19 @@ class Target:
     image: Release | None
     by_image: bool = False
     """Compare the image alone, as in a rollback: after a model is restored, the latest-model flag of instances that
-    never changed may stay false, and they need no update. No instance shows its script: for scripts the flag counts."""
+    never changed may stay false, and they need no update. The same holds if the model gets the exact version of an
+    image that it named by `latest`. No instance shows its script: for scripts the flag counts."""
+    floats_as: ImageReference | None = None
+    """The moving name that the model keeps; None if the model gets the release itself."""
+
+    @property
+    def model(self) -> Release | None:
+        """What the model has to have."""
+        return self.floats_as or self.image
+
+    def is_in(self, scale_set: ScaleSet) -> bool:
+        """Whether the model has it."""
+        return self.model is not None and self.model.same_as(scale_set.release)
 
     def is_on(self, instance: Instance, scale_set: ScaleSet) -> bool | None:
         """Whether an instance has the release; None if that is unknown."""
@@ -154,7 +167,7 @@ class Target:
             return has_latest_model(instance, scale_set)
         if instance.image is None or self.image is None:
             return None
-        return instance.image.same_as(self.image) or self.image.same_as(instance.exact_image)
+        return instance.image.same_as(self.image)
 
 
 @dataclass(frozen=True)

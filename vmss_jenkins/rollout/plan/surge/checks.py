@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from vmss_jenkins.model.findings import Finding, Severity
-from vmss_jenkins.model.images import ImageKind
+from vmss_jenkins.model.image_ids import ImageKind
 from vmss_jenkins.model.instances import Instance, ScaleSet
 from vmss_jenkins.model.releases import Release
 from vmss_jenkins.rollout.plan.actions import RolloutSpec

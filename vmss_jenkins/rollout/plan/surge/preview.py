@@ -11,8 +11,7 @@ from vmss_jenkins.rollout.plan.actions import RolloutSpec
 from vmss_jenkins.rollout.plan.headcount import Headcount
 from vmss_jenkins.rollout.plan.history import History, Observed
 from vmss_jenkins.rollout.plan.preflight import ALLOW_AUTOMATIC, plan_update
-from vmss_jenkins.rollout.plan.preview import UNDRAINED, idle_findings
-from vmss_jenkins.rollout.plan.selection import Target
+from vmss_jenkins.rollout.plan.preview import UNDRAINED, idle_findings, moving_note
 from vmss_jenkins.rollout.plan.surge import checks as surge_checks
 from vmss_jenkins.rollout.plan.surge.scale_in import order
 from vmss_jenkins.rollout.plan.surge.situation import survey
@@ -91,14 +90,15 @@ def preview_surge(
     scale_set, counted = observed.scale_set, headcount.seen(observed.scale_set.capacity)
     release = image or scale_set.release
     changes = image is not None and not image.same_as(scale_set.release)
-    history = History(0.0, Target(release, by_image=changes), headcount=counted)
+    target = spec.target_of(release, by_image=changes)
+    history = History(0.0, target, headcount=counted)
     idle = idle_findings(spec, observed, history)
     observed = _before_script(observed) if changes and isinstance(release, ExtensionSettings) else observed
     found = survey(spec, observed, history, 0.0)
     ready = spec.drain is not None or not scale_set.load_balanced
     return SurgePreview(
         image=release,
-        changes_model=changes,
+        changes_model=bool(target.model and not target.model.same_as(scale_set.release)),
         wanted=counted.wanted,
         capacity=scale_set.capacity,
         canary=spec.canary_of(counted.wanted),
@@ -108,6 +108,7 @@ def preview_surge(
         have_it=tuple(one.id for one in found.new),
         skipped=found.skipped,
         findings=(
+            *moving_note(spec),
             *(plan_update(scale_set, image, observed.instances).findings if image else ()),
             *idle,
             *surge_checks.findings(spec, observed, counted, release, autoscale),

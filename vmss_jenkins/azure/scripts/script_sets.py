@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from vmss_jenkins.azure import script_urls
 from vmss_jenkins.azure.operations import AzureOperation
 from vmss_jenkins.azure.scale_sets import AzureScaleSets
+from vmss_jenkins.azure.scripts import script_urls
 from vmss_jenkins.azure.tag_claims import TagMemory
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.events.base import OnEvent

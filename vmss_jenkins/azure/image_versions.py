@@ -1,0 +1,176 @@
+"""The versions of images through azure-mgmt-compute: the adapter that satisfies `rollout.ports.ImageVersions`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from azure.core.exceptions import ResourceNotFoundError
+from azure.mgmt.compute import ComputeManagementClient
+from azure.mgmt.core.tools import parse_resource_id
+
+from vmss_jenkins.azure.client_options import client_options
+from vmss_jenkins.azure.credentials import Endpoint
+from vmss_jenkins.azure.errors import translated
+from vmss_jenkins.errors import AzureError
+from vmss_jenkins.events.base import OnEvent
+from vmss_jenkins.model.galleries.image_versions import Choice, ImageVersion, Replica, canonical, choose
+from vmss_jenkins.model.image_ids import ImageKind
+from vmss_jenkins.model.images import ImageReference
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+_ROLE = "give the identity a role with this action on the gallery; `vmss-jenkins azure-role` prints one"
+_GONE = (
+    "check the id; a version that was deleted, or a community gallery that was withdrawn, may still run on instances, "
+    "but no instance can be made of it"
+)
+
+
+class AzureImageVersions:
+    """Reads the versions of images, also of galleries in other subscriptions.
+
+    Args:
+        endpoint: subscription and URL.
+        credential: None for an endpoint that takes no token.
+        on_event: receives an event per call.
+    """
+
+    def __init__(self, endpoint: Endpoint, credential: TokenCredential | None, on_event: OnEvent) -> None:
+        self._endpoint, self._credential, self._on_event = endpoint, credential, on_event
+
+    def newest(self, image: ImageReference, region: str, now: float) -> Choice:
+        """Choose what an image that moves means now (one call for the list, one for each version looked at).
+
+        Args:
+            image: an image that moves.
+            region: where the instances are.
+            now: seconds UTC.
+
+        Raises:
+            AzureError: if the versions cannot be read.
+        """
+        with _reading(f"read the versions of {image}"), self._client(image) as client:
+            listed, look = _source(client, image, region)
+            return choose(listed, region, now, look)
+
+    def missing(self, image: ImageReference, region: str) -> str | None:
+        """Why no instance can be made of an exact version in a region (one call); None if it can, or is no version.
+
+        Raises:
+            AzureError: if it cannot be read, with the status 404 if it does not exist.
+        """
+        number = image.exact_version
+        if number is None or image.kind is ImageKind.MARKETPLACE:
+            return None
+        with _reading(f"read version {number} of {image.short_name.partition('/')[0]}"), self._client(image) as client:
+            return _version(client, image, region, number).missing_in(region)
+
+    @contextmanager
+    def _client(self, image: ImageReference) -> Iterator[ComputeManagementClient]:
+        own = self._endpoint.subscription
+        subscription = str(parse_resource_id(image.id).get("subscription", own)) if image.id else own
+        endpoint = replace(self._endpoint, subscription=subscription)
+        with closing(ComputeManagementClient(**client_options(endpoint, self._credential, self._on_event))) as client:
+            yield client
+
+
+@contextmanager
+def _reading(action: str) -> Iterator[None]:
+    """Name the missing permission, and what a missing version means."""
+    try:
+        with translated(action):
+            yield
+    except AzureError as error:
+        steps: dict[int | None, str] = {HTTPStatus.FORBIDDEN: _ROLE, HTTPStatus.NOT_FOUND: _GONE}
+        raise AzureError(error.action, error.failure, steps.get(error.failure.status, error.next_step)) from error
+
+
+def _source(
+    client: ComputeManagementClient, image: ImageReference, region: str
+) -> tuple[list[ImageVersion], Callable[[str], ImageVersion | None]]:
+    """All versions of an image, and how to read one of them."""
+    match image.kind:
+        case ImageKind.MARKETPLACE:
+            names = client.virtual_machine_images.list(region, *_offered(image))
+            known = {one.name: ImageVersion(one.name) for one in names}
+            return list(known.values()), known.get
+        case ImageKind.SHARED_GALLERY:
+            listed: Any = client.shared_gallery_image_versions.list(region, *_names(image)[:2])
+        case ImageKind.COMMUNITY_GALLERY:
+            listed = client.community_gallery_image_versions.list(region, *_names(image)[:2])
+        case _:
+            found = [_of_gallery(one) for one in client.gallery_image_versions.list_by_gallery_image(*_path(image))]
+            return found, lambda number: _still_there(client, image, region, number)
+    foreign = {one.name: _foreign(one) for one in listed}
+    return list(foreign.values()), foreign.get
+
+
+def _still_there(
+    client: ComputeManagementClient, image: ImageReference, region: str, number: str
+) -> ImageVersion | None:
+    try:
+        return _version(client, image, region, number)
+    except ResourceNotFoundError:
+        return None
+
+
+def _version(client: ComputeManagementClient, image: ImageReference, region: str, number: str) -> ImageVersion:
+    match image.kind:
+        case ImageKind.SHARED_GALLERY:
+            return _foreign(client.shared_gallery_image_versions.get(region, *_names(image)[:2], number))
+        case ImageKind.COMMUNITY_GALLERY:
+            return _foreign(client.community_gallery_image_versions.get(region, *_names(image)[:2], number))
+    return _of_gallery(client.gallery_image_versions.get(*_path(image), number, expand="ReplicationStatus"))
+
+
+def _path(image: ImageReference) -> tuple[str, str, str]:
+    """Resource group, gallery and definition of an image in a gallery."""
+    parts = parse_resource_id(image.id or "")
+    return str(parts["resource_group"]), str(parts["name"]), str(parts["child_name_1"])
+
+
+def _offered(image: ImageReference) -> tuple[str, str, str]:
+    """Publisher, offer and SKU of a marketplace image."""
+    return str(image.publisher), str(image.offer), str(image.sku)
+
+
+def _names(image: ImageReference) -> tuple[str, str]:
+    """Gallery and definition of an image in somebody else's gallery: `/SharedGalleries/GALLERY/Images/DEFINITION`."""
+    parts = (image.id or "").split("/")
+    return parts[2], parts[4]
+
+
+def _of_gallery(body: Any) -> ImageVersion:  # noqa: ANN401 - a model of the SDK
+    profile, status = body.publishing_profile, body.replication_status
+    replicas = tuple(
+        Replica(
+            canonical(one.region or ""),
+            str(getattr(one.state, "value", one.state) or "Unknown"),
+            int(one.progress or 0),
+        )
+        for one in (status.summary if status else None) or ()
+    )
+    return ImageVersion(
+        body.name,
+        excluded=bool(profile and profile.exclude_from_latest),
+        end_of_life=_seconds(profile and profile.end_of_life_date),
+        replicas=replicas,
+    )
+
+
+def _state(state: Any) -> str:  # noqa: ANN401 - an enum of the SDK, or a text that is newer than it
+    return str(getattr(state, "value", state) or "Unknown")
+
+
+def _foreign(body: Any) -> ImageVersion:  # noqa: ANN401 - a model of the SDK
+    return ImageVersion(body.name, bool(body.exclude_from_latest), _seconds(body.end_of_life_date))
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    return moment.timestamp() if moment else None

@@ -1,0 +1,62 @@
+"""The file in which the commands of one job share the exact release, so that all of them mean the same version."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vmss_jenkins.cli.options import GIVEN_FILE
+from vmss_jenkins.errors import ConfigError
+
+if TYPE_CHECKING:
+    from vmss_jenkins.model.images import ImageReference, ResolvedImage
+
+MOVING_IMAGES = ("pin", "float")
+"""The values of `MovingImage`, which is not loaded for --help."""
+MOVING_IMAGE = click.option(
+    "--moving-image",
+    type=click.Choice(MOVING_IMAGES),
+    default="pin",
+    show_default=True,
+    help="If the image is named by its definition or by latest: pin gives the model the exact version; float keeps "
+    "the name in the model, and halts if a newer version is published meanwhile.",
+)
+"""Adds the option that says what the model gets."""
+RELEASE_FILE = click.option(
+    "--release-file", type=GIVEN_FILE, help="Roll out the exact version that `resolve-image` wrote to this file."
+)
+"""Adds the option of a file that `resolve-image` wrote."""
+
+
+def write_release(file: Path, found: ResolvedImage) -> None:
+    """Write the release to a file, for the next commands of a job."""
+    values = {"named": str(found.named), "exact": str(found.exact), "floats": found.floats}
+    file.write_text(json.dumps(values) + "\n", encoding="utf-8")
+
+
+def read_release(file: Path | None, image: ImageReference | None) -> ResolvedImage | None:
+    """Read a file that `resolve-image` wrote; None for no file.
+
+    Args:
+        file: the file.
+        image: the image that this command was given, which must be the file's; None if none was given.
+
+    Raises:
+        ConfigError: for another file, and for the release of another image.
+    """
+    if file is None:
+        return None
+    from vmss_jenkins.model.images import ImageReference, ResolvedImage  # noqa: PLC0415 - not loaded for --help
+
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        texts, floats = (values["named"], values["exact"]), values["floats"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(str(file), [f"is not a file that `vmss-jenkins resolve-image` wrote: {error}"]) from error
+    found = ResolvedImage(ImageReference.read(texts[0]), ImageReference.read(texts[1]), floats is True)
+    if image and not image.same_as(found.named):
+        raise ConfigError(str(file), [f"is of {found.named}, but {image} is given; run `vmss-jenkins resolve-image`"])
+    return found

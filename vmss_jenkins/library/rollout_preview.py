@@ -1,0 +1,59 @@
+"""The preview of a rollout, as a library: the dry run of `vmss-jenkins rollout`."""
+
+from __future__ import annotations
+
+from vmss_jenkins.azure.connection import Connection
+from vmss_jenkins.events.base import OnEvent
+from vmss_jenkins.library import steps
+from vmss_jenkins.library.arguments import checked
+from vmss_jenkins.library.releases import look_up
+from vmss_jenkins.library.steps import log
+from vmss_jenkins.model.images import ImageReference
+from vmss_jenkins.model.releases import Release, ScriptRollout
+from vmss_jenkins.rollout.plan.actions import RolloutSpec
+from vmss_jenkins.rollout.plan.preview import Preview, preview
+from vmss_jenkins.runtime.clock import SystemClock
+from vmss_jenkins.runtime.waiting import Waiter
+
+
+@checked
+def look_before_rollout(
+    resource_group: str,
+    name: str,
+    image: ImageReference | None,
+    spec: RolloutSpec,
+    *,
+    scripted: ScriptRollout | None = None,
+    connection: Connection | None = None,
+    on_event: OnEvent = log,
+) -> Preview:
+    """Find out what a rollout would do now and what prevents it; nothing is changed.
+
+    Args:
+        resource_group: the set's resource group.
+        name: the set's name.
+        image: the release; None for the image of the model.
+        spec: how; see `RolloutSpec`.
+        scripted: the release is a script; no image is given then.
+        connection: how to connect to Azure; from the environment by default.
+        on_event: receives each event; by default events are logged.
+
+    Raises:
+        ConfigError: for invalid parameters.
+        AzureError: if the set, or the versions of its image, cannot be read.
+    """
+    seen, instances = steps.observe(resource_group, name, connection=connection, on_event=on_event)
+    scale_set = seen.for_rollout(scripted)
+    if scripted:
+        release: Release | None = scripted.release_for(scale_set.extension)
+    else:
+        waiter = Waiter.starting(SystemClock(), steps.TIMEOUT, on_event)
+        found = look_up(
+            image,
+            spec,
+            lambda: scale_set,
+            lambda: (connection or Connection()).connect(on_event).image_versions(),
+            waiter,
+        )
+        release, spec = found.image, found.spec
+    return preview(spec, release, scale_set, instances)
