@@ -134,3 +134,66 @@ GALLERY = "/subscriptions/5ca1e5e7-0000-4000-8000-000000000001/resourceGroups/g/
 )
 def test_an_image_that_moves_is_named_by_its_exact_version(named: str, version: str | None, exact: str) -> None:
     assert str(ImageReference.read(named).at_version(version)) == exact
+
+
+LATEST = "acme:web:1:latest"
+
+
+@pytest.mark.parametrize(
+    ("image", "moves", "version"),
+    [
+        (f"{GALLERY}/images/web", True, None),
+        (f"{GALLERY}/images/web/versions/latest", True, None),
+        (f"{GALLERY}/images/web/Versions/Latest", True, None),
+        (f"{GALLERY}/images/web/versions/1.0.1", False, "1.0.1"),
+        ("/SharedGalleries/G/images/web", True, None),
+        ("/CommunityGalleries/G/images/web/versions/2.0.0", False, "2.0.0"),
+        (LATEST, True, None),
+        ("acme:web:1:7.1.0", False, "7.1.0"),
+        (GALLERY.replace("galleries/G", "images/web"), False, None),
+        ("https://account.blob.core.windows.net/vhds/web.vhd", False, None),
+    ],
+)
+def test_an_image_moves_if_it_names_the_newest_version(image: str, moves: bool, version: str | None) -> None:
+    found = ImageReference.read(image)
+    assert (found.moves, found.exact_version) == (moves, version)
+
+
+@pytest.mark.parametrize(
+    ("version", "named", "is_one"),
+    [
+        (f"{GALLERY}/images/web/versions/1.0.1", f"{GALLERY}/images/web", True),
+        (f"{GALLERY}/images/WEB/versions/1.0.1", f"{GALLERY}/images/web/versions/latest", True),
+        (f"{GALLERY}/images/other/versions/1.0.1", f"{GALLERY}/images/web", False),
+        (f"{GALLERY}/images/web/versions/1.0.1", f"{GALLERY}/images/web/versions/1.0.1", False),
+        (f"{GALLERY}/images/web", f"{GALLERY}/images/web", False),
+        ("acme:web:1:7.1.0", LATEST, True),
+        ("acme:web:2:7.1.0", LATEST, False),
+        ("acme:web:1:7.1.0", f"{GALLERY}/images/web", False),
+    ],
+)
+def test_an_exact_version_belongs_to_the_name_that_moves(version: str, named: str, is_one: bool) -> None:
+    assert ImageReference.read(version).is_version_of(ImageReference.read(named)) is is_one
+
+
+def test_no_image_is_a_version_of_none() -> None:
+    assert not ImageReference.read("acme:web:1:7.1.0").is_version_of(None)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "newer"),
+    [
+        (f"{GALLERY}/images/web/versions/1.10.0", f"{GALLERY}/images/web/versions/1.9.0", True),
+        (f"{GALLERY}/images/web/versions/1.9.0", f"{GALLERY}/images/web/versions/1.10.0", False),
+        (f"{GALLERY}/images/web/versions/1.9.0", f"{GALLERY}/images/web/versions/1.9.0", False),
+        (f"{GALLERY}/images/web/versions/2.0.0", f"{GALLERY}/images/other/versions/1.9.0", False),
+        (f"{GALLERY}/images/web", f"{GALLERY}/images/web/versions/1.9.0", False),
+        ("acme:web:1:7.10.0", "acme:web:1:7.9.0", True),
+        ("acme:web:2:7.10.0", "acme:web:1:7.9.0", False),
+        ("acme:web:1:7.10.0", LATEST, False),
+    ],
+)
+def test_versions_are_compared_as_numbers_and_only_with_those_of_the_same_image(
+    one: str, other: str, newer: bool
+) -> None:
+    assert ImageReference.read(one).is_newer_than(ImageReference.read(other)) is newer

@@ -7,7 +7,7 @@ adds gets the old release, then update the instances that have the new one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from vmss_jenkins.gates.verdicts import Consequence
 from vmss_jenkins.model.images import ImageReference
@@ -49,6 +49,7 @@ def choose(spec: RolloutSpec, observed: Observed, history: History, situation: S
         model_first(observed, history)
         or undecided(observed, history)
         or _failure(spec, observed, history, situation, now)
+        or published(observed, history)
         or restore(observed, history, situation)
         or _judge(spec, history, situation)
         or _end(spec, observed, history, situation)
@@ -62,7 +63,7 @@ def model_first(observed: Observed, history: History) -> Action | None:
     wanted, found = history.target.model, observed.scale_set.release
     unnoticed = _is_unnoticed(observed, history)
     if wanted is None or (wanted.same_as(found) and not unnoticed):
-        return published(observed, history)
+        return None
     if unnoticed or not history.model_set:
         set_model = RestoreModel(wanted, history.cause or "") if history.rolling_back else SetModel(wanted)
         return published(observed, history) or set_model
@@ -84,16 +85,28 @@ def published(observed: Observed, history: History) -> Action | None:
     if named is None or not isinstance(target, ImageReference):
         return None
     running = {one.id: one.image for one in observed.instances if one.image and one.image.is_newer_than(target)}
-    newer = history.newest if history.newest and not history.newest.same_as(target) else None
-    found = next(iter(running.values()), newer)
-    if found is None:
-        return None
+    changed = history.newest if history.newest and not history.newest.same_as(target) else None
+    found = next(iter(running.values()), changed)
+    return halt(_published(named, target, found, running), observed, history) if found else None
+
+
+def _published(named: ImageReference, target: ImageReference, found: ImageReference, running: Collection[str]) -> str:
+    """Why the rollout of a moving name halts.
+
+    Args:
+        named: the moving name.
+        target: the version that is rolled out.
+        found: the version that the name means now; the name itself if it means none.
+        running: ids of the instances that have it.
+    """
+    name, wanted = found.short_name, target.short_name
+    if found.moves:
+        return f"no version of {name} can be used any more, and {wanted} was rolled out: roll back"
+    if not found.is_newer_than(target):
+        return f"{named.short_name} means {name} now, and {wanted} was rolled out: roll {name} out, or roll back"
     who = f"; it is on {', '.join(running)}" if running else ""
-    reason = (
-        f"{found.short_name} was published while {target.short_name} was rolled out, and the model names the newest "
-        f"version{who}: roll {found.short_name} out, or roll back"
-    )
-    return halt(reason, observed, history)
+    published = f"{name} was published while {wanted} was rolled out, and the model names the newest version"
+    return f"{published}{who}: roll {name} out, or roll back"
 
 
 def undecided(observed: Observed, history: History) -> Action | None:

@@ -32,6 +32,7 @@ from vmss_jenkins.rollout.plan.decision import (
     model_first,
     next_moment,
     on_bad_release,
+    published,
     restore,
     resumes_at,
     undecided,
@@ -47,6 +48,7 @@ def choose(spec: RolloutSpec, observed: Observed, history: History, found: Surge
         model_first(observed, history)
         or undecided(observed, history)
         or _failure(spec, observed, history, found, now)
+        or published(observed, history)
         or restore(observed, history, found)
         or _judge(spec, history, found)
         or _end(spec, observed, history, found)

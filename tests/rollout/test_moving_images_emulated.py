@@ -1,0 +1,220 @@
+"""Rollouts of images that are named by a definition, while versions are published: against the emulator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.rollout.test_steps_emulated import WEB, Session, session
+from vmss_jenkins.azure.credentials import Endpoint
+from vmss_jenkins.azure.image_versions import AzureImageVersions
+from vmss_jenkins.emulator.scenario.scenario import SCENARIOS
+from vmss_jenkins.events.steps import PreflightFound
+from vmss_jenkins.library.releases import look_up
+from vmss_jenkins.model.images import ImageReference, MovingImage
+from vmss_jenkins.rollout.ending import Outcome, RolloutResult
+from vmss_jenkins.rollout.engine import Order, RunContext, run_rollout
+from vmss_jenkins.rollout.plan.actions import OnFailure, RolloutSpec, Strategy
+from vmss_jenkins.rollout.plan.selection import Amount
+
+GOOD = SCENARIOS["nginx-gallery"].releases["apps/nginx/1.0.1"]
+SCENARIO = replace(
+    SCENARIOS["nginx-gallery"], releases={**SCENARIOS["nginx-gallery"].releases, "apps/nginx/1.0.2": GOOD}
+)
+PUBLISHED = 120.0
+"""Seconds after which a version is in its region."""
+
+
+@contextmanager
+def gallery(orchestration: Any = "Uniform", **changes: Any) -> Iterator[Session]:
+    with session(replace(SCENARIO, orchestration=orchestration, **changes)) as azure:
+        yield azure
+
+
+def definition(azure: Session) -> ImageReference:
+    image = azure.sets.get(WEB).image
+    assert image is not None
+    assert image.moves
+    return image
+
+
+def publish(azure: Session, version: str) -> None:
+    azure.emulator.inject(f"publish image=apps/nginx/{version}")
+    azure.sets.get(WEB)
+    azure.clock.sleep(PUBLISHED)
+
+
+def roll(azure: Session, image: ImageReference | None, **changes: Any) -> RolloutResult:
+    """Roll out as a command does that a user types: the version is looked up first."""
+    waiter = azure.waiter()
+    spec = RolloutSpec(**{"max_unavailable": Amount(1), "instance_timeout": 300.0, **changes})
+    endpoint = Endpoint(azure.emulator.subscription_id, azure.emulator.endpoint)
+    versions = AzureImageVersions(endpoint, None, azure.events.append)
+    found = look_up(image, spec, lambda: azure.sets.get(WEB), lambda: versions, waiter)
+    return run_rollout(azure.sets, WEB, Order(found.image), found.spec, context(azure, newest=found.newest), waiter)
+
+
+def back(azure: Session, **changes: Any) -> RolloutResult:
+    spec = RolloutSpec(**{"max_unavailable": Amount(1), "instance_timeout": 300.0, **changes})
+    return run_rollout(azure.sets, WEB, Order(rolling_back=True), spec, context(azure), azure.waiter())
+
+
+def context(azure: Session, **changes: Any) -> RunContext:
+    known: Mapping[str, Any] = {
+        "claims": azure.sets.claims(WEB), "log": azure.sets.log(WEB), "headcounts": azure.sets.headcounts(WEB),
+        "run": f"run-{len(azure.sets.log(WEB).read())}", "owner": "job", "by": "ada",
+    }  # fmt: skip
+    return RunContext(**{**known, **changes})
+
+
+def running(azure: Session) -> dict[str, int]:
+    names = [one.image.short_name for one in azure.instances() if one.image]
+    return {name: names.count(name) for name in sorted(set(names))}
+
+
+@pytest.mark.parametrize("moving", MovingImage)
+@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize(("orchestration", "named"), [("Uniform", True), ("Flexible", False)])
+def test_a_set_that_follows_a_definition_is_rolled_out_again_and_again(
+    orchestration: Any, named: bool, strategy: Strategy, moving: MovingImage
+) -> None:
+    with gallery(orchestration) as azure:
+        image = definition(azure)
+        for version in ("1.0.1", "1.0.2"):
+            publish(azure, version)
+            found = roll(azure, image if named or version == "1.0.2" else None, strategy=strategy, moving_image=moving)
+            assert (found.outcome, running(azure)) == (Outcome.ROLLED_OUT, {f"nginx/{version}": 3})
+            assert len(found.updated) == 3
+            wanted = image if moving is MovingImage.FLOAT else image.at_version(version)
+            assert wanted.same_as(azure.sets.get(WEB).image)
+            again = roll(azure, image, strategy=strategy, moving_image=moving)
+            assert (again.outcome, again.updated, again.removed) == (Outcome.ROLLED_OUT, (), ())
+        assert back(azure, strategy=strategy).outcome is Outcome.ROLLED_BACK
+        assert running(azure) == {"nginx/1.0.1": 3}
+        assert image.at_version("1.0.1").same_as(azure.sets.get(WEB).image)
+
+
+def test_without_a_newer_version_only_the_text_of_the_model_is_pinned_and_no_instance_changes() -> None:
+    with gallery() as azure:
+        image = definition(azure)
+        found = roll(azure, image)
+        assert (found.outcome, found.updated, running(azure)) == (Outcome.ROLLED_OUT, (), {"nginx/1.0.0": 3})
+        before = len(azure.changes())
+        assert roll(azure, image).updated == ()
+        assert {"PATCH", "POST", "DELETE"} & set(azure.changes()[before:]) <= {"PATCH"}
+
+
+def test_an_instance_that_autoscale_made_of_the_new_version_already_is_not_updated_again() -> None:
+    with gallery() as azure:
+        image = definition(azure)
+        publish(azure, "1.0.1")
+        azure.sets.begin_set_capacity(azure.sets.get(WEB), 4)
+        azure.clock.sleep(PUBLISHED)
+        assert running(azure) == {"nginx/1.0.0": 3, "nginx/1.0.1": 1}
+        found = roll(azure, image)
+        assert (found.outcome, sorted(found.updated)) == (Outcome.ROLLED_OUT, ["0", "1", "2"])
+
+
+def test_a_pinned_canary_is_not_widened_by_a_version_that_is_published_later() -> None:
+    with gallery() as azure:
+        image = definition(azure)
+        publish(azure, "1.0.1")
+        assert roll(azure, image, canary_only=True).outcome is Outcome.CANARY
+        publish(azure, "1.0.2")
+        azure.sets.begin_set_capacity(azure.sets.get(WEB), 4)
+        azure.clock.sleep(PUBLISHED)
+        assert running(azure) == {"nginx/1.0.0": 2, "nginx/1.0.1": 2}
+        rest = roll(azure, None)
+        assert (rest.outcome, running(azure)) == (Outcome.ROLLED_OUT, {"nginx/1.0.1": 4})
+
+
+def test_a_floating_rollout_halts_when_a_version_is_published_and_names_both() -> None:
+    with gallery() as azure:
+        image = definition(azure)
+        publish(azure, "1.0.1")
+        azure.emulator.inject("publish POST */manualupgrade image=apps/nginx/1.0.2")
+        found = roll(azure, image, moving_image=MovingImage.FLOAT, pause=PUBLISHED)
+        assert found.outcome is Outcome.HALTED
+        assert "nginx/1.0.2 was published while nginx/1.0.1 was rolled out" in found.reason
+        assert running(azure) == {"nginx/1.0.0": 2, "nginx/1.0.1": 1}
+        assert back(azure).outcome is Outcome.ROLLED_BACK
+        assert running(azure) == {"nginx/1.0.0": 3}
+
+
+def test_an_instance_that_got_a_version_nobody_chose_is_named() -> None:
+    with gallery() as azure:
+        image = definition(azure)
+        publish(azure, "1.0.1")
+        assert roll(azure, image, moving_image=MovingImage.FLOAT, canary_only=True).outcome is Outcome.CANARY
+        publish(azure, "1.0.2")
+        azure.sets.begin_set_capacity(azure.sets.get(WEB), 4)
+        azure.clock.sleep(PUBLISHED)
+        pinned = RolloutSpec(moving_image=MovingImage.FLOAT, canary=None)
+        found = look_up(image, pinned, lambda: azure.sets.get(WEB), lambda: versions_of(azure, "1.0.1"), azure.waiter())
+        result = run_rollout(
+            azure.sets, WEB, Order(found.image), found.spec, context(azure, newest=found.newest), azure.waiter()
+        )
+        assert result.outcome is Outcome.HALTED
+        assert "nginx/1.0.2 was published while nginx/1.0.1 was rolled out" in result.reason
+        assert "it is on 3" in result.reason
+
+
+class versions_of:  # noqa: N801 - reads as a sentence where it is used
+    """A look-up from before a version was published, by the version that it found."""
+
+    def __init__(self, azure: Session, version: str) -> None:
+        endpoint = Endpoint(azure.emulator.subscription_id, azure.emulator.endpoint)
+        self._now, self._version = AzureImageVersions(endpoint, None, azure.events.append), version
+
+    def newest(self, image: ImageReference, region: str, now: float) -> Any:
+        return replace(self._now.newest(image, region, now), version=self._version, chosen_by_azure=self._version)
+
+    def missing(self, image: ImageReference, region: str) -> str | None:
+        return self._now.missing(image, region)
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    strategy=st.sampled_from(Strategy),
+    moving=st.sampled_from(MovingImage),
+    orchestration=st.sampled_from(["Uniform", "Flexible"]),
+    moment=st.integers(0, 80),
+    stop=st.booleans(),
+)
+def test_whenever_a_version_is_published_no_unchosen_one_goes_further_and_a_rollback_finds_the_way(
+    strategy: Strategy, moving: MovingImage, orchestration: Any, moment: int, stop: bool
+) -> None:
+    with gallery(orchestration) as azure:
+        image = definition(azure)
+        publish(azure, "1.0.1")
+        azure.emulator.inject(f"publish * * skip={moment} image=apps/nginx/1.0.2")
+        how = {"strategy": strategy, "on_failure": OnFailure.STOP if stop else OnFailure.ROLLBACK}
+        found = roll(azure, image, moving_image=moving, pause=40.0, **how)
+        there = running(azure)
+        if found.outcome is Outcome.HALTED:
+            assert moving is MovingImage.FLOAT
+            assert all(name in found.reason for name in ("nginx/1.0.1", "nginx/1.0.2"))
+            assert there.get("nginx/1.0.2", 0) <= 1
+        else:
+            assert found.outcome is Outcome.ROLLED_OUT
+            assert found.image is not None
+            assert there == {found.image.short_name: 3}
+        assert back(azure, strategy=strategy).outcome is Outcome.ROLLED_BACK
+        assert running(azure) == {"nginx/1.0.0": 3}
+
+
+def test_what_the_name_means_is_told_before_anything_is_changed() -> None:
+    with gallery() as azure:
+        image = definition(azure)
+        publish(azure, "1.0.1")
+        roll(azure, image)
+        told = [one.finding.text for one in azure.events if isinstance(one, PreflightFound)]
+        assert told[0] == (
+            "the newest version of nginx that can be used is nginx/1.0.1; the model gets exactly this version"
+        )
