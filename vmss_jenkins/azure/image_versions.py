@@ -169,7 +169,10 @@ def _state(state: Any) -> str:  # noqa: ANN401 - an enum of the SDK, or a text t
 
 
 def _foreign(body: Any) -> ImageVersion:  # noqa: ANN401 - a model of the SDK
-    return ImageVersion(body.name, bool(body.exclude_from_latest), _seconds(body.end_of_life_date))
+    found = body.properties  # the shortcuts `body.exclude_from_latest` of SDK 39 look in the wrong part
+    return ImageVersion(
+        body.name, bool(found and found.exclude_from_latest), _seconds(found and found.end_of_life_date)
+    )
 
 
 def _seconds(moment: datetime | None) -> float | None:
