@@ -16,6 +16,7 @@ from vmss_jenkins.emulator import Emulator, ManualClock, Release, Scenario, Timi
 from vmss_jenkins.errors import AzureError
 from vmss_jenkins.events.base import Event
 from vmss_jenkins.events.calls import AzureCalled
+from vmss_jenkins.model.galleries.image_fit import ImageDefinition
 from vmss_jenkins.model.galleries.image_versions import Choice
 from vmss_jenkins.model.images import ImageReference
 
@@ -43,6 +44,12 @@ class Azure:
     def newest(self, image: ImageReference | None = None, region: str = "westeurope") -> Choice:
         """The newest version that can be used."""
         return self.versions.newest(image or self.image(), region, NOW)
+
+    def missing(self, version: str, region: str = "westeurope") -> str | None:
+        """Why no instance can be made of a version."""
+        found = self.versions.version(self.image(version), region)
+        assert found
+        return found.missing_in(region)
 
     def change(self, version: str, profile: dict[str, Any]) -> None:
         """Change the publishing profile of a version, and let that end."""
@@ -114,17 +121,17 @@ def test_a_version_that_is_not_yet_in_the_region_is_passed_over_with_its_percent
     azure.pass_seconds(30)
     reason = "not replicated yet (westeurope: Replicating, 50%)"
     assert azure.newest() == Choice("1.0.0", {"1.0.1": reason}, coming="1.0.1", chosen_by_azure="1.0.0")
-    assert azure.versions.missing(azure.image("1.0.1"), "westeurope") == reason
+    assert azure.missing("1.0.1") == reason
     azure.pass_seconds(30)
     assert azure.newest() == Choice("1.0.1", chosen_by_azure="1.0.1")
-    assert azure.versions.missing(azure.image("1.0.1"), "westeurope") is None
+    assert azure.missing("1.0.1") is None
 
 
 def test_a_version_that_is_not_in_the_region_names_its_regions(start: Callable[..., Azure]) -> None:
     azure = gallery(start, "1.0.0")
     reason = "not replicated to northeurope (its regions: westeurope)"
     assert azure.newest(region="North Europe") == Choice(None, {"1.0.0": reason})
-    assert azure.versions.missing(azure.image("1.0.0"), "northeurope") == reason
+    assert azure.missing("1.0.0", "northeurope") == reason
 
 
 def test_a_definition_without_versions_has_no_newest_one(start: Callable[..., Azure]) -> None:
@@ -139,7 +146,7 @@ def test_what_does_not_exist_is_named_with_the_next_step(start: Callable[..., Az
         azure.newest(azure.image(definition="other"))
     assert raised.value.failure.status == 404
     with pytest.raises(AzureError, match=r"read version 2\.0\.0 of nginx") as raised:
-        azure.versions.missing(azure.image("2.0.0"), "westeurope")
+        azure.missing("2.0.0")
     assert raised.value.failure.status == 404
     assert "a version that was deleted" in str(raised.value.next_step)
 
@@ -150,7 +157,41 @@ def test_images_elsewhere_are_resolved_too(start: Callable[..., Azure], image: s
     azure = start(f"{before}1.9.0", f"{before}1.10.0")
     named = ImageReference.read(f"{image}:latest" if ":" in image else image)
     assert azure.newest(named) == Choice("1.10.0", chosen_by_azure="1.10.0")
-    assert azure.versions.missing(ImageReference.read(f"{before}1.10.0"), "westeurope") is None
+    exact = azure.versions.version(ImageReference.read(f"{before}1.10.0"), "westeurope")
+    assert (exact is None) == (":" in image)
+    assert exact is None or exact.missing_in("westeurope") is None
+
+
+@pytest.mark.parametrize("image", [COMMUNITY, SHARED, FOREIGN, "apps/nginx"])
+def test_the_definition_is_read_with_the_version_or_without(start: Callable[..., Azure], image: str) -> None:
+    azure = start(f"{image}/1.0.0" if image.startswith("apps") else f"{image}/versions/1.0.0")
+    named = azure.image() if image.startswith("apps") else ImageReference(id=image)
+    wanted = ImageDefinition("Linux", generation="V1", architecture="x64")
+    assert azure.versions.definition(named, "westeurope") == wanted
+    assert azure.versions.definition(named.at_version("1.0.0"), "westeurope") == wanted
+
+
+def test_a_definition_tells_its_features(start: Callable[..., Azure]) -> None:
+    azure = gallery(start, "1.0.0")
+    properties = {
+        "osType": "Windows",
+        "osState": "Specialized",
+        "hyperVGeneration": "V2",
+        "architecture": "Arm64",
+        "identifier": {"publisher": "p", "offer": "o", "sku": "s"},
+        "features": [
+            {"name": "DiskControllerTypes", "value": "NVMe"},
+            {"name": "SecurityType", "value": "TrustedLaunch"},
+        ],
+    }
+    named = azure.image(definition="other")
+    path = f"{azure.emulator.endpoint}{named.id}?api-version=2024-03-03"
+    answer = requests.put(path, json={"location": "westeurope", "properties": properties}, timeout=10)
+    assert answer.status_code == 201, answer.text
+    wanted = ImageDefinition(
+        "Windows", specialized=True, generation="V2", architecture="Arm64", security="TrustedLaunch"
+    )
+    assert azure.versions.definition(named, "westeurope") == wanted
 
 
 @pytest.mark.parametrize("image", [COMMUNITY, SHARED])
@@ -161,7 +202,7 @@ def test_a_gallery_that_was_withdrawn_is_named_with_the_next_step(start: Callabl
         azure.newest(ImageReference(id=image))
     assert "a community gallery that was withdrawn" in str(raised.value.next_step)
     with pytest.raises(AzureError, match=r"read version 1\.0\.0 of nginx"):
-        azure.versions.missing(ImageReference(id=f"{image}/versions/1.0.0"), "westeurope")
+        azure.versions.version(ImageReference(id=f"{image}/versions/1.0.0"), "westeurope")
 
 
 @pytest.mark.parametrize(
@@ -186,10 +227,10 @@ def test_a_subscription_that_cannot_be_found_is_named(start: Callable[..., Azure
     assert raised.value.next_step
 
 
-def test_images_without_versions_are_never_missing_and_not_asked_for(start: Callable[..., Azure]) -> None:
+def test_images_without_copies_are_not_asked_for(start: Callable[..., Azure]) -> None:
     azure = gallery(start, "1.0.0")
     managed = ImageReference(id=azure.emulator.scenario.image_id("nginx"))
-    assert azure.versions.missing(managed, "westeurope") is None
-    assert azure.versions.missing(azure.image(), "westeurope") is None
-    assert azure.versions.missing(ImageReference.parse_urn("Canonical:nginx:22_04:1.0.0"), "westeurope") is None
+    urn = ImageReference.parse_urn("Canonical:nginx:22_04:1.0.0")
+    assert [azure.versions.version(each, "westeurope") for each in (managed, urn, azure.image())] == [None] * 3
+    assert [azure.versions.definition(each, "westeurope") for each in (managed, urn)] == [None] * 2
     assert not azure.events
