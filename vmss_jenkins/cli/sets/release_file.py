@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vmss_jenkins.cli.options import GIVEN_FILE
+from vmss_jenkins.cli.parameter_types import DURATION
 from vmss_jenkins.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -29,6 +30,14 @@ RELEASE_FILE = click.option(
     "--release-file", type=GIVEN_FILE, help="Roll out the exact version that `resolve-image` wrote to this file."
 )
 """Adds the option of a file that `resolve-image` wrote."""
+
+WAIT_FOR_REPLICATION = click.option(
+    "--wait-for-replication",
+    type=DURATION,
+    help="How long to wait for the copy of a gallery's version in the region of the scale set, such as 30m.  "
+    "[default: refuse a version that is not there]",
+)
+"""Adds the option of how long a version may take to come to the region."""
 
 
 def write_release(file: Path, found: ResolvedImage) -> None:
