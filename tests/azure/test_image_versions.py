@@ -134,6 +134,18 @@ def test_a_version_that_is_not_in_the_region_names_its_regions(start: Callable[.
     assert azure.missing("1.0.0", "northeurope") == reason
 
 
+def test_a_version_that_was_reported_for_a_violation_is_passed_over_and_says_so(start: Callable[..., Azure]) -> None:
+    azure = gallery(start, "1.0.0", "1.0.1")
+    definition = azure.emulator.backend.galleries["canary-rg", "apps"].definitions["images", "nginx"]
+    safety = {"reportedForPolicyViolation": True, "policyViolations": [{"category": "ImageFlaggedUnsafe"}]}
+    definition.versions["1.0.1"].body["properties"]["safetyProfile"] = safety
+    reported = "reported to Microsoft for a policy violation (ImageFlaggedUnsafe)"
+    assert azure.newest() == Choice("1.0.0", {"1.0.1": reported}, chosen_by_azure="1.0.1")
+    found = azure.versions.version(azure.image("1.0.1"), "westeurope")
+    assert found
+    assert (found.reported, found.missing_in("westeurope")) == (reported, None)
+
+
 def test_a_definition_without_versions_has_no_newest_one(start: Callable[..., Azure]) -> None:
     azure = gallery(start, "1.0.0")
     azure.inject("withdraw image=apps/nginx/1.0.0")

@@ -46,13 +46,14 @@ class Versions:
     answers: Sequence[ImageVersion | AzureError] = (copy(),)
     told_of_definition: ImageDefinition | AzureError | None = LINUX
     reads: int = 0
+    oldest: str | None = "1.0.0"
 
     def newest(self, image: ImageReference, region: str, now: float) -> Choice:
         found = self.answers[min(self.reads, len(self.answers) - 1)]
         if isinstance(found, ImageVersion) and found.missing_in(region) is None:
             return Choice("1.0.1", {}, None, "1.0.1")
         coming = isinstance(found, ImageVersion) and found.is_coming_to(region)
-        return Choice("1.0.0", {"1.0.1": "missing"}, "1.0.1" if coming else None, "1.0.0")
+        return Choice(self.oldest, {"1.0.1": "missing"}, "1.0.1" if coming else None, self.oldest)
 
     def version(self, image: ImageReference, region: str) -> ImageVersion | None:
         assert (image, region) == (NEW, "westeurope")
@@ -213,6 +214,16 @@ def test_a_moving_name_means_an_older_version_if_the_copy_does_not_come(
 ) -> None:
     assert found(world, Versions([copy(50), copy(50), last]), NAMED, 600.0).image == OLD
     assert (world.clock.time == 600) is (last == copy(60))
+
+
+def test_a_moving_name_without_any_usable_version_names_the_option_that_waits(world: World) -> None:
+    for versions, step in (
+        (Versions([copy(50)]), "--wait-for-replication 30m"),
+        (Versions([copy(0, "Failed")]), "publish"),
+    ):
+        versions.oldest = None
+        with pytest.raises(ConfigError, match=step):
+            found(world, versions, NAMED)
 
 
 def test_an_exact_version_is_waited_for_too(world: World) -> None:

@@ -157,7 +157,10 @@ def resolved(named: ImageReference, choice: Choice, region: str, moving: MovingI
     reasons = choice.passed_over or "it has no versions"
     if choice.version is None:
         where = f"no version of {named.short_name} can be used in {canonical(region)}: {reasons}"
-        raise ConfigError(f"image {named}", [f"{where}; publish a version there, or give --image-id of an exact one"])
+        step = "publish a version there, or give --image-id of an exact one"
+        if choice.coming:
+            step = "let `vmss-jenkins rollout` wait for it with --wait-for-replication 30m"
+        raise ConfigError(f"image {named}", [f"{where}; {step}"])
     floats = moving is MovingImage.FLOAT
     if floats and choice.chosen_by_azure != choice.version:
         ignored = "Azure looks at no end of life and no report"
