@@ -90,6 +90,9 @@ def test_an_instance_with_a_version_that_nobody_chose_halts_it_and_is_named() ->
     assert isinstance(action, Halt)
     assert "nginx/1.11.0 was published while nginx/1.10.0 was rolled out" in action.reason
     assert "; it is on 1:" in action.reason
+    both = decided(instance(0, V1), instance(1, V2), instance(2, V2), model_sent=True)
+    assert isinstance(both, Halt)
+    assert "; it is on 1, 2:" in both.reason
 
 
 @pytest.mark.parametrize("newest", [V1, None])

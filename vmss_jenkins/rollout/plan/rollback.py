@@ -33,8 +33,8 @@ def rollback_target(spec: RolloutSpec, observed: Observed, history: History) -> 
     if isinstance(bad, ExtensionSettings):
         return None, "the previous script is not recorded: give its settings with --to-settings FILE"
     if not found:
-        extensions = [one.name for one in observed.scale_set.scripts[:1]]
-        script = "".join(f"; to roll back its script, add --extension {name}" for name in extensions)
+        scripts = observed.scale_set.scripts
+        script = next((f"; to roll back its script, add --extension {one.name}" for one in scripts), "")
         return None, f"no instance runs another image: give the image to roll back to with --to IMAGE_ID{script}"
     names = ", ".join(str(image) for image in found)
     return (
