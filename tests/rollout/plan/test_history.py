@@ -20,8 +20,8 @@ def test_a_rollback_starts_anew_and_keeps_what_was_touched() -> None:
     records = {"0": UP, "1": BROKEN, "2": DRAINED}
     times = {"0": 5.0}
     before = History(
-        0.0, Target(NEW), (OLD,), model_set=True, model_sent=True, records=records, updated_since=times, not_updated_since=times,
-        drained=frozenset("2"), held_until=50.0, refusal="no quota",
+        0.0, Target(NEW), (OLD,), model_set=True, model_sent=True, records=records, updated_since=times,
+        not_updated_since=times, drained=frozenset("2"), held_until=50.0, refusal="no quota",
     )  # fmt: skip
     after = before.begin_rollback(OLD, "bad", NOW)
     assert after == History(
