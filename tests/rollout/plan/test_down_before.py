@@ -295,3 +295,30 @@ def test_a_new_script_leaves_no_instance_with_the_release_and_the_same_one_those
     assert (target is not None) is has_target
     assert {one.id for one in selection.pending} == set(pending)
     assert {one.id for one in selection.have_it} == {"0", "1"} - set(pending)
+
+
+def test_with_the_canary_alone_an_ill_instance_out_of_it_is_not_updated() -> None:
+    not_updated = "0 (unhealthy) was down before the rollout: not updated, and not counted as unavailable"
+    assert _findings(ill("0"), instance("1"), canary=ONE, canary_only=True) == [(Severity.NOTE, not_updated)]
+    ((_, text),) = _findings(ill("0"), instance("1"), canary=ONE)
+    assert text.endswith("updated first, and not counted as unavailable")
+
+
+def test_an_instance_that_is_starting_up_is_no_reason_to_say_anything() -> None:
+    assert _findings(ill("0", health=Health.INITIALIZING), canary=ONE) == []
+
+
+def test_a_set_without_traffic_may_lose_its_last_instance_that_serves() -> None:
+    there = (ill("0", protected_from_scale_set_actions=True), instance("1"))
+    assert [one for one, _ in _findings(*there)] == [Severity.NOTE, Severity.IMPOSSIBLE]
+    assert [one for one, _ in _findings(*there, idle=True)] == [Severity.NOTE]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [instance("2"), ill("2"), instance("2", protected_from_scale_set_actions=True), instance("2", zone="2")],
+    ids=["healthy", "may be cured", "protected and serves", "in a zone of its own"],
+)
+def test_where_another_one_serves_or_may_serve_the_rollout_is_possible(other: Instance) -> None:
+    there = (ill("0", protected_from_scale_set_actions=True), instance("1"), other)
+    assert Severity.IMPOSSIBLE not in {one for one, _ in _findings(*there)}

@@ -38,3 +38,12 @@ def test_an_instance_that_azure_was_asked_to_delete_is_remembered_and_refusals_a
     assert made.records["0"] == InstanceRecord(NOW, asked=NOW)
     assert made.records["1"] == replace(made.records["0"], answered=False)
     assert made.not_updated_since == {"0": NOW, "1": NOW}
+
+
+def test_an_update_that_azure_took_is_answered_and_ends_the_row_of_refusals() -> None:
+    refused = History(0.0, Target(NEW)).refused(5.0, overlapping=False).refused(6.0, overlapping=True)
+    made = refused.asked([instance("0")], NOW).asked([instance("1")], NOW, answered=False)
+    assert refused.refusals == 2
+    assert refused.asked([instance("0")], NOW).refusals == made.refusals == 0
+    assert (made.held_until, made.waves_only) == (6.0, True)
+    assert {key: record.answered for key, record in made.records.items()} == {"0": True, "1": False}

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.rollout.plan.test_moving_target import FLOATS, NAMED, PINNED, V0, V1
 from tests.support.fakes import NEW, OLD, WEB, three_old_instances
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.model.findings import Severity
@@ -357,3 +358,42 @@ def test_no_instance_has_the_script_of_before_whatever_its_flag_says() -> None:
     ):
         found = idle_findings(spec, Observed(scale_set, latest, {}), run)
         assert [one.text for one in found] == texts
+
+
+def test_a_name_that_moves_is_told_with_what_it_means_and_stays_in_the_model() -> None:
+    floats, pinned = (RolloutSpec(canary=None, resolved=one) for one in (FLOATS, PINNED))
+    there = (replace(FIRST, image=V1), replace(SECOND, image=V0, latest_model_applied=False))
+    for spec, model, first in (
+        (floats, NAMED, "would leave the model at nginx/1.10.0"),
+        (floats, V0, "would set the model to nginx/1.10.0"),
+        (pinned, V1, "would leave the model at nginx/1.10.0"),
+        (pinned, NAMED, "would set the model to nginx/1.10.0"),
+    ):
+        lines = list(preview(spec, V1, replace(SET, image=model), there).lines())
+        assert lines[0] == first
+        assert spec.resolved
+        assert f"note: {spec.resolved.explained}" in lines
+
+
+def test_the_images_that_run_are_counted_before_anything_changes() -> None:
+    many = tuple(replace(FIRST, id=str(n), image=ImageReference(id=f"{OLDER.id}-{n}")) for n in range(10))
+    for found in (preview(CANARY, NEW, SET, many), preview_rollback(BACK, NEW_SET, many)):
+        assert [one.text.partition(" and ")[0] for one in found.findings if one.severity is Severity.IMPOSSIBLE] == [
+            "the instances would run 11 different images"
+        ]
+
+
+def test_a_rollback_that_was_killed_after_it_set_the_script_goes_on_to_that_script() -> None:
+    set_already = replace(SCRIPT_SET, extension=SCRIPT_BEFORE, scripts=(SCRIPT_BEFORE,))
+    found = preview_rollback(RolloutSpec(), set_already, (replace(FIRST, latest_model_applied=False), SECOND))
+    assert (found.image, found.changes_model) == (SCRIPT_BEFORE, False)
+    assert (found.others, found.have_it) == (("0",), ("1",)), "the flag tells who ran it"
+
+
+def test_a_rollback_to_nowhere_plans_nothing() -> None:
+    found = preview_rollback(RolloutSpec(), NEW_SET, (BAD,))
+    (blocked,) = found.findings
+    assert found == Preview(
+        None, changes_model=False, canary=(), others=(), have_it=(), skipped={}, at_most_down=0, findings=(blocked,),
+        rolling_back=True,
+    )  # fmt: skip

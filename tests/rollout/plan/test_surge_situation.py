@@ -130,6 +130,9 @@ def test_what_others_delete_is_no_failure_of_this_run() -> None:
         found = survey(SPEC, observed(going, read=900.0), history, 900.0)
         assert found.failed == {}
         assert found.leaving == {"2"}
+    both = run(going, made("3")).draining([THERE], ASKED).removing([made("3")], ASKED)
+    found = survey(SPEC, observed(going, made("3"), read=900.0), both, 900.0)
+    assert list(found.failed) == ["3"], "this run deletes that one"
 
 
 def zoned(*zones: str, fresh: str = "") -> tuple[Instance, ...]:
