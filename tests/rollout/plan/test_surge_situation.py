@@ -173,13 +173,14 @@ def test_a_zone_is_empty_if_an_instance_of_a_fuller_zone_could_be_there(
         (None, "Succeeded", False, 115.0, False),
         (None, "Updating", False, 115.0, True),
         (OperationState((), resizes=True), "Succeeded", True, 100.0, True),
-        (OperationState((), resizes=True, ended=99.0), "Updating", True, 100.0, False),
+        (OperationState((), resizes=True, ended=99.0), "Succeeded", True, 100.0, False),
+        (OperationState((), resizes=True, ended=99.0), "Updating", True, 100.0, True),  # the answer of another was lost
         (OperationState(("2",)), "Succeeded", True, 100.0, False),
         (OperationState(("2",)), "Updating", True, 100.0, True),
     ],
     ids=[
         "quiet", "somebody changes the set", "no answer", "no answer for long", "no answer, and it shows", "ours runs",
-        "ours ended", "of instances", "of instances, and somebody changes the set",
+        "ours ended", "ours ended, and another runs", "of instances", "of instances, and somebody changes the set",
     ],
 )  # fmt: skip
 def test_the_number_of_instances_changes_while_azure_may_work_on_it(

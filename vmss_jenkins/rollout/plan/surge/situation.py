@@ -163,6 +163,6 @@ def _in_canary(spec: RolloutSpec, history: History, found: _Sorted) -> bool:
 
 def _resizing(observed: Observed, headcount: Headcount, now: float) -> bool:
     """Whether the number of instances may not match the capacity yet."""
-    ours = [operation.ended is None for operation in observed.operations if operation.resizes]
     unheard = not headcount.answered and now < headcount.at + SETTLED
-    return unheard or (any(ours) if ours else observed.scale_set.provisioning_state == "Updating")
+    ours = any(operation.resizes and operation.ended is None for operation in observed.operations)
+    return unheard or ours or observed.scale_set.provisioning_state == "Updating"
