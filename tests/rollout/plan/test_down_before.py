@@ -127,6 +127,15 @@ def test_a_canary_of_ill_instances_that_stay_ill_ends_the_rollout() -> None:
     assert isinstance(made.next(), Halt)
 
 
+def test_a_set_whose_only_instance_stays_ill_with_the_release_is_told_and_not_judged() -> None:
+    made = run(ill("0"), canary=ONE)
+    made.asked("0").operations = (OperationState(("0",), ended=NOW + 5),)
+    made.sees(ill("0", image=NEW, latest_model_applied=True, provisioning_state="Failed"), at=NOW + 9)
+    action = made.next()
+    assert isinstance(action, Halt)
+    assert action.reason == "all but 1 instance(s): 0: was down before the run; its update failed"
+
+
 def test_one_stuck_in_the_rollback_does_not_stop_the_rollback_of_the_others() -> None:
     made = Run(instance("0", NEW), instance("1"), instance("2"), max_unavailable=ONE, canary=Amount(2))
     made.asked("0", "1").sees(instance("1", provisioning_state="Failed"), at=NOW + 9)

@@ -99,7 +99,8 @@ def test_an_update_fails_by_azures_word_or_by_time(
 
 
 @pytest.mark.parametrize(
-    ("ended", "seen_busy", "fails"), [(None, False, False), (5.0, False, True), (6.5, False, False), (None, True, True)]
+    ("ended", "seen_busy", "fails"),
+    [(None, False, False), (5.0, False, True), (6.0, False, True), (6.5, False, False), (None, True, True)],
 )
 def test_one_that_had_failed_before_fails_when_azure_ended_its_update(
     ended: float | None, seen_busy: bool, fails: bool

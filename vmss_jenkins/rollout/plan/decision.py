@@ -191,8 +191,7 @@ def _end(spec: RolloutSpec, observed: Observed, history: History, situation: Sit
         return None
     if situation.recovering and not history.rolling_back:
         return None
-    nothing_to_judge = situation.still_down and not situation.unjudged and not situation.canary
-    if situation.in_canary and situation.have_it and not nothing_to_judge:
+    if situation.in_canary and situation.have_it and not situation.still_down:
         return None
     if bad := {**situation.failed, **situation.still_down}:
         what = "the rollback failed too: " if history.rolling_back else "all but "
