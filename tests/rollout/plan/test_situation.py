@@ -10,6 +10,7 @@ from tests.rollout.plan.test_decision import NOW, OLDER, Run, back, four, instan
 from tests.support.fakes import NEW, OLD
 from vmss_jenkins.gates.verdicts import Consequence
 from vmss_jenkins.model.instances import Health, Instance, InstanceIds
+from vmss_jenkins.rollout.plan.decision import next_moment
 from vmss_jenkins.rollout.plan.history import OperationState, Stage
 from vmss_jenkins.rollout.plan.selection import Amount, Include, Scope
 from vmss_jenkins.rollout.plan.situation import Situation, survey
@@ -256,3 +257,69 @@ def test_the_canary_ends_with_gates_that_passed_it(stage: Stage, follows: Conseq
 def test_unjudged_are_the_updated_ones_in_the_order_of_the_list_that_no_gates_passed() -> None:
     run = Run(*(instance(key, NEW) for key in ("2", "10", "1"))).judged("1").judged("2", follows=Consequence.FAIL)
     assert surveyed(run).unjudged == ("2", "10")
+
+
+def test_one_that_drains_does_not_hide_the_failure_of_the_next() -> None:
+    run = Run(*four()).asked("1")
+    run.history = run.history.draining(run.instances[:1], NOW)
+    assert surveyed(run.sees(replace(FAILED, id="1"))).failed == {"1": "its update failed: no quota"}
+
+
+def test_what_was_never_read_has_neither_failed_nor_settled() -> None:
+    run = Run(*four(), instance_timeout=0.5).asked("0", at=0.0)
+    run.now = 0.0
+    run.history = run.history.observe(run.observed, 0.0)
+    unread = replace(run.observed, read={})
+    assert survey(run.spec, unread, run.history, 0.0).failed == {}
+    asked = back(Run(*four(new=1)).asked("0", at=0.5))
+    assert survey(asked.spec, replace(asked.observed, read={}), asked.history, 5.0).capacity.ours == {"0"}
+
+
+@pytest.mark.parametrize(("state", "awaited"), [("Succeeded", False), ("Updating", True)])
+def test_one_that_somebody_deallocates_after_it_was_taken_is_not_awaited(state: str, awaited: bool) -> None:
+    run = Run(*four()).asked("0", "1")
+    run.sees(instance("0", power="deallocated", provisioning_state=state, health=Health.NOT_REPORTED))
+    found = surveyed(run)
+    assert ("0" in found.in_flight) is awaited
+    assert "1" in found.in_flight
+    assert ("0" in {one.id for one in found.capacity.counted}) is awaited
+
+
+def test_one_that_was_taken_is_capacity_though_its_update_stops_it() -> None:
+    stopped = [instance(key, power="stopped", health=Health.NOT_REPORTED) for key in ("0", "1")]
+    run = Run(*four()).asked("0").sees(*stopped)
+    found = surveyed(run).capacity
+    assert [one.id for one in found.counted] == ["0", "2", "3"], "the other one somebody stopped"
+    assert found.down == {"0"}
+
+
+def test_in_a_rollback_those_that_this_run_broke_are_down_by_it_and_others_are_not() -> None:
+    run = Run(*four(new=1)).asked("0").sees(replace(UPDATED_ILL), instance("3", health=Health.UNHEALTHY))
+    found = surveyed(back(run).sees(at=NOW + 20))
+    assert (found.capacity.down, found.capacity.ours) == (frozenset("03"), frozenset("0"))
+    assert found.in_flight == frozenset(), "the other one was never touched, and nobody waits for it"
+
+
+def test_a_rollback_awaits_what_it_touched_before_though_it_has_the_old_release() -> None:
+    run = Run(*four()).asked("0").sees(instance("0", health=Health.UNHEALTHY))
+    found = surveyed(back(run).sees(at=NOW + 20))
+    assert found.in_flight == {"0"}
+
+
+def test_a_rollback_tells_only_of_those_that_it_would_have_updated() -> None:
+    kept = {"protected_from_scale_set_actions": True}
+    run = back(Run(instance("0", NEW, **kept), instance("1", OLDER, **kept), instance("3")))
+    assert surveyed(run).skipped == {"0": "protected from scale set actions: Azure does not update it"}
+
+
+@pytest.mark.parametrize(("canary", "unjudged"), [(None, ("0", "1")), (Amount(1), ("1",))])
+def test_one_that_was_down_before_is_judged_after_the_canary(canary: Amount | None, unjudged: tuple[str, ...]) -> None:
+    ill = instance("0", health=Health.UNHEALTHY)
+    run = Run(ill, *four()[1:], canary=canary).asked("0", "1").sees(instance("0", NEW), instance("1", NEW))
+    assert surveyed(run).unjudged == unjudged
+
+
+def test_when_nothing_is_due_any_more_the_moment_is_now() -> None:
+    run = Run(*four(), timeout=10.0)
+    assert next_moment(run.spec, run.history, NOW) == NOW
+    assert next_moment(run.spec, run.history, 9.0) == 10.0

@@ -91,7 +91,7 @@ def start(observed: Observed, spec: RolloutSpec, image: Release | None, now: flo
         rolling_back: whether the run rolls back from the release of the model.
     """
     model, before = observed.scale_set.release, observed.scale_set.extension_before
-    to = spec.rollback_to if rolling_back else None
+    to = spec.rollback_to
     if rolling_back and to is None and before and before.same_as(model):
         to = before
     if rolling_back and to and to.same_as(model):
