@@ -47,3 +47,25 @@ def test_an_update_that_azure_took_is_answered_and_ends_the_row_of_refusals() ->
     assert refused.asked([instance("0")], NOW).refusals == made.refusals == 0
     assert (made.held_until, made.waves_only) == (6.0, True)
     assert {key: record.answered for key, record in made.records.items()} == {"0": True, "1": False}
+
+
+def test_a_record_keeps_what_it_saw_once() -> None:
+    record = InstanceRecord(1.0)
+    busy, up = record.seen(busy=True, updated=False), record.seen(busy=False, updated=True)
+    assert busy == replace(record, seen_busy=True)
+    assert up == replace(record, came_up=True)
+    both = busy.seen(busy=False, updated=True)
+    assert both == up.seen(busy=True, updated=False) == replace(record, seen_busy=True, came_up=True)
+    assert both.seen(busy=False, updated=False) == both
+    assert record.seen(busy=False, updated=False) == record
+
+
+def test_what_an_instance_was_when_it_was_taken_is_remembered() -> None:
+    stopped = instance("0", power="stopped", provisioning_state="Failed")
+    for made in (
+        History(0.0, Target(NEW)).draining([stopped], NOW),
+        History(0.0, Target(NEW)).not_drained([stopped], NOW),
+    ):
+        assert made.records["0"] == InstanceRecord(NOW, provisioning_before="Failed", ran=False, was_down=True)
+    asked = History(0.0, Target(NEW)).asked([instance("0")], NOW).records["0"]
+    assert asked == InstanceRecord(NOW, asked=NOW)

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from tests.rollout.plan.test_decision import OLDER, instance
+from tests.rollout.plan.test_moving_target import FLOATS, NAMED
+from tests.rollout.plan.test_moving_target import V1 as GALLERY_V1
 from tests.support.fakes import NEW, OLD, WEB
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.images import ImageReference
@@ -200,3 +202,10 @@ def test_a_rollback_goes_where_the_log_says_and_names_what_runs_if_there_are_sev
 def test_two_more_releases_than_the_target_are_named() -> None:
     _, told = recorded_rollback(RolloutSpec(rollback_to=OLD), observed(NEW_ONE, OLDER_ONE), ())
     assert [one.text for one in told] == ["0 runs nginx-updated-image; 2 runs nginx-older-image"]
+
+
+def test_a_rollout_of_a_moving_name_keeps_it_in_the_model_and_a_rollback_from_it_does_not() -> None:
+    spec, there = RolloutSpec(resolved=FLOATS), observed(OLD_ONE, scale_set=replace(SET, image=NAMED))
+    assert start(there, spec, GALLERY_V1, 5.0, rolling_back=False).target == spec.target_of(GALLERY_V1)
+    assert spec.target_of(GALLERY_V1).floats_as == NAMED
+    assert start(there, spec, None, 5.0, rolling_back=True).target == Target(NAMED)

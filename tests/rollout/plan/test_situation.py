@@ -323,3 +323,11 @@ def test_when_nothing_is_due_any_more_the_moment_is_now() -> None:
     run = Run(*four(), timeout=10.0)
     assert next_moment(run.spec, run.history, NOW) == NOW
     assert next_moment(run.spec, run.history, 9.0) == 10.0
+
+
+def test_the_next_moment_is_the_first_of_all_that_are_due() -> None:
+    run = Run(*four(), drain=30.0, min_healthy_time=15.0, timeout=NOW)
+    run.history = replace(run.history.draining(run.instances[:1], NOW), updated_since={"1": NOW})
+    run.history = replace(run.history, held_until=NOW + 20)
+    moments = [next_moment(run.spec, run.history, NOW + passed) for passed in (-5, 0, 15, 20, 30)]
+    assert moments == [NOW, NOW + 15, NOW + 20, NOW + 30, NOW + 30]
