@@ -538,3 +538,48 @@ def test_a_run_that_failed_instances_hold_up_for_good_halts_and_names_them(rolls
         f"{'the rollback failed too: ' if rolls_back else ''}instances 0, 1 are down and stay down, so no other may be "
         "taken down"
     )
+
+
+def test_each_failed_instance_is_told_when_there_are_more_than_allowed() -> None:
+    run = Run(*four(), on_failure=OnFailure.STOP, max_failed=1).asked("0", "1")
+    action = run.sees(*(instance(key, provisioning_state="Failed", error="no quota") for key in "01")).next()
+    assert isinstance(action, Halt)
+    assert action.reason == (
+        "2 instance(s) failed, allowed 1: 0: its update failed: no quota; 1: its update failed: no quota"
+    )
+
+
+def test_a_rollout_may_take_less_than_its_timeout() -> None:
+    run = Run(*four(new=1), timeout=NOW)
+    run.now = NOW - 0.5
+    assert run.judged("0").next() == Update(("1", "2"))
+    run.now = NOW
+    assert run.next() == RestoreModel(OLD, f"not done after {NOW:.0f} s")
+
+
+SCRIPTS = tuple(ExtensionSettings.of({"commandToExecute": f"bash {name}.sh"}, name="app") for name in ("v1", "v2"))
+
+
+@pytest.mark.parametrize(
+    ("target", "changes", "what", "found"),
+    [
+        (NEW, {"image": OLDER}, "image", str(OLDER)),
+        (NEW, {"image": None}, "image", "an unknown one"),
+        (SCRIPTS[1], {"extension": SCRIPTS[0]}, "script", str(SCRIPTS[0])),
+    ],
+)
+def test_what_somebody_changed_in_the_model_is_told(
+    target: ImageReference | ExtensionSettings, changes: dict[str, object], what: str, found: str
+) -> None:
+    run = Run(*four())
+    run.history = replace(run.history, target=Target(target))
+    run.scale_set = replace(run.scale_set, **changes)  # type: ignore[arg-type]
+    action = run.next()
+    assert isinstance(action, Halt)
+    assert action.reason == f"somebody changed the model's {what} to {found} while {target} was rolled out"
+
+
+def test_a_rollback_without_a_cause_restores_the_model_all_the_same() -> None:
+    run = Run(*four(new=1))
+    run.history = replace(run.history.begin_rollback(OLD, "bad", NOW), cause=None)
+    assert run.next() == RestoreModel(OLD, "")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from tests.rollout.plan.test_decision import NOW, instance
-from tests.support.fakes import NEW, OLD
-from vmss_jenkins.rollout.plan.history import History, InstanceRecord
+from tests.support.fakes import NEW, OLD, WEB
+from vmss_jenkins.model.instances import Health, ScaleSet
+from vmss_jenkins.rollout.plan.history import History, InstanceRecord, is_updated
 from vmss_jenkins.rollout.plan.selection import Target
 
 UP, BROKEN, DRAINED = (
@@ -69,3 +72,32 @@ def test_what_an_instance_was_when_it_was_taken_is_remembered() -> None:
         assert made.records["0"] == InstanceRecord(NOW, provisioning_before="Failed", ran=False, was_down=True)
     asked = History(0.0, Target(NEW)).asked([instance("0")], NOW).records["0"]
     assert asked == InstanceRecord(NOW, asked=NOW)
+
+
+STOPPED = {"power": "deallocated", "health": Health.NOT_REPORTED}
+RAN, DID_NOT_RUN = InstanceRecord(NOW), InstanceRecord(NOW, ran=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "record", "updated"),
+    [
+        ({}, None, True),
+        ({}, RAN, True),
+        ({"health": Health.UNHEALTHY}, None, False),
+        ({"health": Health.UNHEALTHY}, RAN, False),
+        (STOPPED, None, True),
+        (STOPPED, DID_NOT_RUN, True),
+        (STOPPED, RAN, False),
+        ({**STOPPED, "provisioning_state": "Failed"}, None, False),
+        ({**STOPPED, "provisioning_state": "Failed"}, DID_NOT_RUN, False),
+        ({"health": Health.UNHEALTHY}, DID_NOT_RUN, True),  # it needs the release only
+        ({"image": OLD}, None, False),
+        ({"latest_model_applied": False}, None, True),  # as after a model that was restored
+        ({"latest_model_applied": False}, RAN, False),
+    ],
+)
+def test_an_instance_is_updated_if_it_has_the_release_and_what_ran_is_healthy(
+    changes: dict[str, object], record: InstanceRecord | None, updated: bool
+) -> None:
+    one = replace(instance("0", NEW), **changes)  # type: ignore[arg-type]
+    assert is_updated(one, Target(NEW, by_image=True), ScaleSet(WEB, NEW), record) is updated
