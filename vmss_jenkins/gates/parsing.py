@@ -161,12 +161,7 @@ def _number(value: object) -> float:
     raise ValueError("a number")
 
 
-def seconds_of(value: object) -> float:
-    """Read a time: seconds as a number, or a number with ms, s, m or h.
-
-    Raises:
-        ValueError: what is wanted.
-    """
+def _seconds(value: object) -> float:
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h)\s*", value) if isinstance(value, str) else None
     if found:
         return float(found[1]) * _UNITS[found[2]]
@@ -231,9 +226,9 @@ _KEYS: Mapping[str, tuple[str, Callable[[object], object]]] = {
     "failed_limit": ("limits.failed", _whole),
     "inconclusive_limit": ("limits.inconclusive", _whole),
     "error_limit": ("limits.error", _whole),
-    "steady": ("steady", seconds_of),
-    "interval": ("interval", seconds_of),
-    "timeout": ("timeout", seconds_of),
+    "steady": ("steady", _seconds),
+    "interval": ("interval", _seconds),
+    "timeout": ("timeout", _seconds),
     "via": ("via", _via),
     "url": ("url", _text),
     "path": ("path", _text),
@@ -253,11 +248,11 @@ _KEYS: Mapping[str, tuple[str, Callable[[object], object]]] = {
     "max_samples": ("max_samples", _whole),
     "share": ("share", _share),
     "percentile": ("percentile", _percentile),
-    "max_latency": ("max_latency", seconds_of),
+    "max_latency": ("max_latency", _seconds),
     "significance": ("significance", _share),
     "error_margin": ("margins.errors", _share),
     "max_slowdown": ("margins.slowdown", _number),
-    "least_slowdown": ("margins.least_slowdown", seconds_of),
+    "least_slowdown": ("margins.least_slowdown", _seconds),
     "run": ("run", _words),
     "secrets": ("secrets", _names),
 }
