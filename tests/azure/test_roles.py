@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from vmss_jenkins import cli
 from vmss_jenkins.azure.roles import LINKED, USED, role, table
-from vmss_jenkins.emulator import Emulator, Scenario
+from vmss_jenkins.emulator import Emulator, Release, Scenario
 from vmss_jenkins.emulator.arm.role import Role
 from vmss_jenkins.emulator.compute import scale_sets
 from vmss_jenkins.emulator.front.routes import resolve
@@ -27,6 +27,14 @@ PAIR = SCENARIOS["nginx-blue-green"]
 GREEN = replace(PAIR.more_sets[0], orchestration="Flexible")
 PAIRS = (PAIR, replace(PAIR, orchestration="Flexible", more_sets=(GREEN,)))
 SCRIPT = replace(SCENARIOS["nginx-extension"], instances=2)
+PUBLISHED = {"apps/nginx": "apps/nginx/1.0.{}", "Canonical:nginx:22:latest": "Canonical:nginx:22:1.0.{}"} | {
+    image: f"{image}/Versions/1.0.{{}}" for image in ("/SharedGalleries/a/Images/b", "/CommunityGalleries/a/Images/b")
+}
+MOVING = [
+    Scenario(instances=1, image=image, releases={one.format(patch): Release("page") for patch in range(2)})
+    for image, one in PUBLISHED.items()
+]
+"""Sets that name an image that moves, of every kind."""
 GATES = [f"http via={via} port=80 samples=1 timeout=1s error_limit=0" for via in ("public", "nat", "frontend")]
 ONCE = "samples=1 timeout=1s error_limit=0"
 PAIR_WORDS = "--load-balancer blueLB --blue blue --green green"
@@ -54,10 +62,14 @@ RUNS: dict[str, list[tuple[Scenario, str]]] = {
             for pair in PAIRS
         ),
     ],
+    "resolve-image": [(s, "resolve-image --image-id NEW") for s in (UNIFORM, FLEXIBLE)],
+    "image-versions": [(s, line) for s in MOVING for line in ("rollout --dry-run", "rollout", "resolve-image")],
     "drain": [(s, "rollout --image-id NEW --drain 0.1") for s in (UNIFORM, FLEXIBLE)],
 }
 
 
+BESIDE = {"drain": ("rollout",), "image-versions": ("rollout", "resolve-image")}
+"""What is needed beside a key that is no command of its own."""
 PAIRED = {"switch", "blue-green"}
 WHERE = {False: ["-g", "canary-rg", "-n", "web"], True: ["-g", "canary-rg"]}
 
@@ -68,7 +80,7 @@ def used(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]
     (tmp_path / "v1.sh").write_text("apt-get install -y nginx\n")
     monkeypatch.chdir(tmp_path)
     for scenario, line in RUNS[name]:
-        needed = ["rollout", name] if name == "drain" else [name]
+        needed = [name, *BESIDE.get(name, ())]
         allowed = Role.parse(json.dumps(role(needed, SCOPE)))
         with Emulator(replace(scenario, role=allowed), data_plane=False, time_scale=1000) as emulator:
             for key, value in emulator.environment.items():
@@ -96,8 +108,8 @@ def test_a_command_uses_exactly_what_its_role_allows(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = {action.lower() for action in used(name, tmp_path, monkeypatch)}
-    if name == "drain":
-        found -= {action.lower() for action in USED["rollout"]}
+    for beside in BESIDE.get(name, ()):
+        found -= {action.lower() for action in USED[beside]}
     assert found == {action.lower() for action in USED[name]}
 
 

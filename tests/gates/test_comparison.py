@@ -144,6 +144,13 @@ def judge_errors(canary_bad: int, stable_bad: int, size: int, look: int) -> Evid
     return compare(canary, stable, Margins(), look_significance(SIGNIFICANCE, 1, sizes, look)).errors
 
 
+def test_what_is_worse_by_exactly_the_margin_is_out_of_it() -> None:
+    margins = Margins(errors=0.25)
+    canary, worse = Group((0.1,) * 3, 1), Group((0.1,) * 2, 2)
+    assert compare(worse, canary, margins, 0.05).errors.finding is Finding.UNCERTAIN
+    assert compare(worse, canary, Margins(errors=0.26), 0.05).errors.finding is Finding.WITHIN_MARGIN
+
+
 def further(cases: dict[tuple[int, int], float], n: int, canary_rate: float, stable_rate: float) -> Cases:
     """The cases after n more requests a side."""
     canaries: Cases = defaultdict(float)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.rollout.plan.test_moving_target import NAMED, V0, V1
 from tests.support.fakes import NEW, OLD, WEB, three_old_instances
 from vmss_jenkins.__main__ import main
 from vmss_jenkins.emulator import Emulator
@@ -53,6 +54,27 @@ def test_without_a_canary_there_is_nothing_to_hand_over() -> None:
         handoff_of(SCALE_SET, STABLE)
     with pytest.raises(ConfigError, match="scale set canary-rg/web: its image is unknown: there is no canary to hand"):
         handoff_of(replace(SCALE_SET, image=None), INSTANCES)
+
+
+def test_of_a_model_that_names_the_newest_version_the_exact_one_that_was_judged_is_handed_over() -> None:
+    moving = replace(SCALE_SET, image=NAMED)
+    old, new = replace(STABLE[0], image=V0), replace(CANARY, image=V1)
+    found = handoff_of(moving, (old, new))
+    assert (found.image, found.canary) == (V1, (CANARY.id,))
+    assert mismatches(found, moving, (old, new)) == ()
+
+
+def test_of_a_model_with_an_exact_version_those_that_ran_it_before_are_the_canary() -> None:
+    exact = replace(SCALE_SET, image=V1)
+    flagged = tuple(replace(one, image=image) for one, image in zip(STABLE, (V0, V1), strict=True))
+    assert handoff_of(exact, flagged).canary == (STABLE[1].id,)
+    script = ExtensionSettings.of({"commandToExecute": "bash app.sh"}, name="app")
+    for scale_set, instances in (
+        (replace(exact, extension=script), flagged),  # which script ran there is not known
+        (SCALE_SET, tuple(replace(one, image=NEW) for one in flagged)),  # an image without versions
+    ):
+        with pytest.raises(ConfigError, match="there is no canary to hand over"):
+            handoff_of(scale_set, instances)
 
 
 def test_a_record_is_one_line_of_json_and_is_read_back() -> None:

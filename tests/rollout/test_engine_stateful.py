@@ -84,6 +84,16 @@ class Rollouts(RuleBasedStateMachine):
     def something_goes_wrong(self, text: str, skip: int) -> None:
         self.azure.emulator.inject(f"{text} skip={skip}")
 
+    @rule(key=st.sampled_from(["0", "4"]))
+    def an_instance_is_ill_before(self, key: str) -> None:
+        """It restarts, and answers 503 from then on, until an update brings it up again."""
+        if key not in {one.id for one in self.azure.instances()}:
+            return
+        self.azure.emulator.inject(f"never-healthy instance={key}")
+        self.azure.sets._client.virtual_machine_scale_set_vms.begin_restart("canary-rg", "web", key, polling=False)
+        self.azure.clock.sleep(120)
+        self.azure.emulator.withdraw()
+
     @rule(
         image=st.sampled_from(RELEASES),
         strategy=st.sampled_from(IN_PLACE),

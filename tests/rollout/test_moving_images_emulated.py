@@ -17,6 +17,8 @@ from vmss_jenkins.azure.image_versions import AzureImageVersions
 from vmss_jenkins.emulator.scenario.scenario import SCENARIOS
 from vmss_jenkins.events.steps import PreflightFound
 from vmss_jenkins.library.releases import look_up
+from vmss_jenkins.model.galleries.image_fit import ImageDefinition
+from vmss_jenkins.model.galleries.image_versions import Choice, ImageVersion
 from vmss_jenkins.model.images import ImageReference, MovingImage
 from vmss_jenkins.rollout.ending import Outcome, RolloutResult
 from vmss_jenkins.rollout.engine import Order, RunContext, run_rollout
@@ -172,11 +174,14 @@ class versions_of:  # noqa: N801 - reads as a sentence where it is used
         endpoint = Endpoint(azure.emulator.subscription_id, azure.emulator.endpoint)
         self._now, self._version = AzureImageVersions(endpoint, None, azure.events.append), version
 
-    def newest(self, image: ImageReference, region: str, now: float) -> Any:
+    def newest(self, image: ImageReference, region: str, now: float) -> Choice:
         return replace(self._now.newest(image, region, now), version=self._version, chosen_by_azure=self._version)
 
-    def missing(self, image: ImageReference, region: str) -> str | None:
-        return self._now.missing(image, region)
+    def version(self, image: ImageReference, region: str) -> ImageVersion | None:
+        return self._now.version(image, region)
+
+    def definition(self, image: ImageReference, region: str) -> ImageDefinition | None:
+        return self._now.definition(image, region)
 
 
 @settings(deadline=None, max_examples=15)

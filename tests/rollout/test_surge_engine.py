@@ -54,10 +54,11 @@ class World:
         )
         return run_rollout(self.cloud, WEB, order or Order(NEW), spec, context, waiter)
 
-    def kept(self, surge: int = 1, wanted: int | None = None) -> None:
+    def kept(self, surge: int = 1, wanted: int | None = None, serving: int | None = None) -> None:
         """What holds after every surge, however it went."""
         wanted = self.count if wanted is None else wanted
-        assert self.cloud.fewest >= min(wanted, self.count), "fewer served by our doing"
+        serving = self.count if serving is None else serving
+        assert self.cloud.fewest >= min(wanted, serving), "fewer served by our doing"
         assert self.cloud.most <= wanted + surge, "more than allowed"
         assert self.cloud.updates == [], "an instance was updated"
         assert self.cloud.throttled == 0
@@ -356,6 +357,22 @@ def test_a_lost_answer_makes_and_deletes_nothing_twice(call: str) -> None:
     world.over()
 
 
+@pytest.mark.parametrize("late", [1.0, 40.0, 200.0])
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_after_a_lost_answer_instances_that_are_listed_late_are_awaited_while_azure_works_on_the_set(
+    number: int, late: float
+) -> None:
+    """The capacity shows that Azure took it: so what is not listed comes, and is no reason to lower it."""
+    world = World()
+    world.cloud.behaviour.listed_after = lambda _key: late
+    world.cloud.fault = once("begin_set_capacity answer", LOST, number)
+    result = world.surge()
+    assert (result.outcome, len(world.cloud.removed)) == (Outcome.ROLLED_OUT, 3)
+    assert world.cloud.calls.count("begin_set_capacity") == 3, "nothing was asked for twice or given up"
+    world.kept()
+    world.over()
+
+
 @pytest.mark.parametrize("call", ["begin_set_capacity", "begin_delete_instances"])
 @pytest.mark.parametrize(
     "error",
@@ -402,8 +419,9 @@ def test_an_instance_that_is_being_deleted_counts_as_well_no_more() -> None:
     assert "5" not in history.removing([new], 2.0).observe(replace(observed, read={"5": 3.0}), 3.0).updated_since
 
 
-def once(call: str, error: BaseException) -> Callable[[str], BaseException | None]:
-    left = [error]
+def once(call: str, error: BaseException, number: int = 1) -> Callable[[str], BaseException | None]:
+    """The error at a call, and at no other: the first one or the one with this number."""
+    left = [error, *[None] * (number - 1)]
     return lambda name: left.pop() if name == call and left else None
 
 

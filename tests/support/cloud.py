@@ -175,6 +175,8 @@ class Cloud:
     remaining: dict[str, int] = field(default_factory=dict)
     number: itertools.count[int] = field(default_factory=itertools.count)
     dead: bool = False
+    changes: int = 0
+    """Changes of the capacity that Azure works on."""
     claims: dict[str, Claim] = field(default_factory=dict)
     ends: CloudEnds = field(default_factory=CloudEnds)
     removed: list[tuple[float, Instance]] = field(default_factory=list)
@@ -269,6 +271,7 @@ class Cloud:
             operation.failure = Failure("AllocationFailed", "Allocation failed. There is no room.")
             staying = ["" for _ in range(capacity)]
         longest = max((self._create(operation) for _ in range(capacity - len(staying))), default=2.0)
+        self._works_for(longest)
         self.clock.after(longest, lambda: setattr(operation, "ended", True))
         self._fault("begin_set_capacity answer")
         return operation
@@ -297,6 +300,17 @@ class Cloud:
     def _resize(self, capacity: int) -> None:
         self.most = max(self.most, capacity)
         self.scale_set = replace(self.scale_set, capacity=capacity, etag=f"W/{next(self.number)}")
+
+    def _works_for(self, seconds: float) -> None:
+        """Azure shows the set as `Updating` until the last change of its capacity ends."""
+        self.changes += 1
+        self.scale_set = replace(self.scale_set, provisioning_state="Updating")
+        self.clock.after(seconds, self._worked)
+
+    def _worked(self) -> None:
+        self.changes -= 1
+        if not self.changes:
+            self.scale_set = replace(self.scale_set, provisioning_state="Succeeded")
 
     def scale(self, by: int) -> None:
         """Somebody changes the capacity; fewer is the newest gone at once."""

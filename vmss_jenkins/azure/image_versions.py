@@ -18,8 +18,9 @@ from vmss_jenkins.azure.credentials import Endpoint
 from vmss_jenkins.azure.errors import translated
 from vmss_jenkins.errors import AzureError
 from vmss_jenkins.events.base import OnEvent
+from vmss_jenkins.model.galleries.image_fit import ImageDefinition
 from vmss_jenkins.model.galleries.image_versions import Choice, ImageVersion, Replica, canonical, choose
-from vmss_jenkins.model.image_ids import ImageKind
+from vmss_jenkins.model.image_ids import IN_GALLERIES, ImageKind
 from vmss_jenkins.model.images import ImageReference
 
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ class AzureImageVersions:
             listed, look = _source(client, image, region)
             return choose(listed, region, now, look)
 
-    def missing(self, image: ImageReference, region: str) -> str | None:
-        """Why no instance can be made of an exact version in a region (one call); None if it can, or is no version.
+    def version(self, image: ImageReference, region: str) -> ImageVersion | None:
+        """Read an exact version with its copies (one call); None for an image of which Azure tells no copies.
 
         Raises:
             AzureError: if it cannot be read, with the status 404 if it does not exist.
@@ -69,7 +70,25 @@ class AzureImageVersions:
         if number is None or image.kind is ImageKind.MARKETPLACE:
             return None
         with _reading(f"read version {number} of {image.short_name.partition('/')[0]}"), self._client(image) as client:
-            return _version(client, image, region, number).missing_in(region)
+            return _version(client, image, region, number)
+
+    def definition(self, image: ImageReference, region: str) -> ImageDefinition | None:
+        """Read what all versions of an image have in common (one call); None for an image that is in no gallery.
+
+        Raises:
+            AzureError: if it cannot be read.
+        """
+        if image.kind not in IN_GALLERIES:
+            return None
+        with _reading(f"read the definition of {image.short_name.partition('/')[0]}"), self._client(image) as client:
+            match image.kind:
+                case ImageKind.SHARED_GALLERY:
+                    found: Any = client.shared_gallery_images.get(region, *_names(image))
+                case ImageKind.COMMUNITY_GALLERY:
+                    found = client.community_gallery_images.get(region, *_names(image))
+                case _:
+                    found = client.gallery_images.get(*_path(image))
+            return _definition(found.properties)
 
     @contextmanager
     def _client(self, image: ImageReference) -> Iterator[ComputeManagementClient]:
@@ -101,9 +120,9 @@ def _source(
             known = {one.name: ImageVersion(one.name) for one in names}
             return list(known.values()), known.get
         case ImageKind.SHARED_GALLERY:
-            listed: Any = client.shared_gallery_image_versions.list(region, *_names(image)[:2])
+            listed: Any = client.shared_gallery_image_versions.list(region, *_names(image))
         case ImageKind.COMMUNITY_GALLERY:
-            listed = client.community_gallery_image_versions.list(region, *_names(image)[:2])
+            listed = client.community_gallery_image_versions.list(region, *_names(image))
         case _:
             found = [_of_gallery(one) for one in client.gallery_image_versions.list_by_gallery_image(*_path(image))]
             return found, lambda number: _still_there(client, image, region, number)
@@ -123,9 +142,9 @@ def _still_there(
 def _version(client: ComputeManagementClient, image: ImageReference, region: str, number: str) -> ImageVersion:
     match image.kind:
         case ImageKind.SHARED_GALLERY:
-            return _foreign(client.shared_gallery_image_versions.get(region, *_names(image)[:2], number))
+            return _foreign(client.shared_gallery_image_versions.get(region, *_names(image), number))
         case ImageKind.COMMUNITY_GALLERY:
-            return _foreign(client.community_gallery_image_versions.get(region, *_names(image)[:2], number))
+            return _foreign(client.community_gallery_image_versions.get(region, *_names(image), number))
     return _of_gallery(client.gallery_image_versions.get(*_path(image), number, expand="ReplicationStatus"))
 
 
@@ -149,11 +168,7 @@ def _names(image: ImageReference) -> tuple[str, str]:
 def _of_gallery(body: Any) -> ImageVersion:  # noqa: ANN401 - a model of the SDK
     profile, status = body.publishing_profile, body.replication_status
     replicas = tuple(
-        Replica(
-            canonical(one.region or ""),
-            str(getattr(one.state, "value", one.state) or "Unknown"),
-            int(one.progress or 0),
-        )
+        Replica(canonical(one.region or ""), _text(one.state) or "Unknown", int(one.progress or 0))
         for one in (status.summary if status else None) or ()
     )
     return ImageVersion(
@@ -161,15 +176,38 @@ def _of_gallery(body: Any) -> ImageVersion:  # noqa: ANN401 - a model of the SDK
         excluded=bool(profile and profile.exclude_from_latest),
         end_of_life=_seconds(profile and profile.end_of_life_date),
         replicas=replicas,
+        violations=_violations(body.safety_profile),
     )
 
 
-def _state(state: Any) -> str:  # noqa: ANN401 - an enum of the SDK, or a text that is newer than it
-    return str(getattr(state, "value", state) or "Unknown")
+def _text(value: Any) -> str:  # noqa: ANN401 - an enum of the SDK, or a text that is newer than it
+    return str(getattr(value, "value", value) or "")
+
+
+def _violations(safety: Any) -> tuple[str, ...]:  # noqa: ANN401 - a model of the SDK
+    if not (safety and safety.reported_for_policy_violation):
+        return ()
+    return tuple(_text(one.category) or "Other" for one in safety.policy_violations or ()) or ("Other",)
+
+
+def _definition(properties: Any) -> ImageDefinition:  # noqa: ANN401 - a model of the SDK
+    if properties is None:
+        return ImageDefinition()
+    features = {str(one.name).lower(): str(one.value) for one in properties.features or ()}
+    return ImageDefinition(
+        system=_text(properties.os_type),
+        specialized=_text(properties.os_state).lower() == "specialized",
+        generation=_text(properties.hyper_v_generation),
+        architecture=_text(properties.architecture),
+        security=features.get("securitytype", ""),
+    )
 
 
 def _foreign(body: Any) -> ImageVersion:  # noqa: ANN401 - a model of the SDK
-    return ImageVersion(body.name, bool(body.exclude_from_latest), _seconds(body.end_of_life_date))
+    found = body.properties  # the shortcuts `body.exclude_from_latest` of SDK 39 look in the wrong part
+    return ImageVersion(
+        body.name, bool(found and found.exclude_from_latest), _seconds(found and found.end_of_life_date)
+    )
 
 
 def _seconds(moment: datetime | None) -> float | None:

@@ -37,6 +37,16 @@ _SWITCH = (
     "Microsoft.Network/locations/operations/read",
 )
 _IMAGES = ("Microsoft.Compute/images/read", "Microsoft.Compute/galleries/images/versions/read")
+_VERSIONS = (
+    "Microsoft.Compute/galleries/images/read",
+    _IMAGES[1],
+    *(
+        f"Microsoft.Compute/locations/{whose}Galleries/images/{what}"
+        for whose in ("shared", "community")
+        for what in ("read", "versions/read")
+    ),
+    "Microsoft.Compute/locations/publishers/artifacttypes/offers/skus/versions/read",
+)
 _JOINS = (
     f"{_BALANCERS}/backendAddressPools/join/action",
     f"{_BALANCERS}/frontendIPConfigurations/join/action",
@@ -47,6 +57,8 @@ _JOINS = (
 USED: Mapping[str, tuple[str, ...]] = {
     "status": _READ,
     "history": (f"{_SETS}/read", _TAGS[0]),
+    "resolve-image": (*_READ, _TAGS[0]),
+    "image-versions": _VERSIONS,
     "update": (*_READ, _OPERATION, f"{_SETS}/write", _AUTOSCALE),
     "update-instances": (*_READ, _OPERATION, f"{_SETS}/manualupgrade/action", _AUTOSCALE),
     "update-extension": (*_READ[:2], *_TAGS, _OPERATION, f"{_SETS}/extensions/write", _AUTOSCALE),
@@ -68,7 +80,8 @@ USED: Mapping[str, tuple[str, ...]] = {
         "Microsoft.Network/locations/operations/read",
     ),
 }
-"""The actions of each command's requests. `drain` is what `--drain` adds to a rollout; `surge` is a rollout with
+"""The actions of each command's requests. `drain` is what `--drain` adds to a rollout. `image-versions` is added to a
+rollout and to `resolve-image` by an image that is in a gallery or is named by `latest`. `surge` is a rollout with
 `--strategy surge`."""
 LINKED: Mapping[str, tuple[str, ...]] = {
     "update": _IMAGES,

@@ -40,6 +40,24 @@ class AmountType(click.ParamType["Amount | None"]):
             self.fail("; ".join(error.reasons) + also, param, ctx)
 
 
+class DurationType(click.ParamType["float"]):
+    """A time, such as 30m, in seconds."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401 - click's
+        """Read what was typed."""
+        from vmss_jenkins.gates.parsing import seconds_of  # noqa: PLC0415 - not loaded for --help
+
+        try:
+            found = seconds_of(value)
+        except ValueError as error:
+            self.fail(f"found {value!r}; wanted {error}", param, ctx)
+        if found < 0:
+            self.fail(f"found {value!r}; wanted no less than 0", param, ctx)
+        return found
+
+
 class ImageType(click.ParamType["ImageReference"]):
     """An image: its id, or what the marketplace knows it by.
 
@@ -71,3 +89,4 @@ class ImageType(click.ParamType["ImageReference"]):
 IMAGE_ID = ImageType(ids=True)
 IMAGE_URN = ImageType(urns=True)
 IMAGE = ImageType(ids=True, urns=True)
+DURATION = DurationType()

@@ -161,7 +161,12 @@ def _number(value: object) -> float:
     raise ValueError("a number")
 
 
-def _seconds(value: object) -> float:
+def seconds_of(value: object) -> float:
+    """Read a time: seconds as a number, or a number with ms, s, m or h.
+
+    Raises:
+        ValueError: what is wanted.
+    """
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h)\s*", value) if isinstance(value, str) else None
     if found:
         return float(found[1]) * _UNITS[found[2]]
@@ -226,9 +231,9 @@ _KEYS: Mapping[str, tuple[str, Callable[[object], object]]] = {
     "failed_limit": ("limits.failed", _whole),
     "inconclusive_limit": ("limits.inconclusive", _whole),
     "error_limit": ("limits.error", _whole),
-    "steady": ("steady", _seconds),
-    "interval": ("interval", _seconds),
-    "timeout": ("timeout", _seconds),
+    "steady": ("steady", seconds_of),
+    "interval": ("interval", seconds_of),
+    "timeout": ("timeout", seconds_of),
     "via": ("via", _via),
     "url": ("url", _text),
     "path": ("path", _text),
@@ -248,11 +253,11 @@ _KEYS: Mapping[str, tuple[str, Callable[[object], object]]] = {
     "max_samples": ("max_samples", _whole),
     "share": ("share", _share),
     "percentile": ("percentile", _percentile),
-    "max_latency": ("max_latency", _seconds),
+    "max_latency": ("max_latency", seconds_of),
     "significance": ("significance", _share),
     "error_margin": ("margins.errors", _share),
     "max_slowdown": ("margins.slowdown", _number),
-    "least_slowdown": ("margins.least_slowdown", _seconds),
+    "least_slowdown": ("margins.least_slowdown", seconds_of),
     "run": ("run", _words),
     "secrets": ("secrets", _names),
 }

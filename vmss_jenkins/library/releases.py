@@ -6,18 +6,17 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
-from http import HTTPStatus
 
 from vmss_jenkins.azure.connection import Connection
-from vmss_jenkins.errors import AzureError, ConfigError
+from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.events.base import OnEvent
-from vmss_jenkins.events.steps import PreflightFound
 from vmss_jenkins.library.arguments import checked
+from vmss_jenkins.library.image_checks import await_newest, fit, refuse_missing
 from vmss_jenkins.library.steps import TIMEOUT, log
 from vmss_jenkins.model.final_state import grouped
-from vmss_jenkins.model.findings import Finding, Severity
-from vmss_jenkins.model.galleries.image_versions import canonical, resolved
-from vmss_jenkins.model.image_ids import ImageKind
+from vmss_jenkins.model.findings import Finding
+from vmss_jenkins.model.galleries.image_versions import resolved
+from vmss_jenkins.model.image_ids import IN_GALLERIES
 from vmss_jenkins.model.images import ImageReference, MovingImage, ResolvedImage
 from vmss_jenkins.model.instances import ScaleSet, ScaleSetName
 from vmss_jenkins.model.release_log import Record, rolled_back
@@ -26,8 +25,6 @@ from vmss_jenkins.rollout.plan.selection import Scope, Target, select
 from vmss_jenkins.rollout.ports import ImageVersions
 from vmss_jenkins.runtime.clock import SystemClock
 from vmss_jenkins.runtime.waiting import Waiter
-
-_REPLICATED = frozenset({ImageKind.GALLERY, ImageKind.SHARED_GALLERY, ImageKind.COMMUNITY_GALLERY})
 
 
 @dataclass(frozen=True)
@@ -39,6 +36,8 @@ class Found:
     spec: RolloutSpec
     newest: Callable[[], ImageReference] | None = None
     """Looks up what the moving name means later; None if the model does not keep it."""
+    misfits: tuple[Finding, ...] = ()
+    """Why Azure would not let the set use the image."""
 
 
 def look_up(
@@ -65,7 +64,7 @@ def look_up(
     image = image or (spec.resolved.named if spec.resolved else None)
     if image and not image.moves:
         spec = replace(spec, resolved=None)
-    if image and not image.moves and image.kind not in _REPLICATED:
+    if image and not image.moves and image.kind not in IN_GALLERIES:
         return Found(image, spec)
     scale_set = read()
     named = image or scale_set.image
@@ -73,15 +72,16 @@ def look_up(
         return Found(image, spec)
     versions = connected()
     if not named.moves:
-        _refuse_missing(named, scale_set.location, versions, waiter)
-        return Found(named, spec)
+        refuse_missing(named, scale_set.location, versions, waiter, spec.wait_for_replication)
+        return Found(named, spec, misfits=fit(named, scale_set, versions, waiter))
     found = spec.resolved if spec.resolved and spec.resolved.named.same_as(named) else None
     found = found or _resolve(named, spec, scale_set.location, versions, waiter)
 
     def newest() -> ImageReference:
         return named.at_version(versions.newest(named, scale_set.location, time.time()).chosen_by_azure)
 
-    return Found(found.exact, replace(spec, resolved=found), newest if found.floats else None)
+    misfits = fit(found.exact, scale_set, versions, waiter)
+    return Found(found.exact, replace(spec, resolved=found), newest if found.floats else None, misfits)
 
 
 @dataclass(frozen=True)
@@ -172,23 +172,7 @@ def _resolve(
     named: ImageReference, spec: RolloutSpec, region: str, versions: ImageVersions, waiter: Waiter
 ) -> ResolvedImage:
     choice = waiter.retry(lambda: versions.newest(named, region, time.time()))
+    if spec.wait_for_replication and choice.coming:
+        await_newest(named.at_version(choice.coming), region, versions, waiter, spec.wait_for_replication)
+        choice = waiter.retry(lambda: versions.newest(named, region, time.time()))
     return resolved(named, choice, region, spec.moving_image)
-
-
-def _refuse_missing(image: ImageReference, region: str, versions: ImageVersions, waiter: Waiter) -> None:
-    """Refuse an exact version that is not in the region; warn if that cannot be read.
-
-    Raises:
-        ConfigError: what is missing; nothing was changed.
-        AzureError: the version does not exist, or Azure cannot be reached.
-    """
-    try:
-        missing = waiter.retry(lambda: versions.missing(image, region))
-    except AzureError as error:
-        if error.failure.status != HTTPStatus.FORBIDDEN:
-            raise
-        text = f"whether {image.short_name} is in {canonical(region)} is not known: {str(error).splitlines()[0]}"
-        waiter.on_event(PreflightFound(Finding(Severity.WARNING, text)))
-        return
-    if missing:
-        raise ConfigError(f"image {image}", [f"{image.short_name} is {missing}: no instance can be made of it there"])

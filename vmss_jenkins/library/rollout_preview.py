@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from vmss_jenkins.azure.connection import Connection
 from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.library import steps
 from vmss_jenkins.library.arguments import checked
 from vmss_jenkins.library.releases import look_up
 from vmss_jenkins.library.steps import log
+from vmss_jenkins.model.findings import Finding
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.releases import Release, ScriptRollout
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
@@ -44,16 +47,18 @@ def look_before_rollout(
     """
     seen, instances = steps.observe(resource_group, name, connection=connection, on_event=on_event)
     scale_set = seen.for_rollout(scripted)
+    misfits: tuple[Finding, ...] = ()
     if scripted:
         release: Release | None = scripted.release_for(scale_set.extension)
     else:
         waiter = Waiter.starting(SystemClock(), steps.TIMEOUT, on_event)
         found = look_up(
             image,
-            spec,
+            replace(spec, wait_for_replication=None),
             lambda: scale_set,
             lambda: (connection or Connection()).connect(on_event).image_versions(),
             waiter,
         )
-        release, spec = found.image, found.spec
-    return preview(spec, release, scale_set, instances)
+        release, spec, misfits = found.image, found.spec, found.misfits
+    planned = preview(spec, release, scale_set, instances)
+    return replace(planned, findings=(*misfits, *planned.findings))

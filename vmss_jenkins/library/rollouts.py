@@ -25,6 +25,7 @@ from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSet, ScaleSetName
 from vmss_jenkins.model.release_log import Record
 from vmss_jenkins.model.releases import ScriptRollout
+from vmss_jenkins.rollout import steps
 from vmss_jenkins.rollout.ending import RolloutResult
 from vmss_jenkins.rollout.engine import Order, RunContext, run_rollout
 from vmss_jenkins.rollout.plan.actions import RolloutSpec, Strategy
@@ -225,7 +226,9 @@ class _Run:
             refuse_moving_target(self.spec)
             return Found(None, self.spec)
         image = order.image if isinstance(order.image, ImageReference) else None
-        return look_up(image, self.spec, read, azure.image_versions, waiter)
+        found = look_up(image, self.spec, read, azure.image_versions, waiter)
+        steps.refuse(self.name, found.misfits, steps.Options())
+        return found
 
 
 def _run_scripted(

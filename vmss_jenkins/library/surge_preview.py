@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 
 from vmss_jenkins.azure.connection import Connection
 from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.library.arguments import checked
 from vmss_jenkins.library.releases import look_up
 from vmss_jenkins.library.steps import TIMEOUT, log
+from vmss_jenkins.model.findings import Finding
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSetName
 from vmss_jenkins.model.releases import Release, ScriptRollout
@@ -53,10 +55,14 @@ def look_before_surge(
         instances = waiter.retry(lambda: sets.instances(scale_set))
         headcount = waiter.retry(sets.headcounts(target).read) or Headcount.of(scale_set.capacity)
         autoscale = sets.autoscale_settings(scale_set)
+    misfits: tuple[Finding, ...] = ()
     if scripted:
         release: Release | None = scripted.release_for(scale_set.extension)
     else:
-        found = look_up(image, spec, lambda: scale_set, azure.image_versions, waiter)
-        release, spec = found.image, found.spec
+        found = look_up(
+            image, replace(spec, wait_for_replication=None), lambda: scale_set, azure.image_versions, waiter
+        )
+        release, spec, misfits = found.image, found.spec, found.misfits
     observed = Observed(scale_set, instances, {})
-    return preview_surge(spec, release, observed, headcount, autoscale)
+    planned = preview_surge(spec, release, observed, headcount, autoscale)
+    return replace(planned, findings=(*misfits, *planned.findings))

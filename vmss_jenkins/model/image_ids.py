@@ -23,6 +23,9 @@ class ImageKind(Enum):
     VHD = "VHD URI"
 
 
+IN_GALLERIES = frozenset({ImageKind.GALLERY, ImageKind.SHARED_GALLERY, ImageKind.COMMUNITY_GALLERY})
+"""The kinds that have a definition and versions in a compute gallery."""
+
 _SHAPES: tuple[tuple[ImageKind, str, str], ...] = (
     (
         ImageKind.MANAGED,

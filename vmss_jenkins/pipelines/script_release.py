@@ -26,7 +26,6 @@ class ScriptRelease:
 
     noun = "script"
     update = "update-extension"
-    moves = False
     passed_on: tuple[str, ...] = ()
 
     def __init__(self, script: Settings) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from vmss_jenkins.gates.verdicts import Consequence, Verdict
-from vmss_jenkins.model.galleries.image_versions import Choice
+from vmss_jenkins.model.galleries.image_fit import ImageDefinition
+from vmss_jenkins.model.galleries.image_versions import Choice, ImageVersion
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Instance, ScaleSet, ScaleSetName
 from vmss_jenkins.model.release_log import Record
@@ -67,8 +68,12 @@ class ImageVersions(Protocol):
         """Choose what an image that moves means now, at so many seconds UTC."""
         ...
 
-    def missing(self, image: ImageReference, region: str) -> str | None:
-        """Why no instance can be made of an exact version in a region; None if it can."""
+    def version(self, image: ImageReference, region: str) -> ImageVersion | None:
+        """Read an exact version with its copies; None for an image of which Azure tells no copies."""
+        ...
+
+    def definition(self, image: ImageReference, region: str) -> ImageDefinition | None:
+        """Read what all versions of an image have in common; None for an image that is in no gallery."""
         ...
 
 

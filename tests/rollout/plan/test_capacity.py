@@ -119,3 +119,10 @@ def test_instances_in_no_zone_are_not_held_by_those_in_zones() -> None:
 )
 def test_what_is_capacity(changes: dict[str, object], ran: bool, is_capacity: bool) -> None:
     assert counts(replace(instance("0"), **changes), ran=ran) is is_capacity  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("excused", "taken"), [("", "0123"), ("9", "012")])
+def test_the_last_that_serves_is_kept_only_if_others_were_down_before(excused: str, taken: str) -> None:
+    serving = tuple(instance(key) for key in "0123")
+    found = Capacity(serving, frozenset(), frozenset(), 4, frozenset(excused)).admit(serving)
+    assert "".join(one.id for one in found) == taken

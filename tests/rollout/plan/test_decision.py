@@ -499,3 +499,87 @@ def test_instances_out_of_the_given_ids_are_left_alone() -> None:
     assert run.next() == Update(("2", "3"))
     run.asked("2", "3").sees(instance("2", NEW), instance("3", NEW)).judged("2", "3")
     assert run.next() == Done({})
+
+
+def test_a_window_is_judged_when_it_is_full_and_at_the_end() -> None:
+    assert Run(*four(new=1), strategy=Strategy.WINDOW).next() == Update(("1", "2")), "one of two"
+    assert Run(*four(new=2), strategy=Strategy.WINDOW).next() == RunGate(Stage.BATCH, ("0", "1"))
+    last = Run(*(instance(str(n), NEW) for n in range(3)), strategy=Strategy.WINDOW).judged("0", "1")
+    assert last.next() == RunGate(Stage.BATCH, ("2",)), "none is left"
+
+
+def test_after_a_refusal_nothing_is_asked_for_until_its_time() -> None:
+    run = Run(*four())
+    run.history = run.history.refused(NOW + 2, overlapping=False)
+    assert run.next() == Wait(NOW + 2, "pause")
+    run.now = NOW + 2
+    assert run.next() == Update(("0", "1"))
+
+
+def test_stopping_starts_nothing_though_more_might_be_down() -> None:
+    run = Run(*four(), on_failure=OnFailure.STOP, strategy=Strategy.WINDOW, max_unavailable=Amount(3)).asked("0", "1")
+    assert run.sees(instance("0", provisioning_state="Failed")).next() == Wait(7200.0, "not healthy yet", ("1",))
+
+
+def test_one_that_is_down_for_other_reasons_may_come_up_and_is_awaited() -> None:
+    ill = instance("3", health=Health.UNHEALTHY, protected_from_scale_set_actions=True)
+    run = Run(*four()[:3], ill, max_failed=1).asked("0").sees(instance("0", provisioning_state="Failed"))
+    assert run.next() == Wait(7200.0, "down for other reasons, so no other may be taken down", ("3",))
+
+
+@pytest.mark.parametrize("rolls_back", [False, True])
+def test_a_run_that_failed_instances_hold_up_for_good_halts_and_names_them(rolls_back: bool) -> None:
+    run = Run(*four(new=3 if rolls_back else 0), max_failed=2)
+    run = (back(run) if rolls_back else run).asked("0", "1")
+    run.sees(*(instance(key, provisioning_state="Failed") for key in "01"), at=NOW + 20)
+    action = run.next()
+    assert isinstance(action, Halt)
+    assert action.reason == (
+        f"{'the rollback failed too: ' if rolls_back else ''}instances 0, 1 are down and stay down, so no other may be "
+        "taken down"
+    )
+
+
+def test_each_failed_instance_is_told_when_there_are_more_than_allowed() -> None:
+    run = Run(*four(), on_failure=OnFailure.STOP, max_failed=1).asked("0", "1")
+    action = run.sees(*(instance(key, provisioning_state="Failed", error="no quota") for key in "01")).next()
+    assert isinstance(action, Halt)
+    assert action.reason == (
+        "2 instance(s) failed, allowed 1: 0: its update failed: no quota; 1: its update failed: no quota"
+    )
+
+
+def test_a_rollout_may_take_less_than_its_timeout() -> None:
+    run = Run(*four(new=1), timeout=NOW)
+    run.now = NOW - 0.5
+    assert run.judged("0").next() == Update(("1", "2"))
+    run.now = NOW
+    assert run.next() == RestoreModel(OLD, f"not done after {NOW:.0f} s")
+
+
+SCRIPTS = tuple(ExtensionSettings.of({"commandToExecute": f"bash {name}.sh"}, name="app") for name in ("v1", "v2"))
+
+
+@pytest.mark.parametrize(
+    ("target", "changes", "what", "found"),
+    [
+        (NEW, {"image": OLDER}, "image", str(OLDER)),
+        (NEW, {"image": None}, "image", "an unknown one"),
+        (SCRIPTS[1], {"extension": SCRIPTS[0]}, "script", str(SCRIPTS[0])),
+    ],
+)
+def test_what_somebody_changed_in_the_model_is_told(
+    target: ImageReference | ExtensionSettings, changes: dict[str, object], what: str, found: str
+) -> None:
+    run = Run(*four())
+    run.history = replace(run.history, target=Target(target))
+    run.scale_set = replace(run.scale_set, **changes)  # type: ignore[arg-type]
+    action = run.next()
+    assert isinstance(action, Halt)
+    assert action.reason == f"somebody changed the model's {what} to {found} while {target} was rolled out"
+
+
+def test_a_rollback_without_a_cause_restores_the_model_all_the_same() -> None:
+    run = Run(*four(new=1))
+    run.history = replace(run.history.begin_rollback(OLD, "bad", NOW), cause=None)
+    assert run.next() == RestoreModel(OLD, "")

@@ -127,6 +127,15 @@ def test_a_canary_of_ill_instances_that_stay_ill_ends_the_rollout() -> None:
     assert isinstance(made.next(), Halt)
 
 
+def test_a_set_whose_only_instance_stays_ill_with_the_release_is_told_and_not_judged() -> None:
+    made = run(ill("0"), canary=ONE)
+    made.asked("0").operations = (OperationState(("0",), ended=NOW + 5),)
+    made.sees(ill("0", image=NEW, latest_model_applied=True, provisioning_state="Failed"), at=NOW + 9)
+    action = made.next()
+    assert isinstance(action, Halt)
+    assert action.reason == "all but 1 instance(s): 0: was down before the run; its update failed"
+
+
 def test_one_stuck_in_the_rollback_does_not_stop_the_rollback_of_the_others() -> None:
     made = Run(instance("0", NEW), instance("1"), instance("2"), max_unavailable=ONE, canary=Amount(2))
     made.asked("0", "1").sees(instance("1", provisioning_state="Failed"), at=NOW + 9)
@@ -295,3 +304,30 @@ def test_a_new_script_leaves_no_instance_with_the_release_and_the_same_one_those
     assert (target is not None) is has_target
     assert {one.id for one in selection.pending} == set(pending)
     assert {one.id for one in selection.have_it} == {"0", "1"} - set(pending)
+
+
+def test_with_the_canary_alone_an_ill_instance_out_of_it_is_not_updated() -> None:
+    not_updated = "0 (unhealthy) was down before the rollout: not updated, and not counted as unavailable"
+    assert _findings(ill("0"), instance("1"), canary=ONE, canary_only=True) == [(Severity.NOTE, not_updated)]
+    ((_, text),) = _findings(ill("0"), instance("1"), canary=ONE)
+    assert text.endswith("updated first, and not counted as unavailable")
+
+
+def test_an_instance_that_is_starting_up_is_no_reason_to_say_anything() -> None:
+    assert _findings(ill("0", health=Health.INITIALIZING), canary=ONE) == []
+
+
+def test_a_set_without_traffic_may_lose_its_last_instance_that_serves() -> None:
+    there = (ill("0", protected_from_scale_set_actions=True), instance("1"))
+    assert [one for one, _ in _findings(*there)] == [Severity.NOTE, Severity.IMPOSSIBLE]
+    assert [one for one, _ in _findings(*there, idle=True)] == [Severity.NOTE]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [instance("2"), ill("2"), instance("2", protected_from_scale_set_actions=True), instance("2", zone="2")],
+    ids=["healthy", "may be cured", "protected and serves", "in a zone of its own"],
+)
+def test_where_another_one_serves_or_may_serve_the_rollout_is_possible(other: Instance) -> None:
+    there = (ill("0", protected_from_scale_set_actions=True), instance("1"), other)
+    assert Severity.IMPOSSIBLE not in {one for one, _ in _findings(*there)}

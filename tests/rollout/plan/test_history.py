@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from tests.rollout.plan.test_decision import NOW, instance
-from tests.support.fakes import NEW, OLD
-from vmss_jenkins.rollout.plan.history import History, InstanceRecord
+from tests.support.fakes import NEW, OLD, WEB
+from vmss_jenkins.model.instances import Health, ScaleSet
+from vmss_jenkins.rollout.plan.history import History, InstanceRecord, is_updated
 from vmss_jenkins.rollout.plan.selection import Target
 
 UP, BROKEN, DRAINED = (
@@ -20,8 +23,8 @@ def test_a_rollback_starts_anew_and_keeps_what_was_touched() -> None:
     records = {"0": UP, "1": BROKEN, "2": DRAINED}
     times = {"0": 5.0}
     before = History(
-        0.0, Target(NEW), (OLD,), model_set=True, records=records, updated_since=times, not_updated_since=times,
-        drained=frozenset("2"), held_until=50.0, refusal="no quota",
+        0.0, Target(NEW), (OLD,), model_set=True, model_sent=True, records=records, updated_since=times,
+        not_updated_since=times, drained=frozenset("2"), held_until=50.0, refusal="no quota",
     )  # fmt: skip
     after = before.begin_rollback(OLD, "bad", NOW)
     assert after == History(
@@ -38,3 +41,63 @@ def test_an_instance_that_azure_was_asked_to_delete_is_remembered_and_refusals_a
     assert made.records["0"] == InstanceRecord(NOW, asked=NOW)
     assert made.records["1"] == replace(made.records["0"], answered=False)
     assert made.not_updated_since == {"0": NOW, "1": NOW}
+
+
+def test_an_update_that_azure_took_is_answered_and_ends_the_row_of_refusals() -> None:
+    refused = History(0.0, Target(NEW)).refused(5.0, overlapping=False).refused(6.0, overlapping=True)
+    made = refused.asked([instance("0")], NOW).asked([instance("1")], NOW, answered=False)
+    assert refused.refusals == 2
+    assert refused.asked([instance("0")], NOW).refusals == made.refusals == 0
+    assert (made.held_until, made.waves_only) == (6.0, True)
+    assert {key: record.answered for key, record in made.records.items()} == {"0": True, "1": False}
+
+
+def test_a_record_keeps_what_it_saw_once() -> None:
+    record = InstanceRecord(1.0)
+    busy, up = record.seen(busy=True, updated=False), record.seen(busy=False, updated=True)
+    assert busy == replace(record, seen_busy=True)
+    assert up == replace(record, came_up=True)
+    both = busy.seen(busy=False, updated=True)
+    assert both == up.seen(busy=True, updated=False) == replace(record, seen_busy=True, came_up=True)
+    assert both.seen(busy=False, updated=False) == both
+    assert record.seen(busy=False, updated=False) == record
+
+
+def test_what_an_instance_was_when_it_was_taken_is_remembered() -> None:
+    stopped = instance("0", power="stopped", provisioning_state="Failed")
+    for made in (
+        History(0.0, Target(NEW)).draining([stopped], NOW),
+        History(0.0, Target(NEW)).not_drained([stopped], NOW),
+    ):
+        assert made.records["0"] == InstanceRecord(NOW, provisioning_before="Failed", ran=False, was_down=True)
+    asked = History(0.0, Target(NEW)).asked([instance("0")], NOW).records["0"]
+    assert asked == InstanceRecord(NOW, asked=NOW)
+
+
+STOPPED = {"power": "deallocated", "health": Health.NOT_REPORTED}
+RAN, DID_NOT_RUN = InstanceRecord(NOW), InstanceRecord(NOW, ran=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "record", "updated"),
+    [
+        ({}, None, True),
+        ({}, RAN, True),
+        ({"health": Health.UNHEALTHY}, None, False),
+        ({"health": Health.UNHEALTHY}, RAN, False),
+        (STOPPED, None, True),
+        (STOPPED, DID_NOT_RUN, True),
+        (STOPPED, RAN, False),
+        ({**STOPPED, "provisioning_state": "Failed"}, None, False),
+        ({**STOPPED, "provisioning_state": "Failed"}, DID_NOT_RUN, False),
+        ({"health": Health.UNHEALTHY}, DID_NOT_RUN, True),  # it needs the release only
+        ({"image": OLD}, None, False),
+        ({"latest_model_applied": False}, None, True),  # as after a model that was restored
+        ({"latest_model_applied": False}, RAN, False),
+    ],
+)
+def test_an_instance_is_updated_if_it_has_the_release_and_what_ran_is_healthy(
+    changes: dict[str, object], record: InstanceRecord | None, updated: bool
+) -> None:
+    one = replace(instance("0", NEW), **changes)  # type: ignore[arg-type]
+    assert is_updated(one, Target(NEW, by_image=True), ScaleSet(WEB, NEW), record) is updated

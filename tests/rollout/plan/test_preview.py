@@ -3,14 +3,17 @@ from dataclasses import replace
 
 import pytest
 
+from tests.rollout.plan.test_moving_target import FLOATS, NAMED, PINNED, V0, V1
 from tests.support.fakes import NEW, OLD, WEB, three_old_instances
 from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.model.findings import Severity
 from vmss_jenkins.model.images import ImageReference
-from vmss_jenkins.model.instances import Health, InstanceIds, ScaleSet, UpgradeMode
+from vmss_jenkins.model.instances import Health, Instance, InstanceIds, ScaleSet, UpgradeMode
 from vmss_jenkins.model.releases import ExtensionSettings
 from vmss_jenkins.rollout.plan.actions import RolloutSpec, Strategy
-from vmss_jenkins.rollout.plan.preview import UNDRAINED, Preview, preview, preview_rollback
-from vmss_jenkins.rollout.plan.selection import Amount, Scope
+from vmss_jenkins.rollout.plan.history import History, Observed
+from vmss_jenkins.rollout.plan.preview import UNDRAINED, Preview, idle_findings, preview, preview_rollback
+from vmss_jenkins.rollout.plan.selection import Amount, Scope, Target
 
 SET = ScaleSet(WEB, OLD, capacity=3)
 CANARY = RolloutSpec(canary=Amount(1))
@@ -273,3 +276,124 @@ def test_connections_that_would_be_refused_are_told(drain: float | None, noted: 
     assert (UNDRAINED in found.findings) is noted
     assert UNDRAINED.text not in {one.text for one in preview(CANARY, OLD, balanced, three_old_instances()).findings}
     assert not found.refused(allow_automatic_rollout=False)
+
+
+def idle(
+    *instances: Instance, rolls_back: bool = False, killed: bool = False, scale_set: ScaleSet = SET, **spec: object
+) -> tuple[str, ...]:
+    """Why a run with these instances can do nothing: a rollout of NEW, or a rollback to OLD from NEW."""
+    wanted = RolloutSpec(**{"canary": None, **spec})  # type: ignore[arg-type]
+    observed = Observed(scale_set, instances, {})
+    history = History(0.0, Target(NEW), cause="requested" if rolls_back else None)
+    history = history.begin_rollback(OLD, "continues", 0.0) if killed else history
+    found = idle_findings(wanted, observed, history)
+    assert {one.severity for one in found} <= {Severity.IMPOSSIBLE}
+    return tuple(one.text for one in found)
+
+
+FAILED = replace(FIRST, provisioning_state="Failed", latest_model_applied=False)
+KEPT = replace(FIRST, protected_from_scale_set_actions=True, latest_model_applied=False)
+KEPT_BAD = replace(KEPT, image=NEW)
+KEPT_FROM_SCALE_IN = replace(FIRST, protected_from_scale_in=True)
+NO_NEW = "no instance can get nginx-updated-image: 0"
+NO_OLD = "no instance can get nginx-base-image: 0"
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        (lambda: idle(FIRST), None),
+        (lambda: idle(KEPT), f"{NO_NEW}: {PROTECTED}"),
+        (lambda: idle(FAILED), f"{NO_NEW}: its last operation failed (--include failed updates it anyway)"),
+        (lambda: idle(KEPT, SECOND), None),
+        (lambda: idle(KEPT_FROM_SCALE_IN), None),
+        (lambda: idle(KEPT_FROM_SCALE_IN, strategy=Strategy.SURGE), f"{NO_NEW}: {STAYS}"),
+        (lambda: idle(KEPT_FROM_SCALE_IN, SECOND, strategy=Strategy.SURGE), None),
+        (lambda: idle(KEPT, scope=Scope(InstanceIds(("1",)))), None),
+    ],
+    ids=[
+        "can be updated", "protected", "failed", "one can", "protected from scale-in", "that in a surge", "one goes",
+        "not in the scope",
+    ],
+)  # fmt: skip
+def test_a_rollout_that_can_do_nothing_is_told_before_it_begins(
+    found: Callable[[], tuple[str, ...]], text: str | None
+) -> None:
+    assert found() == ((text,) if text else ())
+
+
+@pytest.mark.parametrize("how", [{"rolls_back": True, "rollback_to": OLD}, {"killed": True}], ids=["asked", "resumed"])
+@pytest.mark.parametrize(
+    ("instance", "changes", "text"),
+    [
+        (BAD, {}, None),
+        (replace(BAD, provisioning_state="Failed"), {}, None),  # a rollback takes what failed
+        (KEPT_BAD, {}, f"{NO_OLD}: {PROTECTED}"),
+        (KEPT, {}, None),  # it has the release
+        (replace(BAD, protected_from_scale_in=True), {"strategy": Strategy.SURGE}, f"{NO_OLD}: {STAYS}"),
+        (KEPT_BAD, {"scope": Scope(InstanceIds(("9",)))}, f"{NO_OLD}: {PROTECTED}"),
+    ],
+    ids=["bad", "failed", "protected", "good", "a surge", "all ids are meant"],
+)
+def test_a_rollback_that_can_do_nothing_is_told_before_it_begins(
+    how: dict[str, object], instance: Instance, changes: dict[str, object], text: str | None
+) -> None:
+    found = idle(instance, scale_set=NEW_SET, **how, **changes)  # type: ignore[arg-type]
+    assert found == ((text,) if text else ())
+
+
+def test_a_rollback_finds_its_release_among_the_instances() -> None:
+    good = replace(SECOND, provisioning_state="Failed", protected_from_scale_set_actions=True)
+    assert idle(KEPT_BAD, rolls_back=True, scale_set=NEW_SET) == (), "the run says that none is known"
+    assert idle(KEPT_BAD, good, rolls_back=True, scale_set=NEW_SET) == (), "one has it"
+
+
+def test_no_instance_has_the_script_of_before_whatever_its_flag_says() -> None:
+    run = History(0.0, Target(SCRIPT), cause="requested")
+    latest = (replace(KEPT, latest_model_applied=True),)
+    spec = RolloutSpec(rollback_to=SCRIPT_BEFORE)
+    for scale_set, texts in (
+        (SCRIPT_SET, [f"no instance can get bash v1.sh: 0: {PROTECTED}"]),
+        (replace(SCRIPT_SET, extension=SCRIPT_BEFORE), []),  # the model has it: so the flag tells
+    ):
+        found = idle_findings(spec, Observed(scale_set, latest, {}), run)
+        assert [one.text for one in found] == texts
+
+
+def test_a_name_that_moves_is_told_with_what_it_means_and_stays_in_the_model() -> None:
+    floats, pinned = (RolloutSpec(canary=None, resolved=one) for one in (FLOATS, PINNED))
+    there = (replace(FIRST, image=V1), replace(SECOND, image=V0, latest_model_applied=False))
+    for spec, model, first in (
+        (floats, NAMED, "would leave the model at nginx/1.10.0"),
+        (floats, V0, "would set the model to nginx/1.10.0"),
+        (pinned, V1, "would leave the model at nginx/1.10.0"),
+        (pinned, NAMED, "would set the model to nginx/1.10.0"),
+    ):
+        lines = list(preview(spec, V1, replace(SET, image=model), there).lines())
+        assert lines[0] == first
+        assert spec.resolved
+        assert f"note: {spec.resolved.explained}" in lines
+
+
+def test_the_images_that_run_are_counted_before_anything_changes() -> None:
+    many = tuple(replace(FIRST, id=str(n), image=ImageReference(id=f"{OLDER.id}-{n}")) for n in range(10))
+    for found in (preview(CANARY, NEW, SET, many), preview_rollback(BACK, NEW_SET, many)):
+        assert [one.text.partition(" and ")[0] for one in found.findings if one.severity is Severity.IMPOSSIBLE] == [
+            "the instances would run 11 different images"
+        ]
+
+
+def test_a_rollback_that_was_killed_after_it_set_the_script_goes_on_to_that_script() -> None:
+    set_already = replace(SCRIPT_SET, extension=SCRIPT_BEFORE, scripts=(SCRIPT_BEFORE,))
+    found = preview_rollback(RolloutSpec(), set_already, (replace(FIRST, latest_model_applied=False), SECOND))
+    assert (found.image, found.changes_model) == (SCRIPT_BEFORE, False)
+    assert (found.others, found.have_it) == (("0",), ("1",)), "the flag tells who ran it"
+
+
+def test_a_rollback_to_nowhere_plans_nothing() -> None:
+    found = preview_rollback(RolloutSpec(), NEW_SET, (BAD,))
+    (blocked,) = found.findings
+    assert found == Preview(
+        None, changes_model=False, canary=(), others=(), have_it=(), skipped={}, at_most_down=0, findings=(blocked,),
+        rolling_back=True,
+    )  # fmt: skip

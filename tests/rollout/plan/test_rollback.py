@@ -7,9 +7,13 @@ from dataclasses import replace
 import pytest
 
 from tests.rollout.plan.test_decision import OLDER, instance
+from tests.rollout.plan.test_moving_target import FLOATS, NAMED
+from tests.rollout.plan.test_moving_target import V1 as GALLERY_V1
 from tests.support.fakes import NEW, OLD, WEB
+from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Health, Instance, ScaleSet
+from vmss_jenkins.model.release_log import FULLY_OUT, Record
 from vmss_jenkins.model.releases import ExtensionSettings, Release
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
 from vmss_jenkins.rollout.plan.claims import fingerprint
@@ -19,6 +23,7 @@ from vmss_jenkins.rollout.plan.rollback import (
     RESUMED,
     other_images,
     previous_releases,
+    recorded_rollback,
     resume_rollback,
     rollback_target,
     start,
@@ -157,3 +162,50 @@ def test_a_killed_rollback_goes_on(
 )
 def test_the_state_of_an_instance_in_words(one: Instance, state: str) -> None:
     assert state_of(one, SET) == state
+
+
+OUT = Record("1", 0.0, FULLY_OUT, str(NEW), str(OLD), "ann")
+"""NEW was rolled out over OLD."""
+TOLD = "the release before nginx-updated-image was nginx-base-image (rolled out 1970-01-01T00:00:00Z by ann)"
+SEVERAL = "0 runs nginx-updated-image; 1, 3 run nginx-base-image; 2 runs nginx-older-image"
+THREE_RELEASES = (NEW_ONE, OLD_ONE, OLDER_ONE, replace(OLD_ONE, id="3"), replace(NEW_ONE, id="4", image=None))
+
+
+@pytest.mark.parametrize(
+    ("scale_set", "to", "known", "there", "found", "notes"),
+    [
+        (SET, None, (OUT,), (NEW_ONE,), OLD, [TOLD]),
+        (SET, OLDER, (OUT,), (NEW_ONE,), OLDER, []),  # what is given counts
+        (SCRIPTED, None, (OUT,), (NEW_ONE,), None, []),  # the log is of images
+        (replace(SET, image=OLDER), None, (OUT,), (OLDER_ONE,), None, []),  # somebody set the model since
+        (SET, None, (), (NEW_ONE, OLD_ONE, OLDER_ONE), None, []),  # to nowhere: refused elsewhere
+        (SET, OLD, (), (NEW_ONE, OLD_ONE), OLD, []),
+        (SET, OLD, (), THREE_RELEASES, OLD, [SEVERAL]),
+        (SET, None, (OUT,), THREE_RELEASES, OLD, [TOLD, SEVERAL]),
+        (SET, OLDER, (), (NEW_ONE, OLDER_ONE), OLDER, []),
+        (SCRIPTED, V1, (), THREE_RELEASES, V1, []),
+    ],
+)
+def test_a_rollback_goes_where_the_log_says_and_names_what_runs_if_there_are_several(
+    scale_set: ScaleSet,
+    to: Release | None,
+    known: tuple[Record, ...],
+    there: tuple[Instance, ...],
+    found: Release | None,
+    notes: list[str],
+) -> None:
+    spec, told = recorded_rollback(RolloutSpec(rollback_to=to), observed(*there, scale_set=scale_set), known)
+    assert spec == RolloutSpec(rollback_to=found)
+    assert told == tuple(Finding(Severity.NOTE, text) for text in notes)
+
+
+def test_two_more_releases_than_the_target_are_named() -> None:
+    _, told = recorded_rollback(RolloutSpec(rollback_to=OLD), observed(NEW_ONE, OLDER_ONE), ())
+    assert [one.text for one in told] == ["0 runs nginx-updated-image; 2 runs nginx-older-image"]
+
+
+def test_a_rollout_of_a_moving_name_keeps_it_in_the_model_and_a_rollback_from_it_does_not() -> None:
+    spec, there = RolloutSpec(resolved=FLOATS), observed(OLD_ONE, scale_set=replace(SET, image=NAMED))
+    assert start(there, spec, GALLERY_V1, 5.0, rolling_back=False).target == spec.target_of(GALLERY_V1)
+    assert spec.target_of(GALLERY_V1).floats_as == NAMED
+    assert start(there, spec, None, 5.0, rolling_back=True).target == Target(NAMED)

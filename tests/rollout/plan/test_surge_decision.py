@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.rollout.plan.test_moving_target import V1 as V1_OF_GALLERY
 from tests.support.fakes import NEW, OLD, WEB
 from vmss_jenkins.gates.verdicts import Consequence
 from vmss_jenkins.model.findings import Finding, Severity
@@ -64,6 +65,11 @@ def test_the_newest_go_first_or_the_oldest_and_ids_tell_where_the_ages_are_one(
 ) -> None:
     assert going(policy, made("9"), made("10"), made("2")) == gone
     assert going(policy, made("9", age=2), made("10", age=1), made("2", age=3)) == gone
+
+
+def test_ids_of_words_are_taken_for_younger_than_numbers() -> None:
+    assert going(NEWEST, made("7"), made("a")) == "a 7"
+    assert going(OLDEST, made("a"), made("7")) == "7 a"
 
 
 @pytest.mark.parametrize("policy", [ScaleInPolicy(), NEWEST, OLDEST], ids=str)
@@ -358,6 +364,8 @@ def test_what_is_unsafe_is_refused_as_one_sentence() -> None:
         "Azure would update all; give --allow to go on anyway",
     )
     assert refused([found], ["--allow"]) == ()
+    ends = Finding(Severity.UNSAFE, "It may have MAX.", "--allow")
+    assert refused([ends], []) == ("It may have MAX; give --allow to go on anyway",), "only the full stop goes"
 
 
 def test_autoscale_is_in_the_way_where_it_is_on_or_nobody_can_tell() -> None:
@@ -469,6 +477,13 @@ def test_a_set_that_would_follow_the_model_is_refused_unless_that_is_allowed(
     mode: str, allowed: bool, is_refused: bool
 ) -> None:
     assert seen(upgrade_mode=UpgradeMode(mode)).refused(allow_automatic_rollout=allowed) is is_refused
+
+
+def test_the_dry_run_asks_how_large_a_set_of_the_new_release_may_be() -> None:
+    for image, is_refused in ((NEW, True), (V1_OF_GALLERY, False)):
+        observed = Observed(replace(SET, capacity=600, single_placement_group=False), THREE, {})
+        found = preview_surge(SPEC, image, observed, Headcount.of(600), ())
+        assert found.refused(allow_automatic_rollout=True) is is_refused
 
 
 def test_the_images_that_run_are_counted_before_a_surge() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vmss_jenkins.cli.options import GIVEN_FILE
+from vmss_jenkins.cli.parameter_types import DURATION
 from vmss_jenkins.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,6 +31,14 @@ RELEASE_FILE = click.option(
 )
 """Adds the option of a file that `resolve-image` wrote."""
 
+WAIT_FOR_REPLICATION = click.option(
+    "--wait-for-replication",
+    type=DURATION,
+    help="How long to wait for the copy of a gallery's version in the region of the scale set, such as 30m.  "
+    "[default: refuse a version that is not there]",
+)
+"""Adds the option of how long a version may take to come to the region."""
+
 
 def write_release(file: Path, found: ResolvedImage) -> None:
     """Write the release to a file, for the next commands of a job."""
@@ -42,7 +51,7 @@ def read_release(file: Path | None, image: ImageReference | None) -> ResolvedIma
 
     Args:
         file: the file.
-        image: the image that this command was given: the file's name, or what it means; None if none was given.
+        image: the image that this command was given, which must be the file's; None if none was given.
 
     Raises:
         ConfigError: for another file, and for the release of another image.
@@ -57,6 +66,6 @@ def read_release(file: Path | None, image: ImageReference | None) -> ResolvedIma
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(str(file), [f"is not a file that `vmss-jenkins resolve-image` wrote: {error}"]) from error
     found = ResolvedImage(ImageReference.read(texts[0]), ImageReference.read(texts[1]), floats is True)
-    if image and not (image.same_as(found.named) or image.same_as(found.exact)):
+    if image and not image.same_as(found.named):
         raise ConfigError(str(file), [f"is of {found.named}, but {image} is given; run `vmss-jenkins resolve-image`"])
     return found

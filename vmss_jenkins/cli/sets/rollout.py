@@ -23,7 +23,7 @@ from vmss_jenkins.cli.options import (
     resource_group,
 )
 from vmss_jenkins.cli.parameter_types import IMAGE, AmountType
-from vmss_jenkins.cli.sets.release_file import MOVING_IMAGE, RELEASE_FILE, read_release
+from vmss_jenkins.cli.sets.release_file import MOVING_IMAGE, RELEASE_FILE, WAIT_FOR_REPLICATION, read_release
 from vmss_jenkins.cli.sets.rollout_options import (
     ALLOWANCES,
     LIMITS,
@@ -82,6 +82,7 @@ _IMAGE_ID, _IMAGE = image_options()
     _IMAGE,
     MOVING_IMAGE,
     RELEASE_FILE,
+    WAIT_FOR_REPLICATION,
     help="Without an image and a script the release is what the model of the scale set has.",
 )
 @option_group(
@@ -155,6 +156,7 @@ def command(
     to: ImageReference | None,
     moving_image: str,
     release_file: Path | None,
+    wait_for_replication: float | None,
     dry_run: bool,
     script: ScriptOptions,
     max_unavailable: Amount,
@@ -186,7 +188,6 @@ def command(
     from vmss_jenkins.rollout.plan.selection import Include, Scope  # noqa: PLC0415
 
     release = _one_image(image_id, image)
-    resolved = read_release(release_file, release)
     spec = RolloutSpec(
         scope=Scope(_ids(instance_ids, outdated=outdated), frozenset(map(Include, include))),
         canary=canary,
@@ -205,9 +206,9 @@ def command(
         rollback_to=to or script.to,
         drain=drain,
         moving_image=MovingImage(moving_image),
-        resolved=resolved,
+        wait_for_replication=wait_for_replication,
+        resolved=read_release(release_file, release),
     )
-    release = resolved.named if resolved else release
     if release and script.given:
         raise ConfigError("release", ["found both an image and a script; give one of them"])
     if gates:

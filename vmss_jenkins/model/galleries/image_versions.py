@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.model.images import ImageReference, MovingImage, ResolvedImage, version_key
 
-COMPLETED = "completed"
+COMPLETED, FAILED = "completed", "failed"
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,15 @@ class ImageVersion:
     """Seconds UTC; None for none."""
     replicas: tuple[Replica, ...] | None = None
     """Its copies; None if Azure tells of none: a version of somebody else's is in each region that lists it."""
+    violations: tuple[str, ...] = ()
+    """Why it was reported to Microsoft, such as `ImageFlaggedUnsafe`; empty if it was not."""
+
+    @property
+    def reported(self) -> str | None:
+        """What people should know of its safety; None for nothing."""
+        return (
+            f"reported to Microsoft for a policy violation ({', '.join(self.violations)})" if self.violations else None
+        )
 
     def unwanted(self, now: float) -> str | None:
         """Why nobody should choose it; None if one may.
@@ -57,17 +66,26 @@ class ImageVersion:
             return "excluded from latest"
         if self.end_of_life is not None and self.end_of_life <= now:
             return f"past its end of life ({datetime.fromtimestamp(self.end_of_life, timezone.utc):%Y-%m-%d})"
-        return None
+        return self.reported
+
+    def copy_in(self, region: str) -> Replica | None:
+        """Its copy in a region."""
+        wanted = canonical(region)
+        return next((one for one in self.replicas or () if canonical(one.region) == wanted), None)
+
+    def is_coming_to(self, region: str) -> bool:
+        """Whether its copy in a region only takes its time."""
+        found = self.copy_in(region)
+        return found is not None and not found.is_ready and found.state.lower() != FAILED
 
     def missing_in(self, region: str) -> str | None:
         """Why no instance can be made of it in a region; None if it can."""
         if self.replicas is None:
             return None
-        wanted = canonical(region)
-        found = next((one for one in self.replicas if canonical(one.region) == wanted), None)
+        found = self.copy_in(region)
         if found is None:
             there = ", ".join(one.region for one in self.replicas) or "no region"
-            return f"not replicated to {wanted} (its regions: {there})"
+            return f"not replicated to {canonical(region)} (its regions: {there})"
         return None if found.is_ready else f"not replicated yet ({found})"
 
 
@@ -114,19 +132,14 @@ def choose(
             continue
         if missing := seen.missing_in(region):
             left_out[listed.number] = missing
-            waits = coming is None and by_azure is None and not unwanted and not _failed(seen, region)
-            coming = listed.number if waits and "yet" in missing else coming
+            waits = coming is None and by_azure is None and not unwanted and seen.is_coming_to(region)
+            coming = listed.number if waits else coming
             continue
         by_azure = by_azure or listed.number
         if unwanted is None:
             return Choice(listed.number, left_out, coming, by_azure)
         left_out[listed.number] = unwanted
     return Choice(None, left_out, coming, by_azure)
-
-
-def _failed(version: ImageVersion, region: str) -> bool:
-    here = (one for one in version.replicas or () if canonical(one.region) == canonical(region))
-    return any(one.state.lower() == "failed" for one in here)
 
 
 def resolved(named: ImageReference, choice: Choice, region: str, moving: MovingImage) -> ResolvedImage:
@@ -144,10 +157,14 @@ def resolved(named: ImageReference, choice: Choice, region: str, moving: MovingI
     reasons = choice.passed_over or "it has no versions"
     if choice.version is None:
         where = f"no version of {named.short_name} can be used in {canonical(region)}: {reasons}"
-        raise ConfigError(f"image {named}", [f"{where}; publish a version there, or give --image-id of an exact one"])
+        step = "publish a version there, or give --image-id of an exact one"
+        if choice.coming:
+            step = "let `vmss-jenkins rollout` wait for it with --wait-for-replication 30m"
+        raise ConfigError(f"image {named}", [f"{where}; {step}"])
     floats = moving is MovingImage.FLOAT
     if floats and choice.chosen_by_azure != choice.version:
-        text = f"Azure ignores an end of life: instances of {named.short_name} would get {choice.chosen_by_azure}"
+        ignored = "Azure looks at no end of life and no report"
+        text = f"{ignored}: instances of {named.short_name} would get {choice.chosen_by_azure}"
         raise ConfigError(f"image {named}", [f"{text}: {reasons}; exclude it from latest, or give --moving-image pin"])
     return ResolvedImage(named, named.at_version(choice.version), floats, choice.passed_over)
 

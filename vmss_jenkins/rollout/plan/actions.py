@@ -81,6 +81,8 @@ class RolloutSpec:
     """What the model gets if the release is named by something that moves."""
     resolved: ResolvedImage | None = None
     """The release was named by something that moves; None if its name is exact. `roll_out` looks it up."""
+    wait_for_replication: float | None = None
+    """Seconds to wait for the copy of the image's version in the region of the set; None: it must be there."""
     drain: float | None = None
     """Seconds from taking an instance out of the load balancer to its update; None: it is not taken out."""
 
@@ -102,7 +104,9 @@ class RolloutSpec:
         }
         for name in ("instance_timeout", "timeout"):
             read[name] = plain_values.seconds(name, getattr(self, name), _SHORTEST)
-        read["drain"] = None if self.drain is None else plain_values.seconds("drain", self.drain)
+        for name in ("drain", "wait_for_replication"):
+            given = getattr(self, name)
+            read[name] = None if given is None else plain_values.seconds(name, given)
         for name, value in read.items():
             object.__setattr__(self, name, value)
 

@@ -73,14 +73,10 @@ def model_first(observed: Observed, history: History) -> Action | None:
 
 
 def _is_unnoticed(observed: Observed, history: History) -> bool:
-    """Whether Azure does not know yet that a moving name means another version: it looks only at a PATCH.
-
-    Until then it takes instances of an older version for up to date; a flexible set does not show that.
-    """
+    """Whether Azure does not know yet that a moving name means another version: it looks only at a PATCH."""
     if history.target.floats_as is None or history.model_sent:
         return False
-    current = (one for one in observed.instances if one.latest_model_applied is not False)
-    return not all(history.target.is_on(one, observed.scale_set) for one in current)
+    return not all(history.target.is_on(one, observed.scale_set) for one in observed.instances)
 
 
 def published(observed: Observed, history: History) -> Action | None:
@@ -195,8 +191,7 @@ def _end(spec: RolloutSpec, observed: Observed, history: History, situation: Sit
         return None
     if situation.recovering and not history.rolling_back:
         return None
-    nothing_to_judge = situation.still_down and not situation.unjudged and not situation.canary
-    if situation.in_canary and situation.have_it and not nothing_to_judge:
+    if situation.in_canary and situation.have_it and not situation.still_down:
         return None
     if bad := {**situation.failed, **situation.still_down}:
         what = "the rollback failed too: " if history.rolling_back else "all but "

@@ -9,7 +9,7 @@ from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.instances import Health, Instance, ScaleSet
 from vmss_jenkins.model.releases import ExtensionSettings, Release
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
-from vmss_jenkins.rollout.plan.capacity import Capacity, counts, unhealthy
+from vmss_jenkins.rollout.plan.capacity import counts
 from vmss_jenkins.rollout.plan.history import Observed
 from vmss_jenkins.rollout.plan.selection import Selection, Target, choose_canary, select
 
@@ -94,15 +94,11 @@ def _canary(canary: Sequence[Instance]) -> Iterator[Finding]:
 def _blocked(
     spec: RolloutSpec, instances: Sequence[Instance], selection: Selection, present: Sequence[Instance]
 ) -> Iterator[Finding]:
-    """Whether no healthy instance could ever be updated, though all that are updated first came up."""
+    """Whether the only instance that could be updated is the last one that serves: all that may be updated came up."""
     waiting = [one for one in selection.pending if one.is_healthy]
     stay = [one for one in present if one not in selection.pending]
-    counted = tuple(one for one in instances if counts(one) and one not in stay)
-    cured = {one.id for one in present if one not in stay}
-    limit = max(1, spec.max_unavailable.rounded_down(len(counted) + len(stay)))
-    others = unhealthy(counted) - cured
-    best = Capacity(counted, frozenset(), frozenset(), limit, frozenset(one.id for one in stay), not spec.idle)
-    if waiting and stay and not others and not best.admit(waiting):
+    serving = [one for one in instances if counts(one) and one not in stay]
+    if waiting and stay and len(serving) == 1 and not spec.idle:
         states = ", ".join(f"{one.id}: {_state(one)}" for one in stay)
         text = (
             f"{len(stay)} of {len(instances)} instances are down and are not updated ({states}), so {_ids(waiting)} "

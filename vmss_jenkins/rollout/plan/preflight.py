@@ -238,7 +238,7 @@ def _models(instances: Sequence[Instance], image: ImageReference) -> Iterable[Fi
             f"the instances would run {len(images)} different images and Azure allows {MODEL_LIMIT} models a set: "
             "update the instances with old images first",
         )
-    elif len(images) > 1 and len(images) >= MODEL_LIMIT - 2:
+    elif len(images) >= MODEL_LIMIT - 2:
         yield Finding(
             Severity.WARNING,
             f"the instances would run {len(images)} different images; at {MODEL_LIMIT} models Azure refuses the next",

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from vmss_jenkins.model.final_state import grouped, run
 from vmss_jenkins.model.findings import Finding, Severity
-from vmss_jenkins.model.images import ImageReference, version_key
+from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Instance, ScaleSet, has_latest_model
 from vmss_jenkins.model.release_log import Record, explained, recorded_target
 from vmss_jenkins.model.releases import ExtensionSettings, Release
@@ -33,8 +33,8 @@ def rollback_target(spec: RolloutSpec, observed: Observed, history: History) -> 
     if isinstance(bad, ExtensionSettings):
         return None, "the previous script is not recorded: give its settings with --to-settings FILE"
     if not found:
-        extensions = [one.name for one in observed.scale_set.scripts[:1]]
-        script = "".join(f"; to roll back its script, add --extension {name}" for name in extensions)
+        scripts = observed.scale_set.scripts
+        script = next((f"; to roll back its script, add --extension {one.name}" for one in scripts), "")
         return None, f"no instance runs another image: give the image to roll back to with --to IMAGE_ID{script}"
     names = ", ".join(str(image) for image in found)
     return (
@@ -91,21 +91,14 @@ def start(observed: Observed, spec: RolloutSpec, image: Release | None, now: flo
         rolling_back: whether the run rolls back from the release of the model.
     """
     model, before = observed.scale_set.release, observed.scale_set.extension_before
-    to = spec.rollback_to if rolling_back else None
+    to = spec.rollback_to
     if rolling_back and to is None and before and before.same_as(model):
         to = before
     if rolling_back and to and to.same_as(model):
         return History(now, Target(None)).begin_rollback(to, REQUESTED, now)
-    release = image or model
-    target = Target(_running(release, observed.instances)) if rolling_back else spec.target_of(release)
+    target = Target(image or model) if rolling_back else spec.target_of(image or model)
     previous = previous_releases(observed, target.image)
     return History(now, target, previous=previous, cause=REQUESTED if rolling_back else None)
-
-
-def _running(release: Release | None, instances: Iterable[Instance]) -> Release | None:
-    """The newest version that instances run of a release whose name moves; the release itself otherwise."""
-    images = [one.image for one in instances if one.image and one.image.is_version_of(release)]
-    return max(images, key=lambda image: version_key(image.exact_version or ""), default=None) or release
 
 
 def resume_rollback(observed: Observed, was_rolling_back: str, image: Release | None, now: float) -> History | None:

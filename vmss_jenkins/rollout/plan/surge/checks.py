@@ -115,7 +115,7 @@ def _zones(spec: RolloutSpec, instances: Sequence[Instance], headcount: Headcoun
     """Azure alone chooses the zones of new instances."""
     zones = Counter(instance.zone for instance in instances if instance.zone)
     alone = sorted(str(zone) for zone, count in zones.items() if count == 1)
-    if len(zones) > 1 and alone and spec.surge_of(headcount.wanted) < len(zones):
+    if alone and spec.surge_of(headcount.wanted) < len(zones):
         text = (
             f"zone {', zone '.join(alone)} has one instance only, and Azure chooses the zones of new instances: a "
             f"zone may have no healthy instance for a while; --max-surge {len(zones)} avoids that"

@@ -75,7 +75,7 @@ def _not_made(observed: Observed, history: History) -> str | None:
 
 def _judge(spec: RolloutSpec, history: History, found: SurgeSituation) -> Action | None:
     """Run the gates on the new instances when all of them are healthy."""
-    if history.rolling_back or not found.unjudged or _under_way(found) or failure(spec, history, found, history.began):
+    if history.rolling_back or not found.unjudged or _under_way(found):
         return None
     if not found.in_canary:
         return RunGate(Stage.BATCH, found.unjudged)

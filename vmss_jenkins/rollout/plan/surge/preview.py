@@ -91,7 +91,7 @@ def preview_surge(
     release = image or scale_set.release
     changes = image is not None and not image.same_as(scale_set.release)
     target = spec.target_of(release, by_image=changes)
-    history = History(0.0, target, headcount=counted)
+    history = History(0.0, target)
     idle = idle_findings(spec, observed, history)
     observed = _before_script(observed) if changes and isinstance(release, ExtensionSettings) else observed
     found = survey(spec, observed, history, 0.0)

@@ -98,9 +98,9 @@ def _down_all_along(history: History, found: _Sorted) -> tuple[Instance, ...]:
 
 def _empty_zones(scale_set: ScaleSet, found: _Sorted, present: list[Instance], history: History) -> int:
     """Azure chooses the zone of a new instance, so a small surge may leave a zone empty; it is filled a few times."""
-    there, new = Counter(instance.zone for instance in present), Counter(instance.zone for instance in found.new)
+    there, new = Counter(instance.zone for instance in present), {instance.zone for instance in found.new}
     empty = sum(not there[zone] for zone in scale_set.zones)
-    doubled = sum(count - 1 for zone, count in there.items() if count > 1 and new[zone])
+    doubled = sum(there[zone] - 1 for zone in new)
     return min(empty, doubled) if history.zone_fills < len(scale_set.zones) else 0
 
 
@@ -144,8 +144,10 @@ def _failures(
         elif read - history.not_updated_since.get(key, read) > spec.instance_timeout:
             yield key, f"not healthy after {spec.instance_timeout:.0f} s"
     operations = {key: operation for operation in observed.operations for key in operation.instance_ids}
-    for key in sorted(set(leaving) & history.records.keys()):
-        asked, read = history.records[key].asked or 0.0, observed.read.get(key, 0.0)
+    for key, asked in sorted((key, record.asked) for key, record in history.records.items() if key in leaving):
+        if asked is None:  # it drained, and somebody else deletes it
+            continue
+        read = observed.read.get(key, 0.0)
         ended = operations[key].ended if key in operations else None
         if ended is not None and ended >= asked and read >= ended + LAG and not instances[key].is_updating:
             error = operations[key].error or instances[key].error
@@ -161,6 +163,6 @@ def _in_canary(spec: RolloutSpec, history: History, found: _Sorted) -> bool:
 
 def _resizing(observed: Observed, headcount: Headcount, now: float) -> bool:
     """Whether the number of instances may not match the capacity yet."""
-    ours = [operation.ended is None for operation in observed.operations if operation.resizes]
     unheard = not headcount.answered and now < headcount.at + SETTLED
-    return unheard or (any(ours) if ours else observed.scale_set.provisioning_state == "Updating")
+    ours = any(operation.resizes and operation.ended is None for operation in observed.operations)
+    return unheard or ours or observed.scale_set.provisioning_state == "Updating"
