@@ -96,6 +96,8 @@ class Rollout(Value):
     timeout: Annotated[values.Seconds, Field(ge=1)] = 7200.0
     max_failed: Annotated[int, Field(ge=0)] = 0
     drain: values.Seconds | None = None
+    moving_image: Literal["pin", "float"] = "pin"
+    """What the model gets if the image is named by its definition or by `latest`: the exact version, or the name."""
 
     @model_validator(mode="after")
     def _fits(self) -> Rollout:

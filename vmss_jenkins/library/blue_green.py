@@ -21,7 +21,7 @@ from vmss_jenkins.library.arguments import checked
 from vmss_jenkins.library.identity import started_by
 from vmss_jenkins.library.pair_connection import connected_pair
 from vmss_jenkins.library.steps import TIMEOUT, log
-from vmss_jenkins.model.images import ImageReference
+from vmss_jenkins.model.images import ImageReference, ResolvedImage
 from vmss_jenkins.model.instances import ScaleSetName
 from vmss_jenkins.model.network import load_balancer_names
 
@@ -98,6 +98,7 @@ def release_to_pair(  # noqa: PLR0913 - the pair, the checks and how to reach Az
     check: GateTexts = (),
     watch: GateTexts = (),
     allow_fewer: bool = False,
+    resolved: ResolvedImage | None = None,
     claim: bool = True,
     connection: Connection | None = None,
     timeout: float = TIMEOUT,
@@ -109,11 +110,12 @@ def release_to_pair(  # noqa: PLR0913 - the pair, the checks and how to reach Az
 
     Args:
         pair: the sets and their load balancer.
-        image: the release.
+        image: the release. If its name moves, both sets get the exact version that it means now.
         idle: the number of instances that `scale_in` leaves in the other set; None leaves all.
         check: gates for the idle set, before the switch; as `vmss_jenkins.verify` takes them.
         watch: gates after the switch; if one fails, the traffic is switched back.
         allow_fewer: switch even if the idle set has fewer healthy instances than the active one.
+        resolved: what the image meant when an earlier step looked it up; None to look it up now.
         claim: as `switch`.
         connection: how to connect to Azure; from the environment by default.
         timeout: seconds after which nothing is tried again.
@@ -122,10 +124,11 @@ def release_to_pair(  # noqa: PLR0913 - the pair, the checks and how to reach Az
     Raises:
         ConfigError: for gates and names that cannot be used.
     """
-    release = ImageReference.read(image)
+    named = ImageReference.read(image)
     before, after = check_gates(check, pair.test_port), watch_gates(watch)
-    order = ReleaseOrder(replace(pair.order(IDLE, before), allow_fewer=allow_fewer), release, idle)
     with connected_pair(connection, timeout, on_event) as found:
+        release = found.exact(named, pair.names[1], resolved)
+        order = ReleaseOrder(replace(pair.order(IDLE, before), allow_fewer=allow_fewer), release, idle)
         found.check_gates(order.pair, before, after)
         context = found.context(f"release of {release.short_name}", pair.names if claim else (), before, after)
         claims = context.claims if isinstance(context.claims, JointClaims) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,10 +19,14 @@ from vmss_jenkins.blue_green.ports import LoadBalancerStore
 from vmss_jenkins.blue_green.switch import SwitchContext
 from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.gates.specs import AnyGate, HttpGate, Via
+from vmss_jenkins.library.releases import look_up
 from vmss_jenkins.measure.gate_checks import GateChecks, refuse
 from vmss_jenkins.measure.instruments import connected_instruments
 from vmss_jenkins.measure.verification import Instruments, Verification
+from vmss_jenkins.model.images import ImageReference, ResolvedImage
 from vmss_jenkins.model.instances import ScaleSetName
+from vmss_jenkins.rollout.plan.actions import RolloutSpec
+from vmss_jenkins.rollout.ports import ImageVersions
 from vmss_jenkins.runtime.clock import SystemClock
 from vmss_jenkins.runtime.heartbeat import Heartbeat
 from vmss_jenkins.runtime.processes import LocalProcesses
@@ -41,6 +45,25 @@ class PairConnection:
     instruments: Instruments
     waiter: Waiter
     environ: Mapping[str, str]
+    versions: Callable[[], ImageVersions]
+    """Connects to the versions of images."""
+
+    def exact(self, image: ImageReference, name: ScaleSetName, resolved: ResolvedImage | None) -> ImageReference:
+        """The exact version of an image that moves; the image itself otherwise.
+
+        Args:
+            image: the image.
+            name: one of the sets, which are in one region.
+            resolved: what the image meant when it was looked up; None to look it up now.
+
+        Raises:
+            ConfigError: if no version can be used in the region of the set.
+            AzureError: if the set or the versions cannot be read.
+        """
+        if resolved and resolved.named.same_as(image):
+            return resolved.exact
+        read = lambda: self.waiter.retry(lambda: self.sets.get(name))  # noqa: E731 - passed on once
+        return look_up(image, RolloutSpec(), read, self.versions, self.waiter).image or image
 
     @property
     def build(self) -> str:
@@ -118,4 +141,6 @@ def connected_pair(connection: Connection | None, timeout: float, on_event: OnEv
         closing(azure.load_balancers()) as balancers,
         connected_instruments(sets, azure, clock) as instruments,
     ):
-        yield PairConnection(sets, AzureLoadBalancerStore(balancers, clock), instruments, waiter, os.environ)
+        yield PairConnection(
+            sets, AzureLoadBalancerStore(balancers, clock), instruments, waiter, os.environ, azure.image_versions
+        )

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from vmss_jenkins.config import ScaleSetConfig
 from vmss_jenkins.config.parts import Install
 from vmss_jenkins.pipelines import installation
-from vmss_jenkins.pipelines.model import DATA, RESULTS
+from vmss_jenkins.pipelines.model import DATA, RELEASE_NAME, RESULTS, UNCHANGED
 from vmss_jenkins.pipelines.releases import ReleaseKind
 
 RECORD = f"{DATA}/handoff.json"
@@ -20,6 +20,10 @@ NEXT = f"{DATA}/next.txt"
 IMAGE_FILE = f"{DATA}/image-id.txt"
 REPORT = f"{RESULTS}/report"
 SUMMARY = f"{DATA}/summary.txt"
+RELEASE = f"{DATA}/release.json"
+"""The exact release that `resolve-image` found."""
+_EXACT = f'if [ -f {RELEASE} ]; then set -- "$@" --release-file={RELEASE}; fi'
+"""Without a hand-off record the release is found by the rollout itself."""
 _DRY_RUN = 'if [ "$DRY_RUN" = true ]; then set -- "$@" --dry-run; fi'
 _CANARY = (
     'if [ -n "$INSTANCE_IDS" ]; then set -- --canary=none --instance-ids="$INSTANCE_IDS"; '
@@ -47,19 +51,27 @@ class Commands:
         """Make an empty results directory, run the given lines, and install the command."""
         return installation.set_up(self._install, *prepared)
 
+    def find_release(self) -> str:
+        """Find the exact version that the image means now, for all later commands."""
+        unchanged = f"--unchanged-file={UNCHANGED}" if self._set.schedule else ""
+        files = (f"--release-file={RELEASE} --name-file={RELEASE_NAME}", unchanged)
+        return self._call("resolve-image", *self._release.canary.words, *self._moving(), *files)
+
     def update(self) -> str:
         """Set the release in the model."""
-        return "\n".join(["set --", _DRY_RUN, self._call(self._release.update, *self._release.canary.words, '"$@"')])
+        words = (*self._release.canary.words, *self._exact(), '"$@"')
+        return "\n".join(["set --", _DRY_RUN, self._call(self._release.update, *words)])
 
     def canary(self) -> str:
         """Update the canary instances without gates; `verify_canary` asks them next."""
-        words = [*self._release.canary.words, *self._how(), *self._failing(), *_files("canary"), '"$@"']
+        new = self._release.canary.words
+        words = [*new, *self._exact(), *self._how(), *self._failing(), *_files("canary"), '"$@"']
         return "\n".join([self._canary(), _DRY_RUN, self._call("rollout", *words)])
 
     def verify_canary(self) -> str:
         """Ask the gates: the same rollout again, which has nothing to update, and rolls back if a gate fails."""
         new = self._release.canary.words
-        words = [*new, *self._how(), *self._failing(), *self._gates(), *_files("verify"), '"$@"']
+        words = [*new, *self._exact(), *self._how(), *self._failing(), *self._gates(), *_files("verify"), '"$@"']
         return "\n".join([self._canary(), *self._with_verdicts(self._call("rollout", *words))])
 
     def record(self, full_job: str) -> str:
@@ -72,15 +84,16 @@ class Commands:
         """Compare the set with the hand-off record, and write how to roll back."""
         allow = 'if [ "$ALLOW_CHANGED" = true ]; then set -- --allow-changed; fi'
         back = f"--rollback-job={shlex.quote(rollback_job)}" if rollback_job else ""
-        checked = self._release.checked.words
+        checked = (*self._release.checked.words, *self._exact())
         call = self._call("handoff check", f"--file={RECORD}", *checked, f"--next={NEXT}", back, '"$@"')
         return f"set --\n{allow}\n{call}"
 
     def rest(self) -> str:
         """Update all instances that do not have the release."""
         rest, how = self._release.full.words, (*self._how(), *self._pace(), *self._failing())
-        words = ["--canary=none", *rest, *how, *self._gates(), *_files("rollout"), '"$@"']
-        return "\n".join(["set --", _DRY_RUN, *self._with_verdicts(self._call("rollout", *words), "rollout")])
+        words = ["--canary=none", *rest, *self._moving(), *how, *self._gates(), *_files("rollout"), '"$@"']
+        exact = (_EXACT,) if self._release.moves else ()
+        return "\n".join(["set --", _DRY_RUN, *exact, *self._with_verdicts(self._call("rollout", *words), "rollout")])
 
     def verify_all(self) -> str:
         """Ask the gates again, without those that compare with instances of the old release."""
@@ -115,6 +128,14 @@ class Commands:
         yield f"if [ -s {file} ]; then"
         yield f"    {self._command} junit {file} --out={DATA}/{result}.xml --suite={suite}"
         yield "fi\nexit $code"
+
+    def _exact(self) -> Iterable[str]:
+        """The file of the exact release, if its name may move."""
+        return (f"--release-file={RELEASE}",) if self._release.moves else ()
+
+    def _moving(self) -> Iterable[str]:
+        floats = self._release.moves and self._set.rollout.moving_image == "float"
+        return ("--moving-image=float",) if floats else ()
 
     def _how(self) -> Iterable[str]:
         rollout = self._set.rollout

@@ -9,8 +9,8 @@ import jinja2
 
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.pipelines import groovy
-from vmss_jenkins.pipelines.commands import IMAGE_FILE, NEXT, RECORD, REPORT, SUMMARY
-from vmss_jenkins.pipelines.model import DATA, ERROR, LINK, VERSION, Pipeline
+from vmss_jenkins.pipelines.commands import IMAGE_FILE, NEXT, RECORD, RELEASE, REPORT, SUMMARY
+from vmss_jenkins.pipelines.model import DATA, ERROR, LINK, RELEASE_NAME, UNCHANGED, VERSION, Pipeline
 from vmss_jenkins.pipelines.pair_commands import PENDING
 
 TEMPLATE = "jenkinsfile.groovy.j2"
@@ -31,7 +31,16 @@ def jenkinsfile(pipeline: Pipeline, templates: Mapping[str, str] | None = None) 
     try:
         template = _environment(own).get_template(TEMPLATE)
         named = {"record": RECORD, "next_file": NEXT, "report": REPORT, "summary": SUMMARY, "image_file": IMAGE_FILE}
-        named |= {"pending": PENDING, "error": ERROR, "link": LINK, "version": VERSION, "tests": f"{DATA}/*.xml"}
+        named |= {
+            "unchanged": UNCHANGED,
+            "release": RELEASE,
+            "release_name": RELEASE_NAME,
+            "pending": PENDING,
+            "error": ERROR,
+            "link": LINK,
+            "version": VERSION,
+            "tests": f"{DATA}/*.xml",
+        }
         return template.render(pipeline=pipeline, **named)
     except jinja2.TemplateSyntaxError as error:
         raise ConfigError(f"template {error.name}", [f"line {error.lineno}: {error.message}"]) from error

@@ -15,6 +15,10 @@ VERSION = f"{DATA}/version.txt"
 """The version of the command; without that file the set-up failed, and there is nothing to archive."""
 ERROR = f"{DATA}/error.txt"
 """Why a command failed, in one line."""
+UNCHANGED = f"{DATA}/unchanged.txt"
+"""Why there is nothing to roll out, in one line."""
+RELEASE_NAME = f"{DATA}/release-name.txt"
+"""The short name of the exact release."""
 LINK = f"{DATA}/link.txt"
 """The link to the next job."""
 
@@ -88,6 +92,8 @@ class Stage:
     """Secrets that it needs besides the Azure credentials."""
     in_dry_run: bool = True
     """Whether it is part of a dry run."""
+    finds_release: bool = False
+    """Whether it finds the exact release; if there is nothing to roll out, the stages after it are skipped."""
     writes_record: bool = False
     """Whether it writes the hand-off record."""
     writes_description: bool = False
@@ -222,6 +228,17 @@ class Pipeline:
     def has_results(self) -> bool:
         """Whether there are files to archive."""
         return any(stage.script for stage in self.stages)
+
+    @property
+    def may_be_unchanged(self) -> bool:
+        """Whether its stages are skipped if there is nothing to roll out: nobody asked for a build on a schedule."""
+        return bool(self.schedule) and any(stage.finds_release for stage in self.stages)
+
+    def may_skip(self, stage: Stage) -> bool:
+        """Whether a stage is skipped if there is nothing to roll out: it comes after the one that finds the release."""
+        if not self.may_be_unchanged:
+            return False
+        return stage in self.stages[next(n for n, one in enumerate(self.stages) if one.finds_release) + 1 :]
 
     @property
     def has_dry_run(self) -> bool:

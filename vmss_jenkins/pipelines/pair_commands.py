@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from vmss_jenkins.config.pairs import PairConfig
 from vmss_jenkins.config.parts import Install
 from vmss_jenkins.pipelines import installation
-from vmss_jenkins.pipelines.commands import REPORT, SUMMARY
+from vmss_jenkins.pipelines.commands import RELEASE, REPORT, SUMMARY
 from vmss_jenkins.pipelines.model import DATA
 from vmss_jenkins.pipelines.releases import IMAGE
 
@@ -28,9 +28,10 @@ class PairCommands:
         self._pair, self._install, self._rollback_job = pair, install, rollback_job
         self._command = installation.command_of(install)
 
-    def set_up(self) -> str:
-        """Make an empty results directory and install the command."""
-        return installation.set_up(self._install)
+    def set_up(self, *, approved: bool = False) -> str:
+        """Make an empty results directory, with the release that was approved, and install the command."""
+        kept = (f"printf '%s' \"$VMSS_RELEASE\" > {RELEASE}",) if approved else ()
+        return installation.set_up(self._install, *kept)
 
     def plan(self) -> str:
         """Find the idle set, and refuse a release that cannot work."""
@@ -72,7 +73,7 @@ class PairCommands:
         return f"if grep -qs rollout_planned {DATA}/*.jsonl; then\n    {made} || {otherwise}\nfi"
 
     def _step(self, step: str, *words: str) -> str:
-        return self._call(f"blue-green {step}", IMAGE, *words, f"--summary={SUMMARY}")
+        return self._call(f"blue-green {step}", IMAGE, f"--release-file={RELEASE}", *words, f"--summary={SUMMARY}")
 
     def _with_verdicts(self, step: str, *words: str) -> str:
         """A step that writes the gates' verdicts; they become test results even if the step fails."""

@@ -50,7 +50,7 @@ class _Builder:
             (*either(self._pair.image or ""), _dry_run()),
             first if asks else (*first, *last),
             question=f"The release to {self._pair.name} passed its check. Switch the traffic to it?" if asks else "",
-            stages_after=(self._set_up(), *last) if asks else (),
+            stages_after=(self._set_up(approved=True), *last) if asks else (),
             report=commands.report(),
         )
 
@@ -68,8 +68,8 @@ class _Builder:
         stages = (self._set_up(), Stage("Switch", self._commands.switch_by_hand()))
         return self._pipeline(Kind.SWITCH, what, parameters, stages)
 
-    def _set_up(self) -> Stage:
-        return Stage("Set Up", self._commands.set_up(), signed_in=False)
+    def _set_up(self, *, approved: bool = False) -> Stage:
+        return Stage("Set Up", self._commands.set_up(approved=approved), signed_in=False)
 
     def _name(self, kind: Kind) -> str:
         return f"{self._pair.name}-{kind.value}"

@@ -59,6 +59,10 @@ class ReleaseKind(Protocol):
         """Shell lines for the set-up of the canary job."""
 
     @property
+    def moves(self) -> bool:
+        """Whether its name may move, so that the exact release has to be found first."""
+
+    @property
     def canary(self) -> Arguments:
         """The release that the canary job rolls out."""
 
@@ -110,6 +114,7 @@ class ImageRelease:
     def __init__(self, scale_set: ScaleSetConfig) -> None:
         self._image = scale_set.image or ""
         self._plugin = scale_set.flavour == "plugin"
+        self.moves = not self._plugin
 
     def canary_parameters(self) -> tuple[Parameter, ...]:
         """Parameters of the canary job: an image by its id or its URN."""

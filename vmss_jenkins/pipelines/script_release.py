@@ -26,6 +26,7 @@ class ScriptRelease:
 
     noun = "script"
     update = "update-extension"
+    moves = False
     passed_on: tuple[str, ...] = ()
 
     def __init__(self, script: Settings) -> None:

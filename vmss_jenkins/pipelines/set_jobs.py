@@ -73,8 +73,10 @@ class _Builder:
         )
         if self._set.surges:  # this one command checks everything before it changes the model
             begin = (Stage(f"Add Instances With The New {noun}", commands.canary(), secrets=secrets),)
+        found = Stage("Find The Release", commands.find_release(), secrets=secrets, finds_release=True)
         return (
             self._set_up(*self._release.set_up_lines),
+            *((found,) if self._release.moves else ()),
             *begin,
             *((verify,) if self._set.gates else ()),
             Stage(

@@ -13,6 +13,7 @@ from vmss_jenkins.rollout.plan.actions import Action, Halt, RestoreModel, Rollou
 from vmss_jenkins.rollout.plan.decision import decide
 from vmss_jenkins.rollout.plan.down_before import at_start
 from vmss_jenkins.rollout.plan.history import History, Observed
+from vmss_jenkins.rollout.plan.rollback import start
 from vmss_jenkins.rollout.plan.selection import Target
 
 NAMED = ImageReference.read(
@@ -40,6 +41,22 @@ def decided(
 def test_the_name_is_sent_again_although_the_model_has_it_since_azure_notices_a_new_version_only_then() -> None:
     assert decided(instance(0, V0)) == SetModel(NAMED)
     assert isinstance(decided(instance(0, V0, latest=False), model_sent=True), Update)
+
+
+def test_the_name_is_not_sent_again_if_azure_noticed_the_version_already() -> None:
+    assert isinstance(decided(instance(0, V0, latest=False), instance(1, V1)), Update)
+
+
+def test_a_flexible_set_shows_no_flag_so_the_name_is_sent_once_a_run() -> None:
+    assert decided(instance(0, V0, latest=None)) == SetModel(NAMED)
+    assert isinstance(decided(instance(0, V0, latest=None), model_sent=True), Update)
+
+
+def test_a_rollback_from_a_name_that_moves_is_one_from_the_newest_version_that_runs() -> None:
+    there = Observed(ScaleSet(WEB, NAMED), (instance(0, V1), instance(1, V0), instance(2, V1)), {})
+    assert start(there, RolloutSpec(), None, 0.0, rolling_back=True).target.image == V1
+    empty = Observed(ScaleSet(WEB, NAMED), (), {})
+    assert start(empty, RolloutSpec(), None, 0.0, rolling_back=True).target.image == NAMED
 
 
 def test_the_name_is_not_sent_if_every_instance_has_the_version() -> None:

@@ -175,7 +175,9 @@ def _write_release(
         from vmss_jenkins.cli.sets.release_file import write_release  # noqa: PLC0415 - not loaded for --help
         from vmss_jenkins.model.images import ResolvedImage  # noqa: PLC0415
 
-        write_release(file, ResolvedImage(named, record.image, bool(scale_set.image and scale_set.image.moves)))
+        model, exact = scale_set.image, record.image
+        floating = model if exact.is_version_of(model) else None
+        write_release(file, ResolvedImage(floating or named, exact, floats=floating is not None))
 
 
 def _compare(

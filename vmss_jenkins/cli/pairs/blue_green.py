@@ -24,6 +24,7 @@ from vmss_jenkins.cli.options import (
     timeout,
 )
 from vmss_jenkins.cli.pairs.options import BALANCING, GATES, NO_LOCK, PAIR, SUMMARY, connection_of, pair_of
+from vmss_jenkins.cli.sets.release_file import read_release, write_release
 from vmss_jenkins.cli.sets.rollout_options import MIN_HEALTHY_TIME
 from vmss_jenkins.errors import ConfigError, VmssJenkinsError
 from vmss_jenkins.jenkins.plan.next_job import NextJob
@@ -76,6 +77,11 @@ vmss-jenkins blue-green release -g shop-rg --load-balancer shop-lb --blue shop-b
 @azure_options(NO_LOCK)
 @output_options(
     SUMMARY,
+    click.option(
+        "--release-file",
+        type=FILE,
+        help="Keep the exact version of the image in this file: the first step writes it, the next ones read it.",
+    ),
     click.option("--events", "events_file", type=FILE, help="Write each event to this file, one JSON object a line."),
     click.option("--result", type=FILE, help="Write the result as JSON to this file."),
     click.option("--pending", type=FILE, help="`plan` creates this file if there is something to deploy or to switch."),
@@ -102,11 +108,13 @@ def command(step: str, **given: Any) -> int:  # noqa: ANN401 - as click gives th
     only shows the plan.
     """  # noqa: D301 - click's mark for lines that stay as they are
     from vmss_jenkins.blue_green.plan.gates import check_gates, watch_gates  # noqa: PLC0415 - not loaded for --help
+    from vmss_jenkins.model.images import ResolvedImage  # noqa: PLC0415
 
     image = _one_image(given["image_id"], given["image"])
     check_gates(given["check"], given["test_port"])
     watch_gates(given["watch"])
-    pair = pair_of(given)
+    pair, file = pair_of(given), given["release_file"]
+    resolved = read_release(file, image) if file and file.exists() else None
     from vmss_jenkins.library.blue_green import release_to_pair  # noqa: PLC0415 - bad input is refused before it is loaded
 
     with (
@@ -119,13 +127,16 @@ def command(step: str, **given: Any) -> int:  # noqa: ANN401 - as click gives th
             check=given["check"],
             watch=given["watch"],
             allow_fewer=given["allow_fewer"],
+            resolved=resolved,
             claim=not given["no_lock"],
             connection=connection_of(given),
             timeout=2 * given["timeout"],
             on_event=on_event,
         ) as release,
     ):
-        return _Steps(release, pair, image, given).run("plan" if given["dry_run"] else step)
+        if file and resolved is None:
+            write_release(file, ResolvedImage(image, release.order.image))
+        return _Steps(release, pair, release.order.image, given).run("plan" if given["dry_run"] else step)
 
 
 class _Steps:

@@ -51,7 +51,7 @@ def read_release(file: Path | None, image: ImageReference | None) -> ResolvedIma
 
     Args:
         file: the file.
-        image: the image that this command was given, which must be the file's; None if none was given.
+        image: the image that this command was given: the file's name, or what it means; None if none was given.
 
     Raises:
         ConfigError: for another file, and for the release of another image.
@@ -66,6 +66,6 @@ def read_release(file: Path | None, image: ImageReference | None) -> ResolvedIma
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(str(file), [f"is not a file that `vmss-jenkins resolve-image` wrote: {error}"]) from error
     found = ResolvedImage(ImageReference.read(texts[0]), ImageReference.read(texts[1]), floats is True)
-    if image and not image.same_as(found.named):
+    if image and not (image.same_as(found.named) or image.same_as(found.exact)):
         raise ConfigError(str(file), [f"is of {found.named}, but {image} is given; run `vmss-jenkins resolve-image`"])
     return found

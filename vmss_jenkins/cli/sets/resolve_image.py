@@ -42,6 +42,7 @@ vmss-jenkins resolve-image -g canary-rg -n web --image-id "$IMAGE_ID" --check
     MOVING_IMAGE,
     click.option("--check", is_flag=True, help="Exit 4 if there is something to roll out."),
     click.option("--release-file", type=FILE, help="Write the exact version to this file, for `rollout`."),
+    click.option("--name-file", type=FILE, help="Write the short name of the exact version to this file."),
     click.option("--unchanged-file", type=FILE, help="If there is nothing to roll out, write the reason to this file."),
 )
 @azure_options()
@@ -56,6 +57,7 @@ def command(
     moving_image: str,
     check: bool,
     release_file: Path | None,
+    name_file: Path | None,
     unchanged_file: Path | None,
     output: str,
 ) -> int:
@@ -79,6 +81,8 @@ def command(
     )
     if release_file:
         write_release(release_file, found.release)
+    if name_file:
+        name_file.write_text(f"{found.release.exact.short_name}\n", encoding="utf-8")
     if unchanged_file and not found.is_new:
         unchanged_file.write_text(f"Nothing to roll out: {found}.\n", encoding="utf-8")
     if output == "json":

@@ -188,6 +188,7 @@ def command(
     from vmss_jenkins.rollout.plan.selection import Include, Scope  # noqa: PLC0415
 
     release = _one_image(image_id, image)
+    resolved = read_release(release_file, release)
     spec = RolloutSpec(
         scope=Scope(_ids(instance_ids, outdated=outdated), frozenset(map(Include, include))),
         canary=canary,
@@ -207,8 +208,9 @@ def command(
         drain=drain,
         moving_image=MovingImage(moving_image),
         wait_for_replication=wait_for_replication,
-        resolved=read_release(release_file, release),
+        resolved=resolved,
     )
+    release = resolved.named if resolved else release
     if release and script.given:
         raise ConfigError("release", ["found both an image and a script; give one of them"])
     if gates:

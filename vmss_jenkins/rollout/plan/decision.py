@@ -73,10 +73,14 @@ def model_first(observed: Observed, history: History) -> Action | None:
 
 
 def _is_unnoticed(observed: Observed, history: History) -> bool:
-    """Whether Azure does not know yet that a moving name means another version: it looks only at a PATCH."""
+    """Whether Azure does not know yet that a moving name means another version: it looks only at a PATCH.
+
+    Until then it takes instances of an older version for up to date; a flexible set does not show that.
+    """
     if history.target.floats_as is None or history.model_sent:
         return False
-    return not all(history.target.is_on(one, observed.scale_set) for one in observed.instances)
+    current = (one for one in observed.instances if one.latest_model_applied is not False)
+    return not all(history.target.is_on(one, observed.scale_set) for one in current)
 
 
 def published(observed: Observed, history: History) -> Action | None:

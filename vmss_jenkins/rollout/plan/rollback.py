@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from vmss_jenkins.model.final_state import grouped, run
 from vmss_jenkins.model.findings import Finding, Severity
-from vmss_jenkins.model.images import ImageReference
+from vmss_jenkins.model.images import ImageReference, version_key
 from vmss_jenkins.model.instances import Instance, ScaleSet, has_latest_model
 from vmss_jenkins.model.release_log import Record, explained, recorded_target
 from vmss_jenkins.model.releases import ExtensionSettings, Release
@@ -96,9 +96,16 @@ def start(observed: Observed, spec: RolloutSpec, image: Release | None, now: flo
         to = before
     if rolling_back and to and to.same_as(model):
         return History(now, Target(None)).begin_rollback(to, REQUESTED, now)
-    target = Target(image or model) if rolling_back else spec.target_of(image or model)
+    release = image or model
+    target = Target(_running(release, observed.instances)) if rolling_back else spec.target_of(release)
     previous = previous_releases(observed, target.image)
     return History(now, target, previous=previous, cause=REQUESTED if rolling_back else None)
+
+
+def _running(release: Release | None, instances: Iterable[Instance]) -> Release | None:
+    """The newest version that instances run of a release whose name moves; the release itself otherwise."""
+    images = [one.image for one in instances if one.image and one.image.is_version_of(release)]
+    return max(images, key=lambda image: version_key(image.exact_version or ""), default=None) or release
 
 
 def resume_rollback(observed: Observed, was_rolling_back: str, image: Release | None, now: float) -> History | None:
