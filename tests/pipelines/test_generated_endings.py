@@ -21,7 +21,7 @@ MOST = {"credentials": {"id": "azure"}}
 SECRETS = {f"{name}_id": f"the-{name}" for name in ("subscription", "tenant", "client")} | {"client_secret": "hush"}
 HANGS = """#!/bin/sh
 for word; do
-    case $word in --next=*) echo done > "${word#*=}" ;; esac
+    case $word in --next=*) echo done > "${word#*=}" ;; --name-file=*) echo x > "${word#*=}" ;; esac
     case $word in --result=*) echo '{}' > "${word#*=}" && exec tail -f /dev/null ;; esac
 done
 """
@@ -31,6 +31,8 @@ for word; do
     case $word in
         --file=*) [ -f "${word#*=}" ] || echo "of $JOB_NAME $BUILD_NUMBER" > "${word#*=}"; cat "${word#*=}" ;;
         --next=*) echo next > "${word#*=}" ;;
+        --name-file=*) echo web/1.2.4 > "${word#*=}" ;;
+        --release-file=*) echo '{}' > "${word#*=}" ;;
     esac
 done
 """
@@ -167,7 +169,7 @@ def test_an_early_failure_of_any_job_is_in_its_description_and_no_second_error_i
 
 
 def test_a_build_is_named_after_its_release(jenkins: Jenkins, tmp_path: Path) -> None:
-    server = Server(jenkins, tmp_path, REMEMBERS)
+    server = Server(jenkins, tmp_path, FAILS)
     gallery = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/shared/images/web/versions/1.2.3"
     builds: tuple[tuple[dict[str, str | bool], str], ...] = (
         ({"IMAGE_ID": gallery}, "#1 web 1.2.3"),
@@ -177,6 +179,13 @@ def test_a_build_is_named_after_its_release(jenkins: Jenkins, tmp_path: Path) ->
     for given, title in builds:
         assert server.run(server.jobs["web-canary"], given, job="web-canary").display_name == title
     assert server.run(server.jobs["web-rollback"], job="web-rollback").display_name == "#1 rollback"
+
+
+def test_a_build_whose_image_moves_is_named_after_the_exact_version(jenkins: Jenkins, tmp_path: Path) -> None:
+    server, urn = Server(jenkins, tmp_path, REMEMBERS), "Canonical:ubuntu:server:latest"
+    for given, title in (({}, "#1 web/1.2.4"), ({"DRY_RUN": True}, "#2 web/1.2.4 (dry run)")):
+        build = server.run(server.jobs["web-canary"], {"IMAGE_URN": urn, **given}, job="web-canary")
+        assert build.display_name == title
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ RECORDER = """#!/bin/sh
 printf '%s\\0' "$#" "$@" >> "$RECORD"
 printf '%s' "$NODE_NAME" > "$RECORD-node"
 for word; do
-    case $word in --file=* | --next=*) echo done > "${word#*=}" ;; esac
+    case $word in --file=* | --next=* | --name-file=* | --release-file=*) echo done > "${word#*=}" ;; esac
 done
 """
 BLANKS = "".join(map(chr, range(33)))

@@ -60,6 +60,7 @@ def test_the_stages_are_those_of_the_blog_post_and_more() -> None:
     assert stages(found["canary"]) == [
         "Work",
         "Set Up",
+        "Find The Release",
         "Update Image Configuration",
         "Update A Subset of Instances",
         "Verify",

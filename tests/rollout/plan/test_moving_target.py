@@ -44,7 +44,8 @@ def test_the_name_is_sent_again_although_the_model_has_it_since_azure_notices_a_
 
 
 def test_the_name_is_not_sent_again_if_azure_noticed_the_version_already() -> None:
-    assert isinstance(decided(instance(0, V0, latest=False), instance(1, V1)), Update)
+    assert isinstance(decided(instance(0, V0, latest=False)), Update)
+    assert not isinstance(decided(instance(0, V0, latest=False), instance(1, V1)), SetModel)
 
 
 def test_a_flexible_set_shows_no_flag_so_the_name_is_sent_once_a_run() -> None:
