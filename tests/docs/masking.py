@@ -17,6 +17,7 @@ MASKS = (
     (r"\b127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
     (r"\b\d+(\.\d+)? (ms|s|min)\b", "DURATION"),
     (r"\(\d+ of \d+\)", "(N of M)"),
+    (r"(?<=Replicating, )\d+%", "N%"),
     (r"^[\w.@-]+(?=: (release|rollout|rollback|switch)\b)", "SOMEBODY"),
     (r"\b((?:Get|HighCost|VMScaleSet)\w+) \d+", r"\1 COUNT"),
     (r"^( +(?:calls|requests|refused|commands|Welcome)\D*)\d.*", r"\1COUNT"),
