@@ -121,13 +121,28 @@ PROTECTED_ILL = replace(made("1", well=False), protected_from_scale_in=True)
         ((made("0", "1"), made("1", "1"), new("2", "2"), new("3", "2")), 2, "0"),  # then 1 alone serves its zone
         ((made("0", "1"), made("1", "1"), made("4", "1"), new("2", "2"), new("3", "2")), 3, "0 1"),
         ((made("0", "1"), made("1"), new("2"), new("3")), 2, "1 0"),  # one zone is no spread to keep
-        ((PROTECTED_ILL, replace(PROTECTED_ILL, id="3"), made("0")), 2, "0"),  # nor is any of them waited for
+        ((PROTECTED_ILL, replace(PROTECTED_ILL, id="3"), made("0"), new("2")), 2, "0"),  # 2 serves
         ((made("0"), PROTECTED_ILL, new("2")), 2, "0"),  # what stays and serves nobody was no capacity before
         ((made("1", "2"), made("2", "3", age=5), new("3", "1"), new("4", "1"), new("5", "1")), 3, "2"),
     ],
 )
 def test_how_many_are_deleted_at_a_time(instances: tuple[Instance, ...], wanted: int, removed: str) -> None:
     assert chosen(*instances, wanted=wanted, max_surge=Amount(2), canary=None) == Remove(tuple(removed.split()))
+
+
+ONE_SERVES = (PROTECTED_ILL, replace(PROTECTED_ILL, id="3"), made("0"))
+
+
+def test_the_last_serving_instance_is_deleted_only_when_another_one_serves() -> None:
+    assert chosen(*ONE_SERVES, wanted=2, max_surge=Amount(2), canary=None) == ScaleOut(1)
+    waits = chosen(*ONE_SERVES, wanted=2, max_surge=Amount(1), canary=None)
+    assert isinstance(waits, Wait)
+    assert waits.reason == "down for other reasons, so no serving instance may be deleted"
+    assert waits.instance_ids == ("1", "3")
+
+
+def test_a_set_that_is_scaled_to_none_keeps_none() -> None:
+    assert chosen(made("0"), new("1"), wanted=0, max_surge=Amount(2), canary=None) == Remove(("0",))
 
 
 def test_a_rollback_that_is_over_names_each_that_failed() -> None:

@@ -135,8 +135,9 @@ def _resize(spec: RolloutSpec, observed: Observed, found: SurgeSituation, *, rol
     step = spec.surge_of(found.headcount.wanted)
     full = rolling_back or found.surplus >= min(step, len(found.old))
     if found.surplus > 0 and full:
-        ids = tuple(instance.id for instance in _removable(observed.scale_set, found))
-        return (Remove(ids) if spec.drain is None else Drain(ids)) if ids else None
+        if ids := tuple(instance.id for instance in _removable(observed.scale_set, found)):
+            return Remove(ids) if spec.drain is None else Drain(ids)
+        return ScaleOut(1) if found.old and not rolling_back and found.surplus < step else None
     if found.old:
         return ScaleOut(min(step, len(found.old)) - found.surplus)
     return ScaleOut(min(step, found.empty_zones), fills_zone=True) if found.empty_zones else None
@@ -170,8 +171,9 @@ class _Tally:
         serving = [instance for instance in found.capacity.counted if instance.is_healthy]
         idle = sum(not instance.is_healthy for instance in found.untouched)
         self._count = found.surplus
-        self.spare = len(serving) - max(0, found.headcount.wanted - idle)
-        """How many serving instances may be deleted; unhealthy ones that stay were no capacity before."""
+        wanted = found.headcount.wanted
+        self.spare = len(serving) - max(min(1, wanted), wanted - idle)
+        """How many serving instances may be deleted; ill ones that stay were no capacity before, but one serves."""
         self._serving = Counter(instance.zone for instance in serving)
         self._zones = {instance.zone for instance in found.capacity.counted if instance.zone}
 
