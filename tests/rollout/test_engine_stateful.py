@@ -87,6 +87,8 @@ class Rollouts(RuleBasedStateMachine):
     @rule(key=st.sampled_from(["0", "4"]))
     def an_instance_is_ill_before(self, key: str) -> None:
         """It restarts, and answers 503 from then on, until an update brings it up again."""
+        self.azure.emulator.withdraw()
+        self.azure.clock.sleep(600)  # what a killed program began is over, and Azure takes the restart
         if key not in {one.id for one in self.azure.instances()}:
             return
         self.azure.emulator.inject(f"never-healthy instance={key}")
