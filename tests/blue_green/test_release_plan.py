@@ -220,6 +220,23 @@ def test_the_other_load_balancers_of_a_set_are_named_with_their_sku() -> None:
     assert any("green is behind old (sku Basic), not behind lb (sku Standard)" in one.text for one in plan.findings)
 
 
+def test_a_stopped_instance_without_the_release_is_told_as_left_out() -> None:
+    name = ScaleSetName("g", "green")
+    instances = (
+        Instance("0", image=NEW, latest_model_applied=True, power="running"),
+        Instance("1", image=OLD, latest_model_applied=False, power="deallocated"),
+        Instance("2", image=NEW, latest_model_applied=True, power="stopped"),
+    )
+    member = Member(ScaleSet(name, NEW, capacity=3), instances, ())
+    assert member.has(NEW)
+    final = member.final(NEW)
+    assert str(final) == "2 of 3 instances have it; left out: 1 (is deallocated)"
+    assert final.complete
+    behind = replace(member, instances=(replace(instances[1], power="running"), instances[0]))
+    assert str(behind.final(NEW)) == f"1 of 2 instances has it; 1 runs {OLD.short_name}"
+    assert not behind.final(NEW).complete
+
+
 def test_a_set_without_instances_has_no_pool_yet() -> None:
     assert told(planned(green=member(GREEN, GREEN_POOL, NEW, 0), autoscale={"green": ()})).endswith(
         "would check it, and point rule live from bluePool to its pool"

@@ -158,7 +158,7 @@ def test_a_failed_gate_rolls_back_and_is_a_failed_test_of_the_build(
     server = Server(jenkins, emulator, tmp_path, command, gates=["command run=false"])
     build = server.run("web-canary", {"IMAGE_ID": server.image(NEW)})
     assert (build.result, build.stages[-1]) == ("FAILURE", "Verify")
-    assert [one["failed"] for one in build.junit] == [1]
+    assert [one["failed"] for one in build.junit] == [2], "the gate, and the rollout"
     assert set(server.images().values()) == {OLD}
 
 

@@ -185,7 +185,7 @@ def test_a_person_is_asked_only_if_a_switch_is_pending_and_may_approve_it_later(
     approved = server.release(UPDATED)
     assert (approved.result, title(fresh)) == ("SUCCESS", NEW), approved.log
     assert [(one["message"], one["in_node"]) for one in approved.inputs] == [(QUESTION, False)]
-    assert "already have nginx-updated-image: nothing to deploy" in approved.log
+    assert "already has nginx-updated-image: nothing to deploy; all 3 instances have it" in approved.log
     assert approved.log.count("gate http passed") == 2, "asked once more, since a person may take their time"
     again = server.release(UPDATED)
     assert (again.result, again.inputs) == ("SUCCESS", []), again.log

@@ -24,6 +24,7 @@ from vmss_jenkins.events.gates import GateJudged, GateStarted
 from vmss_jenkins.events.rollout import InstanceState
 from vmss_jenkins.gates.curves import CurvePoint
 from vmss_jenkins.gates.verdicts import Consequence, Measurement, Outcome, Verdict
+from vmss_jenkins.model.final_state import FinalState
 from vmss_jenkins.model.releases import Access, ExtensionSettings
 from vmss_jenkins.model.scripts import from_url, inline
 from vmss_jenkins.report import json, junit, markdown, reading, schema
@@ -166,6 +167,52 @@ def test_each_gate_is_a_test_case_with_its_measurements(bad: Story) -> None:
     assert "errors of the canary: 6.33% of 300 samples, wanted at most 1%" in [
         one.text for one in root.iter("system-out")
     ]
+
+
+GATES_PASSED = [
+    one for one in rollout(Consequence.GO_ON)[1] if not isinstance(one.event, rollout_events.RolloutFinished)
+]
+COUNT = FinalState(("0",), {}, {"1": "v1"}, (), ("1",))
+
+
+@pytest.mark.parametrize(
+    ("last", "tag", "message"),
+    [
+        (rollout_events.RolloutHalted(WEB, "1 failed", final=COUNT), "failure", "failed: halted: 1 failed"),
+        (CommandFailed("no token"), "error", "error: ended with an error: no token"),
+        (rollout_events.RolloutInterrupted(WEB, ("1",), ()), "error", "error: interrupted"),
+        (None, "error", "error: not finished"),
+    ],
+)
+def test_a_rollout_that_ends_without_the_release_is_a_failing_test_case_although_all_gates_passed(
+    last: Any, tag: str, message: str
+) -> None:
+    story = story_of([*GATES_PASSED, *([RecordedEvent(GATES_PASSED[-1].at, last)] if last else [])])
+    root = ElementTree.fromstring(junit.of_rollout(story))
+    assert [one.attrib["name"] for one in root if len(one.findall("failure") + one.findall("error"))] == ["rollout"]
+    (fault,) = root.findall(f"testcase[@name='rollout']/{tag}")
+    assert fault.attrib["message"].startswith(message)
+    if isinstance(last, rollout_events.RolloutHalted):
+        assert root.findtext("testcase[@name='rollout']/system-out") == f"at the end: {COUNT}"
+
+
+def test_a_good_rollout_and_a_rollback_that_was_requested_are_passed_test_cases() -> None:
+    good = rollout(Consequence.GO_ON)
+    told = plain_json.loads(json.result(good[0]))
+    assert [one.verdict for one in (junit.ending(story_of(good[1])), *junit.ending_in(told))] == ["passed", "passed"]
+    assert junit.ending(story_of(good[1])).figures == junit.ending_in(told)[0].figures
+    assert "all 6 instances have it" in junit.ending(story_of(good[1])).figures
+    for reason, verdict in (("requested", "passed"), ("http failed", "failed")):
+        back = {**told, "outcome": "rolled back", "reason": reason}
+        assert [one.verdict for one in junit.ending_in(back)] == [verdict]
+
+
+@pytest.mark.parametrize(("how", "verdict"), [(None, "passed"), ("a gate failed", "failed")])
+def test_a_rollback_is_as_wanted_only_if_somebody_requested_it(how: str | None, verdict: str) -> None:
+    planned, *rest = BAD[1]
+    assert isinstance(planned.event, rollout_events.RolloutPlanned)
+    asked = replace(planned.event, rolling_back=how is None)
+    assert junit.ending(story_of([RecordedEvent(planned.at, asked), *rest])).verdict == verdict
 
 
 def test_every_event_is_read_as_it_was_written() -> None:

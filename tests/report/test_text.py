@@ -278,10 +278,13 @@ EXAMPLES: list[tuple[Event, str]] = [
         ),
     ),
     (
-        switch_events.AlreadyReleased(WEB, "v2", serves=False),
-        "all instances of canary-rg/web already have v2: nothing to deploy",
+        switch_events.AlreadyReleased(WEB, "v2", serves=False, final=FinalState(("0",), {"1": "is deallocated"})),
+        "canary-rg/web already has v2: nothing to deploy; 1 of 2 instances has it; left out: 1 (is deallocated)",
     ),
-    (switch_events.AlreadyReleased(WEB, "v2", serves=True), "canary-rg/web already serves v2: nothing to do"),
+    (
+        switch_events.AlreadyReleased(WEB, "v2", serves=True, final=FinalState(("0", "1"))),
+        "canary-rg/web already serves v2: nothing to do; all 2 instances have it",
+    ),
     (switch_events.SetScaled(WEB, 1, 3), "canary-rg/web is scaled out from 1 to 3 instances"),
     (switch_events.SetScaled(WEB, 3, 1), "canary-rg/web is scaled in from 3 to 1 instances"),
     (switch_events.NotSwitched("http: 500"), "not switched: http: 500"),

@@ -250,7 +250,7 @@ class PairRelease(Generic[OperationT]):
 
     def _unchanged(self, plan: ReleasePlan) -> StepResult:
         name, image = plan.target.scale_set.name, plan.image
-        self.waiter.on_event(events.AlreadyReleased(name, image.short_name, plan.serves))
+        self.waiter.on_event(events.AlreadyReleased(name, image.short_name, plan.serves, plan.target.final(image)))
         return StepResult(Step.UNCHANGED, name)
 
     def _deployed(self, found: RolloutResult) -> StepResult:

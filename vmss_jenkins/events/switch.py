@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vmss_jenkins.events.base import Event
+from vmss_jenkins.model.final_state import FinalState
 from vmss_jenkins.model.instances import ScaleSetName
 
 
@@ -55,12 +56,14 @@ class SwitchedBack(Event):
 
 @dataclass(frozen=True)
 class AlreadyReleased(Event):
-    """The set that is to serve already has the release on all its instances."""
+    """The set that is to serve already has the release on all its running instances."""
 
     scale_set: ScaleSetName
     release: str
     serves: bool
     """Whether it also serves, so that there is nothing to do."""
+    final: FinalState
+    """Which instances have the release."""
 
 
 @dataclass(frozen=True)

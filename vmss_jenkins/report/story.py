@@ -127,6 +127,11 @@ class Story:
     log: tuple[tuple[datetime, str], ...]
 
     @property
+    def is_good(self) -> bool:
+        """Whether the command did what was asked: also a rollback that somebody requested."""
+        return self.ending.is_good or (self.planned.rolling_back and self.ending is Ending.ROLLED_BACK)
+
+    @property
     def counts(self) -> dict[InstanceState, int]:
         """How many instances are in which final state."""
         found = Counter(one.state for one in self.instances)

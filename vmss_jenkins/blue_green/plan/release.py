@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from vmss_jenkins.blue_green.plan.rules import pool_name
 from vmss_jenkins.blue_green.plan.switch import Side, SwitchOrder, SwitchPlan, plan_switch
+from vmss_jenkins.model.final_state import FinalState, final_state
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import PARKED, Instance, ScaleSet, has_latest_model
@@ -46,16 +47,25 @@ class Member:
         """The instances that do not run an image with the latest model; stopped ones do not count."""
         if not image.same_as(self.scale_set.image):
             return self.instances
-        return tuple(
-            one
-            for one in self.instances
-            if one.power not in PARKED
-            and not (has_latest_model(one, self.scale_set) and (one.image is None or image.same_as(one.image)))
-        )
+        return tuple(one for one in self.instances if one.power not in PARKED and not self._runs(one, image))
 
     def has(self, image: ImageReference) -> bool:
         """Whether its model and all its instances have an image; an empty set has none."""
         return bool(self.instances) and not self.without(image)
+
+    def final(self, image: ImageReference) -> FinalState:
+        """Which of its instances have an image; stopped ones without it are left out."""
+        stopped = {one.id: f"is {one.power}" for one in self.instances if one.power in PARKED}
+        return final_state(
+            self.instances,
+            has_it=lambda one: self._runs(one, image),
+            left_out=stopped,
+            wanted=lambda one: one.id not in stopped,
+            release_of=lambda one: one.image.short_name if one.image else "another model",
+        )
+
+    def _runs(self, one: Instance, image: ImageReference) -> bool:
+        return bool(has_latest_model(one, self.scale_set)) and (one.image is None or image.same_as(one.image))
 
     @property
     def state(self) -> str:

@@ -30,12 +30,13 @@ vmss-jenkins junit rollout.json --out rollout.xml --suite web
 )
 @output_options(loudness=False)
 def command(file: Path, out: Path, suite: str, output: str) -> None:
-    """Write the verdicts of gates as JUnit XML."""
+    """Write the verdicts of gates, and how a rollout ended, as JUnit XML."""
     from vmss_jenkins.jenkins.plan.handoff import evidence_in  # noqa: PLC0415 - not loaded for --help
     from vmss_jenkins.report import junit  # noqa: PLC0415
 
     try:
-        gates = evidence_in(json.loads(file.read_text(encoding="utf-8")))
+        result = json.loads(file.read_text(encoding="utf-8"))
+        gates = (*evidence_in(result), *junit.ending_in(result))
     except (ValueError, RecursionError) as error:
         raise ConfigError(str(file), [f"is not JSON: {error}"]) from error
     out.write_text(junit.document(suite, gates), encoding="utf-8")

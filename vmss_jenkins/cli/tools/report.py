@@ -36,7 +36,11 @@ vmss-jenkins report canary.jsonl rollout.jsonl --out report --junit gates.xml
     MOST_USED,
     click.option("--out", type=DIRECTORY, help="Write a page with pictures to this directory."),
     click.option("--markdown", type=FILE, help="Write the report as Markdown to this file."),
-    click.option("--junit", type=FILE, help="Write the verdicts of the gates as JUnit XML to this file."),
+    click.option(
+        "--junit",
+        type=FILE,
+        help="Write the gates' verdicts and the end as JUnit XML to this file.",
+    ),
     click.option("--summary", type=FILE, help="Write to this file in one line how the rollout ended."),
 )
 @output_options(formats=("markdown", "json"), means="Markdown is printed only if no file is written.", loudness=False)
@@ -58,7 +62,7 @@ def command(
     story = story_builder.story_of(events, ", ".join(map(str, files)))
     texts: tuple[tuple[Path | None, Callable[[], str]], ...] = (
         (markdown, lambda: as_markdown.document(story)),
-        (junit, lambda: as_junit.document(str(story.planned.scale_set), as_junit.evidence(story))),
+        (junit, lambda: as_junit.of_rollout(story)),
         (summary, lambda: story.summary + "\n"),
     )
     for file, text in texts:

@@ -21,7 +21,7 @@ from vmss_jenkins.report.html.curves_picture import Curves, curves
 from vmss_jenkins.report.html.palette import PALETTES
 from vmss_jenkins.report.html.scales import clock
 from vmss_jenkins.report.html.timeline import timeline
-from vmss_jenkins.report.story import Ending, GateRun, Story, duration
+from vmss_jenkins.report.story import GateRun, Story, duration
 
 MOST_PICTURES = 12
 """How many gates get a picture; those that did not pass come first."""
@@ -88,8 +88,7 @@ def _gates(story: Story, pictures: dict[int, Curves]) -> Iterator[ShownGate]:
 
 
 def _tone(story: Story) -> str:
-    rolled_back = story.planned.rolling_back and story.ending is Ending.ROLLED_BACK
-    return "good" if story.ending.is_good or rolled_back else "bad"
+    return "good" if story.is_good else "bad"
 
 
 @cache

@@ -50,8 +50,8 @@ def _(event: events.SwitchedBack) -> str:
 @line.register
 def _(event: events.AlreadyReleased) -> str:
     if event.serves:
-        return f"{event.scale_set} already serves {event.release}: nothing to do"
-    return f"all instances of {event.scale_set} already have {event.release}: nothing to deploy"
+        return f"{event.scale_set} already serves {event.release}: nothing to do; {event.final}"
+    return f"{event.scale_set} already has {event.release}: nothing to deploy; {event.final}"
 
 
 @line.register
