@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from defusedxml import ElementTree
 
 from tests.pipelines.test_pipelines import COMBINATIONS
 from tests.support.groovy_harness import LIBRARY, Build, Jenkins
@@ -186,6 +187,36 @@ def test_a_build_whose_image_moves_is_named_after_the_exact_version(jenkins: Jen
     for given, title in (({}, "#1 web/1.2.4"), ({"DRY_RUN": True}, "#2 web/1.2.4 (dry run)")):
         build = server.run(server.jobs["web-canary"], {"IMAGE_URN": urn, **given}, job="web-canary")
         assert build.display_name == title
+
+
+LINKS = """#!/bin/sh
+for word; do
+    case $word in --next=*) printf 'a <b>bad</b> & "worse" one, link in the console.\\nmore' > "${word#*=}" ;; esac
+    case $word in --file=*) echo '{}' > "${word#*=}" ;; esac
+    case $word in --name-file=*) echo x > "${word#*=}" ;; esac
+done
+case $1 in handoff) echo "$NEXT" > "$VMSS_JENKINS_LINK_FILE" ;; esac
+"""
+FORM = 'http://j/job/web-full/build?delay=0sec&a="><script>'
+
+
+@pytest.mark.parametrize(
+    ("next_job", "link"),
+    [(f"next: {FORM} with these parameters:", FORM), ("next: the job web-full with these parameters:", None)],
+)
+def test_with_safe_html_the_description_is_escaped_and_links_to_the_form_of_the_next_job(
+    jenkins: Jenkins, tmp_path: Path, next_job: str, link: str | None
+) -> None:
+    server = Server(
+        jenkins, tmp_path, LINKS.replace('"$NEXT"', f"'{next_job}'").replace("$1", "$4"), {**MOST, "safe_html": True}
+    )
+    build = server.run(server.jobs["web-canary"], {"IMAGE_ID": "x"})
+    assert build.result == "SUCCESS", build.log
+    assert next_job in build.log
+    shown = ElementTree.fromstring(f"<p>{(build.description or '').replace('<br>', '<br/>')}</p>")
+    assert [one.tag for one in shown] == ["br", *(["br", "a"] if link else [])]
+    assert "".join(shown.itertext()).startswith('a <b>bad</b> & "worse" one.more')
+    assert [one.attrib for one in shown.findall("a")] == ([{"href": link}] if link else [])
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ COMBINATIONS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ),
     ({"script": {}, "promotion": "automatic"}, {"copy_artifacts": True}),
     ({"script": SCRIPT, "promotion": "approval"}, {"credentials": PRINCIPAL}),
-    ({"script": SCRIPT, "gates": []}, {}),
+    ({"script": SCRIPT, "gates": []}, {"safe_html": True}),
 ]
 
 

@@ -78,6 +78,8 @@ class Jenkins(Value):
     """The full job copies the hand-off record from the canary job; needs the plugin copyartifact."""
     publish_html: bool = False
     """Each build has a link to the report of its rollout; needs the plugin htmlpublisher. It is archived anyway."""
+    safe_html: bool = False
+    """Descriptions of builds are HTML, with links, for a server whose markup formatter is Safe HTML."""
     build_with_parameters: bool = False
     """Links to the next job prefill its form; needs the plugin build-with-parameters."""
     keep_builds: Annotated[int, Field(ge=1, le=100_000)] = 30

@@ -196,6 +196,8 @@ class Pipeline:
     """The stages after that question, on an agent of their own: no agent is held while a person is asked."""
     prefills: bool = False
     """Whether links to the next job prefill its form; needs the plugin build-with-parameters."""
+    html: bool = False
+    """Whether the build's description is HTML with a link; needs the plugin antisamy-markup-formatter."""
     publishes: bool = False
     """Whether the build has a link to the report; needs the plugin htmlpublisher."""
 

@@ -102,6 +102,7 @@ class _Builder:
             title=Title(("TO",), before="to ") if kind is Kind.SWITCH else Title(("IMAGE_ID", "IMAGE_URN")),
             lock=jenkins.lock,
             prefills=jenkins.build_with_parameters,
+            html=jenkins.safe_html,
             locked="vmss-" + "-".join(load_balancer_names(own.load_balancer, own.resource_group or "")),
             report=report,
             summarizes=True,

@@ -40,6 +40,7 @@ def plugins_of(pipeline: Pipeline) -> dict[str, str]:
         "pipeline-input-step": bool(pipeline.question or (pipeline.hand_over and pipeline.hand_over.question)),
         "lockable-resources": pipeline.lock,
         "copyartifact": bool(pipeline.copies_from),
+        "antisamy-markup-formatter": pipeline.html,
         "htmlpublisher": pipeline.publishes,
         "build-with-parameters": pipeline.prefills,
         "docker-workflow": bool(pipeline.agent.container),

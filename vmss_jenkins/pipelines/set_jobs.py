@@ -235,6 +235,7 @@ class _Builder:
             schedule=(own.schedule or "") if kind is Kind.CANARY else "",
             lock=jenkins.lock,
             prefills=jenkins.build_with_parameters,
+            html=jenkins.safe_html,
             copies_from=self._absolute(Kind.CANARY) if copies else "",
             report="" if self._plugin else self._commands.report(),
             summarizes=not self._plugin,
