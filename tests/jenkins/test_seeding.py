@@ -1,5 +1,6 @@
 """Seeding, against a fake Jenkins that answers as a real one."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,25 @@ def test_a_new_job_takes_two_requests_and_an_unchanged_one_takes_one(fake: FakeJ
 def test_equal_scripts_are_checked_by_the_linter_once(fake: FakeJenkins, seed: Seeder) -> None:
     seed(BOTH)
     assert sum("validateJenkinsfile" in each for each in fake.asked) == 1
+
+
+def test_scripts_that_differ_only_in_their_texts_are_checked_by_the_linter_once(
+    fake: FakeJenkins, seed: Seeder
+) -> None:
+    names = ("it's", "$(evil)", "'''", "\\", "// no comment", 'say "hi"')
+    sets = [{"name": f"web{n}", "resource_group": "g", "description": name} for n, name in enumerate(names)]
+    jobs = jobs_of(config.parse(json.dumps({"sets": sets}), "vmss.yaml"), "vmss.yaml")
+    seed(jobs)
+    assert len(jobs) == len({job.jenkinsfile for job in jobs}) == 3 * len(names)
+    assert sum("validateJenkinsfile" in each for each in fake.asked) == 3
+
+
+def test_a_fault_is_told_of_every_script_of_its_shape(fake: FakeJenkins, seed: Seeder) -> None:
+    bad = "pipeline { agent any\n stages { stage('%s') { steps { sh 'x' } } }"
+    jobs = [job(f"vmss/{name}", jenkinsfile=bad % name, shape="bad") for name in "ab"]
+    with pytest.raises(SeedRefused) as refused:
+        seed(jobs)
+    assert [f"the Jenkinsfile of vmss/{name}:" in str(refused.value) for name in "ab"] == [True, True]
 
 
 def test_jobs_that_left_the_file_are_deleted_only_with_prune(fake: FakeJenkins, seed: Seeder) -> None:

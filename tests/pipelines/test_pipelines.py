@@ -12,7 +12,7 @@ from tests.pipelines.samples import config_of, jobs
 from vmss_jenkins.config import parse
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.jenkins.plan.jobs import JobSpec
-from vmss_jenkins.pipelines import Kind, jobs_of, pipelines_of
+from vmss_jenkins.pipelines import Kind, groovy, jobs_of, pipelines_of
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = "examples/vmss.yaml"
@@ -109,6 +109,27 @@ SCRIPT = {
         "previous_protected_settings": {"id": "before"},
     },
 }
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("sh 'a'", r"sh 'it\'s // b'", True),
+        ("sh '''a\nb'''", r"sh '''c \''' d'''", True),
+        ("x() // it's a", "x() // another", True),
+        ("x('a') // it's", "y('a') // it's", False),
+        ("x() /* it's */ + 'a'", "y() /* it's */ + 'a'", False),
+        ('sh "${a}"', 'sh "${b}"', False),
+        ("x(\"it's\") + a('b')", "x(\"it's\") + b('b')", False),
+        ("a 'b'", "a 'b' + 'c'", False),
+    ],
+)
+def test_the_shape_of_a_script_leaves_out_only_comments_and_texts_that_are_never_code(
+    one: str, other: str, same: bool
+) -> None:
+    assert (groovy.shape(one) == groovy.shape(other)) is same
+
+
 COMBINATIONS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({}, {}),
     ({"promotion": "approval"}, {"lock": True, "copy_artifacts": True, "agent": "linux", "credentials": PRINCIPAL}),

@@ -208,20 +208,21 @@ class _Seeding:
         )
 
     def _linted(self, specs: Sequence[JobSpec]) -> tuple[Finding, ...]:
-        """Ask the linter once for each different script that would be written."""
-        scripts = list(dict.fromkeys(spec.jenkinsfile for spec in specs if spec.jenkinsfile))
-        if not scripts:
+        """Ask the linter once for all scripts of one shape."""
+        by_shape = {_shape(spec): spec.jenkinsfile for spec in reversed(specs) if spec.jenkinsfile}
+        if not by_shape:
             return ()
+        shapes, scripts = zip(*by_shape.items(), strict=True)
         first = self._once(lambda: self._server.lint(scripts[0]))
         if first is None:
             text = "the server has no linter (plugin pipeline-model-definition), so the Jenkinsfiles were not checked"
             return (Finding(Severity.WARNING, text),)
         rest = self._each(lambda script: self._once(lambda: self._server.lint(script)), scripts[1:])
-        faults = dict(zip(scripts, [first, *rest], strict=True))
+        faults = dict(zip(shapes, [first, *rest], strict=True))
         return tuple(
             Finding(Severity.IMPOSSIBLE, f"the server's linter refuses the Jenkinsfile of {spec.path}: {fault}")
             for spec in specs
-            for fault in faults.get(spec.jenkinsfile) or ()
+            for fault in faults.get(_shape(spec)) or ()
         )
 
     def _each(self, work: Callable[[T], R], values: Sequence[T]) -> list[R]:
@@ -230,6 +231,10 @@ class _Seeding:
 
     def _once(self, call: Callable[[], R]) -> R:
         return self._waiter.retry(call)
+
+
+def _shape(spec: JobSpec) -> str:
+    return spec.shape or spec.jenkinsfile
 
 
 def in_parallel(work: Callable[[T], R], values: Sequence[T], connections: int) -> list[R]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from vmss_jenkins.config import Config
 from vmss_jenkins.jenkins.plan.jobs import JobSpec
+from vmss_jenkins.pipelines import groovy
 from vmss_jenkins.pipelines.image_job import image_pipelines_of
 from vmss_jenkins.pipelines.jenkinsfile import jenkinsfile
 from vmss_jenkins.pipelines.job_xml import config_xml
@@ -76,4 +77,5 @@ def _job(pipeline: Pipeline, templates: Mapping[str, str] | None) -> JobSpec:
         useful=useful_to(pipeline),
         summary=pipeline.summary,
         secrets=tuple(dict.fromkeys(secret.id for secret in pipeline.secrets)),
+        shape=groovy.shape(script),
     )

@@ -65,6 +65,8 @@ class JobSpec:
     """What it does, in one line."""
     secrets: tuple[str, ...] = ()
     """Ids of more credentials that it needs."""
+    shape: str = ""
+    """What scripts have in common that differ only in their texts: the linter is asked once for all of them."""
 
 
 @dataclass(frozen=True)
