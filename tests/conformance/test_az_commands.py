@@ -145,3 +145,19 @@ def test_rolling_upgrades_are_started_shown_and_cancelled(az: Az) -> None:
     az(f"vmss rolling-upgrade start {SET}")
     latest = json.loads(az(f"vmss rolling-upgrade get-latest {SET}"))
     assert latest["runningStatus"]["code"] in ("RollingForward", "Completed")
+
+
+def test_automatic_repairs_are_switched_on_suspended_and_resumed(az: Az) -> None:
+    on = "--enable-automatic-repairs true --automatic-repairs-grace-period 20 --automatic-repairs-action restart"
+    policy = json.loads(az(f"vmss update {SET} {on} --query automaticRepairsPolicy"))
+    assert policy == {"enabled": True, "gracePeriod": "PT20M", "repairAction": "Restart"}
+    state = f"vmss get-instance-view {SET} --query orchestrationServices[0].serviceState --output tsv"
+    assert az(state) == "Running"
+    service = "vmss set-orchestration-service-state --service-name AutomaticRepairs"
+    az(f"{service} {SET} --action Suspend")
+    assert az(state) == "Suspended"
+    az(f"{service} {SET} --action Resume")
+    assert az(state) == "Running"
+    assert "out of range" in az.refused(f"vmss update {SET} --automatic-repairs-grace-period 5")
+    az(f"vmss update {SET} --enable-automatic-repairs false --output none")
+    assert "is not enabled" in az.refused(f"{service} {SET} --action Suspend")

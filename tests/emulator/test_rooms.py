@@ -12,6 +12,7 @@ ROOMS = (
     "arm",
     "scenario",
     "faults",
+    "state.automation",
     "state",
     "runtime",
     "calls",
@@ -19,6 +20,7 @@ ROOMS = (
     "galleries.api",
     "compute.guest",
     "compute",
+    "compute.automation",
     "compute.api",
     "network",
     "network.api",
@@ -32,19 +34,20 @@ ROOMS = (
 )
 """Every room, the lowest first; the last one is the package itself, with the public names."""
 SIDE_BY_SIDE = (
-    {"compute.guest", "compute", "compute.api"},
+    {"compute.guest", "compute", "compute.automation", "compute.api"},
     {"network", "network.api"},
     {"storage"},
     {"data_plane"},
     {"persistence"},
 )
 """Rooms that import nothing of each other, although the list has to put one above the other."""
-PURE = frozenset(ROOMS[:4]) | {
+PURE = frozenset(ROOMS[:5]) | {
     "calls",
     "galleries",
     "galleries.api",
     "compute.guest",
     "compute",
+    "compute.automation",
     "compute.api",
     "network",
     "network.api",

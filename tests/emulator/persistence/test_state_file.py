@@ -29,7 +29,7 @@ from vmss_jenkins.emulator.persistence.journal import VERSION, StateFileError
 from vmss_jenkins.emulator.scenario.release import nginx_releases
 
 ROLLING = SetSpec("batch", instances=5, mode="Rolling", orchestration="Uniform")
-FLEXIBLE = SetSpec("flex", instances=2, orchestration="Flexible", nat="rule")
+FLEXIBLE = SetSpec("flex", instances=2, orchestration="Flexible", nat="rule", repairs="Replace")
 FOLLOWING = SetSpec("follow", instances=2, image="apps/nginx", nat="none")
 VERSIONS = {f"apps/nginx/1.0.{patch}": Release(f"page {patch}") for patch in range(2)}
 SCENARIO = Scenario(

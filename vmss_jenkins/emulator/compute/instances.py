@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.errors import concurrent_request, marked_for_deletion, not_allowed
 from vmss_jenkins.emulator.arm.image_reference import image_key
 from vmss_jenkins.emulator.arm.values import Json
-from vmss_jenkins.emulator.compute import health, placement
+from vmss_jenkins.emulator.compute import placement
+from vmss_jenkins.emulator.compute.change_record import record
 from vmss_jenkins.emulator.compute.guest import extensions, provisioning
 from vmss_jenkins.emulator.galleries import references
 from vmss_jenkins.emulator.galleries.references import FoundImage
-from vmss_jenkins.emulator.state.availability import Change
 from vmss_jenkins.emulator.state.instance import Instance, Model
 from vmss_jenkins.emulator.state.operation import Operation
 from vmss_jenkins.emulator.state.scale_set import ScaleSet
@@ -127,6 +127,15 @@ def create(
     _work(backend, operation, scale_set, instance, act)
 
 
+def fall_ill(backend: Backend, scale_set: ScaleSet, instance: Instance) -> None:
+    """Let the application of a running instance fail, until the instance is brought up again."""
+    if not instance.up:
+        return
+    instance.release = replace(instance.release, status=503, health="unhealthy")
+    backend.servers.serve(scale_set.server(instance), instance.release)
+    record(backend, scale_set, instance, "fall-ill", "end")
+
+
 def _has_no_room(backend: Backend, operation: Operation, zone: str | None) -> bool:
     return bool(backend.strike("allocate", operation.cause, place=zone or ""))
 
@@ -218,36 +227,6 @@ def _failure(backend: Backend, instance: Instance) -> Json:
     if script:
         extensions.fail(backend, instance, script, error)
     return error
-
-
-def record(
-    backend: Backend, scale_set: ScaleSet, instance: Instance, act: str, phase: Literal["begin", "end", "failed"]
-) -> None:
-    """Add the beginning or the end of an action on an instance to the availability record."""
-    operation = instance.operation
-    cause = operation.cause if operation else backend.cause
-    change = Change(
-        time=backend.now,
-        scale_set=scale_set.name,
-        instance=instance.id,
-        zone=instance.zone or "",
-        act=act,
-        phase=phase,
-        up=instance.up,
-        healthy_at=_healthy_at(scale_set, instance) if instance.up else None,
-        image=references.label(instance.image, instance.version),
-        protected=instance.protected_from_actions,
-        by=cause.by,
-        operation=operation.id if operation else "",
-        request=f"{cause.method} {cause.path}".strip(),
-    )
-    backend.availability.add(change)
-
-
-def _healthy_at(scale_set: ScaleSet, instance: Instance) -> float | None:
-    if health.source(scale_set) is None:
-        return instance.up_since
-    return instance.healthy_at if instance.release.found == "healthy" else None
 
 
 def _go_down(backend: Backend, scale_set: ScaleSet, instance: Instance, power: str = "stopped") -> None:

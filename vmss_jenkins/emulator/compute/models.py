@@ -27,6 +27,7 @@ _PRIORITY = "virtualMachineProfile.priority"
 _EVICTION = "virtualMachineProfile.evictionPolicy"
 _OPTIONAL = {_PRIORITY: ("Regular", "Low", "Spot"), _EVICTION: ("Deallocate", "Delete")}
 _CHOICES = {"upgradePolicy.mode": ("Manual", "Automatic", "Rolling"), "orchestrationMode": ("Uniform", "Flexible")}
+_WRITTEN_OTHERWISE = _CHOICES | {"automaticRepairsPolicy.repairAction": policies.REPAIR_ACTIONS}
 
 SET_SHAPE: Json = {
     "location": str,
@@ -38,6 +39,7 @@ SET_SHAPE: Json = {
         "orchestrationMode": str,
         "singlePlacementGroup": bool,
         "scaleInPolicy": {"rules": [str], "forceDeletion": bool, "prioritizeUnhealthyVMs": bool},
+        "automaticRepairsPolicy": {"enabled": bool, "gracePeriod": str, "repairAction": str},
         "upgradePolicy": {
             "mode": str,
             "rollingUpgradePolicy": {
@@ -112,7 +114,7 @@ def with_defaults(body: Json) -> Json:
 def canonical(body: Json) -> Json:
     """Return a set's body with enum values as Azure writes them: ``manual`` becomes ``Manual``."""
     found = copy.deepcopy(body)
-    for path, choices in _CHOICES.items():
+    for path, choices in _WRITTEN_OTHERWISE.items():
         *above, key = path.split(".")
         holder = _at(found, ".".join(["properties", *above]))
         if isinstance(holder, dict) and isinstance(holder.get(key), str):

@@ -11,6 +11,9 @@ from vmss_jenkins.emulator.compute.rolling_batches import seconds
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.arm.values import Json
 
+REPAIR_GRACE = "PT10M"
+REPAIR_ACTIONS = ("Replace", "Restart", "Reimage")
+_GRACE_SECONDS = (600.0, 5400.0)
 _PERCENTS = {
     "maxBatchInstancePercent": 5,
     "maxUnhealthyInstancePercent": 5,
@@ -22,10 +25,30 @@ _PERCENTS = {
 def check(properties: Json) -> None:
     """Refuse policies that Azure does not allow; raises ``ArmError`` 400."""
     _check_rolling(properties)
+    _check_repairs(properties)
     for rule in properties.get("scaleInPolicy", {}).get("rules", ()):
         if rule not in scale_in.RULES:
             choices = ", ".join(scale_in.RULES)
             raise invalid_parameter(f"The value '{rule}' of 'scaleInPolicy.rules' is not one of {choices}.", "rules")
+
+
+def _check_repairs(properties: Json) -> None:
+    policy = properties.get("automaticRepairsPolicy", {})
+    action, grace = policy.get("repairAction", REPAIR_ACTIONS[0]), policy.get("gracePeriod", REPAIR_GRACE)
+    if action not in REPAIR_ACTIONS:
+        path = "automaticRepairsPolicy.repairAction"
+        raise invalid_parameter(f"The value '{action}' of '{path}' is not one of {', '.join(REPAIR_ACTIONS)}.", path)
+    least, most = _GRACE_SECONDS
+    if not least <= (seconds(grace) or 0.0) <= most:
+        path = "automaticRepairsPolicy.gracePeriod"
+        raise invalid_parameter(f"The value '{grace}' of '{path}' is out of range. Allowed: PT10M to PT90M.", path)
+    if policy.get("enabled") and health.reporter(properties["virtualMachineProfile"]) is None:
+        raise ArmError(
+            400,
+            "BadRequest",
+            "Automatic repairs not supported for this Virtual Machine Scale Set because a health probe or health "
+            "extension was not provided.",
+        )
 
 
 def _check_rolling(properties: Json) -> None:

@@ -31,16 +31,17 @@ KINDS: Mapping[str, str] = {
     "never-healthy": "`instance`, or any if not given, comes up and answers 503, until it is brought up again",
     "no-capacity": "Azure has no capacity in `zone` for a new instance, or to start a deallocated one",
     "evict": "Azure evicts `instance`, which must be a spot one",
+    "fall-ill": "`instance` begins to answer 503, until it is brought up again",
     "delete": "somebody else deletes `instance`",
     "scale": "somebody else changes the capacity `by` instances",
     "set-image": "somebody else gives the model `image`",
     "publish": "somebody else publishes `image`, one of the scenario's that is `unpublished`",
     "withdraw": "somebody else deletes `image`, a version of a gallery or a platform image",
 }
-"""Every kind, and what happens. The last six happen beside the request, which is carried out."""
+"""Every kind, and what happens. The last seven happen beside the request, which is carried out."""
 
-_EVENTS = ("evict", "delete", "scale", "set-image", "publish", "withdraw")
-_NEEDED = {"error": "status", "delete": "instance", "evict": "instance", "scale": "by"}
+_EVENTS = ("evict", "fall-ill", "delete", "scale", "set-image", "publish", "withdraw")
+_NEEDED = {"error": "status", "delete": "instance", "fall-ill": "instance", "evict": "instance", "scale": "by"}
 _NEEDED |= dict.fromkeys(("set-image", "publish", "withdraw"), "image")
 _PLACED = ("allocate", "replicate", "install")
 _STATUSES = range(400, 600)

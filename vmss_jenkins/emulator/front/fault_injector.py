@@ -7,7 +7,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.errors import ArmError, concurrent_request
-from vmss_jenkins.emulator.compute import scale_sets
+from vmss_jenkins.emulator.compute import instances, scale_sets
+from vmss_jenkins.emulator.compute.automation import watch
 from vmss_jenkins.emulator.faults.armed_fault import ArmedFault
 from vmss_jenkins.emulator.galleries import publishing, references
 from vmss_jenkins.emulator.state.availability import Cause
@@ -109,6 +110,7 @@ class FaultInjector:
         except ArmError as error:
             if error.status == HTTPStatus.CONFLICT:
                 backend.after(TRY_AGAIN_SECONDS, lambda: self._make_change(fault, path))
+        watch.wake(backend)
 
 
 def _delete(backend: Backend, scale_set: ScaleSet, fault: Fault) -> None:
@@ -120,6 +122,11 @@ def _delete(backend: Backend, scale_set: ScaleSet, fault: Fault) -> None:
 def _evict(backend: Backend, scale_set: ScaleSet, fault: Fault) -> None:
     for instance in backend.chosen(scale_set, [fault.instance]):
         scale_sets.evict(backend, scale_set, instance)
+
+
+def _fall_ill(backend: Backend, scale_set: ScaleSet, fault: Fault) -> None:
+    for instance in backend.chosen(scale_set, [fault.instance]):
+        instances.fall_ill(backend, scale_set, instance)
 
 
 def _scale(backend: Backend, scale_set: ScaleSet, fault: Fault) -> None:
@@ -136,6 +143,7 @@ def _set_image(backend: Backend, scale_set: ScaleSet, fault: Fault) -> None:
 
 _CHANGES: Mapping[str, Callable[[Backend, ScaleSet, Fault], None]] = {
     "evict": _evict,
+    "fall-ill": _fall_ill,
     "delete": _delete,
     "scale": _scale,
     "set-image": _set_image,

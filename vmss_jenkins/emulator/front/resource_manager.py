@@ -12,6 +12,7 @@ from vmss_jenkins.emulator.arm.errors import ArmError, authorization_failed, gat
 from vmss_jenkins.emulator.arm.throttling import LIMITS
 from vmss_jenkins.emulator.calls.call import Call
 from vmss_jenkins.emulator.calls.reply import Reply
+from vmss_jenkins.emulator.compute.automation import watch
 from vmss_jenkins.emulator.front.routes import resolve
 from vmss_jenkins.emulator.scenario.scenario import CLIENT_ID
 from vmss_jenkins.emulator.state.availability import Cause
@@ -97,7 +98,17 @@ class ResourceManager:
                 call.take_tokens()
             return reply
         call.take_tokens()
-        return route.handler(call)
+        reply = route.handler(call)
+        if route.method != "GET":
+            self._note_write(call.params)
+        return reply
+
+    def _note_write(self, params: Mapping[str, str]) -> None:
+        """Record that a client wrote to a set: Azure's own services keep away from it for a while, then look at it."""
+        key = (params.get("group", "").lower(), params.get("set", "").lower())
+        if scale_set := self._backend.scale_sets.get(key):
+            scale_set.written = self._backend.now
+        watch.wake(self._backend)
 
     def _check_subscription(self, route: Route, call: Call) -> None:
         if self._is_own(call):

@@ -36,6 +36,8 @@ class SetSpec:
     """Whether Azure installs new platform images automatically."""
     automatic_rollback: bool = True
     """Whether an upgrade of the operating system rolls back each instance on which it failed."""
+    repairs: Literal["", "Replace", "Restart", "Reimage"] = ""
+    """What automatic repairs do with an instance that stays ill; none if empty."""
     rolling_policy: Mapping[str, Any] = field(default_factory=dict)
     """Changes to Azure's default rolling upgrade policy (20% a batch, 20% unhealthy, no pause)."""
     overprovision: bool = False

@@ -6,9 +6,10 @@ import copy
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.values import Json
-from vmss_jenkins.emulator.compute import instances, scale_sets
+from vmss_jenkins.emulator.compute import change_record, instances, scale_sets
 from vmss_jenkins.emulator.compute.guest import provisioning
 from vmss_jenkins.emulator.compute.models import ROLLING_POLICY
+from vmss_jenkins.emulator.compute.policies import REPAIR_GRACE
 from vmss_jenkins.emulator.galleries import publishing, references
 from vmss_jenkins.emulator.server.network_population import add_load_balancer, ip_configuration, probe_id
 from vmss_jenkins.emulator.state.resource_group import ResourceGroup
@@ -50,7 +51,7 @@ def _add_set(backend: Backend, spec: SetSpec) -> None:
         instance.provisioning, instance.power = "Failed" if error else "Succeeded", "running"
         instance.up, instance.up_since = instance.release.serves, instance.created
         backend.servers.serve(scale_set.server(instance), instance.release)
-        instances.record(backend, scale_set, instance, "present", "end")
+        change_record.record(backend, scale_set, instance, "present", "end")
 
 
 def set_body(scenario: Scenario, spec: SetSpec) -> Json:
@@ -72,6 +73,9 @@ def set_body(scenario: Scenario, spec: SetSpec) -> Json:
             "overprovision": spec.overprovision,
         },
     }
+    if spec.repairs:
+        policy = {"enabled": True, "gracePeriod": REPAIR_GRACE, "repairAction": spec.repairs}
+        body["properties"]["automaticRepairsPolicy"] = policy
     return body | ({"zones": list(spec.zones)} if spec.zones else {})
 
 

@@ -113,6 +113,10 @@ class Instance:
     protected_from_actions: bool = False
     operation: Operation | None = None
     """The operation that works on it now."""
+    repairing: bool = False
+    """Whether an automatic repair works on it."""
+    repaired: bool = False
+    """Whether an automatic repair made or changed it, and it has not been healthy since."""
     failing: bool = False
     """Whether a fault will make that operation fail on it."""
     up: bool = False

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from vmss_jenkins.emulator.state.automation.orchestration import OrchestrationService
+
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.arm.values import Json
     from vmss_jenkins.emulator.state.instance import Instance, Model
@@ -34,6 +36,14 @@ class ScaleSet:
     """The latest rolling upgrade."""
     os_upgrades: list[RollingUpgrade] = field(default_factory=list)
     """The rolling upgrades of the operating system, the latest first."""
+    written: float = 0.0
+    """When a client last sent a PUT, PATCH, POST or DELETE to the set, a part or an instance of it."""
+    services: dict[str, OrchestrationService] = field(default_factory=dict)
+    """Azure's own services on the set that were suspended, resumed or acted, by name."""
+    watched: bool = False
+    """Whether Azure's next look at the set is scheduled."""
+    replacing: int = 0
+    """How many repairs have deleted their instance and wait for the new one."""
 
     @property
     def is_only_rolling(self) -> bool:

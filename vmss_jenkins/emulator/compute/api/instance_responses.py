@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vmss_jenkins.emulator.arm.errors import invalid_parameter, not_allowed
 from vmss_jenkins.emulator.calls.call import Call
 from vmss_jenkins.emulator.calls.reply import Reply
-from vmss_jenkins.emulator.compute import instances, scale_sets
+from vmss_jenkins.emulator.compute import change_record, instances, scale_sets
 from vmss_jenkins.emulator.compute.api.scale_set_responses import stop_action
 from vmss_jenkins.emulator.compute.api.views import Views
 from vmss_jenkins.emulator.compute.models import INSTANCE_SHAPE
@@ -87,7 +87,7 @@ def put_instance(call: Call) -> Reply:
         raise invalid_parameter(message, "protectionPolicy")
     instances.check_free(call.backend, scale_set, "write", [instance])
     instance.protected_from_scale_in, instance.protected_from_actions = scale_in, actions
-    instances.record(call.backend, scale_set, instance, "protect", "end")
+    change_record.record(call.backend, scale_set, instance, "protect", "end")
     operation = call.backend.begin(scale_set.location, call.backend.timings.accept)
     return call.written(operation, Views(call.backend).instance(scale_set, instance, view=False), created=False)
 

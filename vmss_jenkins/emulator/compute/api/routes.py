@@ -14,6 +14,7 @@ from vmss_jenkins.emulator.compute.api import extension_responses as extensions
 from vmss_jenkins.emulator.compute.api import image_responses as images
 from vmss_jenkins.emulator.compute.api import instance_responses as one
 from vmss_jenkins.emulator.compute.api import operation_responses as operations
+from vmss_jenkins.emulator.compute.api import orchestration_responses as services
 from vmss_jenkins.emulator.compute.api import platform_image_responses as platform_images
 from vmss_jenkins.emulator.compute.api import rolling_upgrade_responses as upgrades
 from vmss_jenkins.emulator.compute.api import scale_set_responses as sets
@@ -53,6 +54,7 @@ COMPUTE_ROUTES: tuple[Route, ...] = (
     Route("POST", f"{_SET}/osRollingUpgrade", upgrades.start_os, "act on set"),
     Route("POST", f"{_SET}/extensionRollingUpgrade", upgrades.start_extensions, "act on set"),
     Route("GET", f"{_SET}/osUpgradeHistory", upgrades.history, "get set"),
+    Route("POST", f"{_SET}/setOrchestrationServiceState", services.set_state, "act on set"),
     Route("GET", f"{_SET}/skus", sets.list_skus, "get set"),
     Route("GET", f"{_SET}/extensions", extensions.list_extensions, "get set"),
     Route("GET", f"{_SET}/extensions/{{extension}}", extensions.get_extension, "get set"),

@@ -10,7 +10,9 @@ from vmss_jenkins.emulator.arm.statuses import status
 from vmss_jenkins.emulator.arm.values import Json, timestamp
 from vmss_jenkins.emulator.compute import health
 from vmss_jenkins.emulator.compute.api import extension_views
+from vmss_jenkins.emulator.compute.automation import services
 from vmss_jenkins.emulator.compute.models import CAPACITY_LIMIT, ONE_GROUP_LIMIT
+from vmss_jenkins.emulator.compute.policies import REPAIR_ACTIONS, REPAIR_GRACE
 from vmss_jenkins.emulator.state.image import Image
 from vmss_jenkins.emulator.state.instance import Instance
 from vmss_jenkins.emulator.state.operation import Operation
@@ -95,7 +97,8 @@ class Views:
         created = timestamp(scale_set.created)
         body: Json = disclosed(scale_set.body)
         if repairs := body["properties"].get("automaticRepairsPolicy"):
-            body["properties"]["automaticRepairsPolicy"] = {"repairAction": "Replace", **repairs}
+            defaults = {"gracePeriod": REPAIR_GRACE, "repairAction": REPAIR_ACTIONS[0]}
+            body["properties"]["automaticRepairsPolicy"] = defaults | repairs
         body["properties"]["virtualMachineProfile"]["timeCreated"] = created
         body["properties"] |= {
             "provisioningState": scale_set.provisioning,
@@ -113,11 +116,14 @@ class Views:
         """Return the set's instance view."""
         states = [instance.provisioning.lower() for instance in scale_set.instances.values()]
         summary = [{"code": f"ProvisioningState/{s}", "count": states.count(s)} for s in sorted(set(states))]
-        return {
+        view: Json = {
             "virtualMachine": {"statusesSummary": summary},
             "extensions": extension_views.summaries(scale_set),
             "statuses": [status(scale_set.provisioning, scale_set.changed)],
         }
+        if shown := [_service(scale_set, name) for name in services.SERVICES if services.enabled(scale_set, name)]:
+            view["orchestrationServices"] = shown
+        return view
 
     def extension(self, scale_set: ScaleSet, extension: Json) -> Json:
         """Return an extension of a set's model as a resource."""
@@ -240,6 +246,16 @@ class Views:
             **{key: profile[key] for key in _SPOT if key in profile},
             "timeCreated": timestamp(instance.created),
         }
+
+
+def _service(scale_set: ScaleSet, name: str) -> Json:
+    service = services.service(scale_set, name)
+    return {
+        "serviceName": name,
+        "serviceState": "Suspended" if service.suspended else "Running",
+        "latestOperationStatus": "Completed",
+        "lastStatusChangeTime": timestamp(service.changed),
+    }
 
 
 def _disk(instance: Instance) -> str:

@@ -1,0 +1,1 @@
+"""What Azure remembers of its own doings on scale sets, as plain state. It imports nothing of the state above it."""
