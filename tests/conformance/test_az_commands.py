@@ -161,3 +161,15 @@ def test_automatic_repairs_are_switched_on_suspended_and_resumed(az: Az) -> None
     assert "out of range" in az.refused(f"vmss update {SET} --automatic-repairs-grace-period 5")
     az(f"vmss update {SET} --enable-automatic-repairs false --output none")
     assert "is not enabled" in az.refused(f"{service} {SET} --action Suspend")
+
+
+def test_a_set_in_mode_rolling_surges(az: Az) -> None:
+    mode = "--set upgradePolicy.mode=Rolling --max-batch-instance-percent 40 --max-unhealthy-instance-percent 50"
+    policy = json.loads(az(f"vmss update {SET} {mode} --max-surge true --query upgradePolicy.rollingUpgradePolicy"))
+    assert (policy["maxBatchInstancePercent"], policy["maxSurge"]) == (40, True)
+    new = az.emulator.scenario.image_id("nginx-updated-image")
+    path = "virtualMachineProfile.storageProfile.imageReference.id"
+    az(f"vmss update {SET} --set {path}={new} --output none")
+    latest = f"vmss rolling-upgrade get-latest {SET} --query runningStatus.code --output tsv"
+    assert az(latest) == "Completed"
+    assert az(f"vmss list-instances {SET} {PAIRS}").split() == ["3", "True", "4", "True", "5", "True"]

@@ -63,6 +63,17 @@ def _check_rolling(properties: Json) -> None:
     if seconds(pause) is None:
         path = "upgradePolicy.rollingUpgradePolicy.pauseTimeBetweenBatches"
         raise invalid_parameter(f"The value '{pause}' of '{path}' is not an ISO 8601 duration such as PT30S.", path)
+    flexible = properties["orchestrationMode"] == "Flexible"
+    if flexible and rolling.get("rollbackFailedInstancesOnPolicyBreach"):
+        path = "upgradePolicy.rollingUpgradePolicy.rollbackFailedInstancesOnPolicyBreach"
+        raise invalid_parameter(f"'{path}' is supported in Uniform orchestration mode only.", path)
+    if flexible and policy["mode"] == "Rolling" and health.reporter(properties["virtualMachineProfile"]) == "probe":
+        raise ArmError(
+            400,
+            "BadRequest",
+            "Rolling Upgrade mode is not supported for this Virtual Machine Scale Set because a health extension was "
+            "not provided. In Flexible orchestration mode a health probe is not enough.",
+        )
     if policy["mode"] == "Rolling" and health.reporter(properties["virtualMachineProfile"]) is None:
         raise ArmError(
             400,

@@ -34,6 +34,8 @@ class RollingPolicy:
     unhealthy_first: bool = False
     cross_zone: bool = False
     """Whether a batch may have instances of several zones. (Update domains are not taken into account.)"""
+    surge: bool = False
+    """Whether new instances replace the ones of a batch, in place of an update of these."""
     roll_back: bool = False
     """Whether failed instances are rolled back to their former model when too many failed."""
 
@@ -47,6 +49,7 @@ class RollingPolicy:
             pause=seconds(body.get("pauseTimeBetweenBatches", "PT0S")) or 0.0,
             unhealthy_first=body.get("prioritizeUnhealthyInstances", False),
             cross_zone=body.get("enableCrossZoneUpgrade", False),
+            surge=body.get("maxSurge", False),
             roll_back=body.get("rollbackFailedInstancesOnPolicyBreach", False),
         )
 

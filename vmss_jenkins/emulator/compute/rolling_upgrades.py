@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from vmss_jenkins.emulator.arm.errors import not_allowed
 from vmss_jenkins.emulator.arm.values import Json
-from vmss_jenkins.emulator.compute import health, instances, models, rolling_batches
+from vmss_jenkins.emulator.compute import health, instances, models, rolling_batches, surge_batches
 from vmss_jenkins.emulator.compute.models import ROLLING_POLICY
 from vmss_jenkins.emulator.state.instance import Instance
 from vmss_jenkins.emulator.state.operation import Operation
@@ -121,17 +121,46 @@ def _next_batch(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade) 
         return
     rolling.batch = rolling_batches.next_batch(policy, seen)
     rolling.waiting = [key for key in rolling.waiting if key not in rolling.batch]
+    if policy.surge and surge_batches.fits_quota(backend, scale_set, len(rolling.batch)):
+        _surge(backend, scale_set, rolling)
+    else:
+        _update_in_place(backend, scale_set, rolling)
 
-    def judge_when_health_is_known(_: Operation) -> None:
+
+def _update_in_place(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade) -> None:
+    def updated(_: Operation) -> None:
         there = [scale_set.instances[key] for key in rolling.batch if key in scale_set.instances]
-        known = max((health.known_at(scale_set, instance) for instance in there), default=backend.now)
-        wait = min(HEALTH_WAIT, max(0.0, known - backend.now))
-        backend.after(wait, lambda: _judge(backend, scale_set, rolling))
+        backend.after(_health_wait(backend, scale_set, there), lambda: _judge(backend, scale_set, rolling))
 
-    operation = backend.begin(scale_set.location, backend.timings.accept, judge_when_health_is_known)
+    operation = backend.begin(scale_set.location, backend.timings.accept, updated)
     for key in rolling.batch:
         rolling.before[key] = scale_set.instances[key].model
         instances.update(backend, operation, scale_set, scale_set.instances[key])
+
+
+def _surge(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade) -> None:
+    def created(_: Operation) -> None:
+        wait = _health_wait(backend, scale_set, surge_batches.there(scale_set, rolling))
+        backend.after(wait, judge)
+
+    def judge() -> None:
+        bad = [one.id for one in surge_batches.there(scale_set, rolling) if _failed(backend, scale_set, one)]
+        surge_batches.replace(backend, scale_set, rolling, bad, replaced)
+
+    def replaced(staying: list[str]) -> None:
+        done, rolling.batch = rolling.batch, []
+        rolling.failed += staying
+        rolling.upgraded += [key for key in done if key not in staying]
+        policy = rolling_batches.RollingPolicy.read(rolling.policy)
+        error = rolling_batches.too_many_failed(policy, rolling.upgraded, rolling.failed)
+        _go_on(backend, scale_set, rolling, error)
+
+    surge_batches.create(backend, scale_set, rolling, created)
+
+
+def _health_wait(backend: Backend, scale_set: ScaleSet, upgraded: list[Instance]) -> float:
+    known = max((health.known_at(scale_set, instance) for instance in upgraded), default=backend.now)
+    return min(HEALTH_WAIT, max(0.0, known - backend.now))
 
 
 def _seen(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade) -> list[rolling_batches.Candidate]:

@@ -24,9 +24,10 @@ def follow_model(backend: Backend, operation: Operation, scale_set: ScaleSet) ->
 
 def resize(backend: Backend, operation: Operation, scale_set: ScaleSet, why: str = "scale-out") -> None:
     """Create or delete instances until their number is the set's capacity; ``why`` they are created is recorded."""
+    wanted = scale_set.capacity + scale_set.surging
     staying = [i for i in scale_set.instances.values() if i.provisioning != "Deleting"]
-    for place in instances.new_places(backend, scale_set, max(0, scale_set.capacity - len(staying))):
+    for place in instances.new_places(backend, scale_set, max(0, wanted - len(staying))):
         instances.create(backend, operation, scale_set, place, why)
     policy = scale_set.body["properties"].get("scaleInPolicy", {})
-    for instance in scale_in.instances_to_remove(staying, len(staying) - scale_set.capacity, policy):
+    for instance in scale_in.instances_to_remove(staying, len(staying) - wanted, policy):
         instances.delete(backend, operation, scale_set, instance, "scale-in")

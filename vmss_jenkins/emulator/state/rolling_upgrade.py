@@ -29,6 +29,8 @@ class RollingUpgrade:
     """Ids of the instances that needed no upgrade when it began."""
     batch: list[str] = field(default_factory=list)
     """Ids of the instances in the present batch."""
+    fresh: list[str] = field(default_factory=list)
+    """Ids of the new instances that are to replace those of the present batch, in a surge."""
     upgraded: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     before: dict[str, Model] = field(default_factory=dict)

@@ -40,6 +40,8 @@ class ScaleSet:
     """When a client last sent a PUT, PATCH, POST or DELETE to the set, a part or an instance of it."""
     services: dict[str, OrchestrationService] = field(default_factory=dict)
     """Azure's own services on the set that were suspended, resumed or acted, by name."""
+    surging: int = 0
+    """How many instances more than its capacity it may have, while a rolling upgrade surges."""
     watched: bool = False
     """Whether Azure's next look at the set is scheduled."""
     replacing: int = 0
