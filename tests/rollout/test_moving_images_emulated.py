@@ -15,8 +15,11 @@ from tests.rollout.test_steps_emulated import WEB, Session, session
 from vmss_jenkins.azure.credentials import Endpoint
 from vmss_jenkins.azure.image_versions import AzureImageVersions
 from vmss_jenkins.emulator.scenario.scenario import SCENARIOS
+from vmss_jenkins.errors import AzureError, ConfigError
 from vmss_jenkins.events.steps import PreflightFound
+from vmss_jenkins.library import image_checks as checks
 from vmss_jenkins.library.releases import look_up
+from vmss_jenkins.model.findings import Severity
 from vmss_jenkins.model.galleries.image_fit import ImageDefinition
 from vmss_jenkins.model.galleries.image_versions import Choice, ImageVersion
 from vmss_jenkins.model.images import ImageReference, MovingImage
@@ -223,3 +226,68 @@ def test_what_the_name_means_is_told_before_anything_is_changed() -> None:
         assert told[0] == (
             "the newest version of nginx that can be used is nginx/1.0.1; the model gets exactly this version"
         )
+
+
+def why_missing(azure: Session) -> Any:
+    """Tells why an image is missing, as the library does."""
+    endpoint = Endpoint(azure.emulator.subscription_id, azure.emulator.endpoint)
+    versions = AzureImageVersions(endpoint, None, azure.events.append)
+    return lambda image: checks.why_missing(image, azure.sets.get(WEB).location, versions, azure.waiter())
+
+
+def rolled_out_then_deleted(azure: Session) -> ImageReference:
+    """1.0.0 -> 1.0.1, and 1.0.0 is deleted: the way back is gone."""
+    named = definition(azure)
+    publish(azure, "1.0.1")
+    assert roll(azure, named).outcome is Outcome.ROLLED_OUT
+    azure.emulator.inject("withdraw image=apps/nginx/1.0.0")
+    azure.sets.get(WEB)
+    return named.at_version("1.0.0")
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_rollback_to_a_version_that_was_deleted_is_refused_before_anything_is_changed(named: bool) -> None:
+    with gallery() as azure:
+        named_by, gone = definition(azure), rolled_out_then_deleted(azure)
+        spec = RolloutSpec(rollback_to=gone if named else None)
+        with pytest.raises(
+            ConfigError, match=r"go back to nginx/1.0.0: it does not exist any more; `vmss-jenkins hist"
+        ):
+            run_rollout(
+                azure.sets, WEB, Order(rolling_back=True), spec, context(azure, why_missing=why_missing(azure)),
+                azure.waiter(),
+            )  # fmt: skip
+        assert [one.outcome for one in azure.sets.log(WEB).read()] == ["rolled out"]
+        assert azure.sets.get(WEB).image == named_by.at_version("1.0.1")
+        assert running(azure) == {"nginx/1.0.1": 3}
+
+
+def test_a_run_whose_first_change_azure_refuses_is_recorded_as_refused_and_sends_no_rollback_anywhere() -> None:
+    with gallery() as azure:
+        named = definition(azure)
+        gone = rolled_out_then_deleted(azure)
+        with pytest.raises(AzureError, match="GalleryImageNotFound"):
+            back(azure, rollback_to=gone)
+        assert [one.outcome for one in azure.sets.log(WEB).read()] == ["refused", "rolled out"]
+        publish(azure, "1.0.2")
+        assert roll(azure, named).outcome is Outcome.ROLLED_OUT
+        result = back(azure)
+        assert (result.outcome, running(azure)) == (Outcome.ROLLED_BACK, {"nginx/1.0.1": 3})
+
+
+def test_a_rollout_whose_way_back_was_deleted_says_so_first_and_goes_on() -> None:
+    with gallery() as azure:
+        named = definition(azure)
+        publish(azure, "1.0.1")
+        azure.emulator.inject("withdraw image=apps/nginx/1.0.0")
+        azure.sets.get(WEB)
+        told: list[Any] = []
+        waiter = replace(azure.waiter(), on_event=told.append)
+        result = run_rollout(
+            azure.sets, WEB, Order(named.at_version("1.0.1")), RolloutSpec(max_unavailable=Amount(1)),
+            context(azure, why_missing=why_missing(azure)), waiter,
+        )  # fmt: skip
+        (warning,) = (one.finding for one in told if isinstance(one, PreflightFound) and "1.0.0" in one.finding.text)
+        assert warning.severity is Severity.WARNING
+        assert "go back to nginx/1.0.0: it does not exist any more; it still runs on 0, 1, 2" in warning.text
+        assert result.outcome is Outcome.ROLLED_OUT

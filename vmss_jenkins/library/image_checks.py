@@ -12,6 +12,7 @@ from vmss_jenkins.events.steps import PreflightFound
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.galleries.image_fit import misfits
 from vmss_jenkins.model.galleries.image_versions import ImageVersion, canonical
+from vmss_jenkins.model.image_ids import IN_GALLERIES
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSet
 from vmss_jenkins.rollout.ports import ImageVersions
@@ -72,6 +73,31 @@ def refuse_missing(
         raise ConfigError(f"image {image}", [reason])
     if found.reported:
         _note(waiter, Severity.WARNING, f"{image.short_name} was {found.reported}")
+
+
+def why_missing(image: ImageReference, region: str, versions: ImageVersions, waiter: Waiter) -> str | None:
+    """Why no instance can be made of an exact version now; None if one can, or if the role may not read it.
+
+    Args:
+        image: the exact version, or an image that is in no gallery: None.
+        region: where the instances are.
+        versions: reads it.
+        waiter: clock and listener.
+
+    Raises:
+        AzureError: Azure cannot be reached.
+    """
+    if image.moves or image.kind not in IN_GALLERIES:
+        return None
+    try:
+        found = waiter.retry(lambda: versions.version(image, region))
+        return found.missing_in(region) if found else None
+    except AzureError as error:
+        if error.failure.status == HTTPStatus.NOT_FOUND:
+            return "does not exist any more"
+        if error.failure.status == HTTPStatus.FORBIDDEN:
+            return None
+        raise
 
 
 def await_newest(image: ImageReference, region: str, versions: ImageVersions, waiter: Waiter, wait: float) -> None:

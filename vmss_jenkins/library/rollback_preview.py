@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 
 from vmss_jenkins.azure.connection import Connection
 from vmss_jenkins.events.base import OnEvent
+from vmss_jenkins.library.image_checks import why_missing
 from vmss_jenkins.library.releases import refuse_moving_target
 from vmss_jenkins.library.steps import TIMEOUT, log
+from vmss_jenkins.model.findings import Finding
+from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSet, ScaleSetName
 from vmss_jenkins.model.releases import ScriptRollout
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
 from vmss_jenkins.rollout.plan.history import Observed
 from vmss_jenkins.rollout.plan.preview import Preview, preview_rollback
-from vmss_jenkins.rollout.plan.rollback import recorded_rollback
+from vmss_jenkins.rollout.plan.rollback import missing_target, recorded_rollback
 from vmss_jenkins.runtime.clock import SystemClock
 from vmss_jenkins.runtime.waiting import Waiter
 
@@ -49,13 +52,18 @@ def look_before_rollback(
     refuse_moving_target(spec)
     target = ScaleSetName(resource_group, name)
     waiter = Waiter.starting(SystemClock(), TIMEOUT, on_event)
-    with closing((connection or Connection()).connect(on_event).scale_sets()) as sets:
+    azure = (connection or Connection()).connect(on_event)
+    with closing(azure.scale_sets()) as sets:
         scale_set = _read(sets, target, spec, scripted, waiter)
         instances = waiter.retry(lambda: sets.instances(scale_set))
         known = waiter.retry(sets.log(target).read)
     found, notes = recorded_rollback(spec, Observed(scale_set, instances, {}), known)
-    plan = preview_rollback(found, scale_set, instances)
-    return replace(plan, findings=(*notes, *plan.findings))
+    plan, to = preview_rollback(found, scale_set, instances), found.rollback_to
+    gone: tuple[Finding, ...] = ()
+    if isinstance(to, ImageReference):
+        missing = why_missing(to, scale_set.location, azure.image_versions(), waiter)
+        gone = missing_target(to, missing, Observed(scale_set, instances, {}))
+    return replace(plan, findings=(*notes, *gone, *plan.findings))
 
 
 def _read(

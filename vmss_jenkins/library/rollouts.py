@@ -16,6 +16,7 @@ from vmss_jenkins.gates.parsing import gate_texts, gates_from
 from vmss_jenkins.gates.specs import AnyGate
 from vmss_jenkins.library.arguments import checked
 from vmss_jenkins.library.identity import build_of, machine_or_job, started_by
+from vmss_jenkins.library.image_checks import why_missing
 from vmss_jenkins.library.releases import Found, look_up, refuse_moving_target
 from vmss_jenkins.library.steps import TIMEOUT, log
 from vmss_jenkins.measure.gate_checks import refuse
@@ -204,6 +205,7 @@ class _Run:
                 context,
                 gates=verification,
                 newest=found.newest,
+                why_missing=self._why_missing(azure, sets, waiter),
                 drainer=pool,
                 claims=sets.claims(self.name) if self.claim else None,
                 log=sets.log(self.name) if self.claim or order.rolling_back else None,
@@ -217,6 +219,15 @@ class _Run:
             if self.scripted is None:
                 return run_rollout(sets, self.name, order, found.spec, connected, waiter)
             return _run_scripted(sets, self.name, order, self.spec, connected, waiter, self.scripted)
+
+    def _why_missing(
+        self, azure: AzureClients, sets: AzureScaleSets, waiter: Waiter
+    ) -> Callable[[ImageReference], str | None]:
+        def why(image: ImageReference) -> str | None:
+            region = waiter.retry(lambda: sets.get(self.name)).location
+            return why_missing(image, region, azure.image_versions(), waiter)
+
+        return why
 
     def _release(self, order: Order, azure: AzureClients, read: Callable[[], ScaleSet], waiter: Waiter) -> Found:
         """Look up the exact release; of a rollback, the one that was named."""

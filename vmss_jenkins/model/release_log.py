@@ -29,6 +29,8 @@ LONGEST_LOG = 65_536
 """The most bytes that are unpacked: anybody who may write tags can write a log."""
 BEGUN = "begun"
 """The outcome of a run that has not ended, or that was killed."""
+REFUSED = "refused"
+"""The outcome of a run whose first change Azure refused: nothing changed, and no rollback looks at it."""
 ROLLED_BACK = "rolled back"
 """The outcome of a run that went back to an earlier release."""
 FULLY_OUT = "rolled out"
@@ -144,8 +146,8 @@ def _record(row: Sequence[object]) -> Record:
 
 
 def newest_image(records: Iterable[Record]) -> Record | None:
-    """The newest record of an image; None if there is none."""
-    return next((one for one in records if one.is_image), None)
+    """The newest record of an image that Azure did not refuse; None if there is none."""
+    return next((one for one in records if one.is_image and one.outcome != REFUSED), None)
 
 
 def release_before(

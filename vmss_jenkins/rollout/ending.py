@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -13,15 +14,18 @@ from vmss_jenkins.model.final_state import FinalState
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSetName
-from vmss_jenkins.model.release_log import BEGUN, FULLY_OUT, KEPT, ROLLED_BACK, Record, release_before, text_of
+from vmss_jenkins.model.release_log import BEGUN, FULLY_OUT, KEPT, REFUSED, ROLLED_BACK, Record, release_before, text_of
 from vmss_jenkins.model.releases import ExtensionSettings, Release
 from vmss_jenkins.rollout.actor import Actor
-from vmss_jenkins.rollout.plan.actions import Action, Done, Halt, RestoreModel, RunGate, Wait
+from vmss_jenkins.rollout.plan.actions import Action, Done, Halt, RestoreModel, RunGate, SetModel, Wait
 from vmss_jenkins.rollout.plan.history import GateResult, History, Observed
 from vmss_jenkins.rollout.plan.rollback import other_images
 from vmss_jenkins.rollout.ports import ReleaseLog
 from vmss_jenkins.runtime.ports import OperationT
 from vmss_jenkins.runtime.waiting import Waiter
+
+_REFUSALS = range(400, 500)
+"""HTTP statuses by which Azure refuses a request and changes nothing."""
 
 
 class Outcome(Enum):
@@ -79,7 +83,19 @@ class Recorder:
     waiter: Waiter
     _written: Record | None = None
 
-    def begin(self, action: Action, history: History, observed: Observed) -> None:
+    @contextmanager
+    def begun(self, action: Action, history: History, observed: Observed) -> Iterator[None]:
+        """Record a change before it is made, and that it was not made if Azure refuses the first one."""
+        first = self._written is None
+        self._begin(action, history, observed)
+        try:
+            yield
+        except AzureError as error:
+            if first and isinstance(action, SetModel | RestoreModel) and error.failure.status in _REFUSALS:
+                self.end(REFUSED)
+            raise
+
+    def _begin(self, action: Action, history: History, observed: Observed) -> None:
         """Write the record before the first change in this direction."""
         back = history.rolling_back or isinstance(action, RestoreModel)
         if self.log is None or isinstance(action, Wait | RunGate) or (self._written and self._written.back >= back):
@@ -98,9 +114,10 @@ class Recorder:
     def _rolled_back(self, history: History) -> str:
         """The release that is rolled back: the one that this run left, or an earlier one."""
         left = history.rolled_back_from if history.rolling_back else history.target.image
-        if left is not None or not self.known:
+        newest = next((one for one in self.known if one.outcome != REFUSED), None)
+        if left is not None or newest is None:
             return text_of(left)
-        return self.known[0].before if self.known[0].back else self.known[0].release
+        return newest.before if newest.back else newest.release
 
     def _write(self, record: Record) -> None:
         log, self._written = self.log, record

@@ -43,6 +43,7 @@ from vmss_jenkins.rollout.plan.surge import situation as surge_situation
 from vmss_jenkins.rollout.ports import Claims, Drainer, Gates, Processes, ReleaseLog, ScaleSets
 from vmss_jenkins.rollout.start_checks import (
     begin_surge,
+    check_way_back,
     known_releases,
     note_down_before,
     refuse_idle,
@@ -78,6 +79,8 @@ class RunContext:
     """Who runs it, for the log."""
     newest: Callable[[], ImageReference] | None = None
     """Looks up the version that a moving name means now, for a rollout whose model keeps that name."""
+    why_missing: Callable[[ImageReference], str | None] | None = None
+    """Tells why no instance can be made of an image, such as a version that was deleted; None if one can."""
     headcounts: Headcounts | None = None
     """Where a surge records how many instances the set has in the end."""
     run: str = "run"
@@ -129,6 +132,7 @@ def run_rollout(
         options = steps.Options(allow_automatic_rollout=context.allow_automatic_rollout)
         actor = Actor(sets, name, spec, context.gates, context.drainer, options, watcher, lease, waiter)
         refuse_idle(actor, history, options)
+        check_way_back(actor, history, context.why_missing)
         history = note_down_before(actor, order.image, history, resumed=killed is not None)
         warn_of_same_script(actor, order.image, history)
         history = _counted(actor, context, history)
@@ -239,8 +243,8 @@ def _loop(
         elif (newest := _newest(actor, history, action, look_up)) and newest != history.newest:
             history = replace(history, newest=newest)
         else:
-            recorder.begin(action, history, observed)
-            history = actor.act(action, history)
+            with recorder.begun(action, history, observed):
+                history = actor.act(action, history)
             actor.lease.renew_if_due()
 
 

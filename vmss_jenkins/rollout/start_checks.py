@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from vmss_jenkins.errors import AzureError, ConfigError
@@ -20,7 +21,7 @@ from vmss_jenkins.rollout.plan.headcount import Headcount, Headcounts
 from vmss_jenkins.rollout.plan.history import History, Observed
 from vmss_jenkins.rollout.plan.preflight import ALLOW_AUTOMATIC, plan_update, same_script
 from vmss_jenkins.rollout.plan.preview import idle_findings
-from vmss_jenkins.rollout.plan.rollback import other_images, recorded_rollback
+from vmss_jenkins.rollout.plan.rollback import missing_target, other_images, recorded_rollback
 from vmss_jenkins.rollout.plan.surge import checks as surge_checks
 from vmss_jenkins.rollout.ports import ReleaseLog
 from vmss_jenkins.rollout.resizer import Resizer
@@ -95,6 +96,33 @@ def refuse_idle(actor: Actor[OperationT], history: History, options: steps.Optio
         ConfigError: the reasons for each instance; nothing was changed.
     """
     steps.refuse(actor.name, idle_findings(actor.spec, actor.watcher.observed, history), options)
+
+
+def check_way_back(
+    actor: Actor[OperationT], history: History, why_missing: Callable[[ImageReference], str | None] | None
+) -> None:
+    """Refuse a rollback to a version that is gone; warn of a rollout whose way back is one.
+
+    Args:
+        actor: what acts for the run.
+        history: the run, which did nothing yet.
+        why_missing: tells why no instance can be made of an image; None if nobody can tell.
+
+    Raises:
+        ConfigError: no instance can go back to that version; nothing was changed.
+        AzureError: Azure cannot be reached.
+    """
+    observed, spec = actor.watcher.observed, actor.spec
+    back = history.rolling_back or history.cause is not None
+    for to in [spec.rollback_to] if spec.rollback_to else history.previous:
+        if why_missing is None or not isinstance(to, ImageReference):
+            continue
+        found = missing_target(to, why_missing(to), observed)
+        there = [observed.scale_set.release, *(one.image for one in observed.instances)]
+        if found and back and not all(image and to.same_as(image) for image in there):
+            raise ConfigError(f"rollback to {to.short_name}", [one.text for one in found])
+        for one in found:
+            actor.waiter.on_event(PreflightFound(replace(one, severity=Severity.WARNING)))
 
 
 def warn_of_same_script(actor: Actor[OperationT], image: Release | None, history: History) -> None:

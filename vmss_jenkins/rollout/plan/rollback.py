@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from vmss_jenkins.model.final_state import grouped, run
+from vmss_jenkins.model.final_state import grouped, names, run
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.images import ImageReference, version_key
 from vmss_jenkins.model.instances import Instance, ScaleSet, has_latest_model
@@ -62,6 +62,25 @@ def recorded_rollback(
         runs = {one.id: one.image.short_name for one in observed.instances if one.image}
         notes.append("; ".join(f"{run(ids)} {release}" for release, ids in grouped(runs)))
     return spec, tuple(Finding(Severity.NOTE, text) for text in notes)
+
+
+def missing_target(to: Release, missing: str | None, observed: Observed) -> tuple[Finding, ...]:
+    """What a version that is gone means for a rollback to it: also where instances still run it.
+
+    Args:
+        to: the release to roll back to.
+        missing: why no instance can be made of it; None if one can.
+        observed: the set.
+    """
+    if not missing:
+        return ()
+    ids = names([one.id for one in observed.instances if one.image and to.same_as(one.image)])
+    still = f"; it still runs on {ids}" if ids else ""
+    text = (
+        f"no instance can go back to {to.short_name}: it {missing if missing.startswith('does') else f'is {missing}'}"
+        f"{still}; `vmss-jenkins history` shows earlier releases, give one with --to IMAGE_ID"
+    )
+    return (Finding(Severity.IMPOSSIBLE, text),)
 
 
 def other_images(instances: Iterable[Instance], image: Release | None) -> tuple[Release, ...]:
