@@ -173,3 +173,16 @@ def test_a_set_in_mode_rolling_surges(az: Az) -> None:
     latest = f"vmss rolling-upgrade get-latest {SET} --query runningStatus.code --output tsv"
     assert az(latest) == "Completed"
     assert az(f"vmss list-instances {SET} {PAIRS}").split() == ["3", "True", "4", "True", "5", "True"]
+
+
+def test_lifecycle_hooks_are_added_and_automatic_upgrades_of_a_managed_image_refused(az: Az) -> None:
+    target, kind = f"{GROUP} --vmss-name web", "--type UpgradeAutoOSRollingBatchStarting"
+    az(f"vmss lifecycle-hook add {target} {kind} --wait-duration PT1H --default-action Reject --output none")
+    hooks = json.loads(az(f"vmss lifecycle-hook list {target}"))
+    assert [(hook["waitDuration"], hook["defaultAction"]) for hook in hooks] == [("PT1H", "Reject")]
+    az(f"vmss lifecycle-hook update {target} {kind} --default-action Approve --output none")
+    assert az(f"vmss lifecycle-hook show {target} {kind} --query defaultAction --output tsv") == "Approve"
+    assert json.loads(az(f"vmss lifecycle-hook-event list {target}")) == []
+    az(f"vmss lifecycle-hook remove {target} {kind} --output none")
+    assert json.loads(az(f"vmss lifecycle-hook list {target}")) == []
+    assert "Automatic OS Upgrade is not supported" in az.refused(f"vmss update {SET} --enable-auto-os-upgrade true")

@@ -227,7 +227,7 @@ def test_an_os_upgrade_rolls_back_each_failed_instance_unless_that_is_disabled(
     emulate: Emulate, disabled: bool, back: int
 ) -> None:
     azure = emulate(instances=5)
-    automatic = {"automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True, "disableAutomaticRollback": disabled}}
+    automatic = {"automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": False, "disableAutomaticRollback": disabled}}
     azure.ask("PATCH", body={"properties": {"upgradePolicy": automatic}})
     azure.settle()
     azure.set_image(BROKEN)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from vmss_jenkins.emulator.state.backend import Backend
+    from vmss_jenkins.emulator.state.rolling_upgrade import Former
 
 FAULT_DOMAINS = 5
 
@@ -65,6 +66,20 @@ def update(
     same_image_median = timings.extension if runs else timings.settle
     seconds = backend.draw(same_image_median if same_image else timings.update)
     _work(backend, operation, scale_set, instance, _Action("update", seconds, finish))
+
+
+def restore(backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance, former: Former) -> None:
+    """Give an instance back what it was before an upgrade: its model, and the disk that it had."""
+    if (former.image, former.version) == (instance.image, instance.version):
+        update(backend, operation, scale_set, instance, former.model)
+        return
+
+    def finish() -> Json | None:
+        instance.model = former.model
+        return _put_disk(backend, scale_set, instance, former.image, FoundImage(former.disk, former.version))
+
+    _go_down(backend, scale_set, instance)
+    _work(backend, operation, scale_set, instance, _Action("update", backend.draw(backend.timings.update), finish))
 
 
 def reimage(backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance) -> None:
@@ -248,6 +263,10 @@ def _come_up(backend: Backend, scale_set: ScaleSet, instance: Instance, image: J
     found = references.find(backend, image, scale_set.location)
     if found is None:
         return references.missing(backend, image, scale_set.location).error
+    return _put_disk(backend, scale_set, instance, image, found)
+
+
+def _put_disk(backend: Backend, scale_set: ScaleSet, instance: Instance, image: Json, found: FoundImage) -> Json | None:
     instance.image, instance.version, instance.ran, instance.applications = image, found.version, {}, {}
     instance.disk = instance.release = found.release
     return None if instance.power == "deallocated" else _boot(backend, scale_set, instance)

@@ -39,6 +39,7 @@ SET_SHAPE: Json = {
         "orchestrationMode": str,
         "singlePlacementGroup": bool,
         "scaleInPolicy": {"rules": [str], "forceDeletion": bool, "prioritizeUnhealthyVMs": bool},
+        "lifecycleHooksProfile": {"lifecycleHooks": [{"type": str, "waitDuration": str, "defaultAction": str}]},
         "automaticRepairsPolicy": {"enabled": bool, "gracePeriod": str, "repairAction": str},
         "upgradePolicy": {
             "mode": str,
@@ -52,7 +53,12 @@ SET_SHAPE: Json = {
                 "rollbackFailedInstancesOnPolicyBreach": bool,
                 "maxSurge": bool,
             },
-            "automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": bool, "disableAutomaticRollback": bool},
+            "automaticOSUpgradePolicy": {
+                "enableAutomaticOSUpgrade": bool,
+                "disableAutomaticRollback": bool,
+                "useRollingUpgradePolicy": bool,
+                "osRollingUpgradeDeferral": bool,
+            },
         },
         "virtualMachineProfile": {
             "priority": str,

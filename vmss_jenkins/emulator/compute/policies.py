@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 from vmss_jenkins.emulator.arm.errors import ArmError, invalid_parameter
 from vmss_jenkins.emulator.compute import health, scale_in
 from vmss_jenkins.emulator.compute.rolling_batches import seconds
+from vmss_jenkins.emulator.galleries import references
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.arm.values import Json
 
+SCHEDULING, BATCH_STARTING = "UpgradeAutoOSScheduling", "UpgradeAutoOSRollingBatchStarting"
+HOOK_TIMES = {SCHEDULING: (3600.0, 172_800.0), BATCH_STARTING: (1800.0, 14_400.0)}
+"""How long an event of each kind of lifecycle hook waits, by default and at most, in seconds."""
 REPAIR_GRACE = "PT10M"
 REPAIR_ACTIONS = ("Replace", "Restart", "Reimage")
 _GRACE_SECONDS = (600.0, 5400.0)
@@ -26,6 +30,8 @@ def check(properties: Json) -> None:
     """Refuse policies that Azure does not allow; raises ``ArmError`` 400."""
     _check_rolling(properties)
     _check_repairs(properties)
+    _check_automatic_upgrade(properties)
+    _check_hooks(properties)
     for rule in properties.get("scaleInPolicy", {}).get("rules", ()):
         if rule not in scale_in.RULES:
             choices = ", ".join(scale_in.RULES)
@@ -49,6 +55,47 @@ def _check_repairs(properties: Json) -> None:
             "Automatic repairs not supported for this Virtual Machine Scale Set because a health probe or health "
             "extension was not provided.",
         )
+
+
+def _check_automatic_upgrade(properties: Json) -> None:
+    """Refuse automatic OS upgrades of a set without one health source, or whose image does not move."""
+    if not properties["upgradePolicy"].get("automaticOSUpgradePolicy", {}).get("enableAutomaticOSUpgrade"):
+        return
+    profile, refused = properties["virtualMachineProfile"], "Automatic OS Upgrade is not supported for this Virtual "
+    sources = health.reporter(profile), profile.get("networkProfile", {}).get("healthProbe")
+    if sources[0] is None:
+        why = "Machine Scale Set because a health probe or health extension was not specified."
+        raise ArmError(400, "BadRequest", refused + why)
+    if sources[0] == "extension" and sources[1]:
+        why = (
+            "Machine Scale Set because both a health probe and a health extension were provided. Remove the health "
+            "probe or health extension prior to enabling automatic OS upgrade."
+        )
+        raise ArmError(400, "BadRequest", refused + why)
+    if not references.moves(profile.get("storageProfile", {}).get("imageReference", {})):
+        why = (
+            "Machine Scale Set because its image does not move: it must be a platform image with version 'latest', or "
+            "an image definition of a gallery without a version."
+        )
+        raise ArmError(400, "BadRequest", refused + why)
+
+
+def _check_hooks(properties: Json) -> None:
+    hooks, path = properties.get("lifecycleHooksProfile", {}).get("lifecycleHooks", []), "lifecycleHooksProfile"
+    kinds = [hook.get("type") for hook in hooks]
+    if unknown := [kind for kind in kinds if kind not in HOOK_TIMES]:
+        raise invalid_parameter(f"The type '{unknown[0]}' is not one of {', '.join(HOOK_TIMES)}.", path)
+    if len(set(kinds)) != len(kinds):
+        raise invalid_parameter("A Virtual Machine Scale Set has at most one lifecycle hook of each type.", path)
+    for hook in hooks:
+        if hook.get("defaultAction", "Approve") not in ("Approve", "Reject"):
+            raise invalid_parameter(f"The defaultAction '{hook['defaultAction']}' is not Approve or Reject.", path)
+        wait, longest = seconds(hook.get("waitDuration", "PT1M")), HOOK_TIMES[hook["type"]][1]
+        if wait is None or not 0 < wait <= longest:
+            text = (
+                f"The waitDuration '{hook['waitDuration']}' is not an ISO 8601 duration up to {longest / 3600:.0f} h."
+            )
+            raise invalid_parameter(text, path)
 
 
 def _check_rolling(properties: Json) -> None:

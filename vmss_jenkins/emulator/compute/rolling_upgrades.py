@@ -13,10 +13,12 @@ from vmss_jenkins.emulator.compute import health, instances, models, rolling_bat
 from vmss_jenkins.emulator.compute.models import ROLLING_POLICY
 from vmss_jenkins.emulator.state.instance import Instance
 from vmss_jenkins.emulator.state.operation import Operation
-from vmss_jenkins.emulator.state.rolling_upgrade import RollingUpgrade
+from vmss_jenkins.emulator.state.rolling_upgrade import Automatic, Former, RollingUpgrade
 from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from vmss_jenkins.emulator.state.backend import Backend
 
 HEALTH_WAIT = 300.0
@@ -24,6 +26,8 @@ HEALTH_WAIT = 300.0
 BUSY_WAIT = 30.0
 """Seconds until the next try, if another operation works on every remaining instance."""
 KEPT_OS_UPGRADES = 20
+AUTOMATIC_BATCH = 20
+"""The largest batch of an automatic OS upgrade, in percent, whatever the set's policy says."""
 
 
 def follow(backend: Backend, operation: Operation, scale_set: ScaleSet) -> None:
@@ -37,8 +41,14 @@ def follow(backend: Backend, operation: Operation, scale_set: ScaleSet) -> None:
         _begin(backend, operation, scale_set, "model")
 
 
-def start(backend: Backend, operation: Operation, scale_set: ScaleSet, what: Literal["os", "extensions"]) -> None:
-    """Begin an upgrade that a client asked for; call ``check`` first.
+def start(
+    backend: Backend,
+    operation: Operation,
+    scale_set: ScaleSet,
+    what: Literal["os", "extensions"],
+    automatic: Automatic | None = None,
+) -> None:
+    """Begin an upgrade that a client asked for, or an ``automatic`` one; call ``check`` first.
 
     An upgrade of the operating system takes the version that a moving image is now. The emulator has one version of
     each extension, so an upgrade of extensions finds all instances up to date.
@@ -46,7 +56,18 @@ def start(backend: Backend, operation: Operation, scale_set: ScaleSet, what: Lit
     scale_set.operation, scale_set.provisioning, scale_set.changed = operation, "Updating", backend.now
     if what == "os":
         scale_set.model = models.newest(backend, scale_set)
-    _begin(backend, operation, scale_set, what)
+    _begin(backend, operation, scale_set, what, automatic)
+
+
+def approve(backend: Backend, scale_set: ScaleSet, ids: Iterable[str] | None) -> None:
+    """Approve the deferred upgrade of instances, of all that wait if None; raises ``ArmError`` 409 if none waits."""
+    rolling = scale_set.rolling
+    if rolling is None or not rolling.goes_on or not rolling.deferred:
+        raise not_allowed("There is no Rolling Upgrade that waits for approval.")
+    rolling.approved += rolling.waiting if ids is None else ids
+    if rolling.parked:
+        rolling.parked = False
+        _next_batch(backend, scale_set, rolling)
 
 
 def check(backend: Backend, scale_set: ScaleSet, what: Literal["os", "extensions"]) -> None:
@@ -79,11 +100,19 @@ _CANCELLED: Json = {"code": "OperationCanceled", "message": "The Rolling Upgrade
 
 
 def _begin(
-    backend: Backend, operation: Operation, scale_set: ScaleSet, what: Literal["model", "os", "extensions"]
+    backend: Backend,
+    operation: Operation,
+    scale_set: ScaleSet,
+    what: Literal["model", "os", "extensions"],
+    automatic: Automatic | None = None,
 ) -> None:
     policy = scale_set.body["properties"]["upgradePolicy"].get("rollingUpgradePolicy", ROLLING_POLICY)
+    if automatic:
+        policy = {**policy, "maxBatchInstancePercent": min(AUTOMATIC_BATCH, policy["maxBatchInstancePercent"])}
     due = [] if what == "extensions" else [one.id for one in instances.outdated(scale_set)]
     rolling = RollingUpgrade(what, policy, backend.now, due, operation, scale_set.model, last_action_time=backend.now)
+    if automatic:
+        rolling.gate, rolling.deferred, rolling.started_by = automatic.gate, automatic.deferred, "Platform"
     rolling.current = [key for key in scale_set.instances if key not in due]
     scale_set.rolling = rolling
     if what == "os":
@@ -112,15 +141,46 @@ def _next_batch(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade) 
     if not rolling.waiting:
         _end(backend, scale_set, rolling, "Completed")
         return
-    if all(due[key].operation for key in rolling.waiting):
+    if rolling.deferred and not set(rolling.approved) & set(rolling.waiting):
+        rolling.parked = True
+        return
+    if all(due[key].operation for key in _candidates(rolling)):
         backend.after(BUSY_WAIT, lambda: _next_batch(backend, scale_set, rolling))
         return
     policy, seen = rolling_batches.RollingPolicy.read(rolling.policy), _seen(backend, scale_set, rolling)
     if error := rolling_batches.too_unhealthy(policy, seen, first=not (rolling.upgraded or rolling.failed)):
         _end(backend, scale_set, rolling, "Faulted", error)
         return
-    rolling.batch = rolling_batches.next_batch(policy, seen)
-    rolling.waiting = [key for key in rolling.waiting if key not in rolling.batch]
+    batch = rolling_batches.next_batch(policy, seen)
+    if rolling.gate is None:
+        _begin_batch(backend, scale_set, rolling, batch)
+    else:
+        rolling.gate(batch, lambda approved: _answered(backend, scale_set, rolling, batch, approved))
+
+
+def _candidates(rolling: RollingUpgrade) -> list[str]:
+    """Return the ids of the instances that the next batch may have."""
+    return [key for key in rolling.waiting if not rolling.deferred or key in rolling.approved]
+
+
+def _answered(
+    backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade, batch: list[str], approved: list[str]
+) -> None:
+    """Go on with the approved instances of a batch; the others keep their model."""
+    rolling.rejected += [key for key in batch if key not in approved]
+    rolling.waiting = [key for key in rolling.waiting if key not in rolling.rejected]
+    due = {one.id for one in instances.outdated(scale_set) if one.operation is None}
+    chosen = [key for key in approved if key in due]
+    if rolling.goes_on and chosen and scale_set.provisioning != "Deleting":
+        _begin_batch(backend, scale_set, rolling, chosen)
+    else:
+        backend.after(0.0, lambda: _next_batch(backend, scale_set, rolling))
+
+
+def _begin_batch(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade, batch: list[str]) -> None:
+    policy = rolling_batches.RollingPolicy.read(rolling.policy)
+    rolling.batch = batch
+    rolling.waiting = [key for key in rolling.waiting if key not in batch]
     if policy.surge and surge_batches.fits_quota(backend, scale_set, len(rolling.batch)):
         _surge(backend, scale_set, rolling)
     else:
@@ -134,8 +194,9 @@ def _update_in_place(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgr
 
     operation = backend.begin(scale_set.location, backend.timings.accept, updated)
     for key in rolling.batch:
-        rolling.before[key] = scale_set.instances[key].model
-        instances.update(backend, operation, scale_set, scale_set.instances[key])
+        one = scale_set.instances[key]
+        rolling.before[key] = Former(one.model, one.image, one.version, one.disk)
+        instances.update(backend, operation, scale_set, one)
 
 
 def _surge(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade) -> None:
@@ -164,12 +225,13 @@ def _health_wait(backend: Backend, scale_set: ScaleSet, upgraded: list[Instance]
 
 
 def _seen(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade) -> list[rolling_batches.Candidate]:
+    candidates = _candidates(rolling)
     return [
         rolling_batches.Candidate(
             one.id,
             one.zone,
             health.is_bad(scale_set, one, backend.now),
-            one.id in rolling.waiting and one.operation is None,
+            one.id in candidates and one.operation is None,
         )
         for one in scale_set.instances.values()
     ]
@@ -218,7 +280,7 @@ def _restore(
 
     operation = backend.begin(scale_set.location, backend.timings.accept, done)
     for key in back:
-        instances.update(backend, operation, scale_set, scale_set.instances[key], rolling.before[key])
+        instances.restore(backend, operation, scale_set, scale_set.instances[key], rolling.before[key])
 
 
 def _go_on(backend: Backend, scale_set: ScaleSet, rolling: RollingUpgrade, error: Json | None) -> None:

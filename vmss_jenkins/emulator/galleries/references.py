@@ -84,6 +84,17 @@ def find(backend: Backend, reference: Json, location: str) -> FoundImage | None:
     return FoundImage(release) if release is not None else None
 
 
+def moves(reference: Json) -> bool:
+    """Whether a reference means another image when a newer version is published."""
+    if reference.get("publisher"):
+        return str(reference.get("version", "")).lower() == LATEST
+    image = gallery_image(reference)
+    named = gallery_id(image) or _ELSEWHERE.fullmatch(image)
+    if isinstance(named, GalleryId):
+        return named.moves
+    return named is not None and (named["version"] or LATEST).lower() == LATEST
+
+
 def gallery_image(reference: Json) -> str:
     """Return the id by which a reference names an image, be it shared or a community's; an empty text for others."""
     return next((str(reference[key]) for key in CUSTOM_KEYS[:3] if reference.get(key)), "")

@@ -35,6 +35,7 @@ def _begin(backend: Backend, version: Version, region: str) -> Replica:
     def end() -> None:
         if version.replicas.get(region_key(region)) is replica:
             replica.state = "Failed" if fault and fault.kind == "fail" else "Completed"
+            backend.on_replicated()
 
     backend.after(seconds, end)
     return replica

@@ -40,6 +40,8 @@ class Scenario(SetSpec):
     report of upgrades started in parallel."""
     admin_state: bool = True
     """If False, the administrative state of backends that are network interfaces cannot be set (400)."""
+    hook_rejection: bool = True
+    """If False, lifecycle hooks cannot reject (400), as in their preview."""
     core_quota: int | None = None
     """The subscription's quota of cores in the region; None is no limit."""
     subscription_id: str = SUBSCRIPTION_ID

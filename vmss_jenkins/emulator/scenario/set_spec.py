@@ -36,6 +36,10 @@ class SetSpec:
     """Whether Azure installs new platform images automatically."""
     automatic_rollback: bool = True
     """Whether an upgrade of the operating system rolls back each instance on which it failed."""
+    os_upgrade_deferral: bool = False
+    """Whether an automatic upgrade of the operating system waits for the approval of each instance."""
+    hooks: tuple[Mapping[str, Any], ...] = ()
+    """Its lifecycle hooks in Azure's form: ``type``, ``waitDuration`` and ``defaultAction``."""
     repairs: Literal["", "Replace", "Restart", "Reimage"] = ""
     """What automatic repairs do with an instance that stays ill; none if empty."""
     rolling_policy: Mapping[str, Any] = field(default_factory=dict)

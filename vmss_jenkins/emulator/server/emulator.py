@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.throttling import Throttle
+from vmss_jenkins.emulator.compute.automation import watch
 from vmss_jenkins.emulator.data_plane.data_plane import DataPlane
 from vmss_jenkins.emulator.faults.fault import Fault
 from vmss_jenkins.emulator.front.app import App
@@ -148,6 +149,7 @@ class Emulator:
         if self._sync:
             self.backend.on_balanced = self._sync.follow
             self.backend.on_resized = self._sync.place
+        self.backend.on_replicated = lambda: watch.wake(self.backend)
         if self._journal:
             self.backend.download = self._journal.recording(self.backend.download)
         if self._journal and self._journal.beginning:

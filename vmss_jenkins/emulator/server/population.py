@@ -61,6 +61,7 @@ def set_body(scenario: Scenario, spec: SetSpec) -> Json:
         mode["automaticOSUpgradePolicy"] = {
             "enableAutomaticOSUpgrade": True,
             "disableAutomaticRollback": not spec.automatic_rollback,
+            "osRollingUpgradeDeferral": spec.os_upgrade_deferral,
         }
     body: Json = {
         "location": scenario.location,
@@ -73,6 +74,8 @@ def set_body(scenario: Scenario, spec: SetSpec) -> Json:
             "overprovision": spec.overprovision,
         },
     }
+    if spec.hooks:
+        body["properties"]["lifecycleHooksProfile"] = {"lifecycleHooks": [dict(hook) for hook in spec.hooks]}
     if spec.repairs:
         policy = {"enabled": True, "gracePeriod": REPAIR_GRACE, "repairAction": spec.repairs}
         body["properties"]["automaticRepairsPolicy"] = policy

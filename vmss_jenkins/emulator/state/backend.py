@@ -88,6 +88,7 @@ class Backend:
         self.cause = Cause()
         self.on_scheduled: Callable[[], None] = lambda: None
         self.on_balanced: Callable[[LoadBalancer], None] = lambda _: None
+        self.on_replicated: Callable[[], None] = lambda: None
         self.on_resized: Callable[[], None] = lambda: None
         self.clock = clock
         self._schedule = Schedule()

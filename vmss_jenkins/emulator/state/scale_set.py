@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from vmss_jenkins.emulator.state.automation.hook_event import HookEvent
 from vmss_jenkins.emulator.state.automation.orchestration import OrchestrationService
 
 if TYPE_CHECKING:
@@ -40,6 +41,12 @@ class ScaleSet:
     """When a client last sent a PUT, PATCH, POST or DELETE to the set, a part or an instance of it."""
     services: dict[str, OrchestrationService] = field(default_factory=dict)
     """Azure's own services on the set that were suspended, resumed or acted, by name."""
+    hook_events: dict[str, HookEvent] = field(default_factory=dict)
+    """The latest events of its lifecycle hooks, by name."""
+    approved_version: str = ""
+    """The version of the image for which a client has approved an automatic OS upgrade."""
+    declined_version: str = ""
+    """The version of the image for which a client has rejected one."""
     surging: int = 0
     """How many instances more than its capacity it may have, while a rolling upgrade surges."""
     watched: bool = False

@@ -10,6 +10,7 @@ from vmss_jenkins.emulator.arm.values import Json, timestamp
 from vmss_jenkins.emulator.calls.call import Call
 from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.compute import instances, rolling_upgrades
+from vmss_jenkins.emulator.compute.models import IDS_SHAPE
 from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
 if TYPE_CHECKING:
@@ -60,6 +61,22 @@ def _start(call: Call, what: Literal["os", "extensions"]) -> Reply:
     return call.accepted(operation)
 
 
+def approve(call: Call) -> Reply:
+    """Approve the deferred upgrade of the operating system, of all instances or of those in the body."""
+    ids = call.instance_ids(IDS_SHAPE)
+    if ids == ["*"]:
+        ids = None
+    chosen = None if ids is None else [one.id for one in call.backend.chosen(call.scale_set, ids)]
+    rolling_upgrades.approve(call.backend, call.scale_set, chosen)
+    return call.accepted(call.backend.begin(call.scale_set.location, call.backend.timings.accept))
+
+
+def approve_instance(call: Call) -> Reply:
+    """Approve the deferred upgrade of the operating system of one instance."""
+    rolling_upgrades.approve(call.backend, call.scale_set, [call.instance.id])
+    return call.accepted(call.backend.begin(call.scale_set.location, call.backend.timings.accept))
+
+
 def history(call: Call) -> Reply:
     """The set's upgrades of the operating system, the latest first."""
     scale_set = call.scale_set
@@ -89,7 +106,7 @@ def _progress(upgrade: RollingUpgrade) -> Json:
         "successfulInstanceCount": len(upgrade.current) + len(upgrade.upgraded),
         "failedInstanceCount": len(upgrade.failed),
         "inProgressInstanceCount": len(upgrade.batch),
-        "pendingInstanceCount": len(upgrade.waiting),
+        "pendingInstanceCount": len(upgrade.waiting) + len(upgrade.rejected),
     }
 
 
@@ -98,7 +115,7 @@ def _entry(scale_set: ScaleSet, upgrade: RollingUpgrade) -> Json:
     properties: Json = {
         "runningStatus": {"code": upgrade.code, "startTime": timestamp(upgrade.started), **ended},
         "progress": _progress(upgrade),
-        "startedBy": "User",
+        "startedBy": upgrade.started_by,
         "targetImageReference": upgrade.model.image,
         "rollbackInfo": {
             "successfullyRolledbackInstanceCount": len(upgrade.restored),

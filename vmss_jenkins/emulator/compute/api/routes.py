@@ -11,6 +11,7 @@ from vmss_jenkins.emulator.calls.route import SUBSCRIPTION as _SUBSCRIPTION
 from vmss_jenkins.emulator.calls.route import Route
 from vmss_jenkins.emulator.compute.api import autoscale_responses as autoscale
 from vmss_jenkins.emulator.compute.api import extension_responses as extensions
+from vmss_jenkins.emulator.compute.api import hook_event_responses as hooks
 from vmss_jenkins.emulator.compute.api import image_responses as images
 from vmss_jenkins.emulator.compute.api import instance_responses as one
 from vmss_jenkins.emulator.compute.api import operation_responses as operations
@@ -52,6 +53,11 @@ COMPUTE_ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_SET}/rollingUpgrades/latest", upgrades.latest, "get set"),
     Route("POST", f"{_SET}/rollingUpgrades/cancel", upgrades.cancel, "act on set"),
     Route("POST", f"{_SET}/osRollingUpgrade", upgrades.start_os, "act on set"),
+    Route("POST", f"{_SET}/approveRollingUpgrade", upgrades.approve, "act on set"),
+    Route("POST", f"{_INSTANCE}/approveRollingUpgrade", upgrades.approve_instance, "act on instance"),
+    Route("GET", f"{_SET}/lifecycleHookEvents", hooks.list_events, "get set"),
+    Route("GET", f"{_SET}/lifecycleHookEvents/{{event}}", hooks.get_event, "get set"),
+    Route("PATCH", f"{_SET}/lifecycleHookEvents/{{event}}", hooks.answer_event, "act on set"),
     Route("POST", f"{_SET}/extensionRollingUpgrade", upgrades.start_extensions, "act on set"),
     Route("GET", f"{_SET}/osUpgradeHistory", upgrades.history, "get set"),
     Route("POST", f"{_SET}/setOrchestrationServiceState", services.set_state, "act on set"),

@@ -9,6 +9,7 @@ from vmss_jenkins.emulator.calls.call import Call
 from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.compute import instances, models, scale_sets
 from vmss_jenkins.emulator.compute.api.views import Views
+from vmss_jenkins.emulator.compute.automation import hooks
 from vmss_jenkins.emulator.compute.models import IDS_SHAPE, SET_SHAPE
 from vmss_jenkins.emulator.compute.sizes import SIZES
 
@@ -47,6 +48,7 @@ def put_set(call: Call) -> Reply:
     group, name = call.params["group"], call.params["set"]
     changes = call.body(SET_SHAPE)
     models.check_linked(call.backend, changes)
+    hooks.check_rejection(call.backend, rejects=hooks.rejects(changes))
     known = call.backend.scale_sets.get((group.lower(), name.lower()))
     _check_conditions(call, known)
     if known:
@@ -59,6 +61,7 @@ def patch_set(call: Call) -> Reply:
     """Change a scale set."""
     changes, scale_set = call.body(SET_SHAPE), call.scale_set
     models.check_linked(call.backend, changes)
+    hooks.check_rejection(call.backend, rejects=hooks.rejects(changes))
     _check_conditions(call, scale_set)
     return _change(call, scale_set, changes)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmss_jenkins.emulator.compute.automation import repairs
+from vmss_jenkins.emulator.compute.automation import os_upgrades, repairs
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.state.backend import Backend
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 INTERVAL = 30.0
 """Seconds between two looks."""
+_SERVICES = (repairs, os_upgrades)
 
 
 def wake(backend: Backend) -> None:
@@ -24,7 +25,7 @@ def wake(backend: Backend) -> None:
 
 
 def _begin(backend: Backend, scale_set: ScaleSet) -> None:
-    if not scale_set.watched and repairs.waits(backend, scale_set):
+    if not scale_set.watched and any(service.waits(backend, scale_set) for service in _SERVICES):
         scale_set.watched = True
         backend.after(INTERVAL, lambda: _look(backend, scale_set))
 
@@ -34,5 +35,6 @@ def _look(backend: Backend, scale_set: ScaleSet) -> None:
     there = backend.scale_sets.get((scale_set.group.lower(), scale_set.name.lower()))
     if there is not scale_set or scale_set.provisioning == "Deleting":
         return
-    repairs.look(backend, scale_set)
+    for service in _SERVICES:
+        service.look(backend, scale_set)
     _begin(backend, scale_set)
