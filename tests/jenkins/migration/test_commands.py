@@ -126,6 +126,41 @@ def test_in_a_loop_over_sets_the_name_varies_and_the_ids_do_not() -> None:
     assert found.legend == {"SET": "the value of set; it has another value in each round of the loop"}
 
 
+def test_the_ids_of_a_loop_over_sets_belong_to_each_set_and_are_not_joined() -> None:
+    call = Call(
+        "azureVMSSUpdateInstances",
+        1,
+        {"resourceGroup": text("rg")},
+        rest="set",
+        varies=("azureCredentialsId", "name", "instanceIds"),
+    )
+    (found,) = commands([call])
+    assert found.line.endswith('--name="$SET_NAME" --instance-ids="$SET_INSTANCE_IDS"')
+    assert all(
+        meaning.endswith("; it has another value in each round of the loop") for meaning in found.legend.values()
+    )
+    assert "one instance id after another" not in fault_texts(call)
+
+
+def test_the_ids_of_a_list_in_a_loop_are_one_list_in_the_file() -> None:
+    rounds = [instances(text(one), listed=("instanceIds",)) for one in ("0", "1")]
+    assert [found.line.rpartition(" ")[2] for found in commands(rounds)] == ["--instance-ids=0", "--instance-ids=1"]
+    assert configurations(rounds)[0]["sets"][0]["instance_ids"] == "0,1"
+    assert fault_texts(*rounds).count("a loop calls the step for one instance id after another") == 1
+    sets = [
+        Call(
+            "azureVMSSUpdateInstances",
+            1,
+            {**rounds[0].given, "name": text(name), "instanceIds": text(id_)},
+            listed=loop,
+        )
+        for loop in [("name", "instanceIds")]
+        for name, id_ in (("blue", "0"), ("green", "1"))
+    ]
+    assert "one instance id after another" not in fault_texts(*sets)
+    assert [one["instance_ids"] for one in configurations(sets)[0]["sets"]] == ["0", "1"]
+
+
 @pytest.mark.parametrize(
     ("call", "fault"),
     [
@@ -156,6 +191,15 @@ def test_all_instances_and_ids_from_the_environment_have_no_fault(call: Call) ->
     assert fault_texts(call) == ""
 
 
+def test_a_loop_over_unknown_sets_says_what_to_write_instead() -> None:
+    found = fault_texts(on(expression("set"), varies=("name",)))
+    assert "the file does not show which; list the sets in vmss.yaml instead" in found
+    assert (
+        "or write `['SET-1', 'SET-2'].each { set -> ... }`, with `set` in the call, and run this command again" in found
+    )
+    assert fault_texts(on(text("blue"), listed=("name",))) == ""
+
+
 def test_a_loop_over_sets_is_not_called_a_loop_over_ids() -> None:
     assert "one instance id after another" not in fault_texts(on(expression("set"), varies=("name",)))
 
@@ -180,6 +224,10 @@ def test_an_ignored_failure_is_named_at_each_call_but_the_last() -> None:
     found = [(fault.line, fault.text) for fault in faults(reading) if "let the build continue" in fault.text]
     assert [line for line, _ in found] == [2]
     assert "continue with line 9" in found[0][1]
+    rounds = Reading((on(text("a")), on(text("b"))))
+    assert [fault.text for fault in faults(rounds)] == [
+        "after a failure here the plugin let the build continue with the next round of the loop; our command stops it"
+    ]
     freestyle = Reading((instances(text("*"), 2, freestyle=True), instances(text("*"), 9, freestyle=True)))
     assert faults(freestyle) == ()
 

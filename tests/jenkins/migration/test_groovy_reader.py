@@ -17,6 +17,49 @@ from vmss_jenkins.jenkins.migration.calls import Call, Mention, Reading
 needs_groovy = pytest.mark.skipif(groovy_harness.missing() is not None, reason=str(groovy_harness.missing()))
 
 STEPS = ALL.split("{", 2)[2].strip()[:-2]
+ON = "azureVMSSUpdateInstances instanceIds: '*', "
+LISTS = f"""def sets = [[name: 'blue', group: 'rg1'], [name: 'green', group: 'rg2']]
+def groups = [blue: 'rg1', green: 'rg2'], known = groups.keySet()
+['blue', params.SET, "x-${{env.N}}"].each {{ {ON} resourceGroup: 'rg', name: "web-$it" }}
+for (s in sets) {{ {ON} resourceGroup: s.group, name: s['name'] }}
+for (int i = 0; i < sets.size(); i++) {{ def s = sets[i]; {ON} resourceGroup: s.group, name: sets[i].name }}
+sets.each {{ azureVMSSUpdateInstances(it + [resourceGroup: it.group, instanceIds: '*']) }}
+groups.each {{ name, group -> {ON} resourceGroup: group, name: name }}
+for (e in groups) {{ stage("on ${{e.key}}") {{ {ON} resourceGroup: e.value, name: e.key }} }}
+for (one in known) {{ {ON} resourceGroup: groups[one], name: one }}
+parallel(['blue', 'green'].collectEntries {{ s -> [(s): {{ {ON} resourceGroup: 'rg', name: s }}] }})
+[['blue', 'rg1'], ['green', 'rg2']].each {{ name, group -> {ON} resourceGroup: group, name: name }}
+[['blue', 'rg1'], ['green', 'rg2']].each {{ def (name, group) = it; {ON} resourceGroup: group, name: name }}
+['blue', 'green'].eachWithIndex {{ s, i -> {ON} resourceGroup: "rg$i", name: s }}
+['rg1', 'rg2'].each {{ group -> ['blue', 'green'].each {{ {ON} resourceGroup: group, name: it }} }}
+groups.values().each {{ {ON} resourceGroup: it, name: 'web' }}
+['0', '1'].each {{ azureVMSSUpdateInstances resourceGroup: 'rg', name: 'web', instanceIds: it }}
+"""
+"""Loops over lists and maps that the text shows, the first in line 3."""
+HIDDEN = f"""def grown = ['a'], other = ['a'], first = ['a']
+grown.add('b')
+found().each {{ azureVMSSUpdateInstances(it) }}
+found().each {{ def args = [name: it, resourceGroup: 'rg']; azureVMSSUpdateInstances(args + [instanceIds: '*']) }}
+found().each {{ def more = [:]; more.name = it; azureVMSSUpdateInstances([instanceIds: '*'] + more) }}
+found().each {{ withEnv(["SET_NAME=$it"]) {{ {ON} resourceGroup: 'rg', name: SET_NAME }} }}
+['a', 'b'].each {{ s -> withEnv(["SET_NAME=$s"]) {{ {ON} resourceGroup: 'rg', name: SET_NAME }} }}
+['a', 'b'].each {{ stage('x') {{ {ON} resourceGroup: 'rg', name: it }} }}
+['a', 'b'].each {{ s -> s += 'x'; {ON} resourceGroup: 'rg', name: s }}
+grown.each {{ {ON} resourceGroup: 'rg', name: it }}
+['a', *other].each {{ {ON} resourceGroup: 'rg', name: it }}
+['a', 'b'].each {{ {ON} resourceGroup: 'rg', name: look(it) }}
+[['a'], ['b', 'rg']].each {{ name, group -> {ON} resourceGroup: 'rg', name: name }}
+for (int i = 1; i < other.size(); i++) {{ {ON} resourceGroup: 'rg', name: first[i] }}
+found().each {{ def args = [name: it]; azureVMSSUpdateInstances([*: args, instanceIds: '*']) }}
+for (int i = 0; i < other.size(); i--) {{ {ON} resourceGroup: 'rg', name: first[i] }}
+for (int i = 0; i < other.size(); i += 2) {{ {ON} resourceGroup: 'rg', name: first[i] }}
+['a', 'b'].each {{ ["$it-x"].each {{ {ON} resourceGroup: 'rg', name: it }} }}
+"""
+"""Loops whose rounds the text does not show, from line 3 on; the name varies in all of them."""
+MANY = f"""def sets = {[f"s{n}" for n in range(100)]}
+sets.each {{ s -> {ON} resourceGroup: 'rg', name: s }}
+['a', 'b'].each {{ g -> sets.each {{ s -> {ON} resourceGroup: g, name: s }} }}
+"""
 TEXTS = {
     "blog": PART,
     "declarative": f"pipeline {{ agent any; stages {{ stage('x') {{ steps {{ {STEPS} }} }} }}",
@@ -98,7 +141,18 @@ while (n < 3) { def id = ids[n]; azureVMSSUpdateInstances name: 'web', instanceI
 for (set in sets) { branches[set] = { azureVMSSUpdateInstances(name: "web-$set", instanceIds: '*') } }
 retry(3) { azureVMSSUpdateInstances name: 'web', instanceIds: '*' }
 3.times { azureVMSSUpdateInstances name: 'web', instanceIds: '*' }
+step { azureVMSSUpdateInstances name: it, instanceIds: '*' }
 """,
+    "lists": LISTS,
+    "hidden": HIDDEN,
+    "order": f"""
+for (s in ['blue', 'green']) {{
+    azureVMSSUpdate resourceGroup: 'rg', name: s, imageReference: [id: IMAGE]
+    {ON} resourceGroup: 'rg', name: s
+}}
+{ON} resourceGroup: 'rg', name: 'web'
+""",
+    "many": MANY,
     "caught": """
 try { azureVMSSUpdateInstances instanceIds: '1' } catch (e) { echo "$e" }
 try { azureVMSSUpdateInstances instanceIds: '2' } catch (e) { echo "$e"; throw e }
@@ -255,13 +309,62 @@ def test_a_variable_that_has_one_value_is_that_value_and_any_other_is_not(answer
 @needs_groovy
 def test_what_varies_in_a_loop_is_known_for_each_parameter(answers: dict[str, Reading | str]) -> None:
     assert [(call.line, call.varies) for call in calls(answers, "loops")] == [
-        (2, ("name",)),
+        (2, ()),
+        (2, ()),
         (3, ("instanceIds",)),
         (5, ("instanceIds",)),
         (6, ("name",)),
         (7, ()),
         (8, ()),
+        (9, ()),
     ]
+
+
+@needs_groovy
+def test_each_round_of_a_loop_over_a_list_or_a_map_in_the_text_is_a_call(answers: dict[str, Reading | str]) -> None:
+    found: dict[int, list[tuple[str, str]]] = {}
+    for call in calls(answers, "lists"):
+        assert call.varies == ()
+        found.setdefault(call.line, []).append((given(call)["resourceGroup"], given(call)["name"]))
+    both = [("rg1", "blue"), ("rg2", "green")]
+    assert found == {
+        3: [("rg", "web-blue"), ("rg", "web-$SET"), ("rg", "web-x-$N")],
+        **dict.fromkeys((4, 5, 6, 7, 8, 9), both),
+        10: [("rg", "blue"), ("rg", "green")],
+        **dict.fromkeys((11, 12), both),
+        13: [("rg0", "blue"), ("rg1", "green")],
+        14: [("rg1", "blue"), ("rg1", "green"), ("rg2", "blue"), ("rg2", "green")],
+        15: [("rg1", "web"), ("rg2", "web")],
+        16: [("rg", "web"), ("rg", "web")],
+    }
+    *_, first, second = calls(answers, "lists")
+    assert (given(first)["instanceIds"], given(second)["instanceIds"]) == ("0", "1")
+    assert first.listed == second.listed == ("instanceIds",)
+
+
+@needs_groovy
+def test_the_calls_of_a_loop_stay_in_the_order_in_which_they_run(answers: dict[str, Reading | str]) -> None:
+    assert [(call.line, given(call)["name"]) for call in calls(answers, "order")] == [
+        (3, "blue"),
+        (4, "blue"),
+        (3, "green"),
+        (4, "green"),
+        (6, "web"),
+    ]
+
+
+@needs_groovy
+def test_a_loop_whose_rounds_the_text_does_not_show_is_never_lost(answers: dict[str, Reading | str]) -> None:
+    found = calls(answers, "hidden")
+    assert [call.line for call in found] == list(range(3, 19))
+    assert [call.line for call in found if "name" not in call.varies] == []
+    assert found[0].varies == ("azureCredentialsId", "resourceGroup", "name", "instanceIds")
+
+
+@needs_groovy
+def test_a_hundred_rounds_are_read_one_by_one_and_more_are_not(answers: dict[str, Reading | str]) -> None:
+    assert [len([call for call in calls(answers, "many") if call.line == line]) for line in (2, 3)] == [100, 2]
+    assert {call.varies for call in calls(answers, "many")} == {(), ("name",)}
 
 
 @needs_groovy

@@ -37,7 +37,9 @@ class Call:
     rest: str = ""
     """The Groovy map that holds the other parameters; empty if there is none."""
     varies: tuple[str, ...] = ()
-    """The parameters that change from one round of a loop to the next."""
+    """The parameters that change from one round of a loop to the next, and the file does not show how."""
+    listed: tuple[str, ...] = ()
+    """The parameters that change from round to round as the file shows: there is a call for each round."""
     caught: bool = False
     """Whether a `try`, `catchError` or `warnError` catches the failure, and the build continues."""
     freestyle: bool = False
@@ -47,6 +49,17 @@ class Call:
         """Return the value of a parameter; for one that is not written, the Groovy that has it or its name."""
         missing = f"{self.rest}.{parameter}" if self.rest else parameter
         return self.given.get(parameter, {"kind": "expression", "text": missing})
+
+    @property
+    def loops_over_sets(self) -> bool:
+        """Whether it updates other scale sets in other rounds of a loop, and the file does not show which."""
+        return "name" in self.varies or "resourceGroup" in self.varies
+
+    @property
+    def loops_over_ids(self) -> bool:
+        """Whether it updates other instances of the same scale set in other rounds of a loop."""
+        changing = {*self.varies, *self.listed}
+        return "instanceIds" in changing and not changing & {"name", "resourceGroup"}
 
     @property
     def image(self) -> Mapping[str, Value]:

@@ -43,7 +43,11 @@ def configurations(calls: Iterable[Call]) -> tuple[dict[str, Any], ...]:
     for call in all_calls:
         group, name = (_plain(call.value(key), names) for key in ("resourceGroup", "name"))
         sets = files.setdefault(_credentials(call, names), {})
-        sets.setdefault((group, name), {"name": name, "resource_group": group}).update(_known(call))
+        one = sets.setdefault((group, name), {"name": name, "resource_group": group})
+        known = _known(call)
+        if call.loops_over_ids and "instance_ids" in known:  # the ids of all rounds
+            known["instance_ids"] = ",".join(ids_of(f"{one.get('instance_ids', '')},{known['instance_ids']}"))
+        one.update(known)
     return tuple(
         {"jenkins": {"credentials": {"kind": "azure-service-principal", "id": id_}}, "sets": list(sets.values())}
         for id_, sets in files.items()
@@ -81,13 +85,13 @@ def _command(call: Call, names: Mapping[str, str]) -> Command:
     if call.step == UPDATE:
         words.append(_image_option(call, names))
         used += [call.value("imageReference")]
-    elif "instanceIds" in call.varies:
+    elif call.loops_over_ids and "instanceIds" in call.varies:
         words.append(f'--instance-ids="${ALL_IDS}"')
         legend[ALL_IDS] = "the ids of all rounds of the loop, separated by commas"
     else:
         used += [_without_blanks(call.value("instanceIds"))]
         words.append(f"--instance-ids={word(used[-1], names, expands=True)}")
-    varying = expressions((call.given[key] for key in call.varies if key in call.given), names)
+    varying = expressions(map(call.value, call.varies), names)
     for name, expression in expressions(used, names).items():
         each = "; it has another value in each round of the loop" if name in varying else ""
         legend[name] = _explain(call, expression) + each

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import zip_longest
 from types import MappingProxyType
 
 from vmss_jenkins.jenkins.migration.calls import (
@@ -39,10 +40,11 @@ class Fault:
 
 def faults(reading: Reading) -> tuple[Fault, ...]:
     """Return the faults of a file, in the order of its lines."""
-    calls = tuple(sorted(reading.calls, key=lambda call: call.line))
-    found = [Fault(call.line, text) for call in calls for text in _faults(call)]
+    found = [Fault(call.line, text) for call in reading.calls for text in _faults(call)]
     clouds = [Fault(one.line, _cloud(one)) for one in reading.clouds]
-    return tuple(sorted([*clouds, *found, *_ignored_failures(calls)], key=lambda fault: fault.line))
+    # The calls of several rounds of a loop have some faults in common.
+    once = dict.fromkeys([*clouds, *found, *_ignored_failures(reading.calls)])
+    return tuple(sorted(once, key=lambda fault: fault.line))
 
 
 def not_understood(mention: Mention) -> str:
@@ -68,10 +70,11 @@ def _cloud(mention: Mention) -> str:
 def _faults(call: Call) -> Iterator[str]:
     if call.caught:
         yield f"a failure of {call.step} is caught here, and the build continues; let the build fail"
-    if "name" in call.varies or "resourceGroup" in call.varies:
+    if call.loops_over_sets:
         yield (
-            "a loop updates one scale set after another; list the sets in vmss.yaml instead, "
-            "so that each gets its own jobs"
+            "a loop updates one scale set after another, and the file does not show which; list the sets in vmss.yaml "
+            "instead, so that each gets its own jobs; or write `['SET-1', 'SET-2'].each { set -> ... }`, with `set` in "
+            "the call, and run this command again"
         )
     yield from _update_faults(call) if call.step == UPDATE else _ids_faults(call)
 
@@ -101,7 +104,7 @@ def _update_faults(call: Call) -> Iterator[str]:
 
 def _ids_faults(call: Call) -> Iterator[str]:
     ids = call.value("instanceIds")
-    if "instanceIds" in call.varies:
+    if call.loops_over_ids:
         yield (
             "a loop calls the step for one instance id after another; give all ids to one call, "
             "or use `vmss-jenkins rollout`"
@@ -122,9 +125,11 @@ def _ids_faults(call: Call) -> Iterator[str]:
 
 def _ignored_failures(calls: tuple[Call, ...]) -> Iterator[Fault]:
     """The plugin set the result of the build after a failure, and the Pipeline continued."""
-    for before, after in pairwise(calls):
-        if not before.freestyle:
-            text = (
-                f"after a failure here the plugin let the build continue with line {after.line}; our command stops it"
+    rounds = Counter(call.line for call in calls if not call.freestyle)
+    lines = sorted(rounds)
+    for line, after in zip_longest(lines, lines[1:]):
+        if after or rounds[line] > 1:
+            place = f"line {after}" if after else "the next round of the loop"
+            yield Fault(
+                line, f"after a failure here the plugin let the build continue with {place}; our command stops it"
             )
-            yield Fault(before.line, text)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.jenkins.migration.calls import Call, Mention, Reading
+from vmss_jenkins.jenkins.migration.calls import PARAMETERS, Call, Mention, Reading
 
 SECONDS = 120.0
 """The most seconds that Groovy may take."""
@@ -78,6 +78,15 @@ def _ask(command: Sequence[str], question: str, environment: Mapping[str, str]) 
 def _reading(answer: Mapping[str, Any]) -> Reading | str:
     if "error" in answer:
         return str(answer["error"])
-    calls = tuple(Call(**{**one, "varies": tuple(one["varies"])}) for one in answer["calls"])
+    calls = tuple(map(_call, answer["calls"]))
     unread, clouds = (tuple(Mention(**one) for one in answer[key]) for key in ("unread", "clouds"))
     return Reading(calls, unread, clouds)
+
+
+def _call(answer: Mapping[str, Any]) -> Call:
+    unwritten = [one for one in PARAMETERS[answer["step"]] if one not in answer["given"]]
+    loops = {
+        key: tuple(one for found in answer[key] for one in (unwritten if found == "*" else [found]))
+        for key in ("varies", "listed")
+    }
+    return Call(**{**answer, **loops})

@@ -16,11 +16,19 @@ class Calls extends ClassCodeVisitorSupport {
     final List found = []
     /** Parts of the text that were understood, or are messages. */
     final List<Expression> covered = []
+    private final Names names
     private final Values values
-    private final List<Set<String>> loops = []
+    private final Loops loops
+    /** The variables of the loops around, inner ones last, and how many rounds are read one by one; 0 if they are unknown. */
+    private final List<Map> around = []
     private int catchers = 0
+    private int firstLine = 0
 
-    Calls(Values values) { this.values = values }
+    Calls(Names names, Values values) {
+        this.names = names
+        this.values = values
+        loops = new Loops(values)
+    }
 
     protected SourceUnit getSourceUnit() { null }
 
@@ -31,22 +39,35 @@ class Calls extends ClassCodeVisitorSupport {
         }
         step(call, name)
         def closure = call.arguments instanceof TupleExpression && call.arguments.expressions ? call.arguments.expressions[-1] : null
-        boolean looping = LOOPS.contains(name) && !call.implicitThis && closure instanceof ClosureExpression
         int catching = CATCHERS.contains(name) ? 1 : 0
-        if (looping) { loops << ((closure.parameters*.name ?: ['it']) as Set) }
         catchers += catching
-        super.visitMethodCallExpression(call)
+        if (LOOPS.contains(name) && !call.implicitThis && closure instanceof ClosureExpression) {
+            call.objectExpression.visit(this)
+            call.arguments.expressions[0..<-1].each { it.visit(this) }
+            def bound = closure.parameters?.length ? closure.parameters*.name : ['it']
+            def rounds = loops.ofClosure(call.objectExpression, closure, name == 'eachWithIndex')
+            inLoop(call.lineNumber, bound, rounds) { closure.code.visit(this) }
+        } else {
+            super.visitMethodCallExpression(call)
+        }
         catchers -= catching
-        if (looping) { loops.pop() }
+    }
+
+    void visitClosureExpression(ClosureExpression closure) {
+        // A block has an `it` of its own, which is not that of the loop around it.
+        boolean hides = closure.parameters != null && closure.parameters.length == 0 && around.any { 'it' in it.names }
+        inLoop(closure.lineNumber, hides ? ['it'] : [], null) { closure.code.visit(this) }
     }
 
     void visitForLoop(ForStatement loop) {
         boolean each = loop.variable != ForStatement.FOR_LOOP_DUMMY
-        inLoop(each ? [loop.variable.name] : assigned(loop.collectionExpression)) { super.visitForLoop(loop) }
+        def bound = each ? [loop.variable.name] : assigned(loop.collectionExpression)
+        loop.collectionExpression.visit(this)
+        inLoop(loop.lineNumber, bound, loops.ofFor(loop)) { loop.loopBlock.visit(this) }
     }
 
     void visitWhileLoop(WhileStatement loop) {
-        inLoop(assigned(loop)) { super.visitWhileLoop(loop) }
+        inLoop(loop.lineNumber, assigned(loop), null) { super.visitWhileLoop(loop) }
     }
 
     void visitTryCatchFinally(TryCatchStatement attempt) {
@@ -64,34 +85,50 @@ class Calls extends ClassCodeVisitorSupport {
         if (expressions.size() != 1) { return }
         boolean own = BUILDERS.containsValue(name)
         if (!own && !(name == 'step' && expressions[0].text.contains('class'))) { return }
+        values.lost.clear()
         Map given = values.of(expressions[0])
+        Set lost = values.lost.clone()
         if (given.kind == 'expression' && own) { given = [map: [:], rest: given.text] }
         def builder = "${given.map?.get('$class')?.text}" - 'com.microsoft.jenkins.vmss.'
         String step = own ? name : BUILDERS[builder]
         if (!step || given.map == null) { return }
         covered << call
+        Map uses = values.uses(expressions[0])
         found << [step: step, line: call.lineNumber, caught: catchers > 0, given: given.map.findAll { it.key != '$class' },
-                  rest: given.rest ?: '', varies: varying(expressions[0], given.map.keySet())]
+                  rest: given.rest ?: '', varies: varying(uses, lost), listed: listed(uses) - varying(uses, lost), first: firstLine ?: call.lineNumber]
     }
 
-    /** The parameters whose values depend on a loop. */
-    private List varying(Expression argument, Set<String> keys) {
-        Set bound = loops.flatten() as Set
-        List varies = []
-        argument.visit(new CodeVisitorSupport() {
-            void visitMapEntryExpression(MapEntryExpression entry) {
-                if (keys.contains(entry.keyExpression.text) && values.dependencies(entry.valueExpression).any { it in bound }) {
-                    varies << entry.keyExpression.text
-                }
-            }
-        })
-        return varies
+    /** The parameters that have another value in each round of a loop, which the text does not show. */
+    private List varying(Map<String, Set<String>> uses, Set<String> lost) {
+        Map known = boundNames()
+        return uses.findAll { key, used ->
+            used.any { known[it] == false || known[it] && it in lost || it in names.environment && inRounds(it, known) }
+        }.keySet().toList()
     }
 
-    private void inLoop(Collection<String> bound, Closure visit) {
-        loops << (bound as Set)
-        visit()
-        loops.pop()
+    private boolean inRounds(String name, Map known) { values.dependencies(new VariableExpression(name)).any { known.containsKey(it) } }
+
+    /** The parameters that have another value in each round of a loop, as far as the text shows the rounds. */
+    private List listed(Map<String, Set<String>> uses) {
+        Map known = boundNames()
+        return uses.findAll { key, used -> used.any { known[it] } }.keySet().toList()
+    }
+
+    /** The variables of the loops around, and whether the text shows their values. */
+    private Map<String, Boolean> boundNames() { around.collectEntries { loop -> loop.names.collectEntries { [it, loop.rounds > 0] } } }
+
+    private void inLoop(int line, Collection<String> bound, List<Map<String, Expression>> rounds, Closure visit) {
+        def all = around.inject(rounds ? rounds.size() : 0) { product, loop -> product * (loop.rounds ?: 1) } > Loops.MOST_ROUNDS ? null : rounds
+        int before = firstLine
+        firstLine = firstLine ?: (all ? line : 0)
+        around << [names: bound as Set, rounds: all ? all.size() : 0]
+        (all ?: [bound.contains('it') ? [it: null] : [:]]).each { round ->
+            values.rounds << round
+            visit.call()
+            values.rounds.pop()
+        }
+        around.pop()
+        firstLine = before
     }
 
     private static Set<String> assigned(node) {

@@ -9,9 +9,16 @@ import org.codehaus.groovy.syntax.Types
 
 /** The names that a text defines: Groovy's variables, and those that the build's environment gets. */
 class Names extends ClassCodeVisitorSupport {
-    static final List MUTATORS = ['put', 'putAll', 'remove', 'leftShift']
+    static final List MUTATORS = [
+        'put', 'putAll', 'putIfAbsent', 'remove', 'leftShift', 'add', 'addAll', 'push', 'pop', 'clear', 'set', 'putAt',
+        'removeAll', 'retainAll', 'removeAt', 'removeElement', 'removeIf', 'sort', 'unique', 'swap',
+    ]
     /** Each variable's values; null for a value that is known at run time only. */
     final Map<String, List<Expression>> definitions = [:].withDefault { [] }
+    /** The variables that a declaration gives a value. */
+    final Set<String> declared = []
+    /** What each variable is changed with after it was defined. */
+    final Map<String, List<Expression>> changes = [:].withDefault { [] }
     final Set<String> environment = []
     private int environments = 0
 
@@ -26,8 +33,12 @@ class Names extends ClassCodeVisitorSupport {
         if (given.leftExpression instanceof VariableExpression) {
             boolean empty = given.rightExpression instanceof EmptyExpression
             definitions[given.leftExpression.name] << (empty ? null : given.rightExpression)
+            declared << given.leftExpression.name
         } else {
-            given.leftExpression.expressions.each { definitions[it.text] << null }
+            given.leftExpression.expressions.eachWithIndex { name, index ->
+                definitions[name.text] << Loops.element(given.rightExpression, index)
+                declared << name.text
+            }
         }
         given.rightExpression.visit(this)
     }
@@ -39,7 +50,7 @@ class Names extends ClassCodeVisitorSupport {
         } else if (type == Types.ASSIGN && given.leftExpression instanceof VariableExpression) {
             definitions[given.leftExpression.name] << given.rightExpression
         } else if (Types.ofType(type, Types.ASSIGNMENT_OPERATOR) || type == Types.LEFT_SHIFT) {
-            changed(given.leftExpression)
+            changed(given.leftExpression, given.rightExpression)
         }
         super.visitBinaryExpression(given)
     }
@@ -50,7 +61,7 @@ class Names extends ClassCodeVisitorSupport {
     void visitMethodCallExpression(MethodCallExpression call) {
         String name = call.methodAsString
         if (MUTATORS.contains(name)) {
-            changed(call.objectExpression)
+            changed(call.objectExpression, call.arguments)
         }
         if (name == 'axis' || name == 'parameters') {
             call.arguments.visit(new CodeVisitorSupport() {
@@ -66,8 +77,8 @@ class Names extends ClassCodeVisitorSupport {
         }
         if (name == 'withEnv') {
             call.arguments.visit(new CodeVisitorSupport() {
-                void visitConstantExpression(ConstantExpression text) { addName(text.value) }
-                void visitGStringExpression(GStringExpression text) { addName(text.strings[0].value) }
+                void visitConstantExpression(ConstantExpression text) { addName(text.value, text) }
+                void visitGStringExpression(GStringExpression text) { addName(text.strings[0].value, text) }
                 void visitClosureExpression(ClosureExpression ignored) {}
             })
         }
@@ -109,16 +120,22 @@ class Names extends ClassCodeVisitorSupport {
         super.visitField(field)
     }
 
-    private void addName(value) {
+    private void addName(value, Expression text) {
         def found = "$value" =~ /^(\w+)=/
-        if (found) { environment << found.group(1) }
+        if (found) {
+            environment << found.group(1)
+            changes[found.group(1)] << text
+        }
     }
 
-    private void changed(Expression given) {
+    private void changed(Expression given, Expression by = null) {
         def root = given
         while (root instanceof PropertyExpression || root instanceof BinaryExpression) {
             root = root instanceof PropertyExpression ? root.objectExpression : root.leftExpression
         }
-        if (root instanceof VariableExpression) { definitions[root.name] << null }
+        if (root instanceof VariableExpression) {
+            definitions[root.name] << null
+            if (by != null) { changes[root.name] << by }
+        }
     }
 }

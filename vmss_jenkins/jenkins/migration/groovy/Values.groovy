@@ -7,6 +7,10 @@ class Values {
     private final Names names
     private final List<String> lines
     private final boolean script
+    /** What the variables of loops are in the round that is read, inner loops last; null if it is not known. */
+    final List<Map<String, Expression>> rounds = []
+    /** The variables that expressions without a known value depend on. */
+    final Set<String> lost = []
 
     Values(Names names, String text, boolean script) {
         this.names = names
@@ -34,12 +38,68 @@ class Values {
     Set<String> dependencies(Expression given, Set<String> seen = []) {
         given.visit(new CodeVisitorSupport() {
             void visitVariableExpression(VariableExpression variable) {
-                if (seen.add(variable.name) && names.definitions.containsKey(variable.name)) {
-                    names.definitions[variable.name].findAll { it != null }.each { dependencies(it, seen) }
-                }
+                if (seen.add(variable.name)) { sources(variable.name).each { dependencies(it, seen) } }
             }
         })
         return seen
+    }
+
+    /** The names that each parameter of a call depends on; under the key '*' those of parameters that are not written. */
+    Map<String, Set<String>> uses(Expression argument, Set<String> resolving = []) {
+        switch (argument) {
+            case CastExpression: return uses(argument.expression, resolving)
+            case MapExpression:
+                return argument.mapEntryExpressions.inject([:]) { all, entry ->
+                    boolean spread = entry.keyExpression instanceof SpreadMapExpression
+                    all + (spread ? uses(entry.valueExpression, resolving) : [(entry.keyExpression.text): dependencies(entry.valueExpression)])
+                }
+            case BinaryExpression:
+                if (of(argument).kind != 'map') { break }
+                return uses(argument.leftExpression, resolving) + uses(argument.rightExpression, resolving)
+            case VariableExpression:
+                Expression only = resolving.contains(argument.name) ? null : valueOf(argument.name)
+                if (only && of(only).kind == 'map') { return uses(only, resolving + argument.name) }
+        }
+        return ['*': dependencies(argument)]
+    }
+
+    /** The list, the map or the value that an expression stands for, as far as the text shows. */
+    Expression literal(Expression given, Set<String> resolving = []) {
+        switch (given) {
+            case CastExpression: return literal(given.expression, resolving)
+            case VariableExpression:
+                Expression only = resolving.contains(given.name) ? null : valueOf(given.name)
+                return only ? literal(only, resolving + given.name) : given
+            case PropertyExpression:
+                return entry(literal(given.objectExpression, resolving), given.propertyAsString, resolving) ?: given
+            case BinaryExpression:
+                if (given.operation.type != Types.LEFT_SQUARE_BRACKET) { return given }
+                Map key = of(given.rightExpression, resolving)
+                def found = key.kind == 'text' ? entry(literal(given.leftExpression, resolving), key.text, resolving) : null
+                return found ?: given
+        }
+        return given
+    }
+
+    private Expression entry(Expression holder, String key, Set<String> resolving) {
+        Expression found = null
+        if (holder instanceof MapExpression) {
+            boolean spreads = holder.mapEntryExpressions.any { it.keyExpression instanceof SpreadMapExpression }
+            found = spreads ? null : holder.mapEntryExpressions.find { it.keyExpression.text == key }?.valueExpression
+        } else if (holder instanceof ListExpression && key ==~ /\d{1,4}/ && !Loops.spreads(holder)) {
+            found = holder.expressions[key as int]
+        }
+        return found ? literal(found, resolving) : null
+    }
+
+    private List<Expression> sources(String name) {
+        return (names.definitions.containsKey(name) ? names.definitions[name].findAll { it != null } : []) +
+            (names.changes.containsKey(name) ? names.changes[name] : [])
+    }
+
+    private Expression valueOf(String name) {
+        def round = rounds.reverse().find { it.containsKey(name) }
+        return round == null ? names.valueOf(name) : round[name]
     }
 
     private Map mapOf(MapExpression given, Set<String> resolving) {
@@ -62,8 +122,9 @@ class Values {
     private Map ofBinary(BinaryExpression given, Set<String> resolving) {
         int type = given.operation.type
         def key = given.rightExpression
-        if (type == Types.LEFT_SQUARE_BRACKET && key instanceof ConstantExpression) {
-            return ofProperty(given.leftExpression, key.text, given, resolving)
+        if (type == Types.LEFT_SQUARE_BRACKET) {
+            Map found = of(key, resolving)
+            return found.kind == 'text' ? ofProperty(given.leftExpression, found.text, given, resolving) : unknown(given)
         }
         if (type != Types.PLUS && type != Types.LEFT_SHIFT) { return unknown(given) }
         Map left = of(given.leftExpression, resolving)
@@ -77,6 +138,8 @@ class Values {
     private Map ofProperty(Expression object, String key, Expression given, Set<String> resolving) {
         if (object.text in ['env', 'params'] && key) { return [kind: 'environment', text: key] }
         if (object.text == 'this' && key) { return ofVariable(new VariableExpression(key), resolving) }
+        Expression literal = literal(given, resolving)
+        if (!literal.is(given)) { return of(literal, resolving) }
         Map found = object instanceof VariableExpression ? ofVariable(object, resolving) : [:]
         return found.kind == 'map' && found.map[key] ? found.map[key] : unknown(given)
     }
@@ -84,12 +147,13 @@ class Values {
     private Map ofVariable(VariableExpression given, Set<String> resolving) {
         String name = given.name
         if (names.environment.contains(name)) { return [kind: 'environment', text: name] }
-        Expression only = resolving.contains(name) ? null : names.valueOf(name)
+        Expression only = resolving.contains(name) ? null : valueOf(name)
         Map found = only ? of(only, resolving + name) : null
         if (found && found.kind != 'expression') { return found }
         // Jenkins looks for a name that a Pipeline does not define in the build's environment.
         boolean undefined = !names.definitions.containsKey(name) && !(name in ['it', 'this', 'super'])
         if (script && undefined) { return [kind: 'environment', text: name] }
+        lost.addAll(dependencies(given))
         return [kind: 'expression', text: name]
     }
 
@@ -115,7 +179,10 @@ class Values {
         return parts ? [kind: 'parts', text: source(given), parts: parts] : [kind: 'text', text: '']
     }
 
-    private Map unknown(Expression given) { [kind: 'expression', text: source(given)] }
+    private Map unknown(Expression given) {
+        lost.addAll(dependencies(given))
+        return [kind: 'expression', text: source(given)]
+    }
 
     /** The text of an expression as it was typed, in one line. */
     String source(Expression given) {

@@ -21,14 +21,16 @@ Map read(String text) {
     def module = unit.AST
     boolean script = module.classes.every { it.script }
     def names = new Names()
-    def calls = new Calls(new Values(names, text, script))
+    def calls = new Calls(names, new Values(names, text, script))
     [names, calls].each { visitor ->
         module.statementBlock.visit(visitor)
         module.methods.each { visitor.visitMethod(it) }
         module.classes.findAll { !it.script }.each { visitor.visitClass(it) }
     }
     def tokens = new Tokens(text)
-    return [calls: calls.found.unique().sort { it.line }, unread: tokens.unread(calls.covered), clouds: tokens.clouds()]
+    // The calls of loops stay in the order of their rounds.
+    def found = calls.found.unique().sort { it.first }.collect { it.findAll { key, value -> key != 'first' } }
+    return [calls: found, unread: tokens.unread(calls.covered), clouds: tokens.clouds()]
 }
 
 def texts = new JsonSlurper().parse(System.in.newReader('UTF-8')) as List
