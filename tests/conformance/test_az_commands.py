@@ -186,3 +186,11 @@ def test_lifecycle_hooks_are_added_and_automatic_upgrades_of_a_managed_image_ref
     az(f"vmss lifecycle-hook remove {target} {kind} --output none")
     assert json.loads(az(f"vmss lifecycle-hook list {target}")) == []
     assert "Automatic OS Upgrade is not supported" in az.refused(f"vmss update {SET} --enable-auto-os-upgrade true")
+
+
+def test_terminate_notification_is_enabled(az: Az) -> None:
+    notice = "virtualMachineProfile.scheduledEventsProfile.terminateNotificationProfile"
+    on = "--enable-terminate-notification true --terminate-notification-time 10"
+    found = json.loads(az(f"vmss update {SET} {on} --query {notice}"))
+    assert found == {"enable": True, "notBeforeTimeout": "PT10M"}
+    assert "out of range" in az.refused(f"vmss update {SET} --terminate-notification-time 20")

@@ -21,8 +21,7 @@ from vmss_jenkins.emulator import Release
 from vmss_jenkins.emulator.arm.errors import ArmError
 from vmss_jenkins.emulator.arm.image_reference import CUSTOM_KEYS, PLATFORM_KEYS
 from vmss_jenkins.emulator.arm.values import Json
-from vmss_jenkins.emulator.compute.instances import new_instance
-from vmss_jenkins.emulator.compute.placement import Place
+from vmss_jenkins.emulator.compute.placement import Place, new_instance
 from vmss_jenkins.emulator.front.routes import resolve
 from vmss_jenkins.emulator.galleries import references
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.errors import concurrent_request, marked_for_deletion, not_allowed
 from vmss_jenkins.emulator.arm.image_reference import image_key
 from vmss_jenkins.emulator.arm.values import Json
-from vmss_jenkins.emulator.compute import placement
+from vmss_jenkins.emulator.compute import placement, terminations
 from vmss_jenkins.emulator.compute.change_record import record
 from vmss_jenkins.emulator.compute.guest import extensions, provisioning
 from vmss_jenkins.emulator.galleries import references
 from vmss_jenkins.emulator.galleries.references import FoundImage
 from vmss_jenkins.emulator.state.instance import Instance, Model
-from vmss_jenkins.emulator.state.operation import Operation
+from vmss_jenkins.emulator.state.operation import Operation, ScheduledEvent
 from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     from vmss_jenkins.emulator.state.backend import Backend
     from vmss_jenkins.emulator.state.rolling_upgrade import Former
-
-FAULT_DOMAINS = 5
 
 
 def check_free(backend: Backend, scale_set: ScaleSet, action: str, instances: Iterable[Instance]) -> None:
@@ -136,7 +135,7 @@ def create(
         gone = references.missing(backend, image, location).error
         backend.add_part(operation, backend.timings.accept, lambda: gone)
         return
-    instance = new_instance(backend, scale_set, place, found)
+    instance = placement.new_instance(backend, scale_set, place, found)
     seconds = backend.draw(backend.timings.create)
     act = _Action(why, seconds, lambda: _boot(backend, scale_set, instance), "Creating")
     _work(backend, operation, scale_set, instance, act)
@@ -156,9 +155,36 @@ def _has_no_room(backend: Backend, operation: Operation, zone: str | None) -> bo
 
 
 def delete(
-    backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance, why: str = "delete"
+    backend: Backend,
+    operation: Operation,
+    scale_set: ScaleSet,
+    instance: Instance,
+    why: str = "delete",
+    *,
+    held: bool = True,
 ) -> None:
-    """Take an instance down and remove it from its set, even if another operation works on it."""
+    """Take an instance down and remove it from its set, even if another operation works on it.
+
+    Terminate notification holds that for a while, unless it is part of an upgrade or an eviction: ``held`` is False.
+    """
+    known = terminations.withdraw(backend, instance)
+    wait = terminations.held_for(instance) if held else 0.0
+    if not wait:
+        _delete_now(backend, operation, scale_set, instance, why)
+        return
+    instance.operation, instance.provisioning, instance.changed = operation, "Deleting", backend.now
+    record(backend, scale_set, instance, "terminate-notice", "begin")
+    backend.begin_part(operation)
+
+    def begin() -> None:
+        _delete_now(backend, operation, scale_set, instance, why)
+        backend.end_part(operation)
+
+    due = min(backend.now + wait, known.not_before if known else math.inf)
+    terminations.announce(backend, ScheduledEvent(backend.guid(), instance.name, operation, due, begin))
+
+
+def _delete_now(backend: Backend, operation: Operation, scale_set: ScaleSet, instance: Instance, why: str) -> None:
     _go_down(backend, scale_set, instance)
 
     def finish() -> None:
@@ -167,39 +193,6 @@ def delete(
 
     act = _Action(why, backend.draw(backend.timings.delete), finish, "Deleting")
     _work(backend, operation, scale_set, instance, act)
-
-
-def new_places(backend: Backend, scale_set: ScaleSet, count: int) -> list[placement.Place]:
-    """Return the places of ``count`` new instances; an id is never used twice."""
-    first, spare = scale_set.next_id, list[int]()
-    if scale_set.uniform and scale_set.body["properties"].get("overprovision"):
-        spare = placement.overprovisioned(count, first, backend.chance)
-    scale_set.next_id = first + count + len(spare)
-    taken = [instance.zone for instance in scale_set.instances.values()]
-    return placement.places(count, first, scale_set.body.get("zones", []), taken, spare)
-
-
-def new_instance(backend: Backend, scale_set: ScaleSet, place: placement.Place, found: FoundImage) -> Instance:
-    """Add a record for an instance of the latest model, with a disk made of the image that was found."""
-    number = place.number
-    name = f"{scale_set.name}_{number if scale_set.uniform else f'{backend.chance.getrandbits(32):08x}'}"
-    instance = Instance(
-        id=str(number) if scale_set.uniform else name,
-        name=name,
-        number=number,
-        zone=place.zone,
-        fault_domain=number % FAULT_DOMAINS,
-        vm_id=backend.guid(),
-        created=backend.now,
-        model=scale_set.model,
-        image=scale_set.model.image,
-        disk=found.release,
-        release=found.release,
-        version=found.version,
-        changed=backend.now,
-    )
-    scale_set.instances[instance.id] = instance
-    return instance
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,10 @@ SET_SHAPE: Json = {
                 "imageReference": dict.fromkeys((*PLATFORM_KEYS, *CUSTOM_KEYS), str),
                 "osDisk": {"image": {"uri": str}},
             },
+            "scheduledEventsProfile": {
+                "terminateNotificationProfile": {"enable": bool, "notBeforeTimeout": str},
+                "osImageNotificationProfile": {"enable": bool, "notBeforeTimeout": str},
+            },
             "securityProfile": {"securityType": str, "uefiSettings": {}},
             "osProfile": {"computerNamePrefix": str},
             "networkProfile": {

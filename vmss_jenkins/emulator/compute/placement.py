@@ -1,4 +1,4 @@
-"""Zones and numbers of new instances, and Azure's errors if it has no capacity for them. Pure."""
+"""Zones, numbers and records of new instances, and Azure's errors if it has no capacity for them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,19 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vmss_jenkins.emulator.state.instance import Instance
+
 if TYPE_CHECKING:
     import random
     from collections.abc import Iterable, Sequence
 
     from vmss_jenkins.emulator.arm.values import Json
+    from vmss_jenkins.emulator.galleries.references import FoundImage
+    from vmss_jenkins.emulator.state.backend import Backend
+    from vmss_jenkins.emulator.state.scale_set import ScaleSet
+
+
+FAULT_DOMAINS = 5
 
 
 @dataclass(frozen=True)
@@ -19,6 +27,39 @@ class Place:
 
     number: int
     zone: str | None
+
+
+def new_places(scale_set: ScaleSet, count: int, chance: random.Random) -> list[Place]:
+    """Return the places of ``count`` new instances; an id is never used twice."""
+    first, spare = scale_set.next_id, list[int]()
+    if scale_set.uniform and scale_set.body["properties"].get("overprovision"):
+        spare = overprovisioned(count, first, chance)
+    scale_set.next_id = first + count + len(spare)
+    taken = [instance.zone for instance in scale_set.instances.values()]
+    return places(count, first, scale_set.body.get("zones", []), taken, spare)
+
+
+def new_instance(backend: Backend, scale_set: ScaleSet, place: Place, found: FoundImage) -> Instance:
+    """Add a record for an instance of the latest model, with a disk made of the image that was found."""
+    number = place.number
+    name = f"{scale_set.name}_{number if scale_set.uniform else f'{backend.chance.getrandbits(32):08x}'}"
+    instance = Instance(
+        id=str(number) if scale_set.uniform else name,
+        name=name,
+        number=number,
+        zone=place.zone,
+        fault_domain=number % FAULT_DOMAINS,
+        vm_id=backend.guid(),
+        created=backend.now,
+        model=scale_set.model,
+        image=scale_set.model.image,
+        disk=found.release,
+        release=found.release,
+        version=found.version,
+        changed=backend.now,
+    )
+    scale_set.instances[instance.id] = instance
+    return instance
 
 
 def places(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.errors import ArmError, invalid_parameter
-from vmss_jenkins.emulator.compute import health, scale_in
+from vmss_jenkins.emulator.compute import health, scale_in, terminations
 from vmss_jenkins.emulator.compute.rolling_batches import seconds
 from vmss_jenkins.emulator.galleries import references
 
@@ -32,6 +32,7 @@ def check(properties: Json) -> None:
     _check_repairs(properties)
     _check_automatic_upgrade(properties)
     _check_hooks(properties)
+    _check_notification(properties["virtualMachineProfile"])
     for rule in properties.get("scaleInPolicy", {}).get("rules", ()):
         if rule not in scale_in.RULES:
             choices = ", ".join(scale_in.RULES)
@@ -96,6 +97,16 @@ def _check_hooks(properties: Json) -> None:
                 f"The waitDuration '{hook['waitDuration']}' is not an ISO 8601 duration up to {longest / 3600:.0f} h."
             )
             raise invalid_parameter(text, path)
+
+
+def _check_notification(profile: Json) -> None:
+    wait = seconds(terminations.profile(profile).get("notBeforeTimeout", terminations.DEFAULT))
+    if wait is None or not 300 <= wait <= 900:  # noqa: PLR2004 - 5 to 15 minutes
+        path = "scheduledEventsProfile.terminateNotificationProfile.notBeforeTimeout"
+        raise invalid_parameter(f"The value of '{path}' is out of range. Allowed: PT5M to PT15M.", path)
+    if profile.get("scheduledEventsProfile", {}).get("osImageNotificationProfile", {}).get("enable"):
+        path = "scheduledEventsProfile.osImageNotificationProfile"
+        raise invalid_parameter(f"'{path}' is not emulated.", path)
 
 
 def _check_rolling(properties: Json) -> None:

@@ -101,14 +101,16 @@ def delete(backend: Backend, scale_set: ScaleSet, charge: Callable[[int], None])
     return operation
 
 
-def delete_instances(backend: Backend, operation: Operation, scale_set: ScaleSet, chosen: list[Instance]) -> None:
+def delete_instances(
+    backend: Backend, operation: Operation, scale_set: ScaleSet, chosen: list[Instance], *, held: bool = True
+) -> None:
     """Delete the chosen instances and lower the capacity by their number at once."""
     body = copy.deepcopy(scale_set.body)
     body["sku"]["capacity"] = max(0, scale_set.capacity - len(chosen))
     scale_set.body = body
     scale_set.version += 1
     for instance in chosen:
-        instances.delete(backend, operation, scale_set, instance)
+        instances.delete(backend, operation, scale_set, instance, held=held)
 
 
 def evict(backend: Backend, scale_set: ScaleSet, instance: Instance) -> None:
@@ -119,7 +121,7 @@ def evict(backend: Backend, scale_set: ScaleSet, instance: Instance) -> None:
     with backend.caused(Cause("azure", path="eviction")):
         operation = backend.begin(scale_set.location, backend.timings.accept)
         if instance.model.profile.get("evictionPolicy") == "Delete":
-            delete_instances(backend, operation, scale_set, [instance])
+            delete_instances(backend, operation, scale_set, [instance], held=False)
         else:
             instances.stop(backend, operation, scale_set, instance, "deallocated", "evict")
 

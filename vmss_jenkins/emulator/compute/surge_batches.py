@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.errors import ArmError
 from vmss_jenkins.emulator.compute import instances, sizes
-from vmss_jenkins.emulator.compute.placement import Place
+from vmss_jenkins.emulator.compute.placement import Place, new_places
 from vmss_jenkins.emulator.state.operation import Operation
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
 WHY = "surge"
-"""How the availability record names what a surge does."""
+"""How the availability record names the creation of an instance in a surge."""
 
 
 def fits_quota(backend: Backend, scale_set: ScaleSet, count: int) -> bool:
@@ -45,7 +45,7 @@ def create(
     scale_set.surging += len(rolling.batch)
     before = set(scale_set.instances)
     operation = backend.begin(scale_set.location, backend.timings.accept, created)
-    for place, zone in zip(instances.new_places(backend, scale_set, len(zones)), zones, strict=True):
+    for place, zone in zip(new_places(scale_set, len(zones), backend.chance), zones, strict=True):
         instances.create(backend, operation, scale_set, Place(place.number, zone), WHY)
     rolling.fresh = [key for key in scale_set.instances if key not in before]
     backend.on_resized()
@@ -74,7 +74,7 @@ def replace(
     operation = backend.begin(scale_set.location, backend.timings.accept, done)
     for key in (*leaving, *(key for key in fresh if key not in good)):
         if key in scale_set.instances:
-            instances.delete(backend, operation, scale_set, scale_set.instances[key], WHY)
+            instances.delete(backend, operation, scale_set, scale_set.instances[key], "scale-in", held=False)
 
 
 def there(scale_set: ScaleSet, rolling: RollingUpgrade) -> list[Instance]:

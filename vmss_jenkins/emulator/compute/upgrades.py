@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmss_jenkins.emulator.compute import instances, rolling_upgrades, scale_in
+from vmss_jenkins.emulator.compute import instances, placement, rolling_upgrades, scale_in
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.state.backend import Backend
@@ -26,7 +26,7 @@ def resize(backend: Backend, operation: Operation, scale_set: ScaleSet, why: str
     """Create or delete instances until their number is the set's capacity; ``why`` they are created is recorded."""
     wanted = scale_set.capacity + scale_set.surging
     staying = [i for i in scale_set.instances.values() if i.provisioning != "Deleting"]
-    for place in instances.new_places(backend, scale_set, max(0, wanted - len(staying))):
+    for place in placement.new_places(scale_set, max(0, wanted - len(staying)), backend.chance):
         instances.create(backend, operation, scale_set, place, why)
     policy = scale_set.body["properties"].get("scaleInPolicy", {})
     for instance in scale_in.instances_to_remove(staying, len(staying) - wanted, policy):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 from vmss_jenkins.emulator.arm.errors import ArmError
 from vmss_jenkins.emulator.calls.reply import Reply
+from vmss_jenkins.emulator.compute import terminations
 from vmss_jenkins.emulator.compute.api.platform_image_responses import alias_document
 from vmss_jenkins.emulator.faults.fault import Fault
 
@@ -38,6 +40,8 @@ class Control:
             ("GET", f"{PREFIX}availability", self.availability),
             ("GET", f"{PREFIX}endpoints", self.endpoints),
             ("GET", f"{PREFIX}vm-image-aliases", self.aliases),
+            ("GET", f"{PREFIX}scheduled-events", self.scheduled_events),
+            ("POST", f"{PREFIX}scheduled-events", self.approve_events),
             ("GET", f"{PREFIX}faults", self.faults),
             ("POST", f"{PREFIX}faults", self.add_fault),
             ("DELETE", f"{PREFIX}faults", self.remove_faults),
@@ -64,6 +68,33 @@ class Control:
     def aliases(self, _: Request) -> Reply:
         """The short names of platform images, which ``az`` reads from an endpoint of its cloud."""
         return Reply(200, alias_document(self._backend.scenario.releases))
+
+    def scheduled_events(self, _: Request) -> Reply:
+        """The notices of deletions, as the metadata service shows them to each instance."""
+        with self._backend.lock:
+            self._backend.advance()
+            events = [
+                {
+                    "EventId": event.id,
+                    "EventType": "Terminate",
+                    "EventStatus": "Scheduled",
+                    "ResourceType": "VirtualMachine",
+                    "Resources": [event.machine],
+                    "NotBefore": formatdate(event.not_before, usegmt=True),
+                }
+                for event in self._backend.scheduled_events.values()
+            ]
+            return Reply(200, {"DocumentIncarnation": len(events), "Events": events})
+
+    def approve_events(self, request: Request) -> Reply:
+        """Approve deletions, as an instance does at its metadata service: ``{"StartRequests": [{"EventId": ID}]}``."""
+        body = request.get_json(force=True, silent=True)
+        wanted = body.get("StartRequests") if isinstance(body, dict) else None
+        if not isinstance(wanted, list) or not all(isinstance(one, dict) and "EventId" in one for one in wanted):
+            raise ArmError(400, "InvalidRequest", 'The body is not {"StartRequests": [{"EventId": ID}]}.')
+        with self._backend.lock:
+            terminations.approve(self._backend, [str(one["EventId"]) for one in wanted])
+        return Reply(200, {})
 
     def faults(self, _: Request) -> Reply:
         """The injected faults, also those that will not strike again."""

@@ -40,6 +40,8 @@ class SetSpec:
     """Whether an automatic upgrade of the operating system waits for the approval of each instance."""
     hooks: tuple[Mapping[str, Any], ...] = ()
     """Its lifecycle hooks in Azure's form: ``type``, ``waitDuration`` and ``defaultAction``."""
+    terminate_notification: str = ""
+    """For how long deletions are held, PT5M to PT15M; if empty, they are not."""
     repairs: Literal["", "Replace", "Restart", "Reimage"] = ""
     """What automatic repairs do with an instance that stays ill; none if empty."""
     rolling_policy: Mapping[str, Any] = field(default_factory=dict)

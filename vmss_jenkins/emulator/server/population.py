@@ -6,7 +6,7 @@ import copy
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.values import Json
-from vmss_jenkins.emulator.compute import change_record, instances, scale_sets
+from vmss_jenkins.emulator.compute import change_record, placement, scale_sets
 from vmss_jenkins.emulator.compute.guest import provisioning
 from vmss_jenkins.emulator.compute.models import ROLLING_POLICY
 from vmss_jenkins.emulator.compute.policies import REPAIR_GRACE
@@ -44,8 +44,8 @@ def _add_set(backend: Backend, spec: SetSpec) -> None:
     scale_set.provisioning = "Succeeded"
     backend.scale_sets[scenario.resource_group.lower(), spec.scale_set.lower()] = scale_set
     image = references.check(backend, scale_set.model.image, scale_set.location)
-    for place in instances.new_places(backend, scale_set, spec.instances):
-        instance = instances.new_instance(backend, scale_set, place, image)
+    for place in placement.new_places(scale_set, spec.instances, backend.chance):
+        instance = placement.new_instance(backend, scale_set, place, image)
         instance.created = instance.changed = instance.healthy_at = backend.now - _DAY
         error = provisioning.provision(backend, scale_set, instance)
         instance.provisioning, instance.power = "Failed" if error else "Succeeded", "running"
@@ -105,6 +105,9 @@ def _profile(scenario: Scenario, spec: SetSpec) -> Json:
     }
     if spec.health_source == "probe":
         profile["networkProfile"]["healthProbe"] = {"id": probe_id(scenario, spec)}
+    if spec.terminate_notification:
+        notice = {"enable": True, "notBeforeTimeout": spec.terminate_notification}
+        profile["scheduledEventsProfile"] = {"terminateNotificationProfile": notice}
     health = [_health_extension(spec)] if spec.health_source == "extension" else []
     if found := [*health, *(copy.deepcopy(dict(extension)) for extension in spec.extensions)]:
         profile["extensionProfile"] = {"extensions": found}

@@ -39,7 +39,8 @@ class Change:
     zone: str
     """Empty if the set has no zones."""
     act: str
-    """update, reimage, stop, start, restart, create, scale-out, delete, scale-in, repair, surge, fall-ill, protect,
+    """update, reimage, stop, start, restart, create, scale-out, delete, scale-in, repair, surge, rebalance,
+    fall-ill, terminate-notice, protect,
     or `present` for an instance that existed at the start."""
     phase: Literal["begin", "end", "failed"]
     up: bool

@@ -27,7 +27,7 @@ from vmss_jenkins.emulator.state.availability import Availability, Cause
 from vmss_jenkins.emulator.state.clock import Schedule
 from vmss_jenkins.emulator.state.image import Image
 from vmss_jenkins.emulator.state.instance import Instance
-from vmss_jenkins.emulator.state.operation import Operation
+from vmss_jenkins.emulator.state.operation import Operation, ScheduledEvent
 from vmss_jenkins.emulator.state.resource_group import ResourceGroup
 from vmss_jenkins.emulator.state.scale_set import ScaleSet
 from vmss_jenkins.emulator.state.servers import NoServers, Servers
@@ -79,6 +79,7 @@ class Backend:
         self.public_ips: dict[tuple[str, str], PublicIp] = {}
         self.passive_resources: dict[tuple[str, str, str], PassiveResource] = {}
         self.deployments: dict[tuple[str, str], Deployment] = {}
+        self.scheduled_events: dict[str, ScheduledEvent] = {}
         self.operations: dict[str, Operation] = {}
         self.published: dict[tuple[str, ...], Release] = {}
         """The releases in images that exist, by the key of the image; those of galleries have their own."""

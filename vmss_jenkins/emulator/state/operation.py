@@ -1,4 +1,4 @@
-"""A long-running operation, as plain state."""
+"""A long-running operation, and the notice of a deletion that is part of one, as plain state."""
 
 from __future__ import annotations
 
@@ -44,3 +44,19 @@ class Operation:
             follow(operation)
 
         self.on_end = both
+
+
+@dataclass
+class ScheduledEvent:
+    """The notice to an instance that it is to be deleted."""
+
+    id: str
+    machine: str
+    """The name of the instance's virtual machine."""
+    operation: Operation
+    """What deletes; its instances are deleted together."""
+    not_before: float
+    """When the deletion begins without an approval."""
+    begin: Callable[[], None]
+    """Begins the deletion."""
+    approved: bool = False

@@ -121,4 +121,4 @@ def _replace(backend: Backend, scale_set: ScaleSet, instance: Instance) -> None:
         scale_set.replacing -= 1
 
     operation = backend.begin(scale_set.location, backend.timings.accept, recreate)
-    instances.delete(backend, operation, scale_set, instance, "repair")
+    instances.delete(backend, operation, scale_set, instance)
