@@ -144,3 +144,27 @@ def test_a_set_has_one_placement_group_unless_it_says_otherwise(told: bool | Non
 )
 def test_the_creation_time_of_an_instance_is_read_as_azure_writes_it(told: str, found: float | None) -> None:
     assert arm_bodies.instance_from({"instanceId": "0", "properties": {"timeCreated": told}}).created == found
+
+
+def test_what_a_set_and_its_instances_show_alike_can_be_compared() -> None:
+    pools = [
+        {
+            "properties": {
+                "ipConfigurations": [
+                    {"properties": {"loadBalancerBackendAddressPools": [{"id": "/p/b"}, {"id": "/p/a"}]}}
+                ]
+            }
+        }
+    ]
+    nics = {"networkInterfaceConfigurations": pools}
+    disk = {"osDisk": {"diskSizeGB": 30, "caching": "ReadWrite"}}
+    profile = {"storageProfile": disk, "networkProfile": nics}
+    of_set = arm_bodies.scale_set_from({"sku": {"name": "S1"}, "properties": {"virtualMachineProfile": profile}}, WEB)
+    shown = {"size": "S1", "OS disk in GB": "30", "caching of the OS disk": "ReadWrite", "load balancer pools": "a, b"}
+    assert of_set.settings == shown
+    own = {"hardwareProfile": {"vmSize": "S1"}, "storageProfile": disk, "networkProfileConfiguration": nics}
+    assert arm_bodies.instance_from({"instanceId": "0", "properties": own}).settings == shown
+    assert arm_bodies.instance_from(
+        {"instanceId": "0", "properties": {"networkProfileConfiguration": {}}}
+    ).settings == {"load balancer pools": "none"}
+    assert arm_bodies.instance_from({"name": "vm", "properties": {"networkProfile": nics}}).settings == {}

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.fakes import WEB
 from vmss_jenkins.model import arm_bodies
-from vmss_jenkins.model.machines import Machine
+from vmss_jenkins.model.machines import Machine, differing
 
 BOTH = ("V1", "V2")
 
@@ -70,3 +70,23 @@ PROFILE: dict[str, Any] = {"osProfile": {"linuxConfiguration": {}}}
 def test_the_machines_of_a_set_are_read_from_its_model(profile: Any, machine: Machine | None) -> None:
     body = {"sku": {"name": "Standard_B1s"}, "properties": {"virtualMachineProfile": profile}}
     assert arm_bodies.scale_set_from(body, WEB).machine == machine
+
+
+@pytest.mark.parametrize(
+    ("own", "model", "differs"),
+    [
+        ({"size": "Standard_B1s"}, {"size": "standard_b1s"}, ()),
+        ({"size": "Standard_B1s"}, {"size": "Standard_B2s"}, ("size Standard_B1s, in the model Standard_B2s",)),
+        (
+            {"size": "a", "OS disk in GB": "30"},
+            {"size": "b", "OS disk in GB": "64"},
+            ("size a, in the model b", "OS disk in GB 30, in the model 64"),
+        ),
+        ({}, {"size": "Standard_B2s"}, ()),  # Azure does not show it of the instance
+        ({"size": "Standard_B2s"}, {}, ()),
+    ],
+)
+def test_an_instance_differs_where_both_show_a_setting(
+    own: dict[str, str], model: dict[str, str], differs: tuple[str, ...]
+) -> None:
+    assert differing(own, model) == differs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from tests.rollout.test_steps_emulated import WEB, Session, session
 from tests.support.cloud import IN_PLACE
 from vmss_jenkins.emulator import Scenario
 from vmss_jenkins.errors import AzureError
+from vmss_jenkins.events.base import Event
+from vmss_jenkins.events.steps import PreflightFound
 from vmss_jenkins.model.instances import OrchestrationMode
 from vmss_jenkins.rollout.ending import Outcome, RolloutResult
 from vmss_jenkins.rollout.engine import Order, RunContext, run_rollout
@@ -113,3 +116,28 @@ def test_an_instance_whose_provisioning_failed_before_is_not_waited_for() -> Non
         assert result.outcome is Outcome.ROLLED_BACK
         assert azure.clock.now() - began < 600
         assert {instance.image for instance in azure.instances()} == {old}
+
+
+def test_a_rollout_of_the_model_says_what_it_brings_and_brings_it() -> None:
+    """Size and disk changed, the image did not: as `az vmss update` does it."""
+    with session(Scenario()) as azure:
+        disk = {"storageProfile": {"osDisk": {"diskSizeGB": 64}}}
+        body = {"sku": {"name": "Standard_D2s_v5", "capacity": 3}, "properties": {"virtualMachineProfile": disk}}
+        machines = azure.sets._client.virtual_machine_scale_sets
+        machines.begin_update("canary-rg", "web", body, polling=False)  # type: ignore[call-overload]
+        azure.clock.sleep(60)
+        told: list[str] = []
+
+        def listen(event: Event) -> None:
+            if isinstance(event, PreflightFound):
+                told.append(event.finding.text)
+
+        spec = RolloutSpec(max_unavailable=Amount(1))
+        result = run_rollout(azure.sets, WEB, Order(), spec, RunContext(), replace(azure.waiter(), on_event=listen))
+        assert told[0] == (
+            "0, 1, 2: an update brings the whole model, not only the release: size Standard_B1s, in the model "
+            "Standard_D2s_v5; OS disk in GB 30, in the model 64"
+        )
+        assert (result.outcome, result.updated) == (Outcome.ROLLED_OUT, ("0", "1", "2"))
+        assert {one.settings["size"] for one in azure.instances()} == {"Standard_D2s_v5"}
+        assert {one.settings["OS disk in GB"] for one in azure.instances()} == {"64"}

@@ -65,7 +65,18 @@ def scale_set_from(body: Body, name: ScaleSetName) -> ScaleSet:
         zones=tuple(map(str, body.get("zones") or ())),
         single_placement_group=properties.get("singlePlacementGroup") is not False,
         machine=_machine(body),
+        settings=_settings(body, _at(properties, "virtualMachineProfile"), "networkProfile"),
     )
+
+
+def _settings(body: Body, profile: Body, network: str) -> dict[str, str]:
+    """What a set and its instances show alike; Azure shows neither custom data nor secrets of an instance."""
+    size = _at(body, "sku").get("name") or _at(profile, "hardwareProfile").get("vmSize")
+    disk = _at(profile, "storageProfile", "osDisk")
+    pools = sorted(str(one.get("id")).rpartition("/")[2] for one in _pools(_at(profile, network)))
+    shown = {"size": size, "OS disk in GB": disk.get("diskSizeGB"), "caching of the OS disk": disk.get("caching")}
+    shown["load balancer pools"] = (", ".join(pools) or "none") if network in profile else None
+    return {key: str(value) for key, value in shown.items() if value is not None}
 
 
 def _machine(body: Body) -> Machine | None:
@@ -109,9 +120,13 @@ def _first(extension: Body) -> Iterable[object]:
 
 
 def _is_load_balanced(network_profile: Body) -> bool:
-    interfaces = network_profile.get("networkInterfaceConfigurations") or ()
-    addresses = [one for each in interfaces for one in _at(each, "properties").get("ipConfigurations") or ()]
-    return any(_at(one, "properties").get("loadBalancerBackendAddressPools") for one in addresses)
+    return any(_pools(network_profile))
+
+
+def _pools(network_profile: Body) -> Iterable[Body]:
+    for interface in network_profile.get("networkInterfaceConfigurations") or ():
+        for address in _at(interface, "properties").get("ipConfigurations") or ():
+            yield from _at(address, "properties").get("loadBalancerBackendAddressPools") or ()
 
 
 def profile_digest(profile: Body) -> str:
@@ -145,6 +160,7 @@ def instance_from(body: Body) -> Instance:
         model_definition_applied=properties.get("modelDefinitionApplied") or "VirtualMachineScaleSet",
         error=_error(view),
         created=_moment(properties.get("timeCreated")),
+        settings=_settings(body, properties, "networkProfileConfiguration"),
     )
 
 

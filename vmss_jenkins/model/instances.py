@@ -12,7 +12,7 @@ from typing import Any
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.model.extensions import choose
 from vmss_jenkins.model.images import ImageReference
-from vmss_jenkins.model.machines import Machine
+from vmss_jenkins.model.machines import Machine, Settings
 from vmss_jenkins.model.releases import ExtensionSettings, Release, ScriptRollout
 
 PARKED = frozenset({"deallocating", "deallocated"})
@@ -151,6 +151,8 @@ class ScaleSet:
     """One placement group holds all instances, at most 100."""
     machine: Machine | None = None
     """What an image must fit; None if the model does not tell."""
+    settings: Settings = field(default_factory=dict)
+    """What the model gives its instances beside the image."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,8 @@ class Instance:
     """Azure's message about the last operation that failed on it."""
     created: float | None = None
     """When it was created, in seconds UTC; None if Azure does not say."""
+    settings: Settings = field(default_factory=dict)
+    """What it has beside its image, as far as Azure shows it."""
 
     @property
     def is_updating(self) -> bool:

@@ -8,10 +8,14 @@ reported them; a size of which neither is known boots both, so that Azure decide
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 STANDARD, TRUSTED, CONFIDENTIAL = "Standard", "TrustedLaunch", "ConfidentialVM"
 """The security types of a machine profile."""
+
+Settings = Mapping[str, str]
+"""What Azure shows of an instance beside its image, and of the model: the name of a setting -> its value."""
 
 _SIZE = re.compile(
     r"(?:standard|basic)_(?P<family>[a-z]+?)(?P<memory>s?)(?P<cpus>\d+)(?:-\d+)?(?P<features>[a-z]*)"
@@ -54,3 +58,9 @@ class Machine:
             return ("V1",)
         newest_only = version >= _FIRST_SIX or size["family"] in _CONFIDENTIAL_FAMILIES or "a100" in size["accelerator"]
         return ("V2",) if newest_only or self.architecture == "Arm64" else ("V1", "V2")
+
+
+def differing(own: Settings, model: Settings) -> tuple[str, ...]:
+    """Where an instance differs from the model, for people; empty if nothing that Azure shows differs."""
+    both = ((key, own[key], value) for key, value in model.items() if key in own)
+    return tuple(f"{key} {mine}, in the model {value}" for key, mine, value in both if mine.lower() != value.lower())

@@ -20,7 +20,7 @@ from vmss_jenkins.rollout.plan.down_before import at_start, down_before, finding
 from vmss_jenkins.rollout.plan.headcount import Headcount, Headcounts
 from vmss_jenkins.rollout.plan.history import History, Observed
 from vmss_jenkins.rollout.plan.preflight import ALLOW_AUTOMATIC, plan_update, same_script
-from vmss_jenkins.rollout.plan.preview import idle_findings
+from vmss_jenkins.rollout.plan.preview import idle_findings, model_changes
 from vmss_jenkins.rollout.plan.rollback import missing_target, other_images, recorded_rollback
 from vmss_jenkins.rollout.plan.surge import checks as surge_checks
 from vmss_jenkins.rollout.ports import ReleaseLog
@@ -84,7 +84,7 @@ def note_down_before(actor: Actor[OperationT], image: Release | None, history: H
         found = findings(actor.spec, observed.instances, selection, down)
         if reasons := [one.text for one in found if one.severity is Severity.IMPOSSIBLE]:
             raise ConfigError(f"scale set {actor.name}", reasons)
-        for one in found:
+        for one in (*model_changes(observed.scale_set, image or observed.scale_set.release, selection.pending), *found):
             actor.waiter.on_event(PreflightFound(one))
     return replace(history, down_before=down)
 

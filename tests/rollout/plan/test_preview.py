@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -397,3 +398,30 @@ def test_a_rollback_to_nowhere_plans_nothing() -> None:
         None, changes_model=False, canary=(), others=(), have_it=(), skipped={}, at_most_down=0, findings=(blocked,),
         rolling_back=True,
     )  # fmt: skip
+
+
+B1, B2 = {"size": "Standard_B1s"}, {"size": "Standard_B2s"}
+WHOLE = "an update brings the whole model, not only the release: size Standard_B1s, in the model Standard_B2s"
+UNSHOWN = (
+    "the image is the model's already, and the model has changed in what Azure does not show of an instance, such as "
+    "custom data, secrets or extensions"
+)
+
+
+@pytest.mark.parametrize(
+    ("image", "changes", "told"),
+    [
+        (OLD, {"latest_model_applied": False, "settings": B1}, f"0, 1: {WHOLE}"),
+        (OLD, {"latest_model_applied": False, "settings": B2}, f"0, 1: {UNSHOWN}"),
+        (OLD, {"latest_model_applied": True, "settings": B1}, None),
+        (NEW, {"latest_model_applied": False, "settings": B1}, f"0, 1: {WHOLE}"),
+        (NEW, {"latest_model_applied": False, "settings": B2}, None),
+    ],
+)
+def test_what_an_update_brings_beside_the_release_is_told(
+    image: ImageReference, changes: dict[str, Any], told: str | None
+) -> None:
+    instances = [replace(one, image=OLD, **changes) for one in (FIRST, SECOND)]
+    found = preview(CANARY, None, replace(SET, image=image, settings=B2), instances)
+    notes = [one.text for one in found.findings if one.text.startswith("0, 1: ")]
+    assert notes == ([told] if told else [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vmss_jenkins.cli.tables import show
 from vmss_jenkins.model.instances import Instance, ScaleSet, UpgradeMode, disagreement, has_latest_model
+from vmss_jenkins.model.machines import differing
 from vmss_jenkins.model.network import Endpoints
 
 
@@ -72,5 +73,6 @@ def note(instance: Instance, scale_set: ScaleSet) -> str:
         "protected from scale set actions" if instance.protected_from_scale_set_actions else None,
         "protected from scale in" if instance.protected_from_scale_in else None,
         disagreement(instance, scale_set.image),
+        *differing(instance.settings, scale_set.settings),
     )
     return "; ".join(filter(None, notes))

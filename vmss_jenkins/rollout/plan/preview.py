@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from vmss_jenkins.model.final_state import grouped
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.instances import Instance, ScaleSet
+from vmss_jenkins.model.machines import differing
 from vmss_jenkins.model.releases import ExtensionSettings, Release
 from vmss_jenkins.rollout.plan.accounting import nothing_to_do
 from vmss_jenkins.rollout.plan.actions import RolloutSpec, Strategy
@@ -112,6 +113,7 @@ def preview(spec: RolloutSpec, image: Release | None, scale_set: ScaleSet, insta
             *moving_note(spec),
             *(plan_update(scale_set, image, instances).findings if image else ()),
             *nothing_to_do(release, selection, instances),
+            *model_changes(scale_set, release, selection.pending),
             *findings(spec, instances, selection, down),
             *_undrained(spec, scale_set, selection),
         ),
@@ -121,6 +123,27 @@ def preview(spec: RolloutSpec, image: Release | None, scale_set: ScaleSet, insta
 def moving_note(spec: RolloutSpec) -> tuple[Finding, ...]:
     """What a moving name means now, and what the model gets."""
     return (Finding(Severity.NOTE, spec.resolved.explained),) if spec.resolved else ()
+
+
+def model_changes(scale_set: ScaleSet, release: Release | None, update: Iterable[Instance]) -> Iterator[Finding]:
+    """What instances get with an update beside the release: an update brings the whole model.
+
+    Args:
+        scale_set: the set as observed.
+        release: what is rolled out.
+        update: the instances that would be updated.
+    """
+    found: dict[str, str] = {}
+    for one in update:
+        differs = "; ".join(differing(one.settings, scale_set.settings))
+        if differs:
+            found[one.id] = f"an update brings the whole model, not only the release: {differs}"
+        elif one.latest_model_applied is False and one.image and one.image.same_as(release):
+            found[one.id] = (
+                "the image is the model's already, and the model has changed in what Azure does not show of an "
+                "instance, such as custom data, secrets or extensions"
+            )
+    yield from (Finding(Severity.NOTE, f"{ids}: {text}") for text, ids in grouped(found))
 
 
 def preview_rollback(spec: RolloutSpec, scale_set: ScaleSet, instances: Sequence[Instance]) -> Preview:
