@@ -124,9 +124,17 @@ def restart(backend: Backend, operation: Operation, scale_set: ScaleSet, instanc
 
 
 def create(
-    backend: Backend, operation: Operation, scale_set: ScaleSet, place: placement.Place, why: str = "create"
+    backend: Backend,
+    operation: Operation,
+    scale_set: ScaleSet,
+    place: placement.Place,
+    why: str = "create",
+    since: float | None = None,
 ) -> None:
-    """Add an instance of the latest model to a set; if Azure has no capacity for it, no instance is made."""
+    """Add an instance of the latest model to a set; if Azure has no capacity for it, no instance is made.
+
+    ``since`` is when resilient creation began with its first instance, in place of which it makes this one.
+    """
     if _has_no_room(backend, operation, place.zone):
         backend.add_part(operation, backend.timings.accept, lambda: placement.no_room(place.zone))
         return
@@ -136,18 +144,19 @@ def create(
         backend.add_part(operation, backend.timings.accept, lambda: gone)
         return
     instance = placement.new_instance(backend, scale_set, place, found)
-    seconds = backend.draw(backend.timings.create)
-    act = _Action(why, seconds, lambda: _boot(backend, scale_set, instance), "Creating")
-    _work(backend, operation, scale_set, instance, act)
+    seconds, began = backend.draw(backend.timings.create), backend.now if since is None else since
 
+    def finish() -> Json | None:
+        error = _boot(backend, scale_set, instance)
+        if instance.failing or not provisioning.is_retried(scale_set, error, began, backend.now):
+            return error
+        del scale_set.instances[instance.id]
+        record(backend, scale_set, instance, "delete", "end")
+        (number,) = (one.number for one in placement.new_places(scale_set, 1, backend.chance))
+        create(backend, operation, scale_set, placement.Place(number, place.zone), why, began)
+        return None
 
-def fall_ill(backend: Backend, scale_set: ScaleSet, instance: Instance) -> None:
-    """Let the application of a running instance fail, until the instance is brought up again."""
-    if not instance.up:
-        return
-    instance.release = replace(instance.release, status=503, health="unhealthy")
-    backend.servers.serve(scale_set.server(instance), instance.release)
-    record(backend, scale_set, instance, "fall-ill", "end")
+    _work(backend, operation, scale_set, instance, _Action(why, seconds, finish, "Creating"))
 
 
 def _has_no_room(backend: Backend, operation: Operation, zone: str | None) -> bool:

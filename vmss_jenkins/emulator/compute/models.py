@@ -40,6 +40,11 @@ SET_SHAPE: Json = {
         "singlePlacementGroup": bool,
         "scaleInPolicy": {"rules": [str], "forceDeletion": bool, "prioritizeUnhealthyVMs": bool},
         "lifecycleHooksProfile": {"lifecycleHooks": [{"type": str, "waitDuration": str, "defaultAction": str}]},
+        "resiliencyPolicy": {
+            "resilientVMCreationPolicy": {"enabled": bool},
+            "resilientVMDeletionPolicy": {"enabled": bool},
+            "automaticZoneRebalancingPolicy": {"enabled": bool, "rebalanceStrategy": str, "rebalanceBehavior": str},
+        },
         "automaticRepairsPolicy": {"enabled": bool, "gracePeriod": str, "repairAction": str},
         "upgradePolicy": {
             "mode": str,
@@ -130,6 +135,10 @@ def canonical(body: Json) -> Json:
         if isinstance(holder, dict) and isinstance(holder.get(key), str):
             known = (choice for choice in choices if choice.lower() == holder[key].lower())
             holder[key] = next(known, holder[key])
+    if _at(found, "properties.resiliencyPolicy.automaticZoneRebalancingPolicy.enabled"):
+        # Azure switches repairs on together with zone balance.
+        repairs = found["properties"].setdefault("automaticRepairsPolicy", {})
+        repairs.setdefault("enabled", True)
     return found
 
 
@@ -164,6 +173,7 @@ def check_set(body: Json) -> None:
     if _at(body["properties"], _EVICTION) and _at(body["properties"], _PRIORITY) not in ("Low", "Spot"):
         raise invalid_parameter("Eviction policy can be set only on Azure Spot Virtual Machines.", _EVICTION)
     policies.check(body["properties"])
+    policies.check_resiliency(body)
 
 
 def check_change(scale_set: ScaleSet, changes: Json) -> None:

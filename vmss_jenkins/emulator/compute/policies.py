@@ -18,6 +18,7 @@ HOOK_TIMES = {SCHEDULING: (3600.0, 172_800.0), BATCH_STARTING: (1800.0, 14_400.0
 REPAIR_GRACE = "PT10M"
 REPAIR_ACTIONS = ("Replace", "Restart", "Reimage")
 _GRACE_SECONDS = (600.0, 5400.0)
+_NOT_EMULATED = ("resilientVMDeletionPolicy", "zoneAllocationPolicy", "operationRecoverySettings")
 _PERCENTS = {
     "maxBatchInstancePercent": 5,
     "maxUnhealthyInstancePercent": 5,
@@ -97,6 +98,24 @@ def _check_hooks(properties: Json) -> None:
                 f"The waitDuration '{hook['waitDuration']}' is not an ISO 8601 duration up to {longest / 3600:.0f} h."
             )
             raise invalid_parameter(text, path)
+
+
+def check_resiliency(body: Json) -> None:
+    """Refuse policies of resilience that Azure does not allow, or that are not emulated; raises ``ArmError`` 400."""
+    policy = body["properties"].get("resiliencyPolicy", {})
+    for name in _NOT_EMULATED:
+        if policy.get(name, {}).get("enabled", name in policy):
+            raise invalid_parameter(f"'resiliencyPolicy.{name}' is not emulated.", f"resiliencyPolicy.{name}")
+    balance, path = policy.get("automaticZoneRebalancingPolicy", {}), "resiliencyPolicy.automaticZoneRebalancingPolicy"
+    for name, wanted in (("rebalanceStrategy", "Recreate"), ("rebalanceBehavior", "CreateBeforeDelete")):
+        if balance.get(name, wanted) != wanted:
+            raise invalid_parameter(f"The value '{balance[name]}' of '{path}.{name}' is not {wanted}.", path)
+    if not balance.get("enabled"):
+        return
+    if len(body.get("zones", ())) < 2:  # noqa: PLR2004 - from one zone to another
+        raise invalid_parameter(f"'{path}' needs a Virtual Machine Scale Set with two zones or more.", path)
+    if not body["properties"].get("automaticRepairsPolicy", {}).get("enabled"):
+        raise invalid_parameter(f"'{path}' needs automaticRepairsPolicy.enabled.", path)
 
 
 def _check_notification(profile: Json) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.errors import ArmError, concurrent_request
-from vmss_jenkins.emulator.compute import instances, scale_sets
+from vmss_jenkins.emulator.compute import change_record, scale_sets
 from vmss_jenkins.emulator.compute.automation import watch
 from vmss_jenkins.emulator.faults.armed_fault import ArmedFault
 from vmss_jenkins.emulator.galleries import publishing, references
@@ -126,7 +127,10 @@ def _evict(backend: Backend, scale_set: ScaleSet, fault: Fault) -> None:
 
 def _fall_ill(backend: Backend, scale_set: ScaleSet, fault: Fault) -> None:
     for instance in backend.chosen(scale_set, [fault.instance]):
-        instances.fall_ill(backend, scale_set, instance)
+        if instance.up:
+            instance.release = replace(instance.release, status=503, health="unhealthy")
+            backend.servers.serve(scale_set.server(instance), instance.release)
+            change_record.record(backend, scale_set, instance, "fall-ill", "end")
 
 
 def _scale(backend: Backend, scale_set: ScaleSet, fault: Fault) -> None:

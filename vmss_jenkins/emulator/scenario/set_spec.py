@@ -42,6 +42,10 @@ class SetSpec:
     """Its lifecycle hooks in Azure's form: ``type``, ``waitDuration`` and ``defaultAction``."""
     terminate_notification: str = ""
     """For how long deletions are held, PT5M to PT15M; if empty, they are not."""
+    zone_balance: bool = False
+    """Whether Azure moves instances from full zones to empty ones; it then repairs instances too."""
+    resilient_creation: bool = False
+    """Whether Azure makes another instance if a new one does not come up."""
     repairs: Literal["", "Replace", "Restart", "Reimage"] = ""
     """What automatic repairs do with an instance that stays ill; none if empty."""
     rolling_policy: Mapping[str, Any] = field(default_factory=dict)

@@ -76,6 +76,13 @@ def set_body(scenario: Scenario, spec: SetSpec) -> Json:
     }
     if spec.hooks:
         body["properties"]["lifecycleHooksProfile"] = {"lifecycleHooks": [dict(hook) for hook in spec.hooks]}
+    resiliency: Json = {}
+    if spec.zone_balance:
+        resiliency["automaticZoneRebalancingPolicy"] = {"enabled": True}
+    if spec.resilient_creation:
+        resiliency["resilientVMCreationPolicy"] = {"enabled": True}
+    if resiliency:
+        body["properties"]["resiliencyPolicy"] = resiliency
     if spec.repairs:
         policy = {"enabled": True, "gracePeriod": REPAIR_GRACE, "repairAction": spec.repairs}
         body["properties"]["automaticRepairsPolicy"] = policy

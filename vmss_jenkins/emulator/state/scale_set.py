@@ -47,8 +47,12 @@ class ScaleSet:
     """The version of the image for which a client has approved an automatic OS upgrade."""
     declined_version: str = ""
     """The version of the image for which a client has rejected one."""
+    moving: bool = False
+    """Whether Azure moves an instance to another zone."""
+    moved: float = 0.0
+    """When Azure last began to."""
     surging: int = 0
-    """How many instances more than its capacity it may have, while a rolling upgrade surges."""
+    """How many instances more than its capacity it may have, while a rolling upgrade surges or Azure moves one."""
     watched: bool = False
     """Whether Azure's next look at the set is scheduled."""
     replacing: int = 0

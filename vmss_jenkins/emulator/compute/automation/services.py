@@ -15,15 +15,18 @@ if TYPE_CHECKING:
     from vmss_jenkins.emulator.state.backend import Backend
     from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
-REPAIRS = "AutomaticRepairs"
-SERVICES = (REPAIRS,)
+REPAIRS, BALANCE = "AutomaticRepairs", "AutomaticZoneRebalancing"
+SERVICES = (REPAIRS, BALANCE)
 ACTIONS = ("Suspend", "Resume")
 
 
 def enabled(scale_set: ScaleSet, name: str) -> bool:
     """Whether the set's policy has the service on, be it suspended or not."""
     properties = scale_set.body["properties"]
-    policies: dict[str, Json] = {REPAIRS: properties.get("automaticRepairsPolicy", {})}
+    policies: dict[str, Json] = {
+        REPAIRS: properties.get("automaticRepairsPolicy", {}),
+        BALANCE: properties.get("resiliencyPolicy", {}).get("automaticZoneRebalancingPolicy", {}),
+    }
     return bool(policies[name].get("enabled", False))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmss_jenkins.emulator.compute.automation import os_upgrades, repairs
+from vmss_jenkins.emulator.compute.automation import os_upgrades, repairs, zone_balance
 
 if TYPE_CHECKING:
     from vmss_jenkins.emulator.state.backend import Backend
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 INTERVAL = 30.0
 """Seconds between two looks."""
-_SERVICES = (repairs, os_upgrades)
+_SERVICES = (repairs, os_upgrades, zone_balance)
 
 
 def wake(backend: Backend) -> None:

@@ -13,6 +13,17 @@ if TYPE_CHECKING:
     from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
 
+_RETRIED = ("OSProvisioningTimedOut", "VMStartTimedOut")
+LONGEST_CREATION = 1800.0
+"""Seconds for which resilient creation goes on to replace an instance that does not come up."""
+
+
+def is_retried(scale_set: ScaleSet, error: Json | None, since: float, now: float) -> bool:
+    """Whether resilient creation makes another instance, because the one that was begun ``since`` does not come up."""
+    policy = scale_set.body["properties"].get("resiliencyPolicy", {}).get("resilientVMCreationPolicy", {})
+    return bool(policy.get("enabled") and error and error["code"] in _RETRIED and now - since < LONGEST_CREATION)
+
+
 def due(backend: Backend, scale_set: ScaleSet, instance: Instance, model: Model) -> bool:
     """Whether a model has anything to run on an instance."""
     return bool(extensions.due(instance, model)) or applications.due(backend, instance, model, scale_set.location)
