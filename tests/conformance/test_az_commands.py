@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 import requests
@@ -194,3 +195,20 @@ def test_terminate_notification_is_enabled(az: Az) -> None:
     found = json.loads(az(f"vmss update {SET} {on} --query {notice}"))
     assert found == {"enable": True, "notBeforeTimeout": "PT10M"}
     assert "out of range" in az.refused(f"vmss update {SET} --terminate-notification-time 20")
+
+
+def test_autoscale_settings_scale_their_set(az: Az) -> None:
+    autoscale, named = "monitor autoscale", f"{GROUP} --autoscale-name by-cpu"
+    resource = f"{GROUP} --resource web --resource-type Microsoft.Compute/virtualMachineScaleSets"
+    az(f"{autoscale} create {resource} --name by-cpu --min-count 2 --max-count 5 --count 3 --output none")
+    az(f"{autoscale} rule create {named} --scale out 1 --condition 'Percentage CPU > 70 avg 5m' --output none")
+    az(f"{autoscale} rule create {named} --scale in 1 --condition 'Percentage CPU < 30 avg 5m' --output none")
+    assert az(f"{autoscale} list {GROUP} {NAMES}") == "by-cpu"
+    rules = f"{autoscale} rule list {named} --query '[].scaleAction.direction' --output tsv"
+    assert az(rules).split() == ["Increase", "Decrease"]
+    az(f"{autoscale} update {GROUP} --name by-cpu --min-count 4 --count 4 --output none")
+    deadline = time.monotonic() + 30
+    while az(f"vmss show {SET} --query sku.capacity") != "4":
+        assert time.monotonic() < deadline, "two emulated minutes are four seconds"
+    az(f"{autoscale} delete {GROUP} --name by-cpu")
+    assert az(f"{autoscale} list {GROUP} {NAMES}") == ""

@@ -11,6 +11,7 @@ from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.compute import terminations
 from vmss_jenkins.emulator.compute.api.platform_image_responses import alias_document
 from vmss_jenkins.emulator.faults.fault import Fault
+from vmss_jenkins.emulator.insights import autoscale
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +43,7 @@ class Control:
             ("GET", f"{PREFIX}vm-image-aliases", self.aliases),
             ("GET", f"{PREFIX}scheduled-events", self.scheduled_events),
             ("POST", f"{PREFIX}scheduled-events", self.approve_events),
+            ("POST", f"{PREFIX}metrics", self.report_metric),
             ("GET", f"{PREFIX}faults", self.faults),
             ("POST", f"{PREFIX}faults", self.add_fault),
             ("DELETE", f"{PREFIX}faults", self.remove_faults),
@@ -95,6 +97,22 @@ class Control:
         with self._backend.lock:
             terminations.approve(self._backend, [str(one["EventId"]) for one in wanted])
         return Reply(200, {})
+
+    def report_metric(self, request: Request) -> Reply:
+        """Set a metric that autoscale reads: ``{"set": "web", "metric": "Percentage CPU", "value": 80}``.
+
+        The value null takes the metric away.
+        """
+        found = request.get_json(force=True, silent=True)
+        body: dict[str, Any] = found if isinstance(found, dict) else {}
+        name, value = body.get("metric"), body.get("value", "")
+        if not (isinstance(name, str) and name and (value is None or type(value) in (int, float))):
+            raise ArmError(400, "InvalidRequest", 'The body is not {"set": NAME, "metric": NAME, "value": NUMBER}.')
+        group = str(body.get("group", self._backend.scenario.resource_group))
+        with self._backend.lock:
+            scale_set = self._backend.scale_set(group, str(body.get("set", "")))
+            autoscale.report(self._backend, scale_set, name, value)
+        return Reply(204)
 
     def faults(self, _: Request) -> Reply:
         """The injected faults, also those that will not strike again."""

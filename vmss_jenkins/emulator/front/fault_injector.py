@@ -12,6 +12,7 @@ from vmss_jenkins.emulator.compute import change_record, scale_sets
 from vmss_jenkins.emulator.compute.automation import watch
 from vmss_jenkins.emulator.faults.armed_fault import ArmedFault
 from vmss_jenkins.emulator.galleries import publishing, references
+from vmss_jenkins.emulator.insights import autoscale
 from vmss_jenkins.emulator.state.availability import Cause
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ class FaultInjector:
             if error.status == HTTPStatus.CONFLICT:
                 backend.after(TRY_AGAIN_SECONDS, lambda: self._make_change(fault, path))
         watch.wake(backend)
+        autoscale.wake(backend)
 
 
 def _delete(backend: Backend, scale_set: ScaleSet, fault: Fault) -> None:

@@ -14,6 +14,7 @@ from vmss_jenkins.emulator.calls.call import Call
 from vmss_jenkins.emulator.calls.reply import Reply
 from vmss_jenkins.emulator.compute.automation import watch
 from vmss_jenkins.emulator.front.routes import resolve
+from vmss_jenkins.emulator.insights import autoscale
 from vmss_jenkins.emulator.scenario.scenario import CLIENT_ID
 from vmss_jenkins.emulator.state.availability import Cause
 
@@ -109,6 +110,7 @@ class ResourceManager:
         if scale_set := self._backend.scale_sets.get(key):
             scale_set.written = self._backend.now
         watch.wake(self._backend)
+        autoscale.wake(self._backend)
 
     def _check_subscription(self, route: Route, call: Call) -> None:
         if self._is_own(call):

@@ -7,11 +7,19 @@ from vmss_jenkins.emulator.arm.providers import COMPUTE, INSIGHTS, NETWORK, RESO
 from vmss_jenkins.emulator.calls.route import Route
 from vmss_jenkins.emulator.compute.api.routes import COMPUTE_ROUTES
 from vmss_jenkins.emulator.galleries.api.routes import GALLERY_ROUTES
+from vmss_jenkins.emulator.insights.routes import INSIGHTS_ROUTES
 from vmss_jenkins.emulator.network.api.routes import NETWORK_ROUTES
 from vmss_jenkins.emulator.resources.routes import RESOURCE_ROUTES
 from vmss_jenkins.emulator.storage.routes import STORAGE_ROUTES
 
-ROUTES: tuple[Route, ...] = (*RESOURCE_ROUTES, *COMPUTE_ROUTES, *GALLERY_ROUTES, *NETWORK_ROUTES, *STORAGE_ROUTES)
+ROUTES: tuple[Route, ...] = (
+    *RESOURCE_ROUTES,
+    *COMPUTE_ROUTES,
+    *GALLERY_ROUTES,
+    *NETWORK_ROUTES,
+    *STORAGE_ROUTES,
+    *INSIGHTS_ROUTES,
+)
 
 
 def resolve(method: str, path: str, api_version: str) -> tuple[Route, dict[str, str]]:

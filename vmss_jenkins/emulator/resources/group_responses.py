@@ -96,6 +96,7 @@ def _forget(backend: Backend, group: ResourceGroup) -> None:
         if key[0] == name:
             load_balancer_changes.forget(backend, load_balancer)
     backend.galleries = {key: one for key, one in backend.galleries.items() if key[0] != name}
+    backend.autoscale = {key: one for key, one in backend.autoscale.items() if key[0] != name}
     backend.images = {key: one for key, one in backend.images.items() if key[0] != name}
     backend.public_ips = {key: one for key, one in backend.public_ips.items() if key[0] != name}
     backend.deployments = {key: one for key, one in backend.deployments.items() if key[0] != name}

@@ -12,6 +12,7 @@ from vmss_jenkins.emulator.compute.models import ROLLING_POLICY
 from vmss_jenkins.emulator.compute.policies import REPAIR_GRACE
 from vmss_jenkins.emulator.galleries import publishing, references
 from vmss_jenkins.emulator.server.network_population import add_load_balancer, ip_configuration, probe_id
+from vmss_jenkins.emulator.state.automation.autoscale import AutoscaleSetting
 from vmss_jenkins.emulator.state.resource_group import ResourceGroup
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def populate(backend: Backend, *, listens: bool = False) -> None:
     publishing.populate(backend)
     for spec in scenario.sets:
         _add_set(backend, spec)
+        _add_autoscale(backend, spec)
         add_load_balancer(backend, spec, listens=listens)
 
 
@@ -52,6 +54,17 @@ def _add_set(backend: Backend, spec: SetSpec) -> None:
         instance.up, instance.up_since = instance.release.serves, instance.created
         backend.servers.serve(scale_set.server(instance), instance.release)
         change_record.record(backend, scale_set, instance, "present", "end")
+
+
+def _add_autoscale(backend: Backend, spec: SetSpec) -> None:
+    """Add the settings that the scenario names; they have no profile, and so change nothing."""
+    scenario = backend.scenario
+    target = f"{scenario.image_id('').partition('/images/')[0]}/virtualMachineScaleSets/{spec.scale_set}"
+    for name in spec.autoscale:
+        properties = {"enabled": True, "targetResourceUri": target, "profiles": [], "notifications": []}
+        body: Json = {"location": scenario.location, "tags": {}, "properties": properties}
+        setting = AutoscaleSetting(name, scenario.resource_group, body)
+        backend.autoscale[scenario.resource_group.lower(), name.lower()] = setting
 
 
 def set_body(scenario: Scenario, spec: SetSpec) -> Json:

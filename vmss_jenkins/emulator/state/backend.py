@@ -23,6 +23,7 @@ from vmss_jenkins.emulator.arm.values import Json
 from vmss_jenkins.emulator.faults.armed_fault import strike
 from vmss_jenkins.emulator.scenario.release import Release
 from vmss_jenkins.emulator.scenario.timings import Timings
+from vmss_jenkins.emulator.state.automation.autoscale import AutoscaleSetting, Metric
 from vmss_jenkins.emulator.state.availability import Availability, Cause
 from vmss_jenkins.emulator.state.clock import Schedule
 from vmss_jenkins.emulator.state.image import Image
@@ -79,6 +80,9 @@ class Backend:
         self.public_ips: dict[tuple[str, str], PublicIp] = {}
         self.passive_resources: dict[tuple[str, str, str], PassiveResource] = {}
         self.deployments: dict[tuple[str, str], Deployment] = {}
+        self.autoscale: dict[tuple[str, str], AutoscaleSetting] = {}
+        self.metrics: dict[tuple[str, str], dict[str, Metric]] = {}
+        """The metrics of sets that somebody reported, by the key of the set and by name."""
         self.scheduled_events: dict[str, ScheduledEvent] = {}
         self.operations: dict[str, Operation] = {}
         self.published: dict[tuple[str, ...], Release] = {}

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from vmss_jenkins.emulator.arm.providers import COMPUTE, INSIGHTS
+from vmss_jenkins.emulator.arm.providers import COMPUTE
 from vmss_jenkins.emulator.calls.route import COMPUTE_IN_GROUP as _IN_GROUP
-from vmss_jenkins.emulator.calls.route import GROUP as _GROUP
 from vmss_jenkins.emulator.calls.route import INSTANCE as _INSTANCE
 from vmss_jenkins.emulator.calls.route import SCALE_SET as _SET
 from vmss_jenkins.emulator.calls.route import SUBSCRIPTION as _SUBSCRIPTION
 from vmss_jenkins.emulator.calls.route import Route
-from vmss_jenkins.emulator.compute.api import autoscale_responses as autoscale
 from vmss_jenkins.emulator.compute.api import extension_responses as extensions
 from vmss_jenkins.emulator.compute.api import hook_event_responses as hooks
 from vmss_jenkins.emulator.compute.api import image_responses as images
@@ -33,8 +31,6 @@ COMPUTE_ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_IN_GROUP}/images/{{image}}", images.get_image, "get image"),
     Route("PUT", f"{_IN_GROUP}/images/{{image}}", images.put_image, "put image"),
     Route("DELETE", f"{_IN_GROUP}/images/{{image}}", images.delete_image, "delete image"),
-    Route("GET", f"{_SUBSCRIPTION}/providers/{INSIGHTS}/autoscalesettings", autoscale.list_autoscale),
-    Route("GET", f"{_GROUP}/providers/{INSIGHTS}/autoscalesettings", autoscale.list_autoscale),
     Route("GET", f"{_ALL}/virtualMachineScaleSets", sets.list_sets, "list sets"),
     Route("GET", f"{_IN_GROUP}/virtualMachineScaleSets", sets.list_sets, "list sets"),
     Route("GET", _SET, sets.get_set, "get set"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.emulator.arm.disclosure import disclosed
-from vmss_jenkins.emulator.arm.providers import COMPUTE, INSIGHTS
+from vmss_jenkins.emulator.arm.providers import COMPUTE
 from vmss_jenkins.emulator.arm.statuses import status
 from vmss_jenkins.emulator.arm.values import Json, timestamp
 from vmss_jenkins.emulator.compute import health
@@ -19,7 +19,6 @@ from vmss_jenkins.emulator.state.operation import Operation
 from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
 if TYPE_CHECKING:
-    from vmss_jenkins.emulator.scenario.set_spec import SetSpec
     from vmss_jenkins.emulator.state.backend import Backend
 
 _POWER = {
@@ -60,26 +59,6 @@ class Views:
             "tags": {},
             **image.body,
             "properties": {**properties, "provisioningState": image.provisioning},
-        }
-
-    def autoscale(self, name: str, spec: SetSpec) -> Json:
-        """Return an autoscale setting of one of the scenario's sets."""
-        scenario = self._backend.scenario
-        target = self.resource_id(scenario.resource_group, f"virtualMachineScaleSets/{spec.scale_set}")
-        group = f"{self._subscription}/resourceGroups/{scenario.resource_group}"
-        return {
-            "id": f"{group}/providers/{INSIGHTS}/autoscalesettings/{name}",
-            "name": name,
-            "type": f"{INSIGHTS}/autoscaleSettings",
-            "location": scenario.location,
-            "tags": {},
-            "properties": {
-                "name": name,
-                "enabled": True,
-                "targetResourceUri": target,
-                "profiles": [],
-                "notifications": [],
-            },
         }
 
     def operation(self, operation: Operation) -> Json:

@@ -1,0 +1,1 @@
+"""Microsoft.Insights, as far as it changes scale sets: autoscale settings."""
