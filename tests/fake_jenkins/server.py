@@ -72,6 +72,8 @@ class FakeJenkins:
         self.closed: set[str] = set()
         """Folders in which nobody may create jobs."""
         self.has_linter = True
+        self.markup = "Plain text"
+        """The markup formatter: `Plain text` or `Safe HTML`."""
         self.redirect_to = ""
         self._crumbs: dict[str, str] = {}
         self._lock = threading.RLock()
@@ -184,6 +186,7 @@ class FakeJenkins:
             ("GET", "me/api/json"): self._whoami,
             ("GET", "pluginManager/api/json"): self._plugins,
             ("POST", "pipeline-model-converter/validateJenkinsfile"): self._lint,
+            ("POST", "markupFormatter/previewDescription"): self._preview,
         }
         if not path and (request.method, rest) in routes:
             return routes[request.method, rest]()
@@ -267,6 +270,11 @@ class FakeJenkins:
         ids = [{"id": each} for each in sorted(self.state.credentials.get(path, ()))]
         kind = "com.cloudbees.plugins.credentials.CredentialsStoreAction$DomainWrapper"
         return jsonify({"_class": kind, "credentials": ids})
+
+    def _preview(self) -> Response:
+        """What the markup formatter makes of a text: plain text escapes all, Safe HTML keeps links."""
+        text = request.form["text"]
+        return Response(escape(text) if self.markup == "Plain text" else text, mimetype="text/html")
 
     def _lint(self) -> Response:
         if not self.has_linter:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -17,6 +18,7 @@ from vmss_jenkins.events.seeding import JobChanged
 from vmss_jenkins.jenkins.plan.canonical_xml import mark
 from vmss_jenkins.jenkins.plan.jobs import Create, Disable, JobSpec, Refused, Update
 from vmss_jenkins.jenkins.server import JenkinsServer
+from vmss_jenkins.model.findings import Severity
 from vmss_jenkins.pipelines import jobs_of
 
 ROOT = Path(__file__).parents[2]
@@ -294,6 +296,33 @@ def test_a_missing_linter_is_one_warning(fake: FakeJenkins, seed: Seeder) -> Non
     fake.has_linter = False
     assert seed(many(3)).applied
     assert sum("has no linter" in line for line in seed.lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("html", "markup", "finding"),
+    [
+        (True, "Plain text", "this server shows tags in descriptions as text; choose the markup formatter Safe HTML"),
+        (False, "Safe HTML", "may be taken for tags; set `safe_html: true` under `jenkins` in vmss.yaml"),
+        (True, "Safe HTML", ""),
+        (False, "Plain text", ""),
+    ],
+)
+def test_descriptions_that_the_server_shows_in_another_way_are_a_warning(
+    fake: FakeJenkins, seed: Seeder, html: bool, markup: str, finding: str
+) -> None:
+    fake.markup = markup
+    result = seed([replace(CANARY, html=html)])
+    assert result.applied
+    found = [one.text for one in result.findings if "descriptions" in one.text]
+    assert [finding in one for one in found] == ([True] if finding else [])
+    assert all(one.severity is Severity.WARNING for one in result.findings if one.text in found)
+
+
+def test_a_server_that_does_not_tell_its_formatter_is_a_warning_for_html_only(fake: FakeJenkins, seed: Seeder) -> None:
+    fake.failures["previewDescription"] = 403
+    (found,) = [one.text for one in seed([replace(CANARY, html=True)]).findings if "descriptions" in one.text]
+    assert "does not tell whether it shows HTML" in found
+    assert not [one for one in seed([CANARY, FULL]).findings if "descriptions" in one.text]
 
 
 def test_a_wrong_token_fails_at_the_first_request(fake: FakeJenkins, seed: Seeder) -> None:

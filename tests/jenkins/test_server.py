@@ -135,6 +135,25 @@ def test_a_missing_linter_is_no_verdict(fake: FakeJenkins, server: JenkinsServer
     assert server.lint("node {}") is None
 
 
+def test_the_markup_formatter_is_asked_whether_tags_are_shown_as_html(fake: FakeJenkins, server: JenkinsServer) -> None:
+    assert server.shows_html() is False
+    fake.markup = "Safe HTML"
+    assert server.shows_html() is True
+    for status in (403, 404):
+        fake.failures["previewDescription"] = status
+        assert server.shows_html() is None
+    fake.failures["previewDescription"] = 500
+    assert refusal(server.shows_html).status == 500
+    assert not fake.state.items
+
+
+def test_a_preview_without_the_link_tells_nothing(alone: JenkinsServer) -> None:
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as http:
+        http.get(f"{URL}crumbIssuer/api/json", status=404)
+        http.post(f"{URL}markupFormatter/previewDescription", body="link")
+        assert alone.shows_html() is None
+
+
 def test_nested_faults_of_the_linter_become_one_line(alone: JenkinsServer) -> None:
     with responses.RequestsMock() as http:
         http.get(f"{URL}crumbIssuer/api/json", status=404)

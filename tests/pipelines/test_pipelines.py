@@ -12,7 +12,7 @@ from tests.pipelines.samples import config_of, jobs
 from vmss_jenkins.config import parse
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.jenkins.plan.jobs import JobSpec
-from vmss_jenkins.pipelines import Kind, groovy, jobs_of, pipelines_of
+from vmss_jenkins.pipelines import Kind, groovy, image_jobs_of, jobs_of, pipelines_of
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = "examples/vmss.yaml"
@@ -204,6 +204,17 @@ def test_config_xml_has_the_parameters_of_the_jenkinsfile(one: dict[str, Any], j
                 assert definition.findtext("defaultValue") == wanted
         assert root.findtext("definition/sandbox") == "true"
         assert root.findtext("disabled") == "false"
+
+
+def test_with_safe_html_the_text_of_the_file_is_never_taken_for_tags() -> None:
+    job = jobs({"description": "<b>Web</b> & 'more'"}, {"safe_html": True})["canary"]
+    description = ElementTree.fromstring(job.config_xml).findtext("description", "")
+    assert description.startswith("&lt;b&gt;Web&lt;/b&gt; &amp; 'more'\n\n")
+    assert description.endswith("Seeded by vmss-jenkins from vmss.yaml: change it there, not here.")
+    assert (job.html, jobs()["canary"].html) == (True, False)
+    (image,) = image_jobs_of(config_of({"description": "<b>"}, {"safe_html": True}))
+    assert image.html
+    assert "<description>&amp;lt;b&amp;gt;" in image.config_xml
 
 
 def test_a_job_names_its_file() -> None:

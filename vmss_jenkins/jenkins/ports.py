@@ -56,6 +56,10 @@ class JenkinsJobs(Protocol):
         """Return the faults of a declarative pipeline; None if the server has no linter."""
         ...
 
+    def shows_html(self) -> bool | None:
+        """Ask whether tags in descriptions are shown as HTML, not as text; None if the server does not tell."""
+        ...
+
     def create(self, path: str, config_xml: str) -> None:
         """Create a job in a folder that exists."""
         ...

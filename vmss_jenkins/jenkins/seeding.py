@@ -30,6 +30,7 @@ from vmss_jenkins.jenkins.plan.preflight import (
     ALLOW_MISSING_CREDENTIALS,
     ALLOW_OLDER_PLUGINS,
     credential_findings,
+    markup_findings,
     plugin_findings,
 )
 from vmss_jenkins.jenkins.ports import JenkinsJobs
@@ -171,6 +172,7 @@ class _Seeding:
             lambda: self._credentials(specs, existing),
             lambda: self._permissions(job_plan, existing),
             lambda: self._linted(written),
+            lambda: self._markup(written),
         )
         found = [finding for findings in self._each(lambda check: check(), checks) for finding in findings]
         allowed = self._options.allowed
@@ -224,6 +226,9 @@ class _Seeding:
             for spec in specs
             for fault in faults.get(_shape(spec)) or ()
         )
+
+    def _markup(self, specs: Sequence[JobSpec]) -> tuple[Finding, ...]:
+        return markup_findings(specs, shows_html=self._once(self._server.shows_html)) if specs else ()
 
     def _each(self, work: Callable[[T], R], values: Sequence[T]) -> list[R]:
         """Call a function for each value, several at a time."""

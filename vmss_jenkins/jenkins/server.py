@@ -30,6 +30,7 @@ FOLDER_XML = """<?xml version='1.1' encoding='UTF-8'?>
 
 _XML = {"Content-Type": "text/xml; charset=utf-8"}
 _IMPOSSIBLE_NAME = "?"
+_LINK = '<a href="https://www.jenkins.io/">link</a>'
 
 
 class JenkinsServer:
@@ -129,6 +130,21 @@ class JenkinsServer:
             raise
         errors = self._json(response, action).get("data", {}).get("errors", ())
         return tuple(_linted(each) for each in errors)
+
+    def shows_html(self) -> bool | None:
+        """Ask whether tags in descriptions are shown as HTML, not as text; None if the server does not tell.
+
+        Jenkins has a preview of what its markup formatter makes of a text; it stores nothing.
+        """
+        try:
+            response = self._send(
+                "POST", "markupFormatter/previewDescription", "ask for the markup formatter", data={"text": _LINK}
+            )
+        except JenkinsError as error:
+            if error.status in {requests.codes.forbidden, requests.codes.not_found}:
+                return None
+            raise
+        return True if "<a " in response.text else False if "&lt;a " in response.text else None
 
     def create(self, path: str, config_xml: str) -> None:
         """Create a job in a folder that exists."""

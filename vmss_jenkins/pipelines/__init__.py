@@ -77,5 +77,6 @@ def _job(pipeline: Pipeline, templates: Mapping[str, str] | None) -> JobSpec:
         useful=useful_to(pipeline),
         summary=pipeline.summary,
         secrets=tuple(dict.fromkeys(secret.id for secret in pipeline.secrets)),
+        html=pipeline.html,
         shape=groovy.shape(script),
     )

@@ -6,7 +6,6 @@ from importlib.resources import files
 
 from vmss_jenkins.config import Config, ScaleSetConfig
 from vmss_jenkins.config.parts import Jenkins
-from vmss_jenkins.jenkins.plan.jobs import mark
 from vmss_jenkins.pipelines.commands import IMAGE_FILE, NEXT
 from vmss_jenkins.pipelines.model import (
     DATA,
@@ -20,6 +19,7 @@ from vmss_jenkins.pipelines.model import (
     Pipeline,
     Stage,
     Title,
+    description_of,
 )
 
 TEMPLATE = "image.pkr.hcl"
@@ -70,8 +70,9 @@ def _pipeline(jenkins: Jenkins, own: ScaleSetConfig, source: str) -> Pipeline:
         name=f"{own.base_name}-{Kind.IMAGE.value}",
         folder=jenkins.folder,
         summary=what,
-        description="\n\n".join(filter(None, [own.description.strip(), what, mark(source)])),
+        description=description_of(own.description, what, source, html=jenkins.safe_html),
         source=source,
+        html=jenkins.safe_html,
         parameters=_parameters(own),
         stages=(Stage("Build Image", script, writes_description=True, writes_image=True),),
         agent=Agent.of(jenkins),

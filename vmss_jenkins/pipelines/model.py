@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from html import escape
 
 from vmss_jenkins.config.parts import Credentials, Jenkins, Timeouts
+from vmss_jenkins.jenkins.plan.jobs import mark
 
 RESULTS = "vmss-jenkins-results"
 """Directory in the workspace for the files to archive."""
@@ -246,3 +248,15 @@ class Pipeline:
     def has_dry_run(self) -> bool:
         """Whether it has a dry run."""
         return any(parameter.name == "DRY_RUN" for parameter in self.parameters)
+
+
+def description_of(own: str, what: str, source: str, *, html: bool) -> str:
+    """Write the description of a job: the text of vmss.yaml, what the job does, and the mark of its file.
+
+    Args:
+        own: the text of vmss.yaml; never taken for tags.
+        what: what the job does.
+        source: the file's name.
+        html: whether the server shows tags as HTML.
+    """
+    return "\n\n".join(filter(None, [escape(own.strip(), quote=False) if html else own.strip(), what, mark(source)]))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from vmss_jenkins.config.pairs import PairConfig
 from vmss_jenkins.config.parts import Jenkins
-from vmss_jenkins.jenkins.plan.jobs import mark
 from vmss_jenkins.model.network import load_balancer_names
-from vmss_jenkins.pipelines.model import DATA, Agent, Field, Kind, Parameter, Pipeline, Stage, Title
+from vmss_jenkins.pipelines.model import DATA, Agent, Field, Kind, Parameter, Pipeline, Stage, Title, description_of
 from vmss_jenkins.pipelines.pair_commands import PairCommands
 from vmss_jenkins.pipelines.releases import either
 
@@ -91,7 +90,7 @@ class _Builder:
             name=self._name(kind),
             folder=jenkins.folder,
             summary=what,
-            description="\n\n".join(filter(None, [own.description.strip(), what, mark(self._source)])),
+            description=description_of(own.description, what, self._source, html=jenkins.safe_html),
             source=self._source,
             parameters=parameters,
             stages=stages,

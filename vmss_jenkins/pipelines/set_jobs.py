@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from vmss_jenkins.config import Config, ScaleSetConfig
 from vmss_jenkins.config.parts import Jenkins
-from vmss_jenkins.jenkins.plan.jobs import mark
 from vmss_jenkins.pipelines.commands import Commands, gates_without_comparison
-from vmss_jenkins.pipelines.model import DATA, Agent, Field, HandOver, Kind, Parameter, Pipeline, Stage, Title
+from vmss_jenkins.pipelines.model import (
+    DATA,
+    Agent,
+    Field,
+    HandOver,
+    Kind,
+    Parameter,
+    Pipeline,
+    Stage,
+    Title,
+    description_of,
+)
 from vmss_jenkins.pipelines.pair_job import pair_pipelines_of
 from vmss_jenkins.pipelines.releases import ImageRelease, ReleaseKind
 from vmss_jenkins.pipelines.script_release import ScriptRelease
@@ -222,7 +232,7 @@ class _Builder:
             name=self._name(kind),
             folder=jenkins.folder,
             summary=what,
-            description="\n\n".join(filter(None, [own.description.strip(), what, mark(self._source)])),
+            description=description_of(own.description, what, self._source, html=jenkins.safe_html),
             source=self._source,
             parameters=parameters,
             stages=stages,

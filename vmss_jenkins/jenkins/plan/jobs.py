@@ -65,6 +65,8 @@ class JobSpec:
     """What it does, in one line."""
     secrets: tuple[str, ...] = ()
     """Ids of more credentials that it needs."""
+    html: bool = False
+    """Whether the descriptions of its builds are HTML, which the server's markup formatter has to show."""
     shape: str = ""
     """What scripts have in common that differ only in their texts: the linter is asked once for all of them."""
 

@@ -59,6 +59,36 @@ def credential_findings(specs: Iterable[JobSpec], seen: Mapping[str, frozenset[s
     return tuple(dict.fromkeys(each for each in findings if each is not None))
 
 
+def markup_findings(specs: Iterable[JobSpec], *, shows_html: bool | None) -> tuple[Finding, ...]:
+    """Find descriptions of builds that the server shows in another way than they are written.
+
+    Args:
+        specs: the jobs.
+        shows_html: whether the server shows tags in descriptions as HTML; None if it does not tell.
+    """
+    kinds = {spec.html for spec in specs}
+    texts = {
+        (
+            True,
+            False,
+        ): "the jobs have `safe_html: true`, and this server shows tags in descriptions as text; choose the "
+        "markup formatter Safe HTML (Manage Jenkins, Security), or remove `safe_html` from vmss.yaml",
+        (True, None): "the jobs have `safe_html: true`, and this server does not tell whether it shows HTML in "
+        "descriptions; look whether the markup formatter is Safe HTML (Manage Jenkins, Security)",
+        (
+            False,
+            True,
+        ): "this server shows HTML in descriptions, so parts of a build's description, such as an error, may be "
+        "taken for tags; set `safe_html: true` under `jenkins` in vmss.yaml: then they are text, with a link to the "
+        "next job",
+    }
+    return tuple(
+        Finding(Severity.WARNING, text)
+        for (html, shown), text in texts.items()
+        if html in kinds and shown is shows_html
+    )
+
+
 def _optional(specs: Sequence[JobSpec], installed: Mapping[str, str]) -> Iterable[Finding]:
     losses = {name: loss for spec in specs for name, loss in spec.useful.items() if name not in installed}
     return (Finding(Severity.NOTE, f"plugin {name} is missing: {loss}") for name, loss in sorted(losses.items()))
