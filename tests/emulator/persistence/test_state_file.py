@@ -30,7 +30,16 @@ from vmss_jenkins.emulator.scenario.release import nginx_releases
 
 ROLLING = SetSpec("batch", instances=5, mode="Rolling", orchestration="Uniform")
 FLEXIBLE = SetSpec("flex", instances=2, orchestration="Flexible", nat="rule", repairs="Replace")
-FOLLOWING = SetSpec("follow", instances=2, image="apps/nginx", nat="none")
+FOLLOWING = SetSpec(
+    "follow",
+    instances=2,
+    image="apps/nginx",
+    nat="none",
+    automatic_os_upgrade=True,
+    hooks=({"type": "UpgradeAutoOSRollingBatchStarting"},),
+    terminate_notification="PT5M",
+    zone_balance=True,
+)
 VERSIONS = {f"apps/nginx/1.0.{patch}": Release(f"page {patch}") for patch in range(2)}
 SCENARIO = Scenario(
     more_sets=(ROLLING, FLEXIBLE, FOLLOWING),

@@ -18,6 +18,8 @@ HOOK_TIMES = {SCHEDULING: (3600.0, 172_800.0), BATCH_STARTING: (1800.0, 14_400.0
 REPAIR_GRACE = "PT10M"
 REPAIR_ACTIONS = ("Replace", "Restart", "Reimage")
 _GRACE_SECONDS = (600.0, 5400.0)
+_ABSENT = ("externalHealthPolicy", "spotRestorePolicy", "priorityMixPolicy", "skuProfile")
+"""Policies of a set that would have an effect in Azure, and have none here."""
 _NOT_EMULATED = ("resilientVMDeletionPolicy", "zoneAllocationPolicy", "operationRecoverySettings")
 _PERCENTS = {
     "maxBatchInstancePercent": 5,
@@ -101,7 +103,10 @@ def _check_hooks(properties: Json) -> None:
 
 
 def check_resiliency(body: Json) -> None:
-    """Refuse policies of resilience that Azure does not allow, or that are not emulated; raises ``ArmError`` 400."""
+    """Refuse policies that are not emulated, and those of resilience that Azure does not allow; raises ``ArmError``."""
+    for name in _ABSENT:
+        if body["properties"].get(name, {}).get("enabled", name in body["properties"]):
+            raise invalid_parameter(f"'{name}' is not emulated.", name)
     policy = body["properties"].get("resiliencyPolicy", {})
     for name in _NOT_EMULATED:
         if policy.get(name, {}).get("enabled", name in policy):

@@ -37,6 +37,7 @@ _LEFT_OUT = {
     f"POST {_SET}/redeploy": "moving instances to other hosts",
     f"POST {_SET}/performMaintenance": "maintenance by Azure",
     f"POST {_SET}/setOrchestrationServiceState": "automatic repairs",
+    f"POST {_SET}/scaleOut": "a scale-out that chooses the zone of the new instances",
     f"GET {_SET}/extensions": "extensions as resources of their own",
     f"PUT {_SET}/extensions/e": "changing one extension of the model",
     f"POST {_SET}/virtualMachines/0/simulateEviction": "eviction of spot instances",

@@ -54,6 +54,7 @@ def test_at_most_one_move_is_made_in_twelve_hours(emulate: Emulate) -> None:
 
 def test_a_balanced_set_a_protected_instance_and_a_suspended_service_stay(emulate: Emulate) -> None:
     azure = emulate(instances=4, zone_balance=True)
+    azure.ask("PATCH", body={"tags": {"a": "b"}})
     azure.settle(20 * HOUR)
     assert list(azure.instances()) == ["0", "1", "2", "3"]
     azure = crowded(emulate, "1", "2", "4", "5")
@@ -99,6 +100,22 @@ def test_zone_balance_switches_repairs_on_and_needs_zones(emulate: Emulate) -> N
 def test_what_is_wrong_or_not_emulated_is_refused(azure: Azure, policy: dict[str, Any]) -> None:
     answer = azure.ask("PATCH", body={"properties": {"resiliencyPolicy": policy}})
     assert error_of(answer) == (400, "InvalidParameter")
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"externalHealthPolicy": {"enabled": True}},
+        {"spotRestorePolicy": {"enabled": True}},
+        {"priorityMixPolicy": {"baseRegularPriorityCount": 1}},
+        {"skuProfile": {"vmSizes": []}},
+    ],
+)
+def test_a_policy_that_would_have_no_effect_is_refused(azure: Azure, policy: dict[str, Any]) -> None:
+    answer = azure.ask("PATCH", body={"properties": policy})
+    assert error_of(answer) == (400, "InvalidParameter")
+    assert "is not emulated" in answer.json()["error"]["message"]
+    assert azure.ask("PATCH", body={"properties": {"spotRestorePolicy": {"enabled": False}}}).status_code == 200
 
 
 def test_resilient_creation_makes_another_instance_with_a_new_id_for_half_an_hour(emulate: Emulate) -> None:
