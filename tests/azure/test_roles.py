@@ -64,11 +64,12 @@ RUNS: dict[str, list[tuple[Scenario, str]]] = {
     ],
     "resolve-image": [(s, "resolve-image --image-id NEW") for s in (UNIFORM, FLEXIBLE)],
     "image-versions": [(s, line) for s in MOVING for line in ("rollout --dry-run", "rollout", "resolve-image")],
+    "applications": [(UNIFORM, "rollout --application apps/site/1.0.0")],
     "drain": [(s, "rollout --image-id NEW --drain 0.1") for s in (UNIFORM, FLEXIBLE)],
 }
 
 
-BESIDE = {"drain": ("rollout",), "image-versions": ("rollout", "resolve-image")}
+BESIDE = {"drain": ("rollout",), "applications": ("rollout",), "image-versions": ("rollout", "resolve-image")}
 """What is needed beside a key that is no command of its own."""
 PAIRED = {"switch", "blue-green"}
 WHERE = {False: ["-g", "canary-rg", "-n", "web"], True: ["-g", "canary-rg"]}

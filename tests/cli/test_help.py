@@ -76,7 +76,7 @@ def test_every_option_is_in_a_group_and_has_a_help_text(name: str) -> None:
 def test_rollout_has_the_five_options_first_that_everybody_needs() -> None:
     titles = [group.title for group in ALL["rollout"].option_groups]
     assert titles == [
-        *("Most used", "Release", "Canary and steps", "Gates", "Failure", "Script", "Azure", "Output"),
+        *("Most used", "Release", "Canary and steps", "Gates", "Failure", "Script", "Application", "Azure", "Output"),
     ]
     first = [one.opts[-1] for one in ALL["rollout"].option_groups[0].options]
     assert first == ["--resource-group", "--name", "--image-id", "--canary", "--dry-run"]

@@ -24,8 +24,8 @@ from vmss_jenkins.errors import AzureError, ConfigError
 from vmss_jenkins.events.rollout import RolloutPlanned
 from vmss_jenkins.events.steps import PreflightFound
 from vmss_jenkins.gates.verdicts import Consequence, Verdict
-from vmss_jenkins.model.releases import Access, ExtensionSettings, Script, ScriptRollout
-from vmss_jenkins.model.scripts import from_settings, inline
+from vmss_jenkins.model.releases import Access, ExtensionSettings, Script
+from vmss_jenkins.model.scripts import ScriptRollout, from_settings, inline
 from vmss_jenkins.report import json as report
 from vmss_jenkins.report.text import lines
 from vmss_jenkins.rollout import steps

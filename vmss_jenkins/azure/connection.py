@@ -12,6 +12,7 @@ from vmss_jenkins.events.base import OnEvent
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
+    from vmss_jenkins.azure.application_versions import AzureApplicationVersions
     from vmss_jenkins.azure.image_versions import AzureImageVersions
     from vmss_jenkins.azure.load_balancers import AzureLoadBalancers
     from vmss_jenkins.azure.scale_sets import AzureScaleSets
@@ -58,6 +59,12 @@ class AzureClients:
         from vmss_jenkins.azure.image_versions import AzureImageVersions  # noqa: PLC0415 - as above
 
         return AzureImageVersions(self.endpoint, self.credential, self.on_event)
+
+    def application_versions(self) -> AzureApplicationVersions:
+        """The adapter to the versions of applications, which needs no closing."""
+        from vmss_jenkins.azure.application_versions import AzureApplicationVersions  # noqa: PLC0415 - as above
+
+        return AzureApplicationVersions(self.endpoint, self.credential, self.on_event)
 
     def load_balancers(self) -> AzureLoadBalancers:
         """The adapter to load balancers."""

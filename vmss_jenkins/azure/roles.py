@@ -65,6 +65,7 @@ USED: Mapping[str, tuple[str, ...]] = {
     "rollout": (*_ROLL, f"{_SETS}/write"),
     "rollback": (*_ROLL, f"{_SETS}/write"),
     "rollout-script": (*(a for a in _ROLL if a != _READ[2]), f"{_SETS}/extensions/write"),
+    "applications": ("Microsoft.Compute/galleries/applications/versions/read",),
     "surge": (*_READ, *_TAGS, _OPERATION, f"{_SETS}/write", f"{_SETS}/delete/action", _AUTOSCALE),
     "verify": (*_READ, *_NETWORK),
     "switch": _SWITCH,
@@ -81,7 +82,8 @@ USED: Mapping[str, tuple[str, ...]] = {
     ),
 }
 """The actions of each command's requests. `drain` is what `--drain` adds to a rollout. `image-versions` is added to a
-rollout and to `resolve-image` by an image that is in a gallery or is named by `latest`. `surge` is a rollout with
+rollout and to `resolve-image` by an image that is in a gallery or is named by `latest`;
+`applications` is added to a rollout and to a rollback by `--application`. `surge` is a rollout with
 `--strategy surge`."""
 LINKED: Mapping[str, tuple[str, ...]] = {
     "update": _IMAGES,

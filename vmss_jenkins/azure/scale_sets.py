@@ -195,6 +195,15 @@ class AzureScaleSets:
             lambda polling: begin(name.resource_group, name.name, release.name, body, polling=polling),
         )
 
+    def begin_set_application(self, scale_set: ScaleSet, release: ExtensionSettings) -> AzureOperation:
+        """Set or remove an application of the model: a PATCH of the applications alone, conditional on the etag.
+
+        Raises:
+            AzureError: as `begin_set_image`.
+        """
+        body = arm_bodies.applications_patch(scale_set.applications, release)
+        return self._patch(scale_set, f"set the application {release.name} of {scale_set.name}", body)
+
     def begin_update_instances(self, scale_set: ScaleSet, ids: Sequence[str]) -> AzureOperation:
         """Bring instances to the latest model (`manualupgrade`); `["*"]` for all.
 

@@ -167,7 +167,7 @@ class TagMemory(_Tags):
         return True
 
     def _key(self, extension: str) -> str:
-        return f"{self._prefix}{extension.lower()}"
+        return f"{self._prefix}{extension.lower().replace('/', ':')}"  # Azure refuses "/" in the name of a tag
 
 
 class TagLog(_Tags):

@@ -6,15 +6,16 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vmss_jenkins.azure.connection import Connection
+from vmss_jenkins.azure.connection import AzureClients, Connection
 from vmss_jenkins.events.base import OnEvent
+from vmss_jenkins.library.application_releases import scripted_sets
 from vmss_jenkins.library.image_checks import why_missing
 from vmss_jenkins.library.releases import refuse_moving_target
 from vmss_jenkins.library.steps import TIMEOUT, log
 from vmss_jenkins.model.findings import Finding
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSet, ScaleSetName
-from vmss_jenkins.model.releases import ScriptRollout
+from vmss_jenkins.model.scripts import ScriptRollout
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
 from vmss_jenkins.rollout.plan.history import Observed
 from vmss_jenkins.rollout.plan.preview import Preview, preview_rollback
@@ -54,7 +55,7 @@ def look_before_rollback(
     waiter = Waiter.starting(SystemClock(), TIMEOUT, on_event)
     azure = (connection or Connection()).connect(on_event)
     with closing(azure.scale_sets()) as sets:
-        scale_set = _read(sets, target, spec, scripted, waiter)
+        scale_set, spec = _read(sets, target, spec, scripted, azure, waiter)
         instances = waiter.retry(lambda: sets.instances(scale_set))
         known = waiter.retry(sets.log(target).read)
     found, notes = recorded_rollback(spec, Observed(scale_set, instances, {}), known)
@@ -67,15 +68,16 @@ def look_before_rollback(
 
 
 def _read(
-    sets: AzureScaleSets, name: ScaleSetName, spec: RolloutSpec, scripted: ScriptRollout | None, waiter: Waiter
-) -> ScaleSet:
-    """Read the set; of scripts also the previous one, which the tags of the resource group record."""
+    sets: AzureScaleSets,
+    name: ScaleSetName,
+    spec: RolloutSpec,
+    scripted: ScriptRollout | None,
+    azure: AzureClients,
+    waiter: Waiter,
+) -> tuple[ScaleSet, RolloutSpec]:
+    """Read the set; of scripts and applications also the previous one, which tags of the resource group record."""
     if scripted is None:
-        return waiter.retry(lambda: sets.get(name))
-    from vmss_jenkins.azure.scripts.script_sets import ScriptSets  # noqa: PLC0415 - the SDK takes 0.3 s
-
-    to_previous = spec.rollback_to is None
-    memory, extension = sets.memory(name), scripted.extension
-    script_sets = ScriptSets(sets, memory, waiter.on_event, extension, scripted.script, to_previous)
-    waiter.retry(lambda: script_sets.adopt(name))
-    return waiter.retry(lambda: script_sets.get(name))
+        return waiter.retry(lambda: sets.get(name)), spec
+    adapter, spec = scripted_sets(scripted, sets, name, spec, azure, waiter, rolling_back=True)
+    waiter.retry(lambda: adapter.adopt(name))
+    return waiter.retry(lambda: adapter.get(name)), spec

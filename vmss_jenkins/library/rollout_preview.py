@@ -7,12 +7,14 @@ from dataclasses import replace
 from vmss_jenkins.azure.connection import Connection
 from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.library import steps
+from vmss_jenkins.library.application_releases import look_up_application, refuse_without_version
 from vmss_jenkins.library.arguments import checked
 from vmss_jenkins.library.releases import look_up
 from vmss_jenkins.library.steps import log
 from vmss_jenkins.model.findings import Finding
 from vmss_jenkins.model.images import ImageReference
-from vmss_jenkins.model.releases import Release, ScriptRollout
+from vmss_jenkins.model.releases import Release
+from vmss_jenkins.model.scripts import ScriptRollout
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
 from vmss_jenkins.rollout.plan.preview import Preview, preview
 from vmss_jenkins.runtime.clock import SystemClock
@@ -45,13 +47,16 @@ def look_before_rollout(
         ConfigError: for invalid parameters.
         AzureError: if the set, or the versions of its image, cannot be read.
     """
+    refuse_without_version(scripted)
     seen, instances = steps.observe(resource_group, name, connection=connection, on_event=on_event)
     scale_set = seen.for_rollout(scripted)
     misfits: tuple[Finding, ...] = ()
+    waiter = Waiter.starting(SystemClock(), steps.TIMEOUT, on_event)
     if scripted:
-        release: Release | None = scripted.release_for(scale_set.extension)
+        release: Release | None = look_up_application(
+            scripted, scale_set, lambda: (connection or Connection()).connect(on_event), waiter
+        )
     else:
-        waiter = Waiter.starting(SystemClock(), steps.TIMEOUT, on_event)
         found = look_up(
             image,
             replace(spec, wait_for_replication=None),

@@ -14,6 +14,7 @@ from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.gates.parsing import gate_texts, gates_from
 from vmss_jenkins.gates.specs import AnyGate
+from vmss_jenkins.library.application_releases import refuse_without_version, scripted_sets
 from vmss_jenkins.library.arguments import checked
 from vmss_jenkins.library.identity import build_of, machine_or_job, started_by
 from vmss_jenkins.library.image_checks import why_missing
@@ -25,7 +26,7 @@ from vmss_jenkins.measure.verification import Verification
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSet, ScaleSetName
 from vmss_jenkins.model.release_log import Record
-from vmss_jenkins.model.releases import ScriptRollout
+from vmss_jenkins.model.scripts import ScriptRollout
 from vmss_jenkins.rollout import steps
 from vmss_jenkins.rollout.ending import RolloutResult
 from vmss_jenkins.rollout.engine import Order, RunContext, run_rollout
@@ -39,6 +40,7 @@ from vmss_jenkins.runtime.waiting import Waiter
 
 if TYPE_CHECKING:
     from vmss_jenkins.azure.scale_sets import AzureScaleSets
+    from vmss_jenkins.azure.scripts.script_sets import ScriptSets
 
 
 @checked
@@ -64,7 +66,7 @@ def roll_out(  # noqa: PLR0913 - keyword arguments of a public function
         name: the set's name.
         image_reference: the release, as `vmss_jenkins.update` takes it; None for the image of the model.
         spec: how; see `RolloutSpec`.
-        scripted: the release is a script; no image is given then.
+        scripted: the release is a script or an application; no image is given then.
         gates: as `vmss_jenkins.verify` takes them; they measure after the canary and after each batch.
         claim: lock the set against other rollouts; needs the permission `Microsoft.Resources/tags/write` on the
             resource group.
@@ -82,6 +84,7 @@ def roll_out(  # noqa: PLR0913 - keyword arguments of a public function
     context = RunContext(allow_automatic_rollout=allow_automatic_rollout)
     if image and scripted:
         raise ConfigError("release", ["found both an image and a script; give one of them"])
+    refuse_without_version(scripted)
     run = _Run(ScaleSetName(resource_group, name), spec or RolloutSpec(), _parsed(gates), claim, connection, scripted)
     return run(Order(image), context, on_event)
 
@@ -218,7 +221,10 @@ class _Run:
             )
             if self.scripted is None:
                 return run_rollout(sets, self.name, order, found.spec, connected, waiter)
-            return _run_scripted(sets, self.name, order, self.spec, connected, waiter, self.scripted)
+            adapter, spec = scripted_sets(
+                self.scripted, sets, self.name, self.spec, azure, waiter, rolling_back=order.rolling_back
+            )
+            return _run_scripted(adapter, self.name, order, spec, connected, waiter)
 
     def _why_missing(
         self, azure: AzureClients, sets: AzureScaleSets, waiter: Waiter
@@ -243,23 +249,11 @@ class _Run:
 
 
 def _run_scripted(
-    sets: AzureScaleSets,
-    name: ScaleSetName,
-    order: Order,
-    spec: RolloutSpec,
-    context: RunContext,
-    waiter: Waiter,
-    scripted: ScriptRollout,
+    sets: ScriptSets, name: ScaleSetName, order: Order, spec: RolloutSpec, context: RunContext, waiter: Waiter
 ) -> RolloutResult:
-    """Roll a script out or back."""
-    from vmss_jenkins.azure.scripts.script_sets import ScriptSets  # noqa: PLC0415 - the SDK takes 0.3 s
-
-    to_previous = order.rolling_back and spec.rollback_to is None
-    memory, script = sets.memory(name), scripted.script
-    script_sets = ScriptSets(sets, memory, waiter.on_event, scripted.extension, script, to_previous)
-    release = waiter.retry(lambda: script_sets.adopt(name))
-    known = replace(order, image=release)
-    return run_rollout(script_sets, name, known, spec, replace(context, owner=_owner(os.environ, known)), waiter)
+    """Roll a script or an application out or back."""
+    known = replace(order, image=waiter.retry(lambda: sets.adopt(name)))
+    return run_rollout(sets, name, known, spec, replace(context, owner=_owner(os.environ, known)), waiter)
 
 
 @contextmanager

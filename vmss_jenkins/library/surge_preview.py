@@ -7,13 +7,15 @@ from dataclasses import replace
 
 from vmss_jenkins.azure.connection import Connection
 from vmss_jenkins.events.base import OnEvent
+from vmss_jenkins.library.application_releases import look_up_application, refuse_without_version
 from vmss_jenkins.library.arguments import checked
 from vmss_jenkins.library.releases import look_up
 from vmss_jenkins.library.steps import TIMEOUT, log
 from vmss_jenkins.model.findings import Finding
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSetName
-from vmss_jenkins.model.releases import Release, ScriptRollout
+from vmss_jenkins.model.releases import Release
+from vmss_jenkins.model.scripts import ScriptRollout
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
 from vmss_jenkins.rollout.plan.headcount import Headcount
 from vmss_jenkins.rollout.plan.history import Observed
@@ -48,6 +50,7 @@ def look_before_surge(
         ConfigError: for invalid parameters.
         AzureError: if the set or the tags of its resource group cannot be read.
     """
+    refuse_without_version(scripted)
     target, azure = ScaleSetName(resource_group, name), (connection or Connection()).connect(on_event)
     waiter = Waiter.starting(SystemClock(), TIMEOUT, on_event)
     with closing(azure.scale_sets()) as sets:
@@ -57,7 +60,7 @@ def look_before_surge(
         autoscale = sets.autoscale_settings(scale_set)
     misfits: tuple[Finding, ...] = ()
     if scripted:
-        release: Release | None = scripted.release_for(scale_set.extension)
+        release: Release | None = look_up_application(scripted, scale_set, lambda: azure, waiter)
     else:
         found = look_up(
             image, replace(spec, wait_for_replication=None), lambda: scale_set, azure.image_versions, waiter

@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.model.applications import entries_with
 from vmss_jenkins.model.extensions import WINDOWS_HANDLER, other_properties
 from vmss_jenkins.model.image_ids import ImageKind
 from vmss_jenkins.model.images import ImageReference
@@ -57,6 +58,7 @@ def scale_set_from(body: Body, name: ScaleSetName) -> ScaleSet:
         location=body.get("location") or "",
         profile=profile_digest(_at(properties, "virtualMachineProfile")),
         scripts=tuple(script for script in map(ExtensionSettings.from_body, listed) if script),
+        applications=tuple(map(ExtensionSettings.of_application, _applications(properties))),
         handlers={str(one.get("name")).lower(): other_properties(one) for one in listed},
         sequence=tuple((str(one.get("name")), str(first)) for one in listed for first in _first(one)),
         windows=_is_windows(_at(properties, "virtualMachineProfile"), listed),
@@ -77,6 +79,21 @@ def _settings(body: Body, profile: Body, network: str) -> dict[str, str]:
     shown = {"size": size, "OS disk in GB": disk.get("diskSizeGB"), "caching of the OS disk": disk.get("caching")}
     shown["load balancer pools"] = (", ".join(pools) or "none") if network in profile else None
     return {key: str(value) for key, value in shown.items() if value is not None}
+
+
+def _applications(properties: Body) -> Iterable[Body]:
+    return _at(properties, "virtualMachineProfile", "applicationProfile").get("galleryApplications") or ()
+
+
+def applications_patch(known: Iterable[ExtensionSettings], release: ExtensionSettings) -> dict[str, Any]:
+    """The body that changes one application of a set's model, and keeps the others.
+
+    Args:
+        known: the applications of the model.
+        release: the new entry; one without a package removes the application.
+    """
+    listed = entries_with((one.values for one in known), release.name, release.values)
+    return {"properties": {"virtualMachineProfile": {"applicationProfile": {"galleryApplications": listed}}}}
 
 
 def _machine(body: Body) -> Machine | None:

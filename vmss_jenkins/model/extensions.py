@@ -45,6 +45,11 @@ def choose(found: Iterable[ExtensionSettings], name: str = "") -> ExtensionSetti
     return next(iter(scripts), ExtensionSettings())
 
 
+def application_of(found: Iterable[ExtensionSettings], key: str) -> ExtensionSettings:
+    """The application of a set with this `GALLERY/APPLICATION`; an entry without a package if the set has none."""
+    return next((one for one in found if one.name == key), ExtensionSettings.no_application(key))
+
+
 def extension_body(
     release: ExtensionSettings,
     protected: Mapping[str, Any] | None,

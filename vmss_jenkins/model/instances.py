@@ -10,10 +10,10 @@ from functools import cached_property
 from typing import Any
 
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.model.extensions import choose
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.machines import Machine, Settings
-from vmss_jenkins.model.releases import ExtensionSettings, Release, ScriptRollout
+from vmss_jenkins.model.releases import ExtensionSettings, Release
+from vmss_jenkins.model.scripts import ScriptRollout
 
 PARKED = frozenset({"deallocating", "deallocated"})
 """Power states of an instance without hardware: somebody deallocated it, or Azure evicted a spot instance."""
@@ -111,6 +111,8 @@ class ScaleSet:
     """Whether its instances run Windows."""
     scripts: tuple[ExtensionSettings, ...] = ()
     """The settings of the model's CustomScript extensions."""
+    applications: tuple[ExtensionSettings, ...] = ()
+    """The applications of galleries in the model, in the order of the model."""
     handlers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False, compare=False)
     """The other properties of the model's extensions, such as publisher and type, by name in lower case."""
     extension: ExtensionSettings | None = None
@@ -134,7 +136,7 @@ class ScaleSet:
         Raises:
             ConfigError: if the set has several CustomScript extensions and none is named.
         """
-        return replace(self, extension=choose(self.scripts, scripted.extension)) if scripted else self
+        return replace(self, extension=scripted.chosen(self.scripts, self.applications)) if scripted else self
 
     @property
     def release(self) -> Release | None:

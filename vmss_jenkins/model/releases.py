@@ -1,4 +1,4 @@
-"""What a release is: an image of the model, or the settings of its CustomScript extension.
+"""What a release is: an image, the settings of the CustomScript extension, or a gallery application of the model.
 
 The shapes are those of https://learn.microsoft.com/azure/virtual-machines/extensions/custom-script-linux (``fileUris``
 and ``commandToExecute``, or ``script``) and of `VirtualMachineScaleSetExtension` in Azure's compute API.
@@ -16,6 +16,8 @@ from typing import Any, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.model import applications
+from vmss_jenkins.model.applications import PACKAGE
 from vmss_jenkins.model.images import ImageReference
 
 NAME = "CustomScript"
@@ -46,6 +48,8 @@ class Access(Enum):
 class ExtensionSettings:
     """The public settings and the force-update tag of a CustomScript extension, never its protected settings.
 
+    Or the entry of an application in the model: `of_application`. The model names both, and no instance shows them.
+
     Two with the same settings and tag are the same release. Azure never shows protected settings, so only the tag
     distinguishes two versions of them.
     """
@@ -68,6 +72,31 @@ class ExtensionSettings:
             return None
         tag = str(properties.get("forceUpdateTag") or "")
         return cls.of(properties.get("settings") or {}, name=str(body.get("name")), force_update_tag=tag)
+
+    @classmethod
+    def of_application(cls, entry: Mapping[str, Any]) -> ExtensionSettings:
+        """Read the entry of an application in a set's model."""
+        return cls.of(applications.lasting(entry), name=applications.key_of(str(entry.get(PACKAGE))))
+
+    @classmethod
+    def no_application(cls, key: str) -> ExtensionSettings:
+        """A model without an application: what a rollback from its first version goes to."""
+        return cls.of({PACKAGE: ""}, name=key)
+
+    @property
+    def is_application(self) -> bool:
+        """Whether it is an application of a gallery, not a script."""
+        return PACKAGE in self.values
+
+    @property
+    def failure_is_ignored(self) -> bool:
+        """Whether it is an application that may fail on an instance without the instance failing."""
+        return bool(self.values.get(PACKAGE)) and not self.values.get(applications.FATAL)
+
+    @property
+    def kind(self) -> str:
+        """The noun for it: `script` or `application`."""
+        return "application" if self.is_application else "script"
 
     @property
     def absent(self) -> bool:
@@ -128,6 +157,8 @@ class ExtensionSettings:
             return "no script"
         if self.hidden:
             return "script in protected settings"
+        if self.is_application:
+            return applications.short_name(str(self.values[PACKAGE])) or f"no application {self.name}"
         files = [file_name(url) for url in self.files]
         unnamed = f"inline-{hashlib.sha256(self.settings.encode()).hexdigest()[:8]}"
         shown = ", ".join(files) or str(self.values.get("commandToExecute") or unnamed)
@@ -254,24 +285,9 @@ class Script:
             )
 
 
-@dataclass(frozen=True)
-class ScriptRollout:
-    """A rollout whose release is the script of the set's CustomScript extension, not an image."""
-
-    script: Script = field(default_factory=lambda: Script(ExtensionSettings()))
-    """The release with its secrets; only the secrets, if the release is the one that the model has."""
-    extension: str = ""
-    """The extension's name; empty for the only CustomScript extension of the set."""
-
-    def release_for(self, extension: ExtensionSettings | None) -> ExtensionSettings | None:
-        """The release for the set's extension; None if the release is the one that the model has."""
-        if self.script.release.absent or extension is None:
-            return None
-        return self.script.with_extension_name(extension.name).release
-
-
 def _key(release: ExtensionSettings) -> tuple[str, str, str]:
-    return (release.name.lower(), release.settings, release.force_update_tag)
+    settings = release.settings.lower() if release.is_application else release.settings  # Azure mixes cases in ids
+    return (release.name.lower(), settings, release.force_update_tag)
 
 
 def file_name(url: str) -> str:

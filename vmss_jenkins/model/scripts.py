@@ -11,11 +11,13 @@ import hashlib
 import re
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.model.applications import GalleryApplication
+from vmss_jenkins.model.extensions import application_of, choose
 from vmss_jenkins.model.releases import NAME, SIGNATURE, SOURCE, Access, ExtensionSettings, Script, file_name
 
 LARGEST_SCRIPT = 256 * 1024
@@ -30,6 +32,49 @@ _FILE = re.compile(r"(?<!\$)\{script\}")
 """The place of the script's file in a command; `${script}` is a variable of the shell."""
 _CONTAINER = re.compile(r"\$root|[a-z0-9](?:-?[a-z0-9]){2,62}")
 _BLOB = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
+
+
+@dataclass(frozen=True)
+class ScriptRollout:
+    """A rollout whose release is the script of the set's CustomScript extension, not an image."""
+
+    script: Script = field(default_factory=lambda: Script(ExtensionSettings()))
+    """The release with its secrets; only the secrets, if the release is the one that the model has."""
+    extension: str = ""
+    """The extension's name; empty for the only CustomScript extension of the set."""
+    application: GalleryApplication | None = None
+    """The release is this application of a gallery, not a script."""
+
+    def release_for(self, extension: ExtensionSettings | None, scale_set_id: str = "") -> ExtensionSettings | None:
+        """The release for the set's extension or application; None if the release is the one that the model has.
+
+        Args:
+            extension: what the model has of it.
+            scale_set_id: the ARM id of the set, whose resource group has the gallery if none was named.
+        """
+        if self.application:
+            wanted, known = self.application, extension.values if extension else {}
+            new = wanted.entry(wanted.id_beside(scale_set_id), known)
+            return ExtensionSettings.of(new, name=wanted.key) if wanted.version else None
+        if self.script.release.absent or extension is None:
+            return None
+        return self.script.with_extension_name(extension.name).release
+
+    def chosen(
+        self, scripts: Iterable[ExtensionSettings], applications: Iterable[ExtensionSettings]
+    ) -> ExtensionSettings:
+        """What a set's model has of the release's application or extension.
+
+        Args:
+            scripts: the CustomScript extensions of the model.
+            applications: the applications of the model.
+
+        Raises:
+            ConfigError: if the set has several CustomScript extensions and none is named.
+        """
+        if self.application:
+            return application_of(applications, self.application.key)
+        return choose(scripts, self.extension)
 
 
 def from_url(url: str, access: Access = Access.PUBLIC, command: str = "", tag: str = "") -> Script:

@@ -65,7 +65,8 @@ def _rollback_options(story: Story) -> str:
     """The options that a rollback of this rollout needs."""
     before, release = story.planned.image_from, story.planned.image_to
     if isinstance(release, ExtensionSettings):
-        options = f" --extension {shlex.quote(release.name)}"
+        option = "--application" if release.is_application else "--extension"
+        options = f" {option} {shlex.quote(release.name)}"
     elif story.ending is Ending.ROLLED_OUT and before:  # no instance runs it any more
         options = f" --to {shlex.quote(str(before))}"
     else:
@@ -83,7 +84,8 @@ def _after_switch(story: Story) -> Iterator[Step]:
 
 
 def _after_rollback(story: Story) -> Iterator[Step]:
-    noun = "script" if isinstance(story.planned.image_to, ExtensionSettings) else "image"
+    release = story.planned.image_to
+    noun = release.kind if isinstance(release, ExtensionSettings) else "image"
     image = story.planned.image_to.short_name if story.planned.image_to else "the release"
     before = story.planned.image_from.short_name if story.planned.image_from else "the previous release"
     if story.planned.rolling_back:

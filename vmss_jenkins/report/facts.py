@@ -43,7 +43,9 @@ def _image(image: Release | None, otherwise: str) -> str:
 
 
 def _script(script: ExtensionSettings) -> str:
-    """The URLs and the command; never the text of an inline script, which may be long."""
+    """The URLs and the command, or the application's version; never the text of an inline script, which may be long."""
+    if script.is_application:
+        return f"{script.short_name}, application {script.name}"
     urls = script.values.get("fileUris") or filter(None, [script.signed_url])
     parts = [script.short_name, *map(str, urls), str(script.values.get("commandToExecute") or "")]
     return ", ".join([*filter(None, dict.fromkeys(parts)), f"extension {script.name}"])

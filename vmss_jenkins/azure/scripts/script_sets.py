@@ -72,7 +72,8 @@ class ScriptSets:
         for text in script.warnings(now, previous):
             self._warn(text)
         if self.to_previous and now and now.same_as(found.extension_before):
-            text = "already, and only one previous script is recorded; give an older one with --to-settings FILE"
+            option = "--application GALLERY/APPLICATION/VERSION" if now.is_application else "--to-settings FILE"
+            text = f"already, and only one previous {now.kind} is recorded; give an older one with {option}"
             self._warn(f"{name} has {now.short_name} {text}")
         return None if script.release.absent else script.release
 
@@ -100,9 +101,27 @@ class ScriptSets:
             AzureError: if the set or the tags cannot be read.
         """
         found = self.sets.get(name)
-        extension = choose(found.scripts, self.extension)
+        extension = self.chosen(found)
         before, settled = self.memory.recall(extension.name), not extension.same_as(self._incomplete)
         return replace(found, extension=extension, extension_before=before, extension_settled=settled)
+
+    def chosen(self, scale_set: ScaleSet) -> ExtensionSettings:
+        """What the model has of the release's extension.
+
+        Raises:
+            ConfigError: as `get`.
+        """
+        return choose(scale_set.scripts, self.extension)
+
+    def write(self, scale_set: ScaleSet, release: ExtensionSettings) -> AzureOperation:
+        """Write the release to the model.
+
+        Raises:
+            ConfigError: as `begin_set_image`.
+            AzureError: if Azure refuses.
+        """
+        protected = self.script.protected_settings_for(release, scale_set.extension)
+        return self.sets.begin_set_script(scale_set, release, protected)
 
     def instances(self, scale_set: ScaleSet) -> tuple[Instance, ...]:
         """Read all its instances."""
@@ -126,14 +145,14 @@ class ScriptSets:
         if not isinstance(image, ExtensionSettings):
             raise TypeError(f"{image} is not a script; `AzureScaleSets` sets images")
         now = scale_set.extension
-        protected = self.script.protected_settings_for(image, now)
+        self.script.protected_settings_for(image, now)  # refuses before anything is recorded
         replaces = now and not now.absent and not image.same_as(scale_set.extension_before)
         if now and replaces and scale_set.extension_settled and not self.memory.remember(now):
             self._warn(
                 "the previous settings are too long for tags: only this run can roll back to them; keep a copy, and "
                 "give them later with --to-settings FILE"
             )
-        return self.sets.begin_set_script(scale_set, image, protected)
+        return self.write(scale_set, image)
 
     def _warn(self, text: str) -> None:
         self.on_event(PreflightFound(Finding(Severity.WARNING, text)))

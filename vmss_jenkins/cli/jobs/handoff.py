@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from vmss_jenkins.jenkins.plan import handoff
     from vmss_jenkins.model.images import ImageReference
     from vmss_jenkins.model.instances import Instance, ScaleSet, ScaleSetName
-    from vmss_jenkins.model.releases import Release, ScriptRollout
+    from vmss_jenkins.model.releases import Release
+    from vmss_jenkins.model.scripts import ScriptRollout
 
 ALLOW = "--allow-changed"
 _SET = (resource_group(), name())
@@ -162,7 +163,7 @@ command.add_command(check)
 
 
 def _scripted(extension: str | None) -> ScriptRollout | None:
-    from vmss_jenkins.model.releases import ScriptRollout  # noqa: PLC0415 - not loaded for --help
+    from vmss_jenkins.model.scripts import ScriptRollout  # noqa: PLC0415 - not loaded for --help
 
     return ScriptRollout(extension=extension) if extension else None
 

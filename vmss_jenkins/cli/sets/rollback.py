@@ -37,6 +37,8 @@ vmss-jenkins rollback -g canary-rg -n web
 vmss-jenkins rollback -g canary-rg -n web --to "$IMAGE_ID"
 # The release is a script: restore the settings that the CustomScript extension had before.
 vmss-jenkins rollback -g canary-rg -n web --extension CustomScript
+# The release is an application: go to the version that the set had before, or to none if it had none.
+vmss-jenkins rollback -g canary-rg -n web --application apps/site
 """
 
 
@@ -88,7 +90,6 @@ def command(
     """
     from vmss_jenkins.library.rollback_preview import look_before_rollback  # noqa: PLC0415 - not loaded for --help
     from vmss_jenkins.library.rollouts import roll_back  # noqa: PLC0415 - not loaded for --help
-    from vmss_jenkins.model.releases import ScriptRollout  # noqa: PLC0415
     from vmss_jenkins.rollout.ending import Outcome  # noqa: PLC0415
     from vmss_jenkins.rollout.plan.actions import RolloutSpec  # noqa: PLC0415
 
@@ -105,7 +106,7 @@ def command(
         rollback_to=to or script.to,
         drain=drain,
     )
-    scripted = ScriptRollout(script.read(upload=not dry_run), script.extension) if script.given else None
+    scripted = script.rollout(to, upload=not dry_run)
     connection = Connection(subscription, endpoint=endpoint)
     if dry_run:
         plan = look_before_rollback(

@@ -40,7 +40,7 @@ from vmss_jenkins.errors import ConfigError
 if TYPE_CHECKING:
     from vmss_jenkins.model.images import ImageReference
     from vmss_jenkins.model.instances import InstanceIds
-    from vmss_jenkins.model.releases import ScriptRollout
+    from vmss_jenkins.model.scripts import ScriptRollout
     from vmss_jenkins.rollout.plan.actions import RolloutSpec
     from vmss_jenkins.rollout.plan.preview import Preview
     from vmss_jenkins.rollout.plan.selection import Amount
@@ -58,6 +58,8 @@ vmss-jenkins rollout -g canary-rg -n web --image-id "$IMAGE_ID" --canary 1 --max
     --gate 'http path=/health samples=100'
 # The release is a script that instances download and run.
 vmss-jenkins rollout -g canary-rg -n web --script-url https://example.com/install-v2.sh --canary 10%
+# The release is a version of an application in a gallery.
+vmss-jenkins rollout -g canary-rg -n web --application apps/site/1.1.0 --canary 1
 """
 _IMAGE_ID, _IMAGE = image_options()
 
@@ -182,7 +184,6 @@ def command(
     """
     from vmss_jenkins.gates.parsing import gates_from  # noqa: PLC0415 - not loaded for --help
     from vmss_jenkins.model.images import MovingImage  # noqa: PLC0415
-    from vmss_jenkins.model.releases import ScriptRollout  # noqa: PLC0415
     from vmss_jenkins.rollout.ending import Outcome  # noqa: PLC0415
     from vmss_jenkins.rollout.plan.actions import OnFailure, RolloutSpec  # noqa: PLC0415
     from vmss_jenkins.rollout.plan.selection import Include, Scope  # noqa: PLC0415
@@ -217,7 +218,7 @@ def command(
         gates_from(gates)
     if canary_only and not canary:
         raise ConfigError("--canary-only", ["found --canary none; give how many instances, such as --canary 1"])
-    scripted = ScriptRollout(script.read(upload=not dry_run), script.extension) if script.given else None
+    scripted = script.rollout(to, upload=not dry_run)
     connection = Connection(subscription, endpoint=endpoint)
     if dry_run:
         plan = _plan(resource_group, name, release, spec, scripted, connection)

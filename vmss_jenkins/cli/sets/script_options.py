@@ -1,4 +1,4 @@
-"""What `update-extension`, `rollout` and `rollback` share: the script that is the release, and its secrets."""
+"""What `update-extension`, `rollout` and `rollback` share: the script or application that is the release."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from cloup.typing import Decorator
 
 from vmss_jenkins.cli.options import GIVEN_FILE
 from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.model.applications import GalleryApplication
 from vmss_jenkins.model.releases import SIGNATURE, Access, ExtensionSettings, Script
+from vmss_jenkins.model.scripts import ScriptRollout
 
 _SCRIPT = (
     click.option("--script-url", metavar="URL", help="Instances download the script from this URL."),
@@ -75,6 +77,20 @@ _BEFORE = (
     ),
 )
 
+_APPLICATION = click.option(
+    "--application",
+    metavar="NAME",
+    help="An application of a gallery: GALLERY/APPLICATION/VERSION, or the id of a version. A rollback takes "
+    "GALLERY/APPLICATION too: to the version before.",
+)
+_INSTALLATION = (
+    click.option("--application-order", type=int, metavar="NUMBER", help="Its place among the set's applications."),
+    click.option(
+        "--application-failure",
+        type=click.Choice(["fail", "ignore"]),
+        help="Whether an instance fails if the installation does.  [default: as the model has it; fail for a new one]",
+    ),
+)
 _RELEASES = ("script", "script_url", "settings", "extension")
 _ABOUT = ("container", "run", "force_update_tag", "protected_settings", "protected_settings_env")
 _ABOUT_BEFORE = ("previous_protected_settings", "previous_protected_settings_env", "to_settings")
@@ -93,12 +109,41 @@ class ScriptOptions:
         Raises:
             ConfigError: for options about a script if no script is given.
         """
-        given = any(self.values.get(key) for key in _RELEASES)
+        application = self.values.get("application") is not None
+        about = ("application_order", "application_failure")
+        if not application and (alone := [_option(key) for key in about if self.values.get(key) is not None]):
+            raise ConfigError("application", [f"found {', '.join(alone)}, but no application; give --application"])
+        given = application or any(self.values.get(key) for key in _RELEASES)
         stray = [_option(key) for key in (*_ABOUT, *_ABOUT_BEFORE) if self.values.get(key)]
         if stray and not given:
             wanted = " or ".join(_option(key) for key in _RELEASES if key in self.values)
             raise ConfigError("script", [f"found {', '.join(stray)}, but no script; give {wanted}"])
         return given
+
+    def rollout(self, to: object, *, upload: bool) -> ScriptRollout | None:
+        """The release by script or application; None if there is none.
+
+        Args:
+            to: the image that a rollback goes to, which neither has.
+            upload: as `read`.
+
+        Raises:
+            ConfigError: as `given` and `read`, for both a script and an application, and for a bad application.
+            AzureError: as `read`.
+        """
+        if not self.given:
+            return None
+        text = self.values.get("application")
+        if to is not None:
+            instead = "--to-settings FILE" if text is None else "--application GALLERY/APPLICATION/VERSION"
+            raise ConfigError("--to", [f"found an image, but the release is none; give {instead} to `rollback`"])
+        if text is None:
+            return ScriptRollout(self.read(upload=upload), self.extension)
+        if other := [_option(key) for key in (*_RELEASES, *_ABOUT, *_ABOUT_BEFORE) if self.values.get(key)]:
+            raise ConfigError("release", [f"found both --application and {', '.join(other)}; give one of them"])
+        order, failure = self.values.get("application_order"), self.values.get("application_failure")
+        counts = None if failure is None else failure == "fail"
+        return ScriptRollout(application=GalleryApplication.parse(text, order=order, failure_counts=counts))
 
     @property
     def extension(self) -> str:
@@ -188,14 +233,16 @@ class ScriptOptions:
         return _object(os.environ[variable], shown, secret=True) if variable else None
 
 
-def script_options(*, release: bool = True) -> Decorator:
+def script_options(*, release: bool = True, application: bool = True) -> Decorator:
     """Add the group of options of a script; the command gets them as one argument `script`.
 
     Args:
         release: whether a script can be released; otherwise only the options for a rollback are added.
+        application: whether an application of a gallery can be named instead.
     """
     options = (*_SCRIPT, *_BEFORE) if release else _BEFORE
-    names = [_name(option) for option in options]
+    of_application = (_APPLICATION, *(_INSTALLATION if release else ())) if application else ()
+    names = [_name(option) for option in (*options, *of_application)]
 
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
@@ -204,7 +251,8 @@ def script_options(*, release: bool = True) -> Decorator:
             where = {key: given.get(key) for key in ("subscription", "endpoint")}
             return function(**given, script=ScriptOptions({**values, **where}))
 
-        return option_group("Script", *options)(command)
+        both = option_group("Application", *of_application)(command) if of_application else command
+        return option_group("Script", *options)(both)
 
     return add
 

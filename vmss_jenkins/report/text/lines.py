@@ -86,12 +86,14 @@ def line(event: Event) -> str:
 def _(event: UpdateStarted) -> str:
     after, before = event.image_after, event.image_before
     if isinstance(after, ExtensionSettings):
-        return f"update {event.scale_set}: script {before.short_name if before else 'unknown'} -> {after.short_name}"
+        return (
+            f"update {event.scale_set}: {after.kind} {before.short_name if before else 'unknown'} -> {after.short_name}"
+        )
     return f"update {event.scale_set}: image {before or 'unknown'} -> {after}"
 
 
 def _kind(release: Release) -> str:
-    return "script" if isinstance(release, ExtensionSettings) else "image"
+    return release.kind if isinstance(release, ExtensionSettings) else "image"
 
 
 @line.register

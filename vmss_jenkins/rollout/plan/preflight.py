@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from vmss_jenkins.model.applications import PACKAGE
 from vmss_jenkins.model.final_state import grouped
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.images import ImageReference
@@ -163,10 +164,15 @@ def _image(scale_set: ScaleSet, image: ImageReference, instances: Sequence[Insta
 
 def _script(scale_set: ScaleSet, script: Release) -> Iterable[Finding]:
     """A script runs on the existing disk: what an older script did stays there."""
+    is_application = isinstance(script, ExtensionSettings) and script.is_application
+    noun = "an application" if is_application else "a script"
+    if isinstance(script, ExtensionSettings) and script.failure_is_ignored:
+        text = "an instance on which the installation fails counts as updated: only a gate sees that"
+        yield Finding(Severity.WARNING, f"{text}; --application-failure fail makes the instance fail")
     if scale_set.orchestration_mode is OrchestrationMode.FLEXIBLE:
         text = (
             f"{scale_set.name} is in Flexible orchestration mode: its instances do not show whether they have the "
-            "latest model, so a script cannot be rolled out; roll out an image, or create a Uniform set"
+            f"latest model, so {noun} cannot be rolled out; roll out an image, or create a Uniform set"
         )
         yield Finding(Severity.IMPOSSIBLE, text)
     before = scale_set.script_before(script)
@@ -175,11 +181,7 @@ def _script(scale_set: ScaleSet, script: Release) -> Iterable[Finding]:
             Severity.WARNING, "the set had no CustomScript extension before: there is no script to roll back to"
         )
     elif before and not script.same_as(scale_set.extension_before):
-        text = (
-            f"a rollback runs {before.short_name} again, on disks on which the new script ran: it must undo what the "
-            "new script does, or the instances must be reimaged"
-        )
-        yield Finding(Severity.NOTE, text)
+        yield Finding(Severity.NOTE, _rollback_note(before))
     name = scale_set.extension.name if scale_set.extension else ""
     if after := [one for one, first in scale_set.sequence if first.lower() == name.lower()]:
         text = (
@@ -187,6 +189,17 @@ def _script(scale_set: ScaleSet, script: Release) -> Iterable[Finding]:
             "extension does not run either, and an instance may report no health"
         )
         yield Finding(Severity.WARNING, text)
+
+
+def _rollback_note(before: ExtensionSettings) -> str:
+    """What a rollback does on the instances."""
+    if before.is_application:
+        removed = not before.values.get(PACKAGE)
+        return f"a rollback removes {before.name}" if removed else f"a rollback installs {before.short_name}"
+    return (
+        f"a rollback runs {before.short_name} again, on disks on which the new script ran: it must undo what the "
+        "new script does, or the instances must be reimaged"
+    )
 
 
 def same_script(script: Release) -> Iterable[Finding]:

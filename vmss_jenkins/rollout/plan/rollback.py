@@ -31,7 +31,8 @@ def rollback_target(spec: RolloutSpec, observed: Observed, history: History) -> 
     if len(found) == 1:
         return found[0], ""
     if isinstance(bad, ExtensionSettings):
-        return None, "the previous script is not recorded: give its settings with --to-settings FILE"
+        option = "it with --application GALLERY/APPLICATION/VERSION" if bad.is_application else None
+        return None, f"the previous {bad.kind} is not recorded: give {option or 'its settings with --to-settings FILE'}"
     if not found:
         scripts = observed.scale_set.scripts
         script = next((f"; to roll back its script, add --extension {one.name}" for one in scripts), "")

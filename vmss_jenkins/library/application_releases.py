@@ -1,0 +1,86 @@
+"""Releases by application of a gallery, looked up before a rollout or a rollback begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from vmss_jenkins.azure.connection import AzureClients
+from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.model.applications import PACKAGE
+from vmss_jenkins.model.instances import ScaleSet, ScaleSetName
+from vmss_jenkins.model.releases import ExtensionSettings
+from vmss_jenkins.model.scripts import ScriptRollout
+from vmss_jenkins.rollout.plan.actions import RolloutSpec
+from vmss_jenkins.runtime.waiting import Waiter
+
+if TYPE_CHECKING:
+    from vmss_jenkins.azure.scale_sets import AzureScaleSets
+    from vmss_jenkins.azure.scripts.script_sets import ScriptSets
+
+
+def refuse_without_version(scripted: ScriptRollout | None) -> None:
+    """Refuse to roll out an application without a version.
+
+    Raises:
+        ConfigError: an exact version is wanted.
+    """
+    if scripted and scripted.application and not scripted.application.version:
+        key = scripted.application.key
+        raise ConfigError("application", [f"found {key!r} without a version; give an exact one, such as {key}/1.0.0"])
+
+
+def look_up_application(
+    scripted: ScriptRollout, scale_set: ScaleSet, azure: Callable[[], AzureClients], waiter: Waiter
+) -> ExtensionSettings | None:
+    """The exact release by script or application; None if it is the one that the model has.
+
+    Args:
+        scripted: what is rolled out or back.
+        scale_set: the set, with its extension or application chosen.
+        azure: connects to Azure, if a version must be looked up.
+        waiter: clock and listener.
+
+    Raises:
+        ConfigError: no instance of the set can install the version; nothing was changed.
+        AzureError: the version cannot be read.
+    """
+    release = scripted.release_for(scale_set.extension, scale_set.id)
+    if scripted.application is None or release is None:
+        return release
+    versions, package = azure().application_versions(), str(release.values[PACKAGE])
+    if why := waiter.retry(lambda: versions.why_missing(package, scale_set.location)):
+        shown = f"`az sig gallery-application version list --gallery-name {scripted.application.gallery}`"
+        reason = f"version {release.short_name} {why} ({package}); {shown} lists the versions that exist"
+        raise ConfigError("application", [reason])
+    return release
+
+
+def scripted_sets(
+    scripted: ScriptRollout,
+    sets: AzureScaleSets,
+    name: ScaleSetName,
+    spec: RolloutSpec,
+    azure: AzureClients,
+    waiter: Waiter,
+    *,
+    rolling_back: bool,
+) -> tuple[ScriptSets, RolloutSpec]:
+    """The adapter for a release by script or application, and the spec with the release that a rollback goes to.
+
+    Raises:
+        ConfigError: as `look_up_application`.
+        AzureError: likewise.
+    """
+    from vmss_jenkins.azure.scripts.application_sets import sets_for  # noqa: PLC0415 - the SDK takes 0.3 s
+
+    release = None
+    if scripted.application:
+        scale_set = waiter.retry(lambda: sets.get(name)).for_rollout(scripted)
+        release = look_up_application(scripted, scale_set, lambda: azure, waiter)
+    if rolling_back and release:
+        spec, release = replace(spec, rollback_to=release), None
+    to_previous = rolling_back and spec.rollback_to is None
+    memory = sets.memory(name)
+    return sets_for(scripted, sets, memory, waiter.on_event, release, to_previous=to_previous), spec
