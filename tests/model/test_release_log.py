@@ -35,6 +35,7 @@ from vmss_jenkins.model.release_log import (
 from vmss_jenkins.model.releases import ExtensionSettings
 
 A, B, C, D = (ImageReference(publisher="acme", offer="web", sku="1", version=f"1.0.{n}") for n in range(4))
+MOVES = ImageReference(publisher="acme", offer="web", sku="1", version="latest")
 VERSION = (
     "/subscriptions/5ca1e5e7-0000-4000-8000-000000000001/resourceGroups/images-of-production/providers/"
     "Microsoft.Compute/galleries/production_images/images/web-server/versions/2026.11.%d"
@@ -140,6 +141,9 @@ def test_a_text_that_names_no_image_sends_nobody_anywhere(text: str) -> None:
     [
         ([], B, A, [A], A),
         ([], B, A, [], A),
+        ([], B, MOVES, [], None),
+        ([], B, MOVES, [MOVES], None),
+        ([record(B, A)], B, MOVES, [], A),
         ([], B, B, [], None),
         ([], B, None, [], None),
         ([], C, B, [A, B], None),

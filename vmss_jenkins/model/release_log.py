@@ -162,7 +162,7 @@ def release_before(
         running: the other images that instances run, each once.
 
     Returns:
-        None if it is not known.
+        None if it is not known; never a name that moves, since that means the newest version, not the one before.
     """
     newest = newest_image(records)
     continued = newest is not None and not newest.back and new.same_as(image_of(newest.release))
@@ -174,7 +174,8 @@ def release_before(
         found = image_of(newest.release if ended_there else newest.before)
     else:
         found = None if running else model
-    return found if isinstance(found, ImageReference) and not found.same_as(new) else None
+    known = isinstance(found, ImageReference) and not found.moves and not found.same_as(new)
+    return found if isinstance(found, ImageReference) and known else None
 
 
 def recorded_target(records: Sequence[Record], model: Release | None) -> ImageReference | None:

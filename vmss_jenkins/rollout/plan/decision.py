@@ -75,9 +75,10 @@ def model_first(observed: Observed, history: History) -> Action | None:
 def _is_unnoticed(observed: Observed, history: History) -> bool:
     """Whether Azure does not know yet that a moving name means another version: it looks only at a PATCH.
 
-    Until then it takes instances of an older version for up to date; a flexible set does not show that.
+    Until then it takes instances of an older version for up to date; a flexible set does not show that. A rollback
+    leaves it so: the version that it leaves is not wanted.
     """
-    if history.target.floats_as is None or history.model_sent:
+    if history.target.floats_as is None or history.model_sent or history.cause is not None:
         return False
     current = (one for one in observed.instances if one.latest_model_applied is not False)
     return not all(history.target.is_on(one, observed.scale_set) for one in current)

@@ -117,15 +117,19 @@ def start(observed: Observed, spec: RolloutSpec, image: Release | None, now: flo
     if rolling_back and to and to.same_as(model):
         return History(now, Target(None)).begin_rollback(to, REQUESTED, now)
     release = image or model
-    target = Target(_running(release, observed.instances)) if rolling_back else spec.target_of(release)
+    target = _left(release, observed.instances) if rolling_back else spec.target_of(release)
     previous = previous_releases(observed, target.image)
     return History(now, target, previous=previous, cause=REQUESTED if rolling_back else None)
 
 
-def _running(release: Release | None, instances: Iterable[Instance]) -> Release | None:
-    """The newest version that instances run of a release whose name moves; the release itself otherwise."""
+def _left(release: Release | None, instances: Iterable[Instance]) -> Target:
+    """The release that a rollback leaves: of a name that moves, which stays in the model, the newest version that runs.
+
+    The model is not given that version: the first change of a rollback is the release that it goes to.
+    """
     images = [one.image for one in instances if one.image and one.image.is_version_of(release)]
-    return max(images, key=lambda image: version_key(image.exact_version or ""), default=None) or release
+    newest = max(images, key=lambda image: version_key(image.exact_version or ""), default=None)
+    return Target(newest or release, floats_as=release if newest and isinstance(release, ImageReference) else None)
 
 
 def resume_rollback(observed: Observed, was_rolling_back: str, image: Release | None, now: float) -> History | None:
