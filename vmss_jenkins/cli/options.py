@@ -12,14 +12,14 @@ import click
 from cloup import option_group
 from cloup.typing import Decorator
 
-from vmss_jenkins.cli.parameter_types import IMAGE_ID, IMAGE_URN
+from vmss_jenkins.cli.parameter_types import IMAGE_ID, IMAGE_URN, OutputFileType
 
 if TYPE_CHECKING:
     from vmss_jenkins.events.base import Event
     from vmss_jenkins.report.text import lines
 
 MOST_USED = "Most used"
-FILE = click.Path(dir_okay=False, path_type=Path)
+FILE = OutputFileType()
 """A file that is written."""
 GIVEN_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 """A file that is read."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -38,6 +40,27 @@ class AmountType(click.ParamType["Amount | None"]):
         except ConfigError as error:
             also = f", or {NONE}" if self._or_none else ""
             self.fail("; ".join(error.reasons) + also, param, ctx)
+
+
+class OutputFileType(click.Path):
+    """A file that the command writes at its end: whether it can be written is found out before anything is changed.
+
+    Its directory is created, as that of a report is.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ANN401 - click's
+        """Read what was typed."""
+        file = Path(str(super().convert(value, param, ctx)))
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            self.fail(f"{str(file)!r} cannot be written: {error.strerror}: {str(file.parent)!r}", param, ctx)
+        if not os.access(file if file.exists() else file.parent, os.W_OK):
+            self.fail(f"{str(file)!r} cannot be written: permission denied", param, ctx)
+        return file
 
 
 class DurationType(click.ParamType["float"]):

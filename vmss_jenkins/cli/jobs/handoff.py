@@ -104,7 +104,7 @@ def write(
 @option_group(
     MOST_USED,
     *_SET,
-    click.option("--file", required=True, type=FILE, help="The record."),
+    click.option("--file", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The record."),
     *image_options("the rollout, which must be the record's"),
     _EXTENSION,
     click.option(
