@@ -100,3 +100,12 @@ def az(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Az]:
         pytest.skip(WITHOUT_AZ)
     with logged_in(tmp_path_factory.mktemp("az")) as made:
         yield made
+
+
+@pytest.fixture
+def az_alone(tmp_path: Path) -> Iterator[Az]:
+    """The real `az`, logged in to an emulator of this test only, which may leave the set as it likes."""
+    if not PYTHON.exists():
+        pytest.skip(WITHOUT_AZ)
+    with logged_in(tmp_path) as made:
+        yield made

@@ -148,7 +148,8 @@ def test_rolling_upgrades_are_started_shown_and_cancelled(az: Az) -> None:
     assert latest["runningStatus"]["code"] in ("RollingForward", "Completed")
 
 
-def test_automatic_repairs_are_switched_on_suspended_and_resumed(az: Az) -> None:
+def test_automatic_repairs_are_switched_on_suspended_and_resumed(az_alone: Az) -> None:
+    az = az_alone
     on = "--enable-automatic-repairs true --automatic-repairs-grace-period 20 --automatic-repairs-action restart"
     policy = json.loads(az(f"vmss update {SET} {on} --query automaticRepairsPolicy"))
     assert policy == {"enabled": True, "gracePeriod": "PT20M", "repairAction": "Restart"}
@@ -164,7 +165,8 @@ def test_automatic_repairs_are_switched_on_suspended_and_resumed(az: Az) -> None
     assert "is not enabled" in az.refused(f"{service} {SET} --action Suspend")
 
 
-def test_a_set_in_mode_rolling_surges(az: Az) -> None:
+def test_a_set_in_mode_rolling_surges(az_alone: Az) -> None:
+    az = az_alone
     mode = "--set upgradePolicy.mode=Rolling --max-batch-instance-percent 40 --max-unhealthy-instance-percent 50"
     policy = json.loads(az(f"vmss update {SET} {mode} --max-surge true --query upgradePolicy.rollingUpgradePolicy"))
     assert (policy["maxBatchInstancePercent"], policy["maxSurge"]) == (40, True)
@@ -176,7 +178,8 @@ def test_a_set_in_mode_rolling_surges(az: Az) -> None:
     assert az(f"vmss list-instances {SET} {PAIRS}").split() == ["3", "True", "4", "True", "5", "True"]
 
 
-def test_lifecycle_hooks_are_added_and_automatic_upgrades_of_a_managed_image_refused(az: Az) -> None:
+def test_lifecycle_hooks_are_added_and_automatic_upgrades_of_a_managed_image_refused(az_alone: Az) -> None:
+    az = az_alone
     target, kind = f"{GROUP} --vmss-name web", "--type UpgradeAutoOSRollingBatchStarting"
     az(f"vmss lifecycle-hook add {target} {kind} --wait-duration PT1H --default-action Reject --output none")
     hooks = json.loads(az(f"vmss lifecycle-hook list {target}"))
@@ -189,7 +192,8 @@ def test_lifecycle_hooks_are_added_and_automatic_upgrades_of_a_managed_image_ref
     assert "Automatic OS Upgrade is not supported" in az.refused(f"vmss update {SET} --enable-auto-os-upgrade true")
 
 
-def test_terminate_notification_is_enabled(az: Az) -> None:
+def test_terminate_notification_is_enabled(az_alone: Az) -> None:
+    az = az_alone
     notice = "virtualMachineProfile.scheduledEventsProfile.terminateNotificationProfile"
     on = "--enable-terminate-notification true --terminate-notification-time 10"
     found = json.loads(az(f"vmss update {SET} {on} --query {notice}"))
@@ -197,7 +201,8 @@ def test_terminate_notification_is_enabled(az: Az) -> None:
     assert "out of range" in az.refused(f"vmss update {SET} --terminate-notification-time 20")
 
 
-def test_autoscale_settings_scale_their_set(az: Az) -> None:
+def test_autoscale_settings_scale_their_set(az_alone: Az) -> None:
+    az = az_alone
     autoscale, named = "monitor autoscale", f"{GROUP} --autoscale-name by-cpu"
     resource = f"{GROUP} --resource web --resource-type Microsoft.Compute/virtualMachineScaleSets"
     az(f"{autoscale} create {resource} --name by-cpu --min-count 2 --max-count 5 --count 3 --output none")
