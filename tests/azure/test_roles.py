@@ -66,10 +66,16 @@ RUNS: dict[str, list[tuple[Scenario, str]]] = {
     "image-versions": [(s, line) for s in MOVING for line in ("rollout --dry-run", "rollout", "resolve-image")],
     "applications": [(UNIFORM, "rollout --application apps/site/1.0.0")],
     "drain": [(s, "rollout --image-id NEW --drain 0.1") for s in (UNIFORM, FLEXIBLE)],
+    "repairs": [(UNIFORM, "rollout --image-id NEW --canary 1")],
 }
 
 
-BESIDE = {"drain": ("rollout",), "applications": ("rollout",), "image-versions": ("rollout", "resolve-image")}
+BESIDE = {
+    "drain": ("rollout",),
+    "applications": ("rollout",),
+    "repairs": ("rollout",),
+    "image-versions": ("rollout", "resolve-image"),
+}
 """What is needed beside a key that is no command of its own."""
 PAIRED = {"switch", "blue-green"}
 WHERE = {False: ["-g", "canary-rg", "-n", "web"], True: ["-g", "canary-rg"]}
@@ -88,6 +94,8 @@ def used(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]
                 monkeypatch.setenv(key, value)
             if name == "update-instances":
                 _change_model(emulator)
+            if name == "repairs":
+                _change(emulator, {"automaticRepairsPolicy": {"enabled": True}})
             words = shlex.split(line.replace("NEW", emulator.scenario.image_id("nginx-updated-image")))
             done = CliRunner().invoke(cli.cli, [*words, *WHERE[name in PAIRED]], standalone_mode=False)
             refused = [call for call in emulator.calls if call["status"] == 403]
@@ -98,10 +106,13 @@ def used(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]
 
 def _change_model(emulator: Emulator) -> None:
     reference = emulator.scenario.reference("nginx-updated-image")
-    changes = {"properties": {"virtualMachineProfile": {"storageProfile": {"imageReference": reference}}}}
+    _change(emulator, {"virtualMachineProfile": {"storageProfile": {"imageReference": reference}}})
+
+
+def _change(emulator: Emulator, properties: dict[str, Any]) -> None:
     with emulator.backend.lock:
         found = emulator.backend.scale_set("canary-rg", "web")
-        scale_sets.change(emulator.backend, found, changes, lambda _: None)
+        scale_sets.change(emulator.backend, found, {"properties": properties}, lambda _: None)
 
 
 @pytest.mark.parametrize("name", list(USED))

@@ -72,6 +72,7 @@ USED: Mapping[str, tuple[str, ...]] = {
     "blue-green": tuple(
         dict.fromkeys((*_ROLL, f"{_SETS}/write", _AUTOSCALE, *_SWITCH, "Microsoft.Network/publicIPAddresses/read"))
     ),
+    "repairs": (f"{_SETS}/instanceView/read", f"{_SETS}/setOrchestrationServiceState/action"),
     "drain": (
         f"{_SETS}/networkInterfaces/read",
         "Microsoft.Network/networkInterfaces/read",

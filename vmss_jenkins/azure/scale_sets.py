@@ -30,6 +30,7 @@ from vmss_jenkins.runtime.waiting import NO_OPERATION
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
+    from azure.mgmt.compute.operations import VirtualMachineScaleSetsOperations
 
 
 class _AnswerPolicy(SansIOHTTPPolicy[Any, Any]):
@@ -77,6 +78,11 @@ class AzureScaleSets:
     def remaining(self) -> Mapping[str, int]:
         """Requests left in each token bucket, by the last answers."""
         return self._answer_policy.remaining
+
+    @property
+    def operations(self) -> VirtualMachineScaleSetsOperations:
+        """The SDK's operations on scale sets."""
+        return self._client.virtual_machine_scale_sets
 
     def claims(self, name: ScaleSetName) -> TagClaims:
         """The locks of rollouts of a set."""
@@ -164,7 +170,7 @@ class AzureScaleSets:
         unchanged: dict[str, Any] = (
             {"etag": scale_set.etag, "match_condition": MatchConditions.IfNotModified} if scale_set.etag else {}
         )
-        return self._begin(
+        return self.begin(
             action,
             lambda polling: self._client.virtual_machine_scale_sets.begin_update(
                 name.resource_group, name.name, cast("Any", body), polling=polling, **unchanged
@@ -190,7 +196,7 @@ class AzureScaleSets:
         new = WINDOWS_HANDLER if scale_set.windows else LINUX_HANDLER
         handler = scale_set.handlers.get(release.name.lower(), new)
         body = cast("Any", extension_body(release, protected, None if replaced else known, handler))
-        return self._begin(
+        return self.begin(
             f"set the script extension {release.name} of {name}",
             lambda polling: begin(name.resource_group, name.name, release.name, body, polling=polling),
         )
@@ -211,7 +217,7 @@ class AzureScaleSets:
             AzureError: if Azure refuses.
         """
         name = scale_set.name
-        return self._begin(
+        return self.begin(
             f"update instances {', '.join(ids)} of {name}",
             lambda polling: self._client.virtual_machine_scale_sets.begin_update_instances(
                 name.resource_group, name.name, cast("Any", {"instanceIds": list(ids)}), polling=polling
@@ -236,7 +242,7 @@ class AzureScaleSets:
             AzureError: if Azure refuses.
         """
         name = scale_set.name
-        return self._begin(
+        return self.begin(
             f"delete instances {', '.join(ids)} of {name}",
             lambda polling: self._client.virtual_machine_scale_sets.begin_delete_instances(
                 name.resource_group,
@@ -247,7 +253,8 @@ class AzureScaleSets:
             ),
         )
 
-    def _begin(self, action: str, begin: Callable[[SteppedPolling], object]) -> AzureOperation:
+    def begin(self, action: str, begin: Callable[[SteppedPolling], object]) -> AzureOperation:
+        """Begin a long-running operation of the SDK; raises `AzureError` if Azure refuses."""
         polling = SteppedPolling(0, path_format_arguments={"endpoint": self._endpoint})
         with translated(action):
             begin(polling)

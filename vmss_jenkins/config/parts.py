@@ -98,6 +98,8 @@ class Rollout(Value):
     timeout: Annotated[values.Seconds, Field(ge=1)] = 7200.0
     max_failed: Annotated[int, Field(ge=0)] = 0
     drain: values.Seconds | None = None
+    repairs: Literal["suspend", "keep"] = "suspend"
+    """What becomes of automatic repairs and zone balance while a rollout changes the set."""
     moving_image: Literal["pin", "float"] = "pin"
     """What the model gets if the image is named by its definition or by `latest`: the exact version, or the name."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.azure.connection import AzureClients, Connection
+from vmss_jenkins.azure.services import AzureServices
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.gates.parsing import gate_texts, gates_from
@@ -209,6 +210,7 @@ class _Run:
                 gates=verification,
                 newest=found.newest,
                 why_missing=self._why_missing(azure, sets, waiter),
+                services=AzureServices(sets, self.name),
                 drainer=pool,
                 claims=sets.claims(self.name) if self.claim else None,
                 log=sets.log(self.name) if self.claim or order.rolling_back else None,

@@ -68,6 +68,7 @@ def scale_set_from(body: Body, name: ScaleSetName) -> ScaleSet:
         single_placement_group=properties.get("singlePlacementGroup") is not False,
         machine=_machine(body),
         settings=_settings(body, _at(properties, "virtualMachineProfile"), "networkProfile"),
+        services=tuple(_services(properties)),
     )
 
 
@@ -94,6 +95,20 @@ def applications_patch(known: Iterable[ExtensionSettings], release: ExtensionSet
     """
     listed = entries_with((one.values for one in known), release.name, release.values)
     return {"properties": {"virtualMachineProfile": {"applicationProfile": {"galleryApplications": listed}}}}
+
+
+def _services(properties: Body) -> Iterable[str]:
+    if _at(properties, "automaticRepairsPolicy").get("enabled"):
+        yield "AutomaticRepairs"
+    balance = _at(properties, "resiliencyPolicy", "automaticZoneRebalancingPolicy")
+    if balance.get("enabled"):
+        yield "AutomaticZoneRebalancing"
+
+
+def suspended_services(view: Body) -> tuple[str, ...]:
+    """The services that an instance view of a set shows as suspended: they act on nothing."""
+    shown = view.get("orchestrationServices") or ()
+    return tuple(str(one.get("serviceName")) for one in shown if one.get("serviceState") == "Suspended")
 
 
 def _machine(body: Body) -> Machine | None:

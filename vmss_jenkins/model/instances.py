@@ -155,6 +155,8 @@ class ScaleSet:
     """What an image must fit; None if the model does not tell."""
     settings: Settings = field(default_factory=dict)
     """What the model gives its instances beside the image."""
+    services: tuple[str, ...] = ()
+    """The services by which Azure replaces instances by itself, as its API names them; suspended ones too."""
 
 
 @dataclass(frozen=True)

@@ -142,6 +142,8 @@ class Commands:
         yield f"{self._limit()} --strategy={rollout.strategy}"
         yield f"--min-healthy-time={rollout.min_healthy_time:.15g} --instance-timeout={rollout.instance_timeout:.15g}"
         yield f"--timeout={rollout.timeout:.15g}"
+        if rollout.repairs != "suspend":
+            yield f"--repairs={rollout.repairs}"
         if rollout.drain is not None:
             yield f"--drain={rollout.drain:.15g}"
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from vmss_jenkins.events import rollout as rollout_events
 from vmss_jenkins.model.images import ImageReference
@@ -17,13 +18,15 @@ from vmss_jenkins.rollout import steps
 from vmss_jenkins.rollout.actor import Actor
 from vmss_jenkins.rollout.change_reporter import ChangeReporter
 from vmss_jenkins.rollout.ending import Recorder, RolloutResult, finish
-from vmss_jenkins.rollout.lease import Lease
+from vmss_jenkins.rollout.lease import Lease, Suspension
 from vmss_jenkins.rollout.plan.accounting import account, as_found
 from vmss_jenkins.rollout.plan.actions import (
     Action,
     Done,
     Halt,
     OnFailure,
+    Remove,
+    RestoreModel,
     RolloutSpec,
     ScaleOut,
     SetModel,
@@ -40,7 +43,7 @@ from vmss_jenkins.rollout.plan.selection import Include
 from vmss_jenkins.rollout.plan.situation import Situation, survey
 from vmss_jenkins.rollout.plan.surge import decision as surge_decision
 from vmss_jenkins.rollout.plan.surge import situation as surge_situation
-from vmss_jenkins.rollout.ports import Claims, Drainer, Gates, Processes, ReleaseLog, ScaleSets
+from vmss_jenkins.rollout.ports import Claims, Drainer, Gates, Processes, ReleaseLog, ScaleSets, Services
 from vmss_jenkins.rollout.start_checks import (
     begin_surge,
     check_way_back,
@@ -81,6 +84,8 @@ class RunContext:
     """Looks up the version that a moving name means now, for a rollout whose model keeps that name."""
     why_missing: Callable[[ImageReference], str | None] | None = None
     """Tells why no instance can be made of an image, such as a version that was deleted; None if one can."""
+    services: Services[Any] | None = None
+    """By which Azure replaces instances of the set by itself."""
     headcounts: Headcounts | None = None
     """Where a surge records how many instances the set has in the end."""
     run: str = "run"
@@ -121,7 +126,7 @@ def run_rollout(
     """
     lease = Lease(context.claims, context.run, context.owner, waiter, context.processes)
     killed = lease.take()
-    watcher = None
+    suspension, watcher = Suspension(context.services, spec.repairs, lease, waiter), None
     try:
         watcher = Watcher(sets, name, spec.min_healthy_time, waiter)
         _refuse_unknown_ids(spec, watcher.observed)
@@ -141,12 +146,12 @@ def run_rollout(
         new = Record(context.run, 0.0, BEGUN, "", "", context.by or context.owner, context.build)
         recorder = Recorder(context.log, new, known, waiter)
         planned = _planned(watcher.observed, history, spec, context)
-        return _loop(actor, history, planned, recorder, context.newest)
+        return _loop(actor, history, planned, recorder, suspension, context.newest)
     except KeyboardInterrupt:
         _report_what_goes_on(watcher, name, waiter)
         raise
     finally:
-        lease.release()
+        lease.release(keep=not suspension.end())
 
 
 def _counted(actor: Actor[OperationT], context: RunContext, history: History) -> History:
@@ -217,6 +222,7 @@ def _loop(
     history: History,
     planned: rollout_events.RolloutPlanned,
     recorder: Recorder,
+    suspension: Suspension,
     look_up: Callable[[], ImageReference] | None,
 ) -> RolloutResult:
     began, fresh = actor.now, False
@@ -227,6 +233,7 @@ def _loop(
         history = actor.resizer.look(history) if actor.resizer else history
         situation, action = _decided(actor.spec, observed, history, actor.now)
         if isinstance(action, Done | Halt) and not fresh:
+            suspension.end()
             actor.watcher.refresh_for_end(required=isinstance(action, Done))
             fresh = True
             continue
@@ -243,6 +250,8 @@ def _loop(
         elif (newest := _newest(actor, history, action, look_up)) and newest != history.newest:
             history = replace(history, newest=newest)
         else:
+            if isinstance(action, SetModel | RestoreModel | Update | ScaleOut | Remove):
+                suspension.begin(observed.scale_set)
             with recorder.begun(action, history, observed):
                 history = actor.act(action, history)
             actor.lease.renew_if_due()

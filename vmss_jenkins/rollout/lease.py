@@ -1,16 +1,21 @@
-"""The claim of a run: take it, renew it, release it."""
+"""The claim of a run: take it, renew it, release it; and what of Azure is suspended while the run holds it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from vmss_jenkins.errors import AzureError
+from vmss_jenkins.errors import AzureError, ConfigError
 from vmss_jenkins.events import rollout as rollout_events
 from vmss_jenkins.events.calls import CallRetried
+from vmss_jenkins.events.steps import PreflightFound
+from vmss_jenkins.model.findings import Finding, Severity
+from vmss_jenkins.model.instances import ScaleSet
+from vmss_jenkins.rollout.plan.actions import SERVICES, Repairs
 from vmss_jenkins.rollout.plan.claims import LEASE, RENEWAL, AnotherRollout, Claim, Ended, expired, fitting, others
-from vmss_jenkins.rollout.ports import Claims, Processes
-from vmss_jenkins.runtime.waiting import Waiter, is_transient
+from vmss_jenkins.rollout.ports import Claims, Processes, Services
+from vmss_jenkins.runtime.waiting import Waiter, complete, is_transient
 
 LOOK_EVERY = 10.0
 """Seconds between two reads while a claim of an earlier run expires."""
@@ -20,6 +25,9 @@ AGAIN = 5.0
 """Seconds until a failed renewal is tried again."""
 REMEMBERED = 3600.0
 """Seconds after its end for which an expired claim is evidence that its run was killed."""
+
+_ACTION = "Microsoft.Compute/virtualMachineScaleSets/setOrchestrationServiceState/action"
+_FORBIDDEN = 403
 
 
 class Lease:
@@ -40,6 +48,8 @@ class Lease:
         self._claim = Claim(run, fitting(owner), 0.0, process=processes.own if processes else "")
         self._offset = 0.0
         self._renewed = 0.0
+        self.inherited: tuple[str, ...] = ()
+        """What runs that were killed had suspended."""
 
     def take(self) -> Claim | None:
         """Claim the scale set and return the claim of an earlier run that was killed; None for none.
@@ -58,6 +68,9 @@ class Lease:
         for claim in left:
             self._waiter.on_event(rollout_events.LockTakenOver(claim.owner, claim.process))
         dead = (*expired(before, self._server_now), *left)
+        self.inherited = tuple(dict.fromkeys(name for claim in dead for name in claim.suspended))
+        if self.inherited:
+            self.renew(suspended=self.inherited)
         if dead:
             self._waiter.retry(lambda: self._remove([claim.run for claim in dead]))
         recent = [claim for claim in dead if self._server_now - claim.until < REMEMBERED]
@@ -111,18 +124,22 @@ class Lease:
                 raise
             self._renewed = self._now - RENEWAL + AGAIN
 
-    def renew(self, rolling_back: str | None = None, lease: float = LEASE) -> None:
+    def renew(
+        self, rolling_back: str | None = None, lease: float = LEASE, suspended: tuple[str, ...] | None = None
+    ) -> None:
         """Renew the claim now.
 
         Args:
             rolling_back: the fingerprints of the rollback to record; None leaves what is recorded.
             lease: seconds until it expires: longer before a long measurement.
+            suspended: the services that this run suspends; None leaves what is recorded.
         """
         if self._claims is None:
             return
         claims = self._claims
         recorded = self._claim.rolling_back if rolling_back is None else rolling_back
-        self._claim = replace(self._claim, rolling_back=recorded)
+        services = self._claim.suspended if suspended is None else suspended
+        self._claim = replace(self._claim, rolling_back=recorded, suspended=services)
         self._waiter.retry(lambda: self._write(claims, lease))
 
     def record_end(self, outcome: str, release: str) -> None:
@@ -175,3 +192,94 @@ class Lease:
     @property
     def _server_now(self) -> float:
         return self._now + self._offset
+
+
+@dataclass
+class Suspension:
+    """Suspends the services by which Azure replaces instances, and resumes them at the end of the run.
+
+    Automatic repairs replace an ill instance by one of the latest model: in the middle of a rollout that is a release
+    that nobody has judged. The claim says what is suspended before it is; whoever takes over after `kill -9` resumes it
+    at its own end. What somebody else suspended stays so.
+
+    Args:
+        services: the services of the set; None if they are not to be touched.
+        repairs: whether they are suspended.
+        lease: the claim of the run.
+        waiter: clock and listener.
+    """
+
+    services: Services[Any] | None
+    repairs: Repairs
+    lease: Lease
+    waiter: Waiter
+    _began: bool = field(default=False, init=False)
+    _ours: tuple[str, ...] = field(default=(), init=False)
+
+    def __post_init__(self) -> None:
+        self._ours = self.lease.inherited
+
+    def begin(self, scale_set: ScaleSet) -> None:
+        """Suspend what runs, once a run.
+
+        Raises:
+            ConfigError: the role does not allow it; nothing was changed.
+            AzureError: Azure refuses, or cannot be reached.
+        """
+        if self._began or self.services is None or not scale_set.services:
+            return
+        self._began, services = True, self.services
+        already = self.waiter.retry(services.suspended)
+        running = tuple(name for name in scale_set.services if name not in already)
+        if self.repairs is Repairs.KEEP:
+            for name in running:
+                text = "kept: an ill instance may get the new release before it is judged"
+                self._tell(Severity.WARNING, f"{SERVICES[name]} of {scale_set.name}: {text}")
+            return
+        self._ours = tuple(name for name in SERVICES if name in {*self._ours, *running})
+        if running:
+            self.lease.renew(suspended=self._ours)
+        for name in running:
+            self._suspend(services, scale_set, name)
+
+    def _suspend(self, services: Services[Any], scale_set: ScaleSet, name: str) -> None:
+        try:
+            self._set(services, name, suspended=True)
+        except AzureError as error:
+            if error.failure.status != _FORBIDDEN:
+                raise
+            self._ours = tuple(one for one in self._ours if one != name)
+            reasons = [
+                f"{SERVICES[name]} cannot be suspended: the role lacks the action {_ACTION}",
+                "add it, or give --repairs keep: then an ill instance may get the new release before it is judged",
+            ]
+            raise ConfigError(f"scale set {scale_set.name}", reasons) from error
+        self._tell(Severity.NOTE, f"{SERVICES[name]} of {scale_set.name}: suspended until the end of this run")
+
+    def end(self) -> bool:
+        """Resume what this run or a killed one suspended; return whether all of it runs again."""
+        for name in self._ours:
+            if self.services is None or not self._resumed(self.services, name):
+                return False
+        self._ours, self._began = (), False
+        return True
+
+    def _resumed(self, services: Services[Any], name: str) -> bool:
+        try:
+            self._set(services, name, suspended=False)
+        except AzureError as error:
+            text = (
+                f"{SERVICES[name]} could not be resumed: {str(error).splitlines()[0]}; the next run resumes it, or "
+                f"`az vmss set-orchestration-service-state --service-name {name} --action Resume`"
+            )
+            self._tell(Severity.WARNING, text)
+            return False
+        self._tell(Severity.NOTE, f"{SERVICES[name]}: on again")
+        return True
+
+    def _set(self, services: Services[Any], name: str, *, suspended: bool) -> None:
+        operation = self.waiter.retry(lambda: services.begin_set_suspended(name, suspended=suspended))
+        complete(services, operation, self.waiter, self.lease.renew_if_due)
+
+    def _tell(self, severity: Severity, text: str) -> None:
+        self.waiter.on_event(PreflightFound(Finding(severity, text)))

@@ -61,6 +61,22 @@ class ScaleSets(Protocol[OperationT]):
         ...
 
 
+class Services(Protocol[OperationT]):
+    """The services by which Azure replaces instances of one scale set; each call raises `AzureError`."""
+
+    def suspended(self) -> tuple[str, ...]:
+        """Read which ones are suspended."""
+        ...
+
+    def begin_set_suspended(self, service: str, *, suspended: bool) -> OperationT:
+        """Suspend or resume one."""
+        ...
+
+    def poll(self, operation: OperationT) -> None:
+        """Read the state of an operation once."""
+        ...
+
+
 class ImageVersions(Protocol):
     """Reads the versions of images; each call raises `AzureError`."""
 

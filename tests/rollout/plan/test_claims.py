@@ -29,9 +29,12 @@ from vmss_jenkins.rollout.plan.claims import (
     st.integers(0, 10**11),
     st.sampled_from(["", fingerprint(NEW, OLD)]),
     st.sampled_from(["", "0123456789ab-4194304-99999999999"]),
+    st.sampled_from([(), ("AutomaticRepairs",), ("AutomaticRepairs", "AutomaticZoneRebalancing")]),
 )
-def test_a_claim_reads_as_it_was_written(run: str, owner: str, until: int, back: str, process: str) -> None:
-    claim = Claim(run, owner, float(until), back, process)
+def test_a_claim_reads_as_it_was_written(
+    run: str, owner: str, until: int, back: str, process: str, suspended: tuple[str, ...]
+) -> None:
+    claim = Claim(run, owner, float(until), back, process, suspended)
     assert Claim.parse(run, claim.text()) == claim
 
 
@@ -53,7 +56,8 @@ def test_a_claim_without_a_process_is_still_understood() -> None:
 @given(st.text(min_size=1, max_size=400), st.text(min_size=1, max_size=400))
 def test_an_owner_that_fits_is_read_as_it_was_written_and_is_nobody_elses(owner: str, other: str) -> None:
     kept = fitting(owner)
-    claim = Claim("run", kept, 4102444800.0, fingerprint(NEW, OLD), "0123456789ab-4194304-99999999999")
+    services = ("AutomaticRepairs", "AutomaticZoneRebalancing")
+    claim = Claim("run", kept, 4102444800.0, fingerprint(NEW, OLD), "0123456789ab-4194304-99999999999", services)
     assert Claim.parse("run", claim.text()) == claim
     assert (fitting(other) == kept) == (other == owner)
     assert fitting(kept) == kept

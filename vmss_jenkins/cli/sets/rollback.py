@@ -72,6 +72,7 @@ def command(
     strategy: str,
     max_surge: Amount | None,
     allow_unknown_autoscale: bool,
+    repairs: str,
     min_healthy_time: float,
     instance_timeout: float,
     timeout: float,
@@ -91,7 +92,7 @@ def command(
     from vmss_jenkins.library.rollback_preview import look_before_rollback  # noqa: PLC0415 - not loaded for --help
     from vmss_jenkins.library.rollouts import roll_back  # noqa: PLC0415 - not loaded for --help
     from vmss_jenkins.rollout.ending import Outcome  # noqa: PLC0415
-    from vmss_jenkins.rollout.plan.actions import RolloutSpec  # noqa: PLC0415
+    from vmss_jenkins.rollout.plan.actions import Repairs, RolloutSpec  # noqa: PLC0415
 
     spec = RolloutSpec(
         canary=None,
@@ -99,6 +100,7 @@ def command(
         strategy=strategy_of(strategy, max_surge),
         max_surge=max_surge,
         allow_unknown_autoscale=allow_unknown_autoscale,
+        repairs=Repairs(repairs),
         min_healthy_time=min_healthy_time,
         instance_timeout=instance_timeout,
         timeout=timeout,

@@ -165,6 +165,7 @@ def command(
     strategy: str,
     max_surge: Amount | None,
     allow_unknown_autoscale: bool,
+    repairs: str,
     min_healthy_time: float,
     instance_timeout: float,
     timeout: float,
@@ -185,7 +186,7 @@ def command(
     from vmss_jenkins.gates.parsing import gates_from  # noqa: PLC0415 - not loaded for --help
     from vmss_jenkins.model.images import MovingImage  # noqa: PLC0415
     from vmss_jenkins.rollout.ending import Outcome  # noqa: PLC0415
-    from vmss_jenkins.rollout.plan.actions import OnFailure, RolloutSpec  # noqa: PLC0415
+    from vmss_jenkins.rollout.plan.actions import OnFailure, Repairs, RolloutSpec  # noqa: PLC0415
     from vmss_jenkins.rollout.plan.selection import Include, Scope  # noqa: PLC0415
 
     release = _one_image(image_id, image)
@@ -198,6 +199,7 @@ def command(
         strategy=strategy_of(strategy, max_surge),
         max_surge=max_surge,
         allow_unknown_autoscale=allow_unknown_autoscale,
+        repairs=Repairs(repairs),
         pause=pause,
         min_healthy_time=min_healthy_time,
         instance_timeout=instance_timeout,

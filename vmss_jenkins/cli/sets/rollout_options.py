@@ -80,6 +80,14 @@ LIMITS = (
 """Options of when to give up."""
 ALLOWANCES = (
     click.option(
+        "--repairs",
+        type=click.Choice(["suspend", "keep"]),
+        default="suspend",
+        show_default=True,
+        help="What becomes of automatic repairs and zone balance until the end: they give the new release to an ill "
+        "instance before it is judged.",
+    ),
+    click.option(
         "--allow-automatic-rollout",
         is_flag=True,
         help="Go on although the upgrade policy of the scale set updates every instance by itself.",

@@ -33,6 +33,16 @@ class OnFailure(Enum):
     ROLLBACK = "rollback"
 
 
+class Repairs(Enum):
+    """What becomes of the services by which Azure replaces instances, while a rollout changes a set."""
+
+    SUSPEND = "suspend"
+    """They are suspended before the first change, and resumed at the end: they would spread a release unjudged."""
+    KEEP = "keep"
+
+
+SERVICES = {"AutomaticRepairs": "automatic repairs", "AutomaticZoneRebalancing": "automatic zone balance"}
+"""These services, as Azure's API names them, and for people."""
 ONE = Amount(1)
 _FLAGS = ("canary_only", "idle", "allow_unknown_autoscale")
 _SHORTEST = 0.001
@@ -83,6 +93,8 @@ class RolloutSpec:
     """The release was named by something that moves; None if its name is exact. `roll_out` looks it up."""
     wait_for_replication: float | None = None
     """Seconds to wait for the copy of the image's version in the region of the set; None: it must be there."""
+    repairs: Repairs = Repairs.SUSPEND
+    """What becomes of automatic repairs and zone balance, which replace instances by ones of the new model."""
     drain: float | None = None
     """Seconds from taking an instance out of the load balancer to its update; None: it is not taken out."""
 
@@ -95,6 +107,7 @@ class RolloutSpec:
             "strategy": plain_values.choice("strategy", Strategy, self.strategy),
             "on_failure": plain_values.choice("on_failure", OnFailure, self.on_failure),
             "rollback_to": _release(self.rollback_to),
+            "repairs": plain_values.choice("repairs", Repairs, self.repairs),
             "moving_image": plain_values.choice("moving_image", MovingImage, self.moving_image),
             "resolved": _resolved(self.resolved),
             "max_failed": plain_values.count("max_failed", self.max_failed),

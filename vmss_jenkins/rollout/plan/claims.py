@@ -42,7 +42,9 @@ LEASE = 120.0
 """Seconds from the last renewal until a claim expires."""
 RENEWAL = 30.0
 """Seconds between two renewals."""
-LONGEST_OWNER = 150
+_LETTERS = {"AutomaticRepairs": "R", "AutomaticZoneRebalancing": "Z"}
+"""The services of Azure that a run can suspend, and how a claim writes them."""
+LONGEST_OWNER = 135
 """Characters of an owner that fit into a tag's value beside the rest of a claim."""
 
 
@@ -60,17 +62,25 @@ class Claim:
     """The fingerprints of the releases of a rollback, from and to; empty while none is under way."""
     process: str = ""
     """The process that holds it, as `runtime.processes` names it; empty if it is not known."""
+    suspended: tuple[str, ...] = ()
+    """The services of Azure that it suspended, and that must be resumed."""
 
     def text(self) -> str:
         """The tag's value; Azure allows 256 characters."""
         process = f" process={self.process}" if self.process else ""
-        return f"until={self.until:.0f} back={self.rolling_back}{process} owner={self.owner}"[:256]
+        letters = "".join(_LETTERS[name] for name in self.suspended)
+        suspended = f" suspended={letters}" if letters else ""
+        return f"until={self.until:.0f} back={self.rolling_back}{suspended}{process} owner={self.owner}"[:256]
 
     @classmethod
     def parse(cls, run: str, text: str) -> Claim | None:
         """Read a tag's value; None for a tag of another kind."""
-        found = re.fullmatch(r"until=(\d+) back=(\S*?)(?: process=(\S+))? owner=(.+)", text, re.ASCII | re.DOTALL)
-        return cls(run, found[4], float(found[1]), found[2], found[3] or "") if found else None
+        pattern = r"until=(\d+) back=(\S*?)(?: suspended=([RZ]+))?(?: process=(\S+))? owner=(.+)"
+        found = re.fullmatch(pattern, text, re.ASCII | re.DOTALL)
+        if found is None:
+            return None
+        services = tuple(name for name, letter in _LETTERS.items() if letter in (found[3] or ""))
+        return cls(run, found[5], float(found[1]), found[2], found[4] or "", services)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from vmss_jenkins.model.instances import Instance, ScaleSet
 from vmss_jenkins.model.machines import differing
 from vmss_jenkins.model.releases import ExtensionSettings, Release
 from vmss_jenkins.rollout.plan.accounting import nothing_to_do
-from vmss_jenkins.rollout.plan.actions import RolloutSpec, Strategy
+from vmss_jenkins.rollout.plan.actions import SERVICES, Repairs, RolloutSpec, Strategy
 from vmss_jenkins.rollout.plan.down_before import at_start, down_before, findings
 from vmss_jenkins.rollout.plan.history import History, Observed
 from vmss_jenkins.rollout.plan.preflight import plan_update
@@ -114,6 +114,7 @@ def preview(spec: RolloutSpec, image: Release | None, scale_set: ScaleSet, insta
             *(plan_update(scale_set, image, instances).findings if image else ()),
             *nothing_to_do(release, selection, instances),
             *model_changes(scale_set, release, selection.pending),
+            *(services_note(spec, scale_set) if selection.pending else ()),
             *findings(spec, instances, selection, down),
             *_undrained(spec, scale_set, selection),
         ),
@@ -144,6 +145,15 @@ def model_changes(scale_set: ScaleSet, release: Release | None, update: Iterable
                 "instance, such as custom data, secrets or extensions"
             )
     yield from (Finding(Severity.NOTE, f"{ids}: {text}") for text, ids in grouped(found))
+
+
+def services_note(spec: RolloutSpec, scale_set: ScaleSet) -> tuple[Finding, ...]:
+    """What becomes of the services by which Azure replaces instances by ones of the new model."""
+    kept = spec.repairs is Repairs.KEEP
+    names = (SERVICES[name] for name in scale_set.services)
+    told = "kept: an ill instance may get the new release before it is judged" if kept else "suspended until the end"
+    severity = Severity.WARNING if kept else Severity.NOTE
+    return tuple(Finding(severity, f"{name} of {scale_set.name}: {told}") for name in names)
 
 
 def preview_rollback(spec: RolloutSpec, scale_set: ScaleSet, instances: Sequence[Instance]) -> Preview:
@@ -183,6 +193,7 @@ def preview_rollback(spec: RolloutSpec, scale_set: ScaleSet, instances: Sequence
         findings=(
             *plan_update(scale_set, release, instances).findings,
             *nothing_to_do(release, selection, instances),
+            *(services_note(spec, scale_set) if selection.pending else ()),
             *_undrained(spec, scale_set, selection),
         ),
         rolling_back=True,

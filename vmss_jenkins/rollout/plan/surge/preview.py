@@ -11,7 +11,7 @@ from vmss_jenkins.rollout.plan.actions import RolloutSpec
 from vmss_jenkins.rollout.plan.headcount import Headcount
 from vmss_jenkins.rollout.plan.history import History, Observed
 from vmss_jenkins.rollout.plan.preflight import ALLOW_AUTOMATIC, plan_update
-from vmss_jenkins.rollout.plan.preview import UNDRAINED, idle_findings, moving_note
+from vmss_jenkins.rollout.plan.preview import UNDRAINED, idle_findings, moving_note, services_note
 from vmss_jenkins.rollout.plan.surge import checks as surge_checks
 from vmss_jenkins.rollout.plan.surge.scale_in import order
 from vmss_jenkins.rollout.plan.surge.situation import survey
@@ -112,6 +112,7 @@ def preview_surge(
             *(plan_update(scale_set, image, observed.instances).findings if image else ()),
             *idle,
             *surge_checks.findings(spec, observed, counted, release, autoscale),
+            *(services_note(spec, scale_set) if found.old else ()),
             *([] if ready or not found.old else [UNDRAINED]),
         ),
         allowed=(surge_checks.ALLOW_UNKNOWN_AUTOSCALE,) if spec.allow_unknown_autoscale else (),
