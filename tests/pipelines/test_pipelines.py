@@ -292,3 +292,11 @@ def test_a_template_that_is_wrong_or_prints_possible_code_is_refused(template: s
     with pytest.raises(ConfigError) as raised:
         jobs_of(config_of(), templates={"jenkinsfile.groovy.j2": template})
     assert reason in str(raised.value)
+
+
+def test_every_rollout_of_the_jobs_keeps_repairs_only_if_the_file_says_so() -> None:
+    kept, suspended = (jobs({"rollout": {"repairs": how}}) for how in ("keep", "suspend"))
+    for kind in ("canary", "full", "rollback"):
+        script = kept[kind].jenkinsfile
+        assert script.count("--repairs=keep") == script.count("--strategy=") > 0
+        assert "--repairs" not in suspended[kind].jenkinsfile

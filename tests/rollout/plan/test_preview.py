@@ -11,10 +11,12 @@ from vmss_jenkins.model.findings import Severity
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Health, Instance, InstanceIds, ScaleSet, UpgradeMode
 from vmss_jenkins.model.releases import ExtensionSettings
-from vmss_jenkins.rollout.plan.actions import RolloutSpec, Strategy
+from vmss_jenkins.rollout.plan.actions import Repairs, RolloutSpec, Strategy
+from vmss_jenkins.rollout.plan.headcount import Headcount
 from vmss_jenkins.rollout.plan.history import History, Observed
 from vmss_jenkins.rollout.plan.preview import UNDRAINED, Preview, idle_findings, preview, preview_rollback
 from vmss_jenkins.rollout.plan.selection import Amount, Scope, Target
+from vmss_jenkins.rollout.plan.surge.preview import preview_surge
 
 SET = ScaleSet(WEB, OLD, capacity=3)
 CANARY = RolloutSpec(canary=Amount(1))
@@ -425,3 +427,30 @@ def test_what_an_update_brings_beside_the_release_is_told(
     found = preview(CANARY, None, replace(SET, image=image, settings=B2), instances)
     notes = [one.text for one in found.findings if one.text.startswith("0, 1: ")]
     assert notes == ([told] if told else [])
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+@pytest.mark.parametrize(
+    ("repairs", "told"),
+    [
+        (Repairs.SUSPEND, "note: automatic repairs of canary-rg/web: suspended until the end"),
+        (
+            Repairs.KEEP,
+            "warning: automatic repairs of canary-rg/web: kept: an ill instance may get the new release before it is "
+            "judged",
+        ),
+    ],
+)
+def test_a_dry_run_says_what_becomes_of_repairs_if_there_is_something_to_do(
+    strategy: Strategy, repairs: Repairs, told: str
+) -> None:
+    there = replace(SET, services=("AutomaticRepairs",))
+    spec = replace(CANARY, repairs=repairs, strategy=strategy)
+    if strategy is Strategy.SURGE:
+        seen = Observed(there, (FIRST, SECOND), {})
+        plans = [preview_surge(spec, NEW, seen, Headcount(2, 2, 2), ())]
+    else:
+        plans = [preview(spec, NEW, there, (FIRST, SECOND))]
+        plans.append(preview_rollback(replace(spec, rollback_to=NEW), there, (FIRST, SECOND)))
+    assert [told in list(plan.lines()) for plan in plans] == [True] * len(plans)
+    assert not [line for line in preview(spec, OLD, there, ()).lines() if "automatic repairs" in line]
