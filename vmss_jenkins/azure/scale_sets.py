@@ -8,13 +8,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 from azure.core import MatchConditions
-from azure.core.exceptions import AzureError as SdkError
 from azure.core.exceptions import DecodeError
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.core.polling.base_polling import BadStatus
-from azure.core.rest import HttpRequest
 from azure.mgmt.compute import ComputeManagementClient
 
+from vmss_jenkins.azure.autoscale import enabled_autoscale
 from vmss_jenkins.azure.client_options import client_options
 from vmss_jenkins.azure.credentials import Endpoint
 from vmss_jenkins.azure.errors import azure_error, body_failure, response_failure, translated
@@ -285,22 +284,5 @@ class AzureScaleSets:
             raise azure_error(operation.action, failure)
 
     def autoscale_settings(self, scale_set: ScaleSet) -> tuple[str, ...] | None:
-        """Name the enabled autoscale settings that target a set; None if they cannot be read.
-
-        One request does not justify another SDK
-        (https://learn.microsoft.com/rest/api/monitor/autoscale-settings/list-by-resource-group).
-        """
-        group = scale_set.id.rpartition("/providers/Microsoft.Compute/")[0]
-        url = f"{self._endpoint}{group}/providers/Microsoft.Insights/autoscalesettings?api-version=2022-10-01"
-        try:
-            answer = self._client.send_request(HttpRequest("GET", url))
-            answer.raise_for_status()
-            values = answer.json()["value"]
-        except (SdkError, ValueError, KeyError):
-            return None
-        wanted = scale_set.id.lower()
-        return tuple(
-            value["name"]
-            for value in values
-            if value["properties"].get("enabled") and value["properties"].get("targetResourceUri", "").lower() == wanted
-        )
+        """Name the enabled autoscale settings that target a set; None if they cannot be read."""
+        return enabled_autoscale(self._client.send_request, self._endpoint, scale_set.id)
