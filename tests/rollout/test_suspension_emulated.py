@@ -12,7 +12,6 @@ import pytest
 
 from tests.rollout.test_steps_emulated import WEB, Session, session
 from tests.support.cloud import Killed
-from vmss_jenkins.azure.services import AzureServices
 from vmss_jenkins.emulator import Scenario
 from vmss_jenkins.emulator.arm.role import Role
 from vmss_jenkins.errors import ConfigError
@@ -31,7 +30,7 @@ def repaired(**scenario: Any) -> Iterator[Session]:
     """A set whose ill instances Azure replaces."""
     with session(Scenario(instances=5, **scenario)) as azure:
         policy = {"properties": {"automaticRepairsPolicy": {"enabled": True, "gracePeriod": "PT10M"}}}
-        azure.sets.operations.begin_update("canary-rg", "web", policy, polling=False)  # type: ignore[call-overload]
+        azure.sets._client.virtual_machine_scale_sets.begin_update("canary-rg", "web", policy, polling=False)  # type: ignore[call-overload]
         azure.clock.sleep(700)
         yield azure
 
@@ -59,14 +58,14 @@ def roll(azure: Session, image: str | None, clock: Any = None, *, owner: str = "
     waiter = replace(azure.waiter(), clock=clock or azure.clock)
     context = RunContext(
         claims=azure.sets.claims(WEB), log=azure.sets.log(WEB), headcounts=azure.sets.headcounts(WEB),
-        services=AzureServices(azure.sets, WEB), owner=owner, run=f"run-{len(azure.events)}",
+        services=azure.sets.services(WEB), owner=owner, run=f"run-{len(azure.events)}",
     )  # fmt: skip
     order = Order(azure.image(image)) if image else Order(rolling_back=True)
     return run_rollout(azure.sets, WEB, order, RolloutSpec(**values), context, waiter)
 
 
 def suspended(azure: Session) -> bool:
-    return REPAIRS in AzureServices(azure.sets, WEB).suspended()
+    return REPAIRS in azure.sets.services(WEB).suspended()
 
 
 def told(azure: Session) -> list[str]:
@@ -146,7 +145,7 @@ def test_ctrl_c_resumes_it() -> None:
 
 def test_what_somebody_else_suspended_stays_so() -> None:
     with repaired() as azure:
-        AzureServices(azure.sets, WEB).begin_set_suspended(REPAIRS, suspended=True)
+        azure.sets.services(WEB).begin_set_suspended(REPAIRS, suspended=True)
         azure.clock.sleep(60)
         assert roll(azure, NEW).outcome is Outcome.ROLLED_OUT
         assert suspended(azure)

@@ -13,11 +13,11 @@ from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.core.polling.base_polling import BadStatus
 from azure.mgmt.compute import ComputeManagementClient
 
-from vmss_jenkins.azure.autoscale import enabled_autoscale
 from vmss_jenkins.azure.client_options import client_options
 from vmss_jenkins.azure.credentials import Endpoint
 from vmss_jenkins.azure.errors import azure_error, body_failure, response_failure, translated
 from vmss_jenkins.azure.operations import AzureOperation, SteppedPolling
+from vmss_jenkins.azure.services import AzureServices, enabled_autoscale
 from vmss_jenkins.azure.tag_claims import TagClaims, TagHeadcounts, TagLog, TagMemory
 from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.model import arm_bodies
@@ -29,7 +29,6 @@ from vmss_jenkins.runtime.waiting import NO_OPERATION
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
-    from azure.mgmt.compute.operations import VirtualMachineScaleSetsOperations
 
 
 class _AnswerPolicy(SansIOHTTPPolicy[Any, Any]):
@@ -78,10 +77,9 @@ class AzureScaleSets:
         """Requests left in each token bucket, by the last answers."""
         return self._answer_policy.remaining
 
-    @property
-    def operations(self) -> VirtualMachineScaleSetsOperations:
-        """The SDK's operations on scale sets."""
-        return self._client.virtual_machine_scale_sets
+    def services(self, name: ScaleSetName) -> AzureServices:
+        """The services by which Azure replaces instances of a set by itself."""
+        return AzureServices(self._client.virtual_machine_scale_sets, self._begin, self.poll, name)
 
     def claims(self, name: ScaleSetName) -> TagClaims:
         """The locks of rollouts of a set."""
@@ -169,7 +167,7 @@ class AzureScaleSets:
         unchanged: dict[str, Any] = (
             {"etag": scale_set.etag, "match_condition": MatchConditions.IfNotModified} if scale_set.etag else {}
         )
-        return self.begin(
+        return self._begin(
             action,
             lambda polling: self._client.virtual_machine_scale_sets.begin_update(
                 name.resource_group, name.name, cast("Any", body), polling=polling, **unchanged
@@ -195,7 +193,7 @@ class AzureScaleSets:
         new = WINDOWS_HANDLER if scale_set.windows else LINUX_HANDLER
         handler = scale_set.handlers.get(release.name.lower(), new)
         body = cast("Any", extension_body(release, protected, None if replaced else known, handler))
-        return self.begin(
+        return self._begin(
             f"set the script extension {release.name} of {name}",
             lambda polling: begin(name.resource_group, name.name, release.name, body, polling=polling),
         )
@@ -216,7 +214,7 @@ class AzureScaleSets:
             AzureError: if Azure refuses.
         """
         name = scale_set.name
-        return self.begin(
+        return self._begin(
             f"update instances {', '.join(ids)} of {name}",
             lambda polling: self._client.virtual_machine_scale_sets.begin_update_instances(
                 name.resource_group, name.name, cast("Any", {"instanceIds": list(ids)}), polling=polling
@@ -241,7 +239,7 @@ class AzureScaleSets:
             AzureError: if Azure refuses.
         """
         name = scale_set.name
-        return self.begin(
+        return self._begin(
             f"delete instances {', '.join(ids)} of {name}",
             lambda polling: self._client.virtual_machine_scale_sets.begin_delete_instances(
                 name.resource_group,
@@ -252,8 +250,7 @@ class AzureScaleSets:
             ),
         )
 
-    def begin(self, action: str, begin: Callable[[SteppedPolling], object]) -> AzureOperation:
-        """Begin a long-running operation of the SDK; raises `AzureError` if Azure refuses."""
+    def _begin(self, action: str, begin: Callable[[SteppedPolling], object]) -> AzureOperation:
         polling = SteppedPolling(0, path_format_arguments={"endpoint": self._endpoint})
         with translated(action):
             begin(polling)

@@ -1,4 +1,4 @@
-"""The services by which Azure replaces instances of a set by itself: automatic repairs and zone balance.
+"""What of Azure acts on a set by itself: automatic repairs, zone balance, autoscale.
 
 Shapes: `setOrchestrationServiceState` and the set's instance view
 (https://learn.microsoft.com/rest/api/compute/virtual-machine-scale-sets/set-orchestration-service-state).
@@ -6,27 +6,43 @@ Shapes: `setOrchestrationServiceState` and the set's instance view
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
+from azure.core.exceptions import AzureError as SdkError
+from azure.core.rest import HttpRequest
+
 from vmss_jenkins.azure.errors import translated
+from vmss_jenkins.azure.operations import AzureOperation, SteppedPolling
 from vmss_jenkins.model import arm_bodies
 
 if TYPE_CHECKING:
-    from vmss_jenkins.azure.operations import AzureOperation
-    from vmss_jenkins.azure.scale_sets import AzureScaleSets
+    from azure.mgmt.compute.operations import VirtualMachineScaleSetsOperations
+
     from vmss_jenkins.model.instances import ScaleSetName
+
+Begin = Callable[[str, Callable[[SteppedPolling], object]], AzureOperation]
+"""Begins a long-running operation of the SDK, which has this name for people."""
 
 
 class AzureServices:
-    """The services of one set; satisfies `rollout.ports.Services`.
+    """Automatic repairs and zone balance of one set; satisfies `rollout.ports.Services`.
 
     Args:
-        sets: the adapter to scale sets.
+        operations: the SDK's operations on scale sets.
+        begin: begins an operation.
+        poll: polls one once.
         name: the set.
     """
 
-    def __init__(self, sets: AzureScaleSets, name: ScaleSetName) -> None:
-        self._sets, self._name = sets, name
+    def __init__(
+        self,
+        operations: VirtualMachineScaleSetsOperations,
+        begin: Begin,
+        poll: Callable[[AzureOperation], None],
+        name: ScaleSetName,
+    ) -> None:
+        self._operations, self._begin, self.poll, self._name = operations, begin, poll, name
 
     def suspended(self) -> tuple[str, ...]:
         """Read which ones are suspended.
@@ -35,7 +51,7 @@ class AzureServices:
             AzureError: if the instance view of the set cannot be read.
         """
         with translated(f"read the instance view of {self._name}"):
-            view = self._sets.operations.get_instance_view(self._name.resource_group, self._name.name)
+            view = self._operations.get_instance_view(self._name.resource_group, self._name.name)
             return arm_bodies.suspended_services(cast("Any", view))
 
     def begin_set_suspended(self, service: str, *, suspended: bool) -> AzureOperation:
@@ -46,17 +62,36 @@ class AzureServices:
         """
         action = "Suspend" if suspended else "Resume"
         body = cast("Any", {"serviceName": service, "action": action})
-        return self._sets.begin(
+        return self._begin(
             f"{action.lower()} {service} of {self._name}",
-            lambda polling: self._sets.operations.begin_set_orchestration_service_state(
+            lambda polling: self._operations.begin_set_orchestration_service_state(
                 self._name.resource_group, self._name.name, body, polling=polling
             ),
         )
 
-    def poll(self, operation: AzureOperation) -> None:
-        """Poll an operation once.
 
-        Raises:
-            AzureError: if it failed, or cannot be polled.
-        """
-        self._sets.poll(operation)
+def enabled_autoscale(send: Callable[[HttpRequest], Any], endpoint: str, set_id: str) -> tuple[str, ...] | None:
+    """Name the enabled autoscale settings that target a set; None if they cannot be read.
+
+    One request does not justify another SDK
+    (https://learn.microsoft.com/rest/api/monitor/autoscale-settings/list-by-resource-group).
+
+    Args:
+        send: sends a request as the SDK's client does, with its credential.
+        endpoint: the URL of Azure Resource Manager.
+        set_id: the set's ARM id.
+    """
+    group = set_id.rpartition("/providers/Microsoft.Compute/")[0]
+    url = f"{endpoint}{group}/providers/Microsoft.Insights/autoscalesettings?api-version=2022-10-01"
+    try:
+        answer = send(HttpRequest("GET", url))
+        answer.raise_for_status()
+        values = answer.json()["value"]
+    except (SdkError, ValueError, KeyError):
+        return None
+    return tuple(
+        value["name"]
+        for value in values
+        if value["properties"].get("enabled")
+        and value["properties"].get("targetResourceUri", "").lower() == set_id.lower()
+    )

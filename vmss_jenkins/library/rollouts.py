@@ -192,8 +192,6 @@ class _Run:
     def __call__(self, order: Order, context: RunContext, on_event: OnEvent) -> RolloutResult:
         clock = Heartbeat(SystemClock(), on_event)
         waiter = Waiter.starting(clock, 2 * self.spec.timeout, clock.on_event)
-        from vmss_jenkins.azure.services import AzureServices  # noqa: PLC0415 - the SDK takes 0.3 s
-
         azure, surges = (self.connection or Connection()).connect(on_event), self.spec.strategy is Strategy.SURGE
         with (
             closing(azure.scale_sets()) as sets,
@@ -211,7 +209,7 @@ class _Run:
                 gates=verification,
                 newest=found.newest,
                 why_missing=self._why_missing(azure, sets, waiter),
-                services=AzureServices(sets, self.name),
+                services=sets.services(self.name),
                 drainer=pool,
                 claims=sets.claims(self.name) if self.claim else None,
                 log=sets.log(self.name) if self.claim or order.rolling_back else None,
