@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.rollout.test_steps_emulated import WEB, Session, session
+from vmss_jenkins.azure.connection import Connection
 from vmss_jenkins.azure.credentials import Endpoint
 from vmss_jenkins.azure.image_versions import AzureImageVersions
 from vmss_jenkins.emulator.scenario.scenario import SCENARIOS
@@ -19,14 +20,16 @@ from vmss_jenkins.errors import AzureError, ConfigError
 from vmss_jenkins.events.steps import PreflightFound
 from vmss_jenkins.library import image_checks as checks
 from vmss_jenkins.library.releases import look_up
+from vmss_jenkins.library.rollout_preview import look_before_rollout
 from vmss_jenkins.model.findings import Severity
 from vmss_jenkins.model.galleries.image_fit import ImageDefinition
 from vmss_jenkins.model.galleries.image_versions import Choice, ImageVersion
 from vmss_jenkins.model.images import ImageReference, MovingImage
+from vmss_jenkins.model.instances import InstanceIds
 from vmss_jenkins.rollout.ending import Outcome, RolloutResult
 from vmss_jenkins.rollout.engine import Order, RunContext, run_rollout
 from vmss_jenkins.rollout.plan.actions import OnFailure, RolloutSpec, Strategy
-from vmss_jenkins.rollout.plan.selection import Amount
+from vmss_jenkins.rollout.plan.selection import Amount, Scope
 
 GOOD = SCENARIOS["nginx-gallery"].releases["apps/nginx/1.0.1"]
 SCENARIO = replace(
@@ -291,3 +294,29 @@ def test_a_rollout_whose_way_back_was_deleted_says_so_first_and_goes_on() -> Non
         assert warning.severity is Severity.WARNING
         assert "go back to nginx/1.0.0: it does not exist any more; it still runs on 0, 1, 2" in warning.text
         assert result.outcome is Outcome.ROLLED_OUT
+
+
+def test_a_rollout_of_a_version_that_was_deleted_is_refused_before_an_instance_is_lost() -> None:
+    """Without an image the release is what the model has: an exact version, which may be gone since the canary."""
+    with gallery() as azure:
+        named = definition(azure)
+        publish(azure, "1.0.1")
+        assert roll(azure, named, canary=Amount(1), canary_only=True).outcome is Outcome.CANARY
+        azure.emulator.inject("withdraw image=apps/nginx/1.0.1")
+        azure.sets.get(WEB)
+        for image in (None, named.at_version("1.0.1")):
+            with pytest.raises(ConfigError, match=r"no instance can get nginx/1.0.1: it does not exist any more; roll"):
+                run_rollout(
+                    azure.sets, WEB, Order(image), RolloutSpec(max_unavailable=Amount(1)),
+                    context(azure, why_missing=why_missing(azure)), azure.waiter(),
+                )  # fmt: skip
+        assert running(azure) == {"nginx/1.0.0": 2, "nginx/1.0.1": 1}
+        connection = Connection(azure.emulator.subscription_id, endpoint=azure.emulator.endpoint)
+        plan = look_before_rollout(WEB.resource_group, WEB.name, None, RolloutSpec(), connection=connection)
+        assert plan.refused(allow_automatic_rollout=True)
+        assert "no instance can get nginx/1.0.1" in plan.findings[0].text
+        alone = RolloutSpec(scope=Scope(InstanceIds.parse(["0"])))
+        found = run_rollout(
+            azure.sets, WEB, Order(), alone, context(azure, why_missing=why_missing(azure)), azure.waiter()
+        )
+        assert (found.outcome, found.updated) == (Outcome.ROLLED_OUT, ())

@@ -9,14 +9,17 @@ from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.library import steps
 from vmss_jenkins.library.application_releases import look_up_application, refuse_without_version
 from vmss_jenkins.library.arguments import checked
+from vmss_jenkins.library.image_checks import why_missing
 from vmss_jenkins.library.releases import look_up
 from vmss_jenkins.library.steps import log
 from vmss_jenkins.model.findings import Finding
+from vmss_jenkins.model.image_ids import IN_GALLERIES
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.releases import Release
 from vmss_jenkins.model.scripts import ScriptRollout
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
 from vmss_jenkins.rollout.plan.preview import Preview, preview
+from vmss_jenkins.rollout.plan.rollback import missing_release
 from vmss_jenkins.runtime.clock import SystemClock
 from vmss_jenkins.runtime.waiting import Waiter
 
@@ -66,4 +69,9 @@ def look_before_rollout(
         )
         release, spec, misfits = found.image, found.spec, found.misfits
     planned = preview(spec, release, scale_set, instances)
-    return replace(planned, findings=(*misfits, *planned.findings))
+    wanted = release or (None if scripted else scale_set.image)
+    gone: tuple[Finding, ...] = ()
+    if (planned.canary or planned.others) and isinstance(wanted, ImageReference) and wanted.kind in IN_GALLERIES:
+        versions = (connection or Connection()).connect(on_event).image_versions()
+        gone = missing_release(wanted, why_missing(wanted, scale_set.location, versions, waiter))
+    return replace(planned, findings=(*gone, *misfits, *planned.findings))

@@ -46,6 +46,7 @@ from vmss_jenkins.rollout.plan.surge import situation as surge_situation
 from vmss_jenkins.rollout.ports import Claims, Drainer, Gates, Processes, ReleaseLog, ScaleSets, Services
 from vmss_jenkins.rollout.start_checks import (
     begin_surge,
+    check_release,
     check_way_back,
     known_releases,
     note_down_before,
@@ -137,6 +138,7 @@ def run_rollout(
         options = steps.Options(allow_automatic_rollout=context.allow_automatic_rollout)
         actor = Actor(sets, name, spec, context.gates, context.drainer, options, watcher, lease, waiter)
         refuse_idle(actor, history, options)
+        check_release(actor, order.image, history, context.why_missing)
         check_way_back(actor, history, context.why_missing)
         history = note_down_before(actor, order.image, history, resumed=killed is not None)
         warn_of_same_script(actor, order.image, history)

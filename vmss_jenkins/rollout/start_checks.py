@@ -8,6 +8,7 @@ from dataclasses import replace
 from vmss_jenkins.errors import AzureError, ConfigError
 from vmss_jenkins.events.steps import PreflightFound
 from vmss_jenkins.model.findings import Finding, Severity
+from vmss_jenkins.model.image_ids import IN_GALLERIES
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSet
 from vmss_jenkins.model.release_log import Record
@@ -21,7 +22,7 @@ from vmss_jenkins.rollout.plan.headcount import Headcount, Headcounts
 from vmss_jenkins.rollout.plan.history import History, Observed
 from vmss_jenkins.rollout.plan.preflight import ALLOW_AUTOMATIC, plan_update, same_script
 from vmss_jenkins.rollout.plan.preview import idle_findings, model_changes
-from vmss_jenkins.rollout.plan.rollback import missing_target, other_images, recorded_rollback
+from vmss_jenkins.rollout.plan.rollback import missing_release, missing_target, other_images, recorded_rollback
 from vmss_jenkins.rollout.plan.surge import checks as surge_checks
 from vmss_jenkins.rollout.ports import ReleaseLog
 from vmss_jenkins.rollout.resizer import Resizer
@@ -96,6 +97,33 @@ def refuse_idle(actor: Actor[OperationT], history: History, options: steps.Optio
         ConfigError: the reasons for each instance; nothing was changed.
     """
     steps.refuse(actor.name, idle_findings(actor.spec, actor.watcher.observed, history), options)
+
+
+def check_release(
+    actor: Actor[OperationT],
+    image: Release | None,
+    history: History,
+    why_missing: Callable[[ImageReference], str | None] | None,
+) -> None:
+    """Refuse a rollout of a version that is gone, as the model, or an earlier command of the job, may name it.
+
+    Args:
+        actor: what acts for the run.
+        image: the release; None for the release of the model.
+        history: the run, which did nothing yet.
+        why_missing: tells why no instance can be made of an image; None if nobody can tell.
+
+    Raises:
+        ConfigError: no instance can get that version; nothing was changed.
+        AzureError: Azure cannot be reached.
+    """
+    wanted, observed = history.target.image, actor.watcher.observed
+    forward = not history.rolling_back and history.cause is None
+    if why_missing is None or not forward or not isinstance(wanted, ImageReference) or wanted.kind not in IN_GALLERIES:
+        return
+    _, selection = at_start(actor.spec, image, observed.scale_set, observed.instances)
+    if selection.pending and (found := missing_release(wanted, why_missing(wanted))):
+        raise ConfigError(f"rollout of {wanted.short_name}", [one.text for one in found])
 
 
 def check_way_back(

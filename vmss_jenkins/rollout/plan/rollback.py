@@ -84,6 +84,20 @@ def missing_target(to: Release, missing: str | None, observed: Observed) -> tupl
     return (Finding(Severity.IMPOSSIBLE, text),)
 
 
+def missing_release(release: Release | None, missing: str | None) -> tuple[Finding, ...]:
+    """What a version that is gone means for a rollout of it: each instance that is updated to it would be lost.
+
+    Args:
+        release: the release to roll out.
+        missing: why no instance can be made of it; None if one can.
+    """
+    if not missing or release is None:
+        return ()
+    why = missing if missing.startswith("does") else f"is {missing}"
+    text = f"no instance can get {release.short_name}: it {why}; roll out another version with --image-id, or roll back"
+    return (Finding(Severity.IMPOSSIBLE, text),)
+
+
 def other_images(instances: Iterable[Instance], image: Release | None) -> tuple[Release, ...]:
     """The images that instances run other than this one, in a stable order."""
     found: dict[str, Release] = {}
