@@ -239,6 +239,19 @@ def test_status_gives_the_outdated_ids_as_update_instances_takes_them(library: R
     assert capsys.readouterr().out == "1,2\n"
 
 
+@pytest.mark.parametrize(("suspended", "shown"), [((), "on"), (("AutomaticRepairs",), "suspended"), (None, "unknown")])
+def test_status_says_whether_azure_repairs_instances_now(
+    library: Replace, capsys: Output, suspended: tuple[str, ...] | None, shown: str
+) -> None:
+    scale_set, instances = observed()
+    library("observe", (replace(scale_set, services=("AutomaticRepairs",)), instances))
+    library("suspended_services", suspended)
+    assert main(["status", *SET]) == 0
+    assert capsys.readouterr().out.splitlines()[1] == f"automatic repairs: {shown}"
+    assert main(["status", *SET, "--output", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["suspended"] == (None if suspended is None else list(suspended))
+
+
 def test_status_as_json_shows_the_instances_and_notes_if_image_and_flag_disagree(
     library: Replace, capsys: Output
 ) -> None:

@@ -12,10 +12,12 @@ import pytest
 
 from tests.rollout.test_steps_emulated import WEB, Session, session
 from tests.support.cloud import Killed
+from vmss_jenkins.azure.connection import Connection
 from vmss_jenkins.emulator import Scenario
 from vmss_jenkins.emulator.arm.role import Role
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.events.steps import PreflightFound
+from vmss_jenkins.library import steps as library
 from vmss_jenkins.rollout.ending import Outcome, RolloutResult
 from vmss_jenkins.rollout.engine import Order, RunContext, run_rollout
 from vmss_jenkins.rollout.plan.actions import Repairs, RolloutSpec, Strategy
@@ -183,3 +185,27 @@ def test_without_the_action_in_the_role_nothing_is_changed_unless_repairs_are_ke
             roll(azure, NEW, repairs=repairs)
         assert "--repairs keep" in str(refused.value)
         assert azure.sets.get(WEB).image == azure.image(OLD)
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_change_of_the_model_alone_warns_that_repairs_go_on(dry_run: bool) -> None:
+    with repaired() as azure:
+        warning = (
+            "automatic repairs of canary-rg/web (unless suspended) give the new release to an instance that falls ill, "
+            "before anybody judged it; `vmss-jenkins rollout` sets the model too, and suspends them"
+        )
+        azure.update(azure.image(NEW), dry_run=dry_run)
+        assert told(azure) == [warning]
+        azure.events.clear()
+        azure.update(azure.image(OLD if dry_run else NEW))
+        assert told(azure) == []
+
+
+def test_status_reads_whether_repairs_are_suspended_and_says_so_if_it_may_not() -> None:
+    view = "Microsoft.Compute/virtualMachineScaleSets/instanceView/read"
+    for actions, shown in (([], ("AutomaticRepairs",)), ([view], None)):
+        role = Role.parse(json.dumps({"Actions": ["*"], "NotActions": actions}))
+        with repaired(role=role) as azure:
+            azure.sets.services(WEB).begin_set_suspended(REPAIRS, suspended=True)
+            connection = Connection(azure.emulator.subscription_id, endpoint=azure.emulator.endpoint)
+            assert library.suspended_services(azure.sets.get(WEB), connection=connection) == shown

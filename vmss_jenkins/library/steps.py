@@ -12,6 +12,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from vmss_jenkins.azure.connection import Connection
+from vmss_jenkins.errors import AzureError
 from vmss_jenkins.events.base import Event, OnEvent
 from vmss_jenkins.library.arguments import checked
 from vmss_jenkins.model.images import ImageReference
@@ -193,3 +194,18 @@ def addresses(
     """
     with closing((connection or Connection()).connect(log).load_balancers()) as balancers:
         return balancers.endpoints(scale_set, [instance.id for instance in instances])
+
+
+@checked
+def suspended_services(scale_set: ScaleSet, *, connection: Connection | None = None) -> tuple[str, ...] | None:
+    """Read which services that replace instances of a scale set are suspended; None if they cannot be read.
+
+    Raises:
+        ConfigError: for invalid parameters.
+    """
+    waiter = Waiter.starting(SystemClock(), TIMEOUT, log)
+    with closing((connection or Connection()).connect(log).scale_sets()) as sets:
+        try:
+            return waiter.retry(sets.services(scale_set.name).suspended)
+        except AzureError:
+            return None

@@ -7,7 +7,7 @@ is repeated blindly: if an answer was lost, the next read shows what Azure did.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vmss_jenkins.errors import AzureError, ConfigError, Failure, UnsafeRollout
 from vmss_jenkins.events.steps import (
@@ -28,6 +28,7 @@ from vmss_jenkins.rollout.plan.preflight import (
     UpdatePlan,
     plan_update,
 )
+from vmss_jenkins.rollout.plan.preview import unsuspended
 from vmss_jenkins.rollout.ports import ScaleSets
 from vmss_jenkins.runtime.ports import OperationT
 from vmss_jenkins.runtime.waiting import Waiter, complete
@@ -110,6 +111,8 @@ def update(
         changes = again or not image.same_as(scale_set.release)
         instances = (sets.instances(scale_set) if known is None else known) if changes else ()
         plan = plan_update(scale_set, image, instances, surroundings(sets, scale_set, options), again=again)
+        if known is None and plan.changes:
+            plan = replace(plan, findings=(*plan.findings, *unsuspended(scale_set)))
         if not first:
             first.append(scale_set.release)
             waiter.on_event(UpdateStarted(name, scale_set.release, image))

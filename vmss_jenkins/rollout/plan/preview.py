@@ -147,6 +147,17 @@ def model_changes(scale_set: ScaleSet, release: Release | None, update: Iterable
     yield from (Finding(Severity.NOTE, f"{ids}: {text}") for text, ids in grouped(found))
 
 
+def unsuspended(scale_set: ScaleSet) -> Iterator[Finding]:
+    """The warning of a change of the model alone: nothing is suspended after it."""
+    names = " and ".join(SERVICES[name] for name in scale_set.services)
+    if names:
+        text = (
+            f"{names} of {scale_set.name} (unless suspended) give the new release to an instance that falls ill, "
+            "before anybody judged it; `vmss-jenkins rollout` sets the model too, and suspends them"
+        )
+        yield Finding(Severity.WARNING, text)
+
+
 def services_note(spec: RolloutSpec, scale_set: ScaleSet) -> tuple[Finding, ...]:
     """What becomes of the services by which Azure replaces instances by ones of the new model."""
     kept = spec.repairs is Repairs.KEEP
