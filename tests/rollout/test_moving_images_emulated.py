@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -320,3 +321,16 @@ def test_a_rollout_of_a_version_that_was_deleted_is_refused_before_an_instance_i
             azure.sets, WEB, Order(), alone, context(azure, why_missing=why_missing(azure)), azure.waiter()
         )
         assert (found.outcome, found.updated) == (Outcome.ROLLED_OUT, ())
+
+
+def test_a_rollout_of_a_version_that_was_rolled_back_says_when_and_by_whom_and_goes_on() -> None:
+    with gallery() as azure:
+        named = definition(azure)
+        publish(azure, "1.0.1")
+        assert roll(azure, named).outcome is Outcome.ROLLED_OUT
+        assert back(azure).outcome is Outcome.ROLLED_BACK
+        azure.events.clear()
+        assert roll(azure, named).outcome is Outcome.ROLLED_OUT
+        warnings = [one.finding for one in azure.events if isinstance(one, PreflightFound)]
+        (found,) = (one for one in warnings if one.severity is Severity.WARNING)
+        assert re.fullmatch(r"nginx/1.0.1 was rolled back \S+Z by ada", found.text)

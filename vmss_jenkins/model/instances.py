@@ -287,7 +287,7 @@ def disagreement(instance: Instance, model: ImageReference | None) -> str | None
     if instance.latest_model_applied is None or instance.image is None or model is None:
         return None
     if instance.image.is_version_of(model):
-        sent = f"the model names the newest version of {model.short_name}, and was sent again since"
+        sent = f"the model names the newest version of {model.short_name}, and was changed or sent again since"
         return None if instance.latest_model_applied else sent
     same = instance.image.same_as(model)
     if same and not instance.latest_model_applied:

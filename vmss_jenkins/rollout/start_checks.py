@@ -11,7 +11,7 @@ from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.image_ids import IN_GALLERIES
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSet
-from vmss_jenkins.model.release_log import Record
+from vmss_jenkins.model.release_log import Record, rolled_back
 from vmss_jenkins.model.releases import Release
 from vmss_jenkins.rollout import steps
 from vmss_jenkins.rollout.actor import Actor
@@ -56,6 +56,9 @@ def with_recorded(
         if spec.resolved:
             waiter.on_event(PreflightFound(Finding(Severity.NOTE, spec.resolved.explained)))
         new = image or observed.scale_set.release
+        if isinstance(new, ImageReference) and (back := rolled_back(known, new)):
+            text = f"{new.short_name} was rolled back {back.when} by {back.by}"
+            waiter.on_event(PreflightFound(Finding(Severity.WARNING, text)))
         several = len(other_images(observed.instances, new)) > 1
         before = before_of(known, new, observed) if several and isinstance(new, ImageReference) else None
         return replace(spec, rollback_to=spec.rollback_to or before)

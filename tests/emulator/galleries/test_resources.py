@@ -200,6 +200,8 @@ def test_the_safety_profile_keeps_versions_and_regions(azure: Azure) -> None:
     both = [{"name": "westeurope"}, {"name": "eastus"}]
     version(azure, safetyProfile=safety, endOfLifeDate="2099-01-01", targetRegions=both)
     azure.settle()
+    ends = shown(azure).properties.publishing_profile.end_of_life_date  # a text that is no moment stays a text here
+    assert ends.isoformat() == "2099-01-01T00:00:00+00:00"
     delete = azure.compute.gallery_image_versions.begin_delete
     assert refusal(lambda: delete(*AT, "1.0.0"))[:2] == (409, "OperationNotAllowed")
     fewer = {"properties": {"publishingProfile": {"targetRegions": both[:1]}}}

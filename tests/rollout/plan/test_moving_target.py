@@ -162,7 +162,7 @@ def test_a_flexible_set_does_not_show_whether_a_version_is_the_newest_one() -> N
 def test_a_version_of_the_models_name_is_no_contradiction_but_may_be_old() -> None:
     assert disagreement(instance(0, V0), NAMED) is None
     assert disagreement(instance(0, V0, latest=False), NAMED) == (
-        "the model names the newest version of nginx, and was sent again since"
+        "the model names the newest version of nginx, and was changed or sent again since"
     )
 
 

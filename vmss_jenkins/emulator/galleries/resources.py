@@ -191,7 +191,11 @@ def new_version(
 
 
 def check_profile(kind: Kind, old: Json | None, body: Json, *, removes: bool) -> None:
-    """Refuse target regions and dates that Azure refuses; raises ``ArmError`` 400 or 409."""
+    """Refuse target regions and dates that Azure refuses, and write a date as it does: with its time.
+
+    Raises:
+        ArmError: 400 or 409.
+    """
     profile, path = body["properties"]["publishingProfile"], f"{SINGULAR[kind]}Version.properties.publishingProfile"
     regions = [str(target.get("name", "")) for target in profile["targetRegions"]]
     keys = [region_key(region) for region in regions]
@@ -208,9 +212,11 @@ def check_profile(kind: Kind, old: Json | None, body: Json, *, removes: bool) ->
             f"Removing the region '{gone[0]}' is not allowed, because "
             "'safetyProfile.allowDeletionOfReplicatedLocations' is false."
         )
-    if profile.get("endOfLifeDate") and date(profile["endOfLifeDate"]) is None:
-        text = f"Could not convert string to DateTimeOffset: {profile['endOfLifeDate']}. Path '{path}.endOfLifeDate'."
-        raise invalid_parameter(text, f"{path}.endOfLifeDate")
+    if given := profile.get("endOfLifeDate"):
+        if (ends := date(given)) is None:
+            text = f"Could not convert string to DateTimeOffset: {given}. Path '{path}.endOfLifeDate'."
+            raise invalid_parameter(text, f"{path}.endOfLifeDate")
+        profile["endOfLifeDate"] = timestamp(ends)
 
 
 def _regions(profile: Json) -> list[str]:
