@@ -85,6 +85,8 @@ def command(
         name_file.write_text(f"{found.release.exact.short_name}\n", encoding="utf-8")
     if unchanged_file and not found.is_new:
         unchanged_file.write_text(f"Nothing to roll out: {found}.\n", encoding="utf-8")
+    elif unchanged_file:
+        unchanged_file.unlink(missing_ok=True)  # that of an earlier run would let a script do nothing
     if output == "json":
         print_json({**found.__dict__, "is_new": found.is_new})
     else:
