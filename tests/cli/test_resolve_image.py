@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from vmss_jenkins.__main__ import main
+from vmss_jenkins.cli.sets.release_file import read_release, write_release
+from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.library import releases
 from vmss_jenkins.library.releases import Lookup
 from vmss_jenkins.model.images import ImageReference, ResolvedImage
@@ -27,3 +29,32 @@ def test_the_file_that_says_there_is_nothing_to_roll_out_goes_when_there_is(
     for _ in range(2):
         assert main([*COMMAND, str(file), "--check"]) == 4
         assert not file.exists()
+
+
+OTHER = ImageReference(publisher="acme", offer="db", sku="1", version="1.0.1")
+
+
+@pytest.mark.parametrize(
+    "release", [RELEASE, ResolvedImage(NAMED, RELEASE.exact, floats=True), ResolvedImage(OTHER, OTHER)]
+)
+def test_a_release_is_read_as_it_was_written(release: ResolvedImage, tmp_path: Path) -> None:
+    write_release(tmp_path / "release.json", release)
+    assert read_release(tmp_path / "release.json", None) == release
+    assert read_release(tmp_path / "release.json", release.exact) == release
+    assert read_release(tmp_path / "release.json", release.named) == release
+
+
+@pytest.mark.parametrize(("named", "exact"), [(NAMED, OTHER), (OTHER, RELEASE.exact)])
+def test_a_file_with_another_release_than_it_names_is_refused(
+    named: ImageReference, exact: ImageReference, tmp_path: Path
+) -> None:
+    write_release(tmp_path / "release.json", ResolvedImage(named, exact))
+    with pytest.raises(ConfigError, match="is no version of"):
+        read_release(tmp_path / "release.json", None)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"named": "a:b:c:latest"}'])
+def test_a_file_of_another_kind_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "release.json").write_text(text)
+    with pytest.raises(ConfigError, match="is not a file that `vmss-jenkins resolve-image` wrote"):
+        read_release(tmp_path / "release.json", None)

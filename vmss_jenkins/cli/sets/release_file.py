@@ -66,6 +66,9 @@ def read_release(file: Path | None, image: ImageReference | None) -> ResolvedIma
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(str(file), [f"is not a file that `vmss-jenkins resolve-image` wrote: {error}"]) from error
     found = ResolvedImage(ImageReference.read(texts[0]), ImageReference.read(texts[1]), floats is True)
+    if not (found.exact.is_version_of(found.named) or found.exact.same_as(found.named)):
+        reason = f"{found.exact} is no version of {found.named}; run `vmss-jenkins resolve-image`"
+        raise ConfigError(str(file), [reason])
     if image and not (image.same_as(found.named) or image.same_as(found.exact)):
         raise ConfigError(str(file), [f"is of {found.named}, but {image} is given; run `vmss-jenkins resolve-image`"])
     return found
