@@ -21,6 +21,7 @@ from vmss_jenkins.model.release_log import (
     LONGEST_RELEASE,
     MOST_PARTS,
     PART,
+    REFUSED,
     ROLLED_BACK,
     Record,
     added,
@@ -29,6 +30,7 @@ from vmss_jenkins.model.release_log import (
     pack,
     recorded_target,
     release_before,
+    rolled_back,
     text_of,
     unpack,
 )
@@ -214,3 +216,20 @@ TOLD = "2026-11-18T11:06:40Z by ada, https://ci/job/web/7/"
 )  # fmt: skip
 def test_a_rollback_says_why_it_goes_there(log: list[Record], target: ImageReference, text: str) -> None:
     assert explained(log, target) == text
+
+
+def test_only_the_image_that_the_newest_run_rolled_back_counts_as_rolled_back() -> None:
+    back = record(A, B, ROLLED_BACK, back=True)
+    assert rolled_back([back], B) == back
+    assert rolled_back([back], A) is None
+    assert rolled_back([record(B, A)], A) is None
+    assert rolled_back([record(C, A), back], B) is None
+    assert rolled_back([], B) is None
+
+
+def test_a_run_that_azure_refused_is_looked_over() -> None:
+    """Nothing changed in it: neither a rollback nor the release before depends on it."""
+    refused = record(C, B, REFUSED)
+    assert recorded_target([refused, record(B, A)], B) == A
+    assert rolled_back([replace(refused, back=True), record(A, B, ROLLED_BACK, back=True)], B) is not None
+    assert release_before([refused, record(B, A)], B, B, []) == A
