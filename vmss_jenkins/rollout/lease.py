@@ -14,6 +14,7 @@ from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.instances import ScaleSet
 from vmss_jenkins.rollout.plan.actions import SERVICES, Repairs
 from vmss_jenkins.rollout.plan.claims import LEASE, RENEWAL, AnotherRollout, Claim, Ended, expired, fitting, others
+from vmss_jenkins.rollout.plan.preview import why_kept
 from vmss_jenkins.rollout.ports import Claims, Processes, Services
 from vmss_jenkins.runtime.waiting import Waiter, complete, is_transient
 
@@ -26,7 +27,7 @@ AGAIN = 5.0
 REMEMBERED = 3600.0
 """Seconds after its end for which an expired claim is evidence that its run was killed."""
 
-_ACTION = "Microsoft.Compute/virtualMachineScaleSets/setOrchestrationServiceState/action"
+_SETS = "Microsoft.Compute/virtualMachineScaleSets"
 _FORBIDDEN = 403
 
 
@@ -229,13 +230,15 @@ class Suspension:
         if self._began or self.services is None or not scale_set.services:
             return
         self._began, services = True, self.services
-        already = self.waiter.retry(services.suspended)
-        running = tuple(name for name in scale_set.services if name not in already)
-        if self.repairs is Repairs.KEEP:
-            for name in running:
-                text = "kept: an ill instance may get the new release before it is judged"
-                self._tell(Severity.WARNING, f"{SERVICES[name]} of {scale_set.name}: {text}")
+        if kept := why_kept(self.repairs, scale_set):
+            for name in scale_set.services:
+                self._tell(Severity.WARNING, f"{SERVICES[name]} of {scale_set.name}: {kept}")
             return
+        try:
+            already = self.waiter.retry(services.suspended)
+        except AzureError as error:
+            raise _without(error, scale_set, f"{_SETS}/instanceView/read") from error
+        running = tuple(name for name in scale_set.services if name not in already)
         self._ours = tuple(name for name in SERVICES if name in {*self._ours, *running})
         if running:
             self.lease.renew(suspended=self._ours)
@@ -246,14 +249,8 @@ class Suspension:
         try:
             self._set(services, name, suspended=True)
         except AzureError as error:
-            if error.failure.status != _FORBIDDEN:
-                raise
             self._ours = tuple(one for one in self._ours if one != name)
-            reasons = [
-                f"{SERVICES[name]} cannot be suspended: the role lacks the action {_ACTION}",
-                "add it, or give --repairs keep: then an ill instance may get the new release before it is judged",
-            ]
-            raise ConfigError(f"scale set {scale_set.name}", reasons) from error
+            raise _without(error, scale_set, f"{_SETS}/setOrchestrationServiceState/action") from error
         self._tell(Severity.NOTE, f"{SERVICES[name]} of {scale_set.name}: suspended until the end of this run")
 
     def end(self) -> bool:
@@ -283,3 +280,15 @@ class Suspension:
 
     def _tell(self, severity: Severity, text: str) -> None:
         self.waiter.on_event(PreflightFound(Finding(severity, text)))
+
+
+def _without(error: AzureError, scale_set: ScaleSet, action: str) -> AzureError | ConfigError:
+    """The error of a call that Azure refused: if the role does not allow it, with the action that it lacks."""
+    if error.failure.status != _FORBIDDEN:
+        return error
+    names = " and ".join(SERVICES[name] for name in scale_set.services)
+    reasons = [
+        f"{names} cannot be suspended: the role lacks the action {action}",
+        "add it, or give --repairs keep: then an ill instance may get the new release before it is judged",
+    ]
+    return ConfigError(f"scale set {scale_set.name}", reasons)

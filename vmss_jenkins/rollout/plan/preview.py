@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from vmss_jenkins.model.final_state import grouped
 from vmss_jenkins.model.findings import Finding, Severity
-from vmss_jenkins.model.instances import Instance, ScaleSet
+from vmss_jenkins.model.instances import Instance, OrchestrationMode, ScaleSet
 from vmss_jenkins.model.machines import differing
 from vmss_jenkins.model.releases import ExtensionSettings, Release
 from vmss_jenkins.rollout.plan.accounting import nothing_to_do
@@ -160,11 +160,24 @@ def unsuspended(scale_set: ScaleSet) -> Iterator[Finding]:
 
 def services_note(spec: RolloutSpec, scale_set: ScaleSet) -> tuple[Finding, ...]:
     """What becomes of the services by which Azure replaces instances by ones of the new model."""
-    kept = spec.repairs is Repairs.KEEP
+    kept = why_kept(spec.repairs, scale_set)
     names = (SERVICES[name] for name in scale_set.services)
-    told = "kept: an ill instance may get the new release before it is judged" if kept else "suspended until the end"
     severity = Severity.WARNING if kept else Severity.NOTE
-    return tuple(Finding(severity, f"{name} of {scale_set.name}: {told}") for name in names)
+    return tuple(
+        Finding(severity, f"{name} of {scale_set.name}: {kept or 'suspended until the end'}") for name in names
+    )
+
+
+def why_kept(repairs: Repairs, scale_set: ScaleSet) -> str:
+    """That these services are not suspended, and what may follow; empty if they are.
+
+    Azure refuses the instance view of a flexible set, which shows whether somebody else suspended them.
+    """
+    unseen = scale_set.orchestration_mode is OrchestrationMode.FLEXIBLE
+    if repairs is not Repairs.KEEP and not unseen:
+        return ""
+    why = ", since Azure does not show their state in Flexible mode" if unseen else ""
+    return f"kept{why}: an ill instance may get the new release before it is judged"
 
 
 def preview_rollback(spec: RolloutSpec, scale_set: ScaleSet, instances: Sequence[Instance]) -> Preview:
