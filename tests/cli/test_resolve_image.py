@@ -10,6 +10,7 @@ from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.library import releases
 from vmss_jenkins.library.releases import Lookup
 from vmss_jenkins.model.images import ImageReference, ResolvedImage
+from vmss_jenkins.model.release_log import ROLLED_BACK, Record
 
 NAMED = ImageReference(publisher="acme", offer="web", sku="1", version="latest")
 RELEASE = ResolvedImage(NAMED, NAMED.at_version("1.0.1"))
@@ -58,3 +59,14 @@ def test_a_file_of_another_kind_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "release.json").write_text(text)
     with pytest.raises(ConfigError, match="is not a file that `vmss-jenkins resolve-image` wrote"):
         read_release(tmp_path / "release.json", None)
+
+
+@pytest.mark.parametrize(
+    ("release", "pending", "new"),
+    [(RELEASE, ("0",), False), (ResolvedImage(OTHER, OTHER), ("0",), True), (ResolvedImage(OTHER, OTHER), (), False)],
+)
+def test_a_version_that_was_rolled_back_is_new_only_if_its_exact_name_is_given(
+    release: ResolvedImage, pending: tuple[str, ...], new: bool
+) -> None:
+    back = Record("1", 0.0, ROLLED_BACK, "", str(release.exact), "ada", back=True)
+    assert Lookup(release, (), pending, {}, back).is_new is new
