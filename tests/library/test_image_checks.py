@@ -12,7 +12,7 @@ from tests.support.fakes import WEB, FakeClock
 from vmss_jenkins.errors import AzureError, ConfigError, Failure
 from vmss_jenkins.events.base import Event
 from vmss_jenkins.events.steps import PreflightFound
-from vmss_jenkins.library.image_checks import fit, refuse_missing
+from vmss_jenkins.library.image_checks import fit, refuse_missing, why_missing
 from vmss_jenkins.library.releases import Found, look_up
 from vmss_jenkins.model.findings import Severity
 from vmss_jenkins.model.galleries.image_fit import ImageDefinition
@@ -229,3 +229,20 @@ def test_a_moving_name_without_any_usable_version_names_the_option_that_waits(wo
 def test_an_exact_version_is_waited_for_too(world: World) -> None:
     assert found(world, Versions([copy(50), copy()]), NEW, 600.0).image == NEW
     assert world.clock.slept
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (copy(), None),
+        (copy(40), "not replicated yet (West Europe: Replicating, 40%)"),
+        (AzureError("read it", Failure("ResourceNotFound", "", 404)), "does not exist any more"),
+        (AzureError("read it", Failure("AuthorizationFailed", "", 403)), None),
+    ],
+)
+def test_why_no_instance_can_be_made_of_a_version_and_that_a_role_may_not_read_it(
+    answer: ImageVersion | AzureError, why: str | None
+) -> None:
+    waiter = Waiter.starting(FakeClock(), 60.0, lambda _: None)
+    assert why_missing(NEW, "westeurope", Versions((answer,)), waiter) == why
+    assert why_missing(NAMED, "westeurope", Versions(()), waiter) is None
