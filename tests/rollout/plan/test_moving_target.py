@@ -60,9 +60,10 @@ def test_a_rollback_from_a_name_that_moves_is_one_from_the_newest_version_that_r
     assert start(empty, RolloutSpec(), None, 0.0, rolling_back=True).target.image == NAMED
 
 
-def test_a_requested_rollback_never_gives_the_model_the_bad_version_first() -> None:
+@pytest.mark.parametrize("flag", [True, None])
+def test_a_requested_rollback_never_gives_the_model_the_bad_version_first(flag: bool | None) -> None:
     """A model that floats names no version: the first PATCH goes to the version before, as from a pinned model."""
-    there = Observed(ScaleSet(WEB, NAMED), (instance(0, V1), instance(1, V0)), {})
+    there = Observed(ScaleSet(WEB, NAMED), (instance(0, V1, latest=flag), instance(1, V0, latest=flag)), {})
     for spec in (RolloutSpec(), RolloutSpec(rollback_to=V0)):
         history = start(there, spec, None, 0.0, rolling_back=True)
         assert decide(spec, there, history.observe(there, 0.0), 0.0) == RestoreModel(V0, "requested")
