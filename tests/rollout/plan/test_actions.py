@@ -6,9 +6,10 @@ import pytest
 
 from tests.support.fakes import NEW
 from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.model.images import MovingImage
 from vmss_jenkins.model.instances import InstanceIds
 from vmss_jenkins.model.releases import ExtensionSettings
-from vmss_jenkins.rollout.plan.actions import OnFailure, RolloutSpec, Strategy
+from vmss_jenkins.rollout.plan.actions import OnFailure, Repairs, RolloutSpec, Strategy
 from vmss_jenkins.rollout.plan.selection import Amount, Scope
 
 SCRIPT = ExtensionSettings("app")
@@ -28,6 +29,9 @@ SCRIPT = ExtensionSettings("app")
         ("max_surge", None, None),
         ("strategy", "window", Strategy.WINDOW),
         ("on_failure", "stop", OnFailure.STOP),
+        ("repairs", "keep", Repairs.KEEP),
+        ("moving_image", "float", MovingImage.FLOAT),
+        ("wait_for_replication", 5, 5.0),
         ("rollback_to", str(NEW), NEW),
         ("rollback_to", {"id": str(NEW)}, NEW),
         ("rollback_to", SCRIPT, SCRIPT),
@@ -60,6 +64,10 @@ AMOUNT = "wanted a count such as 1, or a percentage from 1% to 100%"
         ("max_surge", "much", f"found 'much'; {AMOUNT}"),
         ("strategy", "waltz", "found 'waltz'; wanted one of waves, window, surge"),
         ("on_failure", "go on", "found 'go on'; wanted one of stop, rollback"),
+        ("repairs", "off", "found 'off'; wanted one of suspend, keep"),
+        ("moving_image", "sink", "found 'sink'; wanted one of pin, float"),
+        ("resolved", "nginx", "found 'nginx'; leave it out, `roll_out` looks it up"),
+        ("wait_for_replication", -1, "found -1; wanted seconds, at least 0"),
         ("rollback_to", 7, "found 7; wanted an image or the settings of an extension"),
         ("max_failed", -1, "found -1; wanted a whole number, at least 0"),
         ("ids_per_call", 0, "found 0; wanted a whole number, at least 1"),
