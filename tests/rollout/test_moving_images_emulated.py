@@ -240,7 +240,7 @@ def why_missing(azure: Session) -> Any:
 
 
 def rolled_out_then_deleted(azure: Session) -> ImageReference:
-    """1.0.0 -> 1.0.1, and 1.0.0 is deleted: the way back is gone."""
+    """1.0.0 -> 1.0.1, and 1.0.0 is deleted: no rollback can go there."""
     named = definition(azure)
     publish(azure, "1.0.1")
     assert roll(azure, named).outcome is Outcome.ROLLED_OUT
@@ -279,7 +279,7 @@ def test_a_run_whose_first_change_azure_refuses_is_recorded_as_refused_and_sends
         assert (result.outcome, running(azure)) == (Outcome.ROLLED_BACK, {"nginx/1.0.1": 3})
 
 
-def test_a_rollout_whose_way_back_was_deleted_says_so_first_and_goes_on() -> None:
+def test_a_rollout_that_could_only_be_rolled_back_to_a_deleted_version_says_so_first_and_goes_on() -> None:
     with gallery() as azure:
         named = definition(azure)
         publish(azure, "1.0.1")
@@ -334,3 +334,16 @@ def test_a_rollout_of_a_version_that_was_rolled_back_says_when_and_by_whom_and_g
         warnings = [one.finding for one in azure.events if isinstance(one, PreflightFound)]
         (found,) = (one for one in warnings if one.severity is Severity.WARNING)
         assert re.fullmatch(r"nginx/1.0.1 was rolled back \S+Z by ada", found.text)
+
+
+def test_a_rollback_to_a_deleted_version_that_model_and_instances_have_changes_nothing_and_is_no_fault() -> None:
+    with gallery() as azure:
+        named = definition(azure)
+        publish(azure, "1.0.1")
+        assert roll(azure, named).outcome is Outcome.ROLLED_OUT
+        azure.emulator.inject("withdraw image=apps/nginx/1.0.1")
+        azure.sets.get(WEB)
+        spec = RolloutSpec(rollback_to=named.at_version("1.0.1"))
+        there = context(azure, why_missing=why_missing(azure))
+        result = run_rollout(azure.sets, WEB, Order(rolling_back=True), spec, there, azure.waiter())
+        assert (result.outcome, result.final.complete, result.rolled_back) == (Outcome.ROLLED_BACK, True, ())

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from vmss_jenkins.emulator import Scenario
 from vmss_jenkins.emulator.arm.role import Role
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.events.steps import PreflightFound
+from vmss_jenkins.gates.verdicts import Consequence, Verdict
 from vmss_jenkins.library import steps as library
 from vmss_jenkins.rollout.ending import Outcome, RolloutResult
 from vmss_jenkins.rollout.engine import Order, RunContext, run_rollout
@@ -54,13 +55,41 @@ class Life:
         self.azure.clock.sleep(seconds)
 
 
-def roll(azure: Session, image: str | None, clock: Any = None, *, owner: str = "job", **changes: Any) -> RolloutResult:
+@dataclass(frozen=True)
+class Passed:
+    """A judgement that lets the rollout go on."""
+
+    consequence: Consequence = Consequence.GO_ON
+    verdicts: tuple[Verdict, ...] = ()
+
+
+@dataclass
+class LooksAtRepairs:
+    """A gate that notes whether repairs are suspended while it measures."""
+
+    azure: Session
+    seen: list[bool] = field(default_factory=list)
+
+    def assess(self, stage: str, instance_ids: Sequence[str], before: Any = None) -> Passed:
+        self.seen.append(suspended(self.azure))
+        return Passed()
+
+
+def roll(
+    azure: Session,
+    image: str | None,
+    clock: Any = None,
+    *,
+    owner: str = "job",
+    gates: LooksAtRepairs | None = None,
+    **changes: Any,
+) -> RolloutResult:
     """Roll out; roll back for no image."""
     values = {"max_unavailable": Amount(1), "instance_timeout": 200.0, **changes}
     waiter = replace(azure.waiter(), clock=clock or azure.clock)
     context = RunContext(
         claims=azure.sets.claims(WEB), log=azure.sets.log(WEB), headcounts=azure.sets.headcounts(WEB),
-        services=azure.sets.services(WEB), owner=owner, run=f"run-{len(azure.events)}",
+        services=azure.sets.services(WEB), gates=gates, owner=owner, run=f"run-{len(azure.events)}",
     )  # fmt: skip
     order = Order(azure.image(image)) if image else Order(rolling_back=True)
     return run_rollout(azure.sets, WEB, order, RolloutSpec(**values), context, waiter)
@@ -109,6 +138,17 @@ def test_an_instance_that_falls_ill_during_the_pause_of_the_canary_keeps_its_rel
             found[repairs] = [one.id for one in azure.instances() if one.image and one.image.same_as(azure.new)]
     assert found[Repairs.SUSPEND] == ["0"]
     assert len(found[Repairs.KEEP]) == 2
+
+
+def test_repairs_are_suspended_while_gates_measure_a_canary_of_an_earlier_run() -> None:
+    """As the generated jobs do it: one stage updates the canary, the next one only asks the gates."""
+    with repaired() as azure:
+        gate = LooksAtRepairs(azure)
+        roll(azure, NEW, canary_only=True)
+        assert not suspended(azure)
+        roll(azure, NEW, canary_only=True, gates=gate)
+        assert gate.seen == [True]
+        assert not suspended(azure)
 
 
 def test_a_run_with_nothing_to_change_suspends_nothing() -> None:

@@ -25,9 +25,8 @@ from vmss_jenkins.rollout.plan.actions import (
     Done,
     Halt,
     OnFailure,
-    Remove,
-    RestoreModel,
     RolloutSpec,
+    RunGate,
     ScaleOut,
     SetModel,
     Strategy,
@@ -47,7 +46,7 @@ from vmss_jenkins.rollout.ports import Claims, Drainer, Gates, Processes, Releas
 from vmss_jenkins.rollout.start_checks import (
     begin_surge,
     check_release,
-    check_way_back,
+    check_rollback_target,
     known_releases,
     note_down_before,
     refuse_idle,
@@ -139,7 +138,7 @@ def run_rollout(
         actor = Actor(sets, name, spec, context.gates, context.drainer, options, watcher, lease, waiter)
         refuse_idle(actor, history, options)
         check_release(actor, order.image, history, context.why_missing)
-        check_way_back(actor, history, context.why_missing)
+        check_rollback_target(actor, history, context.why_missing)
         history = note_down_before(actor, order.image, history, resumed=killed is not None)
         warn_of_same_script(actor, order.image, history)
         history = _counted(actor, context, history)
@@ -252,7 +251,7 @@ def _loop(
         elif (newest := _newest(actor, history, action, look_up)) and newest != history.newest:
             history = replace(history, newest=newest)
         else:
-            if isinstance(action, SetModel | RestoreModel | Update | ScaleOut | Remove):
+            if actor.gates or not isinstance(action, RunGate):
                 suspension.begin(observed.scale_set)
             with recorder.begun(action, history, observed):
                 history = actor.act(action, history)

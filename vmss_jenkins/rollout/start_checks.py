@@ -129,10 +129,10 @@ def check_release(
         raise ConfigError(f"rollout of {wanted.short_name}", [one.text for one in found])
 
 
-def check_way_back(
+def check_rollback_target(
     actor: Actor[OperationT], history: History, why_missing: Callable[[ImageReference], str | None] | None
 ) -> None:
-    """Refuse a rollback to a version that is gone; warn of a rollout whose way back is one.
+    """Refuse a rollback to a version that is gone; warn of a rollout that could only be rolled back to one.
 
     Args:
         actor: what acts for the run.
