@@ -43,6 +43,7 @@ WORLDLY = (
     "azure",
     "azure.scripts",
     "measure",
+    "rollout.claims",
     "rollout",
     "blue_green",
     "jenkins.migration",

@@ -19,7 +19,7 @@ from vmss_jenkins.emulator.scenario.scenario import SCENARIOS
 from vmss_jenkins.emulator.scenario.set_spec import SetSpec
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.library.pair_connection import connected_pair
-from vmss_jenkins.rollout.lease import Lease
+from vmss_jenkins.rollout.claims.lease import Lease
 
 PAIR = Pair("canary-rg", "blueLB", "blue", "green")
 BASE, UPDATED = "nginx-base-image", "nginx-updated-image"

@@ -26,7 +26,7 @@ Begin = Callable[[str, Callable[[SteppedPolling], object]], AzureOperation]
 
 
 class AzureServices:
-    """Automatic repairs and zone balance of one set; satisfies `rollout.ports.Services`.
+    """Automatic repairs and zone balance of one set; satisfies `rollout.claims.ports.Services`.
 
     Args:
         operations: the SDK's operations on scale sets.

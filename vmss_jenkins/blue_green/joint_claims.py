@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vmss_jenkins.model.instances import ScaleSetName
+from vmss_jenkins.rollout.claims.ports import Claims, Ends
 from vmss_jenkins.rollout.plan.claims import Claim
-from vmss_jenkins.rollout.ports import Claims, Ends
 
 
 @dataclass(frozen=True)
 class JointClaims:
-    """The locks on several resources as one; satisfies `rollout.ports.Claims`."""
+    """The locks on several resources as one; satisfies `rollout.claims.ports.Claims`."""
 
     by_name: Mapping[ScaleSetName, Claims]
     """What is locked: scale sets, and a load balancer under its name."""

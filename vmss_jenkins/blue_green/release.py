@@ -20,9 +20,9 @@ from vmss_jenkins.events.steps import PreflightFound
 from vmss_jenkins.model.findings import Severity
 from vmss_jenkins.model.instances import ScaleSetName, UpgradeMode
 from vmss_jenkins.rollout import steps
+from vmss_jenkins.rollout.claims.lease import Lease
 from vmss_jenkins.rollout.ending import Outcome, RolloutResult
 from vmss_jenkins.rollout.engine import Order, RunContext, run_rollout
-from vmss_jenkins.rollout.lease import Lease
 from vmss_jenkins.rollout.plan.actions import OnFailure, RolloutSpec
 from vmss_jenkins.rollout.plan.claims import LEASE
 from vmss_jenkins.rollout.plan.selection import Amount, Include, Scope

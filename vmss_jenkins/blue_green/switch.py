@@ -19,9 +19,10 @@ from vmss_jenkins.gates.specs import AnyGate
 from vmss_jenkins.gates.verdicts import Consequence, Verdict
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.instances import ScaleSetName
-from vmss_jenkins.rollout.lease import Lease
+from vmss_jenkins.rollout.claims.lease import Lease
+from vmss_jenkins.rollout.claims.ports import Claims, Processes
 from vmss_jenkins.rollout.plan.claims import LEASE, others
-from vmss_jenkins.rollout.ports import Claims, Gates, Processes, ScaleSets
+from vmss_jenkins.rollout.ports import Gates, ScaleSets
 from vmss_jenkins.runtime.ports import OperationT
 from vmss_jenkins.runtime.waiting import Waiter
 

@@ -14,7 +14,7 @@ from vmss_jenkins.gates.verdicts import Outcome as GateOutcome
 from vmss_jenkins.model.instances import Instance, ScaleSet, ScaleSetName
 from vmss_jenkins.model.releases import Release
 from vmss_jenkins.rollout import steps
-from vmss_jenkins.rollout.lease import Lease
+from vmss_jenkins.rollout.claims.lease import Lease
 from vmss_jenkins.rollout.plan import throttling
 from vmss_jenkins.rollout.plan.actions import (
     Action,

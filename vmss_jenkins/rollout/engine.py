@@ -17,8 +17,10 @@ from vmss_jenkins.model.releases import Release
 from vmss_jenkins.rollout import steps
 from vmss_jenkins.rollout.actor import Actor
 from vmss_jenkins.rollout.change_reporter import ChangeReporter
+from vmss_jenkins.rollout.claims.lease import Lease
+from vmss_jenkins.rollout.claims.ports import Claims, Processes, Services
+from vmss_jenkins.rollout.claims.suspension import Suspension
 from vmss_jenkins.rollout.ending import Recorder, RolloutResult, finish
-from vmss_jenkins.rollout.lease import Lease, Suspension
 from vmss_jenkins.rollout.plan.accounting import account, as_found
 from vmss_jenkins.rollout.plan.actions import (
     Action,
@@ -42,7 +44,7 @@ from vmss_jenkins.rollout.plan.selection import Include
 from vmss_jenkins.rollout.plan.situation import Situation, survey
 from vmss_jenkins.rollout.plan.surge import decision as surge_decision
 from vmss_jenkins.rollout.plan.surge import situation as surge_situation
-from vmss_jenkins.rollout.ports import Claims, Drainer, Gates, Processes, ReleaseLog, ScaleSets, Services
+from vmss_jenkins.rollout.ports import Drainer, Gates, ReleaseLog, ScaleSets
 from vmss_jenkins.rollout.start_checks import (
     begin_surge,
     check_release,

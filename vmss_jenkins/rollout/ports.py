@@ -12,7 +12,6 @@ from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Instance, ScaleSet, ScaleSetName
 from vmss_jenkins.model.release_log import Record
 from vmss_jenkins.model.releases import Release
-from vmss_jenkins.rollout.plan.claims import Claim, Ended
 from vmss_jenkins.runtime.ports import OperationT
 
 
@@ -54,22 +53,6 @@ class ScaleSets(Protocol[OperationT]):
 
     def begin_delete_instances(self, scale_set: ScaleSet, ids: Sequence[str]) -> OperationT:
         """Delete instances; the capacity shrinks by as many."""
-        ...
-
-    def poll(self, operation: OperationT) -> None:
-        """Read the state of an operation once."""
-        ...
-
-
-class Services(Protocol[OperationT]):
-    """The services by which Azure replaces instances of one scale set; each call raises `AzureError`."""
-
-    def suspended(self) -> tuple[str, ...]:
-        """Read which ones are suspended."""
-        ...
-
-    def begin_set_suspended(self, service: str, *, suspended: bool) -> OperationT:
-        """Suspend or resume one."""
         ...
 
     def poll(self, operation: OperationT) -> None:
@@ -133,14 +116,6 @@ class Gates(Protocol):
         ...
 
 
-class Ends(Protocol):
-    """How the last rollout of a scale set ended; each call raises `AzureError`."""
-
-    def write(self, ended: Ended) -> None:
-        """Record how one ended."""
-        ...
-
-
 class ReleaseLog(Protocol):
     """The log of the releases of a scale set; each call raises `AzureError`."""
 
@@ -150,38 +125,4 @@ class ReleaseLog(Protocol):
 
     def write(self, record: Record) -> int:
         """Add a record with the time, or replace the one of the same run; return how many old ones had no room."""
-        ...
-
-
-class Processes(Protocol):
-    """The processes of this machine, by names that no other process has."""
-
-    @property
-    def own(self) -> str:
-        """The name of this process; empty if it is not known."""
-        ...
-
-    def is_gone(self, name: str) -> bool:
-        """Whether a process has certainly ended; false for one of another machine, or in doubt."""
-        ...
-
-
-class Claims(Protocol):
-    """The claims of rollouts, stored in Azure; each call raises `AzureError`."""
-
-    @property
-    def ends(self) -> Ends:
-        """Where the end of a rollout is recorded."""
-        ...
-
-    def read(self) -> tuple[float, tuple[Claim, ...]]:
-        """The server's time (seconds, UTC) and all claims, expired ones too."""
-        ...
-
-    def write(self, claim: Claim) -> None:
-        """Add a claim, or replace the one of the same run; the others stay."""
-        ...
-
-    def remove(self, runs: Sequence[str]) -> None:
-        """Remove the claims of these runs."""
         ...

@@ -1,0 +1,118 @@
+"""Suspend what Azure does to a set by itself while a run changes it, and resume it at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from vmss_jenkins.errors import AzureError, ConfigError
+from vmss_jenkins.events.steps import PreflightFound
+from vmss_jenkins.model.findings import Finding, Severity
+from vmss_jenkins.model.instances import ScaleSet
+from vmss_jenkins.rollout.claims.lease import Lease
+from vmss_jenkins.rollout.claims.ports import Services
+from vmss_jenkins.rollout.plan.actions import SERVICES, Repairs
+from vmss_jenkins.rollout.plan.preview import why_kept
+from vmss_jenkins.runtime.waiting import Waiter, complete
+
+_SETS = "Microsoft.Compute/virtualMachineScaleSets"
+_FORBIDDEN = 403
+
+
+@dataclass
+class Suspension:
+    """Suspends the services by which Azure replaces instances, and resumes them at the end of the run.
+
+    Automatic repairs replace an ill instance by one of the latest model: in the middle of a rollout that is a release
+    that nobody has judged. The claim says what is suspended before it is; whoever takes over after `kill -9` resumes it
+    at its own end. What somebody else suspended stays so.
+
+    Args:
+        services: the services of the set; None if they are not to be touched.
+        repairs: whether they are suspended.
+        lease: the claim of the run.
+        waiter: clock and listener.
+    """
+
+    services: Services[Any] | None
+    repairs: Repairs
+    lease: Lease
+    waiter: Waiter
+    _began: bool = field(default=False, init=False)
+    _ours: tuple[str, ...] = field(default=(), init=False)
+
+    def __post_init__(self) -> None:
+        self._ours = self.lease.inherited
+
+    def begin(self, scale_set: ScaleSet) -> None:
+        """Suspend what runs, once a run.
+
+        Raises:
+            ConfigError: the role does not allow it; nothing was changed.
+            AzureError: Azure refuses, or cannot be reached.
+        """
+        if self._began or self.services is None or not scale_set.services:
+            return
+        self._began, services = True, self.services
+        if kept := why_kept(self.repairs, scale_set):
+            for name in scale_set.services:
+                self._tell(Severity.WARNING, f"{SERVICES[name]} of {scale_set.name}: {kept}")
+            return
+        try:
+            already = self.waiter.retry(services.suspended)
+        except AzureError as error:
+            raise _without(error, scale_set, f"{_SETS}/instanceView/read") from error
+        running = tuple(name for name in scale_set.services if name not in already)
+        self._ours = tuple(name for name in SERVICES if name in {*self._ours, *running})
+        if running:
+            self.lease.renew(suspended=self._ours)
+        for name in running:
+            self._suspend(services, scale_set, name)
+
+    def _suspend(self, services: Services[Any], scale_set: ScaleSet, name: str) -> None:
+        try:
+            self._set(services, name, suspended=True)
+        except AzureError as error:
+            self._ours = tuple(one for one in self._ours if one != name)
+            raise _without(error, scale_set, f"{_SETS}/setOrchestrationServiceState/action") from error
+        self._tell(Severity.NOTE, f"{SERVICES[name]} of {scale_set.name}: suspended until the end of this run")
+
+    def end(self) -> bool:
+        """Resume what this run or a killed one suspended; return whether all of it runs again."""
+        for name in self._ours:
+            if self.services is None or not self._resumed(self.services, name):
+                return False
+        self._ours, self._began = (), False
+        return True
+
+    def _resumed(self, services: Services[Any], name: str) -> bool:
+        try:
+            self._set(services, name, suspended=False)
+        except AzureError as error:
+            text = (
+                f"{SERVICES[name]} could not be resumed: {str(error).splitlines()[0]}; the next run resumes it, or "
+                f"`az vmss set-orchestration-service-state --service-name {name} --action Resume`"
+            )
+            self._tell(Severity.WARNING, text)
+            return False
+        self._tell(Severity.NOTE, f"{SERVICES[name]}: on again")
+        return True
+
+    def _set(self, services: Services[Any], name: str, *, suspended: bool) -> None:
+        operation = self.waiter.retry(lambda: services.begin_set_suspended(name, suspended=suspended))
+        complete(services, operation, self.waiter, self.lease.renew_if_due)
+
+    def _tell(self, severity: Severity, text: str) -> None:
+        self.waiter.on_event(PreflightFound(Finding(severity, text)))
+
+
+def _without(error: AzureError, scale_set: ScaleSet, action: str) -> AzureError | ConfigError:
+    """The error of a call that Azure refused: if the role does not allow it, with the action that it lacks."""
+    if error.failure.status != _FORBIDDEN:
+        return error
+    names = " and ".join(SERVICES[name] for name in scale_set.services)
+    reasons = [
+        f"{names} cannot be suspended: the role lacks the action {action}",
+        "add it, or give --repairs keep: then an ill instance may get the new release before it is judged",
+    ]
+    return ConfigError(f"scale set {scale_set.name}", reasons)
