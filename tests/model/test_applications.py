@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.model.applications import FATAL, PACKAGE, GalleryApplication, entries_with, key_of, short_name
+from vmss_jenkins.model.applications import (
+    FATAL,
+    PACKAGE,
+    GalleryApplication,
+    entries_with,
+    key_of,
+    short_key,
+    short_name,
+)
+from vmss_jenkins.model.extensions import named_application
 from vmss_jenkins.model.releases import ExtensionSettings
 
 GROUP = "/subscriptions/5ca1e5e7-0000-4000-8000-000000000001/resourceGroups/{}"
+GROUPS = ("canary-rg", "other")
 SET = f"{GROUP.format('canary-rg')}/providers/Microsoft.Compute/virtualMachineScaleSets/web"
 
 
@@ -38,8 +50,43 @@ def test_an_order_outside_of_azures_range_is_refused(order: int) -> None:
 
 
 def test_an_id_has_a_key_and_a_short_name() -> None:
-    assert (key_of(package("1.0.0", "Site")), short_name(package("1.0.0", "Site"))) == ("apps/site", "apps/Site/1.0.0")
-    assert (key_of("Odd"), short_name("Odd")) == ("odd", "Odd")
+    assert (key_of(package("1.0.0", "Site"), SET), short_name(package("1.0.0", "Site"))) == (
+        "apps/site",
+        "apps/Site/1.0.0",
+    )
+    assert (key_of("Odd", SET), short_name("Odd"), short_key("odd")) == ("odd", "Odd", "odd")
+
+
+def test_galleries_of_the_same_name_in_two_groups_have_two_keys() -> None:
+    beside, elsewhere = package("1.0.0"), package("1.0.0", group="Other")
+    assert key_of(beside.upper(), SET) == "apps/site"
+    assert key_of(elsewhere, SET) == elsewhere.lower().removesuffix("/versions/1.0.0")
+    assert short_key(key_of(elsewhere, SET)) == "apps/site"
+    assert GalleryApplication.parse("apps/site").key_beside(SET) == key_of(beside, SET)
+    assert GalleryApplication.parse(elsewhere).key_beside(SET) == key_of(elsewhere, SET)
+    assert GalleryApplication.parse(beside).key_beside(SET) == "apps/site"
+    assert ExtensionSettings.no_application(key_of(elsewhere, SET)).short_name == "no application apps/site"
+
+
+def test_a_short_name_is_refused_if_the_model_has_it_from_another_group_alone() -> None:
+    here, there = (ExtensionSettings.of_application({PACKAGE: package("1.0.0", group=one)}, SET) for one in GROUPS)
+    short, exact = (
+        GalleryApplication.parse("apps/site/1.1.0"),
+        GalleryApplication.parse(package("1.1.0", group="other")),
+    )
+    assert named_application([there, here], short, SET) == here
+    assert named_application([there, here], exact, SET) == there
+    assert named_application([here], exact, SET) == ExtensionSettings.no_application(there.name)
+    with pytest.raises(ConfigError, match=f"another resource group: {there.name}; give an id"):
+        named_application([there], short, SET)
+    assert named_application([there], replace(short, name="other"), SET).short_name == "no application apps/other"
+
+
+def test_an_application_is_named_without_its_version_as_it_was_typed() -> None:
+    assert GalleryApplication.parse("apps/Site/1.0.0").without_version == "apps/Site"
+    assert GalleryApplication.parse(package("1.0.0")).without_version == package("1.0.0").removesuffix(
+        "/versions/1.0.0"
+    )
 
 
 def test_a_new_entry_makes_failures_count_and_a_known_one_keeps_its_settings() -> None:
@@ -53,10 +100,11 @@ def test_a_new_entry_makes_failures_count_and_a_known_one_keeps_its_settings() -
 
 def test_one_application_changes_and_the_others_stay_in_their_order() -> None:
     first, site, last = ({PACKAGE: package("1.0.0", name), "order": 1} for name in ("first", "Site", "last"))
+    all_three = (("apps/first", first), ("apps/site", site), ("apps/last", last))
     new = {PACKAGE: package("2.0.0")}
-    assert entries_with([first, site, last], "apps/site", new) == [first, new, last]
-    assert entries_with([first, last], "apps/site", new) == [first, last, new]
-    assert entries_with([first, site, last], "apps/site", {PACKAGE: ""}) == [first, last]
+    assert entries_with(all_three, "apps/site", new) == [first, new, last]
+    assert entries_with(all_three[::2], "apps/site", new) == [first, last, new]
+    assert entries_with(all_three, "apps/site", {PACKAGE: ""}) == [first, last]
     assert entries_with([], "apps/site", {PACKAGE: ""}) == []
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 import pytest
+from azure.core.rest import HttpRequest
 from azure.mgmt.compute import ComputeManagementClient
 from click.testing import CliRunner
 
@@ -31,22 +32,25 @@ class Fleet:
     emulator: Emulator
     compute: ComputeManagementClient
 
-    def begin(self, version: str, install: str = "true", name: str = "site") -> str:
+    def begin(self, version: str, install: str = "true", name: str = "site", group: str = "canary-rg") -> str:
         """Begin to publish a version whose package is not looked into, and return its id."""
+        at = (group, "apps")
         definition: Any = {"location": "westeurope", "properties": {"supportedOSType": "Linux"}}
-        self.compute.gallery_applications.begin_create_or_update(*AT, name, definition).result()
+        self.compute.gallery_applications.begin_create_or_update(*at, name, definition).result()
         manage = {"install": install, "remove": "rm -r site"}
         publishing = {"source": {"mediaLink": "http://127.0.0.1:9/package"}, "manageActions": manage}
         body: Any = {"location": "westeurope", "properties": {"publishingProfile": publishing}}
-        self.compute.gallery_application_versions.begin_create_or_update(*AT, name, version, body, polling=False)
-        found = self.compute.gallery_application_versions.get(*AT, name, version)
+        self.compute.gallery_application_versions.begin_create_or_update(*at, name, version, body, polling=False)
+        found = self.compute.gallery_application_versions.get(*at, name, version)
         return str(found.id)
 
-    def publish(self, version: str, install: str, name: str = "site") -> str:
+    def publish(self, version: str, install: str, name: str = "site", group: str = "canary-rg") -> str:
         """Publish a version, and wait until it is replicated."""
-        made = self.begin(version, install, name)
+        made = self.begin(version, install, name, group)
         for _ in range(1000):
-            found = self.compute.gallery_application_versions.get(*AT, name, version, expand="ReplicationStatus")
+            found = self.compute.gallery_application_versions.get(
+                group, "apps", name, version, expand="ReplicationStatus"
+            )
             status = found.properties.replication_status if found.properties else None
             if status and status.aggregated_state == "Completed":
                 return made
@@ -179,6 +183,27 @@ def test_a_version_may_be_named_by_its_id(fleet: Fleet) -> None:
     made = fleet.publish("1.2.0", INSTALL.format("Three"))
     assert roll(fleet, made)[0] == 0
     assert fleet.pages == ["Three"] * 3
+
+
+def test_two_galleries_of_the_same_name_in_two_groups_are_two_applications(fleet: Fleet) -> None:
+    here: Any = {"location": "westeurope"}
+    url = f"{fleet.emulator.endpoint}/subscriptions/{fleet.emulator.subscription_id}/resourceGroups/other-rg"
+    fleet.compute.send_request(HttpRequest("PUT", f"{url}?api-version=2021-04-01", json=here)).raise_for_status()
+    fleet.compute.galleries.begin_create_or_update("other-rg", "apps", here).result()
+    first, second = (fleet.publish(f"1.{one}.0", "true", group="other-rg") for one in (0, 1))
+    roll(fleet, "apps/site/1.0.0")
+    roll(fleet, first)
+    assert [one["packageReferenceId"].split("/")[4] for one in fleet.listed] == ["canary-rg", "other-rg"]
+    roll(fleet, second)
+    assert [one["packageReferenceId"].rpartition("/")[2] for one in fleet.listed] == ["1.0.0", "1.1.0"]
+    of_other = second.removesuffix("/versions/1.1.0")
+    assert back(fleet, of_other)[0] == 0
+    assert [one["packageReferenceId"].rpartition("/")[2] for one in fleet.listed] == ["1.0.0", "1.0.0"]
+    assert back(fleet)[0] == 0
+    assert [one["packageReferenceId"] for one in fleet.listed] == [first]
+    with pytest.raises(ConfigError, match="another resource group"):
+        back(fleet)
+    assert fleet.listed != []
 
 
 @pytest.mark.parametrize("strategy", [(), ("--strategy", "surge", "--allow-unknown-autoscale")])

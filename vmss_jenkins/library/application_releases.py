@@ -27,8 +27,10 @@ def refuse_without_version(scripted: ScriptRollout | None) -> None:
         ConfigError: an exact version is wanted.
     """
     if scripted and scripted.application and not scripted.application.version:
-        key = scripted.application.key
-        raise ConfigError("application", [f"found {key!r} without a version; give an exact one, such as {key}/1.0.0"])
+        key = scripted.application.without_version
+        raise ConfigError(
+            "application", [f"found {key!r} without a version; give an exact one, such as apps/site/1.0.0"]
+        )
 
 
 def look_up_application(
@@ -75,12 +77,12 @@ def scripted_sets(
     """
     from vmss_jenkins.azure.scripts.application_sets import sets_for  # noqa: PLC0415 - the SDK takes 0.3 s
 
-    release = None
+    release = chosen = None
     if scripted.application:
         scale_set = waiter.retry(lambda: sets.get(name)).for_rollout(scripted)
-        release = look_up_application(scripted, scale_set, lambda: azure, waiter)
+        chosen, release = scale_set.extension, look_up_application(scripted, scale_set, lambda: azure, waiter)
     if rolling_back and release:
         spec, release = replace(spec, rollback_to=release), None
     to_previous = rolling_back and spec.rollback_to is None
     memory = sets.memory(name)
-    return sets_for(scripted, sets, memory, waiter.on_event, release, to_previous=to_previous), spec
+    return sets_for(scripted, sets, memory, waiter.on_event, chosen, release, to_previous=to_previous), spec

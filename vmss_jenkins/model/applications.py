@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vmss_jenkins.errors import ConfigError
@@ -62,9 +62,19 @@ class GalleryApplication:
         return cls(parts["gallery"], parts["name"], version, group, order, failure_counts)
 
     @property
-    def key(self) -> str:
-        """The same for every version: `GALLERY/APPLICATION` in lower case."""
-        return f"{self.gallery}/{self.name}".lower()
+    def without_version(self) -> str:
+        """How a user names it without its version: `GALLERY/APPLICATION`, or its ARM id."""
+        if not self.group:
+            return f"{self.gallery}/{self.name}"
+        return f"{self.group}/providers/Microsoft.Compute/galleries/{self.gallery}/applications/{self.name}"
+
+    def key_beside(self, scale_set_id: str) -> str:
+        """Its key, as `key_of` makes it.
+
+        Args:
+            scale_set_id: as `id_beside`.
+        """
+        return key_of(replace(self, version="0.0.0").id_beside(scale_set_id), scale_set_id)
 
     def id_beside(self, scale_set_id: str) -> str:
         """The ARM id of the version.
@@ -95,10 +105,28 @@ def lasting(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if value is not None and value is not False and value != ""}
 
 
-def key_of(package: str) -> str:
-    """The `GALLERY/APPLICATION` of a version's ARM id, in lower case; the whole text if it is none."""
+def key_of(package: str, scale_set_id: str = "") -> str:
+    """What all versions of an application have in common, in lower case; no other application of the set has it.
+
+    Args:
+        package: the ARM id of a version.
+        scale_set_id: the ARM id of the scale set.
+
+    Returns:
+        `GALLERY/APPLICATION` for a gallery in the resource group of the set, else the ARM id of the application, since
+        two groups may have galleries of the same name; the whole text if it is no version's id.
+    """
     found = _parts(package)
-    return f"{found[0]}/{found[1]}".lower() if found else package.lower()
+    if found is None:
+        return package.lower()
+    beside = package.lower().partition("/providers/")[0] == scale_set_id.lower().partition("/providers/")[0]
+    return f"{found[0]}/{found[1]}".lower() if beside else package.lower().rpartition("/versions/")[0]
+
+
+def short_key(key: str) -> str:
+    """The `GALLERY/APPLICATION` of a key."""
+    found = _parts(f"{key}/versions/0.0.0")
+    return f"{found[0]}/{found[1]}" if found else key
 
 
 def short_name(package: str) -> str:
@@ -107,17 +135,19 @@ def short_name(package: str) -> str:
     return "/".join(found) if found else package
 
 
-def entries_with(entries: Iterable[Mapping[str, Any]], key: str, new: Mapping[str, Any]) -> list[dict[str, Any]]:
+def entries_with(
+    entries: Iterable[tuple[str, Mapping[str, Any]]], key: str, new: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     """The entries of a model after one application changed; Azure replaces the whole list.
 
     Args:
-        entries: those of the model.
-        key: the application's `GALLERY/APPLICATION`.
+        entries: those of the model, each with its key.
+        key: the key of the application.
         new: its new entry; without a package it is removed.
     """
     result, added = [], not new.get(PACKAGE)
-    for entry in entries:
-        if key_of(str(entry.get(PACKAGE))) != key.lower():
+    for found, entry in entries:
+        if found != key:
             result.append(dict(entry))
         elif not added:
             result.append(dict(new))

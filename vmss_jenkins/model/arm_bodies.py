@@ -45,6 +45,7 @@ def scale_set_from(body: Body, name: ScaleSetName) -> ScaleSet:
     properties = _at(body, "properties")
     policy = _at(properties, "upgradePolicy")
     listed = _at(properties, "virtualMachineProfile", "extensionProfile").get("extensions") or ()
+    own_id = str(body.get("id") or "")
     return ScaleSet(
         name=name,
         image=_image_of(_at(properties, "virtualMachineProfile", "storageProfile")),
@@ -54,11 +55,11 @@ def scale_set_from(body: Body, name: ScaleSetName) -> ScaleSet:
         automatic_os_upgrade=bool(_at(policy, "automaticOSUpgradePolicy").get("enableAutomaticOSUpgrade")),
         provisioning_state=properties.get("provisioningState") or "Succeeded",
         etag=body.get("etag"),
-        id=body.get("id") or "",
+        id=own_id,
         location=body.get("location") or "",
         profile=profile_digest(_at(properties, "virtualMachineProfile")),
         scripts=tuple(script for script in map(ExtensionSettings.from_body, listed) if script),
-        applications=tuple(map(ExtensionSettings.of_application, _applications(properties))),
+        applications=tuple(ExtensionSettings.of_application(one, own_id) for one in _applications(properties)),
         handlers={str(one.get("name")).lower(): other_properties(one) for one in listed},
         sequence=tuple((str(one.get("name")), str(first)) for one in listed for first in _first(one)),
         windows=_is_windows(_at(properties, "virtualMachineProfile"), listed),
@@ -93,7 +94,7 @@ def applications_patch(known: Iterable[ExtensionSettings], release: ExtensionSet
         known: the applications of the model.
         release: the new entry; one without a package removes the application.
     """
-    listed = entries_with((one.values for one in known), release.name, release.values)
+    listed = entries_with(((one.name, one.values) for one in known), release.name, release.values)
     return {"properties": {"virtualMachineProfile": {"applicationProfile": {"galleryApplications": listed}}}}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.model.applications import PACKAGE, GalleryApplication, short_key
 from vmss_jenkins.model.releases import SOURCE, ExtensionSettings
 
 LINUX_HANDLER = {"publisher": "Microsoft.Azure.Extensions", "type": "CustomScript", "typeHandlerVersion": "2.1"}
@@ -46,8 +47,31 @@ def choose(found: Iterable[ExtensionSettings], name: str = "") -> ExtensionSetti
 
 
 def application_of(found: Iterable[ExtensionSettings], key: str) -> ExtensionSettings:
-    """The application of a set with this `GALLERY/APPLICATION`; an entry without a package if the set has none."""
+    """The application of a set with this key; an entry without a package if the set has none."""
     return next((one for one in found if one.name == key), ExtensionSettings.no_application(key))
+
+
+def named_application(
+    found: Iterable[ExtensionSettings], wanted: GalleryApplication, scale_set_id: str
+) -> ExtensionSettings:
+    """The application of a set that a user named; as `application_of`.
+
+    Args:
+        found: the applications of the model.
+        wanted: the application as it was named.
+        scale_set_id: the ARM id of the set.
+
+    Raises:
+        ConfigError: if a short name may mean another gallery of the same name, whose application the model has.
+    """
+    present, key = tuple(found), wanted.key_beside(scale_set_id)
+    chosen = application_of(present, key)
+    others = [one.name for one in present if one.name != key and short_key(one.name) == short_key(key)]
+    if chosen.values[PACKAGE] or wanted.group or not others:
+        return chosen
+    ids = " and ".join(others)
+    text = f"found {wanted.without_version}, which the set has from a gallery in another resource group: {ids}"
+    raise ConfigError("application", [f"{text}; give an id, of that gallery or of the one beside the set"])
 
 
 def extension_body(

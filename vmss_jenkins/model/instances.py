@@ -136,7 +136,7 @@ class ScaleSet:
         Raises:
             ConfigError: if the set has several CustomScript extensions and none is named.
         """
-        return replace(self, extension=scripted.chosen(self.scripts, self.applications)) if scripted else self
+        return replace(self, extension=scripted.chosen(self.scripts, self.applications, self.id)) if scripted else self
 
     @property
     def release(self) -> Release | None:

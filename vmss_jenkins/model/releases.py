@@ -74,9 +74,9 @@ class ExtensionSettings:
         return cls.of(properties.get("settings") or {}, name=str(body.get("name")), force_update_tag=tag)
 
     @classmethod
-    def of_application(cls, entry: Mapping[str, Any]) -> ExtensionSettings:
-        """Read the entry of an application in a set's model."""
-        return cls.of(applications.lasting(entry), name=applications.key_of(str(entry.get(PACKAGE))))
+    def of_application(cls, entry: Mapping[str, Any], scale_set_id: str = "") -> ExtensionSettings:
+        """Read the entry of an application in the model of a set with this ARM id."""
+        return cls.of(applications.lasting(entry), name=applications.key_of(str(entry.get(PACKAGE)), scale_set_id))
 
     @classmethod
     def no_application(cls, key: str) -> ExtensionSettings:
@@ -158,7 +158,10 @@ class ExtensionSettings:
         if self.hidden:
             return "script in protected settings"
         if self.is_application:
-            return applications.short_name(str(self.values[PACKAGE])) or f"no application {self.name}"
+            return (
+                applications.short_name(str(self.values[PACKAGE]))
+                or f"no application {applications.short_key(self.name)}"
+            )
         files = [file_name(url) for url in self.files]
         unnamed = f"inline-{hashlib.sha256(self.settings.encode()).hexdigest()[:8]}"
         shown = ", ".join(files) or str(self.values.get("commandToExecute") or unnamed)

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.model.applications import GalleryApplication
-from vmss_jenkins.model.extensions import application_of, choose
+from vmss_jenkins.model.extensions import choose, named_application
 from vmss_jenkins.model.releases import NAME, SIGNATURE, SOURCE, Access, ExtensionSettings, Script, file_name
 
 LARGEST_SCRIPT = 256 * 1024
@@ -55,25 +55,26 @@ class ScriptRollout:
         if self.application:
             wanted, known = self.application, extension.values if extension else {}
             new = wanted.entry(wanted.id_beside(scale_set_id), known)
-            return ExtensionSettings.of(new, name=wanted.key) if wanted.version else None
+            return ExtensionSettings.of(new, name=wanted.key_beside(scale_set_id)) if wanted.version else None
         if self.script.release.absent or extension is None:
             return None
         return self.script.with_extension_name(extension.name).release
 
     def chosen(
-        self, scripts: Iterable[ExtensionSettings], applications: Iterable[ExtensionSettings]
+        self, scripts: Iterable[ExtensionSettings], applications: Iterable[ExtensionSettings], scale_set_id: str
     ) -> ExtensionSettings:
         """What a set's model has of the release's application or extension.
 
         Args:
             scripts: the CustomScript extensions of the model.
             applications: the applications of the model.
+            scale_set_id: as `release_for`.
 
         Raises:
-            ConfigError: if the set has several CustomScript extensions and none is named.
+            ConfigError: if the set has several CustomScript extensions and none is named, and as `named_application`.
         """
         if self.application:
-            return application_of(applications, self.application.key)
+            return named_application(applications, self.application, scale_set_id)
         return choose(scripts, self.extension)
 
 

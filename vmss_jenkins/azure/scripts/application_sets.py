@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class ApplicationSets(ScriptSets):
     """A scale set seen through one application of its model; satisfies `rollout.ports.ScaleSets`.
 
-    `ScriptSets.extension` is the application's `GALLERY/APPLICATION`. The previous entry is recorded in tags of the
+    `ScriptSets.extension` is the application's key. The previous entry is recorded in tags of the
     resource group, as that of a script is; that there was none is recorded too, so that a rollback removes it.
     """
 
@@ -44,6 +44,7 @@ def sets_for(
     sets: AzureScaleSets,
     memory: TagMemory,
     on_event: OnEvent,
+    chosen: ExtensionSettings | None = None,
     release: ExtensionSettings | None = None,
     *,
     to_previous: bool = False,
@@ -55,10 +56,11 @@ def sets_for(
         sets: Azure.
         memory: records the previous release.
         on_event: receives warnings.
+        chosen: what the model has of the application; None for a script.
         release: the new release of an application; None if it is the one that the model has, or in a rollback.
         to_previous: as `ScriptSets`.
     """
-    if scripted.application is None:
+    if chosen is None:
         return ScriptSets(sets, memory, on_event, scripted.extension, scripted.script, to_previous)
     script = replace(scripted.script, release=release or ExtensionSettings())
-    return ApplicationSets(sets, memory, on_event, scripted.application.key, script, to_previous)
+    return ApplicationSets(sets, memory, on_event, chosen.name, script, to_previous)

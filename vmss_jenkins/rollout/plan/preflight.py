@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from vmss_jenkins.model.applications import PACKAGE
+from vmss_jenkins.model.applications import PACKAGE, short_key
 from vmss_jenkins.model.final_state import grouped
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.images import ImageReference
@@ -195,7 +195,7 @@ def _rollback_note(before: ExtensionSettings) -> str:
     """What a rollback does on the instances."""
     if before.is_application:
         removed = not before.values.get(PACKAGE)
-        return f"a rollback removes {before.name}" if removed else f"a rollback installs {before.short_name}"
+        return f"a rollback removes {short_key(before.name)}" if removed else f"a rollback installs {before.short_name}"
     return (
         f"a rollback runs {before.short_name} again, on disks on which the new script ran: it must undo what the "
         "new script does, or the instances must be reimaged"
