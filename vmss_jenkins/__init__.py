@@ -12,6 +12,7 @@ from vmss_jenkins._version import VERSION
 if TYPE_CHECKING:
     from vmss_jenkins.azure.connection import Connection
     from vmss_jenkins.errors import AzureError, ConfigError, UnsafeRollout, VmssJenkinsError
+    from vmss_jenkins.library.application_releases import update_application
     from vmss_jenkins.library.blue_green import Pair, release_to_pair, switch
     from vmss_jenkins.library.gates import verify
     from vmss_jenkins.library.releases import Lookup, resolve_image
@@ -57,6 +58,7 @@ __all__ = [
     "roll_out",
     "switch",
     "update",
+    "update_application",
     "update_extension",
     "update_instances",
     "verify",
@@ -90,6 +92,7 @@ _HOMES = {
     "roll_out": "library.rollouts",
     "switch": "library.blue_green",
     "update": "library.steps",
+    "update_application": "library.application_releases",
     "update_extension": "library.steps",
     "update_instances": "library.steps",
     "verify": "library.gates",

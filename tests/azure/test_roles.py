@@ -30,6 +30,7 @@ SCRIPT = replace(SCENARIOS["nginx-extension"], instances=2)
 PUBLISHED = {"apps/nginx": "apps/nginx/1.0.{}", "Canonical:nginx:22:latest": "Canonical:nginx:22:1.0.{}"} | {
     image: f"{image}/Versions/1.0.{{}}" for image in ("/SharedGalleries/a/Images/b", "/CommunityGalleries/a/Images/b")
 }
+APPLICATION = replace(SCENARIOS["nginx-application"], instances=2)
 MOVING = [
     Scenario(instances=1, image=image, releases={one.format(patch): Release("page") for patch in range(2)})
     for image, one in PUBLISHED.items()
@@ -46,6 +47,7 @@ RUNS: dict[str, list[tuple[Scenario, str]]] = {
         (s, f"update-instances --instance-ids *{dry}") for s in (UNIFORM, FLEXIBLE) for dry in (" --dry-run", "")
     ],
     "update-extension": [(SCRIPT, f"update-extension --script v1.sh{dry}") for dry in (" --dry-run", "")],
+    "update-application": [(APPLICATION, f"update --application apps/site/1.1.0{dry}") for dry in (" --dry-run", "")],
     "rollout": [(s, "rollout --image-id NEW --canary 1") for s in (UNIFORM, FLEXIBLE)],
     "rollback": [(s, "rollback --to NEW") for s in (UNIFORM, FLEXIBLE)],
     "rollout-script": [(SCRIPT, "rollout --script v1.sh --canary 1"), (SCRIPT, "rollback --extension CustomScript")],
@@ -64,7 +66,10 @@ RUNS: dict[str, list[tuple[Scenario, str]]] = {
     ],
     "resolve-image": [(s, "resolve-image --image-id NEW") for s in (UNIFORM, FLEXIBLE)],
     "image-versions": [(s, line) for s in MOVING for line in ("rollout --dry-run", "rollout", "resolve-image")],
-    "applications": [(UNIFORM, "rollout --application apps/site/1.0.0")],
+    "applications": [
+        (APPLICATION, "rollout --application apps/site/1.1.0 --canary 1"),
+        (APPLICATION, "rollback --application apps/site/1.1.0"),
+    ],
     "drain": [(s, "rollout --image-id NEW --drain 0.1") for s in (UNIFORM, FLEXIBLE)],
     "repairs": [(UNIFORM, "rollout --image-id NEW --canary 1")],
 }

@@ -54,6 +54,8 @@ _JOINS = (
     "Microsoft.Network/publicIPAddresses/join/action",
 )
 
+_APPLICATION = "Microsoft.Compute/galleries/applications/versions/read"
+
 USED: Mapping[str, tuple[str, ...]] = {
     "status": _READ,
     "history": (f"{_SETS}/read", _TAGS[0]),
@@ -62,10 +64,11 @@ USED: Mapping[str, tuple[str, ...]] = {
     "update": (*_READ, _OPERATION, f"{_SETS}/write", _AUTOSCALE),
     "update-instances": (*_READ, _OPERATION, f"{_SETS}/manualupgrade/action", _AUTOSCALE),
     "update-extension": (*_READ[:2], *_TAGS, _OPERATION, f"{_SETS}/extensions/write", _AUTOSCALE),
+    "update-application": (*_READ, *_TAGS, _OPERATION, f"{_SETS}/write", _AUTOSCALE, _APPLICATION),
     "rollout": (*_ROLL, f"{_SETS}/write"),
     "rollback": (*_ROLL, f"{_SETS}/write"),
     "rollout-script": (*(a for a in _ROLL if a != _READ[2]), f"{_SETS}/extensions/write"),
-    "applications": ("Microsoft.Compute/galleries/applications/versions/read",),
+    "applications": (_APPLICATION,),
     "surge": (*_READ, *_TAGS, _OPERATION, f"{_SETS}/write", f"{_SETS}/delete/action", _AUTOSCALE),
     "verify": (*_READ, *_NETWORK),
     "switch": _SWITCH,
@@ -84,8 +87,8 @@ USED: Mapping[str, tuple[str, ...]] = {
 }
 """The actions of each command's requests. `drain` is what `--drain` adds to a rollout. `image-versions` is added to a
 rollout and to `resolve-image` by an image that is in a gallery or is named by `latest`;
-`applications` is added to a rollout and to a rollback by `--application`. `surge` is a rollout with
-`--strategy surge`."""
+`applications` is added to a rollout and to a rollback by `--application`; `update-application` is `update` with it.
+`surge` is a rollout with `--strategy surge`."""
 LINKED: Mapping[str, tuple[str, ...]] = {
     "update": _IMAGES,
     "rollout": _IMAGES,

@@ -109,7 +109,26 @@ class ImageType(click.ParamType["ImageReference"]):
             self.fail("; ".join(error.reasons), param, ctx)
 
 
+class ReleaseType(click.ParamType["ImageReference | str"]):
+    """An image, or the name of an application with its version, which stays a text."""
+
+    name = "RELEASE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ImageReference | str:  # noqa: ANN401 - click's
+        """Read what was typed."""
+        from vmss_jenkins.model.applications import GalleryApplication  # noqa: PLC0415 - not loaded for --help
+
+        try:
+            found = GalleryApplication.parse(str(value))
+        except ConfigError:
+            return IMAGE.convert(value, param, ctx)
+        if not found.version:
+            self.fail(f"found {value!r} without a version; wanted GALLERY/APPLICATION/VERSION, or an image", param, ctx)
+        return str(value)
+
+
 IMAGE_ID = ImageType(ids=True)
 IMAGE_URN = ImageType(urns=True)
 IMAGE = ImageType(ids=True, urns=True)
+RELEASE = ReleaseType()
 DURATION = DurationType()

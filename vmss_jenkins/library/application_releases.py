@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vmss_jenkins.azure.connection import AzureClients
+from vmss_jenkins.azure.connection import AzureClients, Connection
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.model.applications import PACKAGE
+from vmss_jenkins.events.base import OnEvent
+from vmss_jenkins.library.arguments import checked
+from vmss_jenkins.library.steps import TIMEOUT, log
+from vmss_jenkins.model.applications import PACKAGE, GalleryApplication
 from vmss_jenkins.model.instances import ScaleSet, ScaleSetName
 from vmss_jenkins.model.releases import ExtensionSettings
 from vmss_jenkins.model.scripts import ScriptRollout
+from vmss_jenkins.rollout import steps
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
+from vmss_jenkins.runtime.clock import SystemClock
 from vmss_jenkins.runtime.waiting import Waiter
 
 if TYPE_CHECKING:
@@ -20,23 +26,76 @@ if TYPE_CHECKING:
     from vmss_jenkins.azure.scripts.script_sets import ScriptSets
 
 
-def refuse_without_version(scripted: ScriptRollout | None) -> None:
-    """Refuse to roll out an application without a version.
+def refuse_without_version(scripted: ScriptRollout | None, present: ExtensionSettings | None = None) -> None:
+    """Refuse to roll out an application without a version that the model does not have either.
+
+    Args:
+        scripted: what is rolled out.
+        present: what the model has of it; None if the model does not matter.
 
     Raises:
         ConfigError: an exact version is wanted.
     """
-    if scripted and scripted.application and not scripted.application.version:
-        key = scripted.application.without_version
-        raise ConfigError(
-            "application", [f"found {key!r} without a version; give an exact one, such as apps/site/1.0.0"]
+    wanted = scripted.application if scripted else None
+    if wanted and not wanted.version and not (present and present.values.get(PACKAGE)):
+        lacking = ", and the model has no such application" if present else ""
+        reason = (
+            f"found {wanted.without_version!r} without a version{lacking}; give an exact one, such as apps/site/1.0.0"
         )
+        raise ConfigError("application", [reason])
+
+
+@checked
+def update_application(
+    resource_group: str,
+    name: str,
+    application: GalleryApplication | str,
+    *,
+    connection: Connection | None = None,
+    allow_automatic_rollout: bool = False,
+    dry_run: bool = False,
+    timeout: float = TIMEOUT,
+    on_event: OnEvent = log,
+) -> steps.UpdateResult:
+    """Set the version of a gallery application in a scale set's model; the application is added if missing.
+
+    With the upgrade mode Manual no instance installs it until `update_instances`. The previous version is recorded in
+    tags of the resource group first, for a rollback.
+
+    Args:
+        resource_group: the set's resource group.
+        name: the set's name.
+        application: `GALLERY/APPLICATION/VERSION`, or the ARM id of a version.
+        connection: how to connect to Azure; from the environment by default.
+        allow_automatic_rollout: go on even if Azure updates every instance by itself.
+        dry_run: report what would happen and what prevents it; change nothing.
+        timeout: seconds to wait for Azure.
+        on_event: receives each event; by default events are logged.
+
+    Raises:
+        ConfigError: for invalid parameters, and a version that no instance can install; nothing was changed.
+        UnsafeRollout: for a set whose upgrade policy leaves no canary; nothing was changed.
+        AzureError: if Azure refuses, or cannot be reached.
+    """
+    target = ScaleSetName(resource_group, name)
+    wanted = GalleryApplication.parse(application) if isinstance(application, str) else application
+    scripted = ScriptRollout(application=wanted)
+    refuse_without_version(scripted)
+    options = steps.Options(dry_run=dry_run, allow_automatic_rollout=allow_automatic_rollout)
+    waiter = Waiter.starting(SystemClock(), timeout, on_event)
+    azure = (connection or Connection()).connect(on_event)
+    with closing(azure.scale_sets()) as sets:
+        adapter, _ = scripted_sets(scripted, sets, target, RolloutSpec(), azure, waiter, rolling_back=False)
+        release = waiter.retry(lambda: adapter.adopt(target))
+        return steps.update(adapter, target, release or adapter.script.release, options, waiter)
 
 
 def look_up_application(
     scripted: ScriptRollout, scale_set: ScaleSet, azure: Callable[[], AzureClients], waiter: Waiter
 ) -> ExtensionSettings | None:
     """The exact release by script or application; None if it is the one that the model has.
+
+    The version that the model has is looked up too, if it is to go to other instances.
 
     Args:
         scripted: what is rolled out or back.
@@ -49,12 +108,13 @@ def look_up_application(
         AzureError: the version cannot be read.
     """
     release = scripted.release_for(scale_set.extension, scale_set.id)
-    if scripted.application is None or release is None:
+    wanted = release or scale_set.extension
+    if scripted.application is None or wanted is None:
         return release
-    versions, package = azure().application_versions(), str(release.values[PACKAGE])
+    versions, package = azure().application_versions(), str(wanted.values[PACKAGE])
     if why := waiter.retry(lambda: versions.why_missing(package, scale_set.location)):
         shown = f"`az sig gallery-application version list --gallery-name {scripted.application.gallery}`"
-        reason = f"version {release.short_name} {why} ({package}); {shown} lists the versions that exist"
+        reason = f"version {wanted.short_name} {why} ({package}); {shown} lists the versions that exist"
         raise ConfigError("application", [reason])
     return release
 
@@ -80,7 +140,11 @@ def scripted_sets(
     release = chosen = None
     if scripted.application:
         scale_set = waiter.retry(lambda: sets.get(name)).for_rollout(scripted)
-        chosen, release = scale_set.extension, look_up_application(scripted, scale_set, lambda: azure, waiter)
+        chosen = scale_set.extension
+        if not rolling_back:
+            refuse_without_version(scripted, chosen)
+        if scripted.application.version or not rolling_back:
+            release = look_up_application(scripted, scale_set, lambda: azure, waiter)
     if rolling_back and release:
         spec, release = replace(spec, rollback_to=release), None
     to_previous = rolling_back and spec.rollback_to is None

@@ -50,9 +50,9 @@ def look_before_rollout(
         ConfigError: for invalid parameters.
         AzureError: if the set, or the versions of its image, cannot be read.
     """
-    refuse_without_version(scripted)
     seen, instances = steps.observe(resource_group, name, connection=connection, on_event=on_event)
     scale_set = seen.for_rollout(scripted)
+    refuse_without_version(scripted, scale_set.extension)
     misfits: tuple[Finding, ...] = ()
     waiter = Waiter.starting(SystemClock(), steps.TIMEOUT, on_event)
     if scripted:

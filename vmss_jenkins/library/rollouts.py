@@ -14,7 +14,7 @@ from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.gates.parsing import gate_texts, gates_from
 from vmss_jenkins.gates.specs import AnyGate
-from vmss_jenkins.library.application_releases import refuse_without_version, scripted_sets
+from vmss_jenkins.library.application_releases import scripted_sets
 from vmss_jenkins.library.arguments import checked
 from vmss_jenkins.library.identity import build_of, machine_or_job, started_by
 from vmss_jenkins.library.image_checks import why_missing
@@ -84,7 +84,6 @@ def roll_out(  # noqa: PLR0913 - keyword arguments of a public function
     context = RunContext(allow_automatic_rollout=allow_automatic_rollout)
     if image and scripted:
         raise ConfigError("release", ["found both an image and a script; give one of them"])
-    refuse_without_version(scripted)
     run = _Run(ScaleSetName(resource_group, name), spec or RolloutSpec(), _parsed(gates), claim, connection, scripted)
     return run(Order(image), context, on_event)
 

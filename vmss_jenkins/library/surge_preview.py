@@ -50,11 +50,11 @@ def look_before_surge(
         ConfigError: for invalid parameters.
         AzureError: if the set or the tags of its resource group cannot be read.
     """
-    refuse_without_version(scripted)
     target, azure = ScaleSetName(resource_group, name), (connection or Connection()).connect(on_event)
     waiter = Waiter.starting(SystemClock(), TIMEOUT, on_event)
     with closing(azure.scale_sets()) as sets:
         scale_set = waiter.retry(lambda: sets.get(target)).for_rollout(scripted)
+        refuse_without_version(scripted, scale_set.extension)
         instances = waiter.retry(lambda: sets.instances(scale_set))
         headcount = waiter.retry(sets.headcounts(target).read) or Headcount.of(scale_set.capacity)
         autoscale = sets.autoscale_settings(scale_set)

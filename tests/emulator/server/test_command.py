@@ -51,7 +51,10 @@ def test_faults_and_the_size_are_given_at_the_start() -> None:
         (["--set", "mood=Rolling"], "'mood=Rolling' is not a setting NAME=VALUE; the names are: admin_state, auto"),
         (["--set", "mode=Wild"], "the value of 'mode=Wild' does not fit: Input should be 'Manual', 'Automatic' or"),
         (["--set", "zones=[1"], "the value of 'zones=[1' is not YAML"),
-        (["--scenario", "other"], "there is no scenario 'other'; the scenarios are: nginx-blue-green, nginx-canary"),
+        (
+            ["--scenario", "other"],
+            "there is no scenario 'other'; the scenarios are: nginx-application, nginx-blue-green",
+        ),
     ],
 )
 def test_the_error_of_a_failed_start_names_the_reason(options: list[str], reason: str) -> None:

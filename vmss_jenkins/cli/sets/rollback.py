@@ -9,10 +9,11 @@ import click
 from cloup import option_group
 
 from vmss_jenkins.azure.connection import Connection
+from vmss_jenkins.cli.application_options import application
 from vmss_jenkins.cli.command import command as make
 from vmss_jenkins.cli.listeners import FILES, listener
 from vmss_jenkins.cli.options import MOST_USED, azure_options, dry_run, log_line, name, output_options, resource_group
-from vmss_jenkins.cli.parameter_types import IMAGE
+from vmss_jenkins.cli.parameter_types import RELEASE
 from vmss_jenkins.cli.sets.rollout_options import (
     ALLOWANCES,
     LIMITS,
@@ -49,15 +50,15 @@ vmss-jenkins rollback -g canary-rg -n web --application apps/site
     name(),
     click.option(
         "--to",
-        type=IMAGE,
-        help="Image to roll back to: its id, or publisher:offer:sku:version.  "
-        "[default: the one before, as history shows it, or the other one that instances run]",
+        type=RELEASE,
+        help="Image to roll back to: its id, or publisher:offer:sku:version; or an application, as --application names "
+        "it.  [default: the one before, as history shows it, or the other image that instances run]",
     ),
     dry_run,
 )
 @option_group("Steps", *STEPS, MIN_HEALTHY_TIME)
 @option_group("Failure", *LIMITS)
-@script_options(release=False)
+@script_options(release=False, application=(application("to the version before"),))
 @azure_options(*ALLOWANCES)
 @output_options(*FILES)
 def command(
@@ -65,7 +66,7 @@ def command(
     name: str,
     subscription: str | None,
     endpoint: str | None,
-    to: ImageReference | None,
+    to: ImageReference | str | None,
     dry_run: bool,
     script: ScriptOptions,
     max_unavailable: Amount,
@@ -94,6 +95,8 @@ def command(
     from vmss_jenkins.rollout.ending import Outcome  # noqa: PLC0415
     from vmss_jenkins.rollout.plan.actions import Repairs, RolloutSpec  # noqa: PLC0415
 
+    if isinstance(to, str):
+        script, to = script.for_application(to), None
     spec = RolloutSpec(
         canary=None,
         max_unavailable=max_unavailable,

@@ -9,6 +9,7 @@ import click
 from cloup import option_group
 
 from vmss_jenkins.azure.connection import Connection
+from vmss_jenkins.cli.application_options import INSTALLATION, application
 from vmss_jenkins.cli.command import command as make
 from vmss_jenkins.cli.listeners import FILES, listener
 from vmss_jenkins.cli.options import (
@@ -136,7 +137,7 @@ _IMAGE_ID, _IMAGE = image_options()
     ),
     *LIMITS,
 )
-@script_options()
+@script_options(application=(application("the one that the model has"), *INSTALLATION))
 @azure_options(*ALLOWANCES)
 @output_options(*FILES)
 def command(

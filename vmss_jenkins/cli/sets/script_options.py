@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, wraps
 from pathlib import Path
@@ -14,6 +14,7 @@ import click
 from cloup import option_group
 from cloup.typing import Decorator
 
+from vmss_jenkins.cli.application_options import application_from
 from vmss_jenkins.cli.options import GIVEN_FILE
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.model.applications import GalleryApplication
@@ -77,20 +78,6 @@ _BEFORE = (
     ),
 )
 
-_APPLICATION = click.option(
-    "--application",
-    metavar="NAME",
-    help="An application of a gallery: GALLERY/APPLICATION/VERSION, or the id of a version. A rollback takes "
-    "GALLERY/APPLICATION too: to the version before.",
-)
-_INSTALLATION = (
-    click.option("--application-order", type=int, metavar="NUMBER", help="Its place among the set's applications."),
-    click.option(
-        "--application-failure",
-        type=click.Choice(["fail", "ignore"]),
-        help="Whether an instance fails if the installation does.  [default: as the model has it; fail for a new one]",
-    ),
-)
 _RELEASES = ("script", "script_url", "settings", "extension")
 _ABOUT = ("container", "run", "force_update_tag", "protected_settings", "protected_settings_env")
 _ABOUT_BEFORE = ("previous_protected_settings", "previous_protected_settings_env", "to_settings")
@@ -107,13 +94,10 @@ class ScriptOptions:
         """Whether the release is a script.
 
         Raises:
-            ConfigError: for options about a script if no script is given.
+            ConfigError: for options about a script if no script is given, and as `application_from`.
         """
-        application = self.values.get("application") is not None
-        about = ("application_order", "application_failure")
-        if not application and (alone := [_option(key) for key in about if self.values.get(key) is not None]):
-            raise ConfigError("application", [f"found {', '.join(alone)}, but no application; give --application"])
-        given = application or any(self.values.get(key) for key in _RELEASES)
+        application = application_from(self.values)
+        given = application is not None or any(self.values.get(key) for key in _RELEASES)
         stray = [_option(key) for key in (*_ABOUT, *_ABOUT_BEFORE) if self.values.get(key)]
         if stray and not given:
             wanted = " or ".join(_option(key) for key in _RELEASES if key in self.values)
@@ -133,17 +117,30 @@ class ScriptOptions:
         """
         if not self.given:
             return None
-        text = self.values.get("application")
+        application = application_from(self.values)
         if to is not None:
-            instead = "--to-settings FILE" if text is None else "--application GALLERY/APPLICATION/VERSION"
+            instead = "--application GALLERY/APPLICATION/VERSION" if application else "--to-settings FILE"
             raise ConfigError("--to", [f"found an image, but the release is none; give {instead} to `rollback`"])
-        if text is None:
+        if application is None:
             return ScriptRollout(self.read(upload=upload), self.extension)
         if other := [_option(key) for key in (*_RELEASES, *_ABOUT, *_ABOUT_BEFORE) if self.values.get(key)]:
             raise ConfigError("release", [f"found both --application and {', '.join(other)}; give one of them"])
-        order, failure = self.values.get("application_order"), self.values.get("application_failure")
-        counts = None if failure is None else failure == "fail"
-        return ScriptRollout(application=GalleryApplication.parse(text, order=order, failure_counts=counts))
+        return ScriptRollout(application=application)
+
+    def for_application(self, name: str) -> ScriptOptions:
+        """The same for a version that was typed as `--to`.
+
+        Args:
+            name: of the application, with its version.
+
+        Raises:
+            ConfigError: if `--application` names another one, or a version.
+        """
+        given = application_from(self.values)
+        if given and (given.version or given.without_version != GalleryApplication.parse(name).without_version):
+            reason = f"found {name}, and --application {self.values['application']}; give one of them"
+            raise ConfigError("--to", [reason])
+        return ScriptOptions({**self.values, "application": name})
 
     @property
     def extension(self) -> str:
@@ -233,16 +230,15 @@ class ScriptOptions:
         return _object(os.environ[variable], shown, secret=True) if variable else None
 
 
-def script_options(*, release: bool = True, application: bool = True) -> Decorator:
+def script_options(*, release: bool = True, application: Sequence[Decorator] = ()) -> Decorator:
     """Add the group of options of a script; the command gets them as one argument `script`.
 
     Args:
         release: whether a script can be released; otherwise only the options for a rollback are added.
-        application: whether an application of a gallery can be named instead.
+        application: the options that name an application of a gallery instead.
     """
     options = (*_SCRIPT, *_BEFORE) if release else _BEFORE
-    of_application = (_APPLICATION, *(_INSTALLATION if release else ())) if application else ()
-    names = [_name(option) for option in (*options, *of_application)]
+    names = [_name(option) for option in (*options, *application)]
 
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
@@ -251,7 +247,7 @@ def script_options(*, release: bool = True, application: bool = True) -> Decorat
             where = {key: given.get(key) for key in ("subscription", "endpoint")}
             return function(**given, script=ScriptOptions({**values, **where}))
 
-        both = option_group("Application", *of_application)(command) if of_application else command
+        both = option_group("Application", *application)(command) if application else command
         return option_group("Script", *options)(both)
 
     return add

@@ -30,9 +30,10 @@ def table(
         services: the state of what replaces instances by itself.
         outdated: whether only the outdated instances are shown.
     """
-    scripts = "".join(f"script {one.short_name}, " for one in scale_set.scripts)
+    others = (*scale_set.scripts, *scale_set.applications)
+    named = "".join(f"{one.kind} {one.short_name}, " for one in others)
     facts = (
-        f"{scale_set.name}: image {scale_set.image.short_name if scale_set.image else 'unknown'}, {scripts}"
+        f"{scale_set.name}: image {scale_set.image.short_name if scale_set.image else 'unknown'}, {named}"
         f"upgrade mode {scale_set.upgrade_mode.value}, {scale_set.orchestration_mode.value}, "
         f"capacity {scale_set.capacity}, {scale_set.provisioning_state}"
     )

@@ -1,14 +1,16 @@
-"""`vmss-jenkins update`: set the image of a scale set's model."""
+"""`vmss-jenkins update`: set the image, or an application, of a scale set's model."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from cloup import option_group
 
 from vmss_jenkins.azure.connection import Connection
+from vmss_jenkins.cli.application_options import INSTALLATION, application_from
+from vmss_jenkins.cli.application_options import application as application_option
 from vmss_jenkins.cli.command import command as make
 from vmss_jenkins.cli.options import (
     MOST_USED,
@@ -26,12 +28,14 @@ from vmss_jenkins.cli.sets.release_file import RELEASE_FILE, read_release
 from vmss_jenkins.errors import ConfigError
 
 if TYPE_CHECKING:
+    from vmss_jenkins.model.applications import GalleryApplication
     from vmss_jenkins.model.images import ImageReference
     from vmss_jenkins.rollout.steps import UpdateResult
 
 EXAMPLES = """\
 vmss-jenkins update -g canary-rg -n web --image-id "$IMAGE_ID"
 vmss-jenkins update -g canary-rg -n web --image Canonical:ubuntu-24_04-lts:server:latest --dry-run
+vmss-jenkins update -g canary-rg -n web --application apps/site/1.1.0
 """
 allow_automatic_rollout = click.option(
     "--allow-automatic-rollout",
@@ -44,6 +48,7 @@ allow_automatic_rollout = click.option(
 @make("update", examples=EXAMPLES, changes=True)
 @option_group(MOST_USED, resource_group(), name(), *image_options(), dry_run)
 @option_group("Release", RELEASE_FILE)
+@option_group("Application", application_option(), *INSTALLATION)
 @azure_options(allow_automatic_rollout, timeout(3600.0, "Longest time to wait for Azure."))
 @output_options()
 def command(
@@ -54,33 +59,47 @@ def command(
     image_id: ImageReference | None,
     image: ImageReference | None,
     release_file: Path | None,
+    application: str | None,
+    application_order: int | None,
+    application_failure: str | None,
     allow_automatic_rollout: bool,
     dry_run: bool,
     timeout: float,
     output: str,
 ) -> int:
-    """Set the image of a scale set's model.
+    """Set the image of a scale set's model, or one of its applications.
 
     No instance changes until `update-instances` or `rollout` updates it. Exits 1 if a dry run finds something that
     blocks the update.
     """
-    wanted = _one_image(image_id, image)
-    found = read_release(release_file, wanted)
-    if found and not found.floats:
-        wanted = found.exact
-    from vmss_jenkins.library.steps import update  # noqa: PLC0415 - bad input is refused before it is loaded
+    asked = {"application_order": application_order, "application_failure": application_failure}
+    chosen = application_from({"application": application, **asked})
+    if chosen and (image_id or image or release_file):
+        raise ConfigError("release", ["found both an image and an application; give one of them"])
+    wanted = chosen or _exact(_one_image(image_id, image), release_file)
+    connection = Connection(subscription, endpoint=endpoint)
+    how = {"allow_automatic_rollout": allow_automatic_rollout, "dry_run": dry_run}
+    result = _updated(resource_group, name, wanted, connection, timeout, **how)
+    return show(result, "application" if chosen else "image", output, **how)
 
-    result = update(
-        resource_group,
-        name,
-        wanted,
-        connection=Connection(subscription, endpoint=endpoint),
-        allow_automatic_rollout=allow_automatic_rollout,
-        dry_run=dry_run,
-        timeout=timeout,
-        on_event=log_line,
-    )
-    return show(result, "image", output, dry_run=dry_run, allow_automatic_rollout=allow_automatic_rollout)
+
+def _updated(
+    resource_group: str,
+    name: str,
+    wanted: ImageReference | GalleryApplication,
+    connection: Connection,
+    timeout: float,
+    **how: bool,
+) -> UpdateResult:
+    """Set the release in the model."""
+    from vmss_jenkins.library.application_releases import update_application  # noqa: PLC0415 - bad input is refused first
+    from vmss_jenkins.library.steps import update  # noqa: PLC0415 - as above
+    from vmss_jenkins.model.applications import GalleryApplication  # noqa: PLC0415 - as above
+
+    where: dict[str, Any] = {"connection": connection, "timeout": timeout, "on_event": log_line, **how}
+    if isinstance(wanted, GalleryApplication):
+        return update_application(resource_group, name, wanted, **where)
+    return update(resource_group, name, wanted, **where)
 
 
 def show(result: UpdateResult, part: str, output: str, *, dry_run: bool, allow_automatic_rollout: bool) -> int:
@@ -106,8 +125,15 @@ def show(result: UpdateResult, part: str, output: str, *, dry_run: bool, allow_a
     return int(refused)
 
 
+def _exact(named: ImageReference, release_file: Path | None) -> ImageReference:
+    """The exact version in a release's file, unless the model is to keep the name that moves."""
+    found = read_release(release_file, named)
+    return found.exact if found and not found.floats else named
+
+
 def _one_image(image_id: ImageReference | None, image: ImageReference | None) -> ImageReference:
     found = image_id or image
     if found is None or (image_id and image):
-        raise ConfigError("--image-id, --image", [f"found {'both' if found else 'neither'}; give one of them"])
+        also = "" if found else ", or --application"
+        raise ConfigError("--image-id, --image", [f"found {'both' if found else 'neither'}; give one of them{also}"])
     return found

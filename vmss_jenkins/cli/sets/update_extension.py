@@ -28,7 +28,7 @@ vmss-jenkins update-extension -g canary-rg -n web --script install.sh
 
 @make("update-extension", examples=EXAMPLES, changes=True)
 @option_group(MOST_USED, resource_group(), name(), dry_run)
-@script_options(application=False)
+@script_options()
 @azure_options(allow_automatic_rollout, timeout(3600.0, "Longest time to wait for Azure."))
 @output_options()
 def command(

@@ -26,6 +26,8 @@ def populate(backend: Backend) -> None:
                 replication.complete(backend, _add_version(backend, definition, key, parsed.version))
         elif published:
             _publish_elsewhere(backend, key)
+    for key, install in backend.scenario.published_applications.items():
+        _add_application(backend, key, install)
 
 
 def publish(backend: Backend, key: str) -> None:
@@ -63,12 +65,35 @@ def _publish_elsewhere(backend: Backend, key: str) -> None:
         backend.images[scenario.resource_group.lower(), key.lower()] = Image(key, scenario.resource_group, body)
 
 
+def _gallery(backend: Backend, group: str, name: str) -> Gallery:
+    body: Json = {"location": backend.scenario.location, "tags": {}, "properties": {}}
+    made = Gallery(name, group, body, provisioning="Succeeded")
+    return backend.galleries.setdefault((group.lower(), name.lower()), made)
+
+
+def _add_application(backend: Backend, key: str, install: str) -> None:
+    """Publish a version of an application; the command that installs it does not need its package."""
+    scenario = backend.scenario
+    gallery, name, number = key.split("/")
+    body: Json = {"location": scenario.location, "tags": {}}
+    definition = _gallery(backend, scenario.resource_group, gallery).definitions.setdefault(
+        ("applications", name.lower()),
+        Definition(name, {**body, "properties": {"supportedOSType": "Linux"}}, provisioning="Succeeded"),
+    )
+    actions = {"install": install, "remove": f"rm -r {name}"}
+    source = {"mediaLink": f"https://packages.blob.core.windows.net/{name}/{number}"}
+    properties = {"publishingProfile": {"source": source, "manageActions": actions}}
+    version = resources.new_version(
+        backend, "applications", number, {**body, "properties": properties}, None, "package"
+    )
+    version.provisioning = "Succeeded"
+    definition.versions[number] = version
+    replication.complete(backend, version)
+
+
 def _definition(backend: Backend, parsed: GalleryId) -> Definition:
     body: Json = {"location": backend.scenario.location, "tags": {}}
-    gallery = backend.galleries.setdefault(
-        (parsed.group.lower(), parsed.gallery.lower()),
-        Gallery(parsed.gallery, parsed.group, {**body, "properties": {}}, provisioning="Succeeded"),
-    )
+    gallery = _gallery(backend, parsed.group, parsed.gallery)
     properties = {
         "osType": "Linux",
         "osState": "Generalized",

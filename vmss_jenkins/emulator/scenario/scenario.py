@@ -27,6 +27,8 @@ class Scenario(SetSpec):
     releases: Mapping[str, Release] = field(default_factory=nginx_releases)
     """By image. A plain name is a managed image of the group, ``gallery/definition/version`` a version in a gallery of
     the group; ``publisher:offer:sku:version`` and full ids are images that exist elsewhere."""
+    published_applications: Mapping[str, str] = field(default_factory=dict)
+    """By ``gallery/application/version``, in galleries of the group: the command that installs it."""
     unpublished: frozenset[str] = frozenset()
     """Keys of ``releases`` that do not exist yet: the fault ``publish`` publishes them."""
     more_sets: tuple[SetSpec, ...] = ()
@@ -69,11 +71,18 @@ class Scenario(SetSpec):
 
     def gallery_image_id(self, image: str) -> str:
         """Return the resource id of ``gallery/definition`` or ``gallery/definition/version``."""
-        gallery, _, rest = image.partition("/")
+        return self._in_gallery("images", image)
+
+    def application_id(self, application: str) -> str:
+        """Return the resource id of ``gallery/application`` or ``gallery/application/version``."""
+        return self._in_gallery("applications", application)
+
+    def _in_gallery(self, kind: str, name: str) -> str:
+        gallery, _, rest = name.partition("/")
         definition, _, version = rest.partition("/")
         group = f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
         versions = f"/versions/{version}" if version else ""
-        return f"{group}/providers/{COMPUTE}/galleries/{gallery}/images/{definition}{versions}"
+        return f"{group}/providers/{COMPUTE}/galleries/{gallery}/{kind}/{definition}{versions}"
 
     def reference(self, image: str) -> dict[str, str]:
         """Return the ``imageReference`` of a key of ``releases`` (``uri`` for a VHD)."""
@@ -104,6 +113,8 @@ def _custom_script(command: str) -> Mapping[str, Any]:
     return {"name": "CustomScript", "properties": properties}
 
 
+_INSTALL = "sed -i 's/nginx!/{}/' /var/www/html/index.html"
+
 SCENARIOS: Mapping[str, Scenario] = {
     "nginx-canary": Scenario(),
     "nginx-blue-green": Scenario(
@@ -120,13 +131,23 @@ SCENARIOS: Mapping[str, Scenario] = {
         },
         unpublished=frozenset({"apps/nginx/1.0.1", "apps/nginx/1.0.2"}),
     ),
+    "nginx-application": Scenario(
+        applications=("apps/site/1.0.0",),
+        published_applications={
+            "apps/site/1.0.0": _INSTALL.format("site 1.0.0!"),
+            "apps/site/1.1.0": _INSTALL.format("site 1.1.0!"),
+            "apps/site/1.2.0": "exit 3",
+            "apps/site/1.3.0": f"{_INSTALL.format('site 1.3.0!')} && systemctl stop nginx",
+        },
+    ),
     "nginx-extension": Scenario(
         image=UBUNTU, extensions=(_custom_script("apt-get update && apt-get install -y nginx"),)
     ),
 }
 """``nginx-canary``: the release is an image; ``nginx-extension``: Ubuntu, on which a script installs nginx;
 ``nginx-blue-green``: two sets behind one load balancer, of which blue serves; ``nginx-gallery``: the set names a
-definition of a gallery, and newer versions of it can be published."""
+definition of a gallery, and newer versions of it can be published; ``nginx-application``: the set has version 1.0.0 of
+an application, 1.1.0 is a good one, 1.2.0 cannot be installed, and the service of 1.3.0 stops."""
 
 
 def named_scenario(name: str, instances: int | None = None) -> Scenario:

@@ -25,6 +25,8 @@ class SetSpec:
     """Availability zones, filled in turn; none for a regional set."""
     image: str = "nginx-base-image"
     """The key of the release that all instances run at the start."""
+    applications: tuple[str, ...] = ()
+    """The keys of the applications in its model, installed on all instances at the start."""
     extensions: tuple[Mapping[str, Any], ...] = ()
     """Further extensions of its model in Azure's form: ``name`` and ``properties``."""
     health_source: Literal["extension", "probe", "none"] = "extension"

@@ -128,6 +128,12 @@ def _profile(scenario: Scenario, spec: SetSpec) -> Json:
     if spec.terminate_notification:
         notice = {"enable": True, "notBeforeTimeout": spec.terminate_notification}
         profile["scheduledEventsProfile"] = {"terminateNotificationProfile": notice}
+    if spec.applications:
+        listed = [
+            {"packageReferenceId": scenario.application_id(key), "treatFailureAsDeploymentFailure": True}
+            for key in spec.applications
+        ]
+        profile["applicationProfile"] = {"galleryApplications": listed}
     health = [_health_extension(spec)] if spec.health_source == "extension" else []
     if found := [*health, *(copy.deepcopy(dict(extension)) for extension in spec.extensions)]:
         profile["extensionProfile"] = {"extensions": found}

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.emulator.conftest import Azure, error_of, latest, profile
+from tests.emulator.conftest import Azure, Emulate, error_of, latest, profile
+from vmss_jenkins.emulator.scenario.scenario import SCENARIOS
 
 AT = ("canary-rg", "apps", "site")
 URL = "http://127.0.0.1:9/package"
@@ -248,3 +249,23 @@ def test_the_commands_of_a_version_are_fixed(azure: Azure) -> None:
     answer = azure.ask("PATCH", one, change)
     assert error_of(answer) == (409, "PropertyChangeNotAllowed")
     assert "publishingProfile.manageActions.install' is not allowed" in answer.json()["error"]["message"]
+
+
+def test_a_scenario_publishes_applications_and_installs_those_of_the_model(emulate: Emulate) -> None:
+    azure = emulate(**vars(SCENARIOS["nginx-application"]))
+    assert {page(azure, key).partition("<h1>")[2].partition("<")[0] for key in "012"} == {"Welcome to site 1.0.0!"}
+    assert latest(azure) == ["0", "1", "2"]
+    assert states(azure)[1] == {"site": ("1.0.0", "Install SUCCESS")}
+    listed = azure.compute.gallery_application_versions.list_by_gallery_application(*AT)
+    assert [one.name for one in listed] == ["1.0.0", "1.1.0", "1.2.0", "1.3.0"]
+    ends = {}
+    for version in ("1.1.0", "1.2.0", "1.3.0"):
+        use(
+            azure,
+            {
+                "packageReferenceId": azure.emulator.scenario.application_id(f"apps/site/{version}"),
+                "treatFailureAsDeploymentFailure": True,
+            },
+        )
+        ends[version] = (upgrade(azure), azure.backend.scale_sets["canary-rg", "web"].instances["0"].release.serves)
+    assert ends == {"1.1.0": ("Succeeded", True), "1.2.0": ("Failed", True), "1.3.0": ("Succeeded", False)}
