@@ -12,12 +12,11 @@ from vmss_jenkins._version import VERSION
 if TYPE_CHECKING:
     from vmss_jenkins.azure.connection import Connection
     from vmss_jenkins.errors import AzureError, ConfigError, UnsafeRollout, VmssJenkinsError
-    from vmss_jenkins.library.application_releases import update_application
     from vmss_jenkins.library.blue_green import Pair, release_to_pair, switch
     from vmss_jenkins.library.gates import verify
     from vmss_jenkins.library.releases import Lookup, resolve_image
     from vmss_jenkins.library.rollouts import roll_back, roll_out
-    from vmss_jenkins.library.steps import observe, update, update_extension, update_instances
+    from vmss_jenkins.library.steps import observe, update, update_application, update_extension, update_instances
     from vmss_jenkins.measure.verification import Assessment
     from vmss_jenkins.model.images import ImageReference, MovingImage
     from vmss_jenkins.rollout.ending import Outcome, RolloutResult
@@ -92,7 +91,7 @@ _HOMES = {
     "roll_out": "library.rollouts",
     "switch": "library.blue_green",
     "update": "library.steps",
-    "update_application": "library.application_releases",
+    "update_application": "library.steps",
     "update_extension": "library.steps",
     "update_instances": "library.steps",
     "verify": "library.gates",

@@ -23,6 +23,7 @@ VALID: dict[str, Any] = {
     "name": "web",
     "image_reference": NEW,
     "image": NEW,
+    "application": "apps/site/1.0.0",
     "script": Script(ExtensionSettings()),
     "instance_ids": "0",
     "scale_set": None,

@@ -64,7 +64,7 @@ USED: Mapping[str, tuple[str, ...]] = {
     "update": (*_READ, _OPERATION, f"{_SETS}/write", _AUTOSCALE),
     "update-instances": (*_READ, _OPERATION, f"{_SETS}/manualupgrade/action", _AUTOSCALE),
     "update-extension": (*_READ[:2], *_TAGS, _OPERATION, f"{_SETS}/extensions/write", _AUTOSCALE),
-    "update-application": (*_READ, *_TAGS, _OPERATION, f"{_SETS}/write", _AUTOSCALE, _APPLICATION),
+    "update-application": (*_READ[:2], *_TAGS, _OPERATION, f"{_SETS}/write", _AUTOSCALE, _APPLICATION),
     "rollout": (*_ROLL, f"{_SETS}/write"),
     "rollback": (*_ROLL, f"{_SETS}/write"),
     "rollout-script": (*(a for a in _ROLL if a != _READ[2]), f"{_SETS}/extensions/write"),

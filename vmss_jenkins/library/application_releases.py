@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vmss_jenkins.azure.connection import AzureClients, Connection
+from vmss_jenkins.azure.connection import AzureClients
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.events.base import OnEvent
-from vmss_jenkins.library.arguments import checked
-from vmss_jenkins.library.steps import TIMEOUT, log
-from vmss_jenkins.model.applications import PACKAGE, GalleryApplication
+from vmss_jenkins.model.applications import PACKAGE
 from vmss_jenkins.model.instances import ScaleSet, ScaleSetName
 from vmss_jenkins.model.releases import ExtensionSettings
 from vmss_jenkins.model.scripts import ScriptRollout
-from vmss_jenkins.rollout import steps
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
-from vmss_jenkins.runtime.clock import SystemClock
 from vmss_jenkins.runtime.waiting import Waiter
 
 if TYPE_CHECKING:
@@ -43,51 +37,6 @@ def refuse_without_version(scripted: ScriptRollout | None, present: ExtensionSet
             f"found {wanted.without_version!r} without a version{lacking}; give an exact one, such as apps/site/1.0.0"
         )
         raise ConfigError("application", [reason])
-
-
-@checked
-def update_application(
-    resource_group: str,
-    name: str,
-    application: GalleryApplication | str,
-    *,
-    connection: Connection | None = None,
-    allow_automatic_rollout: bool = False,
-    dry_run: bool = False,
-    timeout: float = TIMEOUT,
-    on_event: OnEvent = log,
-) -> steps.UpdateResult:
-    """Set the version of a gallery application in a scale set's model; the application is added if missing.
-
-    With the upgrade mode Manual no instance installs it until `update_instances`. The previous version is recorded in
-    tags of the resource group first, for a rollback.
-
-    Args:
-        resource_group: the set's resource group.
-        name: the set's name.
-        application: `GALLERY/APPLICATION/VERSION`, or the ARM id of a version.
-        connection: how to connect to Azure; from the environment by default.
-        allow_automatic_rollout: go on even if Azure updates every instance by itself.
-        dry_run: report what would happen and what prevents it; change nothing.
-        timeout: seconds to wait for Azure.
-        on_event: receives each event; by default events are logged.
-
-    Raises:
-        ConfigError: for invalid parameters, and a version that no instance can install; nothing was changed.
-        UnsafeRollout: for a set whose upgrade policy leaves no canary; nothing was changed.
-        AzureError: if Azure refuses, or cannot be reached.
-    """
-    target = ScaleSetName(resource_group, name)
-    wanted = GalleryApplication.parse(application) if isinstance(application, str) else application
-    scripted = ScriptRollout(application=wanted)
-    refuse_without_version(scripted)
-    options = steps.Options(dry_run=dry_run, allow_automatic_rollout=allow_automatic_rollout)
-    waiter = Waiter.starting(SystemClock(), timeout, on_event)
-    azure = (connection or Connection()).connect(on_event)
-    with closing(azure.scale_sets()) as sets:
-        adapter, _ = scripted_sets(scripted, sets, target, RolloutSpec(), azure, waiter, rolling_back=False)
-        release = waiter.retry(lambda: adapter.adopt(target))
-        return steps.update(adapter, target, release or adapter.script.release, options, waiter)
 
 
 def look_up_application(

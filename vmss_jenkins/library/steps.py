@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING
 from vmss_jenkins.azure.connection import Connection
 from vmss_jenkins.errors import AzureError
 from vmss_jenkins.events.base import Event, OnEvent
+from vmss_jenkins.library.application_releases import refuse_without_version, scripted_sets
 from vmss_jenkins.library.arguments import checked
+from vmss_jenkins.model.applications import GalleryApplication
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Instance, InstanceIds, ScaleSet, ScaleSetName
 from vmss_jenkins.model.releases import Script
+from vmss_jenkins.model.scripts import ScriptRollout
 from vmss_jenkins.report.text import lines
 from vmss_jenkins.rollout import instance_update, steps
+from vmss_jenkins.rollout.plan.actions import RolloutSpec
 from vmss_jenkins.runtime.clock import SystemClock
 from vmss_jenkins.runtime.waiting import Waiter
 
@@ -119,6 +123,51 @@ def update_extension(  # noqa: PLR0913 - the script and how to reach Azure, each
         script_sets = ScriptSets(sets, sets.memory(target), on_event, extension or "", script)
         release = waiter.retry(lambda: script_sets.adopt(target))
         return steps.update(script_sets, target, release or script.release, options, waiter)
+
+
+@checked
+def update_application(
+    resource_group: str,
+    name: str,
+    application: GalleryApplication | str,
+    *,
+    connection: Connection | None = None,
+    allow_automatic_rollout: bool = False,
+    dry_run: bool = False,
+    timeout: float = TIMEOUT,
+    on_event: OnEvent = log,
+) -> steps.UpdateResult:
+    """Set the version of a gallery application in a scale set's model; the application is added if missing.
+
+    With the upgrade mode Manual no instance installs it until `update_instances`. The previous version is recorded in
+    tags of the resource group first, for a rollback.
+
+    Args:
+        resource_group: the set's resource group.
+        name: the set's name.
+        application: `GALLERY/APPLICATION/VERSION`, or the ARM id of a version.
+        connection: how to connect to Azure; from the environment by default.
+        allow_automatic_rollout: go on even if Azure updates every instance by itself.
+        dry_run: report what would happen and what prevents it; change nothing.
+        timeout: seconds to wait for Azure.
+        on_event: receives each event; by default events are logged.
+
+    Raises:
+        ConfigError: for invalid parameters, and a version that no instance can install; nothing was changed.
+        UnsafeRollout: for a set whose upgrade policy leaves no canary; nothing was changed.
+        AzureError: if Azure refuses, or cannot be reached.
+    """
+    target = ScaleSetName(resource_group, name)
+    wanted = GalleryApplication.parse(application) if isinstance(application, str) else application
+    scripted = ScriptRollout(application=wanted)
+    refuse_without_version(scripted)
+    options = steps.Options(dry_run=dry_run, allow_automatic_rollout=allow_automatic_rollout)
+    waiter = Waiter.starting(SystemClock(), timeout, on_event)
+    azure = (connection or Connection()).connect(on_event)
+    with closing(azure.scale_sets()) as sets:
+        adapter, _ = scripted_sets(scripted, sets, target, RolloutSpec(), azure, waiter, rolling_back=False)
+        release = waiter.retry(lambda: adapter.adopt(target))
+        return steps.update(adapter, target, release or adapter.script.release, options, waiter)
 
 
 @checked

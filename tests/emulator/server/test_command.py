@@ -48,7 +48,10 @@ def test_faults_and_the_size_are_given_at_the_start() -> None:
     [
         (["--fault", "explode"], "there is no kind of fault 'explode'"),
         (["--fault", "set-image image=nothing"], "there is no image 'nothing'"),
-        (["--set", "mood=Rolling"], "'mood=Rolling' is not a setting NAME=VALUE; the names are: admin_state, auto"),
+        (
+            ["--set", "mood=Rolling"],
+            "'mood=Rolling' is not a setting NAME=VALUE; the names are: admin_state, applications, auto",
+        ),
         (["--set", "mode=Wild"], "the value of 'mode=Wild' does not fit: Input should be 'Manual', 'Automatic' or"),
         (["--set", "zones=[1"], "the value of 'zones=[1' is not YAML"),
         (

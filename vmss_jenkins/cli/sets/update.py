@@ -92,8 +92,7 @@ def _updated(
     **how: bool,
 ) -> UpdateResult:
     """Set the release in the model."""
-    from vmss_jenkins.library.application_releases import update_application  # noqa: PLC0415 - bad input is refused first
-    from vmss_jenkins.library.steps import update  # noqa: PLC0415 - as above
+    from vmss_jenkins.library.steps import update, update_application  # noqa: PLC0415 - bad input is refused first
     from vmss_jenkins.model.applications import GalleryApplication  # noqa: PLC0415 - as above
 
     where: dict[str, Any] = {"connection": connection, "timeout": timeout, "on_event": log_line, **how}
