@@ -24,12 +24,14 @@ from tests.support.rooms import (
 
 PURE = (
     "errors _version",
+    "model.automation",
     "model",
     "model.galleries",
     "gates",
     "jenkins.plan",
     "events",
     "rollout.plan",
+    "rollout.plan.actors",
     "rollout.plan.surge",
     "blue_green.plan",
     "report.text",

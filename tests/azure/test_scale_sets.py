@@ -17,8 +17,10 @@ from vmss_jenkins.azure.scale_sets import AzureScaleSets
 from vmss_jenkins.errors import AzureError
 from vmss_jenkins.events.base import Event
 from vmss_jenkins.events.calls import AzureCalled
+from vmss_jenkins.model.automation.autoscale import AutoscaleSetting
+from vmss_jenkins.model.automation.scale_in import ScaleInPolicy
 from vmss_jenkins.model.images import ImageReference
-from vmss_jenkins.model.instances import Instance, OrchestrationMode, ScaleInPolicy, ScaleSet
+from vmss_jenkins.model.instances import Instance, OrchestrationMode, ScaleSet
 
 ENDPOINT = "http://127.0.0.1:1"
 GROUP = f"{ENDPOINT}/subscriptions/{SUBSCRIPTION}/resourceGroups/canary-rg"
@@ -309,7 +311,7 @@ def test_autoscale_settings_are_those_that_are_on_and_target_the_set(
 ) -> None:
     values = [setting("cpu", MODEL.id.upper()), setting("off", MODEL.id, enabled=False), setting("other", "/x")]
     azure.get(f"{GROUP}/providers/Microsoft.Insights/autoscalesettings", json={"value": values})
-    assert sets.autoscale_settings(MODEL) == ("cpu",)
+    assert sets.autoscale_settings(MODEL) == (AutoscaleSetting("cpu"),)
 
 
 def test_autoscale_that_may_not_be_read_is_unknown(azure: responses.RequestsMock, sets: AzureScaleSets) -> None:

@@ -18,6 +18,7 @@ from vmss_jenkins.errors import AzureError, Failure
 from vmss_jenkins.gates.verdicts import Consequence, Outcome, Verdict
 from vmss_jenkins.library import gates, steps
 from vmss_jenkins.measure.verification import Assessment
+from vmss_jenkins.model.automation.policies import Automation, RepairAction
 from vmss_jenkins.model.final_state import FinalState
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.instances import Health, ScaleSet, UpgradeMode
@@ -46,6 +47,7 @@ def library(monkeypatch: pytest.MonkeyPatch) -> Replace:
         monkeypatch.setattr(gates if name == "verify" else steps, name, fake)
         return called
 
+    put("autoscale_settings", ())
     return put
 
 
@@ -239,15 +241,29 @@ def test_status_gives_the_outdated_ids_as_update_instances_takes_them(library: R
     assert capsys.readouterr().out == "1,2\n"
 
 
-@pytest.mark.parametrize(("suspended", "shown"), [((), "on"), (("AutomaticRepairs",), "suspended"), (None, "unknown")])
+@pytest.mark.parametrize(
+    ("suspended", "setting", "handling"),
+    [
+        ((), "Replace after 10 min", "suspended until the end"),
+        (("AutomaticRepairs",), "Replace after 10 min, suspended", "stays suspended"),
+        (None, "Replace after 10 min", "refused: the role lacks the action instanceView/read"),
+    ],
+)
 def test_status_says_whether_azure_repairs_instances_now(
-    library: Replace, capsys: Output, suspended: tuple[str, ...] | None, shown: str
+    library: Replace, capsys: Output, suspended: tuple[str, ...] | None, setting: str, handling: str
 ) -> None:
     scale_set, instances = observed()
-    library("observe", (replace(scale_set, services=("AutomaticRepairs",)), instances))
+    repaired: dict[str, Any] = {
+        "services": ("AutomaticRepairs",),
+        "automation": Automation(repairs=RepairAction.REPLACE),
+    }
+    library("observe", (replace(scale_set, **repaired), instances))
     library("suspended_services", suspended)
     assert main(["status", *SET]) == 0
-    assert capsys.readouterr().out.splitlines()[1] == f"automatic repairs: {shown}"
+    headings, row = capsys.readouterr().out.splitlines()[-2:]
+    assert headings.split("  ")[0] == "also acts on the set"
+    assert row.startswith(f"automatic repairs     {setting}  ")
+    assert f"  replace an ill instance by a new one of the latest model  {handling}" in row
     assert main(["status", *SET, "--output", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["suspended"] == (None if suspended is None else list(suspended))
 

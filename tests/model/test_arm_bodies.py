@@ -4,8 +4,9 @@ import pytest
 
 from tests.support.fakes import NEW, OLD, WEB
 from vmss_jenkins.model import arm_bodies
+from vmss_jenkins.model.automation.scale_in import ScaleInPolicy, ScaleInRule
 from vmss_jenkins.model.image_ids import ImageKind
-from vmss_jenkins.model.instances import Health, OrchestrationMode, ScaleInPolicy, ScaleInRule, UpgradeMode
+from vmss_jenkins.model.instances import Health, OrchestrationMode, UpgradeMode
 
 
 def test_an_empty_body_is_read_with_defaults() -> None:

@@ -33,6 +33,7 @@ from vmss_jenkins.events.steps import (
 from vmss_jenkins.gates.curves import CurvePoint
 from vmss_jenkins.gates.verdicts import Consequence, Outcome, Verdict
 from vmss_jenkins.jenkins.plan.jobs import Delete, JobPlan, Refused, Unchanged
+from vmss_jenkins.model.automation.other_actors import OtherActor, Response
 from vmss_jenkins.model.final_state import FinalState
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.instances import UpgradeMode
@@ -46,6 +47,10 @@ PLANNED = rollout_events.RolloutPlanned(
     canary="", max_unavailable="1", on_failure="rollback", timeout=7200.0,
 )  # fmt: skip
 
+BALANCE = OtherActor("automatic zone balance", "", "delete an instance", Response.TELL, "kept")
+REPAIRS = OtherActor(
+    "automatic repairs", "Replace after 10 min", "replace an ill instance", Response.SUSPEND, "suspended until the end"
+)
 SCRIPT = ExtensionSettings.of({"commandToExecute": "./v1.sh"})
 EXAMPLES: list[tuple[Event, str]] = [
     (UpdateStarted(WEB, OLD, NEW), f"update canary-rg/web: image {OLD} -> {NEW}"),
@@ -145,6 +150,10 @@ EXAMPLES: list[tuple[Event, str]] = [
     (
         rollout_events.RolloutStarted(WEB, OLD, True, 3, (), 1),  # noqa: FBT003
         "roll back to nginx-base-image on canary-rg/web: all 3 instances already have it",
+    ),
+    (
+        rollout_events.OtherActorsFound(WEB, (REPAIRS, BALANCE)),
+        "also act on canary-rg/web: automatic repairs: suspended until the end; automatic zone balance: kept",
     ),
     (
         rollout_events.NotDraining(WEB),

@@ -7,6 +7,7 @@ from tests.support.fakes import NEW, OLD, WEB, FakeOperation, World, outage
 from vmss_jenkins.errors import AzureError, ConfigError, Failure, UnsafeRollout
 from vmss_jenkins.events.calls import CallRetried, WaitingForInstances
 from vmss_jenkins.events.steps import InstanceSkipped, PreflightFound, UpdateFinished, UpdateInstancesFinished
+from vmss_jenkins.model.automation.autoscale import AutoscaleSetting
 from vmss_jenkins.model.final_state import FinalState
 from vmss_jenkins.model.findings import Severity
 from vmss_jenkins.model.instances import Health, InstanceIds, ScaleSet, UpgradeMode
@@ -76,7 +77,7 @@ class TestUpdate:
     def test_a_dry_run_tells_everything_and_changes_nothing(self) -> None:
         world = World()
         world.azure.scale_set = replace(world.azure.scale_set, upgrade_mode=UpgradeMode.ROLLING)
-        world.azure.autoscale = ("cpu",)
+        world.azure.autoscale = (AutoscaleSetting("cpu"),)
         world.azure.remaining = {"GetVMScaleSetResource": 34}
         result = update(world, dry_run=True)
         assert not result.changed

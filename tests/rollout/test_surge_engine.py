@@ -17,7 +17,9 @@ from vmss_jenkins.events import surge as surge_events
 from vmss_jenkins.events.base import Event
 from vmss_jenkins.events.rollout import CapacityChanged, InstanceDone, InstanceState
 from vmss_jenkins.gates.verdicts import Consequence
-from vmss_jenkins.model.instances import Health, InstanceIds, ScaleInPolicy, ScaleInRule, ScaleSet
+from vmss_jenkins.model.automation.autoscale import AutoscaleSetting
+from vmss_jenkins.model.automation.scale_in import ScaleInPolicy, ScaleInRule
+from vmss_jenkins.model.instances import Health, InstanceIds, ScaleSet
 from vmss_jenkins.report import json, markdown, reading, story_builder
 from vmss_jenkins.report.advice import next_steps
 from vmss_jenkins.report.html import timeline
@@ -477,7 +479,7 @@ def test_what_stands_in_the_way_is_refused_before_anything_is_changed(
 ) -> None:
     world = World()
     world.cloud.scale_set = replace(world.cloud.scale_set, **change)  # type: ignore[arg-type]
-    world.cloud.autoscale_settings = lambda _: ("by-cpu",)  # type: ignore[method-assign, assignment]
+    world.cloud.autoscale_settings = lambda _: (AutoscaleSetting("by-cpu"),)  # type: ignore[method-assign, assignment]
     with pytest.raises(ConfigError) as caught:
         world.surge(**how)  # type: ignore[arg-type]
     text = str(caught.value)

@@ -13,7 +13,8 @@ from tests.rollout.test_surge_engine import World
 from tests.support.cloud import Killed, lognormal
 from tests.support.fakes import NEW, OLD
 from vmss_jenkins.gates.verdicts import Consequence
-from vmss_jenkins.model.instances import Health, ScaleInPolicy, ScaleInRule
+from vmss_jenkins.model.automation.scale_in import ScaleInPolicy, ScaleInRule
+from vmss_jenkins.model.instances import Health
 from vmss_jenkins.rollout.ending import Outcome, RolloutResult
 from vmss_jenkins.rollout.plan.actions import OnFailure
 from vmss_jenkins.rollout.plan.selection import Amount

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from tests.support.fakes import NEW, OLD, WEB
 from vmss_jenkins.errors import AzureError, Failure
+from vmss_jenkins.model.automation.autoscale import AutoscaleSetting
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Health, Instance, ScaleSet, ScaleSetName
 from vmss_jenkins.model.releases import Release
@@ -223,7 +224,7 @@ class Cloud:
             raise refusal(404, "NotFound", "The entity was not found in this Azure location.")
         return self.there[instance_id]
 
-    def autoscale_settings(self, scale_set: ScaleSet) -> tuple[str, ...] | None:
+    def autoscale_settings(self, scale_set: ScaleSet) -> tuple[AutoscaleSetting, ...] | None:
         return ()
 
     def begin_set_image(self, scale_set: ScaleSet, image: Release) -> CloudOperation:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from vmss_jenkins.errors import AzureError, Failure
 from vmss_jenkins.events.base import Event
+from vmss_jenkins.model.automation.autoscale import AutoscaleSetting
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Health, Instance, ScaleSet, ScaleSetName
 from vmss_jenkins.model.releases import Release
@@ -70,7 +71,7 @@ class FakeAzure:
     faults: dict[str, list[BaseException]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     remaining: dict[str, int] = field(default_factory=dict)
-    autoscale: tuple[str, ...] | None = ()
+    autoscale: tuple[AutoscaleSetting, ...] | None = ()
     applies: bool = True
     """False: operations end well and change nothing."""
 
@@ -91,7 +92,7 @@ class FakeAzure:
         self._call(f"instance {instance_id}")
         return next(instance for instance in self.listed if instance.id == instance_id)
 
-    def autoscale_settings(self, scale_set: ScaleSet) -> tuple[str, ...] | None:
+    def autoscale_settings(self, scale_set: ScaleSet) -> tuple[AutoscaleSetting, ...] | None:
         self._call("autoscale_settings")
         return self.autoscale
 

@@ -26,7 +26,7 @@ _NETWORK = (
     "Microsoft.Network/networkInterfaces/read",
     "Microsoft.Network/publicIPAddresses/read",
 )
-_ROLL = (*_READ, *_TAGS, _OPERATION, f"{_SETS}/manualupgrade/action")
+_ROLL = (*_READ, *_TAGS, _OPERATION, f"{_SETS}/manualupgrade/action", _AUTOSCALE)
 _SWITCH = (
     *_READ,
     *_TAGS,
@@ -57,7 +57,7 @@ _JOINS = (
 _APPLICATION = "Microsoft.Compute/galleries/applications/versions/read"
 
 USED: Mapping[str, tuple[str, ...]] = {
-    "status": _READ,
+    "status": (*_READ, _AUTOSCALE),
     "history": (f"{_SETS}/read", _TAGS[0]),
     "resolve-image": (*_READ, _TAGS[0]),
     "image-versions": _VERSIONS,
@@ -73,7 +73,7 @@ USED: Mapping[str, tuple[str, ...]] = {
     "verify": (*_READ, *_NETWORK),
     "switch": _SWITCH,
     "blue-green": tuple(
-        dict.fromkeys((*_ROLL, f"{_SETS}/write", _AUTOSCALE, *_SWITCH, "Microsoft.Network/publicIPAddresses/read"))
+        dict.fromkeys((*_ROLL, f"{_SETS}/write", *_SWITCH, "Microsoft.Network/publicIPAddresses/read"))
     ),
     "repairs": (f"{_SETS}/instanceView/read", f"{_SETS}/setOrchestrationServiceState/action"),
     "drain": (

@@ -21,6 +21,7 @@ from vmss_jenkins.azure.services import AzureServices, enabled_autoscale
 from vmss_jenkins.azure.tag_claims import TagClaims, TagHeadcounts, TagLog, TagMemory
 from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.model import arm_bodies
+from vmss_jenkins.model.automation.autoscale import AutoscaleSetting
 from vmss_jenkins.model.extensions import LINUX_HANDLER, WINDOWS_HANDLER, extension_body
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Instance, OrchestrationMode, ScaleSet, ScaleSetName
@@ -280,6 +281,6 @@ class AzureScaleSets:
             failure = body_failure(operation.polling.response.json(), operation.request_id)
             raise azure_error(operation.action, failure)
 
-    def autoscale_settings(self, scale_set: ScaleSet) -> tuple[str, ...] | None:
-        """Name the enabled autoscale settings that target a set; None if they cannot be read."""
+    def autoscale_settings(self, scale_set: ScaleSet) -> tuple[AutoscaleSetting, ...] | None:
+        """Read the enabled autoscale settings that target a set; None if they cannot be read."""
         return enabled_autoscale(self._client.send_request, self._endpoint, scale_set.id)

@@ -14,7 +14,8 @@ from azure.core.rest import HttpRequest
 
 from vmss_jenkins.azure.errors import translated
 from vmss_jenkins.azure.operations import AzureOperation, SteppedPolling
-from vmss_jenkins.model import arm_bodies
+from vmss_jenkins.model.automation.autoscale import AutoscaleSetting, enabled_settings
+from vmss_jenkins.model.automation.policies import suspended_services
 
 if TYPE_CHECKING:
     from azure.mgmt.compute.operations import VirtualMachineScaleSetsOperations
@@ -52,7 +53,7 @@ class AzureServices:
         """
         with translated(f"read the instance view of {self._name}"):
             view = self._operations.get_instance_view(self._name.resource_group, self._name.name)
-            return arm_bodies.suspended_services(cast("Any", view))
+            return suspended_services(cast("Any", view))
 
     def begin_set_suspended(self, service: str, *, suspended: bool) -> AzureOperation:
         """Suspend or resume one.
@@ -70,8 +71,10 @@ class AzureServices:
         )
 
 
-def enabled_autoscale(send: Callable[[HttpRequest], Any], endpoint: str, set_id: str) -> tuple[str, ...] | None:
-    """Name the enabled autoscale settings that target a set; None if they cannot be read.
+def enabled_autoscale(
+    send: Callable[[HttpRequest], Any], endpoint: str, set_id: str
+) -> tuple[AutoscaleSetting, ...] | None:
+    """Read the enabled autoscale settings that target a set; None if they cannot be read.
 
     One request does not justify another SDK
     (https://learn.microsoft.com/rest/api/monitor/autoscale-settings/list-by-resource-group).
@@ -86,12 +89,6 @@ def enabled_autoscale(send: Callable[[HttpRequest], Any], endpoint: str, set_id:
     try:
         answer = send(HttpRequest("GET", url))
         answer.raise_for_status()
-        values = answer.json()["value"]
-    except (SdkError, ValueError, KeyError):
+        return enabled_settings(answer.json()["value"], set_id)
+    except (SdkError, ValueError, KeyError, TypeError):
         return None
-    return tuple(
-        value["name"]
-        for value in values
-        if value["properties"].get("enabled")
-        and value["properties"].get("targetResourceUri", "").lower() == set_id.lower()
-    )

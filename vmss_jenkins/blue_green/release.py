@@ -17,6 +17,7 @@ from vmss_jenkins.blue_green.switch import SwitchContext, SwitchResult, run_chec
 from vmss_jenkins.errors import AzureError, ConfigError
 from vmss_jenkins.events import switch as events
 from vmss_jenkins.events.steps import PreflightFound
+from vmss_jenkins.model.automation.autoscale import names
 from vmss_jenkins.model.findings import Severity
 from vmss_jenkins.model.instances import ScaleSetName, UpgradeMode
 from vmss_jenkins.rollout import steps
@@ -263,7 +264,7 @@ class PairRelease(Generic[OperationT]):
         return StepResult(Step.FAILED, name, reason, found)
 
     def _autoscale(self, member: Member) -> tuple[str, ...] | None:
-        return self.sets.autoscale_settings(member.scale_set)
+        return names(self.sets.autoscale_settings(member.scale_set))
 
     def _lease(self) -> Lease:
         return Lease(self.claims, self.context.run, self.context.owner, self.waiter, self.context.processes)

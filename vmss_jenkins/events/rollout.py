@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from vmss_jenkins.events.base import Event
+from vmss_jenkins.model.automation.other_actors import OtherActor
 from vmss_jenkins.model.final_state import FinalState
 from vmss_jenkins.model.instances import ScaleSetName
 from vmss_jenkins.model.releases import Release
@@ -92,6 +93,14 @@ class RolloutStarted(Event):
     max_unavailable: int
     surge: int = 0
     """How many more there may be at a time; 0 where they are updated."""
+
+
+@dataclass(frozen=True)
+class OtherActorsFound(Event):
+    """Who else may act on the set in the middle of the run, before its first change."""
+
+    scale_set: ScaleSetName
+    actors: tuple[OtherActor, ...]
 
 
 @dataclass(frozen=True)

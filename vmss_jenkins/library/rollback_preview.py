@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from vmss_jenkins.azure.connection import AzureClients, Connection
 from vmss_jenkins.events.base import OnEvent
+from vmss_jenkins.library import steps
 from vmss_jenkins.library.application_releases import scripted_sets
 from vmss_jenkins.library.image_checks import why_missing
 from vmss_jenkins.library.releases import refuse_moving_target
@@ -17,6 +18,7 @@ from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSet, ScaleSetName
 from vmss_jenkins.model.scripts import ScriptRollout
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
+from vmss_jenkins.rollout.plan.actors.table import other_actors
 from vmss_jenkins.rollout.plan.history import Observed
 from vmss_jenkins.rollout.plan.preview import Preview, preview_rollback
 from vmss_jenkins.rollout.plan.rollback import missing_target, recorded_rollback
@@ -33,6 +35,7 @@ def look_before_rollback(
     spec: RolloutSpec,
     *,
     scripted: ScriptRollout | None = None,
+    allow_automatic_rollout: bool = False,
     connection: Connection | None = None,
     on_event: OnEvent = log,
 ) -> Preview:
@@ -43,6 +46,7 @@ def look_before_rollback(
         name: the set's name.
         spec: how; `rollback_to` is the release to roll back to.
         scripted: the release is a script; its `protected_before` are the protected settings to restore.
+        allow_automatic_rollout: go on even if Azure updates every instance by itself.
         connection: how to connect to Azure; from the environment by default.
         on_event: receives each event; by default events are logged.
 
@@ -58,13 +62,18 @@ def look_before_rollback(
         scale_set, spec = _read(sets, target, spec, scripted, azure, waiter)
         instances = waiter.retry(lambda: sets.instances(scale_set))
         known = waiter.retry(sets.log(target).read)
+        autoscale = sets.autoscale_settings(scale_set)
+    suspended = steps.suspended_services(scale_set, connection=connection) if scale_set.services else ()
     found, notes = recorded_rollback(spec, Observed(scale_set, instances, {}), known)
     plan, to = preview_rollback(found, scale_set, instances), found.rollback_to
     gone: tuple[Finding, ...] = ()
     if isinstance(to, ImageReference):
         missing = why_missing(to, scale_set.location, azure.image_versions(), waiter)
         gone = missing_target(to, missing, Observed(scale_set, instances, {}))
-    return replace(plan, findings=(*notes, *gone, *plan.findings))
+    actors = other_actors(
+        spec, scale_set, instances, autoscale, suspended=suspended, allow_automatic_rollout=allow_automatic_rollout
+    )
+    return replace(plan, findings=(*notes, *gone, *plan.findings), actors=actors if plan.others else ())
 
 
 def _read(

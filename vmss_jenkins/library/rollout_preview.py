@@ -12,12 +12,15 @@ from vmss_jenkins.library.arguments import checked
 from vmss_jenkins.library.image_checks import why_missing
 from vmss_jenkins.library.releases import look_up
 from vmss_jenkins.library.steps import log
+from vmss_jenkins.model.automation.other_actors import OtherActor
 from vmss_jenkins.model.findings import Finding
 from vmss_jenkins.model.image_ids import IN_GALLERIES
 from vmss_jenkins.model.images import ImageReference
+from vmss_jenkins.model.instances import Instance, ScaleSet
 from vmss_jenkins.model.releases import Release
 from vmss_jenkins.model.scripts import ScriptRollout
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
+from vmss_jenkins.rollout.plan.actors.table import other_actors
 from vmss_jenkins.rollout.plan.preview import Preview, preview
 from vmss_jenkins.rollout.plan.rollback import missing_release
 from vmss_jenkins.runtime.clock import SystemClock
@@ -32,6 +35,7 @@ def look_before_rollout(
     spec: RolloutSpec,
     *,
     scripted: ScriptRollout | None = None,
+    allow_automatic_rollout: bool = False,
     connection: Connection | None = None,
     on_event: OnEvent = log,
 ) -> Preview:
@@ -43,6 +47,7 @@ def look_before_rollout(
         image: the release; None for the image of the model.
         spec: how; see `RolloutSpec`.
         scripted: the release is a script; no image is given then.
+        allow_automatic_rollout: go on even if Azure updates every instance by itself.
         connection: how to connect to Azure; from the environment by default.
         on_event: receives each event; by default events are logged.
 
@@ -74,4 +79,20 @@ def look_before_rollout(
     if (planned.canary or planned.others) and isinstance(wanted, ImageReference) and wanted.kind in IN_GALLERIES:
         versions = (connection or Connection()).connect(on_event).image_versions()
         gone = missing_release(wanted, why_missing(wanted, scale_set.location, versions, waiter))
-    return replace(planned, findings=(*gone, *misfits, *planned.findings))
+    changes = planned.canary or planned.others or planned.down
+    actors = _actors(spec, scale_set, instances, connection, allowed=allow_automatic_rollout) if changes else ()
+    return replace(planned, findings=(*gone, *misfits, *planned.findings), actors=actors)
+
+
+def _actors(
+    spec: RolloutSpec,
+    scale_set: ScaleSet,
+    instances: tuple[Instance, ...],
+    connection: Connection | None,
+    *,
+    allowed: bool,
+) -> tuple[OtherActor, ...]:
+    """Look who else may act on the set in the middle of the rollout."""
+    suspended = steps.suspended_services(scale_set, connection=connection) if scale_set.services else ()
+    autoscale = steps.autoscale_settings(scale_set, connection=connection)
+    return other_actors(spec, scale_set, instances, autoscale, suspended=suspended, allow_automatic_rollout=allowed)

@@ -17,6 +17,7 @@ from vmss_jenkins.events.base import Event, OnEvent
 from vmss_jenkins.library.application_releases import refuse_without_version, scripted_sets
 from vmss_jenkins.library.arguments import checked
 from vmss_jenkins.model.applications import GalleryApplication
+from vmss_jenkins.model.automation.autoscale import AutoscaleSetting
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Instance, InstanceIds, ScaleSet, ScaleSetName
 from vmss_jenkins.model.releases import Script
@@ -243,6 +244,19 @@ def addresses(
     """
     with closing((connection or Connection()).connect(log).load_balancers()) as balancers:
         return balancers.endpoints(scale_set, [instance.id for instance in instances])
+
+
+@checked
+def autoscale_settings(
+    scale_set: ScaleSet, *, connection: Connection | None = None
+) -> tuple[AutoscaleSetting, ...] | None:
+    """Read the enabled autoscale settings of a scale set; None if they cannot be read.
+
+    Raises:
+        ConfigError: for invalid parameters.
+    """
+    with closing((connection or Connection()).connect(log).scale_sets()) as sets:
+        return sets.autoscale_settings(scale_set)
 
 
 @checked

@@ -7,16 +7,19 @@ from dataclasses import replace
 
 from vmss_jenkins.azure.connection import Connection
 from vmss_jenkins.events.base import OnEvent
+from vmss_jenkins.library import steps
 from vmss_jenkins.library.application_releases import look_up_application, refuse_without_version
 from vmss_jenkins.library.arguments import checked
 from vmss_jenkins.library.releases import look_up
 from vmss_jenkins.library.steps import TIMEOUT, log
+from vmss_jenkins.model.automation.autoscale import names
 from vmss_jenkins.model.findings import Finding
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSetName
 from vmss_jenkins.model.releases import Release
 from vmss_jenkins.model.scripts import ScriptRollout
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
+from vmss_jenkins.rollout.plan.actors.table import other_actors
 from vmss_jenkins.rollout.plan.headcount import Headcount
 from vmss_jenkins.rollout.plan.history import Observed
 from vmss_jenkins.rollout.plan.surge.preview import SurgePreview, preview_surge
@@ -32,6 +35,7 @@ def look_before_surge(
     spec: RolloutSpec,
     *,
     scripted: ScriptRollout | None = None,
+    allow_automatic_rollout: bool = False,
     connection: Connection | None = None,
     on_event: OnEvent = log,
 ) -> SurgePreview:
@@ -43,6 +47,7 @@ def look_before_surge(
         image: the release; None for the image of the model.
         spec: how; see `RolloutSpec`.
         scripted: the release is a script; no image is given then.
+        allow_automatic_rollout: go on even if Azure updates every instance by itself.
         connection: how to connect to Azure; from the environment by default.
         on_event: receives each event; by default events are logged.
 
@@ -58,6 +63,7 @@ def look_before_surge(
         instances = waiter.retry(lambda: sets.instances(scale_set))
         headcount = waiter.retry(sets.headcounts(target).read) or Headcount.of(scale_set.capacity)
         autoscale = sets.autoscale_settings(scale_set)
+        suspended = steps.suspended_services(scale_set, connection=connection) if scale_set.services else ()
     misfits: tuple[Finding, ...] = ()
     if scripted:
         release: Release | None = look_up_application(scripted, scale_set, lambda: azure, waiter)
@@ -67,5 +73,8 @@ def look_before_surge(
         )
         release, spec, misfits = found.image, found.spec, found.misfits
     observed = Observed(scale_set, instances, {})
-    planned = preview_surge(spec, release, observed, headcount, autoscale)
-    return replace(planned, findings=(*misfits, *planned.findings))
+    planned = preview_surge(spec, release, observed, headcount, names(autoscale))
+    actors = other_actors(
+        spec, scale_set, instances, autoscale, suspended=suspended, allow_automatic_rollout=allow_automatic_rollout
+    )
+    return replace(planned, findings=(*misfits, *planned.findings), actors=actors if planned.replaced else ())

@@ -15,6 +15,8 @@ from typing import Any
 
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.model.applications import entries_with
+from vmss_jenkins.model.automation.policies import automation_from, services_of
+from vmss_jenkins.model.automation.scale_in import scale_in_policy
 from vmss_jenkins.model.extensions import WINDOWS_HANDLER, other_properties
 from vmss_jenkins.model.image_ids import ImageKind
 from vmss_jenkins.model.images import ImageReference
@@ -22,8 +24,6 @@ from vmss_jenkins.model.instances import (
     Health,
     Instance,
     OrchestrationMode,
-    ScaleInPolicy,
-    ScaleInRule,
     ScaleSet,
     ScaleSetName,
     UpgradeMode,
@@ -43,7 +43,7 @@ _PASSING = frozenset(
 def scale_set_from(body: Body, name: ScaleSetName) -> ScaleSet:
     """Read a scale set."""
     properties = _at(body, "properties")
-    policy = _at(properties, "upgradePolicy")
+    policy, automation = _at(properties, "upgradePolicy"), automation_from(properties)
     listed = _at(properties, "virtualMachineProfile", "extensionProfile").get("extensions") or ()
     own_id = str(body.get("id") or "")
     return ScaleSet(
@@ -64,12 +64,13 @@ def scale_set_from(body: Body, name: ScaleSetName) -> ScaleSet:
         sequence=tuple((str(one.get("name")), str(first)) for one in listed for first in _first(one)),
         windows=_is_windows(_at(properties, "virtualMachineProfile"), listed),
         load_balanced=_is_load_balanced(_at(properties, "virtualMachineProfile", "networkProfile")),
-        scale_in=_scale_in_policy(_at(properties, "scaleInPolicy")),
+        scale_in=scale_in_policy(_at(properties, "scaleInPolicy")),
         zones=tuple(map(str, body.get("zones") or ())),
         single_placement_group=properties.get("singlePlacementGroup") is not False,
         machine=_machine(body),
         settings=_settings(body, _at(properties, "virtualMachineProfile"), "networkProfile"),
-        services=tuple(_services(properties)),
+        services=services_of(automation),
+        automation=automation,
     )
 
 
@@ -98,20 +99,6 @@ def applications_patch(known: Iterable[ExtensionSettings], release: ExtensionSet
     return {"properties": {"virtualMachineProfile": {"applicationProfile": {"galleryApplications": listed}}}}
 
 
-def _services(properties: Body) -> Iterable[str]:
-    if _at(properties, "automaticRepairsPolicy").get("enabled"):
-        yield "AutomaticRepairs"
-    balance = _at(properties, "resiliencyPolicy", "automaticZoneRebalancingPolicy")
-    if balance.get("enabled"):
-        yield "AutomaticZoneRebalancing"
-
-
-def suspended_services(view: Body) -> tuple[str, ...]:
-    """The services that an instance view of a set shows as suspended: they act on nothing."""
-    shown = view.get("orchestrationServices") or ()
-    return tuple(str(one.get("serviceName")) for one in shown if one.get("serviceState") == "Suspended")
-
-
 def _machine(body: Body) -> Machine | None:
     """What an image must fit; a flexible set may have no profile, so that its machines can differ."""
     profile = _at(body, "properties", "virtualMachineProfile")
@@ -135,17 +122,6 @@ def _is_windows(profile: Body, extensions: Iterable[Body]) -> bool:
     disk = str(_at(profile, "storageProfile", "osDisk").get("osType") or "").lower()
     in_profile = "windowsConfiguration" in _at(profile, "osProfile")
     return disk == "windows" or in_profile or WINDOWS_HANDLER["type"].lower() in types
-
-
-def _scale_in_policy(policy: Body) -> ScaleInPolicy:
-    """Azure takes one rule: the first one that we know counts."""
-    known = {rule.value: rule for rule in ScaleInRule}
-    rules = (known[str(rule)] for rule in policy.get("rules") or () if str(rule) in known)
-    return ScaleInPolicy(
-        next(rules, ScaleInRule.DEFAULT),
-        force_deletion=bool(policy.get("forceDeletion")),
-        prioritize_unhealthy=bool(policy.get("prioritizeUnhealthyVMs")),
-    )
 
 
 def _first(extension: Body) -> Iterable[object]:
@@ -194,6 +170,7 @@ def instance_from(body: Body) -> Instance:
         error=_error(view),
         created=_moment(properties.get("timeCreated")),
         settings=_settings(body, properties, "networkProfileConfiguration"),
+        maintenance=_maintenance(_at(view, "maintenanceRedeployStatus")),
     )
 
 
@@ -259,6 +236,12 @@ def _moment(text: str | None) -> float | None:
         return datetime.fromisoformat(text[:19]).replace(tzinfo=timezone.utc).timestamp() if text else None
     except ValueError:
         return None
+
+
+def _maintenance(status: Body) -> str:
+    """Until when the owner may start the maintenance of an instance; after that Azure does."""
+    allowed = status.get("isCustomerInitiatedMaintenanceAllowed")
+    return str(status.get("preMaintenanceWindowEndTime") or "an unknown time") if allowed else ""
 
 
 def _health(view: Body) -> Health:

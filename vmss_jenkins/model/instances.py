@@ -10,6 +10,8 @@ from functools import cached_property
 from typing import Any
 
 from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.model.automation.policies import Automation
+from vmss_jenkins.model.automation.scale_in import ScaleInPolicy
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.machines import Machine, Settings
 from vmss_jenkins.model.releases import ExtensionSettings, Release
@@ -43,26 +45,6 @@ class Health(Enum):
     UNKNOWN = "unknown"
     NOT_REPORTED = "not reported"
     """The set has neither a health extension nor a health probe."""
-
-
-class ScaleInRule(Enum):
-    """Which instances Azure deletes first; in a set with zones it first balances the zones."""
-
-    DEFAULT = "Default"
-    """The newest instance of the fullest fault domain."""
-    OLDEST = "OldestVM"
-    NEWEST = "NewestVM"
-
-
-@dataclass(frozen=True)
-class ScaleInPolicy:
-    """How Azure scales a set in (the compute API's `ScaleInPolicy`)."""
-
-    rule: ScaleInRule = ScaleInRule.DEFAULT
-    force_deletion: bool = False
-    """Azure deletes instances without shutting them down."""
-    prioritize_unhealthy: bool = False
-    """Azure deletes those that are unhealthy or do not run first."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +127,7 @@ class ScaleSet:
 
     load_balanced: bool = False
     """The model puts instances into backend pools of load balancers."""
-    scale_in: ScaleInPolicy = ScaleInPolicy()
+    scale_in: ScaleInPolicy = field(default_factory=ScaleInPolicy)
     """Which instances Azure deletes first when the set is scaled in."""
     zones: tuple[str, ...] = ()
     """The zones that Azure spreads the instances over."""
@@ -157,6 +139,8 @@ class ScaleSet:
     """What the model gives its instances beside the image."""
     services: tuple[str, ...] = ()
     """The services by which Azure replaces instances by itself, as its API names them; suspended ones too."""
+    automation: Automation = field(default_factory=Automation)
+    """The policies by which Azure acts on it."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +172,8 @@ class Instance:
     """When it was created, in seconds UTC; None if Azure does not say."""
     settings: Settings = field(default_factory=dict)
     """What it has beside its image, as far as Azure shows it."""
+    maintenance: str = ""
+    """Until when Azure leaves the time of a restart for maintenance to the owner; empty if none is planned."""
 
     @property
     def is_updating(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from vmss_jenkins.model.automation.other_actors import HEADINGS
 from vmss_jenkins.report.advice import next_steps
 from vmss_jenkins.report.facts import facts
 from vmss_jenkins.report.story import GateRun, Story, duration
@@ -24,6 +25,9 @@ def _lines(story: Story) -> Iterator[str]:
     if story.gates:
         yield "\n| gate | stage | verdict | measured |\n|---|---|---|---|"
         yield from map(_gate, story.gates)
+    if story.actors:
+        yield "\n" + _row(HEADINGS) + "\n|---|---|---|---|"
+        yield from (_row(actor.cells) for actor in story.actors)
     yield "\n**What to do next**\n"
     for step in next_steps(story):
         yield f"- {_text(step.text)}" + (f" {_code(step.command)}" if step.command else "")

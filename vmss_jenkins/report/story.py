@@ -11,6 +11,7 @@ from enum import Enum
 from vmss_jenkins.events.rollout import InstanceState, RolloutPlanned
 from vmss_jenkins.gates.curves import CurvePoint
 from vmss_jenkins.gates.verdicts import Consequence, Verdict
+from vmss_jenkins.model.automation.other_actors import OtherActor
 from vmss_jenkins.model.final_state import FinalState
 from vmss_jenkins.model.releases import Release
 
@@ -125,6 +126,8 @@ class Story:
     """Requests to Azure."""
     retries: int
     log: tuple[tuple[datetime, str], ...]
+    actors: tuple[OtherActor, ...] = ()
+    """Who else could act on the set, by the last run."""
 
     @property
     def is_good(self) -> bool:

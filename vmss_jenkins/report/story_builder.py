@@ -15,6 +15,7 @@ from vmss_jenkins.events.calls import AzureCalled, CallRetried, CommandFailed
 from vmss_jenkins.events.gates import GateJudged, GateSampled, GateStarted
 from vmss_jenkins.events.rollout import InstanceState
 from vmss_jenkins.events.steps import InstanceSkipped
+from vmss_jenkins.model.automation.other_actors import OtherActor
 from vmss_jenkins.model.final_state import FinalState
 from vmss_jenkins.model.releases import Release
 from vmss_jenkins.report.reading import RecordedEvent
@@ -61,6 +62,7 @@ class _StoryBuilder:
     calls: int = 0
     retries: int = 0
     log: list[tuple[datetime, str]] = field(default_factory=list)
+    actors: tuple[OtherActor, ...] = ()
 
     def take(self, recorded: RecordedEvent) -> None:
         self.now = (recorded.at - self.began).total_seconds()
@@ -92,6 +94,10 @@ class _StoryBuilder:
     @_take.register
     def _(self, event: surge_events.ScalingOut) -> None:  # noqa: ARG002 - the new instances have no id yet
         self.batches.append(Batch(self.now, (), self.rolling_back))
+
+    @_take.register
+    def _(self, event: rollout_events.OtherActorsFound) -> None:
+        self.actors = event.actors
 
     @_take.register
     def _(self, event: GateStarted) -> None:
@@ -192,6 +198,7 @@ class _StoryBuilder:
             calls=self.calls,
             retries=self.retries,
             log=tuple(self.log),
+            actors=self.actors,
         )
 
 

@@ -11,6 +11,7 @@ from vmss_jenkins.events import rollout as rollout_events
 from vmss_jenkins.events.calls import CallRetried
 from vmss_jenkins.gates.verdicts import Consequence
 from vmss_jenkins.gates.verdicts import Outcome as GateOutcome
+from vmss_jenkins.model.automation.autoscale import AutoscaleSetting
 from vmss_jenkins.model.instances import Instance, ScaleSet, ScaleSetName
 from vmss_jenkins.model.releases import Release
 from vmss_jenkins.rollout import steps
@@ -66,6 +67,13 @@ class Actor(Generic[OperationT]):
     request_ids: list[str] = field(default_factory=list)
     resizer: Resizer[OperationT] | None = None
     """Changes the number of instances in a surge; None for the other strategies."""
+    _autoscale: list[tuple[AutoscaleSetting, ...] | None] = field(default_factory=list)
+
+    def autoscale(self) -> tuple[AutoscaleSetting, ...] | None:
+        """The enabled autoscale settings of the set, read once a run; None if they cannot be read."""
+        if not self._autoscale:
+            self._autoscale.append(self.sets.autoscale_settings(self._set))
+        return self._autoscale[0]
 
     def act(self, action: Action, history: History) -> History:
         """Carry out an action and return the next history."""

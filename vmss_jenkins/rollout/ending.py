@@ -10,6 +10,7 @@ from enum import Enum
 from vmss_jenkins.errors import AzureError
 from vmss_jenkins.events import rollout as rollout_events
 from vmss_jenkins.events.steps import PreflightFound
+from vmss_jenkins.model.automation.other_actors import OtherActor
 from vmss_jenkins.model.final_state import FinalState
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.images import ImageReference
@@ -62,6 +63,8 @@ class RolloutResult:
     """Instances that a surge deleted and replaced."""
     final: FinalState = field(default_factory=FinalState)
     """Which instances have the release, by a last read."""
+    actors: tuple[OtherActor, ...] = ()
+    """Who else could act on the set; empty if this run changed nothing."""
 
 
 @dataclass

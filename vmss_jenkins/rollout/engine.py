@@ -128,7 +128,7 @@ def run_rollout(
     """
     lease = Lease(context.claims, context.run, context.owner, waiter, context.processes)
     killed = lease.take()
-    suspension, watcher = Suspension(context.services, spec.repairs, lease, waiter), None
+    suspension, watcher = Suspension(context.services, spec, lease, waiter, context.allow_automatic_rollout), None
     try:
         watcher = Watcher(sets, name, spec.min_healthy_time, waiter)
         _refuse_unknown_ids(spec, watcher.observed)
@@ -244,7 +244,7 @@ def _loop(
         action = as_found(action, final, observed, history)
         reporter.report(observed, history, situation, action, final)
         if isinstance(action, Done | Halt):
-            result = finish(actor, history, action, final, actor.now - began)
+            result = replace(finish(actor, history, action, final, actor.now - began), actors=suspension.actors)
             recorder.end(result.outcome.value)
             return result
         fresh = False
@@ -254,7 +254,7 @@ def _loop(
             history = replace(history, newest=newest)
         else:
             if actor.gates or not isinstance(action, RunGate):
-                suspension.begin(observed.scale_set)
+                suspension.begin(observed, actor.autoscale)
             with recorder.begun(action, history, observed):
                 history = actor.act(action, history)
             actor.lease.renew_if_due()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from vmss_jenkins.gates.verdicts import Consequence, Verdict
+from vmss_jenkins.model.automation.autoscale import AutoscaleSetting
 from vmss_jenkins.model.galleries.image_fit import ImageDefinition
 from vmss_jenkins.model.galleries.image_versions import Choice, ImageVersion
 from vmss_jenkins.model.images import ImageReference
@@ -35,8 +36,8 @@ class ScaleSets(Protocol[OperationT]):
         """Read one of its instances."""
         ...
 
-    def autoscale_settings(self, scale_set: ScaleSet) -> tuple[str, ...] | None:
-        """Name the enabled autoscale settings that target it; None if they cannot be read."""
+    def autoscale_settings(self, scale_set: ScaleSet) -> tuple[AutoscaleSetting, ...] | None:
+        """Read the enabled autoscale settings that target it; None if they cannot be read."""
         ...
 
     def begin_set_image(self, scale_set: ScaleSet, image: Release) -> OperationT:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from vmss_jenkins.errors import AzureError, ConfigError
 from vmss_jenkins.events.steps import PreflightFound
+from vmss_jenkins.model.automation.autoscale import names
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.image_ids import IN_GALLERIES
 from vmss_jenkins.model.images import ImageReference
@@ -211,7 +212,7 @@ def _is_there(observed: Observed, history: History, headcount: Headcount) -> boo
 
 def _refuse(actor: Actor[OperationT], observed: Observed, headcount: Headcount, release: Release | None) -> None:
     scale_set = observed.scale_set
-    autoscale = actor.sets.autoscale_settings(scale_set)
+    autoscale = names(actor.autoscale())
     found = surge_checks.findings(actor.spec, observed, headcount, release, autoscale)
     model = plan_update(scale_set, release, observed.instances).findings if release else ()
     allowed = [ALLOW_AUTOMATIC] if actor.options.allow_automatic_rollout else []

@@ -15,6 +15,7 @@ from vmss_jenkins.events.steps import (
     UpdateFinished,
     UpdateStarted,
 )
+from vmss_jenkins.model.automation.autoscale import names
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.instances import (
     Instance,
@@ -137,7 +138,7 @@ def update(
 
 def surroundings(sets: ScaleSets[OperationT], scale_set: ScaleSet, options: Options) -> Surroundings | None:
     """Read what only a dry run reports; a real run saves these calls."""
-    return Surroundings(sets.autoscale_settings(scale_set), dict(sets.remaining)) if options.dry_run else None
+    return Surroundings(names(sets.autoscale_settings(scale_set)), dict(sets.remaining)) if options.dry_run else None
 
 
 def report_findings(findings: tuple[Finding, ...], options: Options, waiter: Waiter) -> None:

@@ -12,11 +12,12 @@ from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Health, Instance, InstanceIds, ScaleSet, UpgradeMode
 from vmss_jenkins.model.releases import ExtensionSettings
 from vmss_jenkins.rollout.plan.actions import Repairs, RolloutSpec, Strategy
+from vmss_jenkins.rollout.plan.actors.table import other_actors
 from vmss_jenkins.rollout.plan.headcount import Headcount
 from vmss_jenkins.rollout.plan.history import History, Observed
 from vmss_jenkins.rollout.plan.preview import UNDRAINED, Preview, idle_findings, preview, preview_rollback
 from vmss_jenkins.rollout.plan.selection import Amount, Scope, Target
-from vmss_jenkins.rollout.plan.surge.preview import preview_surge
+from vmss_jenkins.rollout.plan.surge.preview import SurgePreview, preview_surge
 
 SET = ScaleSet(WEB, OLD, capacity=3)
 CANARY = RolloutSpec(canary=Amount(1))
@@ -430,22 +431,14 @@ def test_what_an_update_brings_beside_the_release_is_told(
 
 
 @pytest.mark.parametrize("strategy", list(Strategy))
-@pytest.mark.parametrize(
-    ("repairs", "told"),
-    [
-        (Repairs.SUSPEND, "note: automatic repairs of canary-rg/web: suspended until the end"),
-        (
-            Repairs.KEEP,
-            (
-                "warning: automatic repairs of canary-rg/web: kept: an ill instance may get the new release before it "
-                "is judged"
-            ),
-        ),
-    ],
-)
-def test_a_dry_run_says_what_becomes_of_repairs_if_there_is_something_to_do(
-    strategy: Strategy, repairs: Repairs, told: str
+@pytest.mark.parametrize("repairs", list(Repairs))
+def test_a_dry_run_warns_of_repairs_that_are_kept_if_there_is_something_to_do(
+    strategy: Strategy, repairs: Repairs
 ) -> None:
+    told = (
+        "warning: automatic repairs of canary-rg/web: kept: an ill instance may get the new release before it is judged"
+    )
+    kept = repairs is Repairs.KEEP
     there = replace(SET, services=("AutomaticRepairs",))
     spec = replace(CANARY, repairs=repairs, strategy=strategy)
     if strategy is Strategy.SURGE:
@@ -453,6 +446,24 @@ def test_a_dry_run_says_what_becomes_of_repairs_if_there_is_something_to_do(
         lines = [*preview_surge(spec, NEW, seen, Headcount(2, 2, 2), ()).lines()]
     else:
         lines = [*preview(spec, NEW, there, (FIRST, SECOND)).lines()]
-        assert told in [*preview_rollback(replace(spec, rollback_to=NEW), there, (FIRST, SECOND)).lines()]
-    assert told in lines
+        rollback = preview_rollback(replace(spec, rollback_to=NEW), there, (FIRST, SECOND))
+        assert kept == (told in [*rollback.lines()])
+    assert kept == (told in lines)
     assert not [line for line in preview(spec, OLD, there, ()).lines() if "automatic repairs" in line]
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+def test_a_dry_run_names_each_other_actor_before_its_findings(strategy: Strategy) -> None:
+    there = replace(SET, upgrade_mode=UpgradeMode.AUTOMATIC)
+    spec = replace(CANARY, strategy=strategy)
+    actors = other_actors(spec, there, (), ())
+    plan: Preview | SurgePreview = preview(spec, NEW, there, (FIRST, SECOND))
+    if strategy is Strategy.SURGE:
+        plan = preview_surge(spec, NEW, Observed(there, (FIRST, SECOND), {}), Headcount(2, 2, 2), ())
+    lines = [*replace(plan, actors=actors).lines()]
+    said = (
+        "also acts: upgrade mode Automatic may update every instance as soon as the model changes: a change of the "
+        "model is refused without --allow-automatic-rollout"
+    )
+    first = next(number for number, line in enumerate(lines) if line.startswith("unsafe: "))
+    assert lines.index(said) == first - 1

@@ -12,18 +12,10 @@ from hypothesis import strategies as st
 from tests.rollout.plan.test_moving_target import V1 as V1_OF_GALLERY
 from tests.support.fakes import NEW, OLD, WEB
 from vmss_jenkins.gates.verdicts import Consequence
+from vmss_jenkins.model.automation.scale_in import ScaleInPolicy, ScaleInRule
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.images import ImageReference
-from vmss_jenkins.model.instances import (
-    Health,
-    Instance,
-    InstanceIds,
-    OrchestrationMode,
-    ScaleInPolicy,
-    ScaleInRule,
-    ScaleSet,
-    UpgradeMode,
-)
+from vmss_jenkins.model.instances import Health, Instance, InstanceIds, OrchestrationMode, ScaleSet, UpgradeMode
 from vmss_jenkins.model.releases import ExtensionSettings, Release
 from vmss_jenkins.rollout.plan.actions import Action, Halt, Remove, RolloutSpec, ScaleOut, Strategy, Wait
 from vmss_jenkins.rollout.plan.headcount import Headcount

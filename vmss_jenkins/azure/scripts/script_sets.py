@@ -12,6 +12,7 @@ from vmss_jenkins.azure.tag_claims import TagMemory
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.events.steps import PreflightFound
+from vmss_jenkins.model.automation.autoscale import AutoscaleSetting
 from vmss_jenkins.model.extensions import choose
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.instances import Instance, ScaleSet, ScaleSetName
@@ -131,7 +132,7 @@ class ScriptSets:
         """Read one of its instances."""
         return self.sets.instance(scale_set, instance_id)
 
-    def autoscale_settings(self, scale_set: ScaleSet) -> tuple[str, ...] | None:
+    def autoscale_settings(self, scale_set: ScaleSet) -> tuple[AutoscaleSetting, ...] | None:
         """Name the enabled autoscale settings that target the set; None if they cannot be read."""
         return self.sets.autoscale_settings(scale_set)
 

@@ -115,7 +115,13 @@ def command(
     connection = Connection(subscription, endpoint=endpoint)
     if dry_run:
         plan = look_before_rollback(
-            resource_group, name, spec, scripted=scripted, connection=connection, on_event=log_line
+            resource_group,
+            name,
+            spec,
+            scripted=scripted,
+            allow_automatic_rollout=allow_automatic_rollout,
+            connection=connection,
+            on_event=log_line,
         )
         return show_plan(plan, allow_automatic_rollout, output)
     with listener(events_file, report) as on_event:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -224,7 +225,7 @@ def command(
     scripted = script.rollout(to, upload=not dry_run)
     connection = Connection(subscription, endpoint=endpoint)
     if dry_run:
-        plan = _plan(resource_group, name, release, spec, scripted, connection)
+        plan = _plan(resource_group, name, release, spec, scripted, connection, allowed=allow_automatic_rollout)
         code = show_plan(plan, allow_automatic_rollout, output)
         if gates:
             _check_gates(resource_group, name, gates, connection)
@@ -254,6 +255,8 @@ def _plan(
     spec: RolloutSpec,
     scripted: ScriptRollout | None,
     connection: Connection,
+    *,
+    allowed: bool,
 ) -> Preview | SurgePreview:
     """Look at the scale set, and decide what would happen."""
     from vmss_jenkins.azure.scripts.script_urls import warnings  # noqa: PLC0415 - bad input is refused before it is loaded
@@ -264,14 +267,13 @@ def _plan(
     if spec.strategy is Strategy.SURGE:
         from vmss_jenkins.library.surge_preview import look_before_surge  # noqa: PLC0415 - as above
 
-        return look_before_surge(
-            resource_group, name, release, spec, scripted=scripted, connection=connection, on_event=log_line
-        )
-    from vmss_jenkins.library.rollout_preview import look_before_rollout  # noqa: PLC0415 - as above
+        look: Callable[..., Preview | SurgePreview] = look_before_surge
+    else:
+        from vmss_jenkins.library.rollout_preview import look_before_rollout  # noqa: PLC0415 - as above
 
-    return look_before_rollout(
-        resource_group, name, release, spec, scripted=scripted, connection=connection, on_event=log_line
-    )
+        look = look_before_rollout
+    more = {"connection": connection, "on_event": log_line, "allow_automatic_rollout": allowed}
+    return look(resource_group, name, release, spec, scripted=scripted, **more)
 
 
 def _check_gates(resource_group: str, name: str, gates: tuple[str, ...], connection: Connection) -> None:

@@ -87,22 +87,28 @@ def _typed(*names: str) -> bool:
 def _show(
     resource_group: str, name: str, connection: Connection, output: str, *, outdated: bool, addresses: bool
 ) -> int:
-    from vmss_jenkins.cli.sets.status_table import note, services_line, table  # noqa: PLC0415 - not loaded for --help
+    from vmss_jenkins.cli.sets.status_table import note, table  # noqa: PLC0415 - not loaded for --help
     from vmss_jenkins.library import steps  # noqa: PLC0415
     from vmss_jenkins.model.instances import has_latest_model  # noqa: PLC0415
+    from vmss_jenkins.rollout.plan.actions import RolloutSpec  # noqa: PLC0415
+    from vmss_jenkins.rollout.plan.actors.table import other_actors  # noqa: PLC0415
 
     scale_set, instances = steps.observe(resource_group, name, connection=connection, on_event=log_line)
     if outdated:
         instances = tuple(instance for instance in instances if not has_latest_model(instance, scale_set))
     endpoints = steps.addresses(scale_set, instances, connection=connection) if addresses else None
-    suspended = steps.suspended_services(scale_set, connection=connection) if scale_set.services else ()
     if output == "ids":
         click.echo(",".join(instance.id for instance in instances))
-    elif output == "json":
+        return 0
+    suspended = steps.suspended_services(scale_set, connection=connection) if scale_set.services else ()
+    autoscale = steps.autoscale_settings(scale_set, connection=connection)
+    actors = other_actors(RolloutSpec(), scale_set, instances, autoscale, suspended=suspended)
+    if output == "json":
         notes = {instance.id: note(instance, scale_set) for instance in instances}
         found = {"scale_set": scale_set, "instances": instances, "notes": {k: v for k, v in notes.items() if v}}
         found |= {"suspended": suspended} if scale_set.services else {}
+        found |= {"actors": actors} if actors else {}
         print_json(found | ({"addresses": endpoints} if endpoints else {}))
     else:
-        table(scale_set, instances, endpoints, services_line(scale_set, suspended), outdated=outdated)
+        table(scale_set, instances, endpoints, actors, outdated=outdated)
     return 0

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 from vmss_jenkins.cli.tables import show
+from vmss_jenkins.model.automation.other_actors import HEADINGS, OtherActor
 from vmss_jenkins.model.instances import Instance, ScaleSet, UpgradeMode, disagreement, has_latest_model
 from vmss_jenkins.model.machines import differing
 from vmss_jenkins.model.network import Endpoints
-from vmss_jenkins.rollout.plan.actions import SERVICES
-
-
-def services_line(scale_set: ScaleSet, suspended: tuple[str, ...] | None) -> str:
-    """Whether Azure replaces instances by itself now; empty for a set without such services."""
-    states = (
-        f"{SERVICES[name]}: {'unknown' if suspended is None else 'suspended' if name in suspended else 'on'}"
-        for name in scale_set.services
-    )
-    return ", ".join(states)
 
 
 def table(
-    scale_set: ScaleSet, instances: tuple[Instance, ...], endpoints: Endpoints | None, services: str, *, outdated: bool
+    scale_set: ScaleSet,
+    instances: tuple[Instance, ...],
+    endpoints: Endpoints | None,
+    actors: tuple[OtherActor, ...],
+    *,
+    outdated: bool,
 ) -> None:
-    """Print a scale set and its instances as a table.
+    """Print a scale set and its instances as a table, and who else may act on it as another one.
 
     Args:
         scale_set: the scale set.
         instances: those to show.
         endpoints: the addresses, if they are shown.
-        services: the state of what replaces instances by itself.
+        actors: who else may act on the scale set.
         outdated: whether only the outdated instances are shown.
     """
     others = (*scale_set.scripts, *scale_set.applications)
@@ -46,7 +42,9 @@ def table(
         headings.insert(-1, "own address")
         for instance, row in zip(instances, rows, strict=True):
             row.insert(-1, ", ".join(map(str, endpoints.ports.get(instance.id, ()))) or "-")
-    show(headings, rows, *filter(None, (facts, services, remark, balanced)))
+    show(headings, rows, *filter(None, (facts, remark, balanced)))
+    if actors:
+        show(HEADINGS, [one.cells for one in actors], "")
 
 
 def _remark(scale_set: ScaleSet, instances: tuple[Instance, ...], *, outdated: bool) -> str:

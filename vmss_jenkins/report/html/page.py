@@ -14,6 +14,7 @@ from functools import cache
 import jinja2
 
 from vmss_jenkins.gates.verdicts import Consequence
+from vmss_jenkins.model.automation.other_actors import HEADINGS as HEADINGS_OF_ACTORS
 from vmss_jenkins.report.advice import next_steps
 from vmss_jenkins.report.facts import facts
 from vmss_jenkins.report.fleet import HEADINGS, Row
@@ -52,6 +53,7 @@ def pages(story: Story) -> dict[str, str]:
         story=story,
         facts=facts(story),
         steps=next_steps(story),
+        actor_headings=HEADINGS_OF_ACTORS,
         gates=list(_gates(story, pictures)),
         timeline=timeline(story),
         tone=_tone(story),

@@ -50,6 +50,11 @@ def _(event: events.RolloutStarted) -> str:
 
 
 @line.register
+def _(event: events.OtherActorsFound) -> str:
+    return f"also act on {event.scale_set}: {'; '.join(f'{one.name}: {one.handling}' for one in event.actors)}"
+
+
+@line.register
 def _(event: events.NotDraining) -> str:
     return (
         f"{event.scale_set} is not drained: connections to an instance that goes down are refused until the load "

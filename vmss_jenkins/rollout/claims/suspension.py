@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vmss_jenkins.errors import AzureError, ConfigError
+from vmss_jenkins.events import rollout as rollout_events
 from vmss_jenkins.events.steps import PreflightFound
+from vmss_jenkins.model.automation.autoscale import AutoscaleSetting
+from vmss_jenkins.model.automation.other_actors import OtherActor
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.instances import ScaleSet
 from vmss_jenkins.rollout.claims.lease import Lease
 from vmss_jenkins.rollout.claims.ports import Services
-from vmss_jenkins.rollout.plan.actions import SERVICES, Repairs
+from vmss_jenkins.rollout.plan.actions import SERVICES, Repairs, RolloutSpec
+from vmss_jenkins.rollout.plan.actors.table import other_actors
+from vmss_jenkins.rollout.plan.history import Observed
 from vmss_jenkins.rollout.plan.preview import why_kept
 from vmss_jenkins.runtime.waiting import Waiter, complete
 
@@ -21,7 +27,7 @@ _FORBIDDEN = 403
 
 @dataclass
 class Suspension:
-    """Suspends the services by which Azure replaces instances, and resumes them at the end of the run.
+    """Looks who else acts on the set, suspends the services by which Azure replaces instances, and resumes them.
 
     Automatic repairs replace an ill instance by one of the latest model: in the middle of a rollout that is a release
     that nobody has judged. The claim says what is suspended before it is; whoever takes over after `kill -9` resumes it
@@ -29,39 +35,73 @@ class Suspension:
 
     Args:
         services: the services of the set; None if they are not to be touched.
-        repairs: whether they are suspended.
+        spec: how the rollout goes; it says whether they are suspended.
         lease: the claim of the run.
         waiter: clock and listener.
     """
 
     services: Services[Any] | None
-    repairs: Repairs
+    spec: RolloutSpec
     lease: Lease
     waiter: Waiter
+    allow_automatic_rollout: bool = False
+    actors: tuple[OtherActor, ...] = field(default=(), init=False)
+    """Who else may act on the set, as found before the first change."""
     _began: bool = field(default=False, init=False)
     _ours: tuple[str, ...] = field(default=(), init=False)
 
     def __post_init__(self) -> None:
         self._ours = self.lease.inherited
 
-    def begin(self, scale_set: ScaleSet) -> None:
-        """Suspend what runs, once a run.
+    def begin(self, observed: Observed, autoscale: Callable[[], tuple[AutoscaleSetting, ...] | None]) -> None:
+        """Look who else acts, and suspend what runs, once a run.
+
+        Args:
+            observed: the set before the first change.
+            autoscale: reads the enabled autoscale settings of the set; None if they cannot be read.
 
         Raises:
             ConfigError: the role does not allow it; nothing was changed.
             AzureError: Azure refuses, or cannot be reached.
         """
-        if self._began or self.services is None or not scale_set.services:
+        if self._began:
             return
-        self._began, services = True, self.services
-        if kept := why_kept(self.repairs, scale_set):
+        self._began, scale_set = True, observed.scale_set
+        already = self._already(scale_set)
+        self._report(observed, autoscale(), already)
+        if self.services is None or not scale_set.services:
+            return
+        if kept := why_kept(self.spec.repairs, scale_set):
             for name in scale_set.services:
                 self._tell(Severity.WARNING, f"{SERVICES[name]} of {scale_set.name}: {kept}")
             return
+        self._suspend_running(self.services, scale_set, already)
+
+    def _already(self, scale_set: ScaleSet) -> tuple[str, ...]:
+        """What somebody else suspended before; not asked if nothing is to be suspended."""
+        if self.services is None or not scale_set.services or why_kept(self.spec.repairs, scale_set):
+            return ()
         try:
-            already = self.waiter.retry(services.suspended)
+            return self.waiter.retry(self.services.suspended)
         except AzureError as error:
             raise _without(error, scale_set, f"{_SETS}/instanceView/read") from error
+
+    def _report(
+        self, observed: Observed, autoscale: tuple[AutoscaleSetting, ...] | None, already: tuple[str, ...]
+    ) -> None:
+        found = other_actors(
+            self.spec if self.services else replace(self.spec, repairs=Repairs.KEEP),
+            observed.scale_set,
+            observed.instances,
+            autoscale,
+            suspended=[name for name in already if name not in self._ours],
+            allow_automatic_rollout=self.allow_automatic_rollout,
+        )
+        if found and found != self.actors:
+            self.waiter.on_event(rollout_events.OtherActorsFound(observed.scale_set.name, found))
+        self.actors = found
+
+    def _suspend_running(self, services: Services[Any], scale_set: ScaleSet, already: tuple[str, ...]) -> None:
         running = tuple(name for name in scale_set.services if name not in already)
         self._ours = tuple(name for name in SERVICES if name in {*self._ours, *running})
         if running:

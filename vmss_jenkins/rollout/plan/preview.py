@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from vmss_jenkins.model.automation.other_actors import OtherActor
 from vmss_jenkins.model.final_state import grouped
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.instances import Instance, OrchestrationMode, ScaleSet
@@ -55,6 +56,8 @@ class Preview:
     rolling_back: bool = False
     runs: Mapping[str, str] = field(default_factory=dict)
     """The releases of the instances that a rollback would update, by id."""
+    actors: tuple[OtherActor, ...] = ()
+    """Who else may act on the set meanwhile."""
 
     def refused(self, *, allow_automatic_rollout: bool) -> bool:
         """Whether the rollout would be refused."""
@@ -71,6 +74,7 @@ class Preview:
         if self.have_it:
             yield f"have the release already: {', '.join(self.have_it)}"
         yield from (f"would leave {key} alone: {reason}" for key, reason in self.skipped.items())
+        yield from (f"also acts: {actor}" for actor in self.actors)
         yield from (f"{finding.severity.value}: {finding.text}" for finding in self.findings)
 
     def _updates(self) -> Iterator[str]:
@@ -114,7 +118,7 @@ def preview(spec: RolloutSpec, image: Release | None, scale_set: ScaleSet, insta
             *(plan_update(scale_set, image, instances).findings if image else ()),
             *nothing_to_do(release, selection, instances),
             *model_changes(scale_set, release, selection.pending),
-            *(services_note(spec, scale_set) if selection.pending else ()),
+            *(services_kept(spec, scale_set) if selection.pending else ()),
             *findings(spec, instances, selection, down),
             *_undrained(spec, scale_set, selection),
         ),
@@ -158,14 +162,11 @@ def unsuspended(scale_set: ScaleSet) -> Iterator[Finding]:
         yield Finding(Severity.WARNING, text)
 
 
-def services_note(spec: RolloutSpec, scale_set: ScaleSet) -> tuple[Finding, ...]:
-    """What becomes of the services by which Azure replaces instances by ones of the new model."""
+def services_kept(spec: RolloutSpec, scale_set: ScaleSet) -> tuple[Finding, ...]:
+    """The warning of services by which Azure replaces instances by ones of the new model, if they are not suspended."""
     kept = why_kept(spec.repairs, scale_set)
-    names = (SERVICES[name] for name in scale_set.services)
-    severity = Severity.WARNING if kept else Severity.NOTE
-    return tuple(
-        Finding(severity, f"{name} of {scale_set.name}: {kept or 'suspended until the end'}") for name in names
-    )
+    names = [SERVICES[name] for name in scale_set.services] if kept else []
+    return tuple(Finding(Severity.WARNING, f"{name} of {scale_set.name}: {kept}") for name in names)
 
 
 def why_kept(repairs: Repairs, scale_set: ScaleSet) -> str:
@@ -217,7 +218,7 @@ def preview_rollback(spec: RolloutSpec, scale_set: ScaleSet, instances: Sequence
         findings=(
             *plan_update(scale_set, release, instances).findings,
             *nothing_to_do(release, selection, instances),
-            *(services_note(spec, scale_set) if selection.pending else ()),
+            *(services_kept(spec, scale_set) if selection.pending else ()),
             *_undrained(spec, scale_set, selection),
         ),
         rolling_back=True,

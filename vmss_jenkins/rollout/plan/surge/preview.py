@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from vmss_jenkins.model.automation.other_actors import OtherActor
 from vmss_jenkins.model.findings import Finding
 from vmss_jenkins.model.releases import ExtensionSettings, Release
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
 from vmss_jenkins.rollout.plan.headcount import Headcount
 from vmss_jenkins.rollout.plan.history import History, Observed
 from vmss_jenkins.rollout.plan.preflight import ALLOW_AUTOMATIC, plan_update
-from vmss_jenkins.rollout.plan.preview import UNDRAINED, idle_findings, moving_note, services_note
+from vmss_jenkins.rollout.plan.preview import UNDRAINED, idle_findings, moving_note, services_kept
 from vmss_jenkins.rollout.plan.surge import checks as surge_checks
 from vmss_jenkins.rollout.plan.surge.scale_in import order
 from vmss_jenkins.rollout.plan.surge.situation import survey
@@ -40,6 +41,8 @@ class SurgePreview:
     findings: tuple[Finding, ...]
     allowed: tuple[str, ...]
     """Options that were given."""
+    actors: tuple[OtherActor, ...] = ()
+    """Who else may act on the set meanwhile."""
 
     def refused(self, *, allow_automatic_rollout: bool) -> bool:
         """Whether the rollout would be refused."""
@@ -55,6 +58,7 @@ class SurgePreview:
         if self.replaced:
             yield from self._steps()
         yield from (f"would leave {key} alone: {reason}" for key, reason in self.skipped.items())
+        yield from (f"also acts: {actor}" for actor in self.actors)
         yield from (f"{finding.severity.value}: {finding.text}" for finding in self.findings)
 
     def _steps(self) -> Iterator[str]:
@@ -112,7 +116,7 @@ def preview_surge(
             *(plan_update(scale_set, image, observed.instances).findings if image else ()),
             *idle,
             *surge_checks.findings(spec, observed, counted, release, autoscale),
-            *(services_note(spec, scale_set) if found.old else ()),
+            *(services_kept(spec, scale_set) if found.old else ()),
             *([] if ready or not found.old else [UNDRAINED]),
         ),
         allowed=(surge_checks.ALLOW_UNKNOWN_AUTOSCALE,) if spec.allow_unknown_autoscale else (),

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from vmss_jenkins.model.instances import Instance, ScaleInPolicy, ScaleInRule
+from vmss_jenkins.model.automation.scale_in import ScaleInPolicy, ScaleInRule
+from vmss_jenkins.model.instances import Instance
 from vmss_jenkins.rollout.plan.selection import natural
 
 
