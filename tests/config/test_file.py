@@ -153,6 +153,16 @@ sets:
         ),
         ("sets: [{name: w, resource_group: rg, schedule: '@daily'}]", "a schedule needs an image"),
         ("sets: [{name: w, resource_group: rg, schedule: '* * *'}]", "found '* * *'; wanted five fields as in cron"),
+        *(
+            (f"sets: [{{name: w, resource_group: rg, schedule: '{text}'}}]", f"found '{text}'; wanted {wanted}")
+            for text, wanted in (
+                ("H 99 * * *", "five fields as in cron, such as 'H 4 * * 1', or @daily"),
+                ("H(40-20) 4 * * *", "five fields"),
+                ("0 4 * * MON", "five fields"),  # names of days are cron's, and unknown to Jenkins
+                ("@nightly", "five fields"),
+                ("TZ=Mars/Olympus", "a time zone, such as TZ=Europe/Berlin"),
+            )
+        ),
         ("sets: [{name: w, resource_group: rg, image: nginx}]", "sets[0].image: 'nginx' is not an image id"),
         ("sets: [{name: w, resource_group: rg, instance_ids: 0}]", "wanted ids in one string such as '0,1'"),
         ("sets: [{name: w, resource_group: rg, instance_ids: '*,1'}]", "found '*' together with 1"),

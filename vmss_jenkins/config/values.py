@@ -78,12 +78,32 @@ def _folder(value: str) -> str | None:
     return next((fault for part in value.split("/") if (fault := job_name_fault(part))), None) if value else None
 
 
+_ALIASES = {"@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"}
+"""https://www.jenkins.io/doc/book/pipeline/syntax/#cron-syntax"""
+
+
 def _schedule(value: str) -> str | None:
-    for line in value.strip().splitlines():
-        comment_or_alias = line.strip().startswith(("#", "@", "TZ=")) or not line.strip()
-        if not comment_or_alias and len(line.split()) != 5:  # noqa: PLR2004 - cron's five fields
-            return f"found {shortened(line)}; wanted five fields as in cron, such as 'H 4 * * 1', or @daily"
-    return text_fault(value, lines=True)
+    lines = [line.strip() for line in value.splitlines()]
+    faults = (_cron_fault(line) for line in lines if line and not line.startswith("#"))
+    return next((fault for fault in faults if fault), None) or text_fault(value, lines=True)
+
+
+def _cron_fault(line: str) -> str | None:
+    """Why a line is no time for Jenkins: cron's five fields in numbers, with H, an alias, or a time zone."""
+    from zoneinfo import available_timezones  # noqa: PLC0415 - a file with no schedule needs none of the two
+
+    from croniter import croniter  # noqa: PLC0415 - as above
+
+    zones = available_timezones()
+    if line.startswith("TZ="):
+        known = not zones or line.removeprefix("TZ=").strip() in zones
+        return None if known else f"found {shortened(line)}; wanted a time zone, such as TZ=Europe/Berlin"
+    if line in _ALIASES:
+        return None
+    fields = re.fullmatch(r"[0-9H*/,()\- \t]+", line, re.ASCII) and len(line.split()) == 5  # noqa: PLR2004 - cron's
+    if fields and croniter.is_valid(line, hash_id=b"job"):
+        return None
+    return f"found {shortened(line)}; wanted five fields as in cron, such as 'H 4 * * 1', or @daily"
 
 
 def shortened(value: object) -> str:
