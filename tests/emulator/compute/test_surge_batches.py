@@ -6,6 +6,7 @@ import pytest
 
 from tests.emulator.compute.test_rolling_upgrades import BROKEN, UPDATED, rolling
 from tests.emulator.conftest import EXACT, Azure, Emulate, error_of, latest
+from vmss_jenkins.emulator.compute.surge_batches import fits_quota
 
 SURGE = {"maxSurge": True}
 BATCH = EXACT.create + EXACT.health + EXACT.delete
@@ -41,6 +42,16 @@ def test_a_surge_without_quota_updates_in_place_and_says_nothing(emulate: Emulat
     azure.settle()
     assert rolling(azure) == ("Completed", [5, 0, 0, 0])
     assert latest(azure) == list("01234")
+
+
+@pytest.mark.parametrize(("quota", "fits"), [(5, True), (4, False)])
+def test_deallocated_instances_use_no_quota(emulate: Emulate, quota: int, fits: bool) -> None:
+    azure = emulate(mode="Rolling", instances=4, rolling_policy=SURGE, core_quota=quota)
+    azure.ask("POST", "deallocate", body={"instanceIds": ["3"]})
+    azure.settle()
+    (scale_set,) = azure.emulator.backend.scale_sets.values()
+    assert fits_quota(azure.emulator.backend, scale_set, 1)
+    assert fits_quota(azure.emulator.backend, scale_set, 2) is fits
 
 
 def test_a_surge_to_a_bad_release_leaves_the_old_instances(emulate: Emulate) -> None:

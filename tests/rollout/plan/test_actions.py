@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 
 from tests.support.fakes import NEW
@@ -85,6 +87,10 @@ def test_a_refusal_names_the_field_what_was_found_and_what_is_wanted(field: str,
     with pytest.raises(ConfigError) as refused:
         RolloutSpec(**{field: given})  # type: ignore[arg-type]
     assert (refused.value.source, refused.value.reasons) == (field, (reason,))
+
+
+def test_what_is_read_replaces_what_was_given_and_nothing_else_is_kept() -> None:
+    assert vars(RolloutSpec()).keys() == {field.name for field in fields(RolloutSpec)}
 
 
 def test_one_instance_goes_first_by_default() -> None:

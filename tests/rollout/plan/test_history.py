@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tests.rollout.plan.test_decision import NOW, instance
 from tests.support.fakes import NEW, OLD, WEB
-from vmss_jenkins.model.instances import Health, ScaleSet
-from vmss_jenkins.rollout.plan.history import History, InstanceRecord, is_updated
+from vmss_jenkins.model.instances import Health, Instance, ScaleSet
+from vmss_jenkins.rollout.plan.history import SETTLED, History, InstanceRecord, Observed, is_updated
 from vmss_jenkins.rollout.plan.selection import Target
 
 UP, BROKEN, DRAINED = (
@@ -101,3 +102,46 @@ def test_an_instance_is_updated_if_it_has_the_release_and_what_ran_is_healthy(
 ) -> None:
     one = replace(instance("0", NEW), **changes)  # type: ignore[arg-type]
     assert is_updated(one, Target(NEW, by_image=True), ScaleSet(WEB, NEW), record) is updated
+
+
+def seen(history: History, *instances: Instance, at: float = NOW) -> History:
+    observed = Observed(ScaleSet(WEB, NEW), instances, {one.id: at for one in instances})
+    return history.observe(observed, at)
+
+
+def test_what_is_gone_is_forgotten_and_what_is_there_is_kept() -> None:
+    records = {"0": DRAINED, "1": DRAINED}
+    before = History(0.0, Target(NEW), records=records, drained=frozenset("01"), down_before=frozenset("01"))
+    after = seen(before, instance("1", health=Health.UNHEALTHY))
+    assert (list(after.records), after.drained, after.down_before) == (["1"], frozenset("1"), frozenset("1"))
+
+
+LATE = NOW + SETTLED
+
+
+@pytest.mark.parametrize(
+    ("record", "changes", "at", "kept"),
+    [
+        ({}, {}, LATE, False),
+        ({}, {}, LATE - 0.1, True),  # what Azure shows may be older than the update
+        ({"asked": None}, {}, LATE, True),
+        ({"answered": True}, {}, LATE, True),
+        ({"seen_busy": True}, {}, LATE, True),
+        ({}, {"provisioning_state": "Updating"}, LATE, True),
+        ({"provisioning_before": "Updating"}, {"provisioning_state": "Updating"}, LATE, True),
+        ({}, {"provisioning_state": "Failed"}, LATE, True),
+        ({}, {"image": NEW}, LATE, True),
+    ],
+)
+def test_an_update_without_an_answer_counts_if_it_shows(
+    record: dict[str, Any], changes: dict[str, Any], at: float, kept: bool
+) -> None:
+    asked = InstanceRecord(NOW, **{"asked": NOW, "answered": False, **record})
+    after = seen(History(0.0, Target(NEW), records={"0": asked}), instance("0", **changes), at=at)
+    assert bool(after.records) is kept
+
+
+def test_an_instance_that_is_taken_again_is_not_updated_until_a_read_shows_it() -> None:
+    before = History(0.0, Target(NEW), updated_since={"0": 1.0, "1": 2.0})
+    after = before.asked([instance("0")], NOW)
+    assert (after.updated_since, after.not_updated_since) == ({"1": 2.0}, {"0": NOW})

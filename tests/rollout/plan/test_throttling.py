@@ -53,6 +53,7 @@ def test_what_is_left_is_spread_until_it_is_refilled() -> None:
 )
 def test_some_requests_may_go_at_once_and_the_others_evenly(rate_limit: object, at_once: int, a_minute: int) -> None:
     made = rate_limit()  # type: ignore[operator]
+    assert made.per_minute == a_minute
     assert (made.available(100.0), made.available(100.0)) == (at_once, at_once)
     for _ in range(at_once):
         made.take()
