@@ -243,6 +243,18 @@ def test_images_without_copies_are_not_asked_for(start: Callable[..., Azure]) ->
     azure = gallery(start, "1.0.0")
     managed = ImageReference(id=azure.emulator.scenario.image_id("nginx"))
     urn = ImageReference.parse_urn("Canonical:nginx:22_04:1.0.0")
-    assert [azure.versions.version(each, "westeurope") for each in (managed, urn, azure.image())] == [None] * 3
+    assert [azure.versions.version(each, "westeurope") for each in (urn, azure.image())] == [None] * 2
     assert [azure.versions.definition(each, "westeurope") for each in (managed, urn)] == [None] * 2
     assert not azure.events
+
+
+def test_a_managed_image_is_in_its_own_region_alone_or_does_not_exist(start: Callable[..., Azure]) -> None:
+    azure = start("nginx-base-image")
+    there, gone = (ImageReference(id=azure.emulator.scenario.image_id(name)) for name in ("nginx-base-image", "gone"))
+    found = azure.versions.version(there, "westeurope")
+    assert found
+    assert found.missing_in("West Europe") is None
+    assert found.missing_in("eastus") == "not replicated to eastus (its regions: westeurope)"
+    with pytest.raises(AzureError, match="read image gone") as raised:
+        azure.versions.version(gone, "westeurope")
+    assert raised.value.failure.status == 404

@@ -16,14 +16,17 @@ from vmss_jenkins.__main__ import main
 from vmss_jenkins.cli import COMMANDS
 from vmss_jenkins.errors import AzureError, Failure
 from vmss_jenkins.gates.verdicts import Consequence, Outcome, Verdict
-from vmss_jenkins.library import gates, steps
+from vmss_jenkins.library import gates, rollout_preview, steps
 from vmss_jenkins.measure.verification import Assessment
 from vmss_jenkins.model.automation.policies import Automation, RepairAction
 from vmss_jenkins.model.final_state import FinalState
 from vmss_jenkins.model.findings import Finding, Severity
+from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Health, ScaleSet, UpgradeMode
 from vmss_jenkins.model.network import Address, Endpoints, Port
 from vmss_jenkins.rollout.instance_update import UpdateInstancesResult
+from vmss_jenkins.rollout.plan.actions import RolloutSpec
+from vmss_jenkins.rollout.plan.preview import Preview, preview
 from vmss_jenkins.rollout.steps import UpdateResult
 
 SET = ("-g", "canary-rg", "-n", "web")
@@ -357,8 +360,11 @@ def test_verify_needs_a_gate(capsys: Output) -> None:
     assert "Missing option '--gate'" in capsys.readouterr().err
 
 
-def test_one_instance_goes_first_unless_none_is_wanted(library: Replace, capsys: Output) -> None:
-    library("observe", (ScaleSet(WEB, OLD, capacity=3), three_old_instances()))
+def test_one_instance_goes_first_unless_none_is_wanted(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    def look(group: str, name: str, image: ImageReference, spec: RolloutSpec, **_: object) -> Preview:
+        return preview(spec, image, ScaleSet(WEB, OLD, capacity=3), three_old_instances())
+
+    monkeypatch.setattr(rollout_preview, "look_before_rollout", look)
     words = ["rollout", *SET, "--image-id", str(NEW), "--dry-run"]
     assert main(words) == 0
     assert "would update first, as the canary: 0" in capsys.readouterr().err

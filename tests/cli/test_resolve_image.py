@@ -54,6 +54,18 @@ def test_a_file_with_another_release_than_it_names_is_refused(
         read_release(tmp_path / "release.json", None)
 
 
+def test_a_file_that_says_otherwise_of_the_model_than_the_option_is_refused(tmp_path: Path) -> None:
+    file, floats = tmp_path / "release.json", ResolvedImage(NAMED, RELEASE.exact, floats=True)
+    for release, says, other in ((RELEASE, "pin", "float"), (floats, "float", "pin")):
+        write_release(file, release)
+        assert read_release(file, None, says) == release
+        with pytest.raises(ConfigError, match=f"--moving-image: found {other}, and .* says {says}; leave it out"):
+            read_release(file, None, other)
+    exact = ResolvedImage(OTHER, OTHER)
+    write_release(file, exact)
+    assert read_release(file, None, "float") == exact, "an exact name is neither"
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"named": "a:b:c:latest"}'])
 def test_a_file_of_another_kind_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "release.json").write_text(text)

@@ -150,6 +150,8 @@ def test_a_copy_that_takes_too_long_is_refused_with_its_last_percentage(world: W
     with pytest.raises(ConfigError, match=r"Replicating, 60%\).*--wait-for-replication"):
         refuse(world, Versions([copy(50), copy(60)]), 600.0)
     assert world.clock.time == 600
+    waited = "waited 600 s for the copy of nginx/1.0.1, which is not replicated yet (West Europe: Replicating, 60%)"
+    assert world.notes[-1] == f"warning: {waited}"
 
 
 def test_a_version_that_is_deleted_while_it_is_waited_for_is_an_error(world: World) -> None:
@@ -214,6 +216,7 @@ def test_a_moving_name_means_an_older_version_if_the_copy_does_not_come(
 ) -> None:
     assert found(world, Versions([copy(50), copy(50), last]), NAMED, 600.0).image == OLD
     assert (world.clock.time == 600) is (last == copy(60))
+    assert ("warning: waited 600 s for the copy" in "\n".join(world.notes)) is (last == copy(60))
 
 
 def test_a_moving_name_without_any_usable_version_names_the_option_that_waits(world: World) -> None:
@@ -236,7 +239,7 @@ def test_an_exact_version_is_waited_for_too(world: World) -> None:
     [
         (copy(), None),
         (copy(40), "not replicated yet (West Europe: Replicating, 40%)"),
-        (AzureError("read it", Failure("ResourceNotFound", "", 404)), "does not exist any more"),
+        (AzureError("read it", Failure("ResourceNotFound", "", 404)), "does not exist"),
         (AzureError("read it", Failure("AuthorizationFailed", "", 403)), None),
     ],
 )

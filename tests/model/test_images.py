@@ -51,6 +51,7 @@ def test_four_marketplace_fields_are_a_marketplace_image() -> None:
         ({"urn": "x"}, "unknown key 'urn'; known: id, offer, publisher, sku, version"),
         ({"id": "nginx-base-image"}, "is not an image id"),
         ({"id": f"{IMAGES}/"}, "ends before 'NAME'"),
+        ({"id": f"{IMAGES}/nginx/"}, "ends with '/'; remove it"),
         ({"id": IMAGES.replace("/images", "/disks") + "/x"}, "has 'disks'; wanted 'images'"),
         (
             {"id": NEW.id and NEW.id.replace("Compute", "Network")},

@@ -21,7 +21,7 @@ from vmss_jenkins.errors import AzureError, ConfigError
 from vmss_jenkins.events.steps import PreflightFound
 from vmss_jenkins.library import image_checks as checks
 from vmss_jenkins.library.releases import look_up
-from vmss_jenkins.library.rollout_preview import look_before_rollout
+from vmss_jenkins.library.rollout_preview import look_before_rollout, look_before_surge
 from vmss_jenkins.model.findings import Severity
 from vmss_jenkins.model.galleries.image_fit import ImageDefinition
 from vmss_jenkins.model.galleries.image_versions import Choice, ImageVersion
@@ -254,9 +254,7 @@ def test_a_rollback_to_a_version_that_was_deleted_is_refused_before_anything_is_
     with gallery() as azure:
         named_by, gone = definition(azure), rolled_out_then_deleted(azure)
         spec = RolloutSpec(rollback_to=gone if named else None)
-        with pytest.raises(
-            ConfigError, match=r"go back to nginx/1.0.0: it does not exist any more; `vmss-jenkins hist"
-        ):
+        with pytest.raises(ConfigError, match=r"go back to nginx/1.0.0: it does not exist; `vmss-jenkins hist"):
             run_rollout(
                 azure.sets, WEB, Order(rolling_back=True), spec, context(azure, why_missing=why_missing(azure)),
                 azure.waiter(),
@@ -293,7 +291,7 @@ def test_a_rollout_that_could_only_be_rolled_back_to_a_deleted_version_says_so_f
         )  # fmt: skip
         (warning,) = (one.finding for one in told if isinstance(one, PreflightFound) and "1.0.0" in one.finding.text)
         assert warning.severity is Severity.WARNING
-        assert "go back to nginx/1.0.0: it does not exist any more; it still runs on 0, 1, 2" in warning.text
+        assert "go back to nginx/1.0.0: it does not exist; it still runs on 0, 1, 2" in warning.text
         assert result.outcome is Outcome.ROLLED_OUT
 
 
@@ -306,16 +304,20 @@ def test_a_rollout_of_a_version_that_was_deleted_is_refused_before_an_instance_i
         azure.emulator.inject("withdraw image=apps/nginx/1.0.1")
         azure.sets.get(WEB)
         for image in (None, named.at_version("1.0.1")):
-            with pytest.raises(ConfigError, match=r"no instance can get nginx/1.0.1: it does not exist any more; roll"):
+            with pytest.raises(ConfigError, match=r"no instance can get nginx/1.0.1: it does not exist; roll"):
                 run_rollout(
                     azure.sets, WEB, Order(image), RolloutSpec(max_unavailable=Amount(1)),
                     context(azure, why_missing=why_missing(azure)), azure.waiter(),
                 )  # fmt: skip
         assert running(azure) == {"nginx/1.0.0": 2, "nginx/1.0.1": 1}
         connection = Connection(azure.emulator.subscription_id, endpoint=azure.emulator.endpoint)
-        plan = look_before_rollout(WEB.resource_group, WEB.name, None, RolloutSpec(), connection=connection)
-        assert plan.refused(allow_automatic_rollout=True)
-        assert "no instance can get nginx/1.0.1" in plan.findings[0].text
+        surge = RolloutSpec(strategy=Strategy.SURGE)
+        for plan in (
+            look_before_rollout(WEB.resource_group, WEB.name, None, RolloutSpec(), connection=connection),
+            look_before_surge(WEB.resource_group, WEB.name, None, surge, connection=connection),
+        ):
+            assert plan.refused(allow_automatic_rollout=True)
+            assert "no instance can get nginx/1.0.1" in plan.findings[0].text
         alone = RolloutSpec(scope=Scope(InstanceIds.parse(["0"])))
         found = run_rollout(
             azure.sets, WEB, Order(), alone, context(azure, why_missing=why_missing(azure)), azure.waiter()
@@ -334,6 +336,39 @@ def test_a_rollout_of_a_version_that_was_rolled_back_says_when_and_by_whom_and_g
         warnings = [one.finding for one in azure.events if isinstance(one, PreflightFound)]
         (found,) = (one for one in warnings if one.severity is Severity.WARNING)
         assert re.fullmatch(r"nginx/1.0.1 was rolled back \S+Z by ada", found.text)
+
+
+def test_a_dry_run_warns_of_a_version_that_was_rolled_back() -> None:
+    with gallery() as azure:
+        named = definition(azure)
+        connection = Connection(azure.emulator.subscription_id, endpoint=azure.emulator.endpoint)
+        publish(azure, "1.0.1")
+        assert roll(azure, named).outcome is Outcome.ROLLED_OUT
+        assert back(azure).outcome is Outcome.ROLLED_BACK
+        for image in (named, named.at_version("1.0.1")):
+            plan = look_before_rollout(WEB.resource_group, WEB.name, image, RolloutSpec(), connection=connection)
+            (warning,) = (one.text for one in plan.findings if one.severity is Severity.WARNING)
+            assert re.fullmatch(r"nginx/1.0.1 was rolled back \S+Z by ada", warning)
+
+
+@pytest.mark.parametrize("strategy", [Strategy.WAVES, Strategy.SURGE])
+def test_a_managed_image_that_does_not_exist_is_refused_in_the_dry_run_and_before_anything_is_recorded(
+    strategy: Strategy,
+) -> None:
+    with session(SCENARIOS["nginx-canary"]) as azure:
+        gone = ImageReference(id=azure.emulator.scenario.image_id("gone"))
+        connection = Connection(azure.emulator.subscription_id, endpoint=azure.emulator.endpoint)
+        look = look_before_surge if strategy is Strategy.SURGE else look_before_rollout
+        spec = RolloutSpec(strategy=strategy)
+        plan = look(WEB.resource_group, WEB.name, gone, spec, connection=connection)
+        assert plan.refused(allow_automatic_rollout=True)
+        wanted = "no instance can get gone: it does not exist; roll out another image with --image-id, or roll back"
+        assert plan.findings[0].text == wanted
+        with pytest.raises(ConfigError, match=wanted):
+            run_rollout(
+                azure.sets, WEB, Order(gone), spec, context(azure, why_missing=why_missing(azure)), azure.waiter()
+            )
+        assert azure.sets.log(WEB).read() == ()
 
 
 def test_a_rollback_to_a_deleted_version_that_model_and_instances_have_changes_nothing_and_is_no_fault() -> None:

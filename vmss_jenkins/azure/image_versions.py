@@ -63,9 +63,14 @@ class AzureImageVersions:
     def version(self, image: ImageReference, region: str) -> ImageVersion | None:
         """Read an exact version with its copies (one call); None for an image of which Azure tells no copies.
 
+        A managed image counts as the only version, with a copy in its own region.
+
         Raises:
             AzureError: if it cannot be read, with the status 404 if it does not exist.
         """
+        if image.kind is ImageKind.MANAGED:
+            with _reading(f"read image {image.short_name}"), self._client(image) as client:
+                return _managed(client, image)
         number = image.exact_version
         if number is None or image.kind is ImageKind.MARKETPLACE:
             return None
@@ -146,6 +151,12 @@ def _version(client: ComputeManagementClient, image: ImageReference, region: str
         case ImageKind.COMMUNITY_GALLERY:
             return _foreign(client.community_gallery_image_versions.get(region, *_names(image), number))
     return _of_gallery(client.gallery_image_versions.get(*_path(image), number, expand="ReplicationStatus"))
+
+
+def _managed(client: ComputeManagementClient, image: ImageReference) -> ImageVersion:
+    parts = parse_resource_id(image.id or "")
+    body = client.images.get(str(parts["resource_group"]), str(parts["name"]))
+    return ImageVersion(str(parts["name"]), replicas=(Replica(canonical(body.location), "Completed", 100),))
 
 
 def _path(image: ImageReference) -> tuple[str, str, str]:

@@ -65,11 +65,11 @@ USED: Mapping[str, tuple[str, ...]] = {
     "update-instances": (*_READ, _OPERATION, f"{_SETS}/manualupgrade/action", _AUTOSCALE),
     "update-extension": (*_READ[:2], *_TAGS, _OPERATION, f"{_SETS}/extensions/write", _AUTOSCALE),
     "update-application": (*_READ[:2], *_TAGS, _OPERATION, f"{_SETS}/write", _AUTOSCALE, _APPLICATION),
-    "rollout": (*_ROLL, f"{_SETS}/write"),
-    "rollback": (*_ROLL, f"{_SETS}/write"),
+    "rollout": (*_ROLL, f"{_SETS}/write", _IMAGES[0]),
+    "rollback": (*_ROLL, f"{_SETS}/write", _IMAGES[0]),
     "rollout-script": (*(a for a in _ROLL if a != _READ[2]), f"{_SETS}/extensions/write"),
     "applications": (_APPLICATION,),
-    "surge": (*_READ, *_TAGS, _OPERATION, f"{_SETS}/write", f"{_SETS}/delete/action", _AUTOSCALE),
+    "surge": (*_READ, *_TAGS, _OPERATION, f"{_SETS}/write", f"{_SETS}/delete/action", _AUTOSCALE, _IMAGES[0]),
     "verify": (*_READ, *_NETWORK),
     "switch": _SWITCH,
     "blue-green": tuple(
@@ -91,9 +91,9 @@ rollout and to `resolve-image` by an image that is in a gallery or is named by `
 `surge` is a rollout with `--strategy surge`."""
 LINKED: Mapping[str, tuple[str, ...]] = {
     "update": _IMAGES,
-    "rollout": _IMAGES,
-    "rollback": _IMAGES,
-    "surge": _IMAGES,
+    "rollout": _IMAGES[1:],
+    "rollback": _IMAGES[1:],
+    "surge": _IMAGES[1:],
     "switch": _JOINS,
     "blue-green": (*_IMAGES, *_JOINS),
 }

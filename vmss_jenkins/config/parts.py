@@ -102,6 +102,8 @@ class Rollout(Value):
     """What becomes of automatic repairs and zone balance while a rollout changes the set."""
     moving_image: Literal["pin", "float"] = "pin"
     """What the model gets if the image is named by its definition or by `latest`: the exact version, or the name."""
+    wait_for_replication: values.Seconds | None = None
+    """How long a build waits for the copy of a gallery's version in the region of the set; by default it does not."""
 
     @model_validator(mode="after")
     def _fits(self) -> Rollout:

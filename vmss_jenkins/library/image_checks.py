@@ -12,7 +12,7 @@ from vmss_jenkins.events.steps import PreflightFound
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.galleries.image_fit import misfits
 from vmss_jenkins.model.galleries.image_versions import ImageVersion, canonical
-from vmss_jenkins.model.image_ids import IN_GALLERIES
+from vmss_jenkins.model.image_ids import IN_GALLERIES, ImageKind
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSet
 from vmss_jenkins.rollout.ports import ImageVersions
@@ -79,7 +79,7 @@ def why_missing(image: ImageReference, region: str, versions: ImageVersions, wai
     """Why no instance can be made of an exact version now; None if one can, or if the role may not read it.
 
     Args:
-        image: the exact version, or an image that is in no gallery: None.
+        image: the exact version, or a managed image; of others Azure tells nothing: None.
         region: where the instances are.
         versions: reads it.
         waiter: clock and listener.
@@ -87,14 +87,14 @@ def why_missing(image: ImageReference, region: str, versions: ImageVersions, wai
     Raises:
         AzureError: Azure cannot be reached.
     """
-    if image.moves or image.kind not in IN_GALLERIES:
+    if image.moves or image.kind not in {*IN_GALLERIES, ImageKind.MANAGED}:
         return None
     try:
         found = waiter.retry(lambda: versions.version(image, region))
         return found.missing_in(region) if found else None
     except AzureError as error:
         if error.failure.status == HTTPStatus.NOT_FOUND:
-            return "does not exist any more"
+            return "does not exist"
         if error.failure.status == HTTPStatus.FORBIDDEN:
             return None
         raise
@@ -143,6 +143,8 @@ def _await_copy(
     except AzureError as error:
         if error.code != "TimedOut":
             raise
+        text = f"waited {wait:.0f} s for the copy of {image.short_name}, which is {latest.missing_in(region)}"
+        _note(waiter, Severity.WARNING, text)
     return latest
 
 

@@ -123,6 +123,7 @@ def resolve_image(
     image: ImageReference | None = None,
     *,
     moving_image: MovingImage = MovingImage.PIN,
+    wait_for_replication: float | None = None,
     connection: Connection | None = None,
     on_event: OnEvent = log,
 ) -> Lookup:
@@ -133,6 +134,7 @@ def resolve_image(
         name: the set's name.
         image: the image; None for the image of the model.
         moving_image: what the model is to get, if the image moves.
+        wait_for_replication: seconds to wait for a copy in the region of the set that is on its way.
         connection: how to connect to Azure; from the environment by default.
         on_event: receives each event; by default events are logged.
 
@@ -148,7 +150,8 @@ def resolve_image(
         named = image or scale_set.image
         if named is None:
             raise ConfigError(f"scale set {target}", ["its model names no image that is known; give --image-id"])
-        found = look_up(named, RolloutSpec(moving_image=moving_image), lambda: scale_set, azure.image_versions, waiter)
+        spec = RolloutSpec(moving_image=moving_image, wait_for_replication=wait_for_replication)
+        found = look_up(named, spec, lambda: scale_set, azure.image_versions, waiter)
         release = found.spec.resolved or ResolvedImage(named, named)
         known = waiter.retry(sets.log(target).read)
     chosen = select(Scope(), Target(release.exact, by_image=True), scale_set, instances)

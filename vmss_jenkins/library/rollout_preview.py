@@ -1,30 +1,37 @@
-"""The preview of a rollout, as a library: the dry run of `vmss-jenkins rollout`."""
+"""The previews of a rollout, as a library: the dry run of `vmss-jenkins rollout`."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from vmss_jenkins.azure.connection import Connection
+from vmss_jenkins.azure.connection import AzureClients, Connection
 from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.library import steps
 from vmss_jenkins.library.application_releases import look_up_application, refuse_without_version
 from vmss_jenkins.library.arguments import checked
 from vmss_jenkins.library.image_checks import why_missing
 from vmss_jenkins.library.releases import look_up
-from vmss_jenkins.library.steps import log
-from vmss_jenkins.model.automation.other_actors import OtherActor
+from vmss_jenkins.library.steps import TIMEOUT, log
+from vmss_jenkins.model.automation.autoscale import names
 from vmss_jenkins.model.findings import Finding
-from vmss_jenkins.model.image_ids import IN_GALLERIES
 from vmss_jenkins.model.images import ImageReference
-from vmss_jenkins.model.instances import Instance, ScaleSet
+from vmss_jenkins.model.instances import ScaleSet, ScaleSetName
 from vmss_jenkins.model.releases import Release
 from vmss_jenkins.model.scripts import ScriptRollout
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
 from vmss_jenkins.rollout.plan.actors.table import other_actors
+from vmss_jenkins.rollout.plan.headcount import Headcount
+from vmss_jenkins.rollout.plan.history import Observed
 from vmss_jenkins.rollout.plan.preview import Preview, preview
-from vmss_jenkins.rollout.plan.rollback import missing_release
+from vmss_jenkins.rollout.plan.rollback import missing_release, rolled_back_before
+from vmss_jenkins.rollout.plan.surge.preview import SurgePreview, preview_surge
 from vmss_jenkins.runtime.clock import SystemClock
 from vmss_jenkins.runtime.waiting import Waiter
+
+if TYPE_CHECKING:
+    from vmss_jenkins.azure.scale_sets import AzureScaleSets
 
 
 @checked
@@ -53,46 +60,97 @@ def look_before_rollout(
 
     Raises:
         ConfigError: for invalid parameters.
-        AzureError: if the set, or the versions of its image, cannot be read.
+        AzureError: if the set, the versions of its image, or the tags of its resource group cannot be read.
     """
-    seen, instances = steps.observe(resource_group, name, connection=connection, on_event=on_event)
-    scale_set = seen.for_rollout(scripted)
-    refuse_without_version(scripted, scale_set.extension)
-    misfits: tuple[Finding, ...] = ()
-    waiter = Waiter.starting(SystemClock(), steps.TIMEOUT, on_event)
-    if scripted:
-        release: Release | None = look_up_application(
-            scripted, scale_set, lambda: (connection or Connection()).connect(on_event), waiter
-        )
-    else:
-        found = look_up(
-            image,
-            replace(spec, wait_for_replication=None),
-            lambda: scale_set,
-            lambda: (connection or Connection()).connect(on_event).image_versions(),
-            waiter,
-        )
-        release, spec, misfits = found.image, found.spec, found.misfits
-    planned = preview(spec, release, scale_set, instances)
-    wanted = release or (None if scripted else scale_set.image)
-    gone: tuple[Finding, ...] = ()
-    if (planned.canary or planned.others) and isinstance(wanted, ImageReference) and wanted.kind in IN_GALLERIES:
-        versions = (connection or Connection()).connect(on_event).image_versions()
-        gone = missing_release(wanted, why_missing(wanted, scale_set.location, versions, waiter))
-    changes = planned.canary or planned.others or planned.down
-    actors = _actors(spec, scale_set, instances, connection, allowed=allow_automatic_rollout) if changes else ()
-    return replace(planned, findings=(*gone, *misfits, *planned.findings), actors=actors)
+    target, azure = ScaleSetName(resource_group, name), (connection or Connection()).connect(on_event)
+    waiter = Waiter.starting(SystemClock(), TIMEOUT, on_event)
+    with closing(azure.scale_sets()) as sets:
+        scale_set = waiter.retry(lambda: sets.get(target)).for_rollout(scripted)
+        refuse_without_version(scripted, scale_set.extension)
+        instances = waiter.retry(lambda: sets.instances(scale_set))
+        release, spec, misfits = _look_up(image, spec, scripted, scale_set, azure, waiter)
+        planned = preview(spec, release, scale_set, instances)
+        if not (planned.canary or planned.others or planned.down):
+            return replace(planned, findings=(*misfits, *planned.findings))
+        found = _doubts(release or (None if scripted else scale_set.image), scale_set, sets, azure, waiter)
+        autoscale = sets.autoscale_settings(scale_set)
+        suspended = steps.suspended_services(scale_set, connection=connection) if scale_set.services else ()
+    actors = other_actors(
+        spec, scale_set, instances, autoscale, suspended=suspended, allow_automatic_rollout=allow_automatic_rollout
+    )
+    return replace(planned, findings=(*found, *misfits, *planned.findings), actors=actors)
 
 
-def _actors(
+@checked
+def look_before_surge(
+    resource_group: str,
+    name: str,
+    image: ImageReference | None,
     spec: RolloutSpec,
-    scale_set: ScaleSet,
-    instances: tuple[Instance, ...],
-    connection: Connection | None,
     *,
-    allowed: bool,
-) -> tuple[OtherActor, ...]:
-    """Look who else may act on the set in the middle of the rollout."""
-    suspended = steps.suspended_services(scale_set, connection=connection) if scale_set.services else ()
-    autoscale = steps.autoscale_settings(scale_set, connection=connection)
-    return other_actors(spec, scale_set, instances, autoscale, suspended=suspended, allow_automatic_rollout=allowed)
+    scripted: ScriptRollout | None = None,
+    allow_automatic_rollout: bool = False,
+    connection: Connection | None = None,
+    on_event: OnEvent = log,
+) -> SurgePreview:
+    """Find out what a surge would do now and what prevents it; nothing is changed.
+
+    Args:
+        resource_group: the set's resource group.
+        name: the set's name.
+        image: the release; None for the image of the model.
+        spec: how; see `RolloutSpec`.
+        scripted: the release is a script; no image is given then.
+        allow_automatic_rollout: go on even if Azure updates every instance by itself.
+        connection: how to connect to Azure; from the environment by default.
+        on_event: receives each event; by default events are logged.
+
+    Raises:
+        ConfigError: for invalid parameters.
+        AzureError: if the set, the versions of its image, or the tags of its resource group cannot be read.
+    """
+    target, azure = ScaleSetName(resource_group, name), (connection or Connection()).connect(on_event)
+    waiter = Waiter.starting(SystemClock(), TIMEOUT, on_event)
+    with closing(azure.scale_sets()) as sets:
+        scale_set = waiter.retry(lambda: sets.get(target)).for_rollout(scripted)
+        refuse_without_version(scripted, scale_set.extension)
+        instances = waiter.retry(lambda: sets.instances(scale_set))
+        headcount = waiter.retry(sets.headcounts(target).read) or Headcount.of(scale_set.capacity)
+        autoscale = sets.autoscale_settings(scale_set)
+        release, spec, misfits = _look_up(image, spec, scripted, scale_set, azure, waiter)
+        planned = preview_surge(spec, release, Observed(scale_set, instances, {}), headcount, names(autoscale))
+        if not planned.replaced:
+            return replace(planned, findings=(*misfits, *planned.findings))
+        found = _doubts(release or (None if scripted else scale_set.image), scale_set, sets, azure, waiter)
+        suspended = steps.suspended_services(scale_set, connection=connection) if scale_set.services else ()
+    actors = other_actors(
+        spec, scale_set, instances, autoscale, suspended=suspended, allow_automatic_rollout=allow_automatic_rollout
+    )
+    return replace(planned, findings=(*found, *misfits, *planned.findings), actors=actors)
+
+
+def _look_up(
+    image: ImageReference | None,
+    spec: RolloutSpec,
+    scripted: ScriptRollout | None,
+    scale_set: ScaleSet,
+    azure: AzureClients,
+    waiter: Waiter,
+) -> tuple[Release | None, RolloutSpec, tuple[Finding, ...]]:
+    """The exact release, the specification that names it, and why Azure would not let the set use it."""
+    if scripted:
+        return look_up_application(scripted, scale_set, lambda: azure, waiter), spec, ()
+    at_once = replace(spec, wait_for_replication=None)
+    found = look_up(image, at_once, lambda: scale_set, azure.image_versions, waiter)
+    return found.image, found.spec, found.misfits
+
+
+def _doubts(
+    wanted: Release | None, scale_set: ScaleSet, sets: AzureScaleSets, azure: AzureClients, waiter: Waiter
+) -> tuple[Finding, ...]:
+    """Why no instance can get an image, and whether it was rolled back before."""
+    if not isinstance(wanted, ImageReference):
+        return ()
+    missing = why_missing(wanted, scale_set.location, azure.image_versions(), waiter)
+    known = waiter.retry(sets.log(scale_set.name).read)
+    return (*missing_release(wanted, missing), *rolled_back_before(known, wanted))

@@ -66,6 +66,8 @@ def explain(image_id: str) -> str:
     """Say what is wrong in an id: its first part that fits no known shape."""
     if image_id != image_id.strip():
         return f"{image_id!r} begins or ends with a blank; remove it"
+    if image_id.endswith("/") and kind_of(image_id.rstrip("/")):
+        return f"{image_id!r} ends with '/'; remove it"
     likely = [(shape, example) for _, shape, example in _SHAPES if _alike(image_id, example)]
     if not likely:
         examples = "\n      ".join(example for _, _, example in _SHAPES)

@@ -55,7 +55,9 @@ class Commands:
         """Find the exact version that the image means now, for all later commands."""
         unchanged = f"--unchanged-file={UNCHANGED}" if self._set.schedule else ""
         files = (f"--release-file={RELEASE} --name-file={RELEASE_NAME}", unchanged)
-        return self._call("resolve-image", *self._release.canary.words, *self._moving(), *files)
+        wait = self._set.rollout.wait_for_replication
+        waits = f"--wait-for-replication={wait:.15g}s" if wait else ""
+        return self._call("resolve-image", *self._release.canary.words, *self._moving(), waits, *files)
 
     def update(self) -> str:
         """Set the release in the model."""

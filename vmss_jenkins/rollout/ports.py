@@ -69,7 +69,7 @@ class ImageVersions(Protocol):
         ...
 
     def version(self, image: ImageReference, region: str) -> ImageVersion | None:
-        """Read an exact version with its copies; None for an image of which Azure tells no copies."""
+        """Read an exact version, or a managed image, with its copies; None if Azure tells no copies."""
         ...
 
     def definition(self, image: ImageReference, region: str) -> ImageDefinition | None:

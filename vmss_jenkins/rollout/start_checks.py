@@ -9,10 +9,9 @@ from vmss_jenkins.errors import AzureError, ConfigError
 from vmss_jenkins.events.steps import PreflightFound
 from vmss_jenkins.model.automation.autoscale import names
 from vmss_jenkins.model.findings import Finding, Severity
-from vmss_jenkins.model.image_ids import IN_GALLERIES
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import ScaleSet
-from vmss_jenkins.model.release_log import Record, rolled_back
+from vmss_jenkins.model.release_log import Record
 from vmss_jenkins.model.releases import Release
 from vmss_jenkins.rollout import steps
 from vmss_jenkins.rollout.actor import Actor
@@ -23,7 +22,13 @@ from vmss_jenkins.rollout.plan.headcount import Headcount, Headcounts
 from vmss_jenkins.rollout.plan.history import History, Observed
 from vmss_jenkins.rollout.plan.preflight import ALLOW_AUTOMATIC, plan_update, same_script
 from vmss_jenkins.rollout.plan.preview import idle_findings, model_changes
-from vmss_jenkins.rollout.plan.rollback import missing_release, missing_target, other_images, recorded_rollback
+from vmss_jenkins.rollout.plan.rollback import (
+    missing_release,
+    missing_target,
+    other_images,
+    recorded_rollback,
+    rolled_back_before,
+)
 from vmss_jenkins.rollout.plan.surge import checks as surge_checks
 from vmss_jenkins.rollout.ports import ReleaseLog
 from vmss_jenkins.rollout.resizer import Resizer
@@ -57,9 +62,8 @@ def with_recorded(
         if spec.resolved:
             waiter.on_event(PreflightFound(Finding(Severity.NOTE, spec.resolved.explained)))
         new = image or observed.scale_set.release
-        if isinstance(new, ImageReference) and (back := rolled_back(known, new)):
-            text = f"{new.short_name} was rolled back {back.when} by {back.by}"
-            waiter.on_event(PreflightFound(Finding(Severity.WARNING, text)))
+        for warning in rolled_back_before(known, new):
+            waiter.on_event(PreflightFound(warning))
         several = len(other_images(observed.instances, new)) > 1
         before = before_of(known, new, observed) if several and isinstance(new, ImageReference) else None
         return replace(spec, rollback_to=spec.rollback_to or before)
@@ -123,7 +127,7 @@ def check_release(
     """
     wanted, observed = history.target.image, actor.watcher.observed
     forward = not history.rolling_back and history.cause is None
-    if why_missing is None or not forward or not isinstance(wanted, ImageReference) or wanted.kind not in IN_GALLERIES:
+    if why_missing is None or not forward or not isinstance(wanted, ImageReference):
         return
     _, selection = at_start(actor.spec, image, observed.scale_set, observed.instances)
     if selection.pending and (found := missing_release(wanted, why_missing(wanted))):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -214,6 +215,24 @@ def test_what_is_down_is_announced_before_anything_changes() -> None:
         "canary, so the gates judge it by these too"
     )
     assert (Severity.WARNING, text) in _findings(instance("0"), ill("1"), canary=Amount(2))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, "down with the release (unhealthy): counts as failed unless healthy within 900 s"),
+        ({"provisioning_state": "Failed"}, "down with the release (Failed): counts as failed at once"),
+        ({"provisioning_state": "Updating"}, None),
+        ({"health": Health.INITIALIZING}, None),
+        ({"power": "deallocated"}, None),
+    ],
+)
+def test_an_instance_that_is_down_with_the_release_is_named_with_what_follows(
+    changes: dict[str, Any], told: str | None
+) -> None:
+    there = replace(ill("0", image=NEW), **changes)
+    found = _findings(there, instance("1"))
+    assert found == ([(Severity.WARNING, f"0: {told}")] if told else [])
 
 
 def test_a_rollout_that_what_is_down_makes_impossible_is_refused_with_the_numbers() -> None:

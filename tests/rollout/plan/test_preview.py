@@ -115,6 +115,7 @@ STOPPED = "is stopped (--include deallocated updates it anyway)"
                 "would update first, as the canary: 5, 3",
                 "would update then: 6, 4, 7; at most 1 down at a time",
                 "have the release already: 2",
+                "warning: 2: down with the release (unhealthy): counts as failed unless healthy within 900 s",
                 (
                     "note: 0 (unhealthy), 1 (unhealthy) were down before the rollout: updated first, and not counted "
                     "as unavailable"
@@ -368,8 +369,8 @@ def test_a_name_that_moves_is_told_with_what_it_means_and_stays_in_the_model() -
     floats, pinned = (RolloutSpec(canary=None, resolved=one) for one in (FLOATS, PINNED))
     there = (replace(FIRST, image=V1), replace(SECOND, image=V0, latest_model_applied=False))
     for spec, model, first in (
-        (floats, NAMED, "would leave the model at nginx/1.10.0"),
-        (floats, V0, "would set the model to nginx/1.10.0"),
+        (floats, NAMED, "would set the model to nginx, which means nginx/1.10.0 now"),
+        (floats, V0, "would set the model to nginx, which means nginx/1.10.0 now"),
         (pinned, V1, "would leave the model at nginx/1.10.0"),
         (pinned, NAMED, "would set the model to nginx/1.10.0"),
     ):
@@ -377,6 +378,8 @@ def test_a_name_that_moves_is_told_with_what_it_means_and_stays_in_the_model() -
         assert lines[0] == first
         assert spec.resolved
         assert f"note: {spec.resolved.explained}" in lines
+    done = preview(floats, V1, replace(SET, image=NAMED), there[:1])
+    assert next(done.lines()) == "would leave the model at nginx, which means nginx/1.10.0 now"
 
 
 def test_the_images_that_run_are_counted_before_anything_changes() -> None:

@@ -13,7 +13,7 @@ from tests.support.fakes import NEW, OLD, WEB
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Health, Instance, ScaleSet
-from vmss_jenkins.model.release_log import FULLY_OUT, Record
+from vmss_jenkins.model.release_log import FULLY_OUT, ROLLED_BACK, Record
 from vmss_jenkins.model.releases import ExtensionSettings, Release
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
 from vmss_jenkins.rollout.plan.claims import fingerprint
@@ -21,11 +21,14 @@ from vmss_jenkins.rollout.plan.history import History, Observed
 from vmss_jenkins.rollout.plan.rollback import (
     REQUESTED,
     RESUMED,
+    missing_release,
+    missing_target,
     other_images,
     previous_releases,
     recorded_rollback,
     resume_rollback,
     rollback_target,
+    rolled_back_before,
     start,
     state_of,
 )
@@ -209,3 +212,31 @@ def test_a_rollout_of_a_moving_name_keeps_it_in_the_model_and_a_rollback_from_it
     assert start(there, spec, GALLERY_V1, 5.0, rolling_back=False).target == spec.target_of(GALLERY_V1)
     assert spec.target_of(GALLERY_V1).floats_as == NAMED
     assert start(there, spec, None, 5.0, rolling_back=True).target == Target(NAMED)
+
+
+def test_a_version_that_is_gone_stops_a_rollback_to_it_and_names_who_still_runs_it() -> None:
+    there = observed(NEW_ONE, OLD_ONE, replace(OLD_ONE, id="3"), replace(OLD_ONE, id="4", image=None))
+    assert missing_target(OLD, None, there) == missing_target(OLD, "", there) == ()
+    end = "`vmss-jenkins history` shows earlier releases, give one with --to IMAGE_ID"
+    for why, release, text in (
+        ("does not exist", OLD, f"it does not exist; it still runs on 1, 3; {end}"),
+        ("not replicated yet", OLDER, f"it is not replicated yet; {end}"),
+    ):
+        (found,) = missing_target(release, why, there)
+        assert found == Finding(Severity.IMPOSSIBLE, f"no instance can go back to {release.short_name}: {text}")
+
+
+def test_a_version_that_is_gone_stops_a_rollout_of_it() -> None:
+    assert missing_release(NEW, None) == missing_release(None, "does not exist") == ()
+    end = "; roll out another image with --image-id, or roll back"
+    for why, says in (("does not exist", "does not exist"), ("not replicated yet", "is not replicated yet")):
+        (found,) = missing_release(NEW, why)
+        assert found == Finding(Severity.IMPOSSIBLE, f"no instance can get {NEW.short_name}: it {says}{end}")
+
+
+def test_a_release_that_was_rolled_back_is_warned_of() -> None:
+    back = Record("1", 0.0, ROLLED_BACK, str(OLD), str(NEW), "ada", back=True)
+    warning = Finding(Severity.WARNING, f"{NEW.short_name} was rolled back {back.when} by ada")
+    assert rolled_back_before((back,), NEW) == (warning,)
+    assert rolled_back_before((back,), OLD) == rolled_back_before((back,), None) == rolled_back_before((), NEW) == ()
+    assert rolled_back_before((back,), V1) == ()

@@ -10,6 +10,7 @@ from tests.rollout.plan.test_moving_target import NAMED, V1, V2
 from tests.rollout.plan.test_surge_decision import OLDEST, chosen, made, new
 from tests.support.fakes import NEW, OLD, WEB
 from vmss_jenkins.gates.verdicts import Consequence
+from vmss_jenkins.model.images import ResolvedImage
 from vmss_jenkins.model.instances import Instance, ScaleSet
 from vmss_jenkins.rollout.plan.actions import (
     Action,
@@ -28,6 +29,7 @@ from vmss_jenkins.rollout.plan.headcount import Headcount
 from vmss_jenkins.rollout.plan.history import GateResult, History, Observed, Stage
 from vmss_jenkins.rollout.plan.selection import Amount, Target
 from vmss_jenkins.rollout.plan.surge.decision import choose
+from vmss_jenkins.rollout.plan.surge.preview import preview_surge
 from vmss_jenkins.rollout.plan.surge.situation import survey
 
 NOW, END = 100.0, 7200.0
@@ -203,3 +205,11 @@ def test_a_surge_of_a_moving_name_halts_when_a_newer_version_runs() -> None:
     action = choose(spec, observed, run, survey(spec, observed, run, NOW), NOW)
     assert isinstance(action, Halt)
     assert "1.11.0 was published while" in action.reason
+
+
+def test_the_dry_run_of_a_surge_says_that_the_model_keeps_the_name_that_moves() -> None:
+    spec = RolloutSpec(canary=None, strategy=Strategy.SURGE, resolved=ResolvedImage(NAMED, V1, floats=True))
+    for there, verb in ((V1, "leave the model at"), (V2, "set the model to")):
+        observed = Observed(ScaleSet(WEB, NAMED, capacity=1), (replace(made("0"), image=there),), {"0": NOW})
+        found = preview_surge(spec, V1, observed, Headcount.of(1), ())
+        assert next(found.lines()) == f"would {verb} nginx, which means {V1.short_name} now"

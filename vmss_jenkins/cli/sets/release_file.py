@@ -20,10 +20,9 @@ MOVING_IMAGES = ("pin", "float")
 MOVING_IMAGE = click.option(
     "--moving-image",
     type=click.Choice(MOVING_IMAGES),
-    default="pin",
-    show_default=True,
     help="If the image is named by its definition or by latest: pin gives the model the exact version; float keeps "
-    "the name in the model, and halts if a newer version is published meanwhile.",
+    "the name in the model, and halts if a newer version is published meanwhile.  "
+    "[default: pin, or as --release-file says]",
 )
 """Adds the option that says what the model gets."""
 RELEASE_FILE = click.option(
@@ -46,15 +45,18 @@ def write_release(file: Path, found: ResolvedImage) -> None:
     file.write_text(json.dumps(values) + "\n", encoding="utf-8")
 
 
-def read_release(file: Path | None, image: ImageReference | None) -> ResolvedImage | None:
+def read_release(
+    file: Path | None, image: ImageReference | None, moving_image: str | None = None
+) -> ResolvedImage | None:
     """Read a file that `resolve-image` wrote; None for no file.
 
     Args:
         file: the file.
         image: the image that this command was given: the file's name, or what it means; None if none was given.
+        moving_image: what the command says of the model, one of `MOVING_IMAGES`; None if it says nothing.
 
     Raises:
-        ConfigError: for another file, and for the release of another image.
+        ConfigError: for another file, for the release of another image, and for one that says otherwise of the model.
     """
     if file is None:
         return None
@@ -71,4 +73,10 @@ def read_release(file: Path | None, image: ImageReference | None) -> ResolvedIma
         raise ConfigError(str(file), [reason])
     if image and not (image.same_as(found.named) or image.same_as(found.exact)):
         raise ConfigError(str(file), [f"is of {found.named}, but {image} is given; run `vmss-jenkins resolve-image`"])
+    says = MOVING_IMAGES[found.floats]
+    if moving_image and found.named.moves and moving_image != says:
+        reason = (
+            f"found {moving_image}, and {file} says {says}; leave it out, or run `vmss-jenkins resolve-image` with it"
+        )
+        raise ConfigError("--moving-image", [reason])
     return found

@@ -22,7 +22,7 @@ from vmss_jenkins.cli.options import (
     print_json,
     resource_group,
 )
-from vmss_jenkins.cli.sets.release_file import MOVING_IMAGE, write_release
+from vmss_jenkins.cli.sets.release_file import MOVING_IMAGE, WAIT_FOR_REPLICATION, write_release
 from vmss_jenkins.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ vmss-jenkins resolve-image -g canary-rg -n web --image-id "$IMAGE_ID" --check
 @option_group(
     "Release",
     MOVING_IMAGE,
+    WAIT_FOR_REPLICATION,
     click.option("--check", is_flag=True, help="Exit 4 if there is something to roll out."),
     click.option("--release-file", type=FILE, help="Write the exact version to this file, for `rollout`."),
     click.option("--name-file", type=FILE, help="Write the short name of the exact version to this file."),
@@ -54,7 +55,8 @@ def command(
     endpoint: str | None,
     image_id: ImageReference | None,
     image: ImageReference | None,
-    moving_image: str,
+    moving_image: str | None,
+    wait_for_replication: float | None,
     check: bool,
     release_file: Path | None,
     name_file: Path | None,
@@ -75,7 +77,8 @@ def command(
         resource_group,
         name,
         image_id or image,
-        moving_image=MovingImage(moving_image),
+        moving_image=MovingImage(moving_image or MovingImage.PIN),
+        wait_for_replication=wait_for_replication,
         connection=Connection(subscription, endpoint=endpoint),
         on_event=log_line,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -158,7 +157,7 @@ def command(
     gates: tuple[str, ...],
     on_failure: str,
     to: ImageReference | None,
-    moving_image: str,
+    moving_image: str | None,
     release_file: Path | None,
     wait_for_replication: float | None,
     dry_run: bool,
@@ -192,7 +191,7 @@ def command(
     from vmss_jenkins.rollout.plan.selection import Include, Scope  # noqa: PLC0415
 
     release = _one_image(image_id, image)
-    resolved = read_release(release_file, release)
+    resolved = read_release(release_file, release, moving_image)
     spec = RolloutSpec(
         scope=Scope(_ids(instance_ids, outdated=outdated), frozenset(map(Include, include))),
         canary=canary,
@@ -211,7 +210,7 @@ def command(
         on_failure=OnFailure(on_failure),
         rollback_to=to or script.to,
         drain=drain,
-        moving_image=MovingImage(moving_image),
+        moving_image=MovingImage(moving_image or MovingImage.PIN),
         wait_for_replication=wait_for_replication,
         resolved=resolved,
     )
@@ -260,20 +259,23 @@ def _plan(
 ) -> Preview | SurgePreview:
     """Look at the scale set, and decide what would happen."""
     from vmss_jenkins.azure.scripts.script_urls import warnings  # noqa: PLC0415 - bad input is refused before it is loaded
+    from vmss_jenkins.library import rollout_preview  # noqa: PLC0415 - as above
     from vmss_jenkins.rollout.plan.actions import Strategy  # noqa: PLC0415 - as above
 
     for warning in warnings(scripted.script) if scripted else ():
         click.echo(f"dry run: {warning}", err=True)
-    if spec.strategy is Strategy.SURGE:
-        from vmss_jenkins.library.surge_preview import look_before_surge  # noqa: PLC0415 - as above
-
-        look: Callable[..., Preview | SurgePreview] = look_before_surge
-    else:
-        from vmss_jenkins.library.rollout_preview import look_before_rollout  # noqa: PLC0415 - as above
-
-        look = look_before_rollout
-    more = {"connection": connection, "on_event": log_line, "allow_automatic_rollout": allowed}
-    return look(resource_group, name, release, spec, scripted=scripted, **more)
+    surges = spec.strategy is Strategy.SURGE
+    look = rollout_preview.look_before_surge if surges else rollout_preview.look_before_rollout
+    return look(
+        resource_group,
+        name,
+        release,
+        spec,
+        scripted=scripted,
+        allow_automatic_rollout=allowed,
+        connection=connection,
+        on_event=log_line,
+    )
 
 
 def _check_gates(resource_group: str, name: str, gates: tuple[str, ...], connection: Connection) -> None:

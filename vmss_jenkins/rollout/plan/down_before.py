@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from vmss_jenkins.model.final_state import grouped
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.instances import Health, Instance, ScaleSet
 from vmss_jenkins.model.releases import ExtensionSettings, Release
@@ -71,7 +72,21 @@ def findings(
     canary = choose_canary(spec.canary, selection) if spec.canary else ()
     updated = canary if spec.canary_only else selection.pending
     found = (*_announced(present, updated), *_canary(canary), *_blocked(spec, instances, selection, present))
-    return found if present else ()
+    return (*_ill_with_release(spec, selection), *(found if present else ()))
+
+
+def _ill_with_release(spec: RolloutSpec, selection: Selection) -> Iterator[Finding]:
+    """Instances that have the release from an earlier run and are down: the release may be the cause."""
+    fates: dict[str, str] = {}
+    for one in selection.have_it:
+        if counts(one) and not one.is_healthy and not one.is_updating and one.health is not Health.INITIALIZING:
+            soon = (
+                "at once"
+                if one.provisioning_state == "Failed"
+                else f"unless healthy within {spec.instance_timeout:.0f} s"
+            )
+            fates[one.id] = f"down with the release ({_state(one)}): counts as failed {soon}"
+    yield from (Finding(Severity.WARNING, f"{ids}: {text}") for text, ids in grouped(fates))
 
 
 def _announced(present: Sequence[Instance], updated: Sequence[Instance]) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from vmss_jenkins.model.automation.other_actors import OtherActor
 from vmss_jenkins.model.final_state import grouped
 from vmss_jenkins.model.findings import Finding, Severity
+from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Instance, OrchestrationMode, ScaleSet
 from vmss_jenkins.model.machines import differing
 from vmss_jenkins.model.releases import ExtensionSettings, Release
@@ -41,6 +42,7 @@ class Preview:
 
     image: Release | None
     changes_model: bool
+    """Whether the model gets another release, or the same name that moves once more."""
     canary: tuple[str, ...]
     """Ids that would be updated first."""
     others: tuple[str, ...]
@@ -54,6 +56,8 @@ class Preview:
     down: tuple[str, ...] = ()
     """Ids that would go before the canary, since they are down."""
     rolling_back: bool = False
+    floats_as: ImageReference | None = None
+    """The name that the model keeps, if it moves."""
     runs: Mapping[str, str] = field(default_factory=dict)
     """The releases of the instances that a rollback would update, by id."""
     actors: tuple[OtherActor, ...] = ()
@@ -66,7 +70,7 @@ class Preview:
 
     def lines(self) -> Iterator[str]:
         """Describe it, one line each."""
-        name = self.image.short_name if self.image else "the release of the model"
+        name = model_name(self.image, self.floats_as)
         change = "roll the model back to" if self.rolling_back else "set the model to"
         if self.image or not self.rolling_back:
             yield f"would {change if self.changes_model else 'leave the model at'} {name}"
@@ -90,6 +94,17 @@ class Preview:
         yield f"would update then: {', '.join(self.others) or 'none'}; {limit}"
 
 
+def model_name(release: Release | None, floats_as: ImageReference | None) -> str:
+    """What the model has in the end, for people.
+
+    Args:
+        release: the exact release; None for that of the model.
+        floats_as: the name that the model has for it, if it moves.
+    """
+    name = release.short_name if release else "the release of the model"
+    return f"{floats_as.short_name}, which means {name} now" if floats_as else name
+
+
 def preview(spec: RolloutSpec, image: Release | None, scale_set: ScaleSet, instances: Sequence[Instance]) -> Preview:
     """Plan a rollout, without running gates.
 
@@ -100,19 +115,21 @@ def preview(spec: RolloutSpec, image: Release | None, scale_set: ScaleSet, insta
     release = image or scale_set.release
     target, selection = at_start(spec, image, scale_set, instances)
     selection = _staying(spec, selection)
+    floats_as = target.floats_as if target else None
     canary = choose_canary(spec.canary, selection) if spec.canary else ()
     left = () if spec.canary_only else [each for each in selection.pending if each not in canary]
     first, rest = [each for each in left if not each.is_healthy], [each for each in left if each.is_healthy]
     down = down_before(Observed(scale_set, tuple(instances), {}), target, resumed=False)
     return Preview(
         image=release,
-        changes_model=_changes(target.model if target else release, scale_set),
+        changes_model=_changes(target.model if target else release, scale_set) or bool(floats_as and left),
         canary=tuple(each.id for each in canary),
         others=tuple(each.id for each in spread(rest, canary)),
         down=tuple(each.id for each in first),
         have_it=tuple(each.id for each in selection.have_it),
         skipped=selection.skipped,
         at_most_down=_at_most_down(spec, instances),
+        floats_as=floats_as,
         findings=(
             *moving_note(spec),
             *(plan_update(scale_set, image, instances).findings if image else ()),

@@ -9,7 +9,7 @@ from vmss_jenkins.model.final_state import grouped, names, run
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.images import ImageReference, version_key
 from vmss_jenkins.model.instances import Instance, ScaleSet, has_latest_model
-from vmss_jenkins.model.release_log import Record, explained, recorded_target
+from vmss_jenkins.model.release_log import Record, explained, recorded_target, rolled_back
 from vmss_jenkins.model.releases import ExtensionSettings, Release
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
 from vmss_jenkins.rollout.plan.claims import fingerprint
@@ -94,8 +94,21 @@ def missing_release(release: Release | None, missing: str | None) -> tuple[Findi
     if not missing or release is None:
         return ()
     why = missing if missing.startswith("does") else f"is {missing}"
-    text = f"no instance can get {release.short_name}: it {why}; roll out another version with --image-id, or roll back"
+    text = f"no instance can get {release.short_name}: it {why}; roll out another image with --image-id, or roll back"
     return (Finding(Severity.IMPOSSIBLE, text),)
+
+
+def rolled_back_before(known: Sequence[Record], release: Release | None) -> tuple[Finding, ...]:
+    """The warning of a rollout of an image that was rolled back, with nothing rolled out since.
+
+    Args:
+        known: the records of earlier runs, the newest first.
+        release: the release to roll out.
+    """
+    back = rolled_back(known, release) if isinstance(release, ImageReference) else None
+    if back is None or release is None:
+        return ()
+    return (Finding(Severity.WARNING, f"{release.short_name} was rolled back {back.when} by {back.by}"),)
 
 
 def other_images(instances: Iterable[Instance], image: Release | None) -> tuple[Release, ...]:

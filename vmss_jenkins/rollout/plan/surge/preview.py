@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 from vmss_jenkins.model.automation.other_actors import OtherActor
 from vmss_jenkins.model.findings import Finding
+from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.releases import ExtensionSettings, Release
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
 from vmss_jenkins.rollout.plan.headcount import Headcount
 from vmss_jenkins.rollout.plan.history import History, Observed
 from vmss_jenkins.rollout.plan.preflight import ALLOW_AUTOMATIC, plan_update
-from vmss_jenkins.rollout.plan.preview import UNDRAINED, idle_findings, moving_note, services_kept
+from vmss_jenkins.rollout.plan.preview import UNDRAINED, idle_findings, model_name, moving_note, services_kept
 from vmss_jenkins.rollout.plan.surge import checks as surge_checks
 from vmss_jenkins.rollout.plan.surge.scale_in import order
 from vmss_jenkins.rollout.plan.surge.situation import survey
@@ -43,6 +44,8 @@ class SurgePreview:
     """Options that were given."""
     actors: tuple[OtherActor, ...] = ()
     """Who else may act on the set meanwhile."""
+    floats_as: ImageReference | None = None
+    """The name that the model keeps, if it moves."""
 
     def refused(self, *, allow_automatic_rollout: bool) -> bool:
         """Whether the rollout would be refused."""
@@ -51,7 +54,7 @@ class SurgePreview:
 
     def lines(self) -> Iterator[str]:
         """Describe it, one line each."""
-        name = self.image.short_name if self.image else "the release of the model"
+        name = model_name(self.image, self.floats_as)
         yield f"would {'set the model to' if self.changes_model else 'leave the model at'} {name}"
         if self.have_it:
             yield f"have the release already: {', '.join(self.have_it)}"
@@ -102,7 +105,9 @@ def preview_surge(
     ready = spec.drain is not None or not scale_set.load_balanced
     return SurgePreview(
         image=release,
-        changes_model=bool(target.model and not target.model.same_as(scale_set.release)),
+        changes_model=bool(target.model and not target.model.same_as(scale_set.release))
+        or bool(target.floats_as and found.old),
+        floats_as=target.floats_as,
         wanted=counted.wanted,
         capacity=scale_set.capacity,
         canary=spec.canary_of(counted.wanted),
