@@ -44,7 +44,7 @@ def test_the_example_is_valid() -> None:
     wheel = f"vmss_jenkins-{version('vmss-jenkins')}-py3-none-any.whl"
     assert str(config.jenkins.install.requirement).endswith(f"/{wheel}")
     assert PINNED.endswith(f"/{wheel}")
-    assert [one.name for one in config.sets] == ["web", "blog", "app"]
+    assert [one.name for one in config.sets] == ["web", "blog", "app", "site"]
     assert config.sets[0].gates[1] == "http path=/ 'expect_text=Welcome to nginx' samples=50"
 
 
@@ -168,7 +168,7 @@ sets:
         ("sets: [{name: w, resource_group: rg, instance_ids: '*,1'}]", "found '*' together with 1"),
         ("sets: [{name: w, resource_group: rg, subscription: mine}]", "found 'mine'; wanted a GUID"),
         ("sets: [{name: w, resource_group: rg, timeouts: {build: 1s}}]", "found '1s'; wanted at least 60"),
-        ("sets: [{name: w, resource_group: rg, zzz: 1}]", "unknown key; known: canary, description, "),
+        ("sets: [{name: w, resource_group: rg, zzz: 1}]", "unknown key; known: application, canary, description, "),
         (f"description: {'x' * 30_000}\n{LEAST}", "unknown key"),
         (f"{LEAST}\njenkins: {{agent: {'x' * 30_000}}}", "found 30000 characters; wanted at most 20000"),
     ],

@@ -89,8 +89,8 @@ sets:
         (
             "line 17, sets[3]: flavour plugin needs an image id: its jobs take no marketplace image; flavour plugin "
             "takes no script: its steps set images only; found an image and a script; wanted one of them (image: null "
-            "removes the image of the defaults); a schedule needs an image, or a script with a text or url: nobody "
-            "fills in the form of such a build"
+            "removes the image of the defaults); a schedule needs an image, a script with a text or url, or an "
+            "application with a version: nobody fills in the form of such a build"
         ),
         (
             "line 18, sets[4].script: a command needs a container or a url: without them the script itself is the "

@@ -74,6 +74,7 @@ def test_the_example_report_was_made_by_what_is_here() -> None:
     ("name", "jobs"),
     [
         ("script-jobs.md", ["app-canary", "app-full", "app-rollback"]),
+        ("application-jobs.md", ["site-canary", "site-full", "site-rollback"]),
         ("blue-green-jobs.md", ["shop-blue-green", "shop-switch"]),
     ],
 )

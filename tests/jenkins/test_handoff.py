@@ -17,12 +17,12 @@ from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.jenkins.plan.handoff import (
     GateEvidence,
     Handoff,
-    VerifiedScript,
     from_json,
     handoff_of,
     mismatches,
     to_json,
 )
+from vmss_jenkins.jenkins.plan.verified_settings import VerifiedSettings
 from vmss_jenkins.library import steps
 from vmss_jenkins.model import arm_bodies
 from vmss_jenkins.model.images import ImageReference
@@ -192,7 +192,7 @@ GONE = "the extension app in the model no longer has the script"
 
 def test_a_script_is_recorded_by_its_digest_with_the_image_that_it_ran_on() -> None:
     found = handoff_of(SCRIPTED, INSTANCES)
-    assert (found.script, found.image) == (VerifiedScript.of(SCRIPT), NEW)
+    assert (found.settings, found.image) == (VerifiedSettings.of(SCRIPT), NEW)
     assert from_json(to_json(found)) == found
     assert (found.release, found.short_name) == ("the script bash v2.sh", "bash v2.sh")
     assert (record().release, record().short_name) == (str(NEW), "nginx-updated-image")

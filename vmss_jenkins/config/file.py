@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BeforeValidator, ConfigDict, ValidationError, model_validator
 
 from vmss_jenkins.config import faults, located_yaml, values
+from vmss_jenkins.config.application import ApplicationRelease
 from vmss_jenkins.config.pairs import PairConfig, inherited
 from vmss_jenkins.config.parts import Jenkins, Rollout, Timeouts, Value
 from vmss_jenkins.config.script import ScriptRelease
@@ -32,6 +33,8 @@ class Settings(Value):
     """Default of the image parameter: an id, or publisher:offer:sku:version."""
     script: ScriptRelease | None = None
     """The release is the script of an extension instead of an image."""
+    application: ApplicationRelease | None = None
+    """The release is a version of an application in a compute gallery instead of an image."""
     canary: values.Amount = "1"
     """How many instances get the release first."""
     instance_ids: values.Ids | None = None
@@ -42,7 +45,7 @@ class Settings(Value):
     on_failure: Literal["rollback", "stop"] = "rollback"
     timeouts: Timeouts = Timeouts()
     schedule: values.Schedule | None = None
-    """When Jenkins starts the canary job, as in cron; needs an image or a script, such as a gallery's latest image."""
+    """When Jenkins starts the canary job, as in cron; needs a release, such as a gallery's latest image."""
     rollback_job: bool = True
     flavour: Literal["command", "plugin"] = "command"
 
@@ -82,17 +85,27 @@ class ScaleSetConfig(Settings):
             yield "flavour plugin needs instance_ids such as '0,1': its step cannot choose a canary"
         if self.flavour == "plugin" and self.image and "/" not in self.image:
             yield "flavour plugin needs an image id: its jobs take no marketplace image"
-        if self.flavour == "plugin" and self.script:
-            yield "flavour plugin takes no script: its steps set images only"
+        if self.flavour == "plugin" and not self.releases_images:
+            yield f"flavour plugin takes no {'script' if self.script else 'application'}: its steps set images only"
         if self.surges and (self.flavour == "plugin" or self.instance_ids):
             yield "the strategy surge creates its canary instances: remove instance_ids and flavour plugin"
-        if self.image and self.script:
-            yield "found an image and a script; wanted one of them (image: null removes the image of the defaults)"
+        kinds = {"an image": self.image, "a script": self.script, "an application": self.application}
+        if len(found := [kind for kind, release in kinds.items() if release]) > 1:
+            first = found[0].split()[1]
+            yield f"found {' and '.join(found)}; wanted one of them ({first}: null removes the {first} of the defaults)"
         if self.schedule and not self._has_release:
-            yield "a schedule needs an image, or a script with a text or url: nobody fills in the form of such a build"
+            releases = "an image, a script with a text or url, or an application with a version"
+            yield f"a schedule needs {releases}: nobody fills in the form of such a build"
+
+    @property
+    def releases_images(self) -> bool:
+        """Whether its release is an image."""
+        return not (self.script or self.application)
 
     @property
     def _has_release(self) -> bool:
+        if self.application:
+            return bool(self.application.version)
         return bool(self.script.text or self.script.url) if self.script else bool(self.image)
 
 

@@ -17,14 +17,15 @@ PACKAGE = "packageReferenceId"
 """The key of an entry that names the application's version; empty for an application that the model does not have."""
 FATAL = "treatFailureAsDeploymentFailure"
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,78}[A-Za-z0-9_])?"
-_VERSION = r"\d{1,9}\.\d{1,9}\.\d{1,9}"
-_SHORT = re.compile(rf"(?P<gallery>{_NAME})/(?P<name>{_NAME})(?:/(?P<version>{_VERSION}))?", re.ASCII)
+VERSION = r"\d{1,9}\.\d{1,9}\.\d{1,9}"
+_SHORT = re.compile(rf"(?P<gallery>{_NAME})/(?P<name>{_NAME})(?:/(?P<version>{VERSION}))?", re.ASCII)
 _LONG = re.compile(
     rf"(?P<group>/subscriptions/[0-9a-f-]{{36}}/resourceGroups/[^/\s]{{1,90}})/providers/Microsoft\.Compute/galleries/"
-    rf"(?P<gallery>{_NAME})/applications/(?P<name>{_NAME})(?:/versions/(?P<version>{_VERSION}))?",
+    rf"(?P<gallery>{_NAME})/applications/(?P<name>{_NAME})(?:/versions/(?P<version>{VERSION}))?",
     re.ASCII | re.IGNORECASE,
 )
-_MOST_ORDER = 2**31 - 1
+MOST_ORDER = 2**31 - 1
+"""The highest place that Azure allows."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ class GalleryApplication:
             why = "; latest is no exact version, so nothing could be compared or rolled back" if moves else ""
             wanted = "wanted GALLERY/APPLICATION/VERSION, such as apps/site/1.0.0, or the id of a version"
             raise ConfigError("application", [f"found {text!r}; {wanted}{why}"])
-        if order is not None and not 0 <= order <= _MOST_ORDER:
-            raise ConfigError("application", [f"found the order {order}; wanted 0 to {_MOST_ORDER}"])
+        if order is not None and not 0 <= order <= MOST_ORDER:
+            raise ConfigError("application", [f"found the order {order}; wanted 0 to {MOST_ORDER}"])
         parts = found.groupdict()
         group, version = parts.get("group") or "", parts["version"] or ""
         return cls(parts["gallery"], parts["name"], version, group, order, failure_counts)

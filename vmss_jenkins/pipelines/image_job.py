@@ -56,7 +56,7 @@ def template() -> str:
 
 def image_pipelines_of(config: Config, source: str) -> tuple[Pipeline, ...]:
     """Return the image jobs of all sets of a file whose release is an image, in its order."""
-    return tuple(_pipeline(config.jenkins, one, source) for one in config.sets if not one.script)
+    return tuple(_pipeline(config.jenkins, one, source) for one in config.sets if one.releases_images)
 
 
 def _pipeline(jenkins: Jenkins, own: ScaleSetConfig, source: str) -> Pipeline:

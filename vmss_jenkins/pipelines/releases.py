@@ -1,4 +1,4 @@
-"""The kinds of releases of a set's jobs: an image, or a script (`script_release`), each with options and parameters."""
+"""The kinds of releases of a set's jobs: an image, and in files of their own a script and an application."""
 
 from __future__ import annotations
 

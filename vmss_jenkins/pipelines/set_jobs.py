@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vmss_jenkins.config import Config, ScaleSetConfig
 from vmss_jenkins.config.parts import Jenkins
+from vmss_jenkins.pipelines.application_release import ApplicationRelease
 from vmss_jenkins.pipelines.commands import Commands, gates_without_comparison
 from vmss_jenkins.pipelines.model import (
     DATA,
@@ -34,6 +35,12 @@ def pipelines_of(config: Config, source: str) -> tuple[Pipeline, ...]:
     return (*alone, *paired)
 
 
+def _release_of(scale_set: ScaleSetConfig) -> ReleaseKind:
+    if scale_set.application:
+        return ApplicationRelease(scale_set.application)
+    return ScriptRelease(scale_set.script) if scale_set.script else ImageRelease(scale_set)
+
+
 class _Builder:
     """Builds the pipelines of one set."""
 
@@ -41,7 +48,7 @@ class _Builder:
         self._jenkins = jenkins
         self._set = scale_set
         self._source = source
-        self._release: ReleaseKind = ScriptRelease(scale_set.script) if scale_set.script else ImageRelease(scale_set)
+        self._release = _release_of(scale_set)
         self._commands = Commands(scale_set, jenkins.install, self._release)
         self._plugin = scale_set.flavour == "plugin"
         self._installs = not self._plugin or bool(scale_set.gates)
@@ -211,8 +218,10 @@ class _Builder:
             return Title(("IMAGE_ID",) if kind is Kind.CANARY else ())
         if kind is Kind.CANARY:
             return self._release.title
-        images = () if self._set.script else ("IMAGE_ID",) if kind is Kind.ROLLBACK else ("IMAGE_ID", "IMAGE_URN")
-        return Title(images, before="rollback " if kind is Kind.ROLLBACK else "")
+        back, release = kind is Kind.ROLLBACK, self._release
+        asked = release.rollback_parameters() if back else release.full_parameters()
+        before = f"rollback {release.title.before}" if back else release.title.before
+        return Title(tuple(one.name for one in asked), before=before)
 
     def _absolute(self, kind: Kind) -> str:
         return "/".join(["", *filter(None, [self._jenkins.folder, self._name(kind)])])

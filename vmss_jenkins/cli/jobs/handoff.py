@@ -32,6 +32,7 @@ from vmss_jenkins.jenkins.plan.next_job import LONGEST_IN_LINK, NextJob
 
 if TYPE_CHECKING:
     from vmss_jenkins.jenkins.plan import handoff
+    from vmss_jenkins.model.applications import GalleryApplication
     from vmss_jenkins.model.images import ImageReference
     from vmss_jenkins.model.instances import Instance, ScaleSet, ScaleSetName
     from vmss_jenkins.model.releases import Release
@@ -41,6 +42,9 @@ ALLOW = "--allow-changed"
 _SET = (resource_group(), name())
 _EXTENSION = click.option(
     "--extension", metavar="NAME", help="The release is the script of this CustomScript extension."
+)
+_APPLICATION = click.option(
+    "--application", metavar="NAME", help="The release is this application: GALLERY/APPLICATION, or its id."
 )
 _NEXT = click.option("--next", "next_file", type=FILE, help="Write to this file what to do next.")
 _WRITE = """\
@@ -55,8 +59,9 @@ vmss-jenkins handoff check -g canary-rg -n web --file handoff.json --image-id "$
 def command() -> None:
     """Hand a canary over from one Jenkins job to the next.
 
-    `write` records what was judged: the image or the script, a digest of the machine profile, the ids of the canary,
-    and the verdicts of the gates. `check` fails if the scale set has changed since; its capacity may change.
+    `write` records what was judged: the image, the script or the application, a digest of the machine profile, the ids
+    of the canary, and the verdicts of the gates. `check` fails if the scale set has changed since; its capacity may
+    change.
     """
 
 
@@ -67,6 +72,7 @@ def command() -> None:
     click.option("--file", required=True, type=FILE, help="Write the record to this file."),
     click.option("--evidence", type=GIVEN_FILE, help="Result of the rollout that asked the gates."),
     _EXTENSION,
+    _APPLICATION,
 )
 @azure_options()
 @output_options(_NEXT, click.option("--full-job", metavar="JOB", help="Jenkins job that updates the other instances."))
@@ -78,6 +84,7 @@ def write(
     file: Path,
     evidence: Path | None,
     extension: str | None,
+    application: str | None,
     next_file: Path | None,
     full_job: str | None,
     output: str,
@@ -85,14 +92,13 @@ def write(
     """Record the scale set as it is; its updated instances are the canary."""
     from vmss_jenkins.jenkins.plan import handoff  # noqa: PLC0415 - not loaded for --help
 
-    gates = _evidence(evidence)
+    gates, scripted = _evidence(evidence), _scripted(extension, application)
     from vmss_jenkins.library.steps import observe  # noqa: PLC0415 - bad input is refused before it is loaded
 
     scale_set, instances = observe(
         resource_group, name, connection=Connection(subscription, endpoint=endpoint), on_event=log_line
     )
-    seen = scale_set.for_rollout(_scripted(extension))
-    record = handoff.handoff_of(seen, instances, gates, os.environ.get("BUILD_URL", ""))
+    record = handoff.handoff_of(scale_set.for_rollout(scripted), instances, gates, os.environ.get("BUILD_URL", ""))
     file.write_text(handoff.to_json(record) + "\n", encoding="utf-8")
     click.echo(f"recorded: {record.release} on {', '.join(record.canary)}, in {file}", err=True)
     if output == "json":
@@ -107,6 +113,7 @@ def write(
     click.option("--file", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The record."),
     *image_options("the rollout, which must be the record's"),
     _EXTENSION,
+    _APPLICATION,
     click.option(
         "--release-file", type=FILE, help="Write the exact version that the canary has to this file, for `rollout`."
     ),
@@ -125,6 +132,7 @@ def check(
     image_id: ImageReference | None,
     image: ImageReference | None,
     extension: str | None,
+    application: str | None,
     release_file: Path | None,
     allow_changed: bool,
     next_file: Path | None,
@@ -140,18 +148,19 @@ def check(
     record = None if allow_changed and not file.exists() else handoff.from_json(_read(file))
     if image_id and image:
         raise ConfigError("--image-id, --image", ["found both; give one of them"])
-    wanted = image_id or image
+    wanted, scripted = image_id or image, _scripted(extension, application)
     from vmss_jenkins.library.steps import observe  # noqa: PLC0415 - bad input is refused before it is loaded
 
     scale_set, instances = observe(
         resource_group, name, connection=Connection(subscription, endpoint=endpoint), on_event=log_line
     )
-    seen = scale_set.for_rollout(_scripted(extension))
+    seen = scale_set.for_rollout(scripted)
+    named = wanted or (scripted.application if scripted else None)
     changes: list[str] = []
     if record is None:
         click.echo(f"there is no record in {file}: no canary was judged with this release", err=True)
     else:
-        changes = _compare(record, wanted, seen, instances, allow_changed=allow_changed)
+        changes = _compare(record, named, seen, instances, allow_changed=allow_changed)
         _write_release(release_file, record, wanted or seen.image, seen)
     if output == "json":
         print_json({"record": record, "changes": changes, "allowed": allow_changed})
@@ -162,9 +171,14 @@ command.add_command(write)
 command.add_command(check)
 
 
-def _scripted(extension: str | None) -> ScriptRollout | None:
-    from vmss_jenkins.model.scripts import ScriptRollout  # noqa: PLC0415 - not loaded for --help
+def _scripted(extension: str | None, application: str | None) -> ScriptRollout | None:
+    from vmss_jenkins.model.applications import GalleryApplication  # noqa: PLC0415 - not loaded for --help
+    from vmss_jenkins.model.scripts import ScriptRollout  # noqa: PLC0415 - as above
 
+    if extension and application:
+        raise ConfigError("--extension, --application", ["found both; give one of them"])
+    if application:
+        return ScriptRollout(application=GalleryApplication.parse(application))
     return ScriptRollout(extension=extension) if extension else None
 
 
@@ -172,7 +186,12 @@ def _write_release(
     file: Path | None, record: handoff.Handoff, named: ImageReference | None, scale_set: ScaleSet
 ) -> None:
     """Write the exact image that the canary has, if the image that is to be rolled out means it."""
-    if file and named and record.script is None and (record.image.same_as(named) or record.image.is_version_of(named)):
+    if (
+        file
+        and named
+        and record.settings is None
+        and (record.image.same_as(named) or record.image.is_version_of(named))
+    ):
         from vmss_jenkins.cli.sets.release_file import write_release  # noqa: PLC0415 - not loaded for --help
         from vmss_jenkins.model.images import ResolvedImage  # noqa: PLC0415
 
@@ -183,7 +202,7 @@ def _write_release(
 
 def _compare(
     record: handoff.Handoff,
-    wanted: ImageReference | None,
+    wanted: ImageReference | GalleryApplication | None,
     scale_set: ScaleSet,
     instances: Sequence[Instance],
     *,
@@ -196,15 +215,8 @@ def _compare(
     """
     from vmss_jenkins.jenkins.plan import handoff  # noqa: PLC0415 - not loaded for --help
 
-    reasons = list(handoff.mismatches(record, scale_set, instances))
-    if record.script is None and scale_set.extension:
-        reasons.insert(
-            0, f"the record is of an image, but the script of {scale_set.extension.name} is to be rolled out"
-        )
-    if record.script and (wanted or scale_set.extension is None):
-        reasons.insert(0, f"the record is of {record.release}, but an image is to be rolled out")
-    if wanted and not (record.image.same_as(wanted) or record.image.is_version_of(wanted)):
-        reasons.insert(0, f"the canary had {record.image}, but {wanted} is to be rolled out")
+    others = handoff.other_release(record, wanted, scale_set)
+    reasons = [*others, *handoff.mismatches(record, scale_set, instances)]
     if reasons and not allow_changed:
         raise UnsafeRollout(
             f"This would roll out a release that no canary was judged with: {'; '.join(reasons)}.", ALLOW
@@ -257,17 +269,13 @@ def _next_of_canary(record: handoff.Handoff, full_job: str | None) -> tuple[str,
     line = f"Canary of {record.short_name} on {', '.join(record.canary)} passed."
     if not full_job:
         return line, None
-    parameters = {} if record.script else _image_parameter(record.image)
+    parameters = record.parameters
     written = handoff.to_json(record)
     if len(written) <= LONGEST_IN_LINK:
         parameters["HANDOFF"] = written
     else:
         parameters["CANARY_BUILD"] = os.environ.get("BUILD_NUMBER", "")
     return f"{line} Next: {full_job}, link in the console.", _job(full_job, record.scale_set, parameters)
-
-
-def _image_parameter(image: ImageReference) -> dict[str, str]:
-    return {"IMAGE_ID": image.id} if image.id else {"IMAGE_URN": str(image)}
 
 
 def _next_of_check(

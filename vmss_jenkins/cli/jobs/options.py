@@ -31,6 +31,9 @@ _ONE_SET = (
     ),
     click.option("--extension", metavar="NAME", help="The release is the script of this CustomScript extension."),
     click.option(
+        "--application", metavar="NAME", help="The release is this application of a gallery: GALLERY/APPLICATION."
+    ),
+    click.option(
         "--container", metavar="URL", help="Blob container for the script.  [default: the script is in the settings]"
     ),
     click.option("--access", help="How instances read the script: public or managed-identity.  [default: public]"),
@@ -72,6 +75,8 @@ def one_set(file: str | None, options: Mapping[str, Any]) -> tuple[dict[str, Any
         jenkins["credentials"] = {"id": given.pop("credentials_id")}
     if script := {name: given.pop(name) for name in _SCRIPT if name in given}:
         given["script"] = script
+    if "application" in given:
+        given["application"] = {"name": given["application"]}
     if "gates" in given:
         given["gates"] = list(given["gates"])
     return given, jenkins

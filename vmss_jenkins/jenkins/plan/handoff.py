@@ -14,9 +14,10 @@ from typing import Any
 
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.gates.verdicts import Measurement, Threshold
+from vmss_jenkins.jenkins.plan.verified_settings import KINDS, VerifiedSettings
+from vmss_jenkins.model.applications import PACKAGE, GalleryApplication, short_key
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Instance, ScaleSet, ScaleSetName, has_latest_model
-from vmss_jenkins.model.releases import ExtensionSettings
 
 FORMAT = 1
 """Version of the record's format; a higher number if an older reader would misunderstand a record."""
@@ -39,26 +40,6 @@ class GateEvidence:
 
 
 @dataclass(frozen=True)
-class VerifiedScript:
-    """The script that was verified. It is too long for the record, which has its digest instead."""
-
-    extension: str
-    name: str
-    """The name that people use."""
-    digest: str
-
-    @classmethod
-    def of(cls, release: ExtensionSettings) -> VerifiedScript:
-        """Describe the script in an extension's settings."""
-        return cls(release.name, release.short_name, release.digest)
-
-    def is_in(self, scale_set: ScaleSet) -> bool:
-        """Whether the extension in a set's model has this script."""
-        there = (one for one in scale_set.scripts if one.name.lower() == self.extension.lower())
-        return any(one.digest == self.digest for one in there)
-
-
-@dataclass(frozen=True)
 class Handoff:
     """The release and the canary that were verified."""
 
@@ -71,18 +52,25 @@ class Handoff:
     gates: tuple[GateEvidence, ...] = ()
     build: str = ""
     """URL of the build that verified it."""
-    script: VerifiedScript | None = None
-    """The release if it is a script; otherwise the release is the image."""
+    settings: VerifiedSettings | None = None
+    """The release if it is a script or an application; otherwise the release is the image."""
 
     @property
     def release(self) -> str:
         """The release, for people."""
-        return f"the script {self.script.name}" if self.script else str(self.image)
+        return str(self.settings or self.image)
 
     @property
     def short_name(self) -> str:
         """The short name that people use for the release."""
-        return self.script.name if self.script else self.image.short_name
+        return self.settings.name if self.settings else self.image.short_name
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The parameters of the full job that name the release; none for a script, which the model has."""
+        if self.settings:
+            return {"APPLICATION_VERSION": self.settings.version} if self.settings.kind == "application" else {}
+        return {"IMAGE_ID": self.image.id} if self.image.id else {"IMAGE_URN": str(self.image)}
 
 
 def handoff_of(
@@ -91,18 +79,20 @@ def handoff_of(
     """Record a set as it is now; its updated instances are the canary.
 
     Raises:
-        ConfigError: if no instance has the latest model, the kind of image is unknown, or the release is a script and
-            the set has none.
+        ConfigError: if no instance has the latest model, the kind of image is unknown, or the release is a script or
+            an application and the set has none.
     """
-    script = scale_set.extension
-    if script and script.absent:
-        raise ConfigError(f"scale set {scale_set.name}", [f"found no extension {script.name}; check --extension"])
+    settings = scale_set.extension
+    if settings and settings.absent:
+        raise ConfigError(f"scale set {scale_set.name}", [f"found no extension {settings.name}; check --extension"])
+    if settings and settings.is_application and not settings.values[PACKAGE]:
+        raise ConfigError(f"scale set {scale_set.name}", [f"found {settings.short_name}; check --application"])
     canary = tuple(one.id for one in instances if has_latest_model(one, scale_set)) or _running_it(scale_set, instances)
     image = _exact(scale_set.image, [one for one in instances if one.id in canary])
     if not canary or image is None:
         reason = "its image is unknown" if scale_set.image is None else "no instance has the latest model"
         raise ConfigError(f"scale set {scale_set.name}", [f"{reason}: there is no canary to hand over"])
-    verified = VerifiedScript.of(script) if script else None
+    verified = VerifiedSettings.of(settings) if settings else None
     return Handoff(scale_set.name, image, scale_set.profile, canary, tuple(gates), build, verified)
 
 
@@ -123,6 +113,8 @@ def to_json(record: Handoff) -> str:
     image = {key: value for key, value in asdict(record.image).items() if value}
     gates = [{"gate": one.gate, "verdict": one.verdict, "detail": one.detail} for one in record.gates]
     values = {key: value for key, value in asdict(record).items() if value is not None}
+    if settings := values.pop("settings", None):
+        values[settings.pop("kind")] = settings
     return json.dumps({"format": FORMAT, **values, "image": image, "gates": gates})
 
 
@@ -147,10 +139,44 @@ def from_json(text: str) -> Handoff:
             tuple(_text(one) for one in values["canary"]),
             tuple(GateEvidence(**_texts(one)) for one in values.get("gates", ())),
             _text(values.get("build", "")),
-            VerifiedScript(**_texts(values["script"])) if "script" in values else None,
+            _settings_in(values),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ConfigError(SOURCE, [f"is incomplete or malformed: {type(error).__name__}: {error}"]) from error
+
+
+def _settings_in(values: dict[str, Any]) -> VerifiedSettings | None:
+    kind = next((kind for kind in KINDS if kind in values), None)
+    return VerifiedSettings(**{**_texts(values[kind]), "kind": kind}) if kind else None
+
+
+def other_release(
+    record: Handoff, wanted: ImageReference | GalleryApplication | None, scale_set: ScaleSet
+) -> tuple[str, ...]:
+    """Why what is to be rolled out is not what the record is of; empty if it is.
+
+    Args:
+        record: the record that the canary job wrote.
+        wanted: the release as it was named; None for what the model has.
+        scale_set: the set, with its extension or application chosen.
+    """
+    return tuple(_other_release(record, wanted, scale_set))
+
+
+def _other_release(
+    record: Handoff, wanted: ImageReference | GalleryApplication | None, scale_set: ScaleSet
+) -> Iterator[str]:
+    judged, chosen = record.settings, scale_set.extension
+    image = wanted if isinstance(wanted, ImageReference) else None
+    if image and not (record.image.same_as(image) or record.image.is_version_of(image)):
+        yield f"the canary had {record.image}, but {image} is to be rolled out"
+    if judged and (image or chosen is None):
+        yield f"the record is of {judged}, but an image is to be rolled out"
+    elif chosen and (judged is None or not judged.is_of(chosen)):
+        what = f"the application {short_key(chosen.name)}" if chosen.is_application else f"the script of {chosen.name}"
+        yield f"the record is of {judged or 'an image'}, but {what} is to be rolled out"
+    elif judged and isinstance(wanted, GalleryApplication) and wanted.version not in {"", judged.version}:
+        yield f"the canary had {judged}, but version {wanted.version} is to be rolled out"
 
 
 def mismatches(record: Handoff, scale_set: ScaleSet, instances: Sequence[Instance]) -> tuple[str, ...]:
@@ -171,8 +197,8 @@ def _mismatches(record: Handoff, scale_set: ScaleSet, instances: Sequence[Instan
         return
     if not (record.image.same_as(scale_set.image) or record.image.is_version_of(scale_set.image)):
         yield f"the model's image is {scale_set.image or 'unknown'}; the canary runs {record.image}"
-    if record.script and not record.script.is_in(scale_set):
-        yield f"the extension {record.script.extension} in the model no longer has {record.release}"
+    if record.settings and not record.settings.is_in(scale_set):
+        yield f"{record.settings.place} no longer has {record.release}"
     elif record.profile != scale_set.profile:
         yield "the machine profile (without its image) changed since the canary was verified"
     yield from _canary_faults(record, {one.id.lower(): one for one in instances})
@@ -185,7 +211,7 @@ def _canary_faults(record: Handoff, present: dict[str, Instance]) -> Iterator[st
     for one in canaries:
         if not record.image.same_as(one.image):
             yield f"canary instance {one.id} runs {one.image or 'an unknown image'}; wanted {record.image}"
-        elif record.script and not one.latest_model_applied:
+        elif record.settings and not one.latest_model_applied:
             yield f"canary instance {one.id} does not have the latest model, so it does not have {record.release}"
         elif not one.is_healthy:
             state = f"{one.provisioning_state}, {one.power or 'power unknown'}, health {one.health.value}"
