@@ -25,8 +25,8 @@ def process() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_a_process_that_runs_is_not_gone(process: subprocess.Popen[bytes]) -> None:
-    assert not HERE.is_gone(HERE.own)
-    assert not HERE.is_gone(HERE.name_of(process.pid))
+    for name in (HERE.own, HERE.name_of(process.pid)):
+        assert (HERE.is_gone(name), HERE.is_alive(name)) == (False, True)
 
 
 def test_a_suspended_process_is_not_gone_since_it_can_continue(process: subprocess.Popen[bytes]) -> None:
@@ -40,19 +40,20 @@ def test_a_killed_process_is_gone_before_and_after_its_parent_has_waited_for_it(
     name = HERE.name_of(process.pid)
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it is dead, and its parent has not waited for it yet
-    assert HERE.is_gone(name)
+    assert (HERE.is_gone(name), HERE.is_alive(name)) == (True, False)
     process.wait()
-    assert HERE.is_gone(name)
+    assert (HERE.is_gone(name), HERE.is_alive(name)) == (True, False)
 
 
 def test_a_pid_that_was_used_again_is_another_process(process: subprocess.Popen[bytes]) -> None:
     machine, pid, start = HERE.name_of(process.pid).split("-")
-    assert HERE.is_gone(f"{machine}-{pid}-{int(start) - 1}")
+    other = f"{machine}-{pid}-{int(start) - 1}"
+    assert (HERE.is_gone(other), HERE.is_alive(other)) == (True, False)
 
 
 @pytest.mark.parametrize("name", ["", "x", "0123456789ab-1", "0123456789ab-999999999-7", "0123456789ab--1-7"])
 def test_nothing_is_known_of_a_process_of_another_machine_or_without_a_name(name: str) -> None:
-    assert not HERE.is_gone(name)
+    assert (HERE.is_gone(name), HERE.is_alive(name)) == (False, False)
 
 
 def _machine(folder: Path, boot: str, namespace: str) -> LocalProcesses:

@@ -21,6 +21,7 @@ ROOMS = {
         "rollout": "Roll out a release: the canary first, then in steps; roll back if it is bad.",
         "rollback": "Roll a scale set back to the previous release.",
         "history": "Show the last releases and rollbacks of a scale set.",
+        "release-claim": "Release the lock that a killed run left, and resume what it suspended.",
         "resolve-image": "Show which exact version an image means now, and which instances lack it.",
         "verify": "Ask gates whether the instances with the new release are healthy.",
     },

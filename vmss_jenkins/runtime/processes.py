@@ -56,6 +56,14 @@ class LocalProcesses:
         stat = self._stat(pid)  # empty too if /proc hides the processes of other users: then in doubt
         return bool(stat) and (stat[_START] != found[3] or stat[_STATE] in _ENDED)
 
+    def is_alive(self, name: str) -> bool:
+        """Whether a process of this machine certainly runs; false for one of another machine, or in doubt."""
+        found = re.fullmatch(r"([0-9a-f]+)-(\d{1,9})-(\d+)", name, re.ASCII)
+        if not found or found[1] != self._machine():
+            return False
+        stat = self._stat(int(found[2]))
+        return bool(stat) and stat[_START] == found[3] and stat[_STATE] not in _ENDED
+
     def _machine(self) -> str:
         try:
             boot = (self._proc / "sys/kernel/random/boot_id").read_text().strip()

@@ -50,6 +50,8 @@ class Life:
 
     def sleep(self, seconds: float) -> None:
         self.waits -= 1
+        if self.waits == -1:
+            self.azure.emulator.inject("503 * * count=1000")  # no call of a dead program arrives
         if self.waits < 0:
             raise Killed
         self.azure.clock.sleep(seconds)
@@ -165,6 +167,7 @@ def test_after_kill_9_the_next_run_resumes_what_was_suspended(waits: int, later:
     with repaired() as azure:
         with pytest.raises(Killed):
             roll(azure, NEW, Life(azure, waits))
+        azure.emulator.withdraw()
         azure.clock.sleep(9000)
         roll(azure, later, owner="another command", rollback_to=None if later else azure.image(OLD))
         assert not suspended(azure)

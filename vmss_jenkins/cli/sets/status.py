@@ -87,7 +87,7 @@ def _typed(*names: str) -> bool:
 def _show(
     resource_group: str, name: str, connection: Connection, output: str, *, outdated: bool, addresses: bool
 ) -> int:
-    from vmss_jenkins.cli.sets.status_table import note, table  # noqa: PLC0415 - not loaded for --help
+    from vmss_jenkins.cli.status_table import note, table  # noqa: PLC0415 - not loaded for --help
     from vmss_jenkins.library import steps  # noqa: PLC0415
     from vmss_jenkins.model.instances import has_latest_model  # noqa: PLC0415
     from vmss_jenkins.rollout.plan.actions import RolloutSpec  # noqa: PLC0415

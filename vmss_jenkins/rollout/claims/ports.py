@@ -50,6 +50,10 @@ class Processes(Protocol):
         """Whether a process has certainly ended; false for one of another machine, or in doubt."""
         ...
 
+    def is_alive(self, name: str) -> bool:
+        """Whether a process certainly runs on this machine; false for one of another machine, or in doubt."""
+        ...
+
 
 class Services(Protocol[OperationT]):
     """The services by which Azure replaces instances of one scale set; each call raises `AzureError`."""

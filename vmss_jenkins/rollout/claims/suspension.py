@@ -22,7 +22,7 @@ from vmss_jenkins.rollout.plan.preview import why_kept
 from vmss_jenkins.runtime.waiting import Waiter, complete
 
 _SETS = "Microsoft.Compute/virtualMachineScaleSets"
-_FORBIDDEN = 403
+_FORBIDDEN, _NOT_FOUND = 403, 404
 
 
 @dataclass
@@ -129,8 +129,11 @@ class Suspension:
         try:
             self._set(services, name, suspended=False)
         except AzureError as error:
+            if error.failure.status == _NOT_FOUND:
+                return True  # the set is gone
             text = (
                 f"{SERVICES[name]} could not be resumed: {str(error).splitlines()[0]}; the next run resumes it, or "
+                "`vmss-jenkins release-claim`, or "
                 f"`az vmss set-orchestration-service-state --service-name {name} --action Resume`"
             )
             self._tell(Severity.WARNING, text)
