@@ -20,7 +20,7 @@ from vmss_jenkins.emulator.scenario.scenario import SCENARIOS
 from vmss_jenkins.errors import AzureError, ConfigError
 from vmss_jenkins.events.steps import PreflightFound
 from vmss_jenkins.library import image_checks as checks
-from vmss_jenkins.library.releases import look_up
+from vmss_jenkins.library.releases import look_up, resolve_image
 from vmss_jenkins.library.rollout_preview import look_before_rollout, look_before_surge
 from vmss_jenkins.model.findings import Severity
 from vmss_jenkins.model.galleries.image_fit import ImageDefinition
@@ -364,6 +364,8 @@ def test_a_managed_image_that_does_not_exist_is_refused_in_the_dry_run_and_befor
         assert plan.refused(allow_automatic_rollout=True)
         wanted = "no instance can get gone: it does not exist; roll out another image with --image-id, or roll back"
         assert plan.findings[0].text == wanted
+        with pytest.raises(ConfigError, match=wanted):
+            resolve_image(WEB.resource_group, WEB.name, gone, connection=connection)
         with pytest.raises(ConfigError, match=wanted):
             run_rollout(
                 azure.sets, WEB, Order(gone), spec, context(azure, why_missing=why_missing(azure)), azure.waiter()

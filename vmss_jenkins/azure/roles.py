@@ -59,7 +59,7 @@ _APPLICATION = "Microsoft.Compute/galleries/applications/versions/read"
 USED: Mapping[str, tuple[str, ...]] = {
     "status": (*_READ, _AUTOSCALE),
     "history": (f"{_SETS}/read", _TAGS[0]),
-    "resolve-image": (*_READ, _TAGS[0]),
+    "resolve-image": (*_READ, _TAGS[0], _IMAGES[0]),
     "image-versions": _VERSIONS,
     "update": (*_READ, _OPERATION, f"{_SETS}/write", _AUTOSCALE),
     "update-instances": (*_READ, _OPERATION, f"{_SETS}/manualupgrade/action", _AUTOSCALE),

@@ -11,16 +11,17 @@ from vmss_jenkins.azure.connection import Connection
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.library.arguments import checked
-from vmss_jenkins.library.image_checks import await_newest, fit, refuse_missing
+from vmss_jenkins.library.image_checks import await_newest, fit, refuse_missing, why_missing
 from vmss_jenkins.library.steps import TIMEOUT, log
 from vmss_jenkins.model.final_state import grouped
 from vmss_jenkins.model.findings import Finding
 from vmss_jenkins.model.galleries.image_versions import resolved
-from vmss_jenkins.model.image_ids import IN_GALLERIES
+from vmss_jenkins.model.image_ids import IN_GALLERIES, ImageKind
 from vmss_jenkins.model.images import ImageReference, MovingImage, ResolvedImage
 from vmss_jenkins.model.instances import ScaleSet, ScaleSetName
 from vmss_jenkins.model.release_log import Record, rolled_back
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
+from vmss_jenkins.rollout.plan.rollback import missing_release
 from vmss_jenkins.rollout.plan.selection import Scope, Target, select
 from vmss_jenkins.rollout.ports import ImageVersions
 from vmss_jenkins.runtime.clock import SystemClock
@@ -153,6 +154,10 @@ def resolve_image(
         spec = RolloutSpec(moving_image=moving_image, wait_for_replication=wait_for_replication)
         found = look_up(named, spec, lambda: scale_set, azure.image_versions, waiter)
         release = found.spec.resolved or ResolvedImage(named, named)
+        if release.exact.kind is ImageKind.MANAGED:
+            why = why_missing(release.exact, scale_set.location, azure.image_versions(), waiter)
+            if missing := missing_release(release.exact, why):
+                raise ConfigError(f"image {release.exact}", [one.text for one in missing])
         known = waiter.retry(sets.log(target).read)
     chosen = select(Scope(), Target(release.exact, by_image=True), scale_set, instances)
     have_it, pending = (tuple(one.id for one in part) for part in (chosen.have_it, chosen.pending))
