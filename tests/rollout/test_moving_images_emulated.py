@@ -30,6 +30,7 @@ from vmss_jenkins.model.instances import InstanceIds
 from vmss_jenkins.rollout.ending import Outcome, RolloutResult
 from vmss_jenkins.rollout.engine import Order, RunContext, run_rollout
 from vmss_jenkins.rollout.plan.actions import OnFailure, RolloutSpec, Strategy
+from vmss_jenkins.rollout.plan.preview import preview
 from vmss_jenkins.rollout.plan.selection import Amount, Scope
 
 GOOD = SCENARIOS["nginx-gallery"].releases["apps/nginx/1.0.1"]
@@ -63,10 +64,15 @@ def roll(azure: Session, image: ImageReference | None, **changes: Any) -> Rollou
     """Roll out as a command does that a user types: the version is looked up first."""
     waiter = azure.waiter()
     spec = RolloutSpec(**{"max_unavailable": Amount(1), "instance_timeout": 300.0, **changes})
-    endpoint = Endpoint(azure.emulator.subscription_id, azure.emulator.endpoint)
-    versions = AzureImageVersions(endpoint, None, azure.events.append)
+    versions = versions_in(azure)
     found = look_up(image, spec, lambda: azure.sets.get(WEB), lambda: versions, waiter)
     return run_rollout(azure.sets, WEB, Order(found.image), found.spec, context(azure, newest=found.newest), waiter)
+
+
+def versions_in(azure: Session) -> AzureImageVersions:
+    """What shows the versions of images."""
+    endpoint = Endpoint(azure.emulator.subscription_id, azure.emulator.endpoint)
+    return AzureImageVersions(endpoint, None, azure.events.append)
 
 
 def back(azure: Session, **changes: Any) -> RolloutResult:
@@ -109,14 +115,22 @@ def test_a_set_that_follows_a_definition_is_rolled_out_again_and_again(
         assert image.at_version("1.0.1").same_as(azure.sets.get(WEB).image)
 
 
-def test_without_a_newer_version_only_the_text_of_the_model_is_pinned_and_no_instance_changes() -> None:
+@pytest.mark.parametrize("exact", [False, True])
+def test_without_a_newer_version_only_the_text_of_the_model_is_pinned_and_no_instance_changes(exact: bool) -> None:
+    """However often: each instance runs the version, though Azure does not take it for up to date any more."""
     with gallery() as azure:
-        image = definition(azure)
+        image = definition(azure).at_version("1.0.0") if exact else definition(azure)
+        shown = preview(RolloutSpec(), image.at_version("1.0.0"), azure.sets.get(WEB), azure.instances())
+        assert (shown.have_it, shown.canary, shown.others) == (("0", "1", "2"), (), ())
         found = roll(azure, image)
         assert (found.outcome, found.updated, running(azure)) == (Outcome.ROLLED_OUT, (), {"nginx/1.0.0": 3})
         before = len(azure.changes())
         assert roll(azure, image).updated == ()
         assert {"PATCH", "POST", "DELETE"} & set(azure.changes()[before:]) <= {"PATCH"}
+        told = [one.finding.text for one in azure.events if isinstance(one, PreflightFound)]
+        rest = "0, 1, 2: the image is there, not the latest model; `vmss-jenkins rollout` with no image brings it"
+        assert rest in told
+        assert len(roll(azure, None).updated) == 3
 
 
 def test_an_instance_that_autoscale_made_of_the_new_version_already_is_not_updated_again() -> None:
@@ -178,8 +192,7 @@ class versions_of:  # noqa: N801 - reads as a sentence where it is used
     """A look-up from before a version was published, by the version that it found."""
 
     def __init__(self, azure: Session, version: str) -> None:
-        endpoint = Endpoint(azure.emulator.subscription_id, azure.emulator.endpoint)
-        self._now, self._version = AzureImageVersions(endpoint, None, azure.events.append), version
+        self._now, self._version = versions_in(azure), version
 
     def newest(self, image: ImageReference, region: str, now: float) -> Choice:
         return replace(self._now.newest(image, region, now), version=self._version, chosen_by_azure=self._version)
@@ -234,8 +247,7 @@ def test_what_the_name_means_is_told_before_anything_is_changed() -> None:
 
 def why_missing(azure: Session) -> Any:
     """Tells why an image is missing, as the library does."""
-    endpoint = Endpoint(azure.emulator.subscription_id, azure.emulator.endpoint)
-    versions = AzureImageVersions(endpoint, None, azure.events.append)
+    versions = versions_in(azure)
     return lambda image: checks.why_missing(image, azure.sets.get(WEB).location, versions, azure.waiter())
 
 

@@ -93,7 +93,7 @@ def note_down_before(actor: Actor[OperationT], image: Release | None, history: H
         found = findings(actor.spec, observed.instances, selection, down)
         if reasons := [one.text for one in found if one.severity is Severity.IMPOSSIBLE]:
             raise ConfigError(f"scale set {actor.name}", reasons)
-        for one in (*model_changes(observed.scale_set, image or observed.scale_set.release, selection.pending), *found):
+        for one in (*model_changes(observed.scale_set, image or observed.scale_set.release, selection), *found):
             actor.waiter.on_event(PreflightFound(one))
     return replace(history, down_before=down)
 

@@ -34,7 +34,7 @@ def decided(
 ) -> Action:
     spec = RolloutSpec(canary=None, resolved=resolved)
     observed = Observed(ScaleSet(WEB, model), instances, {})
-    began = replace(History(0.0, spec.target_of(V1), previous=(V0,)), **history)  # type: ignore[arg-type]
+    began = replace(History(0.0, spec.target_of(V1, model), previous=(V0,)), **history)  # type: ignore[arg-type]
     return decide(spec, observed, began.observe(observed, 0.0), 0.0)
 
 

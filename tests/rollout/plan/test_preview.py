@@ -289,7 +289,7 @@ def idle(
     """Why a run with these instances can do nothing: a rollout of NEW, or a rollback to OLD from NEW."""
     wanted = RolloutSpec(**{"canary": None, **spec})  # type: ignore[arg-type]
     observed = Observed(scale_set, instances, {})
-    history = History(0.0, Target(NEW), cause="requested" if rolls_back else None)
+    history = History(0.0, wanted.target_of(NEW, scale_set.release), cause="requested" if rolls_back else None)
     history = history.begin_rollback(OLD, "continues", 0.0) if killed else history
     found = idle_findings(wanted, observed, history)
     assert {one.severity for one in found} <= {Severity.IMPOSSIBLE}

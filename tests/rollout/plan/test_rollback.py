@@ -99,14 +99,17 @@ def test_the_previous_releases_of_an_image_run_and_that_of_a_script_is_recorded(
 
 
 AT = 7.0
+ANOTHER = Target(NEW, by_image=True, named=True)
+"""The model gets another image than it has."""
 
 
 @pytest.mark.parametrize(
     ("scale_set", "image", "to", "rolling_back", "history"),
     [
-        (replace(SET, image=OLD), NEW, None, False, History(AT, Target(NEW), previous=(OLD,))),
+        (replace(SET, image=OLD), NEW, None, False, History(AT, ANOTHER, previous=(OLD,))),
+        (SET, NEW, None, False, History(AT, Target(NEW, named=True), previous=(OLD,))),
         (SET, None, None, False, History(AT, Target(NEW), previous=(OLD,))),
-        (SET, OLDER, OLD, False, History(AT, Target(OLDER), previous=(OLD, NEW))),
+        (SET, OLDER, OLD, False, History(AT, replace(ANOTHER, image=OLDER), previous=(OLD, NEW))),
         (SET, None, None, True, History(AT, Target(NEW), previous=(OLD,), cause=REQUESTED)),
         (SET, None, OLD, True, History(AT, Target(NEW), previous=(OLD,), cause=REQUESTED)),
         (SET, None, NEW, True, History(AT, Target(None)).begin_rollback(NEW, REQUESTED, AT)),
@@ -209,8 +212,8 @@ def test_two_more_releases_than_the_target_are_named() -> None:
 
 def test_a_rollout_of_a_moving_name_keeps_it_in_the_model_and_a_rollback_from_it_does_not() -> None:
     spec, there = RolloutSpec(resolved=FLOATS), observed(OLD_ONE, scale_set=replace(SET, image=NAMED))
-    assert start(there, spec, GALLERY_V1, 5.0, rolling_back=False).target == spec.target_of(GALLERY_V1)
-    assert spec.target_of(GALLERY_V1).floats_as == NAMED
+    target = start(there, spec, GALLERY_V1, 5.0, rolling_back=False).target
+    assert (target.image, target.floats_as, target.by_image) == (GALLERY_V1, NAMED, True)
     assert start(there, spec, None, 5.0, rolling_back=True).target == Target(NAMED)
 
 

@@ -39,6 +39,38 @@ def new(instance_id: str, zone: str | None = None, fault_domain: int | None = No
     return old(instance_id, zone, fault_domain, image=NEW, latest_model_applied=True)
 
 
+NAMED, ANOTHER = Target(NEW, named=True), Target(NEW, by_image=True, named=True)
+UNKNOWN = Instance("0")
+OUTDATED, LATEST = replace(UNKNOWN, latest_model_applied=False), replace(UNKNOWN, latest_model_applied=True)
+
+
+@pytest.mark.parametrize(
+    ("target", "instance", "has_it"),
+    [
+        (RELEASE, new("0"), True),
+        (RELEASE, replace(new("0"), latest_model_applied=False), False),
+        (NAMED, replace(new("0"), latest_model_applied=False), True),
+        (NAMED, old("0"), False),
+        (NAMED, old("0", latest_model_applied=True), True),
+        (NAMED, OUTDATED, False),
+        (NAMED, UNKNOWN, None),
+        (ANOTHER, old("0", latest_model_applied=True), False),
+        (ANOTHER, replace(new("0"), latest_model_applied=False), True),
+        (ANOTHER, LATEST, True),
+        (ANOTHER, OUTDATED, False),
+        (ANOTHER, UNKNOWN, None),
+        (replace(ANOTHER, image=None), LATEST, None),
+        (replace(ANOTHER, image=OLD), LATEST, False),
+        (replace(ANOTHER, image=OLD), OUTDATED, None),
+    ],
+)
+def test_an_instance_has_a_release_by_its_image_or_by_its_flag(
+    target: Target, instance: Instance, has_it: bool | None
+) -> None:
+    """The model has NEW. The flag of an instance whose image is not known tells only whether that is the model's."""
+    assert target.is_on(instance, SET) is has_it
+
+
 def ids(instances: tuple[Instance, ...]) -> list[str]:
     return [instance.id for instance in instances]
 

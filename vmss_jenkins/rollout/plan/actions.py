@@ -123,15 +123,16 @@ class RolloutSpec:
         for name, value in read.items():
             object.__setattr__(self, name, value)
 
-    def target_of(self, release: Release | None, *, by_image: bool = False) -> Target:
-        """The target of a rollout of this release.
+    def target_of(self, image: Release | None, model: Release | None) -> Target:
+        """The target of a rollout.
 
         Args:
-            release: the exact release.
-            by_image: compare the image alone, whatever it was named by.
+            image: the exact release; None for the release of the model.
+            model: the release of the model before the rollout.
         """
-        moving = self.resolved
-        return Target(release, by_image or moving is not None, moving.named if moving and moving.floats else None)
+        moving, named = self.resolved, isinstance(image, ImageReference)
+        by_image = moving is not None or (named and image is not None and not image.same_as(model))
+        return Target(image or model, by_image, named, moving.named if moving and moving.floats else None)
 
     def canary_of(self, total: int) -> int:
         """Size of the canary of so many instances; 0 for no canary."""

@@ -53,7 +53,7 @@ def at_start(
     new_script = changes and isinstance(release, ExtensionSettings)
     if new_script:
         instances = [replace(each, latest_model_applied=False) for each in instances]
-    target = spec.target_of(release, by_image=changes)
+    target = spec.target_of(image, scale_set.release)
     return None if new_script else target, select(spec.scope, target, scale_set, instances)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from vmss_jenkins.model.automation.other_actors import OtherActor
@@ -134,7 +134,7 @@ def preview(spec: RolloutSpec, image: Release | None, scale_set: ScaleSet, insta
             *moving_note(spec),
             *(plan_update(scale_set, image, instances).findings if image else ()),
             *nothing_to_do(release, selection, instances),
-            *model_changes(scale_set, release, selection.pending),
+            *model_changes(scale_set, release, selection),
             *(services_kept(spec, scale_set) if selection.pending else ()),
             *findings(spec, instances, selection, down),
             *_undrained(spec, scale_set, selection),
@@ -147,16 +147,13 @@ def moving_note(spec: RolloutSpec) -> tuple[Finding, ...]:
     return (Finding(Severity.NOTE, spec.resolved.explained),) if spec.resolved else ()
 
 
-def model_changes(scale_set: ScaleSet, release: Release | None, update: Iterable[Instance]) -> Iterator[Finding]:
-    """What instances get with an update beside the release: an update brings the whole model.
-
-    Args:
-        scale_set: the set as observed.
-        release: what is rolled out.
-        update: the instances that would be updated.
-    """
+def model_changes(scale_set: ScaleSet, release: Release | None, selection: Selection) -> Iterator[Finding]:
+    """What instances get with an update beside the release: an update brings the whole model; others lack the rest."""
     found: dict[str, str] = {}
-    for one in update:
+    for one in selection.have_it:
+        if one.latest_model_applied is False and release is not None and release.same_as(scale_set.release):
+            found[one.id] = "the image is there, not the latest model; `vmss-jenkins rollout` with no image brings it"
+    for one in selection.pending:
         differs = "; ".join(differing(one.settings, scale_set.settings))
         if differs:
             found[one.id] = f"an update brings the whole model, not only the release: {differs}"
@@ -257,7 +254,8 @@ def idle_findings(spec: RolloutSpec, observed: Observed, history: History) -> tu
         selection = _rollback_selection(spec, release, scale_set, instances)
     else:
         release = history.target.image
-        selection = _staying(spec, at_start(spec, release, scale_set, instances)[1])
+        image = release if history.target.named or isinstance(release, ExtensionSettings) else None
+        selection = _staying(spec, at_start(spec, image, scale_set, instances)[1])
     return nothing_to_do(release, selection, instances) if release else ()
 
 

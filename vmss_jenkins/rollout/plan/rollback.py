@@ -144,7 +144,7 @@ def start(observed: Observed, spec: RolloutSpec, image: Release | None, now: flo
     if rolling_back and to and to.same_as(model):
         return History(now, Target(None)).begin_rollback(to, REQUESTED, now)
     release = image or model
-    target = _left(release, observed.instances) if rolling_back else spec.target_of(release)
+    target = _left(release, observed.instances) if rolling_back else spec.target_of(image, model)
     previous = previous_releases(observed, target.image)
     return History(now, target, previous=previous, cause=REQUESTED if rolling_back else None)
 

@@ -1,8 +1,7 @@
 """Which instances a rollout updates, in which order, and which it skips.
 
-Amounts are counts or percentages. A percentage of a small set is the trap of Azure's own rolling
-policy, whose default of 20% is 0 of two instances; so these amounts are rounded, and never to 0 while there is an
-instance:
+Amounts are counts or percentages. A percentage of a small set is the trap of Azure's own rolling policy, whose default
+of 20% is 0 of two instances; so these amounts are rounded, and never to 0 while there is an instance:
 
 | of instances | `--canary 10%` (up) | `--max-unavailable 20%` (down, at least 1) |
 |---|---|---|
@@ -134,7 +133,7 @@ class Scope:
         """
         if isinstance(value, Scope):
             return value
-        texts = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else []
+        texts = [value] if isinstance(value, str) else list(value if isinstance(value, Iterable) else [])
         if not texts or not all(isinstance(one, str) for one in texts):
             raise ConfigError("scope", [f"found {value!r}; wanted instance ids such as '0,1', or '*' for all"])
         return cls(InstanceIds.parse(texts))
@@ -146,9 +145,10 @@ class Target:
 
     image: Release | None
     by_image: bool = False
-    """Compare the image alone, as in a rollback: after a model is restored, the latest-model flag of instances that
-    never changed may stay false, and they need no update. The same holds if the model gets the exact version of an
-    image that it named by `latest`. No instance shows its script: for scripts the flag counts."""
+    """Compare the image alone: in a rollback, since the flag of instances that never changed may stay false after a
+    model is restored, and if the model gets another image, or another name of its image. Scripts go by the flag."""
+    named: bool = False
+    """Somebody named the image: an instance that runs it has it, even if its flag is false. Else the flag counts."""
     floats_as: ImageReference | None = None
     """The moving name that the model keeps; None if the model gets the release itself."""
 
@@ -163,11 +163,13 @@ class Target:
 
     def is_on(self, instance: Instance, scale_set: ScaleSet) -> bool | None:
         """Whether an instance has the release; None if that is unknown."""
+        same = isinstance(self.image, ImageReference) and self.image.same_as(instance.image)
+        latest = has_latest_model(instance, scale_set)
         if not self.by_image or isinstance(self.image, ExtensionSettings):
-            return has_latest_model(instance, scale_set)
-        if instance.image is None or self.image is None:
-            return None
-        return instance.image.same_as(self.image)
+            return True if self.named and same else latest
+        if instance.image and self.image:
+            return same
+        return latest if self.is_in(scale_set) else (False if latest and self.image else None)
 
 
 @dataclass(frozen=True)
@@ -192,8 +194,7 @@ def select(scope: Scope, target: Target, scale_set: ScaleSet, instances: Sequenc
     for instance in instances:
         if wanted and instance.id.lower() not in wanted:
             continue
-        has_release = target.is_on(instance, scale_set)
-        if has_release:
+        if has_release := target.is_on(instance, scale_set):
             have_it.append(instance)
         elif reason := reason_to_skip(instance, scope.include, known=has_release is not None):
             skipped[instance.id] = reason

@@ -97,7 +97,7 @@ def preview_surge(
     scale_set, counted = observed.scale_set, headcount.seen(observed.scale_set.capacity)
     release = image or scale_set.release
     changes = image is not None and not image.same_as(scale_set.release)
-    target = spec.target_of(release, by_image=changes)
+    target = spec.target_of(image, scale_set.release)
     history = History(0.0, target)
     idle = idle_findings(spec, observed, history)
     observed = _before_script(observed) if changes and isinstance(release, ExtensionSettings) else observed
