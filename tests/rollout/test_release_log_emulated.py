@@ -156,6 +156,7 @@ def test_a_run_that_was_killed_has_a_record_that_the_next_one_goes_by(monkeypatc
         back = roll(azure, BACK)
         assert f"the rollback from {NEW} to {OLD} is unfinished" in back.told[0]
         assert (back.result.outcome, running(azure)) == (Outcome.ROLLED_BACK, {OLD})
+        assert log(azure)[0] == ("rolled back", OLD, NEW)
 
 
 def test_a_model_that_somebody_changed_since_is_not_judged_by_the_log() -> None:
