@@ -12,6 +12,7 @@ from tests.rollout.test_steps_emulated import WEB, Session, session
 from tests.support.cloud import Killed
 from vmss_jenkins.azure.scripts.script_sets import ScriptSets
 from vmss_jenkins.emulator import Scenario
+from vmss_jenkins.emulator.compute import instances as emulated
 from vmss_jenkins.emulator.scenario.scenario import SCENARIOS
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.events.steps import PreflightFound
@@ -196,3 +197,48 @@ def test_a_script_is_surged_as_an_image_is() -> None:
         assert all(instance.latest_model_applied for instance in azure.instances())
         assert azure.sets.get(WEB).capacity == len(azure.instances()) == count
         assert not [c for c in azure.emulator.availability.changes() if c.act == "update"]
+
+
+@pytest.mark.parametrize("timeout", [900.0, 7200.0])
+def test_deletions_that_terminate_notification_holds_are_waited_for_as_long_as_the_set_says(timeout: float) -> None:
+    with session(Scenario(instances=2, zones=(), terminate_notification="PT15M")) as azure:
+        began = azure.clock.now()
+        result = surge(azure, Order(azure.new), canary=None, instance_timeout=120.0, timeout=timeout)
+        told = [one.finding.text for one in azure.events if isinstance(one, PreflightFound)]
+        slow = [text for text in told if "may hold each of 2 batches of deletions for 15 min, together 30 min" in text]
+        assert bool(slow) is (timeout < 1800)
+        if slow:
+            assert "rolled back after 15 min (--timeout)" in slow[0]
+            return
+        assert (result.outcome, result.final.complete) == (Outcome.ROLLED_OUT, True)
+        assert {instance.image for instance in azure.instances()} == {azure.new}
+        assert len(azure.instances()) == azure.sets.get(WEB).capacity == 2
+        assert fewest_up(azure, 2) == 2
+        assert 1800 < azure.clock.now() - began < 3000
+
+
+def test_an_instance_that_comes_at_the_third_try_has_another_id_and_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Resilient creation: each try of Azure is an instance with a new id; two of them do not come up."""
+    with session(Scenario(instances=2, zones=(), resilient_creation=True)) as azure:
+        boot, slow = emulated._boot, {"code": "OSProvisioningTimedOut", "message": "slow"}
+        monkeypatch.setattr(emulated, "_boot", lambda *of: slow if of[-1].id in {"2", "3"} else boot(*of))
+        result = surge(azure, Order(azure.new), instance_timeout=60.0)
+        assert (result.outcome, result.final.complete) == (Outcome.ROLLED_OUT, True)
+        assert {instance.id for instance in azure.instances()} == {"4", "5"}
+        assert {instance.image for instance in azure.instances()} == {azure.new}
+        assert fewest_up(azure, 2) == 2
+
+
+def test_an_instance_of_a_rollback_that_comes_at_the_second_try_is_waited_for_and_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with session(Scenario(instances=2, zones=(), resilient_creation=True)) as azure:
+        old = azure.sets.get(WEB).image
+        assert surge(azure, Order(azure.new)).outcome is Outcome.ROLLED_OUT
+        boot, slow = emulated._boot, {"code": "OSProvisioningTimedOut", "message": "slow"}
+        monkeypatch.setattr(emulated, "_boot", lambda *of: slow if of[-1].id == "4" else boot(*of))
+        azure.emulator.inject("never-healthy instance=5")
+        back = surge(azure, Order(rolling_back=True), canary=None, rollback_to=old, max_surge=Amount(1))
+        assert back.outcome is Outcome.HALTED
+        assert "5: not healthy after 2000 s" in back.reason
+        assert {"2", "3"} <= {one.id for one in azure.instances() if one.is_healthy}

@@ -48,6 +48,8 @@ class Resizer(Generic[OperationT]):
     """Ids of the instances seen so far, without those that an earlier run began to make."""
     awaited: int = 0
     """How many instances Azure was asked for and has not listed yet."""
+    coming: frozenset[str] = frozenset()
+    """Ids of listed ones that are being created: with resilient creation Azure may put one with a new id in place."""
 
     def begin(self) -> Headcount:
         """Return the headcount that an earlier run recorded; otherwise the capacity of the set."""
@@ -95,10 +97,18 @@ class Resizer(Generic[OperationT]):
         """
         found = [one for one in self.watcher.observed.instances if one.id not in self.known]
         self.known |= {instance.id for instance in found}
+        self.awaited += self._retried()
         fit = [one for one in found if history.target.is_on(one, self._set)]
         ours = sorted(fit, key=lambda one: one.created or 0.0)[: self.awaited]
         self.awaited -= len(ours)
+        self.coming |= {one.id for one in ours if one.provisioning_state == "Creating"}
         return ours
+
+    def _retried(self) -> int:
+        """How many that were being created are gone since the last read: Azure tries again, with a new id."""
+        there, before = self.watcher.observed.by_id(), self.coming
+        self.coming = frozenset(key for key in before & there.keys() if there[key].provisioning_state == "Creating")
+        return len(before - there.keys()) if self._set.automation.resilient_creation else 0
 
     def act(self, action: ScaleOut | Shrink | Remove, history: History) -> History:
         """Carry out an action and return the next history."""

@@ -10,6 +10,7 @@ import pytest
 from tests.rollout.plan.test_surge_decision import made, new
 from tests.support.fakes import NEW, OLD, WEB
 from vmss_jenkins.gates.verdicts import Consequence
+from vmss_jenkins.model.automation.policies import Automation
 from vmss_jenkins.model.instances import Health, Instance, ScaleSet
 from vmss_jenkins.rollout.plan.actions import RolloutSpec, Strategy
 from vmss_jenkins.rollout.plan.headcount import Headcount
@@ -55,6 +56,17 @@ NO_DISK = replace(new("7"), provisioning_state="Failed", error="no disk")
 def test_a_new_instance_fails_by_azures_word_or_by_time(instance: Instance, read: float, reason: str | None) -> None:
     found = survey(SPEC, observed(instance, read=read), run(instance), read)
     assert found.failed == ({"7": reason} if reason else {})
+
+
+def test_the_tries_of_resilient_creation_and_a_held_deletion_are_waited_for() -> None:
+    slow = Automation(resilient_creation=True, termination_notice=600.0)
+    for read, failed in ((ASKED + 1950, {}), (ASKED + 1951, {"7": "not healthy after 1950 s"})):
+        found = survey(SPEC, observed(ILL, read=read, automation=slow), run(ILL), read)
+        assert found.failed == failed
+    asked = run(THERE).removing([THERE], ASKED)
+    for read, failed in ((ASKED + 750, {}), (ASKED + 751, {"2": "still there 750 s after its deletion began"})):
+        found = survey(SPEC, observed(THERE, read=read, automation=slow), asked, read)
+        assert found.failed == failed
 
 
 def test_failures_are_told_in_the_order_of_the_ids() -> None:

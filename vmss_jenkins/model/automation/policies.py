@@ -19,6 +19,9 @@ LEAST_GRACE = 600.0
 """Seconds of grace before a repair, if the policy names none."""
 LEAST_NOTICE = 300.0
 """Seconds for which terminate notification holds a deletion, if the profile names none."""
+LONGEST_CREATION = 1800.0
+"""Seconds for which resilient creation tries to provision an instance
+(https://learn.microsoft.com/azure/virtual-machine-scale-sets/resilient-vm-create-delete)."""
 
 
 class RepairAction(Enum):
@@ -68,6 +71,11 @@ class Automation:
     guest_patching: str = ""
     """The patch mode by which Azure installs updates inside of instances; empty for none."""
     hooks: tuple[LifecycleHook, ...] = ()
+
+    @property
+    def creation_tries(self) -> float:
+        """Seconds for which Azure goes on to create an instance that does not come up; 0 without further tries."""
+        return LONGEST_CREATION if self.resilient_creation else 0.0
 
 
 def automation_from(properties: Body) -> Automation:

@@ -18,9 +18,6 @@ from vmss_jenkins.rollout.plan.actions import SERVICES, RolloutSpec, Strategy
 from vmss_jenkins.rollout.plan.preflight import ALLOW_AUTOMATIC
 from vmss_jenkins.rollout.plan.preview import why_kept
 
-CREATION = 1800.0
-"""Seconds for which resilient creation tries to provision an instance
-(https://learn.microsoft.com/azure/virtual-machine-scale-sets/resilient-vm-create-delete)."""
 MANY = 5
 """How many instances a row names."""
 _REPAIRS = {
@@ -144,8 +141,8 @@ def _os_upgrades(look: _Look) -> Iterator[OtherActor]:
 
 
 def _retries(look: _Look) -> Iterator[OtherActor]:
-    if look.automation.resilient_creation:
-        may = f"keep a new instance in Creating for {minutes(CREATION)}, with a new id at each try"
+    if tries := look.automation.creation_tries:
+        may = f"keep a new instance in Creating for {minutes(tries)}, with a new id at each try"
         yield OtherActor("resilient creation", "", may, *_waiting(look))
     if look.automation.resilient_deletion:
         may = "try a deletion that fails up to 5 times"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from math import ceil
 
+from vmss_jenkins.model.automation.durations import minutes
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.image_ids import ImageKind
 from vmss_jenkins.model.instances import Instance, ScaleSet
@@ -36,7 +38,8 @@ def findings(
         autoscale: the enabled autoscale settings of the set; None if they cannot be read.
     """
     numbers = _numbers(spec, observed.scale_set, headcount, release)
-    return (*_whole(spec), *numbers, *_autoscale(autoscale), *_zones(spec, observed.instances, headcount))
+    slow = _held_deletions(spec, observed.scale_set, headcount)
+    return (*_whole(spec), *numbers, *_autoscale(autoscale), *_zones(spec, observed.instances, headcount), *slow)
 
 
 def refused(found: Sequence[Finding], allowed: Sequence[str | None]) -> tuple[str, ...]:
@@ -109,6 +112,19 @@ def _autoscale(autoscale: tuple[str, ...] | None) -> Iterator[Finding]:
             "use --strategy waves"
         )
         yield Finding(Severity.IMPOSSIBLE, text)
+
+
+def _held_deletions(spec: RolloutSpec, scale_set: ScaleSet, headcount: Headcount) -> Iterator[Finding]:
+    """Terminate notification holds each batch of deletions, at most as long as the set says."""
+    held = scale_set.automation.termination_notice
+    batches = ceil(headcount.wanted / max(1, spec.surge_of(headcount.wanted)))
+    if batches * held > spec.timeout:
+        text = (
+            f"terminate notification may hold each of {batches} batches of deletions for {minutes(held)}, together "
+            f"{minutes(batches * held)}; the surge is rolled back after {minutes(spec.timeout)} (--timeout): give "
+            "more, or a larger --max-surge"
+        )
+        yield Finding(Severity.WARNING, text)
 
 
 def _zones(spec: RolloutSpec, instances: Sequence[Instance], headcount: Headcount) -> Iterator[Finding]:

@@ -135,14 +135,18 @@ def _required(history: History, found: _Sorted) -> frozenset[str]:
 def _failures(
     spec: RolloutSpec, observed: Observed, history: History, not_updated: Collection[str], leaving: Collection[str]
 ) -> Iterator[tuple[str, str]]:
-    instances = observed.by_id()
+    instances, automation = observed.by_id(), observed.scale_set.automation
+    to_come, to_go = (
+        spec.instance_timeout + automation.creation_tries,
+        spec.instance_timeout + automation.termination_notice,
+    )
     for key in sorted(key for key in not_updated if key not in history.updated_since):
         found, read = instances[key], observed.read.get(key, 0.0)
         detail = f": {found.error}" if found.error else ""
         if found.provisioning_state == "Failed":
             yield key, f"could not be created{detail}"
-        elif read - history.not_updated_since.get(key, read) > spec.instance_timeout:
-            yield key, f"not healthy after {spec.instance_timeout:.0f} s"
+        elif read - history.not_updated_since.get(key, read) > to_come:
+            yield key, f"not healthy after {to_come:.0f} s"
     operations = {key: operation for operation in observed.operations for key in operation.instance_ids}
     for key, asked in sorted((key, record.asked) for key, record in history.records.items() if key in leaving):
         if asked is None:  # it drained, and somebody else deletes it
@@ -152,8 +156,8 @@ def _failures(
         if ended is not None and ended >= asked and read >= ended + LAG and not instances[key].is_updating:
             error = operations[key].error or instances[key].error
             yield key, f"its deletion failed{f': {error}' if error else ''}"
-        elif read - asked > spec.instance_timeout:
-            yield key, f"still there {spec.instance_timeout:.0f} s after its deletion began"
+        elif read - asked > to_go:
+            yield key, f"still there {to_go:.0f} s after its deletion began"
 
 
 def _in_canary(spec: RolloutSpec, history: History, found: _Sorted) -> bool:
