@@ -145,3 +145,9 @@ def test_an_instance_that_is_taken_again_is_not_updated_until_a_read_shows_it() 
     before = History(0.0, Target(NEW), updated_since={"0": 1.0, "1": 2.0})
     after = before.asked([instance("0")], NOW)
     assert (after.updated_since, after.not_updated_since) == ({"1": 2.0}, {"0": NOW})
+
+
+def test_a_drained_instance_whose_update_did_not_begin_may_be_asked_for_again() -> None:
+    lost = InstanceRecord(NOW, asked=NOW, answered=False)
+    before = History(0.0, Target(NEW), records={"0": lost}, drained=frozenset("0"))
+    assert seen(before, instance("0"), at=LATE).records == {"0": InstanceRecord(NOW)}

@@ -63,6 +63,10 @@ def observed(*instances: Instance, scale_set: ScaleSet = SET) -> Observed:
             None, V2, (OLD_ONE,), (), None,
             "the previous script is not recorded: give its settings with --to-settings FILE",
         ),
+        (
+            None, ExtensionSettings.no_application("apps/site"), (OLD_ONE,), (), None,
+            "the previous application is not recorded: give it with --application GALLERY/APPLICATION/VERSION",
+        ),
     ],
 )  # fmt: skip
 def test_the_release_to_roll_back_to(
