@@ -72,6 +72,7 @@ RUNS: dict[str, list[tuple[Scenario, str]]] = {
     ],
     "drain": [(s, "rollout --image-id NEW --drain 0.1") for s in (UNIFORM, FLEXIBLE)],
     "repairs": [(UNIFORM, "rollout --image-id NEW --canary 1")],
+    "protection": [(replace(UNIFORM, mode="Rolling"), "rollout --image-id NEW --canary 1")],
 }
 
 
@@ -79,6 +80,7 @@ BESIDE = {
     "drain": ("rollout",),
     "applications": ("rollout",),
     "repairs": ("rollout",),
+    "protection": ("rollout",),
     "image-versions": ("rollout", "resolve-image"),
 }
 """What is needed beside a key that is no command of its own."""

@@ -76,6 +76,7 @@ USED: Mapping[str, tuple[str, ...]] = {
         dict.fromkeys((*_ROLL, f"{_SETS}/write", *_SWITCH, "Microsoft.Network/publicIPAddresses/read"))
     ),
     "repairs": (f"{_SETS}/instanceView/read", f"{_SETS}/setOrchestrationServiceState/action"),
+    "protection": (f"{_SETS}/virtualMachines/write",),
     "drain": (
         f"{_SETS}/networkInterfaces/read",
         "Microsoft.Network/networkInterfaces/read",
@@ -85,10 +86,10 @@ USED: Mapping[str, tuple[str, ...]] = {
         "Microsoft.Network/locations/operations/read",
     ),
 }
-"""The actions of each command's requests. `drain` is what `--drain` adds to a rollout. `image-versions` is added to a
-rollout and to `resolve-image` by an image that is in a gallery or is named by `latest`;
-`applications` is added to a rollout and to a rollback by `--application`; `update-application` is `update` with it.
-`surge` is a rollout with `--strategy surge`."""
+"""The actions of each command's requests. `drain` is what `--drain` adds to a rollout; `protection` what a set with the
+upgrade policy Rolling or Automatic adds; `image-versions` what an image that is in a gallery or is named by `latest`
+adds, also to `resolve-image`; `applications` what `--application` adds to a rollout and to a rollback;
+`update-application` is `update` with it. `surge` is a rollout with `--strategy surge`."""
 LINKED: Mapping[str, tuple[str, ...]] = {
     "update": _IMAGES,
     "rollout": _IMAGES[1:],

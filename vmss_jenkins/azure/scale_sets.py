@@ -17,8 +17,8 @@ from vmss_jenkins.azure.client_options import client_options
 from vmss_jenkins.azure.credentials import Endpoint
 from vmss_jenkins.azure.errors import azure_error, body_failure, response_failure, translated
 from vmss_jenkins.azure.operations import AzureOperation, SteppedPolling
-from vmss_jenkins.azure.services import AzureServices, enabled_autoscale
-from vmss_jenkins.azure.tag_claims import TagClaims, TagHeadcounts, TagLog, TagMemory
+from vmss_jenkins.azure.services import AzureProtector, AzureServices, enabled_autoscale
+from vmss_jenkins.azure.tag_claims import TagClaims, TagHeadcounts, TagLog, TagMemory, TagProtected
 from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.model import arm_bodies
 from vmss_jenkins.model.automation.autoscale import AutoscaleSetting
@@ -81,6 +81,14 @@ class AzureScaleSets:
     def services(self, name: ScaleSetName) -> AzureServices:
         """The services by which Azure replaces instances of a set by itself."""
         return AzureServices(self._client.virtual_machine_scale_sets, self._begin, self.poll, name)
+
+    def protector(self, name: ScaleSetName) -> AzureProtector:
+        """The protection of a set's instances."""
+        return AzureProtector(self._client.virtual_machine_scale_set_vms, self._begin, self.poll, name)
+
+    def protected(self, name: ScaleSetName) -> TagProtected:
+        """The record of the instances that rollouts protect."""
+        return TagProtected(self._client.send_request, f"{self._endpoint}/subscriptions/{self._subscription}", name)
 
     def claims(self, name: ScaleSetName) -> TagClaims:
         """The locks of rollouts of a set."""

@@ -1,4 +1,4 @@
-"""What of Azure acts on a set by itself: automatic repairs, zone balance, autoscale.
+"""What of Azure acts on a set by itself: automatic repairs, zone balance, autoscale; and what protects an instance.
 
 Shapes: `setOrchestrationServiceState` and the set's instance view
 (https://learn.microsoft.com/rest/api/compute/virtual-machine-scale-sets/set-orchestration-service-state).
@@ -16,9 +16,10 @@ from vmss_jenkins.azure.errors import translated
 from vmss_jenkins.azure.operations import AzureOperation, SteppedPolling
 from vmss_jenkins.model.automation.autoscale import AutoscaleSetting, enabled_settings
 from vmss_jenkins.model.automation.policies import suspended_services
+from vmss_jenkins.rollout.plan.protection.decision import Policy
 
 if TYPE_CHECKING:
-    from azure.mgmt.compute.operations import VirtualMachineScaleSetsOperations
+    from azure.mgmt.compute.operations import VirtualMachineScaleSetsOperations, VirtualMachineScaleSetVMsOperations
 
     from vmss_jenkins.model.instances import ScaleSetName
 
@@ -67,6 +68,41 @@ class AzureServices:
             f"{action.lower()} {service} of {self._name}",
             lambda polling: self._operations.begin_set_orchestration_service_state(
                 self._name.resource_group, self._name.name, body, polling=polling
+            ),
+        )
+
+
+class AzureProtector:
+    """Sets the protection of the instances of one uniform set; satisfies `rollout.ports.Protector`.
+
+    Args:
+        operations: the SDK's operations on instances.
+        begin: begins an operation.
+        poll: polls one once.
+        name: the set.
+    """
+
+    def __init__(
+        self,
+        operations: VirtualMachineScaleSetVMsOperations,
+        begin: Begin,
+        poll: Callable[[AzureOperation], None],
+        name: ScaleSetName,
+    ) -> None:
+        self._operations, self._begin, self.poll, self._name = operations, begin, poll, name
+
+    def begin_protect(self, instance_id: str, policy: Policy) -> AzureOperation:
+        """Set the protection of one instance, and nothing else of it.
+
+        Raises:
+            AzureError: if Azure refuses, with the status 404 if the instance is gone.
+        """
+        protection = {"protectFromScaleIn": policy.scale_in, "protectFromScaleSetActions": policy.actions}
+        body = cast("Any", {"properties": {"protectionPolicy": protection}})
+        return self._begin(
+            f"set the protection of instance {instance_id} of {self._name}",
+            lambda polling: self._operations.begin_update(
+                self._name.resource_group, self._name.name, instance_id, body, polling=polling
             ),
         )
 

@@ -16,6 +16,7 @@ from vmss_jenkins.model.release_log import MOST_PARTS, Record, added, pack, unpa
 from vmss_jenkins.model.releases import ExtensionSettings
 from vmss_jenkins.rollout.plan.claims import Claim, Ended
 from vmss_jenkins.rollout.plan.headcount import Headcount
+from vmss_jenkins.rollout.plan.protection.protected import Protected
 
 API_VERSION = "2021-04-01"
 LONGEST_VALUE = 256
@@ -239,3 +240,32 @@ class TagHeadcounts(_Tags):
         """
         if found := self._tags()[1]:
             self._change("Delete", found)
+
+
+class TagProtected(_Tags):
+    """The instances that rollouts protect; satisfies `rollout.ports.ProtectedRecord`."""
+
+    kind = "-protected"
+
+    def read(self) -> Protected:
+        """The record; empty if there is none.
+
+        Raises:
+            AzureError: if the tags cannot be read.
+        """
+        found = {key[len(self._prefix) :]: value for key, value in self._tags()[1].items()}
+        numbers = sorted(int(number) for number in found if number.isdecimal())  # another set may be named `web.0`
+        return Protected.parse(found[str(number)] for number in numbers)
+
+    def write(self, protected: Protected) -> None:
+        """Record them, the new tags before the old ones go; an empty one removes the record.
+
+        Raises:
+            AzureError: if Azure refuses.
+        """
+        texts, old = protected.texts(), self._tags()[1]
+        if texts:
+            self._change("Merge", {f"{self._prefix}{number}": text for number, text in enumerate(texts)})
+        known = {key: value for key, value in old.items() if key[len(self._prefix) :].isdecimal()}
+        if left := {key: value for key, value in known.items() if int(key[len(self._prefix) :]) >= len(texts)}:
+            self._change("Delete", left)

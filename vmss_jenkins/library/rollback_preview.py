@@ -21,6 +21,7 @@ from vmss_jenkins.rollout.plan.actions import RolloutSpec
 from vmss_jenkins.rollout.plan.actors.table import other_actors
 from vmss_jenkins.rollout.plan.history import Observed
 from vmss_jenkins.rollout.plan.preview import Preview, preview_rollback
+from vmss_jenkins.rollout.plan.protection.decision import as_planned
 from vmss_jenkins.rollout.plan.rollback import missing_target, recorded_rollback
 from vmss_jenkins.runtime.clock import SystemClock
 from vmss_jenkins.runtime.waiting import Waiter
@@ -59,8 +60,11 @@ def look_before_rollback(
     waiter = Waiter.starting(SystemClock(), TIMEOUT, on_event)
     azure = (connection or Connection()).connect(on_event)
     with closing(azure.scale_sets()) as sets:
-        scale_set, spec = _read(sets, target, spec, scripted, azure, waiter)
-        instances = waiter.retry(lambda: sets.instances(scale_set))
+        seen, spec = _read(sets, target, spec, scripted, azure, waiter)
+        listed, record = waiter.retry(lambda: sets.instances(seen)), sets.protected(target)
+        scale_set, instances, protection = as_planned(
+            seen, listed, lambda: waiter.retry(record.read), allowed=allow_automatic_rollout
+        )
         known = waiter.retry(sets.log(target).read)
         autoscale = sets.autoscale_settings(scale_set)
     suspended = steps.suspended_services(scale_set, connection=connection) if scale_set.services else ()
@@ -73,7 +77,8 @@ def look_before_rollback(
     actors = other_actors(
         spec, scale_set, instances, autoscale, suspended=suspended, allow_automatic_rollout=allow_automatic_rollout
     )
-    return replace(plan, findings=(*notes, *gone, *plan.findings), actors=actors if plan.others else ())
+    findings = (*notes, *gone, *plan.findings, *(protection if plan.others else ()))
+    return replace(plan, findings=findings, actors=actors if plan.others else ())
 
 
 def _read(

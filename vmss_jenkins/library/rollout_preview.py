@@ -17,7 +17,7 @@ from vmss_jenkins.library.steps import TIMEOUT, log
 from vmss_jenkins.model.automation.autoscale import names
 from vmss_jenkins.model.findings import Finding
 from vmss_jenkins.model.images import ImageReference
-from vmss_jenkins.model.instances import ScaleSet, ScaleSetName
+from vmss_jenkins.model.instances import Instance, ScaleSet, ScaleSetName
 from vmss_jenkins.model.releases import Release
 from vmss_jenkins.model.scripts import ScriptRollout
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
@@ -25,6 +25,7 @@ from vmss_jenkins.rollout.plan.actors.table import other_actors
 from vmss_jenkins.rollout.plan.headcount import Headcount
 from vmss_jenkins.rollout.plan.history import Observed
 from vmss_jenkins.rollout.plan.preview import Preview, preview
+from vmss_jenkins.rollout.plan.protection.decision import as_planned
 from vmss_jenkins.rollout.plan.rollback import missing_release, rolled_back_before
 from vmss_jenkins.rollout.plan.surge.preview import SurgePreview, preview_surge
 from vmss_jenkins.runtime.clock import SystemClock
@@ -65,9 +66,7 @@ def look_before_rollout(
     target, azure = ScaleSetName(resource_group, name), (connection or Connection()).connect(on_event)
     waiter = Waiter.starting(SystemClock(), TIMEOUT, on_event)
     with closing(azure.scale_sets()) as sets:
-        scale_set = waiter.retry(lambda: sets.get(target)).for_rollout(scripted)
-        refuse_without_version(scripted, scale_set.extension)
-        instances = waiter.retry(lambda: sets.instances(scale_set))
+        scale_set, instances, notes = _read(sets, target, scripted, waiter, allowed=allow_automatic_rollout)
         release, spec, misfits = _look_up(image, spec, scripted, scale_set, azure, waiter)
         planned = preview(spec, release, scale_set, instances)
         if not (planned.canary or planned.others or planned.down):
@@ -78,7 +77,7 @@ def look_before_rollout(
     actors = other_actors(
         spec, scale_set, instances, autoscale, suspended=suspended, allow_automatic_rollout=allow_automatic_rollout
     )
-    return replace(planned, findings=(*found, *misfits, *planned.findings), actors=actors)
+    return replace(planned, findings=(*found, *misfits, *planned.findings, *notes), actors=actors)
 
 
 @checked
@@ -112,9 +111,7 @@ def look_before_surge(
     target, azure = ScaleSetName(resource_group, name), (connection or Connection()).connect(on_event)
     waiter = Waiter.starting(SystemClock(), TIMEOUT, on_event)
     with closing(azure.scale_sets()) as sets:
-        scale_set = waiter.retry(lambda: sets.get(target)).for_rollout(scripted)
-        refuse_without_version(scripted, scale_set.extension)
-        instances = waiter.retry(lambda: sets.instances(scale_set))
+        scale_set, instances, notes = _read(sets, target, scripted, waiter, allowed=allow_automatic_rollout)
         headcount = waiter.retry(sets.headcounts(target).read) or Headcount.of(scale_set.capacity)
         autoscale = sets.autoscale_settings(scale_set)
         release, spec, misfits = _look_up(image, spec, scripted, scale_set, azure, waiter)
@@ -126,7 +123,17 @@ def look_before_surge(
     actors = other_actors(
         spec, scale_set, instances, autoscale, suspended=suspended, allow_automatic_rollout=allow_automatic_rollout
     )
-    return replace(planned, findings=(*found, *misfits, *planned.findings), actors=actors)
+    return replace(planned, findings=(*found, *misfits, *planned.findings, *notes), actors=actors)
+
+
+def _read(
+    sets: AzureScaleSets, name: ScaleSetName, scripted: ScriptRollout | None, waiter: Waiter, *, allowed: bool
+) -> tuple[ScaleSet, tuple[Instance, ...], tuple[Finding, ...]]:
+    """The set and its instances as the rollout sees them, and how it protects them from Azure's own upgrades."""
+    scale_set = waiter.retry(lambda: sets.get(name)).for_rollout(scripted)
+    refuse_without_version(scripted, scale_set.extension)
+    instances = waiter.retry(lambda: sets.instances(scale_set))
+    return as_planned(scale_set, instances, lambda: waiter.retry(sets.protected(name).read), allowed=allowed)
 
 
 def _look_up(

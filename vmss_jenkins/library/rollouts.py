@@ -32,15 +32,16 @@ from vmss_jenkins.rollout.ending import RolloutResult
 from vmss_jenkins.rollout.engine import Order, RunContext, run_rollout
 from vmss_jenkins.rollout.plan.actions import RolloutSpec, Strategy
 from vmss_jenkins.rollout.plan.claims import Ended
-from vmss_jenkins.rollout.ports import Drainer
+from vmss_jenkins.rollout.ports import Drainer, ScaleSets
+from vmss_jenkins.rollout.protection.protected_sets import ProtectedSets
 from vmss_jenkins.runtime.clock import SystemClock
 from vmss_jenkins.runtime.heartbeat import Heartbeat
 from vmss_jenkins.runtime.processes import LocalProcesses
 from vmss_jenkins.runtime.waiting import Waiter
 
 if TYPE_CHECKING:
+    from vmss_jenkins.azure.operations import AzureOperation
     from vmss_jenkins.azure.scale_sets import AzureScaleSets
-    from vmss_jenkins.azure.scripts.script_sets import ScriptSets
 
 
 @checked
@@ -220,11 +221,23 @@ class _Run:
                 build=build_of(os.environ),
             )
             if self.scripted is None:
-                return run_rollout(sets, self.name, order, found.spec, connected, waiter)
+                protected = self._protected(sets, sets, context, waiter)
+                connected = replace(connected, protection=protected)
+                return run_rollout(protected, self.name, order, found.spec, connected, waiter)
             adapter, spec = scripted_sets(
                 self.scripted, sets, self.name, self.spec, azure, waiter, rolling_back=order.rolling_back
             )
-            return _run_scripted(adapter, self.name, order, spec, connected, waiter)
+            order = replace(order, image=waiter.retry(lambda: adapter.adopt(self.name)))
+            protected = self._protected(adapter, sets, context, waiter)
+            connected = replace(connected, owner=_owner(os.environ, order), protection=protected)
+            return run_rollout(protected, self.name, order, spec, connected, waiter)
+
+    def _protected(
+        self, sets: ScaleSets[AzureOperation], azure: AzureScaleSets, context: RunContext, waiter: Waiter
+    ) -> ProtectedSets[AzureOperation]:
+        """The set as a run changes it: its instances are protected, unless Azure may update them by itself."""
+        protector, record = azure.protector(self.name), azure.protected(self.name)
+        return ProtectedSets(sets, protector, record, waiter, active=not context.allow_automatic_rollout)
 
     def _why_missing(
         self, azure: AzureClients, sets: AzureScaleSets, waiter: Waiter
@@ -246,14 +259,6 @@ class _Run:
         found = look_up(image, self.spec, read, azure.image_versions, waiter)
         steps.refuse(self.name, found.misfits, steps.Options())
         return found
-
-
-def _run_scripted(
-    sets: ScriptSets, name: ScaleSetName, order: Order, spec: RolloutSpec, context: RunContext, waiter: Waiter
-) -> RolloutResult:
-    """Roll a script or an application out or back."""
-    known = replace(order, image=waiter.retry(lambda: sets.adopt(name)))
-    return run_rollout(sets, name, known, spec, replace(context, owner=_owner(os.environ, known)), waiter)
 
 
 @contextmanager

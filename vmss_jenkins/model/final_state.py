@@ -34,7 +34,7 @@ class FinalState:
 
     def __str__(self) -> str:
         total = len(self.have_it) + len(self.left_out) + len(self.others)
-        instances = "1 instance" if total == 1 else f"{total} instances"
+        instances = _counted(total)
         if not total:
             parts = ["the set has no instances"]
         elif len(self.have_it) == total > 1:
@@ -57,6 +57,15 @@ def grouped(texts: Mapping[str, str]) -> Iterable[tuple[str, str]]:
     for key, text in texts.items():
         found[text].append(key)
     return [(text, names(ids)) for text, ids in found.items()]
+
+
+def counted(ids: Collection[object]) -> str:
+    """Count instances."""
+    return _counted(len(ids))
+
+
+def _counted(count: int) -> str:
+    return "1 instance" if count == 1 else f"{count} instances"
 
 
 def names(ids: Collection[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -10,6 +10,7 @@ from enum import Enum
 from vmss_jenkins.errors import AzureError
 from vmss_jenkins.events import rollout as rollout_events
 from vmss_jenkins.events.steps import PreflightFound
+from vmss_jenkins.model.automation.autoscale import AutoscaleSetting
 from vmss_jenkins.model.automation.other_actors import OtherActor
 from vmss_jenkins.model.final_state import FinalState
 from vmss_jenkins.model.findings import Finding, Severity
@@ -18,10 +19,13 @@ from vmss_jenkins.model.instances import ScaleSetName
 from vmss_jenkins.model.release_log import BEGUN, FULLY_OUT, KEPT, REFUSED, ROLLED_BACK, Record, release_before, text_of
 from vmss_jenkins.model.releases import ExtensionSettings, Release
 from vmss_jenkins.rollout.actor import Actor
-from vmss_jenkins.rollout.plan.actions import Action, Done, Halt, RestoreModel, RunGate, SetModel, Wait
+from vmss_jenkins.rollout.claims.suspension import Suspension
+from vmss_jenkins.rollout.plan.actions import Action, Done, Halt, RestoreModel, RolloutSpec, RunGate, SetModel, Wait
 from vmss_jenkins.rollout.plan.history import GateResult, History, Observed
+from vmss_jenkins.rollout.plan.protection.decision import stays
 from vmss_jenkins.rollout.plan.rollback import other_images
-from vmss_jenkins.rollout.ports import ReleaseLog
+from vmss_jenkins.rollout.ports import Protection, ReleaseLog
+from vmss_jenkins.rollout.watcher import Watcher
 from vmss_jenkins.runtime.ports import OperationT
 from vmss_jenkins.runtime.waiting import Waiter
 
@@ -138,6 +142,55 @@ class Recorder:
     def _warn(self, text: str) -> None:
         later = "the oldest are dropped, and a rollback may need --to IMAGE_ID"
         self.waiter.on_event(PreflightFound(Finding(Severity.WARNING, f"{text}; {later}")))
+
+
+@dataclass
+class PutBack:
+    """What is put back at the end of a run, also if it is interrupted: suspended services, and protection.
+
+    Args:
+        suspension: the services that the run suspends.
+        protection: the protection of the instances; None if it is not touched.
+        spec: what is wanted.
+    """
+
+    suspension: Suspension
+    protection: Protection | None
+    spec: RolloutSpec
+    _ended: bool = False
+
+    def before(
+        self,
+        action: Action,
+        observed: Observed,
+        autoscale: Callable[[], tuple[AutoscaleSetting, ...] | None],
+        *,
+        going_back: bool,
+    ) -> None:
+        """Prepare an action that changes something, or gates that measure.
+
+        Raises:
+            ConfigError: the role does not allow it; nothing was changed.
+            AzureError: Azure refuses, or cannot be reached.
+        """
+        self._ended = False
+        self.suspension.begin(observed, autoscale)
+        if self.protection and (going_back or isinstance(action, RestoreModel)):
+            self.protection.go_back()
+
+    def end(self, action: Action, observed: Observed, *, rolling_back: bool) -> None:
+        """Put everything back at the end of a run."""
+        self._ended = True
+        self.suspension.end()
+        if self.protection:
+            self.protection.end(stays(self.spec, observed, action, rolling_back=rolling_back))
+
+    def end_anyhow(self, watcher: Watcher[OperationT] | None) -> bool:
+        """Put everything back after an interruption; return whether the suspended services run again."""
+        if self.protection and self.protection.holds and watcher and not self._ended:
+            watcher.refresh_for_end(required=False)
+            self.protection.end(stays(self.spec, watcher.observed, None, rolling_back=False))
+        return self.suspension.end()
 
 
 def before_of(known: tuple[Record, ...], new: Release | None, observed: Observed) -> Release | None:

@@ -20,7 +20,7 @@ from vmss_jenkins.rollout.change_reporter import ChangeReporter
 from vmss_jenkins.rollout.claims.lease import Lease
 from vmss_jenkins.rollout.claims.ports import Claims, Processes, Services
 from vmss_jenkins.rollout.claims.suspension import Suspension
-from vmss_jenkins.rollout.ending import Recorder, RolloutResult, finish
+from vmss_jenkins.rollout.ending import PutBack, Recorder, RolloutResult, finish
 from vmss_jenkins.rollout.plan.accounting import account, as_found
 from vmss_jenkins.rollout.plan.actions import (
     Action,
@@ -39,12 +39,12 @@ from vmss_jenkins.rollout.plan.claims import Claim
 from vmss_jenkins.rollout.plan.decision import choose
 from vmss_jenkins.rollout.plan.headcount import Headcounts
 from vmss_jenkins.rollout.plan.history import History, Observed
-from vmss_jenkins.rollout.plan.rollback import resume_rollback, start
+from vmss_jenkins.rollout.plan.rollback import from_and_to, resume_rollback, start
 from vmss_jenkins.rollout.plan.selection import Include
 from vmss_jenkins.rollout.plan.situation import Situation, survey
 from vmss_jenkins.rollout.plan.surge import decision as surge_decision
 from vmss_jenkins.rollout.plan.surge import situation as surge_situation
-from vmss_jenkins.rollout.ports import Drainer, Gates, ReleaseLog, ScaleSets
+from vmss_jenkins.rollout.ports import Drainer, Gates, Protection, ReleaseLog, ScaleSets
 from vmss_jenkins.rollout.start_checks import (
     begin_surge,
     check_release,
@@ -88,6 +88,8 @@ class RunContext:
     """Tells why no instance can be made of an image, such as a version that was deleted; None if one can."""
     services: Services[Any] | None = None
     """By which Azure replaces instances of the set by itself."""
+    protection: Protection | None = None
+    """Of the instances, while Azure would bring a new model to them by itself."""
     headcounts: Headcounts | None = None
     """Where a surge records how many instances the set has in the end."""
     run: str = "run"
@@ -129,7 +131,10 @@ def run_rollout(
     lease = Lease(context.claims, context.run, context.owner, waiter, context.processes)
     killed = lease.take()
     suspension, watcher = Suspension(context.services, spec, lease, waiter, context.allow_automatic_rollout), None
+    put_back = PutBack(suspension, context.protection, spec)
     try:
+        if context.protection:
+            context.protection.begin(lease.renew_if_due)
         watcher = Watcher(sets, name, spec.min_healthy_time, waiter)
         _refuse_unknown_ids(spec, watcher.observed)
         known = known_releases(context.log, waiter)
@@ -149,12 +154,12 @@ def run_rollout(
         new = Record(context.run, 0.0, BEGUN, "", "", context.by or context.owner, context.build)
         recorder = Recorder(context.log, new, known, waiter)
         planned = _planned(watcher.observed, history, spec, context)
-        return _loop(actor, history, planned, recorder, suspension, context.newest)
+        return _loop(actor, history, planned, recorder, put_back, context.newest)
     except KeyboardInterrupt:
         _report_what_goes_on(watcher, name, waiter)
         raise
     finally:
-        lease.release(keep=not suspension.end())
+        lease.release(keep=not put_back.end_anyhow(watcher))
 
 
 def _counted(actor: Actor[OperationT], context: RunContext, history: History) -> History:
@@ -197,18 +202,12 @@ def _restore_all(drainer: Drainer | None, observed: Observed, waiter: Waiter) ->
 def _planned(
     observed: Observed, history: History, spec: RolloutSpec, context: RunContext
 ) -> rollout_events.RolloutPlanned:
-    found, to = observed.scale_set.release, history.target.image
-    rolling_back = history.rolling_back or history.cause is not None
-    if rolling_back and not history.rolling_back:
-        to = spec.rollback_to or (history.previous[0] if len(history.previous) == 1 else None)
-    moves = isinstance(found, ImageReference) and found.moves and history.previous
-    known = history.previous if moves else (found, *history.previous)
-    others = [image for image in known if image and not (to and to.same_as(image))]
+    left, to = from_and_to(observed, history, spec)
     return rollout_events.RolloutPlanned(
         scale_set=observed.scale_set.name,
-        image_from=others[0] if others else None,
+        image_from=left,
         image_to=to,
-        rolling_back=rolling_back,
+        rolling_back=history.rolling_back or history.cause is not None,
         owner=context.owner,
         build=context.build,
         strategy=spec.strategy.value,
@@ -225,7 +224,7 @@ def _loop(
     history: History,
     planned: rollout_events.RolloutPlanned,
     recorder: Recorder,
-    suspension: Suspension,
+    put_back: PutBack,
     look_up: Callable[[], ImageReference] | None,
 ) -> RolloutResult:
     began, fresh = actor.now, False
@@ -236,7 +235,7 @@ def _loop(
         history = actor.resizer.look(history) if actor.resizer else history
         situation, action = _decided(actor.spec, observed, history, actor.now)
         if isinstance(action, Done | Halt) and not fresh:
-            suspension.end()
+            put_back.end(action, observed, rolling_back=history.rolling_back)
             actor.watcher.refresh_for_end(required=isinstance(action, Done))
             fresh = True
             continue
@@ -244,7 +243,9 @@ def _loop(
         action = as_found(action, final, observed, history)
         reporter.report(observed, history, situation, action, final)
         if isinstance(action, Done | Halt):
-            result = replace(finish(actor, history, action, final, actor.now - began), actors=suspension.actors)
+            result = replace(
+                finish(actor, history, action, final, actor.now - began), actors=put_back.suspension.actors
+            )
             recorder.end(result.outcome.value)
             return result
         fresh = False
@@ -254,7 +255,7 @@ def _loop(
             history = replace(history, newest=newest)
         else:
             if actor.gates or not isinstance(action, RunGate):
-                suspension.begin(observed, actor.autoscale)
+                put_back.before(action, observed, actor.autoscale, going_back=history.rolling_back)
             with recorder.begun(action, history, observed):
                 history = actor.act(action, history)
             actor.lease.renew_if_due()

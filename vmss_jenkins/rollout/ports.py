@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from vmss_jenkins.gates.verdicts import Consequence, Verdict
@@ -13,6 +13,8 @@ from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Instance, ScaleSet, ScaleSetName
 from vmss_jenkins.model.release_log import Record
 from vmss_jenkins.model.releases import Release
+from vmss_jenkins.rollout.plan.protection.decision import Policy
+from vmss_jenkins.rollout.plan.protection.protected import Protected
 from vmss_jenkins.runtime.ports import OperationT
 
 
@@ -58,6 +60,51 @@ class ScaleSets(Protocol[OperationT]):
 
     def poll(self, operation: OperationT) -> None:
         """Read the state of an operation once."""
+        ...
+
+
+class Protector(Protocol[OperationT]):
+    """Sets the protection of instances of one scale set; each call raises `AzureError`."""
+
+    def begin_protect(self, instance_id: str, policy: Policy) -> OperationT:
+        """Set the protection of one instance."""
+        ...
+
+    def poll(self, operation: OperationT) -> None:
+        """Read the state of an operation once."""
+        ...
+
+
+class ProtectedRecord(Protocol):
+    """The record of the instances that rollouts protect; each call raises `AzureError`."""
+
+    def read(self) -> Protected:
+        """Read it; empty if there is none."""
+        ...
+
+    def write(self, protected: Protected) -> None:
+        """Record them; an empty one removes the record."""
+        ...
+
+
+class Protection(Protocol):
+    """Keeps instances from Azure's own upgrades during a run."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether instances are protected by this run or an earlier one."""
+        ...
+
+    def begin(self, beat: Callable[[], None]) -> None:
+        """Begin a run; `beat` is called in each wait, to renew its lock."""
+        ...
+
+    def go_back(self) -> None:
+        """From now on the model is changed to the release of before."""
+        ...
+
+    def end(self, stays: Collection[str]) -> None:
+        """Put the protection back as it was, unless instances are named for which it stays; a failure is told."""
         ...
 
 

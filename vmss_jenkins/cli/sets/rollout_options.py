@@ -90,7 +90,8 @@ ALLOWANCES = (
     click.option(
         "--allow-automatic-rollout",
         is_flag=True,
-        help="Go on although the upgrade policy of the scale set updates every instance by itself.",
+        help="Protect no instance: let Azure update all of them by itself, without a canary, as the upgrade policy of "
+        "the scale set says.",
     ),
     click.option(
         "--allow-unknown-autoscale",

@@ -92,6 +92,7 @@ def _show(
     from vmss_jenkins.model.instances import has_latest_model  # noqa: PLC0415
     from vmss_jenkins.rollout.plan.actions import RolloutSpec  # noqa: PLC0415
     from vmss_jenkins.rollout.plan.actors.table import other_actors  # noqa: PLC0415
+    from vmss_jenkins.rollout.plan.protection.decision import as_protected  # noqa: PLC0415
 
     scale_set, instances = steps.observe(resource_group, name, connection=connection, on_event=log_line)
     if outdated:
@@ -102,7 +103,7 @@ def _show(
         return 0
     suspended = steps.suspended_services(scale_set, connection=connection) if scale_set.services else ()
     autoscale = steps.autoscale_settings(scale_set, connection=connection)
-    actors = other_actors(RolloutSpec(), scale_set, instances, autoscale, suspended=suspended)
+    actors = other_actors(RolloutSpec(), as_protected(scale_set), instances, autoscale, suspended=suspended)
     if output == "json":
         notes = {instance.id: note(instance, scale_set) for instance in instances}
         found = {"scale_set": scale_set, "instances": instances, "notes": {k: v for k, v in notes.items() if v}}

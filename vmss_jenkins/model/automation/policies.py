@@ -71,6 +71,8 @@ class Automation:
     guest_patching: str = ""
     """The patch mode by which Azure installs updates inside of instances; empty for none."""
     hooks: tuple[LifecycleHook, ...] = ()
+    kept_from: str = ""
+    """The upgrade policy that a rollout protects the instances from; empty for none."""
 
     @property
     def creation_tries(self) -> float:

@@ -177,6 +177,17 @@ def resume_rollback(observed: Observed, was_rolling_back: str, image: Release | 
     return None
 
 
+def from_and_to(observed: Observed, history: History, spec: RolloutSpec) -> tuple[Release | None, Release | None]:
+    """The release that a run that begins leaves, and the one that it goes to; None for an unknown one."""
+    found, to = observed.scale_set.release, history.target.image
+    if history.cause is not None and not history.rolling_back:
+        to = spec.rollback_to or (history.previous[0] if len(history.previous) == 1 else None)
+    moves = isinstance(found, ImageReference) and found.moves and history.previous
+    known = history.previous if moves else (found, *history.previous)
+    others = [image for image in known if image and not (to and to.same_as(image))]
+    return (others[0] if others else None), to
+
+
 def state_of(instance: Instance, scale_set: ScaleSet) -> str:
     """The state of an instance, for people."""
     latest = {True: "latest model", False: "not the latest model", None: "latest model unknown"}

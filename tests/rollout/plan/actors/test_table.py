@@ -121,6 +121,18 @@ def test_a_mode_that_updates_every_instance_is_refused_unless_it_is_allowed(mode
     assert (allowed.response, allowed.handling) == (Response.TELL, "allowed by --allow-automatic-rollout")
 
 
+@pytest.mark.parametrize("mode", [UpgradeMode.ROLLING, UpgradeMode.AUTOMATIC])
+def test_a_mode_from_which_the_instances_are_protected_is_bounded_and_so_is_autoscale(mode: UpgradeMode) -> None:
+    kept = Automation(kept_from=mode.value)
+    actor = only(kept)
+    assert (actor.name, actor.response) == (f"upgrade mode {mode.value}", Response.BOUND)
+    assert actor.handling == "each instance is protected from it until it is released"
+    rows = found(kept, autoscale=(BY_CPU,))
+    assert [one.handling for one in rows if one.name.startswith("autoscale")] == [
+        "goes on; it deletes none of those that are protected"
+    ]
+
+
 def test_a_rolling_mode_that_makes_instances_says_so() -> None:
     surges = Automation(max_surge=True)
     assert only(surges, scale_set={"upgrade_mode": UpgradeMode.ROLLING}).setting == "with surge"

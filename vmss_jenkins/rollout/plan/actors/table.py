@@ -107,6 +107,8 @@ def _autoscale(look: _Look) -> Iterator[OtherActor]:
 
 
 def _autoscale_response(look: _Look, *, known: bool) -> tuple[Response, str]:
+    if look.automation.kept_from and not look.surges:
+        return Response.BOUND, "goes on; it deletes none of those that are protected"
     if not look.surges:
         return Response.BOUND, "goes on; instances that come or go are counted again"
     if not known:
@@ -116,12 +118,14 @@ def _autoscale_response(look: _Look, *, known: bool) -> tuple[Response, str]:
 
 
 def _upgrades(look: _Look) -> Iterator[OtherActor]:
-    mode = look.scale_set.upgrade_mode
-    if mode is UpgradeMode.MANUAL:
+    mode, kept_from = look.scale_set.upgrade_mode, look.automation.kept_from
+    if mode is UpgradeMode.MANUAL and not kept_from:
         return
-    setting = "with surge" if mode is UpgradeMode.ROLLING and look.automation.max_surge else ""
+    name = kept_from or mode.value
+    setting = "with surge" if name == UpgradeMode.ROLLING.value and look.automation.max_surge else ""
     may = "update every instance as soon as the model changes"
-    yield OtherActor(f"upgrade mode {mode.value}", setting, may, *_allowance(look))
+    protected = Response.BOUND, "each instance is protected from it until it is released"
+    yield OtherActor(f"upgrade mode {name}", setting, may, *(protected if kept_from else _allowance(look)))
 
 
 def _allowance(look: _Look) -> tuple[Response, str]:

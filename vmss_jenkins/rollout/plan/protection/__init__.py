@@ -1,0 +1,1 @@
+"""Which instances a rollout keeps from Azure's own upgrades, and until when. Pure."""
