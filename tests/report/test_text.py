@@ -155,6 +155,7 @@ EXAMPLES: list[tuple[Event, str]] = [
         rollout_events.OtherActorsFound(WEB, (REPAIRS, BALANCE)),
         "also act on canary-rg/web: automatic repairs: suspended until the end; automatic zone balance: kept",
     ),
+    (rollout_events.CanaryLost(("0", "1")), "the canary is gone: 0, 1; another one is updated and judged"),
     (
         rollout_events.NotDraining(WEB),
         (

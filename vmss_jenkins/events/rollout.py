@@ -164,6 +164,13 @@ class CapacityChanged(Event):
 
 
 @dataclass(frozen=True)
+class CanaryLost(Event):
+    """The canary is gone or does not run any more, by no doing of the rollout: another one is judged."""
+
+    instance_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class FellBackToWaves(Event):
     """Azure refused overlapping operations: from now on it goes in waves."""
 

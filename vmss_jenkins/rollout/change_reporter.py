@@ -9,6 +9,7 @@ from vmss_jenkins.events import surge as surge_events
 from vmss_jenkins.events.base import Event, OnEvent
 from vmss_jenkins.events.steps import InstanceSkipped
 from vmss_jenkins.model.final_state import FinalState
+from vmss_jenkins.model.instances import PARKED
 from vmss_jenkins.rollout.instance_states import instance_states
 from vmss_jenkins.rollout.plan.actions import Action, Halt, Wait
 from vmss_jenkins.rollout.plan.history import History, Observed
@@ -32,6 +33,7 @@ class ChangeReporter:
         self._known: set[str] | None = None
         self._reported: set[tuple[str, str]] = set()
         self._waiting = ""
+        self._canary: set[str] = set()
 
     def report(
         self, observed: Observed, history: History, situation: Situation, action: Action, final: FinalState
@@ -45,6 +47,7 @@ class ChangeReporter:
                 self._on_event(rollout_events.NotDraining(self._name))
             self._begin(history, situation)
         self._capacity(observed, history)
+        self._lost_canary(observed, history, situation)
         for key in sorted(situation.updated & history.records.keys()):
             record = history.records[key]
             seconds = history.updated_since[key] - (record.asked or record.at)
@@ -103,6 +106,17 @@ class ChangeReporter:
         if joined or gone:
             self._on_event(rollout_events.CapacityChanged(tuple(sorted(joined)), tuple(sorted(gone))))
         self._known = present
+
+    def _lost_canary(self, observed: Observed, history: History, situation: Situation) -> None:
+        """Report that instances of the canary are gone or do not run any more, before or after their judgement."""
+        runs = {one.id for one in observed.instances if one.power not in PARKED}
+        lost = self._canary - runs
+        self._canary &= runs
+        if situation.in_canary:
+            took = {key for key, record in history.records.items() if record.ran and record.asked is not None}
+            self._canary |= took & runs
+            if lost:
+                self._on_event(rollout_events.CanaryLost(tuple(sorted(lost))))
 
     def _once(self, what: str, key: str, event: Event) -> None:
         if (what, key) not in self._reported:

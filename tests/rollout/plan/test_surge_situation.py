@@ -219,7 +219,7 @@ PASSED, BAD = Consequence.GO_ON, Consequence.FAIL
 def test_the_canary_ends_with_gates_that_passed_it(gates: list[tuple[Stage, Consequence]], in_canary: bool) -> None:
     history = run(THERE)
     for stage, follows in gates:
-        history = history.add_gate(GateResult(stage, (), follows, ASKED))
+        history = history.add_gate(GateResult(stage, (THERE.id,), follows, ASKED))
     spec, there = replace(SPEC, canary=Amount(1)), observed(THERE, read=ASKED)
     assert survey(spec, there, history, ASKED).in_canary is in_canary
     assert not survey(SPEC, there, history, ASKED).in_canary, "there is no canary"

@@ -99,6 +99,11 @@ def _(event: events.CapacityChanged) -> str:
 
 
 @line.register
+def _(event: events.CanaryLost) -> str:
+    return f"the canary is gone: {names(event.instance_ids)}; another one is updated and judged"
+
+
+@line.register
 def _(event: events.FellBackToWaves) -> str:
     return f"Azure refused overlapping operations, so the rollout continues in waves: {event.reason}"
 

@@ -30,6 +30,8 @@ from vmss_jenkins.rollout.plan.history import History, Observed, Stage
 from vmss_jenkins.rollout.plan.rollback import rollback_target, state_of
 from vmss_jenkins.rollout.plan.situation import Situation, survey
 
+_NO_CANARY = "no instance with the release runs, and no other can be the canary"
+
 
 def decide(spec: RolloutSpec, observed: Observed, history: History, now: float) -> Action:
     """Choose the next action.
@@ -197,7 +199,7 @@ def _end(spec: RolloutSpec, observed: Observed, history: History, situation: Sit
     if situation.recovering and not history.rolling_back:
         return None
     if situation.in_canary and situation.have_it and not situation.still_down:
-        return None
+        return None if situation.unjudged else halt(_NO_CANARY, observed, history)
     if bad := {**situation.failed, **situation.still_down}:
         what = "the rollback failed too: " if history.rolling_back else "all but "
         return halt(f"{what}{_listed(bad, ' failed' if history.rolling_back else '')}", observed, history)

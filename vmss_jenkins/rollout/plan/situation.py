@@ -78,8 +78,8 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
     }
     failed = {key: reason for key, reason in failures.items() if key not in still_down}
     recovering = _recovering(observed, history, required - updated - unsettled) - failures.keys()
-    in_canary = _in_canary(spec, history, selection)
-    apart = _taken_down(history)
+    in_canary = _in_canary(spec, observed, history, selection)
+    apart = _taken_down(history) | parked
     taking = _taking(selection, observed, record)
     canary = choose_canary(spec.canary, taking, apart) if in_canary and spec.canary else ()
     chosen = _first(spec, pending, canary) if in_canary else pending
@@ -175,10 +175,21 @@ def _taking(selection: Selection, observed: Observed, record: Collection[str]) -
     return Selection((*selection.have_it, *under_way), rest, selection.skipped)
 
 
-def _in_canary(spec: RolloutSpec, history: History, selection: Selection) -> bool:
-    judged = any(gate.stage is Stage.CANARY and gate.consequence is Consequence.GO_ON for gate in history.gates)
+def _in_canary(spec: RolloutSpec, observed: Observed, history: History, selection: Selection) -> bool:
     there = selection.have_it or selection.pending
-    return bool(spec.canary and there and not judged and not history.rolling_back)
+    return bool(spec.canary and there and not is_judged(observed, history) and not history.rolling_back)
+
+
+def is_judged(observed: Observed, history: History) -> bool:
+    """Whether the gates passed the canary, and an instance that they passed still runs.
+
+    Autoscale, an eviction or a person may take the whole canary away: then nothing that runs was judged, and the next
+    instance is a canary again.
+    """
+    passed = [gate for gate in history.gates if gate.consequence is Consequence.GO_ON]
+    runs = observed.by_id().keys() - _parked(observed, history)
+    canary = any(gate.stage is Stage.CANARY for gate in passed)
+    return canary and any(runs & set(gate.instance_ids) for gate in passed)
 
 
 def updated_for(observed: Observed, history: History, instance_id: str) -> float:

@@ -99,7 +99,7 @@ def test_autoscale_goes_on_in_place_and_forbids_a_surge() -> None:
         "2 to 10 instances, 2 rules",
         "add instances of the latest model, and delete instances, also the canary",
         Response.BOUND,
-        "goes on; instances that come or go are counted again",
+        "goes on; a canary that it deletes is replaced, and judged again",
     )
     assert only(None, SURGE, autoscale=(BY_CPU,)).response is Response.REFUSE
 

@@ -110,7 +110,7 @@ def _autoscale_response(look: _Look, *, known: bool) -> tuple[Response, str]:
     if look.automation.kept_from and not look.surges:
         return Response.BOUND, "goes on; it deletes none of those that are protected"
     if not look.surges:
-        return Response.BOUND, "goes on; instances that come or go are counted again"
+        return Response.BOUND, "goes on; a canary that it deletes is replaced, and judged again"
     if not known:
         allowed = look.spec.allow_unknown_autoscale
         return (Response.TELL, "allowed") if allowed else (Response.REFUSE, "a surge is refused")
@@ -168,7 +168,7 @@ def _waiting(look: _Look) -> tuple[Response, str]:
 def _spot(look: _Look) -> Iterator[OtherActor]:
     if eviction := look.automation.eviction:
         setting = eviction + (", restored later" if look.automation.spot_restore else "")
-        handling = "an evicted instance is left alone"
+        handling = "a canary that it takes is replaced, and judged again"
         yield OtherActor("spot eviction", setting, "take an instance away at any time", Response.BOUND, handling)
 
 

@@ -11,9 +11,9 @@ from vmss_jenkins.model.instances import Instance, ScaleSet
 from vmss_jenkins.rollout.plan.actions import RolloutSpec
 from vmss_jenkins.rollout.plan.capacity import Capacity, unhealthy
 from vmss_jenkins.rollout.plan.headcount import Headcount
-from vmss_jenkins.rollout.plan.history import SETTLED, History, Observed, Stage
+from vmss_jenkins.rollout.plan.history import SETTLED, History, Observed
 from vmss_jenkins.rollout.plan.selection import Include, reason_to_stay
-from vmss_jenkins.rollout.plan.situation import LAG, Situation, updated_for
+from vmss_jenkins.rollout.plan.situation import LAG, Situation, is_judged, updated_for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ def survey(spec: RolloutSpec, observed: Observed, history: History, now: float) 
         failed=failed,
         pending=frozenset(i.id for i in found.old),
         candidates=(),
-        in_canary=_in_canary(spec, history, found),
+        in_canary=_in_canary(spec, observed, history, found),
         canary=(),
         awaited=frozenset(i.id for i in (*found.old, *skipped_or_foreign) if i.is_updating),
         unjudged=tuple(i.id for i in found.new if i.id in done - judged),
@@ -160,8 +160,8 @@ def _failures(
             yield key, f"still there {to_go:.0f} s after its deletion began"
 
 
-def _in_canary(spec: RolloutSpec, history: History, found: _Sorted) -> bool:
-    judged = any(gate.stage is Stage.CANARY and gate.consequence is Consequence.GO_ON for gate in history.gates)
+def _in_canary(spec: RolloutSpec, observed: Observed, history: History, found: _Sorted) -> bool:
+    judged = is_judged(observed, history)
     return bool(spec.canary and (found.new or found.old) and not judged and not history.rolling_back)
 
 
