@@ -27,6 +27,7 @@ PURE = (
     "model.automation",
     "model",
     "model.galleries",
+    "model.os_upgrades",
     "gates",
     "jenkins.plan",
     "events",
@@ -34,6 +35,7 @@ PURE = (
     "rollout.plan.actors",
     "rollout.plan.protection",
     "rollout.plan.surge",
+    "govern.plan",
     "blue_green.plan",
     "report.text",
     "report",
@@ -44,17 +46,18 @@ PURE = (
 WORLDLY = (
     "runtime",
     "azure",
-    "azure.scripts",
+    "azure.scripts azure.os_upgrades",
     "measure",
     "rollout.claims",
     "rollout",
     "rollout.protection",
+    "govern",
     "blue_green",
     "jenkins.migration",
     "jenkins",
-    "library",
+    "library library.os_upgrades",
     "cli",
-    "cli.sets cli.pairs cli.jobs cli.tools",
+    "cli.sets cli.upgrades cli.pairs cli.jobs cli.tools",
     "__init__ __main__ seed demo pytest_plugin",
 )
 ROOMS = tuple(line.split() for line in (*PURE, *WORLDLY))
@@ -70,7 +73,7 @@ HEAVY = frozenset(
     {"aiohttp", "azure", "defusedxml", "flask", "jenkins", "jinja2", "pydantic", "requests", "rich", "trustme"}
     | {"werkzeug", "yaml"}
 )
-LIGHT = ("cli", "cli.sets", "cli.pairs", "cli.jobs", "cli.tools", "library", "runtime", "jenkins.plan")
+LIGHT = ("cli", "cli.sets", "cli.upgrades", "cli.pairs", "cli.jobs", "cli.tools", "library", "runtime", "jenkins.plan")
 """Rooms that a command imports before it knows what to do."""
 LATE = ("cli.live_display",)
 """What is imported only on a terminal."""

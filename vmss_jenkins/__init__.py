@@ -12,8 +12,10 @@ from vmss_jenkins._version import VERSION
 if TYPE_CHECKING:
     from vmss_jenkins.azure.connection import Connection
     from vmss_jenkins.errors import AzureError, ConfigError, UnsafeRollout, VmssJenkinsError
+    from vmss_jenkins.govern.plan.spec import GovernSpec
     from vmss_jenkins.library.blue_green import Pair, release_to_pair, switch
     from vmss_jenkins.library.gates import verify
+    from vmss_jenkins.library.os_upgrades.governing import govern_upgrade
     from vmss_jenkins.library.releases import Lookup, resolve_image
     from vmss_jenkins.library.rollouts import roll_back, roll_out
     from vmss_jenkins.library.steps import observe, update, update_application, update_extension, update_instances
@@ -35,6 +37,7 @@ __all__ = [
     "AzureError",
     "ConfigError",
     "Connection",
+    "GovernSpec",
     "ImageReference",
     "Lookup",
     "MovingImage",
@@ -50,6 +53,7 @@ __all__ = [
     "UpdateResult",
     "VmssJenkinsError",
     "__version__",
+    "govern_upgrade",
     "observe",
     "release_to_pair",
     "resolve_image",
@@ -70,6 +74,7 @@ _HOMES = {
     "AzureError": "errors",
     "ConfigError": "errors",
     "Connection": "azure.connection",
+    "GovernSpec": "govern.plan.spec",
     "ImageReference": "model.images",
     "Lookup": "library.releases",
     "MovingImage": "model.images",
@@ -84,6 +89,7 @@ _HOMES = {
     "UpdateInstancesResult": "rollout.instance_update",
     "UpdateResult": "rollout.steps",
     "VmssJenkinsError": "errors",
+    "govern_upgrade": "library.os_upgrades.governing",
     "observe": "library.steps",
     "release_to_pair": "library.blue_green",
     "resolve_image": "library.releases",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from vmss_jenkins import cli
+from vmss_jenkins.azure.connection import Connection
+from vmss_jenkins.azure.os_upgrades.upgrades import AzureOsUpgrades
 from vmss_jenkins.azure.roles import LINKED, USED, role, table
 from vmss_jenkins.emulator import Emulator, Release, Scenario
 from vmss_jenkins.emulator.arm.role import Role
@@ -19,6 +22,8 @@ from vmss_jenkins.emulator.compute import scale_sets
 from vmss_jenkins.emulator.front.routes import resolve
 from vmss_jenkins.emulator.scenario.scenario import SCENARIOS
 from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.govern import watch
+from vmss_jenkins.model.instances import ScaleSetName
 
 SCOPE = "/subscriptions/5ca1e5e7-0000-4000-8000-000000000001"
 UNIFORM = Scenario(instances=2)
@@ -36,6 +41,19 @@ MOVING = [
     for image, one in PUBLISHED.items()
 ]
 """Sets that name an image that moves, of every kind."""
+UPGRADED: dict[str, Any] = {
+    "image": "apps/nginx",
+    "releases": {f"apps/nginx/1.0.{patch}": Release("page") for patch in range(2)},
+    "unpublished": frozenset({"apps/nginx/1.0.1"}),
+    "automatic_os_upgrade": True,
+}
+ASKED = Scenario(
+    instances=10, hooks=({"type": "UpgradeAutoOSRollingBatchStarting", "waitDuration": "PT4H"},), zones=(), **UPGRADED
+)
+DEFERRED = [
+    Scenario(instances=2, os_upgrade_deferral=True, **UPGRADED),
+    Scenario(instances=2, orchestration="Flexible", nat="rule", os_upgrade_deferral=True, **UPGRADED),
+]
 GATES = [f"http via={via} port=80 samples=1 timeout=1s error_limit=0" for via in ("public", "nat", "frontend")]
 ONCE = "samples=1 timeout=1s error_limit=0"
 PAIR_WORDS = "--load-balancer blueLB --blue blue --green green"
@@ -73,6 +91,12 @@ RUNS: dict[str, list[tuple[Scenario, str]]] = {
     "drain": [(s, "rollout --image-id NEW --drain 0.1") for s in (UNIFORM, FLEXIBLE)],
     "repairs": [(UNIFORM, "rollout --image-id NEW --canary 1")],
     "protection": [(replace(UNIFORM, mode="Rolling"), "rollout --image-id NEW --canary 1")],
+    "govern": [
+        (ASKED, "govern --canary 1"),
+        (ASKED, "govern --gate 'command run=false'"),
+        *((one, "govern --max-unavailable 50%") for one in DEFERRED),
+    ],
+    "govern-install": [(UNIFORM, f"govern --{what}") for what in ("install", "uninstall")],
 }
 
 
@@ -82,6 +106,7 @@ BESIDE = {
     "repairs": ("rollout",),
     "protection": ("rollout",),
     "image-versions": ("rollout", "resolve-image"),
+    "govern": ("image-versions",),
 }
 """What is needed beside a key that is no command of its own."""
 PAIRED = {"switch", "blue-green"}
@@ -101,6 +126,9 @@ def used(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]
                 monkeypatch.setenv(key, value)
             if name == "update-instances":
                 _change_model(emulator)
+            if name == "govern":
+                monkeypatch.setattr(watch, "LONGEST", 0.1)
+                _await_upgrade(emulator)
             if name == "repairs":
                 _change(emulator, {"automaticRepairsPolicy": {"enabled": True}})
             words = shlex.split(line.replace("NEW", emulator.scenario.image_id("nginx-updated-image")))
@@ -109,6 +137,16 @@ def used(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]
             assert not refused, (line, done.output)
             found |= {resolve(call["method"], call["path"], "")[0].action for call in emulator.calls}
     return found
+
+
+def _await_upgrade(emulator: Emulator) -> None:
+    """Publish a newer version, and wait until Azure begins to upgrade the set."""
+    emulator.inject("publish image=apps/nginx/1.0.1")
+    connection = Connection(emulator.subscription_id, endpoint=emulator.endpoint)
+    with closing(connection.connect(lambda _: None).scale_sets()) as sets:
+        while AzureOsUpgrades(sets, ScaleSetName("canary-rg", "web")).upgrade() is None:
+            pass
+    emulator.backend.calls.clear()
 
 
 def _change_model(emulator: Emulator) -> None:

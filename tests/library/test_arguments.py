@@ -13,10 +13,11 @@ import vmss_jenkins
 from tests.support.fakes import NEW
 from vmss_jenkins import ConfigError, Connection, Pair, RolloutSpec
 from vmss_jenkins.library import blue_green, claims, gates, releases, rollout_preview, rollouts, seeding, steps
+from vmss_jenkins.library.os_upgrades import governing, hooks
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.releases import ExtensionSettings, Script
 
-MODULES = (blue_green, claims, gates, releases, rollout_preview, rollouts, seeding, steps)
+MODULES = (blue_green, claims, gates, governing, hooks, releases, rollout_preview, rollouts, seeding, steps)
 PAIR = Pair("shop-rg", "shop-lb", "blue", "green")
 VALID: dict[str, Any] = {
     "resource_group": "canary-rg",

@@ -4,6 +4,7 @@ from json import loads
 import pytest
 
 from tests.support.fakes import NEW, OLD, WEB
+from vmss_jenkins.events import govern as govern_events
 from vmss_jenkins.events import rollout as rollout_events
 from vmss_jenkins.events import surge as surge_events
 from vmss_jenkins.events import switch as switch_events
@@ -257,6 +258,50 @@ EXAMPLES: list[tuple[Event, str]] = [
         "removing 1: Azure's answer was lost; checking whether the deletion began",
     ),
     (surge_events.InstanceRemoved("1"), "instance 1 is removed"),
+    (
+        govern_events.UpgradeAsked(WEB, "e-1", ("0", "1"), 1_764_590_400.0, "Reject"),
+        (
+            "Azure asks whether it may upgrade the operating system of canary-rg/web: 0, 1; without an answer Azure "
+            "rejects them at 2025-12-01 12:00:00 UTC"
+        ),
+    ),
+    (
+        govern_events.UpgradeAsked(WEB, "", ("0", "1"), None, ""),
+        "Azure waits for the approval of its OS upgrade of canary-rg/web: 0, 1",
+    ),
+    (
+        govern_events.UpgradeApproved("e-1", ("web",), is_set=True),
+        "approved: Azure may begin the OS upgrade of web",
+    ),
+    (
+        govern_events.UpgradeApproved("e-1", ("0",), is_set=False, left_out=("1",)),
+        "approved: Azure may upgrade 0; 1 rejected for now: not of the canary",
+    ),
+    (
+        govern_events.UpgradeRejected("e-1", ("1", "2"), "too many errors"),
+        "rejected: Azure must not upgrade 1, 2: too many errors",
+    ),
+    (
+        govern_events.UpgradePostponed(
+            "e-1", 1_764_590_400.0, latest=True, default_action="Approve", reason="the gates measure"
+        ),
+        "the gates measure: without an answer Azure approves them at 2025-12-01 12:00:00 UTC, which is the latest time",
+    ),
+    (
+        govern_events.UpgradePostponed(
+            "e-1", 1_764_590_400.0, latest=False, default_action="Reject", reason="the gates measure"
+        ),
+        "the gates measure: without an answer Azure rejects them at 2025-12-01 12:00:00 UTC",
+    ),
+    (
+        govern_events.UpgradeCancelled(WEB, "too many errors"),
+        "the OS upgrade of canary-rg/web is cancelled: too many errors",
+    ),
+    (
+        govern_events.UpgradePending(WEB, "nothing is approved in 2026-12-20..2027-01-03"),
+        "canary-rg/web: nothing is approved in 2026-12-20..2027-01-03; a later run goes on",
+    ),
+    (govern_events.NothingAsked(WEB), "canary-rg/web: no OS upgrade waits for an answer"),
     (
         rollout_events.RolloutStarted(WEB, NEW, False, 1, ("0",), 0, 2),  # noqa: FBT003
         (

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from azure.core.exceptions import DecodeError
 from azure.core.pipeline.policies import RetryPolicy, SansIOHTTPPolicy
 from azure.core.pipeline.transport import RequestsTransport
 from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
@@ -146,3 +149,35 @@ def client_options(
         "user_agent": f"vmss-jenkins/{VERSION}",
         **policy,
     }
+
+
+def server_time(answer: Any) -> float:  # noqa: ANN401 - azure-core types its response by transport
+    """The server's time by an answer, in seconds UTC; the machine's own if it does not tell."""
+    date = answer.headers.get("Date")
+    return parsedate_to_datetime(date).timestamp() if date else time.time()
+
+
+class AnswerPolicy(SansIOHTTPPolicy[Any, Any]):
+    """Keeps the rate limits of the last answers, and refuses answers that do not come from Azure."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.remaining: dict[str, int] = {}
+        """Requests left in each token bucket, without the prefix `Microsoft.Compute/`."""
+        self.server_time = 0.0
+        """The server's time by its last answer, in seconds UTC."""
+
+    def on_response(self, request: Any, response: Any) -> None:  # noqa: ANN401, ARG002 - azure-core's signature
+        """Look at one answer.
+
+        Raises:
+            DecodeError: for an HTML page, which a proxy sent instead of Azure.
+        """
+        if "html" in response.http_response.headers.get("Content-Type", "").lower():
+            response.http_response.read()
+            raise DecodeError(response=response.http_response)
+        self.server_time = server_time(response.http_response)
+        for entry in response.http_response.headers.get("x-ms-ratelimit-remaining-resource", "").split(","):
+            bucket, _, count = entry.strip().partition(";")
+            if count.isdigit():
+                self.remaining[bucket.removeprefix("Microsoft.Compute/")] = int(count)

@@ -75,6 +75,19 @@ USED: Mapping[str, tuple[str, ...]] = {
     "blue-green": tuple(
         dict.fromkeys((*_ROLL, f"{_SETS}/write", *_SWITCH, "Microsoft.Network/publicIPAddresses/read"))
     ),
+    "govern": (
+        *_READ,
+        *_TAGS,
+        _OPERATION,
+        f"{_SETS}/lifecycleHookEvents/read",
+        f"{_SETS}/lifecycleHookEvents/write",
+        f"{_SETS}/rollingUpgrades/read",
+        f"{_SETS}/rollingUpgrades/cancel/action",
+        f"{_SETS}/approveRollingUpgrade/action",
+        f"{_SETS}/manualupgrade/action",
+        _AUTOSCALE,
+    ),
+    "govern-install": (f"{_SETS}/read", f"{_SETS}/write", _OPERATION),
     "repairs": (f"{_SETS}/instanceView/read", f"{_SETS}/setOrchestrationServiceState/action"),
     "protection": (f"{_SETS}/virtualMachines/write",),
     "drain": (
@@ -89,7 +102,8 @@ USED: Mapping[str, tuple[str, ...]] = {
 """The actions of each command's requests. `drain` is what `--drain` adds to a rollout; `protection` what a set with the
 upgrade policy Rolling or Automatic adds; `image-versions` what an image that is in a gallery or is named by `latest`
 adds, also to `resolve-image`; `applications` what `--application` adds to a rollout and to a rollback;
-`update-application` is `update` with it. `surge` is a rollout with `--strategy surge`."""
+`update-application` is `update` with it. `surge` is a rollout with `--strategy surge`;
+`govern-install` is `govern --install` and `--uninstall`."""
 LINKED: Mapping[str, tuple[str, ...]] = {
     "update": _IMAGES,
     "rollout": _IMAGES[1:],

@@ -8,12 +8,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 from azure.core import MatchConditions
-from azure.core.exceptions import DecodeError
-from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.core.polling.base_polling import BadStatus
 from azure.mgmt.compute import ComputeManagementClient
 
-from vmss_jenkins.azure.client_options import client_options
+from vmss_jenkins.azure.client_options import AnswerPolicy, client_options
 from vmss_jenkins.azure.credentials import Endpoint
 from vmss_jenkins.azure.errors import azure_error, body_failure, response_failure, translated
 from vmss_jenkins.azure.operations import AzureOperation, SteppedPolling
@@ -32,29 +30,6 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
 
-class _AnswerPolicy(SansIOHTTPPolicy[Any, Any]):
-    """Keeps the rate limits of the last answers, and refuses answers that do not come from Azure."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.remaining: dict[str, int] = {}
-        """Requests left in each token bucket, without the prefix `Microsoft.Compute/`."""
-
-    def on_response(self, request: Any, response: Any) -> None:  # noqa: ANN401, ARG002 - azure-core's signature
-        """Look at one answer.
-
-        Raises:
-            DecodeError: for an HTML page, which a proxy sent instead of Azure.
-        """
-        if "html" in response.http_response.headers.get("Content-Type", "").lower():
-            response.http_response.read()
-            raise DecodeError(response=response.http_response)
-        for entry in response.http_response.headers.get("x-ms-ratelimit-remaining-resource", "").split(","):
-            bucket, _, count = entry.strip().partition(";")
-            if count.isdigit():
-                self.remaining[bucket.removeprefix("Microsoft.Compute/")] = int(count)
-
-
 class AzureScaleSets:
     """Reads and changes scale sets of one subscription.
 
@@ -67,7 +42,7 @@ class AzureScaleSets:
     """
 
     def __init__(self, endpoint: Endpoint, credential: TokenCredential | None, on_event: OnEvent | None = None) -> None:
-        self._answer_policy = _AnswerPolicy()
+        self._answer_policy = AnswerPolicy()
         self._endpoint, self._subscription = endpoint.url, endpoint.subscription
         options = client_options(endpoint, credential, on_event)
         options["per_retry_policies"].append(self._answer_policy)
@@ -78,13 +53,23 @@ class AzureScaleSets:
         """Requests left in each token bucket, by the last answers."""
         return self._answer_policy.remaining
 
+    @property
+    def client(self) -> ComputeManagementClient:
+        """The SDK's client, for adapters beside this one."""
+        return self._client
+
+    @property
+    def server_time(self) -> float:
+        """The server's time by its last answer, in seconds UTC."""
+        return self._answer_policy.server_time
+
     def services(self, name: ScaleSetName) -> AzureServices:
         """The services by which Azure replaces instances of a set by itself."""
-        return AzureServices(self._client.virtual_machine_scale_sets, self._begin, self.poll, name)
+        return AzureServices(self._client.virtual_machine_scale_sets, self.begin, self.poll, name)
 
     def protector(self, name: ScaleSetName) -> AzureProtector:
         """The protection of a set's instances."""
-        return AzureProtector(self._client.virtual_machine_scale_set_vms, self._begin, self.poll, name)
+        return AzureProtector(self._client.virtual_machine_scale_set_vms, self.begin, self.poll, name)
 
     def protected(self, name: ScaleSetName) -> TagProtected:
         """The record of the instances that rollouts protect."""
@@ -176,7 +161,7 @@ class AzureScaleSets:
         unchanged: dict[str, Any] = (
             {"etag": scale_set.etag, "match_condition": MatchConditions.IfNotModified} if scale_set.etag else {}
         )
-        return self._begin(
+        return self.begin(
             action,
             lambda polling: self._client.virtual_machine_scale_sets.begin_update(
                 name.resource_group, name.name, cast("Any", body), polling=polling, **unchanged
@@ -202,7 +187,7 @@ class AzureScaleSets:
         new = WINDOWS_HANDLER if scale_set.windows else LINUX_HANDLER
         handler = scale_set.handlers.get(release.name.lower(), new)
         body = cast("Any", extension_body(release, protected, None if replaced else known, handler))
-        return self._begin(
+        return self.begin(
             f"set the script extension {release.name} of {name}",
             lambda polling: begin(name.resource_group, name.name, release.name, body, polling=polling),
         )
@@ -223,7 +208,7 @@ class AzureScaleSets:
             AzureError: if Azure refuses.
         """
         name = scale_set.name
-        return self._begin(
+        return self.begin(
             f"update instances {', '.join(ids)} of {name}",
             lambda polling: self._client.virtual_machine_scale_sets.begin_update_instances(
                 name.resource_group, name.name, cast("Any", {"instanceIds": list(ids)}), polling=polling
@@ -248,7 +233,7 @@ class AzureScaleSets:
             AzureError: if Azure refuses.
         """
         name = scale_set.name
-        return self._begin(
+        return self.begin(
             f"delete instances {', '.join(ids)} of {name}",
             lambda polling: self._client.virtual_machine_scale_sets.begin_delete_instances(
                 name.resource_group,
@@ -259,7 +244,16 @@ class AzureScaleSets:
             ),
         )
 
-    def _begin(self, action: str, begin: Callable[[SteppedPolling], object]) -> AzureOperation:
+    def begin(self, action: str, begin: Callable[[SteppedPolling], object]) -> AzureOperation:
+        """Begin a long-running operation of the SDK.
+
+        Args:
+            action: what it does, for people.
+            begin: begins it with the given polling.
+
+        Raises:
+            AzureError: if Azure refuses.
+        """
         polling = SteppedPolling(0, path_format_arguments={"endpoint": self._endpoint})
         with translated(action):
             begin(polling)

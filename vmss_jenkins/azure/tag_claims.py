@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from azure.core.rest import HttpRequest
 
+from vmss_jenkins.azure.client_options import server_time
 from vmss_jenkins.azure.errors import translated
 from vmss_jenkins.model.instances import ScaleSetName
 from vmss_jenkins.model.release_log import MOST_PARTS, Record, added, pack, unpack
@@ -56,9 +55,7 @@ class _Tags:
         """The server's time, and all tags of the resource group."""
         answer = self._call("read", HttpRequest("GET", self._url, params={"api-version": API_VERSION}))
         tags: Mapping[str, str] = answer.json().get("properties", {}).get("tags") or {}
-        date = answer.headers.get("Date")
-        now = parsedate_to_datetime(date).timestamp() if date else time.time()
-        return now, tags
+        return server_time(answer), tags
 
     def _change(self, operation: str, tags: Mapping[str, str]) -> None:
         body = {"operation": operation, "properties": {"tags": dict(tags)}}

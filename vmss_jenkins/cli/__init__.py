@@ -25,6 +25,9 @@ ROOMS = {
         "resolve-image": "Show which exact version an image means now, and which instances lack it.",
         "verify": "Ask gates whether the instances with the new release are healthy.",
     },
+    "upgrades": {
+        "govern": "Answer Azure's automatic OS upgrades: judge each batch, approve or reject the next.",
+    },
     "pairs": {
         "blue-green": "Release to the idle one of two scale sets, then switch the traffic to it.",
         "switch": "Switch the traffic to the other one of two scale sets.",
@@ -45,7 +48,13 @@ ROOMS = {
     },
 }
 """The commands of each room, with what `--help` says of them; here, so that it imports none of them."""
-SECTIONS = {"sets": "Scale sets", "pairs": "Blue-green pairs", "jobs": "Jenkins jobs", "tools": "Tools"}
+SECTIONS = {
+    "sets": "Scale sets",
+    "upgrades": "Azure's own upgrades",
+    "pairs": "Blue-green pairs",
+    "jobs": "Jenkins jobs",
+    "tools": "Tools",
+}
 """The heading of each room in the help."""
 COMMANDS = {name: text for commands in ROOMS.values() for name, text in commands.items()}
 """All commands."""

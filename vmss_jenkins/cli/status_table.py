@@ -7,6 +7,7 @@ from vmss_jenkins.model.automation.other_actors import HEADINGS, OtherActor
 from vmss_jenkins.model.instances import Instance, ScaleSet, UpgradeMode, disagreement, has_latest_model
 from vmss_jenkins.model.machines import differing
 from vmss_jenkins.model.network import Endpoints
+from vmss_jenkins.model.os_upgrades.hook_events import HookEvent
 
 
 def table(
@@ -14,6 +15,7 @@ def table(
     instances: tuple[Instance, ...],
     endpoints: Endpoints | None,
     actors: tuple[OtherActor, ...],
+    asked: tuple[HookEvent, ...] | None,
     *,
     outdated: bool,
 ) -> None:
@@ -24,6 +26,7 @@ def table(
         instances: those to show.
         endpoints: the addresses, if they are shown.
         actors: who else may act on the scale set.
+        asked: the events of lifecycle hooks that wait for an answer; None if they cannot be read.
         outdated: whether only the outdated instances are shown.
     """
     others = (*scale_set.scripts, *scale_set.applications)
@@ -42,9 +45,16 @@ def table(
         headings.insert(-1, "own address")
         for instance, row in zip(instances, rows, strict=True):
             row.insert(-1, ", ".join(map(str, endpoints.ports.get(instance.id, ()))) or "-")
-    show(headings, rows, *filter(None, (facts, remark, balanced)))
+    show(headings, rows, *filter(None, (facts, remark, balanced, *_asked(asked))))
     if actors:
         show(HEADINGS, [one.cells for one in actors], "")
+
+
+def _asked(events: tuple[HookEvent, ...] | None) -> tuple[str, ...]:
+    """What Azure asks about its OS upgrade."""
+    if events is None:
+        return ("whether an OS upgrade waits is not known: the role lacks lifecycleHookEvents/read",)
+    return tuple(f"Azure asks whether it may upgrade the operating system: {event.fate}" for event in events)
 
 
 def _remark(scale_set: ScaleSet, instances: tuple[Instance, ...], *, outdated: bool) -> str:

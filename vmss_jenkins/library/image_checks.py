@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TypeVar
 
+from vmss_jenkins.azure.connection import AzureClients
 from vmss_jenkins.errors import AzureError, ConfigError
 from vmss_jenkins.events.steps import PreflightFound
 from vmss_jenkins.model.findings import Finding, Severity
@@ -161,3 +163,19 @@ def _unless_forbidden(doubt: str, waiter: Waiter, read: Callable[[], T]) -> T | 
 
 def _note(waiter: Waiter, severity: Severity, text: str) -> None:
     waiter.on_event(PreflightFound(Finding(severity, text)))
+
+
+def newest_of(azure: AzureClients, scale_set: ScaleSet) -> Callable[[], ImageReference | None]:
+    """Make the look-up of what the image of the model means now: None if that cannot be read."""
+    image = scale_set.image
+
+    def newest() -> ImageReference | None:
+        if image is None or not image.moves:
+            return image
+        try:
+            choice = azure.image_versions().newest(image, scale_set.location, time.time())
+        except AzureError:
+            return None
+        return image.at_version(choice.chosen_by_azure) if choice.chosen_by_azure else None
+
+    return newest

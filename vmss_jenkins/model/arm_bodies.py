@@ -168,7 +168,7 @@ def instance_from(body: Body) -> Instance:
         protected_from_scale_set_actions=bool(protection.get("protectFromScaleSetActions")),
         model_definition_applied=properties.get("modelDefinitionApplied") or "VirtualMachineScaleSet",
         error=_error(view),
-        created=_moment(properties.get("timeCreated")),
+        created=moment(properties.get("timeCreated")),
         settings=_settings(body, properties, "networkProfileConfiguration"),
         maintenance=_maintenance(_at(view, "maintenanceRedeployStatus")),
     )
@@ -230,7 +230,7 @@ def _exact_image_of(storage: Body) -> ImageReference | None:
     return image and image.at_version(_at(storage, "imageReference").get("exactVersion"))
 
 
-def _moment(text: str | None) -> float | None:
+def moment(text: str | None) -> float | None:
     """Seconds UTC of a time that Azure wrote; Python 3.10 does not read its seven digits after the seconds."""
     try:
         return datetime.fromisoformat(text[:19]).replace(tzinfo=timezone.utc).timestamp() if text else None

@@ -11,6 +11,8 @@ from vmss_jenkins.gates.verdicts import Consequence
 from vmss_jenkins.model.releases import ExtensionSettings
 from vmss_jenkins.report.story import Ending, Story
 
+GOVERN = "govern"
+"""The strategy of Azure's own upgrades."""
 MANY = 12
 """How many instances are named; the others are counted."""
 
@@ -34,6 +36,9 @@ def next_steps(story: Story) -> tuple[Step, ...]:
 def _steps(story: Story) -> Iterator[Step]:
     target = f"--resource-group {shlex.quote(story.planned.scale_set.resource_group)} "
     target += f"--name {shlex.quote(story.planned.scale_set.name)}"
+    if story.planned.strategy == GOVERN and story.ending in {Ending.ROLLED_OUT, Ending.REJECTED}:
+        yield from _after_governing(story, target)
+        return
     status, rollback = f"vmss-jenkins status {target}", f"vmss-jenkins rollback {target}{_rollback_options(story)}"
     if story.ending is Ending.ROLLED_OUT:
         yield Step("Nothing. If the release turns out to be bad later, roll back:", rollback)
@@ -59,6 +64,22 @@ def _steps(story: Story) -> Iterator[Step]:
         yield Step(f"Check the unhealthy instances: {_names(bad)}.")
     if story.ending.is_good and story.skipped:
         yield Step(f"Check whether the skipped instances need the release: {_names(list(story.skipped))}.")
+
+
+def _after_governing(story: Story, target: str) -> Iterator[Step]:
+    """Azure takes no exact version while it upgrades by itself, so that is switched off before a rollback."""
+    off = f"az vmss update {target} --enable-auto-os-upgrade false"
+    if story.ending is Ending.ROLLED_OUT:
+        yield Step("Nothing. If the version turns out to be bad later, first keep Azure from upgrading:", off)
+    else:
+        bad = story.target.short_name if story.target else "the new version"
+        yield Step(f"Azure upgrades no further instance to {bad}, and asks again when a newer version is there.")
+        if not (story.final and story.final.have_it):
+            return
+        have_it = _names(list(story.final.have_it))
+        yield Step(f"These run {bad}: {have_it}. To bring them back, first keep Azure from upgrading:", off)
+    before = f" --to {shlex.quote(str(story.planned.image_from))}" if story.planned.image_from else ""
+    yield Step("Then roll back:", f"vmss-jenkins rollback {target}{before}")
 
 
 def _rollback_options(story: Story) -> str:

@@ -15,7 +15,7 @@ from vmss_jenkins.rollout.plan.rollback import REQUESTED
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ROLLOUT = "rollout"
 """The name of the test case that says how the rollout ended."""
-_BAD = frozenset({Ending.ROLLED_BACK, Ending.HALTED, Ending.NOT_SWITCHED, Ending.SWITCHED_BACK})
+_BAD = frozenset({Ending.ROLLED_BACK, Ending.HALTED, Ending.REJECTED, Ending.NOT_SWITCHED, Ending.SWITCHED_BACK})
 """These are failures; other ends without the release are errors."""
 _GOOD = frozenset(one.value for one in Ending if one.is_good)
 

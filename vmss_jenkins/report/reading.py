@@ -12,14 +12,14 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from vmss_jenkins.errors import ConfigError
-from vmss_jenkins.events import calls, gates, rollout, seeding, steps, surge, switch
+from vmss_jenkins.events import calls, gates, govern, rollout, seeding, steps, surge, switch
 from vmss_jenkins.events.base import Event
 from vmss_jenkins.model.releases import ExtensionSettings
 from vmss_jenkins.report.json import kind
 
 KINDS: dict[str, type] = {
     kind(one): one
-    for story in (calls, steps, gates, rollout, surge, switch, seeding)
+    for story in (calls, steps, gates, rollout, surge, switch, govern, seeding)
     for one in vars(story).values()
     if isinstance(one, type) and issubclass(one, Event) and one is not Event
 }

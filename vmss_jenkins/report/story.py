@@ -26,6 +26,8 @@ class Ending(Enum):
     CANARY = "rolled out to the canary"
     ROLLED_BACK = "rolled back"
     HALTED = "halted"
+    REJECTED = "rejected"
+    """Azure's own upgrade: its version was judged bad, and goes to no further instance."""
     INTERRUPTED = "interrupted"
     FAILED = "ended with an error"
     UNFINISHED = "not finished"

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import singledispatchmethod
 
 from vmss_jenkins.errors import ConfigError
+from vmss_jenkins.events import govern as govern_events
 from vmss_jenkins.events import rollout as rollout_events
 from vmss_jenkins.events import surge as surge_events
 from vmss_jenkins.events import switch as switch_events
@@ -90,6 +91,19 @@ class _StoryBuilder:
     @_take.register
     def _(self, event: rollout_events.InstancesUpdating) -> None:
         self.batches.append(Batch(self.now, event.instance_ids, self.rolling_back))
+
+    @_take.register
+    def _(self, event: govern_events.UpgradeApproved) -> None:
+        if not event.is_set:
+            self.batches.append(Batch(self.now, event.targets, rolling_back=False))
+
+    @_take.register
+    def _(self, event: govern_events.UpgradeRejected) -> None:
+        self.cause = event.reason
+
+    @_take.register
+    def _(self, event: govern_events.UpgradeCancelled) -> None:
+        self.cause = event.reason
 
     @_take.register
     def _(self, event: surge_events.ScalingOut) -> None:  # noqa: ARG002 - the new instances have no id yet

@@ -40,6 +40,8 @@ class Outcome(Enum):
     CANARY = "rolled out to the canary"
     ROLLED_BACK = ROLLED_BACK
     HALTED = "halted"
+    REJECTED = "rejected"
+    """Azure's own upgrade: its version was judged bad."""
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,7 @@ def _show(
 ) -> int:
     from vmss_jenkins.cli.status_table import note, table  # noqa: PLC0415 - not loaded for --help
     from vmss_jenkins.library import steps  # noqa: PLC0415
+    from vmss_jenkins.library.os_upgrades.hooks import waiting_events  # noqa: PLC0415
     from vmss_jenkins.model.instances import has_latest_model  # noqa: PLC0415
     from vmss_jenkins.rollout.plan.actions import RolloutSpec  # noqa: PLC0415
     from vmss_jenkins.rollout.plan.actors.table import other_actors  # noqa: PLC0415
@@ -104,12 +105,14 @@ def _show(
     suspended = steps.suspended_services(scale_set, connection=connection) if scale_set.services else ()
     autoscale = steps.autoscale_settings(scale_set, connection=connection)
     actors = other_actors(RolloutSpec(), as_protected(scale_set), instances, autoscale, suspended=suspended)
+    asked = waiting_events(scale_set, connection=connection) if scale_set.automatic_os_upgrade else ()
     if output == "json":
         notes = {instance.id: note(instance, scale_set) for instance in instances}
         found = {"scale_set": scale_set, "instances": instances, "notes": {k: v for k, v in notes.items() if v}}
         found |= {"suspended": suspended} if scale_set.services else {}
         found |= {"actors": actors} if actors else {}
+        found |= {"waiting_upgrades": asked} if scale_set.automatic_os_upgrade else {}
         print_json(found | ({"addresses": endpoints} if endpoints else {}))
     else:
-        table(scale_set, instances, endpoints, actors, outdated=outdated)
+        table(scale_set, instances, endpoints, actors, asked, outdated=outdated)
     return 0

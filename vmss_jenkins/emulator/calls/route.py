@@ -50,7 +50,8 @@ class Route:
     def action(self) -> str:
         """The action that a role must allow, such as Microsoft.Compute/virtualMachineScaleSets/read."""
         template = self.template.partition("/providers/")[2]
-        kinds = [part for part in template.split("/") if part and not part.startswith("{") and part != "vmimage"]
+        fixed = ("vmimage", "latest")
+        kinds = [part for part in template.split("/") if part and not part.startswith("{") and part not in fixed]
         if not kinds:
             kinds = ["Microsoft.Resources", *(p for p in self.segments if not p.startswith("{"))]
         verbs = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete"}

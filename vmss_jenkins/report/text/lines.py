@@ -34,7 +34,7 @@ from vmss_jenkins.gates.verdicts import Consequence
 from vmss_jenkins.model.findings import Severity
 from vmss_jenkins.model.instances import UpgradeMode
 from vmss_jenkins.model.releases import ExtensionSettings, Release
-from vmss_jenkins.report.text import surge as surge_text
+from vmss_jenkins.report.text import govern as govern_text
 
 
 class Level(Enum):
@@ -79,7 +79,7 @@ def line(event: Event) -> str:
     Raises:
         TypeError: if the value is not an event.
     """
-    return surge_text.line(event)
+    return govern_text.line(event)
 
 
 @line.register

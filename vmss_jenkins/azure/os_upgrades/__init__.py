@@ -1,0 +1,1 @@
+"""Azure's own upgrades of the operating system, through azure-mgmt-compute."""

@@ -1,0 +1,1 @@
+"""Commands about Azure's own upgrades of scale sets."""

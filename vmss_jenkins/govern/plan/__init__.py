@@ -1,0 +1,1 @@
+"""What is answered when Azure asks whether it may upgrade instances; pure."""

@@ -1,0 +1,1 @@
+"""Azure's automatic OS upgrades as a library."""
