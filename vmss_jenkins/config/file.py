@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, ConfigDict, ValidationError, model_validat
 from vmss_jenkins.config import faults, located_yaml, values
 from vmss_jenkins.config.application import ApplicationRelease
 from vmss_jenkins.config.pairs import PairConfig, inherited
-from vmss_jenkins.config.parts import Jenkins, Rollout, Timeouts, Value
+from vmss_jenkins.config.parts import Govern, Jenkins, Rollout, Timeouts, Value
 from vmss_jenkins.config.script import ScriptRelease
 from vmss_jenkins.config.values import as_tuple
 from vmss_jenkins.errors import ConfigError
@@ -46,6 +46,8 @@ class Settings(Value):
     timeouts: Timeouts = Timeouts()
     schedule: values.Schedule | None = None
     """When Jenkins starts the canary job, as in cron; needs a release, such as a gallery's latest image."""
+    govern: Govern | None = None
+    """A job that answers Azure's automatic OS upgrades: gates judge each batch before Azure upgrades the next one."""
     rollback_job: bool = True
     flavour: Literal["command", "plugin"] = "command"
 
@@ -87,6 +89,8 @@ class ScaleSetConfig(Settings):
             yield "flavour plugin needs an image id: its jobs take no marketplace image"
         if self.flavour == "plugin" and not self.releases_images:
             yield f"flavour plugin takes no {'script' if self.script else 'application'}: its steps set images only"
+        if self.flavour == "plugin" and self.govern:
+            yield "flavour plugin has no job for govern: only the command answers Azure's own upgrades"
         if self.surges and (self.flavour == "plugin" or self.instance_ids):
             yield "the strategy surge creates its canary instances: remove instance_ids and flavour plugin"
         kinds = {"an image": self.image, "a script": self.script, "an application": self.application}

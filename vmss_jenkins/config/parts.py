@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from vmss_jenkins.config import values
 
@@ -110,6 +110,19 @@ class Rollout(Value):
         if self.max_surge and self.strategy != "surge":
             raise ValueError(f"found max_surge with the strategy {self.strategy}; wanted the strategy surge")
         return self
+
+
+class Govern(Value):
+    """A job that answers Azure's automatic OS upgrades of the set."""
+
+    schedule: values.Schedule = "H/15 * * * *"
+    """When Jenkins starts the job, as in cron; more often than Azure waits, which is 30 minutes by default."""
+    canary: values.Amount | None = None
+    """How many instances are upgraded and judged first; by default the first batch, as Azure makes it."""
+    deny: Annotated[tuple[values.Days, ...], BeforeValidator(values.as_tuple)] = ()
+    """Days (UTC) in which nothing is approved, such as 2026-12-20..2027-01-03."""
+    timeout: Annotated[values.Seconds, Field(ge=60)] = 3 * 3600.0
+    """For one upgrade; the next build goes on with it."""
 
 
 class Timeouts(Value):

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.gates.parsing import gates_from
+from vmss_jenkins.govern.plan.windows import Window
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import InstanceIds
 
@@ -82,6 +83,14 @@ _ALIASES = {"@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight"
 """https://www.jenkins.io/doc/book/pipeline/syntax/#cron-syntax"""
 
 
+def _days(value: str) -> str | None:
+    try:
+        Window.parse(value)
+    except ConfigError as error:
+        return "; ".join(error.reasons)
+    return None
+
+
 def _schedule(value: str) -> str | None:
     lines = [line.strip() for line in value.splitlines()]
     faults = (_cron_fault(line) for line in lines if line and not line.startswith("#"))
@@ -141,6 +150,7 @@ Text: TypeAlias = Annotated[str, checked(_filled)]
 Prose: TypeAlias = Annotated[str, checked(lambda value: text_fault(value, lines=True))]
 JobName: TypeAlias = Annotated[str, checked(job_name_fault)]
 Folder: TypeAlias = Annotated[str, checked(_folder)]
+Days: TypeAlias = Annotated[str, checked(_days)]
 Schedule: TypeAlias = Annotated[str, checked(_schedule)]
 Guid: TypeAlias = Annotated[str, checked(matches(_GUID, "a GUID"))]
 SetName: TypeAlias = Annotated[

@@ -16,7 +16,7 @@ from vmss_jenkins.govern.actor import Actor
 from vmss_jenkins.govern.plan.actions import Action, End, Held, Hold, Memory, Nothing, Wait
 from vmss_jenkins.govern.plan.decision import choose
 from vmss_jenkins.govern.plan.preview import findings
-from vmss_jenkins.govern.plan.situation import Observed, Situation, survey
+from vmss_jenkins.govern.plan.situation import Observed, Situation, ended_before, survey
 from vmss_jenkins.govern.plan.spec import GovernSpec
 from vmss_jenkins.govern.ports import OsUpgrades
 from vmss_jenkins.govern.reporter import Reporter
@@ -103,21 +103,20 @@ def govern(
 
 
 def _begin(observed: Observed, spec: GovernSpec, context: GovernContext, waiter: Waiter) -> Memory:
-    """The first memory: since when an upgrade is this run's, and when it gives up.
+    """The first memory: which upgrade is none of this run's, and when it gives up.
 
     A run that was killed while the gates judged the last batch left its claim, and nothing that Azure asks.
     """
-    now, upgrade = observed.now, observed.upgrade
-    since = min(now, upgrade.started) if upgrade and upgrade.goes_on else now
+    over = ended_before(observed)
     claims = context.claims
     if claims and not any(event.waits for event in observed.events):
         killed = any(claim.owner == context.owner for claim in waiter.retry(claims.read)[1])
-        since = 0.0 if killed else since
-    return Memory(since, now + spec.timeout)
+        over = None if killed else over
+    return Memory(over, observed.now + spec.timeout)
 
 
 def _chosen(spec: GovernSpec, observed: Observed, memory: Memory) -> tuple[Situation, Action]:
-    situation = survey(spec, observed, memory.since)
+    situation = survey(spec, observed, memory.over)
     return situation, choose(situation, memory, spec, observed.now)
 
 

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterable
 
 from vmss_jenkins.config import ScaleSetConfig
-from vmss_jenkins.config.parts import Install
+from vmss_jenkins.config.parts import Govern, Install
 from vmss_jenkins.pipelines import installation
 from vmss_jenkins.pipelines.model import DATA, RELEASE_NAME, RESULTS, UNCHANGED
 from vmss_jenkins.pipelines.releases import ReleaseKind
@@ -110,6 +110,20 @@ class Commands:
     def roll_back(self) -> str:
         """Roll back to the previous release."""
         return self._call("rollback", *self._release.rollback.words, *self._how(), *_files("rollback"))
+
+    def govern(self, own: Govern) -> str:
+        """Answer what Azure asks about its own OS upgrades."""
+        rollout = self._set.rollout
+        words = [
+            f"--canary={own.canary or 'none'} --max-unavailable={rollout.max_unavailable}",
+            *(f"--deny={shlex.quote(days.strip())}" for days in own.deny),
+            f"--timeout={own.timeout:.15g} --instance-timeout={rollout.instance_timeout:.15g}",
+            f"--repairs={rollout.repairs}" if rollout.repairs != "suspend" else "",
+            *self._gates(),
+            *_files("govern"),
+            '"$@"',
+        ]
+        return "\n".join(["set --", _DRY_RUN, *self._with_verdicts(self._call("govern", *words), "govern")])
 
     def report(self) -> str:
         """Make a report of the rollouts in this build, if there were any; a report that fails is no failure."""

@@ -31,6 +31,7 @@ class Kind(Enum):
     CANARY = "canary"
     FULL = "full"
     ROLLBACK = "rollback"
+    GOVERN = "govern"
     IMAGE = "image"
     BLUE_GREEN = "blue-green"
     SWITCH = "switch"

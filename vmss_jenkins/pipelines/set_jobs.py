@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vmss_jenkins.config import Config, ScaleSetConfig
-from vmss_jenkins.config.parts import Jenkins
+from vmss_jenkins.config.parts import Govern, Jenkins
 from vmss_jenkins.pipelines.application_release import ApplicationRelease
 from vmss_jenkins.pipelines.commands import Commands, gates_without_comparison
 from vmss_jenkins.pipelines.model import (
@@ -54,8 +54,10 @@ class _Builder:
         self._installs = not self._plugin or bool(scale_set.gates)
 
     def all(self) -> tuple[Pipeline, ...]:
-        both = (self._canary(), self._full())
-        return (*both, self._rollback()) if self._set.rollback_job else both
+        own = self._set
+        back = (self._rollback(),) if own.rollback_job else ()
+        governed = (self._govern(own.govern),) if own.govern else ()
+        return (self._canary(), self._full(), *back, *governed)
 
     def _canary(self) -> Pipeline:
         chooses = (self._instance_ids(),) if self._plugin else (self._canary_size(), *self._chosen_ids())
@@ -78,6 +80,12 @@ class _Builder:
         stages = (self._set_up(), Stage("Roll Back", self._commands.roll_back(), secrets=secrets))
         what = f"Rolls the scale set back to its previous {self._release.noun}: the model first, then the instances."
         return self._pipeline(Kind.ROLLBACK, what, parameters, stages)
+
+    def _govern(self, own: Govern) -> Pipeline:
+        govern = Stage("Govern", self._commands.govern(own), tests=f"{DATA}/govern.xml")
+        what = "Answers Azure's automatic OS upgrades: judges each batch before Azure upgrades the next one."
+        stages, asked = (self._set_up(), govern), (*self._target(), *self._dry_run())
+        return self._pipeline(Kind.GOVERN, what, asked, stages, schedule=own.schedule)
 
     def _canary_by_command(self) -> tuple[Stage, ...]:
         commands, secrets, noun = self._commands, self._release.canary.secrets, self._release.noun.title()
@@ -216,6 +224,8 @@ class _Builder:
     def _title(self, kind: Kind) -> Title:
         if self._plugin:
             return Title(("IMAGE_ID",) if kind is Kind.CANARY else ())
+        if kind is Kind.GOVERN:
+            return Title(())
         if kind is Kind.CANARY:
             return self._release.title
         back, release = kind is Kind.ROLLBACK, self._release
@@ -233,6 +243,7 @@ class _Builder:
         parameters: tuple[Parameter, ...],
         stages: tuple[Stage, ...],
         hand_over: HandOver | None = None,
+        schedule: str = "",
     ) -> Pipeline:
         jenkins, own = self._jenkins, self._set
         copies = jenkins.copy_artifacts and any(stage.reads_record for stage in stages)
@@ -251,7 +262,7 @@ class _Builder:
             keep_builds=jenkins.keep_builds,
             title=self._title(kind),
             hand_over=hand_over,
-            schedule=(own.schedule or "") if kind is Kind.CANARY else "",
+            schedule=(own.schedule or "") if kind is Kind.CANARY else schedule,
             lock=jenkins.lock,
             prefills=jenkins.build_with_parameters,
             html=jenkins.safe_html,

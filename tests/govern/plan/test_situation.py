@@ -23,7 +23,6 @@ from vmss_jenkins.model.os_upgrades.rolling_upgrade import RollingUpgrade, upgra
 from vmss_jenkins.rollout.plan.selection import Amount
 
 PLAIN, ONE_FIRST = GovernSpec(), GovernSpec(canary=Amount(1))
-SINCE = NOW - 900
 DEFERRAL = OsUpgradePolicy(automatic=True, deferral=True)
 
 
@@ -33,7 +32,7 @@ def approved(*names: str, created: float = NOW - 300) -> HookEvent:
 
 def test_the_oldest_event_that_waits_is_the_question() -> None:
     first, second = waiting("1", created=NOW - 30), waiting("2", created=NOW - 20)
-    found = survey(PLAIN, observed(approved("0"), first, second, new=("0",)), SINCE)
+    found = survey(PLAIN, observed(approved("0"), first, second, new=("0",)), None)
     assert found.question
     assert (found.question.event, found.question.waiting) == (first, ("1",))
     assert (found.approved, found.total, found.failed) == (("0",), 5, ())
@@ -41,31 +40,32 @@ def test_the_oldest_event_that_waits_is_the_question() -> None:
 
 def test_an_event_whose_time_is_over_is_no_question() -> None:
     late = waiting("1", created=NOW - 1800)
-    assert survey(PLAIN, observed(late), SINCE).question is None
+    assert survey(PLAIN, observed(late), None).question is None
 
 
 def test_answers_of_an_earlier_upgrade_do_not_count() -> None:
     old = approved("3", created=FORWARD.started - 5000)
-    assert survey(PLAIN, observed(old, waiting("0")), SINCE).approved == ()
+    assert survey(PLAIN, observed(old, waiting("0")), None).approved == ()
 
 
 def test_an_upgrade_that_ended_before_the_run_is_none_of_its_own_unless_a_killed_run_left_it() -> None:
     world = observed(approved("0"), upgrade=COMPLETED, new=("0",))
-    assert survey(PLAIN, world, NOW).upgrade is None
-    assert survey(PLAIN, world, NOW).approved == ()
-    assert survey(PLAIN, world, 0.0).approved == ("0",)
+    assert survey(PLAIN, world, COMPLETED.started).upgrade is None
+    assert survey(PLAIN, world, COMPLETED.started).approved == ()
+    assert survey(PLAIN, world, None).approved == ("0",)
 
 
 def test_an_event_of_a_cancelled_upgrade_needs_no_answer() -> None:
     cancelled = RollingUpgrade("Cancelled", NOW - 600)
-    assert survey(PLAIN, observed(waiting("1"), upgrade=cancelled), SINCE).question is None
+    for over in (None, cancelled.started):
+        assert survey(PLAIN, observed(waiting("1"), upgrade=cancelled), over).question is None
 
 
 def test_instances_that_the_canary_left_out_are_recognized_by_the_answers() -> None:
     cut = event({"0": "Approved", "1": "Rejected"}, created=NOW - 300)
-    found = survey(ONE_FIRST, observed(cut, new=("0",)), SINCE)
+    found = survey(ONE_FIRST, observed(cut, new=("0",)), None)
     assert (found.left_out, found.rejected) == (("1",), ())
-    found = survey(PLAIN, observed(cut, new=("0",)), SINCE)
+    found = survey(PLAIN, observed(cut, new=("0",)), None)
     assert (found.left_out, found.rejected) == ((), ("1",))
 
 
@@ -78,61 +78,61 @@ def test_instances_that_the_canary_left_out_are_recognized_by_the_answers() -> N
     ],
 )
 def test_other_rejections_are_somebody_elses(answers: dict[str, str]) -> None:
-    found = survey(ONE_FIRST, observed(event(answers, created=NOW - 300)), SINCE)
+    found = survey(ONE_FIRST, observed(event(answers, created=NOW - 300)), None)
     assert found.left_out == ()
     assert found.rejected == tuple(name for name, answer in answers.items() if answer == "Rejected")
 
 
 def test_a_rejection_after_the_canary_is_not_its_own() -> None:
     later = event({"1": "Approved", "2": "Rejected"}, created=NOW - 100)
-    found = survey(ONE_FIRST, observed(approved("0"), later), SINCE)
+    found = survey(ONE_FIRST, observed(approved("0"), later), None)
     assert (found.left_out, found.rejected) == ((), ("2",))
 
 
 def test_an_instance_with_the_former_version_again_failed() -> None:
-    found = survey(PLAIN, observed(approved("0", "1"), waiting("2"), new=("0",)), SINCE)
+    found = survey(PLAIN, observed(approved("0", "1"), waiting("2"), new=("0",)), None)
     assert found.failed == (("1", "runs nginx/1.0.0 again: Azure put its former disk back"),)
-    found = survey(PLAIN, observed(approved("0", "1"), upgrade=COMPLETED, new=("0",)), 0.0)
+    found = survey(PLAIN, observed(approved("0", "1"), upgrade=COMPLETED, new=("0",)), None)
     assert [name for name, _ in found.failed] == ["1"]
 
 
 def test_an_instance_that_is_ill_failed_and_one_that_is_upgraded_now_is_busy() -> None:
     ill, busy = instance("0", V2, health=Health.UNHEALTHY), instance("1", V1, provisioning_state="Updating")
     rest = tuple(instance(key) for key in "234")
-    found = survey(PLAIN, observed(approved("0", "1"), waiting("2"), instances=(ill, busy, *rest)), SINCE)
+    found = survey(PLAIN, observed(approved("0", "1"), waiting("2"), instances=(ill, busy, *rest)), None)
     assert (found.failed, found.busy) == ((("0", "unhealthy"),), ("1",))
 
 
 def test_instances_that_are_gone_or_parked_do_not_count() -> None:
     parked = instance("4", power="deallocated")
     world = observed(approved("0", "7"), new=("0",))
-    found = survey(PLAIN, replace(world, instances=(*world.instances[:4], parked)), SINCE)
+    found = survey(PLAIN, replace(world, instances=(*world.instances[:4], parked)), None)
     assert (found.approved, found.total) == (("0",), 4)
 
 
 def test_a_deferred_upgrade_asks_about_the_instances_without_it() -> None:
-    found = survey(PLAIN, observed(policy=DEFERRAL, new=("0", "3")), SINCE)
+    found = survey(PLAIN, observed(policy=DEFERRAL, new=("0", "3")), None)
     assert found.question
     assert (found.question.waiting, found.question.event) == (("1", "2", "4"), None)
     assert found.approved == ("0", "3")
     busy = replace(FORWARD, in_progress=1)
-    assert survey(PLAIN, observed(policy=DEFERRAL, upgrade=busy), SINCE).question is None
-    assert survey(PLAIN, observed(policy=DEFERRAL, upgrade=None), SINCE).question is None
+    assert survey(PLAIN, observed(policy=DEFERRAL, upgrade=busy), None).question is None
+    assert survey(PLAIN, observed(policy=DEFERRAL, upgrade=None), None).question is None
 
 
 def test_a_flexible_set_tells_by_versions_which_instances_a_deferred_upgrade_waits_for() -> None:
     flexible = tuple(replace(instance(key, V2 if key == "0" else V1), latest_model_applied=None) for key in "012")
     world = observed(policy=DEFERRAL, instances=flexible)
-    found = survey(PLAIN, replace(world, target=V2), SINCE)
+    found = survey(PLAIN, replace(world, target=V2), None)
     assert found.question
     assert (found.question.waiting, found.approved) == (("1", "2"), ("0",))
-    assert survey(PLAIN, world, SINCE).question is None
+    assert survey(PLAIN, world, None).question is None
     assert "which instances wait for approval is not known" in findings(world)[-1].text
 
 
 def test_without_a_hook_for_batches_the_instances_show_who_has_the_version() -> None:
     policy = OsUpgradePolicy(automatic=True, hooks=HOOKS[:1])
-    found = survey(PLAIN, observed(policy=policy, target=V2, new=("0", "1")), SINCE)
+    found = survey(PLAIN, observed(policy=policy, target=V2, new=("0", "1")), None)
     assert found.approved == ("0", "1")
 
 

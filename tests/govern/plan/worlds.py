@@ -25,7 +25,7 @@ V1, V2, V3 = (ImageReference(id=f"{GALLERY}/versions/1.0.{n}") for n in range(3)
 HOOKS = tuple(Hook(kind.value, DefaultAction.REJECT) for kind in HookKind)
 FORWARD = RollingUpgrade("RollingForward", NOW - 600, pending=3)
 COMPLETED = RollingUpgrade("Completed", NOW - 600)
-MEMORY = Memory(since=NOW - 900, deadline=NOW + 3600)
+MEMORY = Memory(deadline=NOW + 3600)
 
 
 def event(

@@ -117,8 +117,8 @@ Action: TypeAlias = Answering | Measure | Cancel | Follow | Wait | End
 class Memory:
     """What a run remembers; a run after `kill -9` judges again."""
 
-    since: float = 0.0
-    """When it began, in seconds UTC; upgrades that ended before are none of its own."""
+    over: float | None = None
+    """When an upgrade started that had ended before this run began, and is none of its own; seconds UTC."""
     deadline: float = 0.0
     """When it gives up, in seconds UTC."""
     judged: frozenset[str] = frozenset()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from vmss_jenkins.govern.plan.actions import Approve, Hold, Measure, Memory, Nothing, Reject
 from vmss_jenkins.govern.plan.decision import choose
-from vmss_jenkins.govern.plan.situation import Observed, Question, Situation, survey
+from vmss_jenkins.govern.plan.situation import Observed, Question, Situation, ended_before, survey
 from vmss_jenkins.govern.plan.spec import GovernSpec
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.os_upgrades.hooks import DefaultAction, HookKind
@@ -36,23 +36,21 @@ class GovernPreview:
 
 def preview(observed: Observed, spec: GovernSpec) -> GovernPreview:
     """What a run would do first."""
-    now, upgrade = observed.now, observed.upgrade
-    since = min(now, upgrade.started) if upgrade and upgrade.goes_on else now
-    situation = survey(spec, observed, since)
+    situation = survey(spec, observed, ended_before(observed))
     question = situation.question
     event = question.event if question else None
     return GovernPreview(
         asked=question.waiting if question else (),
         until=event.wait_until if event else None,
         default_action=event.default_action.value if event else "",
-        does=_does(situation, spec, now),
+        does=_does(situation, spec, observed.now),
         approved=situation.approved,
         findings=findings(observed),
     )
 
 
 def _does(situation: Situation, spec: GovernSpec, now: float) -> str:
-    action = choose(situation, Memory(now, now + spec.timeout), spec, now)
+    action = choose(situation, Memory(deadline=now + spec.timeout), spec, now)
     waits = _waits(situation.question)
     match action:
         case Approve():

@@ -76,16 +76,22 @@ class Situation:
     """Approved instances that are not healthy on the new version, with the reason."""
 
 
-def survey(spec: GovernSpec, observed: Observed, since: float) -> Situation:
+def ended_before(observed: Observed) -> float | None:
+    """When the latest upgrade started, if it has ended: a run that begins now has nothing to do with it."""
+    upgrade = observed.upgrade
+    return upgrade.started if upgrade and not upgrade.goes_on else None
+
+
+def survey(spec: GovernSpec, observed: Observed, over: float | None) -> Situation:
     """Survey a set.
 
     Args:
         spec: how it is governed.
         observed: what was read.
-        since: an upgrade that ended before it is none of this run's; seconds UTC.
+        over: when an upgrade started that is none of this run's; None if there is no such one.
     """
     upgrade = observed.upgrade
-    if upgrade and not upgrade.goes_on and upgrade.started < since:
+    if upgrade and upgrade.started == over:
         upgrade = None
     present = {one.id.lower(): one for one in observed.instances}
     total = sum(one.power not in PARKED for one in observed.instances)
@@ -136,7 +142,8 @@ def _answers(
 
 def _asked(observed: Observed, upgrade: RollingUpgrade | None, present: Mapping[str, Instance]) -> Question | None:
     """What Azure asks now: the oldest event that waits, or the instances of a deferred upgrade."""
-    cancelled = batches(observed, upgrade) if upgrade and upgrade.code == "Cancelled" else ()
+    latest = observed.upgrade
+    cancelled = batches(observed, latest) if latest and latest.code == "Cancelled" else ()
     for event in observed.events:
         if event.waits and observed.now < event.wait_until and event not in cancelled:
             return Question(event.waiting, event)
