@@ -139,7 +139,10 @@ def test_a_rollback_to_names_a_version_as_history_shows_it(fleet: Fleet) -> None
         (("--to", "apps/site/1.0.0", "--application", "apps/other"), "give one of them"),
         (("--to", "apps/site/1.0.0", "--application", "apps/site/1.1.0"), "give one of them"),
         (("--to", "apps/site/1.0.0", "--extension", "CustomScript"), "found both --application and --extension"),
-        (("--to", IMAGE, "--application", "apps/site"), "found an image, but the release is none"),
+        (
+            ("--to", IMAGE, "--application", "apps/site"),
+            "found an image, but the release is an application; give --application",
+        ),
     ],
 )
 def test_a_rollback_to_something_else_is_refused(fleet: Fleet, words: tuple[str, ...], reason: str) -> None:

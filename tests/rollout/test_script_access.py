@@ -127,12 +127,18 @@ def test_a_script_that_is_not_there_is_told_before_anything_changes(
     assert asked == (set() if dry and words[0] == "rollout" else {"GET"})
 
 
+NO_IMAGE = "found an image, but the release is a script; give --to-settings FILE"
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (["rollout", "--container", "http://127.0.0.1/a/b"], "found --container, but no script; give --script or --sc"),
         (["rollout", "--image", "a:b:c:1", "--command", "sh a"], "found --command, but no script"),
         (["rollback", "--to-settings", "before.json"], "found --to-settings, but no script; give --extension"),
+        (["rollout", "--script", "before.json", "--to", "a:b:c:1"], NO_IMAGE),
+        (["rollout", "--settings", "before.json", "--to", "a:b:c:1", "--dry-run"], NO_IMAGE),
+        (["rollback", "--extension", "CustomScript", "--to", "a:b:c:1"], NO_IMAGE),
     ],
 )
 def test_what_is_told_about_a_script_is_not_taken_for_nothing(

@@ -26,7 +26,7 @@ from vmss_jenkins.rollout.plan.headcount import Headcount
 from vmss_jenkins.rollout.plan.history import Observed
 from vmss_jenkins.rollout.plan.preview import Preview, preview
 from vmss_jenkins.rollout.plan.protection.decision import as_planned
-from vmss_jenkins.rollout.plan.rollback import missing_release, rolled_back_before
+from vmss_jenkins.rollout.plan.rollback import missing_release, missing_target, previous_releases, rolled_back_before
 from vmss_jenkins.rollout.plan.surge.preview import SurgePreview, preview_surge
 from vmss_jenkins.runtime.clock import SystemClock
 from vmss_jenkins.runtime.waiting import Waiter
@@ -71,7 +71,8 @@ def look_before_rollout(
         planned = preview(spec, release, scale_set, instances)
         if not (planned.canary or planned.others or planned.down):
             return replace(planned, findings=(*misfits, *planned.findings))
-        found = _doubts(release or (None if scripted else scale_set.image), scale_set, sets, azure, waiter)
+        wanted = release or (None if scripted else scale_set.image)
+        found = _doubts(wanted, spec, Observed(scale_set, instances, {}), sets, azure, waiter)
         autoscale = sets.autoscale_settings(scale_set)
         suspended = steps.suspended_services(scale_set, connection=connection) if scale_set.services else ()
     actors = other_actors(
@@ -118,7 +119,8 @@ def look_before_surge(
         planned = preview_surge(spec, release, Observed(scale_set, instances, {}), headcount, names(autoscale))
         if not planned.replaced:
             return replace(planned, findings=(*misfits, *planned.findings))
-        found = _doubts(release or (None if scripted else scale_set.image), scale_set, sets, azure, waiter)
+        wanted = release or (None if scripted else scale_set.image)
+        found = _doubts(wanted, spec, Observed(scale_set, instances, {}), sets, azure, waiter)
         suspended = steps.suspended_services(scale_set, connection=connection) if scale_set.services else ()
     actors = other_actors(
         spec, scale_set, instances, autoscale, suspended=suspended, allow_automatic_rollout=allow_automatic_rollout
@@ -153,11 +155,21 @@ def _look_up(
 
 
 def _doubts(
-    wanted: Release | None, scale_set: ScaleSet, sets: AzureScaleSets, azure: AzureClients, waiter: Waiter
+    wanted: Release | None,
+    spec: RolloutSpec,
+    observed: Observed,
+    sets: AzureScaleSets,
+    azure: AzureClients,
+    waiter: Waiter,
 ) -> tuple[Finding, ...]:
-    """Why no instance can get an image, and whether it was rolled back before."""
+    """Why no instance can get an image or go back to the one before, and whether the image was rolled back before."""
     if not isinstance(wanted, ImageReference):
         return ()
-    missing = why_missing(wanted, scale_set.location, azure.image_versions(), waiter)
-    known = waiter.retry(sets.log(scale_set.name).read)
-    return (*missing_release(wanted, missing), *rolled_back_before(known, wanted))
+    scale_set, versions = observed.scale_set, azure.image_versions()
+    missing = why_missing(wanted, scale_set.location, versions, waiter)
+    known, found = waiter.retry(sets.log(scale_set.name).read), list[Finding]()
+    for to in [spec.rollback_to] if spec.rollback_to else previous_releases(observed, wanted):
+        if isinstance(to, ImageReference):
+            gone = why_missing(to, scale_set.location, versions, waiter)
+            found += missing_target(to, gone, observed, wanted=spec.rollback_to is not None)
+    return (*missing_release(wanted, missing), *rolled_back_before(known, wanted), *found)

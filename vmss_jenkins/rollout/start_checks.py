@@ -125,40 +125,50 @@ def check_release(
         ConfigError: no instance can get that version; nothing was changed.
         AzureError: Azure cannot be reached.
     """
-    wanted, observed = history.target.image, actor.watcher.observed
+    wanted = history.target.image
     forward = not history.rolling_back and history.cause is None
     if why_missing is None or not forward or not isinstance(wanted, ImageReference):
         return
-    _, selection = at_start(actor.spec, image, observed.scale_set, observed.instances)
-    if selection.pending and (found := missing_release(wanted, why_missing(wanted))):
+    if _pending(actor, image) and (found := missing_release(wanted, why_missing(wanted))):
         raise ConfigError(f"rollout of {wanted.short_name}", [one.text for one in found])
 
 
 def check_rollback_target(
-    actor: Actor[OperationT], history: History, why_missing: Callable[[ImageReference], str | None] | None
+    actor: Actor[OperationT],
+    image: Release | None,
+    history: History,
+    why_missing: Callable[[ImageReference], str | None] | None,
+    named: Release | None,
 ) -> None:
-    """Refuse a rollback to a version that is gone; warn of a rollout that could only be rolled back to one.
+    """Refuse a rollback to a version that is gone, and a rollout for which somebody named one; warn of other rollouts.
 
     Args:
         actor: what acts for the run.
+        image: the release to roll out; None for the release of the model.
         history: the run, which did nothing yet.
         why_missing: tells why no instance can be made of an image; None if nobody can tell.
+        named: the release to roll back to that somebody named; None for none.
 
     Raises:
         ConfigError: no instance can go back to that version; nothing was changed.
         AzureError: Azure cannot be reached.
     """
-    observed, spec = actor.watcher.observed, actor.spec
-    back = history.rolling_back or history.cause is not None
+    spec, back = actor.spec, history.rolling_back or history.cause is not None
+    if why_missing is None or not (back or _pending(actor, image)):
+        return
     for to in [spec.rollback_to] if spec.rollback_to else history.previous:
-        if why_missing is None or not isinstance(to, ImageReference):
+        if not isinstance(to, ImageReference):
             continue
-        found = missing_target(to, why_missing(to), observed)
-        there = [observed.scale_set.release, *(one.image for one in observed.instances)]
-        if found and back and not all(image and to.same_as(image) for image in there):
-            raise ConfigError(f"rollback to {to.short_name}", [one.text for one in found])
-        for one in found:
-            actor.waiter.on_event(PreflightFound(replace(one, severity=Severity.WARNING)))
+        for one in missing_target(to, why_missing(to), actor.watcher.observed, wanted=back or named is not None):
+            if one.severity is Severity.IMPOSSIBLE:
+                raise ConfigError(f"rollback to {to.short_name}", [one.text])
+            actor.waiter.on_event(PreflightFound(one))
+
+
+def _pending(actor: Actor[OperationT], image: Release | None) -> bool:
+    """Whether a rollout has an instance to update."""
+    observed = actor.watcher.observed
+    return bool(at_start(actor.spec, image, observed.scale_set, observed.instances)[1].pending)
 
 
 def warn_of_same_script(actor: Actor[OperationT], image: Release | None, history: History) -> None:
@@ -166,8 +176,7 @@ def warn_of_same_script(actor: Actor[OperationT], image: Release | None, history
     observed, forward = actor.watcher.observed, not history.rolling_back and history.cause is None
     if not (image and forward and image.same_as(observed.scale_set.release)):
         return
-    _, selection = at_start(actor.spec, image, observed.scale_set, observed.instances)
-    if not selection.pending:
+    if not _pending(actor, image):
         for finding in same_script(image):
             actor.waiter.on_event(PreflightFound(finding))
 

@@ -233,6 +233,25 @@ def test_a_version_that_is_gone_stops_a_rollback_to_it_and_names_who_still_runs_
         assert found == Finding(Severity.IMPOSSIBLE, f"no instance can go back to {release.short_name}: {text}")
 
 
+@pytest.mark.parametrize(
+    ("instances", "model", "wanted", "severity"),
+    [
+        ((NEW_ONE, OLD_ONE), NEW, True, Severity.IMPOSSIBLE),
+        ((NEW_ONE, OLD_ONE), NEW, False, Severity.WARNING),
+        ((OLD_ONE,), OLD, True, Severity.WARNING),
+        ((OLD_ONE,), NEW, True, Severity.IMPOSSIBLE),
+        ((NEW_ONE, OLD_ONE), OLD, True, Severity.IMPOSSIBLE),
+        ((OLD_ONE, replace(OLD_ONE, id="4", image=None)), OLD, True, Severity.IMPOSSIBLE),
+    ],
+)
+def test_a_version_that_is_gone_is_only_warned_of_if_nobody_wants_it_or_all_have_it(
+    instances: tuple[Instance, ...], model: ImageReference, wanted: bool, severity: Severity
+) -> None:
+    there = observed(*instances, scale_set=replace(SET, image=model))
+    (found,) = missing_target(OLD, "does not exist", there, wanted=wanted)
+    assert found.severity is severity
+
+
 def test_a_version_that_is_gone_stops_a_rollout_of_it() -> None:
     assert missing_release(NEW, None) == missing_release(None, "does not exist") == ()
     end = "; roll out another image with --image-id, or roll back"

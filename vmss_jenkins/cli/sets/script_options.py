@@ -119,8 +119,10 @@ class ScriptOptions:
             return None
         application = application_from(self.values)
         if to is not None:
-            instead = "--application GALLERY/APPLICATION/VERSION" if application else "--to-settings FILE"
-            raise ConfigError("--to", [f"found an image, but the release is none; give {instead} to `rollback`"])
+            kind, instead = "a script", "--to-settings FILE"
+            if application:
+                kind, instead = "an application", "--application GALLERY/APPLICATION/VERSION to `rollback`"
+            raise ConfigError("--to", [f"found an image, but the release is {kind}; give {instead}"])
         if application is None:
             return ScriptRollout(self.read(upload=upload), self.extension)
         if other := [_option(key) for key in (*_RELEASES, *_ABOUT, *_ABOUT_BEFORE) if self.values.get(key)]:

@@ -65,23 +65,27 @@ def recorded_rollback(
     return spec, tuple(Finding(Severity.NOTE, text) for text in notes)
 
 
-def missing_target(to: Release, missing: str | None, observed: Observed) -> tuple[Finding, ...]:
+def missing_target(to: Release, missing: str | None, observed: Observed, *, wanted: bool = True) -> tuple[Finding, ...]:
     """What a version that is gone means for a rollback to it: also where instances still run it.
 
     Args:
         to: the release to roll back to.
         missing: why no instance can be made of it; None if one can.
         observed: the set.
+        wanted: whether the run rolls back, or somebody named the release; if not, or if the whole set has it already, a
+            warning suffices.
     """
     if not missing:
         return ()
+    there = [observed.scale_set.release, *(one.image for one in observed.instances)]
+    wanted = wanted and not all(image and to.same_as(image) for image in there)
     ids = names([one.id for one in observed.instances if one.image and to.same_as(one.image)])
     still = f"; it still runs on {ids}" if ids else ""
     text = (
         f"no instance can go back to {to.short_name}: it {missing if missing.startswith('does') else f'is {missing}'}"
         f"{still}; `vmss-jenkins history` shows earlier releases, give one with --to IMAGE_ID"
     )
-    return (Finding(Severity.IMPOSSIBLE, text),)
+    return (Finding(Severity.IMPOSSIBLE if wanted else Severity.WARNING, text),)
 
 
 def missing_release(release: Release | None, missing: str | None) -> tuple[Finding, ...]:
