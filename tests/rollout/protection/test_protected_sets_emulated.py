@@ -219,6 +219,7 @@ def test_after_kill_9_the_next_run_puts_the_protection_back(mode: str, waits: in
         try:
             roll(azure, NEW, Life(azure, waits), gates=judge)
         except Killed:
+            azure.emulator.withdraw()
             early = len(having(azure, NEW))
             scaled(azure)
             assert len(having(azure, NEW)) - early <= 1, "Azure spread the release"
