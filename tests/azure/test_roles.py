@@ -21,6 +21,7 @@ from vmss_jenkins.emulator.arm.role import Role
 from vmss_jenkins.emulator.compute import scale_sets
 from vmss_jenkins.emulator.front.routes import resolve
 from vmss_jenkins.emulator.scenario.scenario import SCENARIOS
+from vmss_jenkins.emulator.state.automation.autoscale import AutoscaleSetting
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.govern import watch
 from vmss_jenkins.model.instances import ScaleSetName
@@ -90,6 +91,7 @@ RUNS: dict[str, list[tuple[Scenario, str]]] = {
     ],
     "drain": [(s, "rollout --image-id NEW --drain 0.1") for s in (UNIFORM, FLEXIBLE)],
     "repairs": [(UNIFORM, "rollout --image-id NEW --canary 1")],
+    "autoscale": [(UNIFORM, "rollout --image-id NEW --canary 1 --autoscale suspend")],
     "protection": [(replace(UNIFORM, mode="Rolling"), "rollout --image-id NEW --canary 1")],
     "govern": [
         (ASKED, "govern --canary 1"),
@@ -104,6 +106,7 @@ BESIDE = {
     "drain": ("rollout",),
     "applications": ("rollout",),
     "repairs": ("rollout",),
+    "autoscale": ("rollout",),
     "protection": ("rollout",),
     "image-versions": ("rollout", "resolve-image"),
     "govern": ("image-versions",),
@@ -129,6 +132,8 @@ def used(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]
             if name == "govern":
                 monkeypatch.setattr(watch, "LONGEST", 0.1)
                 _await_upgrade(emulator)
+            if name == "autoscale":
+                _scale_by_rules(emulator)
             if name == "repairs":
                 _change(emulator, {"automaticRepairsPolicy": {"enabled": True}})
             words = shlex.split(line.replace("NEW", emulator.scenario.image_id("nginx-updated-image")))
@@ -158,6 +163,14 @@ def _change(emulator: Emulator, properties: dict[str, Any]) -> None:
     with emulator.backend.lock:
         found = emulator.backend.scale_set("canary-rg", "web")
         scale_sets.change(emulator.backend, found, {"properties": properties}, lambda _: None)
+
+
+def _scale_by_rules(emulator: Emulator) -> None:
+    target = f"{SCOPE}/resourceGroups/canary-rg/providers/Microsoft.Compute/virtualMachineScaleSets/web"
+    profile = {"name": "default", "capacity": {"minimum": "1", "default": "2", "maximum": "5"}, "rules": []}
+    properties = {"targetResourceUri": target, "enabled": True, "profiles": [profile]}
+    setting = AutoscaleSetting("by-cpu", "canary-rg", {"location": "westeurope", "properties": properties})
+    emulator.backend.autoscale["canary-rg", "by-cpu"] = setting
 
 
 @pytest.mark.parametrize("name", list(USED))

@@ -294,6 +294,14 @@ def test_a_template_that_is_wrong_or_prints_possible_code_is_refused(template: s
     assert reason in str(raised.value)
 
 
+def test_every_rollout_of_the_jobs_suspends_autoscale_only_if_the_file_says_so() -> None:
+    kept, suspended = (jobs({"rollout": {"autoscale": how}}) for how in ("keep", "suspend"))
+    for kind in ("canary", "full", "rollback"):
+        script = suspended[kind].jenkinsfile
+        assert script.count("--autoscale=suspend") == script.count("--strategy=") > 0
+        assert "--autoscale" not in kept[kind].jenkinsfile
+
+
 def test_every_rollout_of_the_jobs_keeps_repairs_only_if_the_file_says_so() -> None:
     kept, suspended = (jobs({"rollout": {"repairs": how}}) for how in ("keep", "suspend"))
     for kind in ("canary", "full", "rollback"):

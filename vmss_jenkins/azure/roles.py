@@ -90,6 +90,7 @@ USED: Mapping[str, tuple[str, ...]] = {
     "govern-install": (f"{_SETS}/read", f"{_SETS}/write", _OPERATION),
     "repairs": (f"{_SETS}/instanceView/read", f"{_SETS}/setOrchestrationServiceState/action"),
     "protection": (f"{_SETS}/virtualMachines/write",),
+    "autoscale": ("Microsoft.Insights/autoscaleSettings/write",),
     "drain": (
         f"{_SETS}/networkInterfaces/read",
         "Microsoft.Network/networkInterfaces/read",
@@ -99,7 +100,8 @@ USED: Mapping[str, tuple[str, ...]] = {
         "Microsoft.Network/locations/operations/read",
     ),
 }
-"""The actions of each command's requests. `drain` is what `--drain` adds to a rollout; `protection` what a set with the
+"""The actions of each command's requests. `autoscale` is what `--autoscale suspend` adds to a rollout, `drain` what
+`--drain` adds; `protection` what a set with the
 upgrade policy Rolling or Automatic adds; `image-versions` what an image that is in a gallery or is named by `latest`
 adds, also to `resolve-image`; `applications` what `--application` adds to a rollout and to a rollback;
 `update-application` is `update` with it. `surge` is a rollout with `--strategy surge`;

@@ -15,7 +15,7 @@ from vmss_jenkins.azure.client_options import AnswerPolicy, client_options
 from vmss_jenkins.azure.credentials import Endpoint
 from vmss_jenkins.azure.errors import azure_error, body_failure, response_failure, translated
 from vmss_jenkins.azure.operations import AzureOperation, SteppedPolling
-from vmss_jenkins.azure.services import AzureProtector, AzureServices, enabled_autoscale
+from vmss_jenkins.azure.services import AutoscaleSwitch, AzureProtector, AzureServices, enabled_autoscale
 from vmss_jenkins.azure.tag_claims import TagClaims, TagHeadcounts, TagLog, TagMemory, TagProtected
 from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.model import arm_bodies
@@ -64,8 +64,10 @@ class AzureScaleSets:
         return self._answer_policy.server_time
 
     def services(self, name: ScaleSetName) -> AzureServices:
-        """The services by which Azure replaces instances of a set by itself."""
-        return AzureServices(self._client.virtual_machine_scale_sets, self.begin, self.poll, name)
+        """The services by which Azure replaces instances of a set by itself, and autoscale."""
+        subscription = f"{self._endpoint}/subscriptions/{self._subscription}"
+        autoscale = AutoscaleSwitch(self._client.send_request, subscription, name)
+        return AzureServices(self._client.virtual_machine_scale_sets, self.begin, self.poll, autoscale, name)
 
     def protector(self, name: ScaleSetName) -> AzureProtector:
         """The protection of a set's instances."""

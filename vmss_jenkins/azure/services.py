@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 
 from azure.core.exceptions import AzureError as SdkError
 from azure.core.rest import HttpRequest
 
 from vmss_jenkins.azure.errors import translated
 from vmss_jenkins.azure.operations import AzureOperation, SteppedPolling
-from vmss_jenkins.model.automation.autoscale import AutoscaleSetting, enabled_settings
+from vmss_jenkins.model.automation.autoscale import AutoscaleSetting, enabled_settings, of_set
 from vmss_jenkins.model.automation.policies import suspended_services
 from vmss_jenkins.rollout.plan.protection.decision import Policy
 
@@ -23,17 +24,60 @@ if TYPE_CHECKING:
 
     from vmss_jenkins.model.instances import ScaleSetName
 
+_INSIGHTS = "2022-10-01"
 Begin = Callable[[str, Callable[[SteppedPolling], object]], AzureOperation]
 """Begins a long-running operation of the SDK, which has this name for people."""
 
 
+class AutoscaleSwitch:
+    """Switches the autoscale setting of one set on and off.
+
+    A PATCH of a setting needs all its profiles, as a PUT does; so the setting is read, and written as it is but for one
+    value (https://learn.microsoft.com/rest/api/monitor/autoscale-settings/create-or-update).
+
+    Args:
+        send: sends a request as the SDK's client does, with its credential.
+        subscription: the subscription's URL.
+        name: the set.
+    """
+
+    def __init__(self, send: Callable[[HttpRequest], Any], subscription: str, name: ScaleSetName) -> None:
+        group = f"/resourceGroups/{name.resource_group}/providers"
+        self._send, self._name = send, name
+        self._url = f"{subscription}{group}/Microsoft.Insights/autoscalesettings"
+        path = f"/subscriptions/{subscription.rpartition('/')[2]}{group}"
+        self._set_id = f"{path}/Microsoft.Compute/virtualMachineScaleSets/{name.name}"
+
+    def set_enabled(self, *, enabled: bool) -> tuple[str, ...]:
+        """Switch it on or off; return the names of what was changed: none if it is so already.
+
+        Raises:
+            AzureError: if Azure refuses.
+        """
+        with translated(f"read the autoscale settings of {self._name}"):
+            found = list(of_set(self._call("GET", self._url).json()["value"], self._set_id))
+        changed = [one for one in found if bool(one["properties"].get("enabled", True)) != enabled]
+        for one in changed:
+            with translated(f"switch autoscale {one['name']} of {self._name} {'on' if enabled else 'off'}"):
+                kept = {key: one[key] for key in ("location", "tags") if one.get(key)}
+                properties = {**one["properties"], "enabled": enabled}
+                self._call("PUT", f"{self._url}/{quote(one['name'])}", {**kept, "properties": properties})
+        return tuple(str(one["name"]) for one in changed)
+
+    def _call(self, method: str, url: str, body: object = None) -> Any:  # noqa: ANN401 - azure-core types its response by transport
+        answer = self._send(HttpRequest(method, url, params={"api-version": _INSIGHTS}, json=body))
+        answer.raise_for_status()
+        return answer
+
+
 class AzureServices:
-    """Automatic repairs and zone balance of one set; satisfies `rollout.claims.ports.Services`.
+    """Automatic repairs, zone balance and autoscale of one set; satisfies `rollout.claims.ports.Services`.
 
     Args:
         operations: the SDK's operations on scale sets.
         begin: begins an operation.
         poll: polls one once.
+        autoscale: its autoscale setting.
         name: the set.
     """
 
@@ -42,9 +86,11 @@ class AzureServices:
         operations: VirtualMachineScaleSetsOperations,
         begin: Begin,
         poll: Callable[[AzureOperation], None],
+        autoscale: AutoscaleSwitch,
         name: ScaleSetName,
     ) -> None:
         self._operations, self._begin, self.poll, self._name = operations, begin, poll, name
+        self.set_autoscale = autoscale.set_enabled
 
     def suspended(self) -> tuple[str, ...]:
         """Read which ones are suspended.
@@ -121,7 +167,7 @@ def enabled_autoscale(
         set_id: the set's ARM id.
     """
     group = set_id.rpartition("/providers/Microsoft.Compute/")[0]
-    url = f"{endpoint}{group}/providers/Microsoft.Insights/autoscalesettings?api-version=2022-10-01"
+    url = f"{endpoint}{group}/providers/Microsoft.Insights/autoscalesettings?api-version={_INSIGHTS}"
     try:
         answer = send(HttpRequest("GET", url))
         answer.raise_for_status()

@@ -100,6 +100,8 @@ class Rollout(Value):
     drain: values.Seconds | None = None
     repairs: Literal["suspend", "keep"] = "suspend"
     """What becomes of automatic repairs and zone balance while a rollout changes the set."""
+    autoscale: Literal["suspend", "keep"] = "keep"
+    """What becomes of the autoscale setting while a rollout changes the set; with one, `surge` needs `suspend`."""
     moving_image: Literal["pin", "float"] = "pin"
     """What the model gets if the image is named by its definition or by `latest`: the exact version, or the name."""
     wait_for_replication: values.Seconds | None = None

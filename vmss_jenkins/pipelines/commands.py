@@ -160,6 +160,8 @@ class Commands:
         yield f"--timeout={rollout.timeout:.15g}"
         if rollout.repairs != "suspend":
             yield f"--repairs={rollout.repairs}"
+        if rollout.autoscale != "keep":
+            yield f"--autoscale={rollout.autoscale}"
         if rollout.drain is not None:
             yield f"--drain={rollout.drain:.15g}"
 

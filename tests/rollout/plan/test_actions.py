@@ -11,7 +11,7 @@ from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.model.images import MovingImage
 from vmss_jenkins.model.instances import InstanceIds
 from vmss_jenkins.model.releases import ExtensionSettings
-from vmss_jenkins.rollout.plan.actions import OnFailure, Repairs, RolloutSpec, Strategy
+from vmss_jenkins.rollout.plan.actions import Autoscale, OnFailure, Repairs, RolloutSpec, Strategy
 from vmss_jenkins.rollout.plan.selection import Amount, Scope
 
 SCRIPT = ExtensionSettings("app")
@@ -32,6 +32,7 @@ SCRIPT = ExtensionSettings("app")
         ("strategy", "window", Strategy.WINDOW),
         ("on_failure", "stop", OnFailure.STOP),
         ("repairs", "keep", Repairs.KEEP),
+        ("autoscale", "suspend", Autoscale.SUSPEND),
         ("moving_image", "float", MovingImage.FLOAT),
         ("wait_for_replication", 5, 5.0),
         ("rollback_to", str(NEW), NEW),
@@ -67,6 +68,7 @@ AMOUNT = "wanted a count such as 1, or a percentage from 1% to 100%"
         ("strategy", "waltz", "found 'waltz'; wanted one of waves, window, surge"),
         ("on_failure", "go on", "found 'go on'; wanted one of stop, rollback"),
         ("repairs", "off", "found 'off'; wanted one of suspend, keep"),
+        ("autoscale", "", "found ''; wanted one of keep, suspend"),
         ("moving_image", "sink", "found 'sink'; wanted one of pin, float"),
         ("resolved", "nginx", "found 'nginx'; leave it out, `roll_out` looks it up"),
         ("wait_for_replication", -1, "found -1; wanted seconds, at least 0"),

@@ -29,7 +29,7 @@ from vmss_jenkins.rollout.plan.claims import (
     st.integers(0, 10**11),
     st.sampled_from(["", fingerprint(NEW, OLD)]),
     st.sampled_from(["", "0123456789ab-4194304-99999999999"]),
-    st.sampled_from([(), ("AutomaticRepairs",), ("AutomaticRepairs", "AutomaticZoneRebalancing")]),
+    st.sampled_from([(), ("AutomaticRepairs",), ("AutomaticRepairs", "AutomaticZoneRebalancing", "Autoscale")]),
 )
 def test_a_claim_reads_as_it_was_written(
     run: str, owner: str, until: int, back: str, process: str, suspended: tuple[str, ...]

@@ -17,7 +17,7 @@ from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Health, Instance, InstanceIds, OrchestrationMode, ScaleSet, UpgradeMode
 from vmss_jenkins.model.releases import ExtensionSettings, Release
-from vmss_jenkins.rollout.plan.actions import Action, Halt, Remove, RolloutSpec, ScaleOut, Strategy, Wait
+from vmss_jenkins.rollout.plan.actions import Action, Autoscale, Halt, Remove, RolloutSpec, ScaleOut, Strategy, Wait
 from vmss_jenkins.rollout.plan.headcount import Headcount
 from vmss_jenkins.rollout.plan.history import GateResult, History, Observed, OperationState, Stage
 from vmss_jenkins.rollout.plan.preview import UNDRAINED
@@ -337,9 +337,12 @@ def test_each_finding_says_what_to_do() -> None:
         "additional instances; give --allow-unknown-autoscale to go on anyway"
     )
     assert reasons(3, ("by-cpu", "by-time")) == (
-        "autoscale (by-cpu, by-time) is on: it may delete the new instances of the surge, or make others. Disable it "
-        "during the surge (az monitor autoscale update --name by-cpu --enabled false), or use --strategy waves"
+        "autoscale (by-cpu, by-time) is on: it may delete the new instances of the surge, or make others. Give "
+        "--autoscale suspend to switch it off until the end, switch it off yourself (az monitor autoscale update "
+        "--name by-cpu --enabled false), or use --strategy waves"
     )
+    off = replace(SPEC, autoscale=Autoscale.SUSPEND)
+    assert not refused(findings(off, Observed(SET, THREE, {}), Headcount.of(3), NEW, ("by-cpu",)), ())
     assert reasons(100) == (
         "the set has 100 instances and would have 101 for a while; it may have 100: it has a single placement group "
         "(singlePlacementGroup may be set to false, but never back). Use --strategy waves"

@@ -74,6 +74,7 @@ def command(
     max_surge: Amount | None,
     allow_unknown_autoscale: bool,
     repairs: str,
+    autoscale: str,
     min_healthy_time: float,
     instance_timeout: float,
     timeout: float,
@@ -93,7 +94,7 @@ def command(
     from vmss_jenkins.library.rollback_preview import look_before_rollback  # noqa: PLC0415 - not loaded for --help
     from vmss_jenkins.library.rollouts import roll_back  # noqa: PLC0415 - not loaded for --help
     from vmss_jenkins.rollout.ending import Outcome  # noqa: PLC0415
-    from vmss_jenkins.rollout.plan.actions import Repairs, RolloutSpec  # noqa: PLC0415
+    from vmss_jenkins.rollout.plan.actions import Autoscale, Repairs, RolloutSpec  # noqa: PLC0415
 
     if isinstance(to, str):
         script, to = script.for_application(to), None
@@ -104,6 +105,7 @@ def command(
         max_surge=max_surge,
         allow_unknown_autoscale=allow_unknown_autoscale,
         repairs=Repairs(repairs),
+        autoscale=Autoscale(autoscale),
         min_healthy_time=min_healthy_time,
         instance_timeout=instance_timeout,
         timeout=timeout,

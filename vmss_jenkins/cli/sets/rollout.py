@@ -47,10 +47,8 @@ if TYPE_CHECKING:
     from vmss_jenkins.rollout.plan.selection import Amount
     from vmss_jenkins.rollout.plan.surge.preview import SurgePreview
 
-INCLUDE = ("deallocated", "failed")
-"""The values of `Include`, which is not loaded for --help."""
-ON_FAILURE = ("stop", "rollback")
-"""The values of `OnFailure`, likewise."""
+INCLUDE, ON_FAILURE = ("deallocated", "failed"), ("stop", "rollback")
+"""The values of `Include` and of `OnFailure`, which are not loaded for --help."""
 EXAMPLES = """\
 # Show what would happen.
 vmss-jenkins rollout -g canary-rg -n web --image-id "$IMAGE_ID" --dry-run
@@ -167,6 +165,7 @@ def command(
     max_surge: Amount | None,
     allow_unknown_autoscale: bool,
     repairs: str,
+    autoscale: str,
     min_healthy_time: float,
     instance_timeout: float,
     timeout: float,
@@ -187,7 +186,7 @@ def command(
     from vmss_jenkins.gates.parsing import gates_from  # noqa: PLC0415 - not loaded for --help
     from vmss_jenkins.model.images import MovingImage  # noqa: PLC0415
     from vmss_jenkins.rollout.ending import Outcome  # noqa: PLC0415
-    from vmss_jenkins.rollout.plan.actions import OnFailure, Repairs, RolloutSpec  # noqa: PLC0415
+    from vmss_jenkins.rollout.plan.actions import Autoscale, OnFailure, Repairs, RolloutSpec  # noqa: PLC0415
     from vmss_jenkins.rollout.plan.selection import Include, Scope  # noqa: PLC0415
 
     release = _one_image(image_id, image)
@@ -201,6 +200,7 @@ def command(
         max_surge=max_surge,
         allow_unknown_autoscale=allow_unknown_autoscale,
         repairs=Repairs(repairs),
+        autoscale=Autoscale(autoscale),
         pause=pause,
         min_healthy_time=min_healthy_time,
         instance_timeout=instance_timeout,

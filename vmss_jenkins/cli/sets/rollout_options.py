@@ -88,6 +88,13 @@ ALLOWANCES = (
         "instance before it is judged.",
     ),
     click.option(
+        "--autoscale",
+        type=click.Choice(["suspend", "keep"]),
+        default="keep",
+        show_default=True,
+        help="What becomes of the autoscale setting until the end; a surge of a set with autoscale needs suspend.",
+    ),
+    click.option(
         "--allow-automatic-rollout",
         is_flag=True,
         help="Protect no instance: let Azure update all of them by itself, without a canary, as the upgrade policy of "

@@ -56,7 +56,7 @@ class Processes(Protocol):
 
 
 class Services(Protocol[OperationT]):
-    """The services by which Azure replaces instances of one scale set; each call raises `AzureError`."""
+    """The services by which Azure replaces instances of one scale set, and autoscale; each call raises `AzureError`."""
 
     def suspended(self) -> tuple[str, ...]:
         """Read which ones are suspended."""
@@ -64,6 +64,10 @@ class Services(Protocol[OperationT]):
 
     def begin_set_suspended(self, service: str, *, suspended: bool) -> OperationT:
         """Suspend or resume one."""
+        ...
+
+    def set_autoscale(self, *, enabled: bool) -> tuple[str, ...]:
+        """Switch the autoscale setting of the set on or off; return the names of what was changed."""
         ...
 
     def poll(self, operation: OperationT) -> None:

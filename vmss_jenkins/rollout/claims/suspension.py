@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,13 +15,17 @@ from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.instances import ScaleSet
 from vmss_jenkins.rollout.claims.lease import Lease
 from vmss_jenkins.rollout.claims.ports import Services
-from vmss_jenkins.rollout.plan.actions import SERVICES, Repairs, RolloutSpec
+from vmss_jenkins.rollout.plan.actions import AUTOSCALE, SERVICES, Autoscale, Repairs, RolloutSpec
 from vmss_jenkins.rollout.plan.actors.table import other_actors
 from vmss_jenkins.rollout.plan.history import Observed
 from vmss_jenkins.rollout.plan.preview import why_kept
 from vmss_jenkins.runtime.waiting import Waiter, complete
 
 _SETS = "Microsoft.Compute/virtualMachineScaleSets"
+_SUSPEND = f"{_SETS}/setOrchestrationServiceState/action"
+_ACTIONS = {AUTOSCALE: "Microsoft.Insights/autoscaleSettings/write"}
+_BY_HAND = "az vmss set-orchestration-service-state --service-name {} --action Resume"
+_RESUMED_BY = {AUTOSCALE: "az monitor autoscale update --enabled true"}
 _FORBIDDEN, _NOT_FOUND = 403, 404
 
 
@@ -67,15 +71,16 @@ class Suspension:
         if self._began:
             return
         self._began, scale_set = True, observed.scale_set
-        already = self._already(scale_set)
-        self._report(observed, autoscale(), already)
-        if self.services is None or not scale_set.services:
+        already, settings = self._already(scale_set), autoscale()
+        self._report(observed, settings, already)
+        if self.services is None:
             return
-        if kept := why_kept(self.spec.repairs, scale_set):
-            for name in scale_set.services:
-                self._tell(Severity.WARNING, f"{SERVICES[name]} of {scale_set.name}: {kept}")
-            return
-        self._suspend_running(self.services, scale_set, already)
+        kept = why_kept(self.spec.repairs, scale_set)
+        for name in scale_set.services if kept else ():
+            self._tell(Severity.WARNING, f"{SERVICES[name]} of {scale_set.name}: {kept}")
+        running = [name for name in scale_set.services if not kept and name not in already]
+        running += [AUTOSCALE] if settings and self.spec.autoscale is Autoscale.SUSPEND else []
+        self._suspend_running(self.services, scale_set, running)
 
     def _already(self, scale_set: ScaleSet) -> tuple[str, ...]:
         """What somebody else suspended before; not asked if nothing is to be suspended."""
@@ -90,7 +95,7 @@ class Suspension:
         self, observed: Observed, autoscale: tuple[AutoscaleSetting, ...] | None, already: tuple[str, ...]
     ) -> None:
         found = other_actors(
-            self.spec if self.services else replace(self.spec, repairs=Repairs.KEEP),
+            self.spec if self.services else replace(self.spec, repairs=Repairs.KEEP, autoscale=Autoscale.KEEP),
             observed.scale_set,
             observed.instances,
             autoscale,
@@ -101,8 +106,7 @@ class Suspension:
             self.waiter.on_event(rollout_events.OtherActorsFound(observed.scale_set.name, found))
         self.actors = found
 
-    def _suspend_running(self, services: Services[Any], scale_set: ScaleSet, already: tuple[str, ...]) -> None:
-        running = tuple(name for name in scale_set.services if name not in already)
+    def _suspend_running(self, services: Services[Any], scale_set: ScaleSet, running: Sequence[str]) -> None:
         self._ours = tuple(name for name in SERVICES if name in {*self._ours, *running})
         if running:
             self.lease.renew(suspended=self._ours)
@@ -114,14 +118,14 @@ class Suspension:
             self._set(services, name, suspended=True)
         except AzureError as error:
             self._ours = tuple(one for one in self._ours if one != name)
-            raise _without(error, scale_set, f"{_SETS}/setOrchestrationServiceState/action") from error
+            raise _without(error, scale_set, _ACTIONS.get(name, _SUSPEND), name) from error
         self._tell(Severity.NOTE, f"{SERVICES[name]} of {scale_set.name}: suspended until the end of this run")
 
     def end(self) -> bool:
         """Resume what this run or a killed one suspended; return whether all of it runs again."""
-        for name in self._ours:
-            if self.services is None or not self._resumed(self.services, name):
-                return False
+        left = [name for name in self._ours if self.services is None or not self._resumed(self.services, name)]
+        if left:
+            return False
         self._ours, self._began = (), False
         return True
 
@@ -134,7 +138,7 @@ class Suspension:
             text = (
                 f"{SERVICES[name]} could not be resumed: {str(error).splitlines()[0]}; the next run resumes it, or "
                 "`vmss-jenkins release-claim`, or "
-                f"`az vmss set-orchestration-service-state --service-name {name} --action Resume`"
+                f"`{_RESUMED_BY.get(name, _BY_HAND.format(name))}`"
             )
             self._tell(Severity.WARNING, text)
             return False
@@ -142,6 +146,9 @@ class Suspension:
         return True
 
     def _set(self, services: Services[Any], name: str, *, suspended: bool) -> None:
+        if name == AUTOSCALE:
+            self.waiter.retry(lambda: services.set_autoscale(enabled=not suspended))
+            return
         operation = self.waiter.retry(lambda: services.begin_set_suspended(name, suspended=suspended))
         complete(services, operation, self.waiter, self.lease.renew_if_due)
 
@@ -149,10 +156,13 @@ class Suspension:
         self.waiter.on_event(PreflightFound(Finding(severity, text)))
 
 
-def _without(error: AzureError, scale_set: ScaleSet, action: str) -> AzureError | ConfigError:
+def _without(error: AzureError, scale_set: ScaleSet, action: str, service: str = "") -> AzureError | ConfigError:
     """The error of a call that Azure refused: if the role does not allow it, with the action that it lacks."""
     if error.failure.status != _FORBIDDEN:
         return error
+    if service == AUTOSCALE:
+        text = f"autoscale cannot be switched off: the role lacks the action {action}; add it, or give --autoscale keep"
+        return ConfigError(f"scale set {scale_set.name}", [text])
     names = " and ".join(SERVICES[name] for name in scale_set.services)
     reasons = [
         f"{names} cannot be suspended: the role lacks the action {action}",

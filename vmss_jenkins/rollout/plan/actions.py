@@ -41,8 +41,22 @@ class Repairs(Enum):
     KEEP = "keep"
 
 
-SERVICES = {"AutomaticRepairs": "automatic repairs", "AutomaticZoneRebalancing": "automatic zone balance"}
-"""These services, as Azure's API names them, and for people."""
+class Autoscale(Enum):
+    """What becomes of autoscale while a rollout changes a set."""
+
+    KEEP = "keep"
+    """It goes on; a surge is refused."""
+    SUSPEND = "suspend"
+    """Its setting is switched off before the first change, and on at the end."""
+
+
+AUTOSCALE = "Autoscale"
+SERVICES = {
+    "AutomaticRepairs": "automatic repairs",
+    "AutomaticZoneRebalancing": "automatic zone balance",
+    AUTOSCALE: "autoscale",
+}
+"""What a run can suspend: services as Azure's API names them, autoscale, and all of them for people."""
 ONE = Amount(1)
 _FLAGS = ("canary_only", "idle", "allow_unknown_autoscale")
 _SHORTEST = 0.001
@@ -95,6 +109,8 @@ class RolloutSpec:
     """Seconds to wait for the copy of the image's version in the region of the set; None: it must be there."""
     repairs: Repairs = Repairs.SUSPEND
     """What becomes of automatic repairs and zone balance, which replace instances by ones of the new model."""
+    autoscale: Autoscale = Autoscale.KEEP
+    """What becomes of the autoscale setting of the set."""
     drain: float | None = None
     """Seconds from taking an instance out of the load balancer to its update; None: it is not taken out."""
 
@@ -108,6 +124,7 @@ class RolloutSpec:
             "on_failure": plain_values.choice("on_failure", OnFailure, self.on_failure),
             "rollback_to": _release(self.rollback_to),
             "repairs": plain_values.choice("repairs", Repairs, self.repairs),
+            "autoscale": plain_values.choice("autoscale", Autoscale, self.autoscale),
             "moving_image": plain_values.choice("moving_image", MovingImage, self.moving_image),
             "resolved": _resolved(self.resolved),
             "max_failed": plain_values.count("max_failed", self.max_failed),

@@ -42,9 +42,9 @@ LEASE = 120.0
 """Seconds from the last renewal until a claim expires."""
 RENEWAL = 30.0
 """Seconds between two renewals."""
-_LETTERS = {"AutomaticRepairs": "R", "AutomaticZoneRebalancing": "Z"}
-"""The services of Azure that a run can suspend, and how a claim writes them."""
-LONGEST_OWNER = 135
+_LETTERS = {"AutomaticRepairs": "R", "AutomaticZoneRebalancing": "Z", "Autoscale": "A"}
+"""What a run can suspend, and how a claim writes it."""
+LONGEST_OWNER = 134
 """Characters of an owner that fit into a tag's value beside the rest of a claim."""
 
 
@@ -75,7 +75,7 @@ class Claim:
     @classmethod
     def parse(cls, run: str, text: str) -> Claim | None:
         """Read a tag's value; None for a tag of another kind."""
-        pattern = r"until=(\d+) back=(\S*?)(?: suspended=([RZ]+))?(?: process=(\S+))? owner=(.+)"
+        pattern = r"until=(\d+) back=(\S*?)(?: suspended=([RZA]+))?(?: process=(\S+))? owner=(.+)"
         found = re.fullmatch(pattern, text, re.ASCII | re.DOTALL)
         if found is None:
             return None

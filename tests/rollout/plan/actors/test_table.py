@@ -12,7 +12,7 @@ from vmss_jenkins.model.automation.autoscale import AutoscaleProfile, AutoscaleS
 from vmss_jenkins.model.automation.other_actors import HEADINGS, OtherActor, Response
 from vmss_jenkins.model.automation.policies import Automation, LifecycleHook, RepairAction, services_of
 from vmss_jenkins.model.instances import Instance, OrchestrationMode, ScaleSet, UpgradeMode
-from vmss_jenkins.rollout.plan.actions import Repairs, RolloutSpec, Strategy
+from vmss_jenkins.rollout.plan.actions import Autoscale, Repairs, RolloutSpec, Strategy
 from vmss_jenkins.rollout.plan.actors.table import other_actors
 
 BY_CPU = AutoscaleSetting("by-cpu", (AutoscaleProfile("default", 2, 10, 2),))
@@ -102,6 +102,9 @@ def test_autoscale_goes_on_in_place_and_forbids_a_surge() -> None:
         "goes on; a canary that it deletes is replaced, and judged again",
     )
     assert only(None, SURGE, autoscale=(BY_CPU,)).response is Response.REFUSE
+    for strategy in Strategy:
+        off = only(None, RolloutSpec(strategy=strategy, autoscale=Autoscale.SUSPEND), autoscale=(BY_CPU,))
+        assert (off.response, off.handling) == (Response.SUSPEND, "switched off until the end")
 
 
 def test_autoscale_that_cannot_be_read_is_told() -> None:

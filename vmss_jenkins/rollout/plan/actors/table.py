@@ -14,7 +14,7 @@ from vmss_jenkins.model.automation.durations import minutes
 from vmss_jenkins.model.automation.other_actors import OtherActor, Response
 from vmss_jenkins.model.automation.policies import Automation, RepairAction
 from vmss_jenkins.model.instances import Instance, ScaleSet, UpgradeMode
-from vmss_jenkins.rollout.plan.actions import SERVICES, RolloutSpec, Strategy
+from vmss_jenkins.rollout.plan.actions import SERVICES, Autoscale, RolloutSpec, Strategy
 from vmss_jenkins.rollout.plan.preflight import ALLOW_AUTOMATIC
 from vmss_jenkins.rollout.plan.preview import why_kept
 
@@ -109,12 +109,14 @@ def _autoscale(look: _Look) -> Iterator[OtherActor]:
 def _autoscale_response(look: _Look, *, known: bool) -> tuple[Response, str]:
     if look.automation.kept_from and not look.surges:
         return Response.BOUND, "goes on; it deletes none of those that are protected"
+    if known and look.spec.autoscale is Autoscale.SUSPEND:
+        return Response.SUSPEND, "switched off until the end"
     if not look.surges:
         return Response.BOUND, "goes on; a canary that it deletes is replaced, and judged again"
     if not known:
         allowed = look.spec.allow_unknown_autoscale
         return (Response.TELL, "allowed") if allowed else (Response.REFUSE, "a surge is refused")
-    return Response.REFUSE, "a surge is refused"
+    return Response.REFUSE, "a surge is refused without --autoscale suspend"
 
 
 def _upgrades(look: _Look) -> Iterator[OtherActor]:

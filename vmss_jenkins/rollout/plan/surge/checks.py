@@ -11,7 +11,7 @@ from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.image_ids import ImageKind
 from vmss_jenkins.model.instances import Instance, ScaleSet
 from vmss_jenkins.model.releases import Release
-from vmss_jenkins.rollout.plan.actions import RolloutSpec
+from vmss_jenkins.rollout.plan.actions import Autoscale, RolloutSpec
 from vmss_jenkins.rollout.plan.headcount import Headcount
 from vmss_jenkins.rollout.plan.history import Observed
 
@@ -39,7 +39,7 @@ def findings(
     """
     numbers = _numbers(spec, observed.scale_set, headcount, release)
     slow = _held_deletions(spec, observed.scale_set, headcount)
-    return (*_whole(spec), *numbers, *_autoscale(autoscale), *_zones(spec, observed.instances, headcount), *slow)
+    return (*_whole(spec), *numbers, *_autoscale(spec, autoscale), *_zones(spec, observed.instances, headcount), *slow)
 
 
 def refused(found: Sequence[Finding], allowed: Sequence[str | None]) -> tuple[str, ...]:
@@ -97,19 +97,19 @@ def largest(scale_set: ScaleSet, release: Release | None = None) -> tuple[int, s
     return MOST, "Azure's largest set"
 
 
-def _autoscale(autoscale: tuple[str, ...] | None) -> Iterator[Finding]:
+def _autoscale(spec: RolloutSpec, autoscale: tuple[str, ...] | None) -> Iterator[Finding]:
     if autoscale is None:
         text = (
             "the autoscale settings cannot be read (Microsoft.Insights/autoscaleSettings/read); autoscale may delete "
             "the additional instances"
         )
         yield Finding(Severity.UNSAFE, text, ALLOW_UNKNOWN_AUTOSCALE)
-    elif autoscale:
+    elif autoscale and spec.autoscale is not Autoscale.SUSPEND:
         names = ", ".join(autoscale)
         text = (
             f"autoscale ({names}) is on: it may delete the new instances of the surge, or make others. "
-            f"Disable it during the surge (az monitor autoscale update --name {autoscale[0]} --enabled false), or "
-            "use --strategy waves"
+            "Give --autoscale suspend to switch it off until the end, switch it off yourself (az monitor autoscale "
+            f"update --name {autoscale[0]} --enabled false), or use --strategy waves"
         )
         yield Finding(Severity.IMPOSSIBLE, text)
 
