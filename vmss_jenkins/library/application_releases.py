@@ -60,12 +60,17 @@ def look_up_application(
     wanted = release or scale_set.extension
     if scripted.application is None or wanted is None:
         return release
-    versions, package = azure().application_versions(), str(wanted.values[PACKAGE])
-    if why := waiter.retry(lambda: versions.why_missing(package, scale_set.location)):
-        shown = f"`az sig gallery-application version list --gallery-name {scripted.application.gallery}`"
+    _refuse_missing(wanted, scripted.application.gallery, scale_set.location, azure(), waiter)
+    return release
+
+
+def _refuse_missing(wanted: ExtensionSettings, gallery: str, region: str, azure: AzureClients, waiter: Waiter) -> None:
+    """Refuse a version that no instance can install; an entry without a package removes the application."""
+    versions, package = azure.application_versions(), str(wanted.values[PACKAGE])
+    if package and (why := waiter.retry(lambda: versions.why_missing(package, region))):
+        shown = f"`az sig gallery-application version list --gallery-name {gallery}`"
         reason = f"version {wanted.short_name} {why} ({package}); {shown} lists the versions that exist"
         raise ConfigError("application", [reason])
-    return release
 
 
 def scripted_sets(
@@ -87,6 +92,7 @@ def scripted_sets(
     from vmss_jenkins.azure.scripts.application_sets import sets_for  # noqa: PLC0415 - the SDK takes 0.3 s
 
     release = chosen = None
+    memory = sets.memory(name)
     if scripted.application:
         scale_set = waiter.retry(lambda: sets.get(name)).for_rollout(scripted)
         chosen = scale_set.extension
@@ -94,8 +100,9 @@ def scripted_sets(
             refuse_without_version(scripted, chosen)
         if scripted.application.version or not rolling_back:
             release = look_up_application(scripted, scale_set, lambda: azure, waiter)
+        elif chosen and (before := waiter.retry(lambda: memory.recall(chosen.name))) and not before.same_as(chosen):
+            _refuse_missing(before, scripted.application.gallery, scale_set.location, azure, waiter)
     if rolling_back and release:
         spec, release = replace(spec, rollback_to=release), None
     to_previous = rolling_back and spec.rollback_to is None
-    memory = sets.memory(name)
     return sets_for(scripted, sets, memory, waiter.on_event, chosen, release, to_previous=to_previous), spec

@@ -10,6 +10,7 @@ from tests.rollout.plan.test_decision import OLDER, instance
 from tests.rollout.plan.test_moving_target import FLOATS, NAMED
 from tests.rollout.plan.test_moving_target import V1 as GALLERY_V1
 from tests.support.fakes import NEW, OLD, WEB
+from vmss_jenkins.model.applications import PACKAGE
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Health, Instance, ScaleSet
@@ -87,6 +88,20 @@ def test_where_no_other_image_runs_the_first_script_of_the_set_is_named() -> Non
         "no instance runs another image: give the image to roll back to with --to IMAGE_ID; to roll back its script, "
         "add --extension app"
     )
+
+
+def test_where_no_other_image_runs_the_applications_of_the_set_are_named() -> None:
+    names = (
+        "apps/site",
+        "/subscriptions/a/resourcegroups/b/providers/microsoft.compute/galleries/apps/applications/site",
+    )
+    listed = tuple(ExtensionSettings.of({PACKAGE: "id"}, name=name) for name in names)
+    there = observed(NEW_ONE, scale_set=replace(SET, scripts=(V2,), applications=listed))
+    obstacle = rollback_target(RolloutSpec(), there, History(0.0, Target(NEW)))[1]
+    assert obstacle.split("; ")[1:] == [
+        "to roll back its script, add --extension app",
+        *(f"to roll back its application, add --application {name}" for name in names),
+    ]
 
 
 def test_an_image_is_one_whatever_its_spelling() -> None:

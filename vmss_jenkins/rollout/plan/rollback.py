@@ -34,14 +34,20 @@ def rollback_target(spec: RolloutSpec, observed: Observed, history: History) -> 
         option = "it with --application GALLERY/APPLICATION/VERSION" if bad.is_application else None
         return None, f"the previous {bad.kind} is not recorded: give {option or 'its settings with --to-settings FILE'}"
     if not found:
-        scripts = observed.scale_set.scripts
-        script = next((f"; to roll back its script, add --extension {one.name}" for one in scripts), "")
-        return None, f"no instance runs another image: give the image to roll back to with --to IMAGE_ID{script}"
+        others = "".join(_other_release(observed.scale_set))
+        return None, f"no instance runs another image: give the image to roll back to with --to IMAGE_ID{others}"
     names = ", ".join(str(image) for image in found)
     return (
         None,
         f"the instances run {len(found)} other images ({names}): give the one wanted with --to IMAGE_ID",
     )
+
+
+def _other_release(scale_set: ScaleSet) -> Iterable[str]:
+    """How to roll back what the set has beside its image."""
+    for one in (*scale_set.scripts[:1], *scale_set.applications):
+        option = "--application" if one.is_application else "--extension"
+        yield f"; to roll back its {one.kind}, add {option} {one.name}"
 
 
 def recorded_rollback(
