@@ -227,6 +227,25 @@ def test_only_the_image_that_the_newest_run_rolled_back_counts_as_rolled_back() 
     assert rolled_back([], B) is None
 
 
+@pytest.mark.parametrize(
+    ("earlier", "left"),
+    [
+        ([record(B, A, "halted")], {B, C}),
+        ([record(B, A, BEGUN), record(D, A, "rolled out to the canary")], {B, C, D}),
+        ([record(B, A, "halted"), record(D, A), record(A, None, "halted")], {B, C}),
+        ([record(B, A)], {C}),
+        ([record(A, B, ROLLED_BACK, back=True), record(B, A, "halted")], {C}),
+        ([record(D, C, REFUSED), record(B, A, "halted")], {B, C}),
+        ([replace(record(D, A, "halted"), extension="app"), record(B, A, "halted")], {B, C}),
+        ([record(A, None, "halted")], {C}),
+    ],
+)
+def test_a_rollback_leaves_what_was_halted_before_it_too(earlier: list[Record], left: set[ImageReference]) -> None:
+    """B was halted since C was published, and came to an instance; the rollback goes from both to A."""
+    back = record(A, C, ROLLED_BACK, back=True)
+    assert {one for one in (A, B, C, D) if rolled_back([back, *earlier], one) == back} == left
+
+
 def test_a_run_that_azure_refused_is_looked_over() -> None:
     """Nothing changed in it: neither a rollback nor the release before depends on it."""
     refused = record(C, B, REFUSED)

@@ -75,14 +75,17 @@ FORWARD, KILLED = there(FULLY_OUT, NEW, OLD), there(BEGUN, OLD, NEW, back=True)
     [
         (NEW, (), NEW),
         (NEWER, (FORWARD,), NEWER),
+        (OLD, (), None),
         (None, (FORWARD,), NEW),
         (None, (KILLED, FORWARD), NEW),
         (None, (there(REFUSED, NEWER, NEW), KILLED, FORWARD), NEW),
         (None, (there(REFUSED, NEWER, NEW),), None),
         (None, (), None),
     ],
-    ids=["it is known", "it is known and newer than the log", "of a rollout", "of a killed rollback",
-         "a refused run is looked over", "nothing but a refused run", "nothing is known"],
+    ids=[
+        "it is known", "it is known and newer than the log", "it is where the run goes", "of a rollout",
+        "of a killed rollback", "a refused run is looked over", "nothing but a refused run", "nothing is known",
+    ],
 )  # fmt: skip
 @pytest.mark.parametrize("begun", [True, False])
 def test_a_rollback_records_the_release_that_is_rolled_back(

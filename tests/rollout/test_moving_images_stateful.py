@@ -270,7 +270,9 @@ class MovingImages(RuleBasedStateMachine):
         ((only, _), *others) = before.items()
         if others:
             return self.home if result and result.outcome in {Outcome.ROLLED_OUT, Outcome.HALTED} else None
-        return only if self.running().keys() != {only} else self.home
+        if self.running().keys() != {only}:
+            return only
+        return None if result and (result.updated or result.removed) else self.home
 
     @property
     def limits(self) -> dict[str, Any]:

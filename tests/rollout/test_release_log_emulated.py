@@ -191,7 +191,7 @@ def test_without_free_tags_nothing_is_recorded_and_that_is_said() -> None:
         _fill(azure, MOST_GROUP_TAGS - RESERVED_TAGS)
         run = roll(azure, Order(azure.new))
         assert run.result.outcome is Outcome.ROLLED_OUT
-        assert "have room for 0 of the last 1 records" in run.told[-1]
+        assert ["have room for 0 of the last 1 records" in text for text in run.told].count(True) == 1
         assert azure.sets.log(WEB).read() == ()
         assert len(azure.sets.log(WEB)._all_tags()[1]) <= MOST_GROUP_TAGS
 

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from itertools import takewhile
 
 from vmss_jenkins.errors import ConfigError
 from vmss_jenkins.model.images import ImageReference
@@ -194,9 +195,18 @@ def recorded_target(records: Sequence[Record], model: Release | None) -> ImageRe
 
 
 def rolled_back(records: Sequence[Record], image: ImageReference) -> Record | None:
-    """The record of the rollback from an image, if nothing was rolled out since; a schedule leaves that image alone."""
-    newest = newest_image(records)
-    return newest if newest and newest.back and image.same_as(image_of(newest.before)) else None
+    """The record of the rollback from an image, if nothing was rolled out since; a schedule leaves that image alone.
+
+    A rollback also leaves what the runs just before it began and did not roll out fully: a canary, or what was halted
+    because a newer version was published.
+    """
+    images = [one for one in records if one.is_image and one.outcome != REFUSED]
+    if not images or not images[0].back:
+        return None
+    unfinished = takewhile(lambda one: not one.back and one.outcome != FULLY_OUT, images[1:])
+    left = [images[0].before, *(one.release for one in unfinished)]
+    known = not image.same_as(image_of(images[0].release)) and any(image.same_as(image_of(text)) for text in left)
+    return images[0] if known else None
 
 
 def explained(records: Sequence[Record], target: Release) -> str:

@@ -112,7 +112,9 @@ class Recorder:
         target = action.image if isinstance(action, RestoreModel) else history.target.image
         extension = target.name if isinstance(target, ExtensionSettings) else ""
         before = self._rolled_back(history) if back else text_of(before_of(self.known, target, observed))
-        record = replace(self.new, release=text_of(target), before=before, extension=extension, back=back)
+        release = text_of(target)
+        before = before if before != release else ""
+        record = replace(self.new, release=release, before=before, extension=extension, back=back)
         self._write(record)
 
     def end(self, outcome: str) -> None:
