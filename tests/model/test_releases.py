@@ -266,3 +266,14 @@ def test_a_script_must_fit_the_system_of_the_set(script: Script, windows: bool, 
 def test_a_powershell_file_is_run_by_powershell() -> None:
     release = from_url("https://x.example/deploy.ps1").release
     assert release.values["commandToExecute"] == "powershell -ExecutionPolicy Unrestricted -File deploy.ps1"
+
+
+def test_azure_ignores_case_in_names_and_ids_but_a_script_that_differs_in_case_is_another() -> None:
+    script = ExtensionSettings.of({"commandToExecute": "sh A.sh"}, name="CustomScript")
+    assert script.same_as(replace(script, name="customSCRIPT"))
+    assert not script.same_as(ExtensionSettings.of({"commandToExecute": "sh a.sh"}, name="CustomScript"))
+    package = (
+        "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/apps/applications/a/versions/1.0.0"
+    )
+    application = ExtensionSettings.of_application({"packageReferenceId": package})
+    assert application.same_as(ExtensionSettings.of_application({"packageReferenceId": package.upper()}))
