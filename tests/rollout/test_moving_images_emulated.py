@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -180,12 +181,29 @@ def test_an_instance_that_got_a_version_nobody_chose_is_named() -> None:
         azure.clock.sleep(PUBLISHED)
         pinned = RolloutSpec(moving_image=MovingImage.FLOAT, canary=None)
         found = look_up(image, pinned, lambda: azure.sets.get(WEB), lambda: versions_of(azure, "1.0.1"), azure.waiter())
+        latest = look_up(image, pinned, lambda: azure.sets.get(WEB), lambda: versions_in(azure), azure.waiter())
         result = run_rollout(
-            azure.sets, WEB, Order(found.image), found.spec, context(azure, newest=found.newest), azure.waiter()
+            azure.sets, WEB, Order(found.image), found.spec, context(azure, newest=latest.newest), azure.waiter()
         )
         assert result.outcome is Outcome.HALTED
         assert "nginx/1.0.2 was published while nginx/1.0.1 was rolled out" in result.reason
         assert "it is on 3" in result.reason
+
+
+@pytest.mark.parametrize("moving", MovingImage)
+def test_a_version_that_was_excluded_since_it_was_rolled_out_is_replaced_by_the_one_before(moving: MovingImage) -> None:
+    """It was excluded since it is bad; the name means the version before again."""
+    with gallery() as azure:
+        image = definition(azure)
+        publish(azure, "1.0.1")
+        assert roll(azure, image, moving_image=moving).outcome is Outcome.ROLLED_OUT
+        url = f"{azure.emulator.endpoint}{image.at_version('1.0.1')}?api-version=2024-03-03"
+        profile = {"excludeFromLatest": True, "targetRegions": [{"name": "westeurope"}]}
+        body = {"location": "westeurope", "properties": {"publishingProfile": profile}}
+        assert requests.patch(url, json=body, timeout=10).status_code == 200
+        azure.clock.sleep(PUBLISHED)
+        found = roll(azure, image, moving_image=moving)
+        assert (found.outcome, running(azure)) == (Outcome.ROLLED_OUT, {"nginx/1.0.0": 3})
 
 
 class versions_of:  # noqa: N801 - reads as a sentence where it is used

@@ -122,6 +122,17 @@ def test_an_instance_with_a_version_that_nobody_chose_halts_it_and_is_named() ->
     assert "; it is on 1, 2:" in both.reason
 
 
+def test_a_newer_version_that_ran_before_and_was_excluded_since_is_replaced() -> None:
+    both = (instance(0, V2), instance(1, V2))
+    assert decided(*both, previous=(V2,), newest=V1) == SetModel(NAMED)
+    outdated = [replace(one, latest_model_applied=False) for one in both]
+    assert isinstance(decided(*outdated, previous=(V2,), newest=V1, model_sent=True), Update)
+    again = decided(*outdated, previous=(V2,), newest=V2, model_sent=True)
+    assert isinstance(again, Halt)
+    assert "nginx/1.11.0 was published while" in again.reason
+    assert "; it is on 0, 1:" in again.reason
+
+
 @pytest.mark.parametrize("newest", [V1, None])
 def test_the_same_version_goes_on(newest: ImageReference | None) -> None:
     assert isinstance(decided(instance(0, V0, latest=False), newest=newest, model_sent=True), Update)

@@ -87,14 +87,21 @@ def _is_unnoticed(observed: Observed, history: History) -> bool:
 
 
 def published(observed: Observed, history: History) -> Action | None:
-    """Halt a rollout of a moving name if a newer version was published in its middle: nobody chose that one."""
+    """Halt a rollout of a moving name if a newer version was published in its middle: nobody chose that one.
+
+    Instances that had a newer version when the run began are those to update: that version was excluded since.
+    """
     target, named = history.target.image, history.target.floats_as
     if named is None or not isinstance(target, ImageReference):
         return None
     running = {one.id: one.image for one in observed.instances if one.image and one.image.is_newer_than(target)}
     changed = history.newest if history.newest and not history.newest.same_as(target) else None
-    found = next(iter(running.values()), changed)
-    return halt(_published(named, target, found, running), observed, history) if found else None
+    since = (image for image in running.values() if not any(image.same_as(before) for before in history.previous))
+    found = next(since, changed)
+    if found is None:
+        return None
+    ids = [key for key, image in running.items() if found.same_as(image)]
+    return halt(_published(named, target, found, ids), observed, history)
 
 
 def _published(named: ImageReference, target: ImageReference, found: ImageReference, running: Collection[str]) -> str:
