@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from vmss_jenkins.emulator import Emulator, Timings
+from vmss_jenkins.emulator import Emulator, Scenario, Timings
 
 HERE = Path(__file__).parent
 PYTHON = Path(shutil.which("az") or "/nowhere/az").resolve().with_name("python")
@@ -73,9 +73,9 @@ class Az:
 
 
 @contextmanager
-def logged_in(folder: Path, azurite: str = "") -> Iterator[Az]:
+def logged_in(folder: Path, azurite: str = "", scenario: Scenario | None = None) -> Iterator[Az]:
     """An emulator, and the real `az` logged in to it in a process of its own."""
-    emulator = Emulator(tls=True, timings=INSTANT, time_scale=30, azurite=azurite)
+    emulator = Emulator(scenario or Scenario(), tls=True, timings=INSTANT, time_scale=30, azurite=azurite)
     with tempfile.TemporaryDirectory() as short, emulator:
         (shim := Path(short) / "az").write_text(f'#!/bin/sh\nexec {sys.executable} -S {HERE / "az_client.py"} "$@"\n')
         shim.chmod(0o700)

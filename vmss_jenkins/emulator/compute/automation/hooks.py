@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from vmss_jenkins.emulator.state.scale_set import ScaleSet
 
 KEPT_EVENTS = 50
+ROUNDED = 0.001
+"""Seconds by which a time that a client sends back may differ from the one that it was shown."""
 ANSWERS: tuple[Answer, ...] = ("Approved", "Rejected")
 
 
@@ -69,7 +71,7 @@ def answer(event: HookEvent, answers: Mapping[str, Answer]) -> None:
 
 def postpone(backend: Backend, event: HookEvent, until: float) -> None:
     """Move the time until which an event waits; raises ``ArmError`` 400 beyond its latest time, or in the past."""
-    if not backend.now <= until <= event.max_wait_until:
+    if not backend.now <= until <= event.max_wait_until + ROUNDED:
         raise invalid_parameter("waitUntil must be in the future, and not later than maxWaitUntil.", "waitUntil")
     event.wait_until = until
     backend.after(until - backend.now, lambda: _expire(backend, event))
