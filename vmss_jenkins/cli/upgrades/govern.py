@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
+from time import sleep as pause
 from typing import TYPE_CHECKING
 
 import click
@@ -181,7 +181,7 @@ def command(
             code = _finish(found, result, output)
             if code or not watch:
                 return code
-            time.sleep(WATCH_EVERY)
+            pause(WATCH_EVERY)
 
 
 def _finish(found: RolloutResult | None, file: Path | None, output: str) -> int:
