@@ -271,6 +271,7 @@ class Watcher(Generic[OperationT]):
             if error.failure.status != NOT_FOUND:
                 raise
             self._forget([instance_id])
+            self._list_read = -inf  # Azure may have made another one in its place already
 
     def _forget(self, instance_ids: Iterable[str]) -> None:
         self._news += 1

@@ -228,11 +228,18 @@ def _failures(
         if record is None and instances[key].provisioning_state == "Failed":
             error = instances[key].error
             reason = f"has the release, but its provisioning failed before{f': {error}' if error else ''}"
-        if reason is None and read - history.not_updated_since.get(key, read) > spec.instance_timeout:
-            reason = f"not healthy after {spec.instance_timeout:.0f} s"
+        patience = _patience(spec, observed, instances[key])
+        if reason is None and read - history.not_updated_since.get(key, read) > patience:
+            reason = f"not healthy after {patience:.0f} s"
         if reason:
             failed[key] = reason
     return failed
+
+
+def _patience(spec: RolloutSpec, observed: Observed, instance: Instance) -> float:
+    """Seconds until an instance has failed: one that Azure creates has further tries with resilient creation."""
+    creating = instance.provisioning_state == "Creating"
+    return spec.instance_timeout + (observed.scale_set.automation.creation_tries if creating else 0.0)
 
 
 def _failed_update(
@@ -261,7 +268,7 @@ def _awaited(
         for instance in observed.instances
         if instance.provisioning_state == "Creating"
         and (not ids or instance.id.lower() in ids)
-        and now - history.not_updated_since.get(instance.id, now) <= spec.instance_timeout
+        and now - history.not_updated_since.get(instance.id, now) <= _patience(spec, observed, instance)
     }
     return coming | {instance.id for instance in pending if instance.is_updating}
 
