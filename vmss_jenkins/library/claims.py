@@ -5,17 +5,26 @@ from __future__ import annotations
 import os
 import secrets
 from contextlib import closing
+from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from vmss_jenkins.azure.connection import Connection
+from vmss_jenkins.errors import AzureError
 from vmss_jenkins.events.base import OnEvent
 from vmss_jenkins.library.arguments import checked
 from vmss_jenkins.library.identity import machine_or_job
 from vmss_jenkins.library.steps import TIMEOUT, log
 from vmss_jenkins.model.instances import ScaleSetName
 from vmss_jenkins.rollout.claims.release import ClaimRelease, look_at_claims, refusal, release_claims
+from vmss_jenkins.rollout.plan.history import Observed
+from vmss_jenkins.rollout.plan.protection.decision import lacking
+from vmss_jenkins.rollout.protection.protected_sets import ProtectedSets
 from vmss_jenkins.runtime.clock import SystemClock
 from vmss_jenkins.runtime.processes import LocalProcesses
 from vmss_jenkins.runtime.waiting import Waiter
+
+if TYPE_CHECKING:
+    from vmss_jenkins.azure.scale_sets import AzureScaleSets
 
 
 @checked
@@ -58,4 +67,30 @@ def release_claim(
             return ClaimRelease(target, found)
         owner = f"{machine_or_job(os.environ)}: release-claim"
         run, services = secrets.token_hex(4), sets.services(target)
-        return release_claims(target, claims, services, run, owner, waiter, processes, force=force)
+        return release_claims(
+            target,
+            claims,
+            services,
+            run,
+            owner,
+            waiter,
+            processes,
+            put_back=lambda: put_protection_back(sets, target, waiter),
+            force=force,
+        )
+
+
+def put_protection_back(sets: AzureScaleSets, name: ScaleSetName, waiter: Waiter) -> None:
+    """Put the protection of instances back as it was before the killed run.
+
+    It stays while instances lack the release of the model: Azure would bring it to them, and nobody has judged it.
+    """
+    protected = ProtectedSets(sets, sets.protector(name), sets.protected(name), waiter)
+    try:
+        scale_set = waiter.retry(lambda: protected.get(name))
+        instances = waiter.retry(lambda: protected.instances(scale_set))
+    except AzureError as error:
+        if error.failure.status != HTTPStatus.NOT_FOUND:
+            raise
+        return  # the lock is that of a load balancer, or the set is gone
+    protected.end(lacking(Observed(scale_set, instances, {})))

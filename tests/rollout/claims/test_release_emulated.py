@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from tests.rollout.claims.test_suspension_emulated import NEW, REPAIRS, Life, repaired, roll, suspended
+from tests.rollout.protection import test_protected_sets_emulated as protection
 from tests.rollout.test_steps_emulated import WEB, Session
 from tests.support.cloud import Killed
 from vmss_jenkins.__main__ import main
 from vmss_jenkins.emulator import Emulator, Scenario
+from vmss_jenkins.library.claims import put_protection_back
 from vmss_jenkins.rollout.claims.release import ClaimRelease, LockInUse, Owner, look_at_claims, release_claims
 from vmss_jenkins.rollout.ending import Outcome
 from vmss_jenkins.rollout.plan.claims import AnotherRollout, Claim
@@ -214,3 +216,22 @@ def test_a_set_that_does_not_exist_is_an_error_and_no_free_lock(
     assert main(["release-claim", "-g", "canary-rg", "-n", "wep"]) == 1
     assert "ResourceNotFound" in capsys.readouterr().err
     assert main(["release-claim", "-g", "canary-rg", "-n", ""]) == 2
+
+
+@pytest.mark.parametrize("waits", range(0, 14, 2))
+def test_the_protection_of_a_killed_run_is_put_back_only_if_azure_would_upgrade_nothing_then(waits: int) -> None:
+    """Mode Rolling: without the protection Azure would bring the release of the model to all instances."""
+    with protection.following() as azure:
+        life = Life(azure, waits)
+        with pytest.raises(Killed):
+            protection.roll(azure, NEW, life)
+        azure.emulator.withdraw()
+        azure.clock.sleep(2000)
+        release(azure, put_back=lambda: put_protection_back(azure.sets, WEB, azure.waiter()))
+        azure.clock.sleep(60)
+        changed = azure.sets.get(WEB).image == azure.image(NEW)
+        assert (protection.policies(azure) == protection.BEFORE) == (not changed)
+        protection.scaled(azure)
+        assert len(protection.having(azure, NEW)) <= 1, "nothing but the canary has the release"
+        assert protection.roll(azure, NEW, owner="another").outcome is Outcome.ROLLED_OUT
+        assert protection.policies(azure) == protection.BEFORE

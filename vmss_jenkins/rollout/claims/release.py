@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -106,7 +106,7 @@ def refusal(name: ScaleSetName, found: Sequence[FoundClaim], *, force: bool) -> 
     return LockInUse(name, reasons) if reasons else None
 
 
-def release_claims(
+def release_claims(  # noqa: PLR0913 - the locks, who releases them, and what is put back
     name: ScaleSetName,
     claims: Claims,
     services: Services[Any] | None,
@@ -115,6 +115,7 @@ def release_claims(
     waiter: Waiter,
     processes: Processes | None = None,
     *,
+    put_back: Callable[[], None] = lambda: None,
     force: bool = False,
 ) -> ClaimRelease:
     """Release the claims of runs that have ended, under a claim of its own; resume what they had suspended.
@@ -129,6 +130,7 @@ def release_claims(
         owner: who releases them.
         waiter: clock and listener.
         processes: shows whether the process of a run has ended.
+        put_back: puts the protection of instances back, as far as that is safe; called under the claim.
         force: release also claims of runs of which it is not known whether they still run.
 
     Raises:
@@ -149,6 +151,7 @@ def release_claims(
     lease.take()
     suspension, complete = Suspension(services, RolloutSpec(), lease, waiter), False
     try:
+        put_back()
         complete = suspension.end()
     finally:
         lease.release(keep=not complete)
