@@ -59,6 +59,7 @@ def test_only_the_canary_says_how_the_application_is_installed() -> None:
     assert [words in one.replace(" \\\n   ", "") for one in sets] == [True, True, True]
     assert not any("--application-order" in one for job in ("full", "rollback") for one in scripts_of(job))
     assert not any("--application-order" in one for one in scripts_of("canary", order=None))
+    assert sum("--application-order=0" in one for one in scripts_of("canary", order=0)) == 3
     assert not any("--application-failure" in one for one in scripts_of("canary", failure=None))
 
 

@@ -34,8 +34,8 @@ class VerifiedSettings:
         return any(self.is_of(one) and one.digest == self.digest for one in present)
 
     def is_of(self, chosen: ExtensionSettings) -> bool:
-        """Whether it is of the same extension or application."""
-        return (self.kind, self.extension.lower()) == (chosen.kind, chosen.name.lower())
+        """Whether it is of the same extension or application; only keys of applications have a slash."""
+        return self.extension.lower() == chosen.name.lower()
 
     @property
     def version(self) -> str:
