@@ -79,16 +79,23 @@ class PolicyWriter(Generic[OperationT]):
         for key in list(left):
             if len(begun) == AT_A_TIME:
                 break
-            try:
-                begun.append(self.protector.begin_protect(key, left[key]))
-            except AzureError as error:
-                if error.failure.status == CONFLICT:
-                    refused = error
-                    continue
-                if error.failure.status != _NOT_FOUND:
-                    raise _without(error) from error
+            answer = self.waiter.retry(lambda key=key: self._ask(key, left[key]))  # type: ignore[misc]
+            if isinstance(answer, AzureError) and answer.failure.status == CONFLICT:
+                refused = answer
+                continue
+            if not isinstance(answer, AzureError):
+                begun.append(answer)
             del left[key]
         return begun, refused
+
+    def _ask(self, key: str, policy: Policy) -> OperationT | AzureError:
+        """Begin a change; a refusal is an answer if Azure works on the instance, or if it is gone."""
+        try:
+            return self.protector.begin_protect(key, policy)
+        except AzureError as error:
+            if error.failure.status in {CONFLICT, _NOT_FOUND}:
+                return error
+            raise _without(error) from error
 
     def _await(self, begun: Sequence[OperationT]) -> None:
         def ended() -> bool:

@@ -146,7 +146,7 @@ class ProtectedSets(Generic[OperationT]):
             self._not_put_back(str(error).splitlines()[0])
 
     def _keep(self, stays: Collection[str]) -> None:
-        there = self._list(self._set)
+        there = self._waiter.retry(lambda: self._list(self._set))
         kept = Protected({key: was for key, was in self._known().before.items() if key in stays})
         self._writer.write(dict.fromkeys(to_protect(there, kept, going_back=True), PROTECTED), PATIENCE_SHORT)
         release = self._set.release.short_name if self._set.release else "a release"
@@ -157,7 +157,8 @@ class ProtectedSets(Generic[OperationT]):
         self._tell(Severity.NOTE, text)
 
     def _put_back(self) -> None:
-        back = to_put_back(self._list(self._set), self._known())
+        there = self._waiter.retry(lambda: self._list(self._set))
+        back = to_put_back(there, self._known())
         if refused := self._writer.write(back, PATIENCE_SHORT):
             self._not_put_back(f"{names(list(refused.left))}: {str(refused.error).splitlines()[0]}")
             return
