@@ -74,7 +74,7 @@ class Pool:
 
 
 def roll(cloud: Cloud, told: list[Event] | None = None, order: Order | None = None, **changes: object) -> RolloutResult:
-    names = ("gates", "drainer", "claims", "run", "owner", "processes")
+    names = ("gates", "drainer", "claims", "run", "owner", "processes", "services")
     context = {key: changes.pop(key) for key in names if key in changes}
     spec = RolloutSpec(**{"canary": None, "max_unavailable": Amount(2), **changes})  # type: ignore[arg-type]
     heard = told if told is not None else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, event, given, settings
@@ -29,6 +30,7 @@ TROUBLE = {
     "refused": REFUSED,
     "kill": Killed(),
 }
+C = TypeVar("C", bound=Cloud)
 PROTECTED = "3"
 INCIDENTS = ("joins", "goes", "falls ill", "model changes", "third release")
 
@@ -94,8 +96,8 @@ SETTINGS = st.builds(
 )
 
 
-def world(setting: Setting) -> Cloud:
-    cloud = Cloud.of(setting.size, zones=setting.zones)
+def world(setting: Setting, kind: type[C]) -> C:
+    cloud = kind.of(setting.size, zones=setting.zones)
     cloud.change(PROTECTED, protected_from_scale_set_actions=True)
     for key in setting.ill_before & cloud.there.keys():
         cloud.change(key, health=Health.UNHEALTHY)
@@ -167,9 +169,10 @@ class LastLine(list[Event]):
             )
 
 
-def command(cloud: Cloud, setting: Setting, pool: Pool, run: str) -> RolloutResult:
+def command(cloud: Cloud, setting: Setting, pool: Pool, run: str, **changes: object) -> RolloutResult:
     """Run the command once, and see that it updates no instance twice in one direction."""
     before, lines = len(cloud.updates), LastLine(cloud)
+    known: dict[str, Any] = {"gates": Judge(Consequence.FAIL if setting.judged_bad else Consequence.GO_ON), **changes}
     try:
         result = roll(
             cloud,
@@ -177,8 +180,8 @@ def command(cloud: Cloud, setting: Setting, pool: Pool, run: str) -> RolloutResu
             run=run,
             claims=cloud,
             owner="job",
-            gates=Judge(Consequence.FAIL if setting.judged_bad else Consequence.GO_ON),
             drainer=pool if setting.drain is not None else None,
+            **known,
             max_unavailable=Amount(setting.limit),
             strategy=setting.strategy,
             canary=Amount(setting.canary) if setting.canary else None,
@@ -195,11 +198,11 @@ def command(cloud: Cloud, setting: Setting, pool: Pool, run: str) -> RolloutResu
         assert not times or max(times.values()) == 1, "an instance was updated twice by one run"
 
 
-def to_its_end(cloud: Cloud, setting: Setting, pool: Pool) -> RolloutResult:
+def to_its_end(cloud: Cloud, setting: Setting, pool: Pool, **changes: object) -> RolloutResult:
     """Run the command, and again each time that it is killed."""
     for number in range(len(setting.trouble) + 1):
         try:
-            return command(cloud, setting, pool, f"run{number}")
+            return command(cloud, setting, pool, f"run{number}", **changes)
         except Killed:  # noqa: PERF203 - the loop is what is tested
             cloud.dead = False
             cloud.clock.sleep(1.0)
@@ -209,7 +212,7 @@ def to_its_end(cloud: Cloud, setting: Setting, pool: Pool) -> RolloutResult:
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(SETTINGS)
 def test_in_any_world_a_rollout_keeps_its_promises(setting: Setting) -> None:
-    cloud = world(setting)
+    cloud = world(setting, Cloud)
     start = set(cloud.there)
     pool = Pool(cloud)
     result = to_its_end(cloud, setting, pool)

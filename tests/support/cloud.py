@@ -10,6 +10,7 @@ import itertools
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from tests.support.fakes import NEW, OLD, WEB
 from vmss_jenkins.errors import AzureError, Failure
@@ -20,6 +21,9 @@ from vmss_jenkins.model.releases import Release
 from vmss_jenkins.rollout.plan.actions import Strategy
 from vmss_jenkins.rollout.plan.claims import Claim, Ended
 from vmss_jenkins.rollout.plan.headcount import Headcount
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 MINUTE = 60.0
 IN_PLACE = (Strategy.WAVES, Strategy.WINDOW)
@@ -193,7 +197,7 @@ class Cloud:
     zones_lost: list[tuple[float, str]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, count: int, zones: int = 0, domains: int = 0, **changes: object) -> Cloud:
+    def of(cls, count: int, zones: int = 0, domains: int = 0, **changes: object) -> Self:
         world = cls()
         for n in range(count):
             zone = str(n % zones + 1) if zones else None

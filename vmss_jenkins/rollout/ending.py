@@ -182,19 +182,23 @@ class PutBack:
         if self.protection and (going_back or isinstance(action, RestoreModel)):
             self.protection.go_back()
 
-    def end(self, action: Action, observed: Observed, *, rolling_back: bool) -> None:
-        """Put everything back at the end of a run."""
+    def end(self, action: Action, observed: Observed, history: History) -> bool:
+        """Put everything back at the end of a run, once; return whether others may act on the set from now on."""
+        if self._ended:
+            return False
         self._ended = True
-        self.suspension.end()
+        others = self.suspension.holds or bool(self.protection and self.protection.holds)
+        self.suspension.end(observed)
         if self.protection:
-            self.protection.end(stays(self.spec, observed, action, rolling_back=rolling_back))
+            self.protection.end(stays(self.spec, observed, action, rolling_back=history.rolling_back))
+        return others
 
     def end_anyhow(self, watcher: Watcher[OperationT] | None) -> bool:
         """Put everything back after an interruption; return whether the suspended services run again."""
         if self.protection and self.protection.holds and watcher and not self._ended:
             watcher.refresh_for_end(required=False)
             self.protection.end(stays(self.spec, watcher.observed, None, rolling_back=False))
-        return self.suspension.end()
+        return self.suspension.end(watcher.observed if watcher else None)
 
 
 def before_of(known: tuple[Record, ...], new: Release | None, observed: Observed) -> Release | None:

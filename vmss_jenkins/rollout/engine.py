@@ -36,9 +36,10 @@ from vmss_jenkins.rollout.plan.actions import (
     Wait,
 )
 from vmss_jenkins.rollout.plan.claims import Claim
-from vmss_jenkins.rollout.plan.decision import choose
+from vmss_jenkins.rollout.plan.decision import choose, halt
 from vmss_jenkins.rollout.plan.headcount import Headcounts
 from vmss_jenkins.rollout.plan.history import History, Observed
+from vmss_jenkins.rollout.plan.protection.decision import lacking
 from vmss_jenkins.rollout.plan.rollback import from_and_to, resume_rollback, start
 from vmss_jenkins.rollout.plan.selection import Include
 from vmss_jenkins.rollout.plan.situation import Situation, survey
@@ -227,17 +228,18 @@ def _loop(
     put_back: PutBack,
     look_up: Callable[[], ImageReference] | None,
 ) -> RolloutResult:
-    began, fresh = actor.now, False
+    began, fresh, halted = actor.now, False, ""
     reporter = ChangeReporter(planned, actor.waiter.on_event, drains=actor.spec.drain is not None or actor.spec.idle)
     while True:
         observed = actor.watcher.observed
         history = history.observe(observed, actor.now)
         history = actor.resizer.look(history) if actor.resizer else history
         situation, action = _decided(actor.spec, observed, history, actor.now)
-        if isinstance(action, Done | Halt) and not fresh:
-            put_back.end(action, observed, rolling_back=history.rolling_back)
-            actor.watcher.refresh_for_end(required=isinstance(action, Done))
+        action = halt(halted, observed, history) if halted else action
+        if isinstance(action, Done | Halt) and (not fresh or put_back.end(action, observed, history)):
+            halted = action.reason if fresh and isinstance(action, Halt) else ""  # whoever acts on the set after that
             fresh = True
+            actor.watcher.refresh_for_end(required=isinstance(action, Done))
             continue
         final = account(actor.spec, observed, history, situation.skipped)
         action = as_found(action, final, observed, history)
@@ -250,6 +252,8 @@ def _loop(
             return result
         fresh = False
         if isinstance(action, Wait):
+            if lacking(observed):  # an earlier run set the model: until the end nobody else gives its release to others
+                put_back.before(action, observed, actor.autoscale, going_back=history.rolling_back)
             _wait(actor, history, action)
         elif (newest := _newest(actor, history, action, look_up)) and newest != history.newest:
             history = replace(history, newest=newest)

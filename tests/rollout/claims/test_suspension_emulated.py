@@ -184,7 +184,8 @@ def test_ctrl_c_resumes_it() -> None:
     with repaired() as azure:
         with pytest.raises(KeyboardInterrupt):
             roll(azure, NEW, Interrupted(azure, 6))
-        assert told(azure)[-1] == "automatic repairs: on again"
+        spreads = "instances that it makes get nginx-updated-image, which the model has"
+        assert told(azure)[-1] == f"automatic repairs: on again; {spreads}"
         assert not suspended(azure)
 
 

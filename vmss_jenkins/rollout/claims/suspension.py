@@ -19,6 +19,7 @@ from vmss_jenkins.rollout.plan.actions import AUTOSCALE, SERVICES, Autoscale, Re
 from vmss_jenkins.rollout.plan.actors.table import other_actors
 from vmss_jenkins.rollout.plan.history import Observed
 from vmss_jenkins.rollout.plan.preview import why_kept
+from vmss_jenkins.rollout.plan.protection.decision import lacking
 from vmss_jenkins.runtime.waiting import Waiter, complete
 
 _SETS = "Microsoft.Compute/virtualMachineScaleSets"
@@ -121,15 +122,24 @@ class Suspension:
             raise _without(error, scale_set, _ACTIONS.get(name, _SUSPEND), name) from error
         self._tell(Severity.NOTE, f"{SERVICES[name]} of {scale_set.name}: suspended until the end of this run")
 
-    def end(self) -> bool:
-        """Resume what this run or a killed one suspended; return whether all of it runs again."""
-        left = [name for name in self._ours if self.services is None or not self._resumed(self.services, name)]
-        if left:
+    @property
+    def holds(self) -> bool:
+        """Whether this run, or a killed one before it, suspended anything."""
+        return bool(self._ours)
+
+    def end(self, observed: Observed | None = None) -> bool:
+        """Resume what this run or a killed one suspended; return whether all of it runs again.
+
+        Args:
+            observed: the set as it is left; None if it is not known.
+        """
+        services, ours = self.services, self._ours
+        if [name for name in ours if services is None or not self._resumed(services, name, observed)]:
             return False
         self._ours, self._began = (), False
         return True
 
-    def _resumed(self, services: Services[Any], name: str) -> bool:
+    def _resumed(self, services: Services[Any], name: str, observed: Observed | None) -> bool:
         try:
             self._set(services, name, suspended=False)
         except AzureError as error:
@@ -142,7 +152,9 @@ class Suspension:
             )
             self._tell(Severity.WARNING, text)
             return False
-        self._tell(Severity.NOTE, f"{SERVICES[name]}: on again")
+        release = observed.scale_set.release if observed and lacking(observed) else None
+        spreads = f"; instances that it makes get {release.short_name}, which the model has" if release else ""
+        self._tell(Severity.WARNING if release else Severity.NOTE, f"{SERVICES[name]}: on again{spreads}")
         return True
 
     def _set(self, services: Services[Any], name: str, *, suspended: bool) -> None:
