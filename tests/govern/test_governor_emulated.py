@@ -13,7 +13,7 @@ from tests.support.cloud import Killed
 from vmss_jenkins.azure.os_upgrades.upgrades import AzureOsUpgrades
 from vmss_jenkins.errors import AzureError
 from vmss_jenkins.events import govern as events
-from vmss_jenkins.events.rollout import RolloutFinished, RolloutHalted, RolloutPlanned
+from vmss_jenkins.events.rollout import OtherActorsFound, RolloutFinished, RolloutHalted, RolloutPlanned
 from vmss_jenkins.events.steps import PreflightFound
 from vmss_jenkins.gates.verdicts import Consequence
 from vmss_jenkins.model.os_upgrades.hook_events import Answer
@@ -66,6 +66,7 @@ def test_each_batch_is_judged_before_the_next_one_is_approved_and_the_last_one_t
             "govern", "nginx/1.0.0", "nginx/1.0.1",
         )  # fmt: skip
         assert found.told(RolloutFinished)[0].outcome == "rolled out"
+        assert found.told(OtherActorsFound) == [], "the upgrade that is governed is nobody else"
         assert claims(found) == ()
         assert found.govern() is None, "a second run finds nothing to do"
 

@@ -7,7 +7,7 @@ killed is continued by the same command; it judges again what it cannot know was
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vmss_jenkins.events import govern as events
@@ -149,7 +149,8 @@ class _Run:
 
     def _suspend(self, observed: Observed) -> None:
         """Keep Azure from giving the version to an ill instance by a repair."""
-        seen = history.Observed(observed.scale_set, observed.instances, {})
+        ungoverned = replace(observed.scale_set, automatic_os_upgrade=False)  # the table is about the others
+        seen = history.Observed(ungoverned, observed.instances, {})
         waiter, sets = self.actor.waiter, self.actor.sets
         self.suspension.begin(seen, lambda: waiter.retry(lambda: sets.autoscale_settings(observed.scale_set)))
 

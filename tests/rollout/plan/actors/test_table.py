@@ -148,6 +148,8 @@ def test_automatic_os_upgrades_are_told_with_what_holds_them() -> None:
     actor = only(Automation(os_upgrade_deferral=True, hooks=(hook,)), scale_set=upgraded)
     assert actor.name == "automatic OS upgrades"
     assert actor.setting == "deferred until approved; hook UpgradeAutoOSScheduling: 120 min, then Reject"
+    usual = only(Automation(hooks=(replace(hook, wait=0.0),)), scale_set=upgraded)
+    assert usual.setting == "hook UpgradeAutoOSScheduling: usual wait, then Reject"
     assert actor.response is Response.REFUSE
     assert found(Automation(hooks=(hook,))) == ()
 

@@ -141,7 +141,9 @@ def _os_upgrades(look: _Look) -> Iterator[OtherActor]:
     if not look.scale_set.automatic_os_upgrade:
         return
     parts = ["deferred until approved"] if look.automation.os_upgrade_deferral else []
-    parts += [f"hook {one.kind}: {minutes(one.wait)}, then {one.default}" for one in hooks]
+    parts += [
+        f"hook {one.kind}: {minutes(one.wait) if one.wait else 'usual wait'}, then {one.default}" for one in hooks
+    ]
     may = "give all instances a newer image, batch by batch"
     yield OtherActor("automatic OS upgrades", "; ".join(parts), may, *_allowance(look))
 
