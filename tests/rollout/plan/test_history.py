@@ -9,6 +9,7 @@ import pytest
 
 from tests.rollout.plan.test_decision import NOW, instance
 from tests.support.fakes import NEW, OLD, WEB
+from vmss_jenkins.model.images import ImageReference
 from vmss_jenkins.model.instances import Health, Instance, ScaleSet
 from vmss_jenkins.rollout.plan.history import SETTLED, History, InstanceRecord, Observed, is_updated
 from vmss_jenkins.rollout.plan.selection import Target
@@ -42,6 +43,18 @@ def test_an_instance_that_azure_was_asked_to_delete_is_remembered_and_refusals_a
     assert made.records["0"] == InstanceRecord(NOW, asked=NOW)
     assert made.records["1"] == replace(made.records["0"], answered=False)
     assert made.not_updated_since == {"0": NOW, "1": NOW}
+
+
+@pytest.mark.parametrize("image", [NEW, OLD])
+def test_a_deletion_without_an_answer_is_forgotten_if_the_instance_stays_whatever_it_runs(
+    image: ImageReference,
+) -> None:
+    """An update without an answer shows by the release; a deletion does not: the instance may have had it before."""
+    stays = instance("0", image=image, latest_model_applied=image is NEW)
+    asked = History(0.0, Target(NEW)).removing([stays], NOW, answered=False)
+    for seconds, remembered in ((SETTLED - 1, True), (SETTLED, False)):
+        seen = Observed(ScaleSet(WEB, NEW), (stays,), {"0": NOW + seconds})
+        assert ("0" in asked.observe(seen, NOW + seconds).records) is remembered
 
 
 def test_an_update_that_azure_took_is_answered_and_ends_the_row_of_refusals() -> None:

@@ -56,6 +56,8 @@ def test_a_flexible_set_shows_no_flag_so_the_name_is_sent_once_a_run() -> None:
 def test_a_rollback_from_a_name_that_moves_is_one_from_the_newest_version_that_runs() -> None:
     there = Observed(ScaleSet(WEB, NAMED), (instance(0, V1), instance(1, V0), instance(2, V1)), {})
     assert start(there, RolloutSpec(), None, 0.0, rolling_back=True).target.image == V1
+    turned = replace(there, instances=(instance(0, V0), instance(1, V1)))
+    assert start(turned, RolloutSpec(), None, 0.0, rolling_back=True).target.image == V1
     empty = Observed(ScaleSet(WEB, NAMED), (), {})
     assert start(empty, RolloutSpec(), None, 0.0, rolling_back=True).target.image == NAMED
 
