@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.rollout.plan.test_moving_target import V1 as V1_OF_GALLERY
 from tests.support.fakes import NEW, OLD, WEB
 from vmss_jenkins.gates.verdicts import Consequence
+from vmss_jenkins.model.automation.policies import Automation
 from vmss_jenkins.model.automation.scale_in import ScaleInPolicy, ScaleInRule
 from vmss_jenkins.model.findings import Finding, Severity
 from vmss_jenkins.model.images import ImageReference
@@ -524,3 +525,29 @@ def test_a_flexible_set_is_surged_by_the_images_of_its_machines() -> None:
     machines = tuple(replace(one, latest_model_applied=None) for one in THREE)
     observed = Observed(replace(SET, orchestration_mode=OrchestrationMode.FLEXIBLE), machines, {})
     assert preview_surge(SPEC, NEW, observed, Headcount.of(3), ()).replaced == ("2", "1", "0")
+
+
+@pytest.mark.parametrize(
+    ("surge", "timeout", "told"),
+    [
+        (1, 2700.0, ""),  # three batches of 15 minutes each
+        (
+            1,
+            2699.0,
+            "each of 3 batches of deletions for 15 min, together 45 min; the surge is rolled back after 45 min",
+        ),
+        (2, 1799.0, "each of 2 batches of deletions for 15 min, together 30 min"),
+        (3, 900.0, ""),
+    ],
+)
+def test_deletions_that_may_be_held_longer_than_the_surge_may_take_are_told(
+    surge: int, timeout: float, told: str
+) -> None:
+    spec = replace(SPEC, max_surge=Amount(surge), timeout=timeout)
+    for held, text in ((900.0, told), (0.0, "")):
+        scale_set = replace(SET, capacity=3, automation=Automation(termination_notice=held))
+        found = findings(spec, Observed(scale_set, THREE, {}), Headcount.of(3), NEW, ())
+        assert [one.severity for one in found] == ([Severity.WARNING] if text else [])
+        assert text in "".join(one.text for one in found)
+        if text:
+            assert found[0].text.endswith("(--timeout): give more, or a larger --max-surge")
