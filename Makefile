@@ -21,11 +21,11 @@ demo: $(STAMP) ## Play a canary deployment on the emulator: half a minute.
 	$(VENV)/bin/python -m vmss_jenkins.demo
 
 test: $(STAMP) ## Run all tests, in parallel: about ten minutes on two cores.
-	$(VENV)/bin/python -m pytest -n auto
+	$(VENV)/bin/python -m pytest -n auto --dist worksteal
 
 # Apart from the tests, since it takes them twice the time.
 coverage: $(STAMP) ## Run all tests with line and branch coverage: twice as long.
-	$(VENV)/bin/python -m pytest -n auto --cov --cov-report=term:skip-covered
+	$(VENV)/bin/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered
 
 lint: $(STAMP) ## Run ruff and mypy.
 	$(VENV)/bin/python -m pip install --quiet --editable '.[lint]'
