@@ -85,7 +85,12 @@ def test_make_says_how_long_pip_takes_before_it_begins(make: Path) -> None:
 
 def test_the_readme_shows_what_make_does_without_it() -> None:
     shown = "".join(blocks(ROOT / "README.md", "sh"))
-    for line in ("-m venv", "-m pip install --editable '.[test]'", "-m vmss_jenkins.demo", "-m pytest -n auto --dist worksteal"):
+    for line in (
+        "-m venv",
+        "-m pip install --editable '.[test]'",
+        "-m vmss_jenkins.demo",
+        "-m pytest -n auto --dist worksteal",
+    ):
         assert line in shown
         assert line.replace("pip install", "pip install --quiet") in MAKEFILE or line in MAKEFILE
 

@@ -244,3 +244,15 @@ def test_the_watch_over_the_promises_sees_them_broken(limit: int) -> None:
     cloud.begin_update_instances(cloud.scale_set, list(cloud.there))
     assert cloud.peak > limit
     assert cloud.zones_lost
+
+
+def test_a_rollback_that_was_killed_goes_on_without_taking_one_more_than_allowed() -> None:
+    """What the release took down counts until it is healthy again, also for the run that goes on."""
+    world_of_one = Setting(
+        size=4, zones=0, limit=1, strategy=Strategy.WAVES, overlaps=False, flags_follow_image=False, bad=frozenset(),
+        sick=frozenset("0"), ill_before=frozenset("1"), hopeless=False, canary=None, judged_bad=False,
+        on_failure=OnFailure.ROLLBACK, drain=None, min_healthy_time=0.0, seed=19, trouble={121: "kill"},
+    )  # fmt: skip
+    cloud = world(world_of_one, Cloud)
+    assert to_its_end(cloud, world_of_one, Pool(cloud)).outcome is Outcome.ROLLED_BACK
+    assert cloud.peak == 1

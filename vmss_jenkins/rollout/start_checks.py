@@ -29,6 +29,7 @@ from vmss_jenkins.rollout.plan.rollback import (
     recorded_rollback,
     rolled_back_before,
 )
+from vmss_jenkins.rollout.plan.selection import Target
 from vmss_jenkins.rollout.plan.surge import checks as surge_checks
 from vmss_jenkins.rollout.ports import ReleaseLog
 from vmss_jenkins.rollout.resizer import Resizer
@@ -88,7 +89,8 @@ def note_down_before(actor: Actor[OperationT], image: Release | None, history: H
     observed = actor.watcher.observed
     back = history.rolling_back or history.cause is not None
     target, selection = at_start(actor.spec, image, observed.scale_set, observed.instances)
-    down = down_before(observed, None if back else target, resumed=resumed)
+    blamed = Target(history.rolled_back_from, by_image=True) if resumed and history.rolled_back_from else None
+    down = down_before(observed, blamed if back else target, resumed=resumed)
     if not back and actor.spec.strategy is not Strategy.SURGE:
         found = findings(actor.spec, observed.instances, selection, down)
         if reasons := [one.text for one in found if one.severity is Severity.IMPOSSIBLE]:
