@@ -124,10 +124,7 @@ def used(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]
     for scenario, line in RUNS[name]:
         needed = [name, *BESIDE.get(name, ())]
         allowed = Role.parse(json.dumps(role(needed, SCOPE)))
-        throttled = name != "govern"  # it waits a thousandth as long here, so it would empty the bucket of the set
-        with Emulator(
-            replace(scenario, role=allowed), data_plane=False, time_scale=1000, throttling=throttled
-        ) as emulator:
+        with Emulator(replace(scenario, role=allowed), data_plane=False, time_scale=1000) as emulator:
             for key, value in emulator.environment.items():
                 monkeypatch.setenv(key, value)
             if name == "update-instances":
@@ -152,8 +149,11 @@ def _await_upgrade(emulator: Emulator) -> None:
     emulator.inject("publish image=apps/nginx/1.0.1")
     connection = Connection(emulator.subscription_id, endpoint=emulator.endpoint)
     with closing(connection.connect(lambda _: None).scale_sets()) as sets:
-        while AzureOsUpgrades(sets, ScaleSetName("canary-rg", "web")).upgrade() is None:
-            pass
+        AzureOsUpgrades(sets, ScaleSetName("canary-rg", "web")).upgrade()  # the fault strikes at a request
+    backend = emulator.backend
+    while backend.scale_set("canary-rg", "web").rolling is None:  # more requests would empty the bucket of the set
+        with backend.lock:
+            backend.advance()
     emulator.backend.calls.clear()
 
 
